@@ -1,0 +1,76 @@
+/*
+ * compat.h
+ *		Every difference between the PostgreSQL majors that pgaccount supports (15 to 18).
+ *
+ * No other file of the project looks at PG_VERSION_NUM.
+ */
+#ifndef PGACCOUNT_COMPAT_H
+#define PGACCOUNT_COMPAT_H
+
+#include "access/attmap.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "executor/executor.h"
+#include "nodes/parsenodes.h"
+#include "parser/parse_relation.h"
+#include "rewrite/rewriteHandler.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 150002
+#error "pgaccount needs PostgreSQL 15.2 or later"
+#endif
+
+/* MarkGUCPrefixReserved came with 15, its permission helpers moved with 16. */
+#if PG_VERSION_NUM >= 160000
+#define compat_object_ownercheck(classid, objid, roleid) object_ownercheck(classid, objid, roleid)
+#else
+/* Is the role the owner of this relation? The only class asked for is pg_class. */
+static inline bool
+compat_object_ownercheck(Oid classid, Oid objid, Oid roleid)
+{
+	Assert(classid == RelationRelationId);
+	return pg_class_ownercheck(objid, roleid);
+}
+#endif
+
+/*
+ * Say that an UPDATE sets these columns of its target (a bitmapset of attribute numbers, offset by
+ * FirstLowInvalidHeapAttributeNumber). 16 moved the set from the range table entry into
+ * RTEPermissionInfo. (The generated columns that follow are found by the executor, since 15.2.)
+ */
+static inline void
+compat_add_updated_cols(Query *query, RangeTblEntry *rte, Bitmapset *cols)
+{
+#if PG_VERSION_NUM >= 160000
+	RTEPermissionInfo *perminfo = getRTEPermissionInfo(query->rteperminfos, rte);
+
+	perminfo->updatedCols = bms_add_members(perminfo->updatedCols, cols);
+#else
+	rte->updatedCols = bms_add_members(rte->updatedCols, cols);
+#endif
+}
+
+/* The role whose privileges and policies apply to this range table entry; InvalidOid: the caller's. */
+static inline Oid
+compat_check_as_user(Query *query, RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	if (rte->perminfoindex == 0)
+		return InvalidOid;
+	return getRTEPermissionInfo(query->rteperminfos, rte)->checkAsUser;
+#else
+	return rte->checkAsUser;
+#endif
+}
+
+/* ExecInsertIndexTuples and its kin take the same arguments throughout; ExecutorRun lost one in 18. */
+#if PG_VERSION_NUM >= 180000
+#define compat_ExecutorRun(queryDesc) ExecutorRun(queryDesc, ForwardScanDirection, 0)
+#else
+#define compat_ExecutorRun(queryDesc) ExecutorRun(queryDesc, ForwardScanDirection, 0, true)
+#endif
+
+#endif							/* PGACCOUNT_COMPAT_H */

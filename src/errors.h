@@ -1,0 +1,27 @@
+/*
+ * errors.h
+ *		SQLSTATEs of pgaccount (see account.http_status) and the macros that make them.
+ */
+#ifndef PGACCOUNT_ERRORS_H
+#define PGACCOUNT_ERRORS_H
+
+#include "utils/elog.h"
+
+#include "settings.h"
+
+/* Class PT: what PostgREST, and account.http_status for everyone else, turn into that HTTP status. */
+#define ERRCODE_ACCOUNT_NOTHING_TO_DO MAKE_SQLSTATE('P', 'T', '4', '0', '0')
+#define ERRCODE_ACCOUNT_UNAUTHENTICATED MAKE_SQLSTATE('P', 'T', '4', '0', '1')
+#define ERRCODE_ACCOUNT_FORBIDDEN MAKE_SQLSTATE('P', 'T', '4', '0', '3')
+#define ERRCODE_ACCOUNT_NOT_FOUND MAKE_SQLSTATE('P', 'T', '4', '0', '4')
+#define ERRCODE_ACCOUNT_CONFLICT MAKE_SQLSTATE('P', 'T', '4', '0', '9')
+
+/* Does pgaccount.error_detail allow row data in DETAIL? Use: errdetail_row("...", ...) */
+#define errdetail_row(...)                                                                         \
+	(pgaccount_error_detail == ERROR_DETAIL_VERBOSE ? errdetail(__VA_ARGS__)                       \
+													: errdetail_log(__VA_ARGS__))
+
+/* Refuse a NULL argument of a function that is not STRICT, because NULL must not pass in silence. */
+extern void refuse_null_argument(const char *argument) pg_attribute_noreturn();
+
+#endif							/* PGACCOUNT_ERRORS_H */

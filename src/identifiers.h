@@ -1,0 +1,28 @@
+/*
+ * identifiers.h
+ *		Names of relations, columns, types and operators, as generated SQL and messages need them.
+ */
+#ifndef PGACCOUNT_IDENTIFIERS_H
+#define PGACCOUNT_IDENTIFIERS_H
+
+#include "access/attnum.h"
+
+/* schema.table, quoted: for generated SQL. palloc'd. Raises 42P01 for a relation that is gone. */
+extern char *sql_relation(Oid relid);
+
+/* The column's name, quoted: for generated SQL. Raises when the column is gone. */
+extern char *sql_column(Oid relid, AttrNumber attnum);
+
+/* The type's name, schema-qualified, with its typmod: for generated SQL. */
+extern char *sql_type(Oid typid, int32 typmod);
+
+/* OPERATOR(schema.=) of the type's default equality, which every key type has. */
+extern char *sql_equality(Oid typid);
+
+/* 'text', quoted as a literal: for generated SQL. */
+extern char *sql_literal(const char *text);
+
+/* schema.table, quoted only where needed: for messages. */
+extern char *display_relation(Oid relid);
+
+#endif							/* PGACCOUNT_IDENTIFIERS_H */

@@ -1,0 +1,53 @@
+/*
+ * pgaccount.c
+ *		Front door of the library: _PG_init, nothing else.
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "hooks.h"
+#include "plan_cache.h"
+#include "settings.h"
+#include "version.h"
+
+PG_MODULE_MAGIC;
+
+void _PG_init(void);
+
+/* Does this setting, a list of libraries, name ours? */
+static bool
+names_library(const char *list)
+{
+	return list != NULL && strstr(list, "pgaccount") != NULL;
+}
+
+/*
+ * Is the library loaded at the start of a session? A parallel worker loads what its leader has
+ * loaded once it is up; the settings it shares with the leader tell how that came to be.
+ */
+static bool
+preloaded_by_session(void)
+{
+	if (!IsNormalProcessingMode())
+		return true;
+	return InitializingParallelWorker && (names_library(session_preload_libraries_string) ||
+										  names_library(local_preload_libraries_string));
+}
+
+/*
+ * Called once a process: at server start (shared_preload_libraries), at session start
+ * (session_preload_libraries, local_preload_libraries), or when a function is first called or LOADed.
+ * The hooks are installed in the first two cases only: a session's behaviour never changes midway.
+ */
+void
+_PG_init(void)
+{
+	settings_init(process_shared_preload_libraries_in_progress);
+	version_init();
+	plan_cache_init();
+	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
+		hooks_init();
+}

@@ -1,0 +1,212 @@
+/*
+ * plan_cache.c
+ *		Prepared statements of the extension, kept per backend, and how they are run.
+ *
+ * Plans are kept by {kind, relation, other relation}. Texts hold names from the catalog, so a plan
+ * that became invalid is thrown away and its text built anew by its room, as ri_triggers.c does.
+ * Everything lives for the backend, in TopMemoryContext; an entry is valid from the moment its plan
+ * pointer is stored.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "plan_cache.h"
+
+typedef struct PlanKey
+{
+	int32 kind;
+	Oid relid;
+	Oid other;
+} PlanKey;
+
+typedef struct PlanEntry
+{
+	PlanKey key;
+	SPIPlanPtr plan;
+} PlanEntry;
+
+static HTAB *plans = NULL;
+
+/* Set for the one planner call that makes a physical plan; see planning_physical(). */
+static bool physical_planning = false;
+
+/* Make the empty cache. */
+void
+plan_cache_init(void)
+{
+	HASHCTL ctl = {.keysize = sizeof(PlanKey), .entrysize = sizeof(PlanEntry)};
+
+	plans = hash_create("pgaccount plans", 64, &ctl, HASH_ELEM | HASH_BLOBS);
+}
+
+/* The kept plan, or NULL: none yet, or something it depends on changed. */
+SPIPlanPtr
+plan_lookup(PlanKind kind, Oid relid, Oid other)
+{
+	PlanKey key = {kind, relid, other};
+	PlanEntry *entry = hash_search(plans, &key, HASH_FIND, NULL);
+
+	if (entry == NULL || entry->plan == NULL)
+		return NULL;
+	if (SPI_plan_is_valid(entry->plan))
+		return entry->plan;
+
+	SPI_freeplan(entry->plan);
+	entry->plan = NULL;
+	return NULL;
+}
+
+/* Prepare sql and keep it. */
+SPIPlanPtr
+plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, Oid *argtypes)
+{
+	PlanKey key = {kind, relid, other};
+	PlanEntry *entry;
+	SPIPlanPtr plan;
+	bool found;
+
+	plan = SPI_prepare(sql, nargs, argtypes);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare returned %s for %s", SPI_result_code_string(SPI_result), sql);
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_keepplan failed");
+	entry = hash_search(plans, &key, HASH_ENTER, &found);
+	if (found && entry->plan != NULL)
+		SPI_freeplan(entry->plan);
+	entry->plan = plan;
+	return plan;
+}
+
+/* Act as role until run_as_end(). */
+RoleState
+run_as(Oid role)
+{
+	RoleState saved;
+
+	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
+	SetUserIdAndSecContext(role, saved.sec_context | SECURITY_LOCAL_USERID_CHANGE |
+									 SECURITY_NOFORCE_RLS);
+	return saved;
+}
+
+/* Return to the caller's identity. */
+void
+run_as_end(RoleState saved)
+{
+	SetUserIdAndSecContext(saved.userid, saved.sec_context);
+}
+
+/* Is the statement now being planned one of plan_run's physical ones? Asking consumes the mark. */
+bool
+planning_physical(void)
+{
+	bool result = physical_planning;
+
+	physical_planning = false;
+	return result;
+}
+
+/* Parameters of a plan, copied into the current context. */
+static ParamListInfo
+make_params(SPIPlanPtr plan, Datum *values, const char *nulls)
+{
+	int nargs = SPI_getargcount(plan);
+	ParamListInfo params;
+
+	if (nargs == 0)
+		return NULL;
+	params = makeParamList(nargs);
+	for (int i = 0; i < nargs; i++)
+	{
+		params->params[i].value = values[i];
+		params->params[i].isnull = nulls != NULL && nulls[i] == 'n';
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = SPI_getargtypeid(plan, i);
+	}
+	return params;
+}
+
+/* Run a kept one-statement plan in a query descriptor of our own. */
+uint64
+plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env, bool physical,
+		 ExecutorTweak tweak, void *arg)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	ParamListInfo params = make_params(plan, values, nulls);
+	CachedPlan *cplan;
+	PlannedStmt *stmt;
+	QueryDesc *desc;
+	uint64 processed;
+
+	CommandCounterIncrement();
+	PushCopiedSnapshot(GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
+
+	PG_TRY();
+	{
+		physical_planning = physical;
+		cplan = GetCachedPlan(source, params, CurrentResourceOwner, env);
+	}
+	PG_FINALLY();
+	{
+		physical_planning = false;
+	}
+	PG_END_TRY();
+	if (list_length(cplan->stmt_list) != 1)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("a rule on the table changes the statements of pgaccount"),
+						errdetail("The statement was \"%s\".", source->query_string),
+						errhint("Drop the table's rules, or make them triggers.")));
+	stmt = linitial_node(PlannedStmt, cplan->stmt_list);
+
+	desc = CreateQueryDesc(stmt, source->query_string, GetActiveSnapshot(), InvalidSnapshot,
+						   None_Receiver, params, env, 0);
+	ExecutorStart(desc, 0);
+	if (tweak != NULL)
+		tweak(desc->estate, arg);
+	compat_ExecutorRun(desc);
+	processed = desc->estate->es_processed;
+	ExecutorFinish(desc);
+	ExecutorEnd(desc);
+	FreeQueryDesc(desc);
+	ReleaseCachedPlan(cplan, CurrentResourceOwner);
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	return processed;
+}
+
+/* SPI_execute of formatted text; raises unless it succeeds. */
+uint64
+run_sql(const char *fmt, ...)
+{
+	StringInfoData buf;
+	int result;
+
+	initStringInfo(&buf);
+	for (;;)
+	{
+		va_list args;
+		int needed;
+
+		va_start(args, fmt);
+		needed = appendStringInfoVA(&buf, fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&buf, needed);
+	}
+	result = SPI_execute(buf.data, false, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute returned %s for %s", SPI_result_code_string(result), buf.data);
+	return SPI_processed;
+}

@@ -1,0 +1,73 @@
+/*
+ * plan_cache.h
+ *		Prepared statements of the extension, kept per backend, and how they are run.
+ */
+#ifndef PGACCOUNT_PLAN_CACHE_H
+#define PGACCOUNT_PLAN_CACHE_H
+
+#include "executor/spi.h"
+#include "nodes/execnodes.h"
+#include "utils/queryenvironment.h"
+
+/* One kind a text that some room keeps; the room's own header names what relid and other are. */
+typedef enum PlanKind
+{
+	PLAN_CASCADE_CHILDREN,
+	PLAN_RESTORE_CHILDREN,
+	PLAN_PARENT_EXISTS,
+	PLAN_GUARD_PARENT,
+	PLAN_MOVE_ROW,
+	PLAN_PROFILE_ONE,
+	PLAN_PROFILE_SET,
+	PLAN_PROFILE_ADOPT,
+	PLAN_PROFILE_ENSURE
+} PlanKind;
+
+/*
+ * Every statement of ours starts with this comment; the planner hook then shows it all rows, dead
+ * ones too. It grants nothing: any role may do the same with SET pgaccount.show_deleted.
+ */
+#define OWN_STATEMENT "/* pgaccount */ "
+
+/* The role and flags to return to; see run_as(). */
+typedef struct RoleState
+{
+	Oid userid;
+	int sec_context;
+} RoleState;
+
+extern void plan_cache_init(void);
+
+/* The kept plan, or NULL: none yet, or something it depends on changed (then it is freed here). */
+extern SPIPlanPtr plan_lookup(PlanKind kind, Oid relid, Oid other);
+
+/* Prepare sql and keep it. Within SPI_connect. The text must begin with OWN_STATEMENT. */
+extern SPIPlanPtr plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs,
+							Oid *argtypes);
+
+/*
+ * Act as role until run_as_end(), with FORCE ROW LEVEL SECURITY set aside as the server's own
+ * referential actions have it. An error restores the caller's identity by the end of its
+ * (sub)transaction, so no PG_TRY is needed.
+ */
+extern RoleState run_as(Oid role);
+extern void run_as_end(RoleState saved);
+
+/* Called on the executor's state between ExecutorStart and ExecutorRun. */
+typedef void (*ExecutorTweak)(EState *estate, void *arg);
+
+/*
+ * Run a kept one-statement plan in a query descriptor of our own, so that tweak can set triggers
+ * aside in the executor's copy. Returns the rows processed. Within SPI_connect. physical: the plan
+ * is made and run with no rewriting, so that a DELETE removes rows of soft-delete tables.
+ */
+extern uint64 plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env,
+					   bool physical, ExecutorTweak tweak, void *arg);
+
+/* SPI_execute of formatted text; raises unless it succeeds. Within SPI_connect. */
+extern uint64 run_sql(const char *fmt, ...) pg_attribute_printf(1, 2);
+
+/* Is the statement now being planned one of plan_run's physical ones? Asking consumes the mark. */
+extern bool planning_physical(void);
+
+#endif							/* PGACCOUNT_PLAN_CACHE_H */

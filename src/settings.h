@@ -1,0 +1,21 @@
+/*
+ * settings.h
+ *		The settings pgaccount.*, as C variables.
+ */
+#ifndef PGACCOUNT_SETTINGS_H
+#define PGACCOUNT_SETTINGS_H
+
+typedef enum
+{
+	ERROR_DETAIL_VERBOSE,
+	ERROR_DETAIL_GENERIC
+} ErrorDetail;
+
+extern int pgaccount_error_detail;
+extern bool pgaccount_rewrite;
+extern bool pgaccount_show_deleted;
+
+/* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
+extern void settings_init(bool preloaded);
+
+#endif							/* PGACCOUNT_SETTINGS_H */
