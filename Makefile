@@ -4,8 +4,9 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.con
 MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache
-CONCEPTS_SQL = install errors
+CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache fk_graph \
+               mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl
+CONCEPTS_SQL = install errors soft_delete guard
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql
@@ -14,11 +15,59 @@ EXTRA_CLEAN = pgaccount--*.sql
 PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src
 SHLIB_LINK  = -lsodium
 
+# make installcheck: against a running server that has the library in shared_preload_libraries. Files
+# in sql/ are numbered, and run in that order.
+REGRESS        := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS    = --load-extension=pgaccount
+ISOLATION      := $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS  = --inputdir=test/isolation --load-extension=pgaccount
+
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+else
+# "make test" and "make demo" install the server's build files; all else needs them first.
+all install installcheck:
+	@echo "$(PG_CONFIG) has no PGXS: install the server's development package (postgresql-server-dev-NN)" >&2
+	@exit 1
+endif
 
 pgaccount--$(EXTVERSION).sql: $(CONCEPTS_SQL:%=src/%.sql) pgaccount.control
 	cat $(CONCEPTS_SQL:%=src/%.sql) > $@
 
 $(OBJS): $(wildcard src/*.h) pgaccount.control
+
+# --- below: the project's own targets, each a script that says in its header what it does ----------
+
+export PG_CONFIG SUITES ONLY
+
+.PHONY: test lint sanitize compile-17 demo bench bench-quick
+
+# All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
+test:
+	@test/run
+
+# Format, warnings, static analysis.
+lint:
+	@test/lint
+
+# The suites with the library under AddressSanitizer and UndefinedBehaviorSanitizer.
+sanitize:
+	@test/sanitize
+
+# Compile against PostgreSQL 17 in a Debian 13 chroot, made when missing. make compile-17 CHROOT=directory
+compile-17: export CHROOT := $(CHROOT)
+compile-17:
+	@test/compile-17
+
+# The stories, told with psql on a throwaway cluster.
+demo:
+	@doc/demo/run
+
+# Speed against named floors, as ratios. make bench ONLY=softdelete
+bench:
+	@bench/run
+
+bench-quick:
+	@bench/run --quick

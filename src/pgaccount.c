@@ -8,9 +8,12 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "consequences.h"
 #include "hooks.h"
+#include "mapping.h"
 #include "plan_cache.h"
 #include "settings.h"
+#include "soft_delete.h"
 #include "version.h"
 
 PG_MODULE_MAGIC;
@@ -47,7 +50,10 @@ _PG_init(void)
 {
 	settings_init(process_shared_preload_libraries_in_progress);
 	version_init();
+	mapping_init();
 	plan_cache_init();
+	soft_delete_init();
+	consequences_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
 		hooks_init();
 }

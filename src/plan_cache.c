@@ -142,7 +142,7 @@ plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *en
 		 ExecutorTweak tweak, void *arg)
 {
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
-	ParamListInfo params = make_params(plan, values, nulls);
+	ParamListInfo volatile params = make_params(plan, values, nulls);
 	CachedPlan *cplan;
 	PlannedStmt *stmt;
 	QueryDesc *desc;
