@@ -5,8 +5,8 @@ MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
 CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache fk_graph \
-               mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl
-CONCEPTS_SQL = install errors soft_delete guard
+               mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore
+CONCEPTS_SQL = install errors soft_delete restore guard
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql
@@ -33,7 +33,7 @@ all install installcheck:
 	@exit 1
 endif
 
-pgaccount--$(EXTVERSION).sql: $(CONCEPTS_SQL:%=src/%.sql) pgaccount.control
+pgaccount--$(EXTVERSION).sql: $(CONCEPTS_SQL:%=src/%.sql) pgaccount.control Makefile
 	cat $(CONCEPTS_SQL:%=src/%.sql) > $@
 
 $(OBJS): $(wildcard src/*.h) pgaccount.control
