@@ -26,6 +26,7 @@
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/relcache.h"
 #include "utils/syscache.h"
@@ -243,5 +244,19 @@ mapping_active(Oid relid)
 	}
 	else if (mapping->enabled == TRIGGER_FIRES_ON_REPLICA)
 		return NULL;
+	return mapping;
+}
+
+/* The mapping of a table that a caller named; raises where it has none. */
+const SoftDelete *
+mapping_of_table(Oid relid)
+{
+	const SoftDelete *mapping = mapping_declared(relid);
+
+	if (mapping == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("table \"%s\" has no soft delete", get_rel_name(relid)),
+						errdetail("All its rows are live; a DELETE removes them for good."),
+						errhint("Call account.enable_soft_delete for it first.")));
 	return mapping;
 }

@@ -58,6 +58,9 @@ extern const SoftDelete *mapping_active(Oid relid);
 /* The same, whether the trigger fires or not. */
 extern const SoftDelete *mapping_declared(Oid relid);
 
+/* The same; raises 22023 where the table has no soft delete. */
+extern const SoftDelete *mapping_of_table(Oid relid);
+
 /* OID of a function of ours without arguments in schema account, written in C; else InvalidOid. */
 extern Oid account_function(const char *name);
 

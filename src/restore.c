@@ -70,17 +70,9 @@ typedef struct Collisions
 static SoftDelete
 mapping_of_target(Oid relid)
 {
-	const SoftDelete *mapping;
-
 	check_application_table(relid, "soft delete");
 	LockRelationOid(relid, AccessShareLock);
-	mapping = mapping_declared(relid);
-	if (mapping == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("table \"%s\" has no soft delete", get_rel_name(relid)),
-						errdetail("Its rows are removed by DELETE for good."),
-						errhint("Call account.enable_soft_delete for it first.")));
-	return *mapping;
+	return *mapping_of_table(relid);
 }
 
 /* Tables whose rows may follow this one's, itself first. */
