@@ -38,11 +38,14 @@ typedef struct SoftDelete
 	char enabled;	   /* tgenabled of the declaring trigger */
 } SoftDelete;
 
-/* Names of the triggers. BEFORE triggers fire in the order of their names: ours come first. */
+/*
+ * Names of the triggers. BEFORE triggers fire in the order of their names: the deletion is decided
+ * before anybody else sees a DELETE, and the columns are brought in step after everybody else.
+ */
 #define TRIGGER_SOFT_DELETE "00_account_soft_delete"
-#define TRIGGER_STEP "00_account_soft_delete_step"
-#define TRIGGER_STEP_INSERT "00_account_soft_delete_insert"
 #define TRIGGER_TRUNCATE "00_account_soft_delete_truncate"
+#define TRIGGER_STEP "zz_account_soft_delete_step"
+#define TRIGGER_STEP_INSERT "zz_account_soft_delete_insert"
 #define TRIGGER_CHANGED "zz_account_soft_delete_changed"
 #define TRIGGER_FLUSH "zz_account_soft_delete_flush"
 #define TRIGGER_GUARD_PREFIX "zz_account_guard_"

@@ -300,6 +300,7 @@ rewrite_executor_start(QueryDesc *desc)
 		const SoftDelete *mapping;
 		Trigger *step = NULL;
 		bool others = false;
+		bool deletion;
 
 		if (triggers == NULL || !triggers->trig_update_before_row)
 			continue;
@@ -318,8 +319,10 @@ rewrite_executor_start(QueryDesc *desc)
 			else
 				others = true;
 		}
-		if (step != NULL && !others &&
-			needs_no_step(desc->estate, target, mapping, desc->operation == CMD_DELETE))
+		/* targets of data-modifying CTEs are in the list too, with statements of their own */
+		deletion = desc->operation == CMD_DELETE &&
+				   list_member_int(node->resultRelations, target->ri_RangeTableIndex);
+		if (step != NULL && !others && needs_no_step(desc->estate, target, mapping, deletion))
 		{
 			step->tgenabled = TRIGGER_DISABLED;
 			triggers->trig_update_before_row = false;

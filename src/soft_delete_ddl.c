@@ -7,8 +7,8 @@
  *
  *		00_account_soft_delete           the declaration (mapping.c), on the table and, by
  *		                                 PostgreSQL's cloning, on its partitions
- *		00_account_soft_delete_step      where there is a flag, a partition, or guarded references
- *		00_account_soft_delete_insert    where there is a flag
+ *		zz_account_soft_delete_step      where there is a flag, a partition, or guarded references
+ *		zz_account_soft_delete_insert    where there is a flag
  *		00_account_soft_delete_truncate  on the table and each partition
  *		zz_account_soft_delete_changed   where soft-delete children follow (consequences.c)
  *		zz_account_soft_delete_flush     the same, on the table and each partition
