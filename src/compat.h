@@ -24,7 +24,12 @@
 #error "pgaccount needs PostgreSQL 15.2 or later"
 #endif
 
-/* MarkGUCPrefixReserved came with 15, its permission helpers moved with 16. */
+/* 16 moved the macros of variable-length values into a header of their own. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 16 made one function of the ownership checks. */
 #if PG_VERSION_NUM >= 160000
 #define compat_object_ownercheck(classid, objid, roleid) object_ownercheck(classid, objid, roleid)
 #else

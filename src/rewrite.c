@@ -7,8 +7,8 @@
  * UPDATE (delete_rewrite.c), and the tables it reads lose their deleted rows (hiding.c).
  *
  * Which statements see all rows? Our own, known by the comment they start with; the server's
- * referential checks and actions; a COPY of the table under row security; and everybody's under
- * pgaccount.show_deleted. None of this guards anything: hiding is convenience, row security is the
+ * referential checks and actions; a COPY of the table under row security, pg_dump and a subscription's
+ * first copy; and everybody's under pgaccount.show_deleted. None of this guards anything: hiding is convenience, row security is the
  * boundary. A referential DELETE is not rewritten either, because its caller counts on a DELETE: it
  * is known by its shape, and account.soft_delete(), the row trigger, judges what it deletes. A
  * statement of somebody's trigger inside such an action has another shape, and is treated like any.
@@ -29,6 +29,7 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "replication/walsender.h"
 #include "utils/rel.h"
 
 #include "compat.h"
@@ -132,6 +133,16 @@ is_referential_validation(Query *query, const char *text)
 		   strstr(text, " pk ON (") != NULL && strstr(text, "OPERATOR(") != NULL;
 }
 
+/*
+ * Is this a copy of tables as they are: pg_dump with --inserts, or a subscription's first copy (which
+ * has a replication connection to itself)? Plain COPY of a table asks no planner.
+ */
+static bool
+is_table_copy(const char *text)
+{
+	return am_walsender || starts_with(text, "DECLARE _pg_dump_cursor CURSOR FOR ");
+}
+
 /* Expand an SQL function in FROM as the planner would, so that what it reads is walked too. */
 static void
 expand_function(RangeTblEntry *rte, RewriteContext *context)
@@ -225,7 +236,7 @@ rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
 
 	context.rewrite = pgaccount_rewrite && !physical;
 	context.hide = !(physical || show_all || pgaccount_show_deleted ||
-					 starts_with(text, OWN_STATEMENT));
+					 starts_with(text, OWN_STATEMENT) || is_table_copy(text));
 	if (context.hide || context.rewrite)
 	{
 		if (is_referential_action(query, text))
