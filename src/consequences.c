@@ -265,6 +265,7 @@ run_batch(Batch *batch)
 	RoleState caller;
 
 	SPI_connect();
+	caller = run_as(relation_owner(edge->child));
 	plan = following_plan(edge, batch->restore);
 	for (int i = 0; i <= edge->nkeys; i++)
 	{
@@ -279,7 +280,6 @@ run_batch(Batch *batch)
 		values[i] = PointerGetDatum(construct_array(is_stamp ? batch->stamps : batch->keys[i],
 													batch->n, type, len, by_value, align));
 	}
-	caller = run_as(relation_owner(edge->child));
 	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
 							 0) != SPI_OK_UPDATE)
 		elog(ERROR, "children of \"%s\" did not follow", get_rel_name(edge->parent));

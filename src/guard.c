@@ -176,9 +176,9 @@ display_key(const FkEdge *edge, Datum *keys, Oid *types)
 static bool
 parent_is_deleted(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *types)
 {
+	RoleState caller = run_as(relation_owner(edge->parent));
 	SPIPlanPtr plan = plan_lookup(PLAN_GUARD_PARENT, edge->constraint, InvalidOid);
 	Snapshot test = InvalidSnapshot;
-	RoleState caller;
 	bool isnull;
 	bool deleted;
 
@@ -197,7 +197,6 @@ parent_is_deleted(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oi
 		CommandCounterIncrement();
 		test = GetLatestSnapshot();
 	}
-	caller = run_as(relation_owner(edge->parent));
 	if (SPI_execute_snapshot(plan, keys, NULL, test, InvalidSnapshot, false, false, 1) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "could not look at the parent");

@@ -20,7 +20,6 @@
 
 #include "access/sysattr.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/execdesc.h"
 #include "miscadmin.h"
@@ -39,6 +38,7 @@
 #include "plan_cache.h"
 #include "rewrite.h"
 #include "settings.h"
+#include "soft_delete.h"
 #include "version.h"
 
 typedef struct RewriteContext
@@ -309,8 +309,6 @@ rewrite_executor_start(QueryDesc *desc)
 		ResultRelInfo *target = lfirst(lc);
 		TriggerDesc *triggers = target->ri_TrigDesc;
 		const SoftDelete *mapping;
-		Trigger *step = NULL;
-		bool others = false;
 		bool deletion;
 
 		if (triggers == NULL || !triggers->trig_update_before_row)
@@ -318,25 +316,10 @@ rewrite_executor_start(QueryDesc *desc)
 		mapping = mapping_active(RelationGetRelid(target->ri_RelationDesc));
 		if (mapping == NULL || !OidIsValid(mapping->step_trigger))
 			continue;
-		for (int i = 0; i < triggers->numtriggers; i++)
-		{
-			Trigger *trigger = &triggers->triggers[i];
-
-			if (!TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
-									  TRIGGER_TYPE_UPDATE))
-				continue;
-			if (trigger->tgoid == mapping->step_trigger)
-				step = trigger;
-			else
-				others = true;
-		}
 		/* targets of data-modifying CTEs are in the list too, with statements of their own */
 		deletion = desc->operation == CMD_DELETE &&
 				   list_member_int(node->resultRelations, target->ri_RangeTableIndex);
-		if (step != NULL && !others && needs_no_step(desc->estate, target, mapping, deletion))
-		{
-			step->tgenabled = TRIGGER_DISABLED;
-			triggers->trig_update_before_row = false;
-		}
+		if (needs_no_step(desc->estate, target, mapping, deletion))
+			set_step_aside(triggers, mapping->step_trigger);
 	}
 }

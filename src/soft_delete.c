@@ -29,6 +29,7 @@
 #include "access/xact.h"
 #include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
@@ -113,7 +114,10 @@ forget_writer(RowWriter *writer)
 		}
 }
 
-/* The statement's memory goes: close what is still open, in the name of its owner. */
+/*
+ * The statement's memory goes: let go of what is still held, in the name of its owner. Registered on
+ * the context that holds the writer's own state, because children go before their parent's callbacks.
+ */
 static void
 writer_ends(void *arg)
 {
@@ -125,6 +129,7 @@ writer_ends(void *arg)
 		ResourceOwner saved = CurrentResourceOwner;
 
 		CurrentResourceOwner = writer->owner;
+		ExecResetTupleTable(writer->estate->es_tupleTable, false);
 		ExecCloseIndices(&writer->target);
 		CurrentResourceOwner = saved;
 		writer->owner = NULL;
@@ -149,25 +154,54 @@ soft_delete_init(void)
 	RegisterResourceReleaseCallback(owner_releases, NULL);
 }
 
+/* Set the BEFORE UPDATE companion aside in an executor's copy of a table's triggers. */
+void
+set_step_aside(TriggerDesc *triggers, Oid step_trigger)
+{
+	Trigger *step = NULL;
+	bool others = false;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger *trigger = &triggers->triggers[i];
+
+		if (!TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
+								  TRIGGER_TYPE_UPDATE))
+			continue;
+		if (trigger->tgoid == step_trigger)
+			step = trigger;
+		else
+			others = true;
+	}
+	if (step == NULL || others)
+		return;
+	step->tgenabled = TRIGGER_DISABLED;
+	triggers->trig_update_before_row = false;
+}
+
 /* Make the writer of a statement's row trigger. Lives in the memory of flinfo. */
 static RowWriter *
 make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 {
 	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
-	RowWriter *writer = palloc0(sizeof(RowWriter));
+	EState *estate = CreateExecutorState();
+	RowWriter *writer;
 	Bitmapset *updated = NULL;
 	AttrNumber columns[] = {mapping->deleted_at, mapping->flag, mapping->deleted_by};
 
-	writer->estate = CreateExecutorState();
-	MemoryContextSwitchTo(writer->estate->es_query_cxt);
+	MemoryContextSwitchTo(estate->es_query_cxt);
+	writer = palloc0(sizeof(RowWriter));
+	writer->estate = estate;
 	for (int i = 0; i < lengthof(columns); i++)
 		if (columns[i] != InvalidAttrNumber)
 			updated = bms_add_member(updated, columns[i] - FirstLowInvalidHeapAttributeNumber);
-	compat_init_range_table(writer->estate, rel, updated);
-	writer->estate->es_output_cid = GetCurrentCommandId(true);
+	compat_init_range_table(estate, rel, updated);
+	estate->es_output_cid = GetCurrentCommandId(true);
 	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
-	compat_EvalPlanQualInit(&writer->epq, writer->estate);
-	writer->slot = table_slot_create(rel, &writer->estate->es_tupleTable);
+	/* the columns are set together, and the DELETE has locked the row as strongly as a guard would */
+	set_step_aside(writer->target.ri_TrigDesc, mapping->step_trigger);
+	compat_EvalPlanQualInit(&writer->epq, estate);
+	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
 	ExecOpenIndices(&writer->target, false);
 
 	writer->owner = CurrentResourceOwner;
@@ -175,7 +209,7 @@ make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 	writers = writer;
 	writer->at_end.func = writer_ends;
 	writer->at_end.arg = writer;
-	MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &writer->at_end);
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, &writer->at_end);
 	MemoryContextSwitchTo(old);
 	return writer;
 }
@@ -192,28 +226,31 @@ actor_value(Form_pg_attribute att)
 	return value;
 }
 
-/* The deleted version of a row. */
-static HeapTuple
-deleted_version(HeapTuple tuple, TupleDesc desc, const SoftDelete *mapping)
+/* Store the deleted version of a row in a slot of the same table. */
+static void
+store_deleted_version(TupleTableSlot *old, TupleTableSlot *slot, const SoftDelete *mapping)
 {
-	int columns[3];
-	Datum values[3];
-	bool nulls[3] = {false, false, false};
-	int n = 0;
+	TupleDesc desc = slot->tts_tupleDescriptor;
 
-	columns[n] = mapping->deleted_at;
-	values[n++] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	ExecClearTuple(slot);
+	slot_getallattrs(old);
+	memcpy(slot->tts_values, old->tts_values, desc->natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, old->tts_isnull, desc->natts * sizeof(bool));
+	slot->tts_values[mapping->deleted_at - 1] =
+		TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	slot->tts_isnull[mapping->deleted_at - 1] = false;
 	if (mapping->flag != InvalidAttrNumber)
 	{
-		columns[n] = mapping->flag;
-		values[n++] = BoolGetDatum(true);
+		slot->tts_values[mapping->flag - 1] = BoolGetDatum(true);
+		slot->tts_isnull[mapping->flag - 1] = false;
 	}
 	if (mapping->deleted_by != InvalidAttrNumber)
 	{
-		columns[n] = mapping->deleted_by;
-		values[n++] = actor_value(TupleDescAttr(desc, mapping->deleted_by - 1));
+		slot->tts_values[mapping->deleted_by - 1] =
+			actor_value(TupleDescAttr(desc, mapping->deleted_by - 1));
+		slot->tts_isnull[mapping->deleted_by - 1] = false;
 	}
-	return heap_modify_tuple_by_cols(tuple, desc, n, columns, values, nulls);
+	ExecStoreVirtualTuple(slot);
 }
 
 /* Do these columns decide in which partition a row belongs, at any level? */
@@ -250,6 +287,7 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 	if (root_mapping == NULL)
 		root_mapping = mapping, root = RelationGetRelid(rel);
 	SPI_connect();
+	caller = run_as(relation_owner(root));
 	plan = plan_lookup(PLAN_MOVE_ROW, root, InvalidOid);
 	if (plan == NULL)
 	{
@@ -270,7 +308,6 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 	}
 	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
 	values[1] = PointerGetDatum(tid);
-	caller = run_as(rel->rd_rel->relowner);
 	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
 							 0) != SPI_OK_UPDATE ||
 		SPI_processed != 1)
@@ -343,6 +380,7 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 		if (some_null)
 			continue;
 
+		caller = run_as(relation_owner(edge->parent));
 		plan = plan_lookup(PLAN_PARENT_EXISTS, edge->constraint, InvalidOid);
 		if (plan == NULL)
 		{
@@ -352,7 +390,6 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 			plan = plan_keep(PLAN_PARENT_EXISTS, edge->constraint, InvalidOid, sql, edge->nkeys,
 							 argtypes);
 		}
-		caller = run_as(relation_owner(edge->parent));
 		if (SPI_execute_plan(plan, keys, NULL, false, 1) != SPI_OK_SELECT)
 			elog(ERROR, "could not look for the parent");
 		run_as_end(caller);
@@ -450,8 +487,7 @@ soft_delete(PG_FUNCTION_ARGS)
 		writer = make_writer(fcinfo->flinfo, rel, &mapping);
 		fcinfo->flinfo->fn_extra = writer;
 	}
-	ExecForceStoreHeapTuple(deleted_version(tuple, RelationGetDescr(rel), &mapping), writer->slot,
-							false);
+	store_deleted_version(trigger->tg_trigslot, writer->slot, &mapping);
 	ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, trigger->tg_trigslot,
 							 writer->slot);
 	ExecClearTuple(writer->slot);
