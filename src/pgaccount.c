@@ -12,6 +12,7 @@
 #include "hooks.h"
 #include "mapping.h"
 #include "plan_cache.h"
+#include "profile.h"
 #include "settings.h"
 #include "soft_delete.h"
 #include "version.h"
@@ -54,6 +55,7 @@ _PG_init(void)
 	plan_cache_init();
 	soft_delete_init();
 	consequences_init();
+	profile_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
 		hooks_init();
 }
