@@ -34,6 +34,11 @@ all install installcheck:
 	@exit 1
 endif
 
+# Our own names first: a Debian server has libkrb5 loaded, which exports profile_init and the like.
+ifeq ($(PORTNAME), linux)
+SHLIB_LINK += -Wl,-Bsymbolic
+endif
+
 pgaccount--$(EXTVERSION).sql: $(CONCEPTS_SQL:%=src/%.sql) pgaccount.control Makefile
 	cat $(CONCEPTS_SQL:%=src/%.sql) > $@
 

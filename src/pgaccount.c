@@ -55,7 +55,7 @@ _PG_init(void)
 	plan_cache_init();
 	soft_delete_init();
 	consequences_init();
-	profile_init();
+	profiles_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
 		hooks_init();
 }

@@ -9,8 +9,8 @@
  * root, and a row that an UPDATE moves to another partition comes to be there, too.
  *
  * Profiles are made with the rights of the owner of the profiles table. One that is there already,
- * the application's or another trigger's, is kept: ON CONFLICT (user_column) DO NOTHING, while any
- * other conflict is the ordinary 23505.
+ * the application's or another trigger's, is kept; any conflict but that of user_column is the
+ * ordinary 23505.
  */
 #include "postgres.h"
 
@@ -42,7 +42,7 @@ PG_FUNCTION_INFO_V1(make_profile);
 
 /* Register the invalidations that keep the cached rules true. */
 void
-profile_init(void)
+profiles_init(void)
 {
 	profile_rule_init();
 }
@@ -57,48 +57,52 @@ marks_profile(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
-/* The statement for the profile of one new user, key $1. */
+/*
+ * The statement for new users, by the proof of profile_proof.c or with the ordinary checks. key is
+ * the text for a new user's key; source is what it comes from, to be joined with the users table;
+ * ordinary is the FROM clause that does without the join.
+ */
 static char *
-one_text(ProfileRule *rule)
+insert_text(ProfileRule *rule, const char *source, const char *key, const char *ordinary)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	if (rule->proved)
 	{
-		char *key = psprintf("u.%s", sql_column(rule->users, rule->key));
+		char *found = psprintf("u.%s", sql_column(rule->users, rule->key));
+		char *column = psprintf("p.%s", sql_column(rule->profiles, rule->user_column));
+		char *equality = sql_equality(rule->key_type);
 
-		profile_insert_text(&sql, rule, key);
-		appendStringInfo(&sql, " FROM %s u WHERE %s %s $1", profile_scan(rule->users), key,
-						 sql_equality(rule->key_type));
+		profile_insert_text(&sql, rule, found);
+		appendStringInfo(&sql, " FROM %s%s u WHERE %s %s %s", source, profile_scan(rule->users),
+						 found, equality, key);
+		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s p WHERE %s %s %s)",
+						 profile_scan(rule->profiles), column, equality, found);
 	}
 	else
-		profile_insert_text(&sql, rule, "$1");
-	appendStringInfo(&sql, " ON CONFLICT %s DO NOTHING", rule->conflict);
+	{
+		profile_insert_text(&sql, rule, key);
+		appendStringInfo(&sql, "%s ON CONFLICT %s DO NOTHING", ordinary, rule->conflict);
+	}
 	return sql.data;
+}
+
+/* The statement for the profile of one new user, key $1. */
+static char *
+one_text(ProfileRule *rule)
+{
+	return insert_text(rule, "", "$1", "");
 }
 
 /* The statement for the profiles of all new users. */
 static char *
 set_text(ProfileRule *rule)
 {
-	StringInfoData sql;
-	char *key = sql_column(rule->users, rule->key);
+	char *key = psprintf("n.%s", sql_column(rule->users, rule->key));
 
-	initStringInfo(&sql);
-	if (rule->proved)
-	{
-		profile_insert_text(&sql, rule, psprintf("u.%s", key));
-		appendStringInfo(&sql, " FROM " NEW_USERS " n JOIN %s u ON u.%s %s n.%s",
-						 profile_scan(rule->users), key, sql_equality(rule->key_type), key);
-	}
-	else
-	{
-		profile_insert_text(&sql, rule, psprintf("n.%s", key));
-		appendStringInfo(&sql, " FROM " NEW_USERS " n WHERE n.%s IS NOT NULL", key);
-	}
-	appendStringInfo(&sql, " ON CONFLICT %s DO NOTHING", rule->conflict);
-	return sql.data;
+	return insert_text(rule, NEW_USERS " n CROSS JOIN ", key,
+					   psprintf(" FROM " NEW_USERS " n WHERE %s IS NOT NULL", key));
 }
 
 /* What the executor is to leave out of a statement for new users. */

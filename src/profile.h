@@ -6,6 +6,6 @@
 #define PGACCOUNT_PROFILE_H
 
 /* Register the invalidations that keep the cached rules true. */
-extern void profile_init(void);
+extern void profiles_init(void);
 
 #endif /* PGACCOUNT_PROFILE_H */

@@ -5,6 +5,7 @@
  * A profile of ours is inserted by
  *
  *		INSERT INTO profiles SELECT u.key, ... FROM new users n JOIN ONLY users u ON u.key = n.key
+ *		WHERE NOT EXISTS (SELECT FROM ONLY profiles p WHERE p.user_column = u.key)
  *
  * in the AFTER trigger of the command that inserted those users. Then the check that the foreign key
  * profiles.user_column -> users.key makes for each row (look the user up, lock it FOR KEY SHARE)
@@ -25,6 +26,12 @@
  *    after our commit) sets off the referential action on the users' side, which sees the profile.
  *    That is so for deferred constraints too: the two sides never rely on one another's locks but
  *    for rows that are already committed.
+ *
+ * 4. No other transaction can have a profile for that user: its own check of the foreign key, at
+ *    once or deferred, would not see the user. Our own transaction's is seen by NOT EXISTS, which
+ *    2 covers, too. So ON CONFLICT, whose speculative insertion costs as much again as the row, is
+ *    not needed. (A row that got in past its check, under session_replication_role = replica, is
+ *    seen as well; one that does so at this very moment meets the unique index: 23505, no harm.)
  *
  * Everything else takes the ordinary path, in which the check runs. So does the profile of a user
  * that was there before (back-fill, adoption), for which 2 does not hold, and a partitioned profiles
