@@ -36,6 +36,14 @@ show_deleted_changed(bool newval, void *extra)
 		ResetPlanCache();
 }
 
+/* The same for rewriting, where it is no restart-only setting. */
+static void
+rewrite_changed(bool newval, void *extra)
+{
+	if (newval != pgaccount_rewrite)
+		ResetPlanCache();
+}
+
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 void
 settings_init(bool preloaded)
@@ -52,7 +60,7 @@ settings_init(bool preloaded)
 	DefineCustomBoolVariable("pgaccount.rewrite",
 							 "Turns DELETE on soft-delete tables into an UPDATE before planning.",
 							 "Off, the row trigger does the work and DELETE reports 0 rows.",
-							 &pgaccount_rewrite, true, at_restart, 0, NULL, NULL, NULL);
+							 &pgaccount_rewrite, true, at_restart, 0, NULL, rewrite_changed, NULL);
 
 	DefineCustomBoolVariable("pgaccount.show_deleted",
 							 "Shows the deleted rows of soft-delete tables.",

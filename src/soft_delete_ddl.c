@@ -323,21 +323,32 @@ bring_in_step(Oid relid, const char *deleted_at, const char *flag)
 	run_as_end(caller);
 }
 
-/* Refuse a partition whose partitioned table has soft delete: it is covered, and only by that. */
-static void
-check_not_covered(Oid relid)
+/* The partitioned table by whose soft delete a partition is covered, or InvalidOid. */
+static Oid
+covered_by(Oid relid)
 {
 	ListCell *lc;
 
 	if (!get_rel_relispartition(relid))
-		return;
+		return InvalidOid;
 	foreach (lc, get_partition_ancestors(relid))
 		if (mapping_declared(lfirst_oid(lc)) != NULL)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("\"%s\" is a partition of soft-delete table \"%s\"",
-								   get_rel_name(relid), get_rel_name(lfirst_oid(lc))),
-							errdetail("Its rows are covered by the partitioned table's."),
-							errhint("Name the partitioned table.")));
+			return lfirst_oid(lc);
+	return InvalidOid;
+}
+
+/* Refuse a partition whose partitioned table has soft delete: it is covered, and only by that. */
+static void
+check_not_covered(Oid relid)
+{
+	Oid table = covered_by(relid);
+
+	if (OidIsValid(table))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is a partition of soft-delete table \"%s\"",
+							   get_rel_name(relid), get_rel_name(table)),
+						errdetail("Its rows are covered by the partitioned table's soft delete."),
+						errhint("Name the partitioned table.")));
 }
 
 /* Do all named columns exist, so that a weaker lock will do? */
@@ -429,7 +440,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 		{
 			FkEdge *edge = lfirst(lc);
 
-			if (edge->on_delete == FKCONSTR_ACTION_CASCADE)
+			if (edge->on_delete == FKCONSTR_ACTION_CASCADE && !OidIsValid(covered_by(edge->child)))
 				enable_table(edge->child, request, done);
 		}
 	}
