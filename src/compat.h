@@ -116,4 +116,4 @@ compat_check_as_user(Query *query, RangeTblEntry *rte)
 #define compat_ExecutorRun(queryDesc) ExecutorRun(queryDesc, ForwardScanDirection, 0, true)
 #endif
 
-#endif							/* PGACCOUNT_COMPAT_H */
+#endif /* PGACCOUNT_COMPAT_H */

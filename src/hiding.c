@@ -129,7 +129,6 @@ hide_deleted(Query *query, bool target_done)
 		/* ON CONFLICT (email) means the index over live rows; others are implied all the same */
 		condition = hidden_condition(query, target);
 		if (condition != NULL)
-			query->onConflict->arbiterWhere =
-				and_quals(query->onConflict->arbiterWhere, condition);
+			query->onConflict->arbiterWhere = and_quals(query->onConflict->arbiterWhere, condition);
 	}
 }

@@ -33,11 +33,11 @@
 static void
 refuse_key(Oid relid, const char *detail)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("not a key of table \"%s\"", get_rel_name(relid)),
-					errdetail("%s", detail),
-					errhint("Give a value of the primary key's type, an array of them, or a jsonb "
-							"object with the columns of a unique key.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("not a key of table \"%s\"", get_rel_name(relid)), errdetail("%s", detail),
+			 errhint("Give a value of the primary key's type, an array of them, or a jsonb "
+					 "object with the columns of a unique key.")));
 }
 
 /* An empty set over these columns. */
@@ -183,9 +183,8 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value)
 				SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
 			MemoryContext spi = MemoryContextSwitchTo(context);
 
-			keys->arrays[i] =
-				isnull ? PointerGetDatum(construct_empty_array(keys->types[i]))
-					   : PointerGetDatum(DatumGetArrayTypePCopy(array));
+			keys->arrays[i] = isnull ? PointerGetDatum(construct_empty_array(keys->types[i]))
+									 : PointerGetDatum(DatumGetArrayTypePCopy(array));
 			MemoryContextSwitchTo(spi);
 		}
 		SPI_finish();
@@ -255,20 +254,20 @@ keys_of_jsonb(Oid relid, Jsonb *jsonb)
 			refuse_key(relid, "The object's names are not the columns of a unique key.");
 		appendStringInfoString(&sql, "SELECT ");
 		for (int i = 0; i < keys->ncols; i++)
-			appendStringInfo(&sql,
-							 "%spg_catalog.array_agg((o OPERATOR(pg_catalog.->>) %s)::%s ORDER BY n)",
-							 i > 0 ? ", " : "",
-							 sql_literal(get_attname(relid, keys->columns[i], false)),
-							 sql_type(keys->types[i], -1));
+			appendStringInfo(
+				&sql, "%spg_catalog.array_agg((o OPERATOR(pg_catalog.->>) %s)::%s ORDER BY n)",
+				i > 0 ? ", " : "", sql_literal(get_attname(relid, keys->columns[i], false)),
+				sql_type(keys->types[i], -1));
 	}
 	else
 	{
 		keys = primary_key(relid);
 		check_single(keys);
-		appendStringInfo(&sql,
-						 "SELECT pg_catalog.array_agg((o OPERATOR(pg_catalog.#>>) '{}')::%s ORDER BY"
-						 " n)",
-						 sql_type(keys->types[0], -1));
+		appendStringInfo(
+			&sql,
+			"SELECT pg_catalog.array_agg((o OPERATOR(pg_catalog.#>>) '{}')::%s ORDER BY"
+			" n)",
+			sql_type(keys->types[0], -1));
 	}
 	appendStringInfoString(&sql, elements);
 	cast_into(keys, sql.data, JSONBOID, JsonbPGetDatum(jsonb));

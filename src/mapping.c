@@ -19,6 +19,7 @@
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
@@ -83,19 +84,19 @@ mapping_init(void)
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 }
 
-/* OID of a function of ours without arguments in schema account, written in C; else InvalidOid. */
-Oid
-account_function(const char *name)
+/* OID of a function of ours with these arguments, in schema account, written in C; else InvalidOid. */
+static Oid
+account_function_of(const char *name, int nargs, const Oid *argtypes)
 {
 	Oid schema = account_schema();
-	oidvector *noargs;
+	oidvector *types;
 	HeapTuple tuple;
 	Oid result = InvalidOid;
 
 	if (!OidIsValid(schema))
 		return InvalidOid;
-	noargs = buildoidvector(NULL, 0);
-	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(name), PointerGetDatum(noargs),
+	types = buildoidvector(argtypes, nargs);
+	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(name), PointerGetDatum(types),
 							ObjectIdGetDatum(schema));
 	if (HeapTupleIsValid(tuple))
 	{
@@ -105,8 +106,15 @@ account_function(const char *name)
 			result = form->oid;
 		ReleaseSysCache(tuple);
 	}
-	pfree(noargs);
+	pfree(types);
 	return result;
+}
+
+/* The same for a function without arguments. */
+Oid
+account_function(const char *name)
+{
+	return account_function_of(name, 0, NULL);
 }
 
 /* The attribute number behind an argument of marks(), 0 for a NULL constant. */
@@ -120,10 +128,14 @@ marked_column(Node *arg)
 	return InvalidAttrNumber;
 }
 
-/* Read the columns from the trigger's WHEN clause. False: there is none that we would have written. */
+/*
+ * Read the columns from the trigger's WHEN clause. False: it is none that we would have written. Any
+ * table owner may write one by hand: the types of the columns are what marks() takes, or nothing.
+ */
 static bool
 read_columns(Trigger *trigger, SoftDelete *mapping)
 {
+	static const Oid marks_types[] = {TIMESTAMPTZOID, BOOLOID, TEXTOID};
 	Node *qual;
 	FuncExpr *call;
 
@@ -135,7 +147,7 @@ read_columns(Trigger *trigger, SoftDelete *mapping)
 	if (qual == NULL || !IsA(qual, FuncExpr))
 		return false;
 	call = (FuncExpr *) qual;
-	if (list_length(call->args) != 3)
+	if (call->funcid != account_function_of("marks", lengthof(marks_types), marks_types))
 		return false;
 	mapping->deleted_at = marked_column(linitial(call->args));
 	mapping->flag = marked_column(lsecond(call->args));

@@ -43,8 +43,8 @@
 
 typedef struct RewriteContext
 {
-	bool hide;	  /* deleted rows are hidden in this statement */
-	bool rewrite; /* DELETE is rewritten in this statement */
+	bool hide;         /* deleted rows are hidden in this statement */
+	bool rewrite;      /* DELETE is rewritten in this statement */
 	PlannerInfo *root; /* a planner's state, just enough to expand functions; made when needed */
 	ParamListInfo params;
 	RewriteResult *result;

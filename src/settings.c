@@ -62,11 +62,10 @@ settings_init(bool preloaded)
 							 "Off, the row trigger does the work and DELETE reports 0 rows.",
 							 &pgaccount_rewrite, true, at_restart, 0, NULL, rewrite_changed, NULL);
 
-	DefineCustomBoolVariable("pgaccount.show_deleted",
-							 "Shows the deleted rows of soft-delete tables.",
-							 "Any role may set it: hiding is convenience, not a security boundary.",
-							 &pgaccount_show_deleted, false, PGC_USERSET, 0, NULL,
-							 show_deleted_changed, NULL);
+	DefineCustomBoolVariable(
+		"pgaccount.show_deleted", "Shows the deleted rows of soft-delete tables.",
+		"Any role may set it: hiding is convenience, not a security boundary.",
+		&pgaccount_show_deleted, false, PGC_USERSET, 0, NULL, show_deleted_changed, NULL);
 
 	MarkGUCPrefixReserved("pgaccount");
 }

@@ -18,4 +18,4 @@ extern bool pgaccount_show_deleted;
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 extern void settings_init(bool preloaded);
 
-#endif							/* PGACCOUNT_SETTINGS_H */
+#endif /* PGACCOUNT_SETTINGS_H */

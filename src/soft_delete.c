@@ -221,8 +221,8 @@ actor_value(Form_pg_attribute att)
 	Datum value = DirectFunctionCall1(actor, (Datum) 0);
 
 	if (att->atttypid == VARCHAROID && att->atttypmod >= 0)
-		value = DirectFunctionCall3(varchar, value, Int32GetDatum(att->atttypmod),
-									BoolGetDatum(true));
+		value =
+			DirectFunctionCall3(varchar, value, Int32GetDatum(att->atttypmod), BoolGetDatum(true));
 	return value;
 }
 

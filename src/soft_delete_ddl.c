@@ -58,7 +58,7 @@ PG_FUNCTION_INFO_V1(soft_delete_dropped);
 typedef struct EnableRequest
 {
 	const char *deleted_at;
-	const char *flag;		/* NULL: detect */
+	const char *flag;       /* NULL: detect */
 	const char *deleted_by; /* NULL: detect */
 	SoftDeleteOptions options;
 } EnableRequest;
@@ -173,8 +173,7 @@ refresh_around(Oid relid)
 static const char *
 column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_null)
 {
-	HeapTuple tuple =
-		SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
 	Form_pg_attribute att;
 	const char *fault = NULL;
 
@@ -182,8 +181,8 @@ column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_nul
 		elog(ERROR, "cache lookup failed for attribute %d of relation %u", attnum, relid);
 	att = (Form_pg_attribute) GETSTRUCT(tuple);
 	if (!type_fits(att->atttypid))
-		fault = psprintf("It is of type %s.",
-						 format_type_with_typemod(att->atttypid, att->atttypmod));
+		fault =
+			psprintf("It is of type %s.", format_type_with_typemod(att->atttypid, att->atttypmod));
 	else if (att->attgenerated != '\0')
 		fault = "It is a generated column.";
 	else if (need_null && att->attnotnull)
@@ -234,13 +233,13 @@ choose_column(Oid relid, const char *argument, const char *given, const char *us
 		return name;
 	if (given == NULL)
 		return NULL;
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("column \"%s\" of \"%s\" cannot be %s", name, get_rel_name(relid),
-						   argument),
-					errdetail("%s", fault),
-					errhint("Name a nullable, ordinary column of type %s as \"%s\", or one that is "
-							"to be added.",
-							type_name, argument)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("column \"%s\" of \"%s\" cannot be %s", name, get_rel_name(relid), argument),
+			 errdetail("%s", fault),
+			 errhint("Name a nullable, ordinary column of type %s as \"%s\", or one that is "
+					 "to be added.",
+					 type_name, argument)));
 }
 
 /* A literal or NULL, as an argument of marks(). */
@@ -303,8 +302,8 @@ create_declaration(Oid relid, const EnableRequest *request, const char *flag,
 		run_sql("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
 				" WHEN ((NEW.%s IS NULL) = (NEW.%s IS TRUE))"
 				" EXECUTE FUNCTION account.soft_delete_step()",
-				quote_identifier(TRIGGER_STEP_INSERT), table,
-				quote_identifier(request->deleted_at), quote_identifier(flag));
+				quote_identifier(TRIGGER_STEP_INSERT), table, quote_identifier(request->deleted_at),
+				quote_identifier(flag));
 }
 
 /* Rows that one of the two columns calls deleted are so by the other too. */
@@ -379,8 +378,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
-	lockmode =
-		columns_exist(relid, request) ? ShareRowExclusiveLock : AccessExclusiveLock;
+	lockmode = columns_exist(relid, request) ? ShareRowExclusiveLock : AccessExclusiveLock;
 	LockRelationOid(relid, lockmode);
 	check_application_table(relid, "soft delete");
 	check_not_covered(relid);
@@ -392,8 +390,8 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 	deleted_by = choose_column(relid, "deleted_by", request->deleted_by, "deleted_by",
 							   fits_deleted_by, "text", true, &add_deleted_by);
 	if ((flag && strcmp(flag, request->deleted_at) == 0) ||
-		(deleted_by && (strcmp(deleted_by, request->deleted_at) == 0 ||
-						(flag && strcmp(deleted_by, flag) == 0))))
+		(deleted_by &&
+		 (strcmp(deleted_by, request->deleted_at) == 0 || (flag && strcmp(deleted_by, flag) == 0))))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the columns of soft delete must be different ones"),
 						errhint("Give each of \"deleted_at\", \"flag\" and \"deleted_by\" a column "
@@ -403,8 +401,8 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 		run_sql("ALTER TABLE %s ADD COLUMN %s timestamptz", sql_relation(relid),
 				quote_identifier(request->deleted_at));
 	if (add_flag)
-		run_sql("ALTER TABLE %s ADD COLUMN %s boolean NOT NULL DEFAULT false",
-				sql_relation(relid), quote_identifier(flag));
+		run_sql("ALTER TABLE %s ADD COLUMN %s boolean NOT NULL DEFAULT false", sql_relation(relid),
+				quote_identifier(flag));
 	if (add_deleted_by)
 		run_sql("ALTER TABLE %s ADD COLUMN %s text", sql_relation(relid),
 				quote_identifier(deleted_by));
@@ -460,8 +458,9 @@ name_argument(FunctionCallInfo fcinfo, int n)
 Datum
 enable_soft_delete(PG_FUNCTION_ARGS)
 {
-	static const char *const arguments[] = {"target", "deleted_at", NULL, NULL, "hide",
-											"guard_references", "on_parent_delete", "children"};
+	static const char *const arguments[] = {
+		"target",           "deleted_at",       NULL,      NULL, "hide",
+		"guard_references", "on_parent_delete", "children"};
 	EnableRequest request;
 	char *on_parent_delete;
 	List *done = NIL;
@@ -484,7 +483,8 @@ enable_soft_delete(PG_FUNCTION_ARGS)
 		request.options.on_parent_delete = PARENT_DELETE_DELETE;
 	else
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("unknown value for \"on_parent_delete\": \"%s\"", on_parent_delete),
+						errmsg("unknown value for \"on_parent_delete\""),
+						errdetail("It is \"%.64s\".", on_parent_delete),
 						errhint("Give 'refuse' or 'delete'.")));
 	if (request.deleted_at[0] == '\0' || (request.flag && request.flag[0] == '\0') ||
 		(request.deleted_by && request.deleted_by[0] == '\0'))

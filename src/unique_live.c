@@ -272,12 +272,13 @@ unique_among_live_columns(PG_FUNCTION_ARGS)
 		}
 	}
 	if (name == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("table \"%s\" has no unique constraint or index on these columns",
-							   get_rel_name(relid)),
-						errdetail("The primary key does not count, nor do more or fewer columns."),
-						errhint("Create a unique index WHERE (deleted_at IS NULL), or name an index "
-								"over expressions by its own name.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table \"%s\" has no unique constraint or index on these columns",
+						get_rel_name(relid)),
+				 errdetail("The primary key does not count, nor do more or fewer columns."),
+				 errhint("Create a unique index WHERE (deleted_at IS NULL), or name an index "
+						 "over expressions by its own name.")));
 	namestrcpy(result, name);
 	SPI_finish();
 	PG_RETURN_NAME(result);
