@@ -75,13 +75,11 @@ profile_findings(PG_FUNCTION_ARGS)
 		SPI_connect();
 		values[4] = count_without(rule->users, rule->profiles,
 								  profile_key_equality(rule->key_type, psprintf("a.%s", key),
-													   rule->column_type,
-													   psprintf("b.%s", column)),
+													   rule->column_type, psprintf("b.%s", column)),
 								  "");
 		values[5] = count_without(rule->profiles, rule->users,
 								  profile_key_equality(rule->key_type, psprintf("b.%s", key),
-													   rule->column_type,
-													   psprintf("a.%s", column)),
+													   rule->column_type, psprintf("a.%s", column)),
 								  live_clause(rule->profiles, "a"));
 		SPI_finish();
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
