@@ -165,7 +165,7 @@ expand_function(RangeTblEntry *rte, RewriteContext *context)
 		rte->rtekind = RTE_SUBQUERY;
 		rte->subquery = subquery;
 		rte->security_barrier = false;
-		rte->functions = NIL;
+		/* rte->functions stays, as in preprocess_function_rtes: whole-row Vars are made from it */
 		rte->funcordinality = false;
 	}
 }
