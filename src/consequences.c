@@ -227,14 +227,8 @@ following_plan(const FkEdge *edge, bool restore)
 		elog(ERROR, "table \"%s\" has no soft delete any more", get_rel_name(edge->child));
 	stamp = sql_column(edge->child, mapping->deleted_at);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s c SET %s = %s", sql_relation(edge->child),
-					 stamp, restore ? "NULL" : "k.stamp");
-	if (mapping->flag != InvalidAttrNumber)
-		appendStringInfo(&sql, ", %s = %s", sql_column(edge->child, mapping->flag),
-						 restore ? "false" : "true");
-	if (mapping->deleted_by != InvalidAttrNumber)
-		appendStringInfo(&sql, ", %s = %s", sql_column(edge->child, mapping->deleted_by),
-						 restore ? "NULL" : "account.actor()");
+	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s c SET %s", sql_relation(edge->child),
+					 restore ? sql_set_live(mapping) : sql_set_deleted(mapping, "k.stamp"));
 	appendStringInfoString(&sql, " FROM ROWS FROM (");
 	for (int i = 0; i <= edge->nkeys; i++)
 	{

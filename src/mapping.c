@@ -33,6 +33,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "identifiers.h"
 #include "mapping.h"
 #include "version.h"
 
@@ -271,4 +272,43 @@ mapping_of_table(Oid relid)
 						errdetail("All its rows are live; a DELETE removes them for good."),
 						errhint("Call account.enable_soft_delete for it first.")));
 	return mapping;
+}
+
+/* SQL: the assignments of an UPDATE that deletes rows softly. */
+char *
+sql_set_deleted(const SoftDelete *mapping, const char *stamp)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s = %s", sql_column(mapping->relid, mapping->deleted_at), stamp);
+	if (mapping->flag != InvalidAttrNumber)
+		appendStringInfo(&sql, ", %s = true", sql_column(mapping->relid, mapping->flag));
+	if (mapping->deleted_by != InvalidAttrNumber)
+	{
+		Oid type;
+		int32 typmod;
+		Oid collation;
+
+		/* an explicit cast, which cuts a name to the column's length */
+		get_atttypetypmodcoll(mapping->relid, mapping->deleted_by, &type, &typmod, &collation);
+		appendStringInfo(&sql, ", %s = account.actor()::%s",
+						 sql_column(mapping->relid, mapping->deleted_by), sql_type(type, typmod));
+	}
+	return sql.data;
+}
+
+/* SQL: the assignments of an UPDATE that brings rows back. */
+char *
+sql_set_live(const SoftDelete *mapping)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s = NULL", sql_column(mapping->relid, mapping->deleted_at));
+	if (mapping->flag != InvalidAttrNumber)
+		appendStringInfo(&sql, ", %s = false", sql_column(mapping->relid, mapping->flag));
+	if (mapping->deleted_by != InvalidAttrNumber)
+		appendStringInfo(&sql, ", %s = NULL", sql_column(mapping->relid, mapping->deleted_by));
+	return sql.data;
 }

@@ -64,6 +64,12 @@ extern const SoftDelete *mapping_declared(Oid relid);
 /* The same; raises 22023 where the table has no soft delete. */
 extern const SoftDelete *mapping_of_table(Oid relid);
 
+/* SQL: the assignments of an UPDATE that deletes rows softly, stamp being an expression. */
+extern char *sql_set_deleted(const SoftDelete *mapping, const char *stamp);
+
+/* SQL: the assignments of an UPDATE that brings rows back. */
+extern char *sql_set_live(const SoftDelete *mapping);
+
 /* OID of a function of ours without arguments in schema account, written in C; else InvalidOid. */
 extern Oid account_function(const char *name);
 

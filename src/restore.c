@@ -476,7 +476,7 @@ restore(PG_FUNCTION_ARGS)
 	SoftDelete mapping;
 	KeySet *keys;
 	List *tables;
-	StringInfoData sql;
+	char *sql;
 	char *stamp;
 	char *condition;
 	bool may_collide = false;
@@ -508,16 +508,11 @@ restore(PG_FUNCTION_ARGS)
 						  keys->ncols, keys->array_types, keys->arrays, CurrentMemoryContext),
 			tables);
 
-	initStringInfo(&sql);
-	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s t SET %s = NULL", sql_relation(relid), stamp);
-	if (mapping.flag != InvalidAttrNumber)
-		appendStringInfo(&sql, ", %s = false", sql_column(relid, mapping.flag));
-	if (mapping.deleted_by != InvalidAttrNumber)
-		appendStringInfo(&sql, ", %s = NULL", sql_column(relid, mapping.deleted_by));
-	appendStringInfo(&sql, " WHERE %s", condition);
+	sql = psprintf(OWN_STATEMENT "UPDATE %s t SET %s WHERE %s", sql_relation(relid),
+				   sql_set_live(&mapping), condition);
 	(void) consequences_take_count();
-	if (SPI_execute_with_args(sql.data, keys->ncols, keys->array_types, keys->arrays, NULL, false,
-							  0) != SPI_OK_UPDATE)
+	if (SPI_execute_with_args(sql, keys->ncols, keys->array_types, keys->arrays, NULL, false, 0) !=
+		SPI_OK_UPDATE)
 		elog(ERROR, "could not restore rows of \"%s\"", get_rel_name(relid));
 	restored = SPI_processed + consequences_take_count();
 	SPI_finish();

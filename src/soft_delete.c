@@ -291,20 +291,13 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 	plan = plan_lookup(PLAN_MOVE_ROW, root, InvalidOid);
 	if (plan == NULL)
 	{
-		StringInfoData sql;
 		Oid argtypes[] = {OIDOID, TIDOID};
+		char *sql =
+			psprintf(OWN_STATEMENT "UPDATE %s SET %s WHERE tableoid OPERATOR(pg_catalog.=) $1"
+								   " AND ctid OPERATOR(pg_catalog.=) $2",
+					 sql_relation(root), sql_set_deleted(root_mapping, "pg_catalog.now()"));
 
-		initStringInfo(&sql);
-		appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s SET %s = pg_catalog.now()",
-						 sql_relation(root), sql_column(root, root_mapping->deleted_at));
-		if (root_mapping->flag != InvalidAttrNumber)
-			appendStringInfo(&sql, ", %s = true", sql_column(root, root_mapping->flag));
-		if (root_mapping->deleted_by != InvalidAttrNumber)
-			appendStringInfo(&sql, ", %s = account.actor()",
-							 sql_column(root, root_mapping->deleted_by));
-		appendStringInfoString(&sql, " WHERE tableoid OPERATOR(pg_catalog.=) $1"
-									 " AND ctid OPERATOR(pg_catalog.=) $2");
-		plan = plan_keep(PLAN_MOVE_ROW, root, InvalidOid, sql.data, 2, argtypes);
+		plan = plan_keep(PLAN_MOVE_ROW, root, InvalidOid, sql, 2, argtypes);
 	}
 	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
 	values[1] = PointerGetDatum(tid);
