@@ -11,6 +11,7 @@
 #include "consequences.h"
 #include "hooks.h"
 #include "mapping.h"
+#include "password.h"
 #include "plan_cache.h"
 #include "profile.h"
 #include "settings.h"
@@ -56,6 +57,7 @@ _PG_init(void)
 	soft_delete_init();
 	consequences_init();
 	profiles_init();
+	password_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
 		hooks_init();
 }

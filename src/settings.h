@@ -15,6 +15,12 @@ extern int pgaccount_error_detail;
 extern bool pgaccount_rewrite;
 extern bool pgaccount_show_deleted;
 
+extern int pgaccount_password_min_length; /* characters */
+extern int pgaccount_password_ops;
+extern int pgaccount_password_memory;     /* kB */
+extern int pgaccount_password_max_memory; /* kB */
+extern int pgaccount_password_concurrency;
+
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 extern void settings_init(bool preloaded);
 
