@@ -81,12 +81,9 @@ typedef struct Secret
 /* What a verification has cost, for padding. */
 typedef struct Effort
 {
-	double kib;     /* argon2: KiB filled, times passes */
-	double seconds; /* everything else: CPU time */
+	bool current;   /* a whole argon2 at the current cost */
+	double seconds; /* CPU time */
 } Effort;
-
-/* CPU seconds this backend's argon2 takes for a pass over a KiB, from its last long one; 0: unknown. */
-static double seconds_per_kib = 0;
 
 /* Prepare libsodium. */
 void
@@ -115,10 +112,11 @@ hide_begin(ErrorContextCallback *callback)
 	error_context_stack = callback;
 }
 
-/* Stop hiding statements. */
+/* Stop hiding statements. A cancellation that came during argon2 is taken here, while they are hidden. */
 static void
 hide_end(ErrorContextCallback *callback)
 {
+	CHECK_FOR_INTERRUPTS();
 	error_context_stack = callback->previous;
 }
 
@@ -538,7 +536,7 @@ verify(text *password, text *stored, Effort *effort)
 {
 	PasswordHash hash;
 	Secret *secret;
-	double start;
+	double start = cpu_seconds();
 	bool matches = false;
 
 	if (password == NULL || !read_hash(stored, &hash))
@@ -546,25 +544,24 @@ verify(text *password, text *stored, Effort *effort)
 	secret = secret_make(password);
 	if (secret->state == SECRET_USABLE)
 	{
-		start = cpu_seconds();
 		switch (hash.scheme)
 		{
 			case PASSWORD_ARGON2ID:
 			case PASSWORD_ARGON2I:
 				matches = argon2_verify(secret, &hash);
-				effort->kib = (double) hash.memory * hash.cost;
+				effort->current = hash.memory == (uint32) pgaccount_password_memory &&
+								  hash.cost == (uint32) pgaccount_password_ops;
 				break;
 			case PASSWORD_PBKDF2_SHA256:
 			case PASSWORD_PBKDF2_SHA1:
 				matches = pbkdf2_verify(secret, &hash);
-				effort->seconds = cpu_seconds() - start;
 				break;
 			case PASSWORD_BCRYPT:
 			case PASSWORD_BCRYPT_SHA256:
 				matches = bcrypt_verify(secret, &hash);
-				effort->seconds = cpu_seconds() - start;
 				break;
 		}
+		effort->seconds = cpu_seconds() - start;
 	}
 	secret_free(secret);
 	return matches;
@@ -587,8 +584,8 @@ spend(double fraction)
 	if (!argon2_compute(NULL, salt, pgaccount_password_ops, (uint32) kib,
 						crypto_pwhash_ALG_ARGON2ID13, digest, sizeof(digest)))
 		refuse_for_memory((uint32) kib);
-	if (fraction >= 0.5)
-		seconds_per_kib = (cpu_seconds() - start) / (kib * pgaccount_password_ops);
+	if (fraction == 1)
+		password_pace_learn(cpu_seconds() - start);
 }
 
 /* Is it the password of this hash? See the header. */
@@ -596,7 +593,7 @@ bool
 password_verify(text *password, text *hash)
 {
 	ErrorContextCallback hiding;
-	Effort effort = {0, 0};
+	Effort effort = {false, 0};
 	bool matches;
 
 	hide_begin(&hiding);
@@ -606,34 +603,28 @@ password_verify(text *password, text *hash)
 }
 
 /*
- * Verify, then spend what is missing to a hash of the current cost. Other formats than argon2 are
- * compared by time, at the pace of this backend's argon2; where that is not known yet, the first
- * half tells.
+ * Verify, then spend what is missing to a hash of the current cost, as far as is known how long such a
+ * one takes; else a whole one.
  */
 bool
 password_verify_padded(text *password, text *hash)
 {
 	ErrorContextCallback hiding;
-	Effort effort = {0, 0};
-	double full = (double) pgaccount_password_memory * pgaccount_password_ops;
-	double spent;
+	Effort effort = {false, 0};
 	bool matches;
 
 	hide_begin(&hiding);
 	matches = verify(password, hash, &effort);
-	spent = effort.kib / full;
-	if (effort.seconds > 0)
+	if (effort.current)
+		password_pace_learn(effort.seconds);
+	else
 	{
-		if (seconds_per_kib == 0)
-		{
-			spend(0.5);
-			spent += 0.5;
-		}
-		if (seconds_per_kib > 0)
-			spent += effort.seconds / (seconds_per_kib * full);
+		double whole = password_pace();
+		double spent = whole > 0 ? effort.seconds / whole : 0;
+
+		if (spent < 1)
+			spend(1 - spent);
 	}
-	if (spent < 1)
-		spend(1 - spent);
 	hide_end(&hiding);
 	return matches;
 }
@@ -653,6 +644,7 @@ password_hash(text *password)
 	char hashed[crypto_pwhash_STRBYTES];
 	Secret *secret;
 	text *result;
+	double start;
 	int failed;
 
 	hide_begin(&hiding);
@@ -667,6 +659,7 @@ password_hash(text *password)
 				 errdetail("A hash of that size would never be verified."),
 				 errhint("Raise pgaccount.password_max_memory.")));
 	password_slot_acquire();
+	start = cpu_seconds();
 	failed = crypto_pwhash_str_alg(
 		hashed, VARDATA(secret->value), VARSIZE(secret->value) - VARHDRSZ, pgaccount_password_ops,
 		(size_t) pgaccount_password_memory * 1024, crypto_pwhash_ALG_ARGON2ID13);
@@ -674,6 +667,7 @@ password_hash(text *password)
 	secret_free(secret);
 	if (failed)
 		refuse_for_memory(pgaccount_password_memory);
+	password_pace_learn(cpu_seconds() - start);
 	hide_end(&hiding);
 	result = cstring_to_text(hashed);
 	sodium_memzero(hashed, sizeof(hashed));

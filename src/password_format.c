@@ -79,10 +79,16 @@ read_field(Cursor *cursor)
 	return field;
 }
 
-/* Decode canonical base64 of the given libsodium variant, all of the field. */
+/*
+ * Decode canonical base64 of the given libsodium variant, all of the field. libsodium takes some bytes
+ * above ASCII for digits (char is signed), so they are refused first.
+ */
 static bool
 decode_base64(Cursor field, int variant, unsigned char *out, size_t size, size_t *len)
 {
+	for (const char *at = field.at; at < field.end; at++)
+		if ((unsigned char) *at > 0x7F)
+			return false;
 	return sodium_base642bin(out, size, field.at, (size_t) (field.end - field.at), NULL, len, NULL,
 							 variant) == 0;
 }

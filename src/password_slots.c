@@ -1,6 +1,6 @@
 /*
  * password_slots.c
- *		How many argon2 computations may run at once in the whole server.
+ *		What backends share about argon2: how many may run at once, and how long one takes.
  *
  * One argon2 takes pgaccount.password_memory (or what the stored hash asks for): a burst of logins
  * would take it as many times as there are connections. A counter in shared memory, under a
@@ -10,6 +10,9 @@
  * A slot is held only around a call into libsodium, which neither raises nor checks for interrupts,
  * so no error can leave it behind; an exit of the process gives it back all the same, and a crash
  * makes shared memory anew. No lock is taken while a slot is held, so slots cannot deadlock.
+ *
+ * How long a hash takes is shared too: logins of cheap hashes are padded to it, and where each login
+ * has a session of its own, a backend alone would never know.
  */
 #include "postgres.h"
 
@@ -24,15 +27,27 @@
 #include "password_slots.h"
 #include "settings.h"
 
+/* How long hashes of this cost take. */
+typedef struct PasswordPace
+{
+	int memory;
+	int ops;
+	double seconds; /* a running mean; 0: not known */
+} PasswordPace;
+
 typedef struct PasswordSlots
 {
 	slock_t mutex;
-	int in_use; /* protected by mutex */
+	int in_use;        /* protected by mutex */
+	PasswordPace pace; /* protected by mutex */
 	ConditionVariable released;
 } PasswordSlots;
 
 /* NULL: not preloaded, no limit. */
 static PasswordSlots *slots = NULL;
+
+/* The pace where nothing is shared. */
+static PasswordPace own_pace = {0};
 
 static bool holding = false;
 static bool exit_registered = false;
@@ -63,6 +78,7 @@ slots_shmem_startup(void)
 	{
 		SpinLockInit(&slots->mutex);
 		slots->in_use = 0;
+		memset(&slots->pace, 0, sizeof(slots->pace));
 		ConditionVariableInit(&slots->released);
 	}
 	LWLockRelease(AddinShmemInitLock);
@@ -125,4 +141,44 @@ password_slot_release(void)
 	SpinLockRelease(&slots->mutex);
 	holding = false;
 	ConditionVariableBroadcast(&slots->released);
+}
+
+/* The pace at the current cost, 0 if not known. */
+static double
+pace_seconds(const PasswordPace *pace)
+{
+	if (pace->memory != pgaccount_password_memory || pace->ops != pgaccount_password_ops)
+		return 0;
+	return pace->seconds;
+}
+
+/* CPU seconds that a hash of the current cost takes; see the header. */
+double
+password_pace(void)
+{
+	double seconds;
+
+	if (slots == NULL)
+		return pace_seconds(&own_pace);
+	SpinLockAcquire(&slots->mutex);
+	seconds = pace_seconds(&slots->pace);
+	SpinLockRelease(&slots->mutex);
+	return seconds;
+}
+
+/* A hash of the current cost took so many CPU seconds. One slow hash moves the mean by an eighth. */
+void
+password_pace_learn(double seconds)
+{
+	PasswordPace *pace = slots ? &slots->pace : &own_pace;
+	double before;
+
+	if (slots)
+		SpinLockAcquire(&slots->mutex);
+	before = pace_seconds(pace);
+	pace->memory = pgaccount_password_memory;
+	pace->ops = pgaccount_password_ops;
+	pace->seconds = before > 0 ? before + (seconds - before) / 8 : seconds;
+	if (slots)
+		SpinLockRelease(&slots->mutex);
 }

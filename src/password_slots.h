@@ -1,6 +1,6 @@
 /*
  * password_slots.h
- *		How many argon2 computations may run at once in the whole server.
+ *		What backends share about argon2: how many may run at once, and how long one takes.
  */
 #ifndef PGACCOUNT_PASSWORD_SLOTS_H
 #define PGACCOUNT_PASSWORD_SLOTS_H
@@ -17,5 +17,14 @@ extern void password_slot_acquire(void);
 
 /* Give the slot back. */
 extern void password_slot_release(void);
+
+/*
+ * CPU seconds that a hash of the current cost takes here, by those made lately in the server (not
+ * preloaded: in this backend); 0: not known, for this memory and these passes.
+ */
+extern double password_pace(void);
+
+/* A hash of the current cost took so many CPU seconds. */
+extern void password_pace_learn(double seconds);
 
 #endif /* PGACCOUNT_PASSWORD_SLOTS_H */
