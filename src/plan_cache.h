@@ -19,6 +19,7 @@ typedef enum PlanKind
 	PLAN_MOVE_ROW,
 	PLAN_PROFILE_ONE,
 	PLAN_PROFILE_SET,
+	PLAN_PROFILE_BACKFILL,
 	PLAN_PROFILE_ADOPT,
 	PLAN_PROFILE_REFERENCED,
 	PLAN_PROFILE_REMOVE,
@@ -69,6 +70,13 @@ typedef void (*ExecutorTweak)(EState *estate, void *arg);
  */
 extern uint64 plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env,
 					   bool physical, ExecutorTweak tweak, void *arg);
+
+/*
+ * The same in a snapshot of now, as the server's referential checks look: under REPEATABLE READ, too,
+ * it sees what was committed before the caller locked its tables.
+ */
+extern uint64 plan_run_latest(SPIPlanPtr plan, Datum *values, const char *nulls,
+							  ExecutorTweak tweak, void *arg);
 
 /*
  * The same inside a running statement, as the server's referential actions run: what AFTER triggers

@@ -119,7 +119,7 @@ make_one(ProfileRule *rule, Datum key)
 	SPIPlanPtr plan = profile_plan(rule, PLAN_PROFILE_ONE, one_text, NULL);
 
 	rule->values[0] = key;
-	profile_run_insert(rule, plan, rule->values, NULL, tweak_for(rule));
+	profile_run_insert(rule, plan, NULL, tweak_for(rule));
 }
 
 /* Make the profiles of a set of new users. As the rule's owner. */
@@ -145,7 +145,7 @@ make_set(ProfileRule *rule, Relation users, Tuplestorestate *newtable)
 	}
 	plan = profile_plan(rule, PLAN_PROFILE_SET, set_text, enr);
 	rule->values[0] = (Datum) 0;
-	profile_run_insert(rule, plan, rule->values, env, tweak_for(rule));
+	profile_run_insert(rule, plan, env, tweak_for(rule));
 }
 
 /* Make the profiles of all new users of a statement, by the way that suits their number. */

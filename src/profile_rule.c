@@ -78,7 +78,8 @@ static struct
 	const char *name;
 	Oid oid;
 	bool known;
-} own_functions[] = {{MAKE_PROFILE}, {ADOPT_PROFILE}, {KEEP_PROFILE}, {"soft_delete"}};
+} own_functions[] = {
+	{MAKE_PROFILE}, {ADOPT_PROFILE}, {KEEP_PROFILE}, {"soft_delete"}, {"guard_reference"}};
 
 /* A relation changed: does a rule or a trigger of ours hang on it? */
 static void
@@ -598,10 +599,14 @@ profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key)
 		appendStringInfo(sql, ", $%d", i + 1);
 }
 
-/* Set the triggers that enabling made on profiles aside in the executor's copy. */
+/*
+ * Set triggers aside in the executor's copy: those that enabling made on profiles, and the guard
+ * against references to deleted users. A deleted user has a profile, too.
+ */
 void
 profile_without_own_triggers(EState *estate, void *arg)
 {
+	ProfileRule *rule = arg;
 	ListCell *cell;
 
 	foreach (cell, estate->es_opened_result_relations)
@@ -609,9 +614,15 @@ profile_without_own_triggers(EState *estate, void *arg)
 		TriggerDesc *desc = ((ResultRelInfo *) lfirst(cell))->ri_TrigDesc;
 
 		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-			if (is_own_function(desc->triggers[i].tgfoid, ADOPT_PROFILE) ||
-				is_own_function(desc->triggers[i].tgfoid, KEEP_PROFILE))
-				desc->triggers[i].tgenabled = TRIGGER_DISABLED;
+		{
+			Trigger *trigger = &desc->triggers[i];
+
+			if (is_own_function(trigger->tgfoid, ADOPT_PROFILE) ||
+				is_own_function(trigger->tgfoid, KEEP_PROFILE) ||
+				(trigger->tgconstrrelid == rule->users &&
+				 is_own_function(trigger->tgfoid, "guard_reference")))
+				trigger->tgenabled = TRIGGER_DISABLED;
+		}
 	}
 }
 
@@ -622,53 +633,50 @@ profile_inserting_into(Oid profiles)
 	return inserting_into == profiles;
 }
 
+/* Run a statement that inserts profiles; without env and tweak of its own, in a snapshot of now. */
+static uint64
+run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak)
+{
+	if (tweak == NULL)
+		return plan_run_latest(plan, rule->values, rule->nulls, profile_without_own_triggers, rule);
+	return plan_run(plan, rule->values, rule->nulls, env, false, tweak, rule);
+}
+
 /*
  * Run a statement that inserts profiles. The executor opens the leaves of a partitioned table while
  * it runs, out of a tweak's reach: there the triggers themselves ask whose statement it is.
  */
-void
-profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, Datum *values, QueryEnvironment *env,
-				   ExecutorTweak tweak)
+static uint64
+run_own_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak)
 {
 	Oid outer = inserting_into;
+	volatile uint64 made = 0;
 
 	if (!rule->partitioned)
-	{
-		plan_run(plan, values, rule->nulls, env, false, tweak, rule);
-		return;
-	}
+		return run_insert(rule, plan, env, tweak);
 	PG_TRY();
 	{
 		inserting_into = rule->profiles;
-		plan_run(plan, values, rule->nulls, env, false, tweak, rule);
+		made = run_insert(rule, plan, env, tweak);
 	}
 	PG_FINALLY();
 	{
 		inserting_into = outer;
 	}
 	PG_END_TRY();
+	return made;
 }
 
-/*
- * Run a back-fill, in a snapshot of now, as the server's referential checks do: in REPEATABLE READ,
- * too, it must see every user that was committed before the tables were locked. Within SPI_connect.
- */
+/* Run a statement that inserts the profiles of users of this transaction. */
+void
+profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak)
+{
+	run_own_insert(rule, plan, env, tweak);
+}
+
+/* Run a statement that inserts the profiles of all users, as they are now; their number. */
 uint64
 profile_run_backfill(ProfileRule *rule, SPIPlanPtr plan)
 {
-	Oid outer = inserting_into;
-
-	PG_TRY();
-	{
-		inserting_into = rule->profiles;
-		if (SPI_execute_snapshot(plan, rule->values, rule->nulls, GetLatestSnapshot(),
-								 InvalidSnapshot, false, true, 0) != SPI_OK_INSERT)
-			elog(ERROR, "could not back-fill profiles");
-	}
-	PG_FINALLY();
-	{
-		inserting_into = outer;
-	}
-	PG_END_TRY();
-	return SPI_processed;
+	return run_own_insert(rule, plan, NULL, NULL);
 }

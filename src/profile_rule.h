@@ -119,14 +119,14 @@ extern SPIPlanPtr profile_plan(ProfileRule *rule, PlanKind kind, char *(*text)(P
 /* "INSERT INTO profiles (user_column, ...) SELECT key, $2, ... " for an expression that is the key. */
 extern void profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key);
 
-/* Tweak for statements of ours: they make or remove rows of profiles without our own triggers. */
+/* Tweak for statements of ours that make profiles: without the extension's own triggers. */
 extern void profile_without_own_triggers(EState *estate, void *arg);
 
 /* Are our own triggers on this partitioned profiles table to stand aside? (A tweak misses leaves.) */
 extern bool profile_inserting_into(Oid profiles);
+extern void profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env,
+							   ExecutorTweak tweak);
 extern uint64 profile_run_backfill(ProfileRule *rule, SPIPlanPtr plan);
-extern void profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, Datum *values,
-							   QueryEnvironment *env, ExecutorTweak tweak);
 
 /* profile_proof.c */
 extern bool profile_check_provable(ProfileRule *rule, Relation users, Relation profiles);
