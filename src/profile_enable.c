@@ -211,10 +211,7 @@ check_defaults(Relation profiles, AttrNumber user_column, Jsonb *defaults)
 		attnum = get_attnum(RelationGetRelid(profiles), name);
 		if (attnum <= 0)
 		{
-			ereport(WARNING, (errmsg("default \"%s\" is no column of %s", name,
-									 display_relation(RelationGetRelid(profiles))),
-							  errdetail("Profiles are made without it."),
-							  errhint("Correct \"%s\" in the argument \"defaults\".", name)));
+			profile_warn_default(true, RelationGetRelid(profiles), name, NO_SUCH_COLUMN);
 			continue;
 		}
 		column = TupleDescAttr(RelationGetDescr(profiles), attnum - 1);

@@ -150,21 +150,37 @@ is_own_function(Oid funcid, const char *name)
 	return false;
 }
 
-/* A WARNING that this session has not had yet. */
-static void
-warn_once(const char *message, const char *detail, const char *hint)
+/* Raise a WARNING, unless this session has had it; anew: even then. */
+void
+profile_warn(bool anew, const char *message, const char *detail, const char *hint)
 {
-	MemoryContext caller;
+	char *text = psprintf("%s: %s", message, detail);
+	bool had = false;
 	ListCell *cell;
 
 	foreach (cell, warned)
-		if (strcmp(lfirst(cell), message) == 0)
-			return;
-	caller = MemoryContextSwitchTo(TopMemoryContext);
-	warned = lappend(warned, pstrdup(message));
-	MemoryContextSwitchTo(caller);
-	ereport(WARNING, (errmsg_internal("%s", message), errdetail_internal("%s", detail),
-					  errhint("%s", hint)));
+		had |= strcmp(lfirst(cell), text) == 0;
+	if (!had)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+		warned = lappend(warned, pstrdup(text));
+		MemoryContextSwitchTo(caller);
+	}
+	if (anew || !had)
+		ereport(WARNING, (errmsg_internal("%s", message), errdetail_internal("%s", detail),
+						  errhint("%s", hint)));
+}
+
+/* A default is left out of the profiles of this table: warn. */
+void
+profile_warn_default(bool anew, Oid profiles, const char *column, const char *problem)
+{
+	profile_warn(anew,
+				 psprintf("default \"%s\" of automatic profiles in %s is left out", column,
+						  display_relation(profiles)),
+				 problem,
+				 "Call account.enable_profile again with defaults that fit the table's columns.");
 }
 
 /* ---- The registry ---- */
@@ -372,7 +388,7 @@ fill_values(ProfileRule *rule, Relation profiles)
 		bool isnull;
 
 		if (column == NULL || column->attgenerated || attnum == rule->user_column)
-			problem = "There is no such column to set.";
+			problem = NO_SUCH_COLUMN;
 		else if (profile_convert(column, def->value, &rule->values[n], &isnull, &problem))
 		{
 			rule->columns[n] = attnum;
@@ -381,10 +397,7 @@ fill_values(ProfileRule *rule, Relation profiles)
 			rule->nvalues++;
 			continue;
 		}
-		warn_once(psprintf("default \"%s\" of automatic profiles in %s is left out",
-						   def->column_name, display_relation(rule->profiles)),
-				  problem,
-				  "Call account.enable_profile again with defaults that fit the table's columns.");
+		profile_warn_default(false, rule->profiles, def->column_name, problem);
 	}
 }
 
@@ -506,11 +519,12 @@ resolve_trigger(TriggerEntry *entry, TriggerData *trigdata)
 		break;
 	}
 	if (!OidIsValid(entry->key.users) && on_users)
-		warn_once(psprintf("users of %s get no profiles", display_relation(entry->relid)),
-				  psprintf("Trigger \"%s\" has no rule in account.profile_rule, or what the rule "
-						   "needs was dropped.",
-						   trigger->tgname),
-				  "Call account.enable_profile for the two tables again, or drop the trigger.");
+		profile_warn(
+			false, psprintf("users of %s get no profiles", display_relation(entry->relid)),
+			psprintf("Trigger \"%s\" has no rule in account.profile_rule, or what the rule "
+					 "needs was dropped.",
+					 trigger->tgname),
+			"Call account.enable_profile for the two tables again, or drop the trigger.");
 	entry->generation = generation;
 }
 

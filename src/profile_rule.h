@@ -60,7 +60,14 @@ typedef struct RegistryDefault
 #define ADOPT_PROFILE "adopt_profile"
 #define KEEP_PROFILE  "keep_profile"
 
+/* Why a default is left out. */
+#define NO_SUCH_COLUMN "There is no such column to set."
+
 extern void profile_rule_init(void);
+
+/* A WARNING, once a session unless anew; the second for a default that is left out. */
+extern void profile_warn(bool anew, const char *message, const char *detail, const char *hint);
+extern void profile_warn_default(bool anew, Oid profiles, const char *column, const char *problem);
 
 /* The registry. Needs no privilege, sees what is committed and what this transaction did. */
 extern List *registry_rules(void);
