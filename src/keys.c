@@ -173,9 +173,11 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value)
 	PG_TRY();
 	{
 		SPI_connect();
-		if (SPI_execute_with_args(sql, 1, &type, &value, NULL, true, 0) != SPI_OK_SELECT ||
-			SPI_processed != 1)
+		if (SPI_execute_with_args(sql, 1, &type, &value, NULL, true, 0) != SPI_OK_SELECT)
 			elog(ERROR, "could not read the key");
+		if (SPI_processed != 1)
+			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							errmsg("the number would be rounded")));
 		for (int i = 0; i < keys->ncols; i++)
 		{
 			bool isnull;
@@ -206,7 +208,7 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value)
 			error->sqlerrcode == ERRCODE_CANNOT_COERCE ||
 			error->sqlerrcode == ERRCODE_INVALID_TEXT_REPRESENTATION ||
 			error->sqlerrcode == ERRCODE_DATATYPE_MISMATCH)
-			refuse_key(keys->relid, psprintf("PostgreSQL says: %s.", error->message));
+			refuse_key(keys->relid, psprintf("It does not convert: %s.", error->message));
 		ReThrowError(error);
 	}
 	PG_END_TRY();
@@ -387,6 +389,35 @@ jsonb_of_array(ArrayType *array)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
 }
 
+/* Is this a type of number whose casts round? */
+static bool
+is_number(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID ||
+		   type == FLOAT8OID || type == NUMERICOID;
+}
+
+/*
+ * SQL that casts a plain value, or an array of them, to the key's type. A number is cast back and
+ * compared: 1.5 is no key of an integer type, though it casts to one.
+ */
+static char *
+cast_query(Oid key_type, Oid type, bool is_array)
+{
+	char *target = psprintf("$1::%s%s", sql_type(key_type, -1), is_array ? "[]" : "");
+	const char *brackets = is_array ? "[]" : "";
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, is_array ? "SELECT %s" : "SELECT ARRAY[%s]", target);
+	if (is_number(type) && is_number(key_type) && type != key_type)
+		appendStringInfo(&sql,
+						 " WHERE (%s)::pg_catalog.numeric%s OPERATOR(pg_catalog.=)"
+						 " $1::pg_catalog.numeric%s",
+						 target, brackets, brackets);
+	return sql.data;
+}
+
 /* The keys in argument n. */
 KeySet *
 keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid)
@@ -396,6 +427,7 @@ keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid)
 	KeySet *keys;
 	char category;
 	bool preferred;
+	bool is_array;
 
 	if (PG_ARGISNULL(n))
 		refuse_key(relid, "A key is not NULL.");
@@ -422,12 +454,9 @@ keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid)
 
 	keys = primary_key(relid);
 	check_single(keys);
-	cast_into(keys,
-			  psprintf(OidIsValid(element) && !type_is_array(keys->types[0])
-						   ? "SELECT $1::%s[]"
-						   : "SELECT ARRAY[$1::%s]",
-					   sql_type(keys->types[0], -1)),
-			  type, PG_GETARG_DATUM(n));
+	is_array = OidIsValid(element) && !type_is_array(keys->types[0]);
+	cast_into(keys, cast_query(keys->types[0], is_array ? element : type, is_array), type,
+			  PG_GETARG_DATUM(n));
 	return keys;
 }
 
