@@ -134,9 +134,8 @@ marked_column(Node *arg)
  * table owner may write one by hand: the types of the columns are what marks() takes, or nothing.
  */
 static bool
-read_columns(Trigger *trigger, SoftDelete *mapping)
+read_columns(Trigger *trigger, Oid marks_function, SoftDelete *mapping)
 {
-	static const Oid marks_types[] = {TIMESTAMPTZOID, BOOLOID, TEXTOID};
 	Node *qual;
 	FuncExpr *call;
 
@@ -148,7 +147,7 @@ read_columns(Trigger *trigger, SoftDelete *mapping)
 	if (qual == NULL || !IsA(qual, FuncExpr))
 		return false;
 	call = (FuncExpr *) qual;
-	if (call->funcid != account_function_of("marks", lengthof(marks_types), marks_types))
+	if (call->funcid != marks_function)
 		return false;
 	mapping->deleted_at = marked_column(linitial(call->args));
 	mapping->flag = marked_column(lsecond(call->args));
@@ -179,10 +178,14 @@ read_options(Trigger *trigger, SoftDeleteOptions *options)
 	}
 }
 
-/* Fill an entry from the relation's triggers. */
+/*
+ * Fill an entry from the relation's triggers. Looking functions up may rebuild the relation's cache
+ * entry, triggers and all; so that comes first, and nothing below it reads the catalogs.
+ */
 static void
 fill_entry(MappingEntry *entry)
 {
+	static const Oid marks_types[] = {TIMESTAMPTZOID, BOOLOID, TEXTOID};
 	Relation rel = RelationIdGetRelation(entry->relid);
 	SoftDelete found = {.relid = entry->relid};
 	bool declared = false;
@@ -191,18 +194,20 @@ fill_entry(MappingEntry *entry)
 	{
 		Oid declaring = account_function("soft_delete");
 		Oid step = account_function("soft_delete_step");
+		Oid marks_function = account_function_of("marks", lengthof(marks_types), marks_types);
 		MemoryContext scratch =
 			AllocSetContextCreate(CurrentMemoryContext, "pgaccount mapping", ALLOCSET_SMALL_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(scratch);
 
-		for (int i = 0; OidIsValid(declaring) && i < rel->trigdesc->numtriggers; i++)
+		for (int i = 0;
+			 OidIsValid(declaring) && rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 		{
 			Trigger *trigger = &rel->trigdesc->triggers[i];
 
 			if (trigger->tgfoid == declaring &&
 				TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
 									 TRIGGER_TYPE_DELETE) &&
-				read_columns(trigger, &found))
+				read_columns(trigger, marks_function, &found))
 			{
 				found.trigger = trigger->tgoid;
 				found.enabled = trigger->tgenabled;

@@ -120,6 +120,24 @@ run_as_end(RoleState saved)
 	SetUserIdAndSecContext(saved.userid, saved.sec_context);
 }
 
+/* Look names up in pg_catalog alone until names_end(). */
+int
+names_begin(void)
+{
+	int saved = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return saved;
+}
+
+/* Look names up where the caller does. */
+void
+names_end(int saved)
+{
+	AtEOXact_GUC(false, saved);
+}
+
 /* Is the statement now being planned one of plan_run's physical ones? Asking consumes the mark. */
 bool
 planning_physical(void)

@@ -60,6 +60,14 @@ extern SPIPlanPtr plan_keep_generic(PlanKind kind, Oid relid, Oid other, const c
 extern RoleState run_as(Oid role);
 extern void run_as_end(RoleState saved);
 
+/*
+ * Look names up in pg_catalog alone until names_end(), for text that was deparsed from the catalog and
+ * cannot be qualified throughout (IS DISTINCT FROM, CASE, NULLIF). Not around statements that fire an
+ * application's triggers. An error undoes it.
+ */
+extern int names_begin(void);
+extern void names_end(int saved);
+
 /* Called on the executor's state between ExecutorStart and ExecutorRun. */
 typedef void (*ExecutorTweak)(EState *estate, void *arg);
 

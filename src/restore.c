@@ -417,6 +417,7 @@ check_collisions(RowSet *first, List *tables)
 		int position = 0;
 		ListCell *lc;
 		RoleState saved;
+		int names;
 
 		CHECK_FOR_INTERRUPTS();
 		queue = list_delete_first(queue);
@@ -426,8 +427,10 @@ check_collisions(RowSet *first, List *tables)
 			continue;
 
 		saved = run_as(relation_owner(set->relid));
+		names = names_begin();
 		foreach (lc, partial_unique_indexes(set->relid))
 			find_collisions(set, lfirst_oid(lc), caller, &found);
+		names_end(names);
 		run_as_end(saved);
 
 		visited[position] = add_visited(visited[position], set, context);

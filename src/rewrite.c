@@ -92,9 +92,8 @@ is_key_comparison(Node *node)
 	op = (OpExpr *) node;
 	left = linitial(op->args);
 	right = lsecond(op->args);
-	/* the server adds casts where the two types differ */
-	return (contain_var_clause(left) != contain_var_clause(right)) && !contain_subplans(node) &&
-		   !contain_mutable_functions(node);
+	/* the server adds casts where the two types differ, and neither need be immutable */
+	return contain_var_clause(left) != contain_var_clause(right) && !contain_subplans(node);
 }
 
 /*

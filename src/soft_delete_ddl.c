@@ -3,11 +3,12 @@
  *		Puts soft delete on a table, and takes it off.
  *
  * What is put on a table are triggers, nothing else: they are visible in \d, dumped by pg_dump and
- * dropped with the table.
+ * dropped with the table. Their text is parsed in the caller's search_path, sometimes with the rights
+ * of another table's owner: no name and no operator in it may be looked up there.
  *
  *		00_account_soft_delete           the declaration (mapping.c), on the table and, by
  *		                                 PostgreSQL's cloning, on its partitions
- *		zz_account_soft_delete_step      where there is a flag, a partition, or guarded references
+ *		zz_account_soft_delete_step      keeps columns in step, notes rows that move, guards
  *		zz_account_soft_delete_insert    where there is a flag
  *		00_account_soft_delete_truncate  on the table and each partition
  *		zz_account_soft_delete_changed   where soft-delete children follow (consequences.c)
@@ -120,18 +121,21 @@ refresh_consequences(Oid parent)
 	foreach (lc, row_trigger_tables(parent, ShareRowExclusiveLock))
 	{
 		Oid relid = lfirst_oid(lc);
+		const SoftDelete *own = mapping_declared(relid);
 		bool there = OidIsValid(get_trigger_oid(relid, TRIGGER_CHANGED, true));
 
-		if (wanted && !there)
+		if (own == NULL && !there)
+			continue; /* it came to inherit after enabling: the doctor names it */
+		if (wanted && own != NULL && !there)
 		{
-			char *column = sql_column(relid, mapping_declared(relid)->deleted_at);
+			char *column = sql_column(relid, own->deleted_at);
 
 			run_sql("CREATE TRIGGER %s AFTER UPDATE ON %s FOR EACH ROW"
-					" WHEN (OLD.%s IS DISTINCT FROM NEW.%s)"
+					" WHEN ((OLD.%s IS NULL) OPERATOR(pg_catalog.<>) (NEW.%s IS NULL))"
 					" EXECUTE FUNCTION account.soft_delete_changed()",
 					TRIGGER_CHANGED, sql_relation(relid), column, column);
 		}
-		else if (!wanted && there)
+		else if (!(wanted && own != NULL) && there)
 			drop_trigger(relid, TRIGGER_CHANGED);
 		else if (wanted)
 			CacheInvalidateRelcacheByRelid(relid);
@@ -140,13 +144,14 @@ refresh_consequences(Oid parent)
 								row_trigger_tables(parent, ShareRowExclusiveLock)))
 	{
 		Oid relid = lfirst_oid(lc);
+		bool covered = wanted && mapping_declared(relid) != NULL;
 		bool there = OidIsValid(get_trigger_oid(relid, TRIGGER_FLUSH, true));
 
-		if (wanted && !there)
+		if (covered && !there)
 			run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH STATEMENT"
 					" EXECUTE FUNCTION account.soft_delete_flush()",
 					TRIGGER_FLUSH, sql_relation(relid));
-		else if (!wanted && there)
+		else if (!covered && there)
 			drop_trigger(relid, TRIGGER_FLUSH);
 	}
 	run_as_end(caller);
@@ -293,14 +298,13 @@ create_declaration(Oid relid, const EnableRequest *request, const char *flag,
 			options->guard_references ? "true" : "false",
 			options->on_parent_delete == PARENT_DELETE_DELETE ? "delete" : "refuse",
 			options->children ? "true" : "false");
-	if (flag != NULL || options->guard_references ||
-		get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE || get_rel_relispartition(relid))
-		run_sql("CREATE TRIGGER %s BEFORE UPDATE ON %s FOR EACH ROW"
-				" EXECUTE FUNCTION account.soft_delete_step()",
-				quote_identifier(TRIGGER_STEP), table);
+	/* also where there is no flag: the table may be attached as a partition one day, and rows move */
+	run_sql("CREATE TRIGGER %s BEFORE UPDATE ON %s FOR EACH ROW"
+			" EXECUTE FUNCTION account.soft_delete_step()",
+			quote_identifier(TRIGGER_STEP), table);
 	if (flag != NULL)
 		run_sql("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
-				" WHEN ((NEW.%s IS NULL) = (NEW.%s IS TRUE))"
+				" WHEN ((NEW.%s IS NULL) OPERATOR(pg_catalog.=) (NEW.%s IS TRUE))"
 				" EXECUTE FUNCTION account.soft_delete_step()",
 				quote_identifier(TRIGGER_STEP_INSERT), table, quote_identifier(request->deleted_at),
 				quote_identifier(flag));
@@ -398,13 +402,13 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 								"of its own.")));
 
 	if (add_deleted_at)
-		run_sql("ALTER TABLE %s ADD COLUMN %s timestamptz", sql_relation(relid),
+		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.timestamptz", sql_relation(relid),
 				quote_identifier(request->deleted_at));
 	if (add_flag)
-		run_sql("ALTER TABLE %s ADD COLUMN %s boolean NOT NULL DEFAULT false", sql_relation(relid),
-				quote_identifier(flag));
+		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.bool NOT NULL DEFAULT false",
+				sql_relation(relid), quote_identifier(flag));
 	if (add_deleted_by)
-		run_sql("ALTER TABLE %s ADD COLUMN %s text", sql_relation(relid),
+		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.text", sql_relation(relid),
 				quote_identifier(deleted_by));
 
 	if (flag != NULL)

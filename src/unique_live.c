@@ -168,6 +168,7 @@ make_live(const UniqueIndex *unique)
 	List *names = NIL;
 	ListCell *table;
 	ListCell *old_name;
+	int names_saved = names_begin();
 	char *definition = live_definition(unique);
 	char *schema = get_namespace_name(get_rel_namespace(unique->index));
 	char *name = quote_qualified_identifier(schema, unique->name);
@@ -203,6 +204,7 @@ make_live(const UniqueIndex *unique)
 	}
 	if (comment != NULL)
 		run_sql("COMMENT ON INDEX %s IS %s", name, sql_literal(comment));
+	names_end(names_saved);
 }
 
 /* Raise unless a table may be worked on, and lock it. */
