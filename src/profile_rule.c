@@ -254,9 +254,9 @@ registry_rule(Oid users, Oid profiles)
 	return NULL;
 }
 
-/* The defaults of a rule, as RegistryDefault. */
-static List *
-registry_defaults(Oid users, Oid profiles)
+/* All defaults, as RegistryDefault. */
+List *
+registry_defaults(void)
 {
 	Relation rel = open_registry("profile_default");
 	List *result = NIL;
@@ -272,12 +272,11 @@ registry_defaults(Oid users, Oid profiles)
 		TupleDesc desc = RelationGetDescr(rel);
 		bool isnull;
 
-		if (DatumGetObjectId(heap_getattr(tuple, 1, desc, &isnull)) != users ||
-			DatumGetObjectId(heap_getattr(tuple, 2, desc, &isnull)) != profiles)
-			continue;
 		def = palloc(sizeof(RegistryDefault));
+		def->users = DatumGetObjectId(heap_getattr(tuple, 1, desc, &isnull));
+		def->profiles = DatumGetObjectId(heap_getattr(tuple, 2, desc, &isnull));
 		def->column_name = TextDatumGetCString(heap_getattr(tuple, 3, desc, &isnull));
-		def->value = DatumGetJsonbPCopy(heap_getattr(tuple, 5, desc, &isnull));
+		def->value = DatumGetJsonbPCopy(heap_getattr(tuple, 4, desc, &isnull));
 		result = lappend(result, def);
 	}
 	systable_endscan(scan);
@@ -366,7 +365,7 @@ static void
 fill_values(ProfileRule *rule, Relation profiles)
 {
 	TupleDesc desc = RelationGetDescr(profiles);
-	List *defaults = registry_defaults(rule->users, rule->profiles);
+	List *defaults = registry_defaults();
 	int capacity = list_length(defaults) + 1;
 	ListCell *cell;
 
@@ -381,12 +380,19 @@ fill_values(ProfileRule *rule, Relation profiles)
 	foreach (cell, defaults)
 	{
 		RegistryDefault *def = lfirst(cell);
-		AttrNumber attnum = get_attnum(rule->profiles, def->column_name);
-		Form_pg_attribute column = attnum > 0 ? TupleDescAttr(desc, attnum - 1) : NULL;
+		AttrNumber attnum;
+		Form_pg_attribute column;
 		int n = rule->nvalues;
 		char *problem = NULL;
 		bool isnull;
 
+		if (def->users != rule->users || def->profiles != rule->profiles)
+			continue;
+		attnum = get_attnum(rule->profiles, def->column_name);
+		column = attnum > 0 ? TupleDescAttr(desc, attnum - 1) : NULL;
+		for (int i = 1; i < n; i++)
+			if (rule->columns[i] == attnum)
+				column = NULL; /* restored twice */
 		if (column == NULL || column->attgenerated || attnum == rule->user_column)
 			problem = NO_SUCH_COLUMN;
 		else if (profile_convert(column, def->value, &rule->values[n], &isnull, &problem))
@@ -647,12 +653,13 @@ profile_inserting_into(Oid profiles)
 	return inserting_into == profiles;
 }
 
-/* Run a statement that inserts profiles; without env and tweak of its own, in a snapshot of now. */
+/* Run a statement that inserts profiles: of new users, or in a snapshot of now of all (backfill). */
 static uint64
-run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak)
+run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak,
+		   bool backfill)
 {
-	if (tweak == NULL)
-		return plan_run_latest(plan, rule->values, rule->nulls, profile_without_own_triggers, rule);
+	if (backfill)
+		return plan_run_latest(plan, rule->values, rule->nulls, tweak, rule);
 	return plan_run(plan, rule->values, rule->nulls, env, false, tweak, rule);
 }
 
@@ -661,17 +668,18 @@ run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTw
  * it runs, out of a tweak's reach: there the triggers themselves ask whose statement it is.
  */
 static uint64
-run_own_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak)
+run_own_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak,
+			   bool backfill)
 {
 	Oid outer = inserting_into;
 	volatile uint64 made = 0;
 
 	if (!rule->partitioned)
-		return run_insert(rule, plan, env, tweak);
+		return run_insert(rule, plan, env, tweak, backfill);
 	PG_TRY();
 	{
 		inserting_into = rule->profiles;
-		made = run_insert(rule, plan, env, tweak);
+		made = run_insert(rule, plan, env, tweak, backfill);
 	}
 	PG_FINALLY();
 	{
@@ -685,12 +693,15 @@ run_own_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, Execut
 void
 profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak)
 {
-	run_own_insert(rule, plan, env, tweak);
+	run_own_insert(rule, plan, env, tweak, false);
 }
 
-/* Run a statement that inserts the profiles of all users, as they are now; their number. */
+/*
+ * Run a statement that inserts the profiles of all users, as they are now; their number. The caller
+ * holds SHARE ROW EXCLUSIVE on users.
+ */
 uint64
 profile_run_backfill(ProfileRule *rule, SPIPlanPtr plan)
 {
-	return run_own_insert(rule, plan, NULL, NULL);
+	return run_own_insert(rule, plan, NULL, profile_tweak(rule), true);
 }

@@ -51,6 +51,8 @@ typedef struct RegistryRule
 
 typedef struct RegistryDefault
 {
+	Oid users;
+	Oid profiles;
 	char *column_name;
 	Jsonb *value;
 } RegistryDefault;
@@ -71,6 +73,7 @@ extern void profile_warn_default(bool anew, Oid profiles, const char *column, co
 
 /* The registry. Needs no privilege, sees what is committed and what this transaction did. */
 extern List *registry_rules(void);
+extern List *registry_defaults(void);
 extern Oid registry_owner(void);
 
 /* The rule of these two tables, from the cache; NULL: none, or what it needs was dropped. */
@@ -137,6 +140,6 @@ extern uint64 profile_run_backfill(ProfileRule *rule, SPIPlanPtr plan);
 
 /* profile_proof.c */
 extern bool profile_check_provable(ProfileRule *rule, Relation users, Relation profiles);
-extern void profile_without_check(EState *estate, void *arg);
+extern ExecutorTweak profile_tweak(ProfileRule *rule);
 
 #endif /* PGACCOUNT_PROFILE_RULE_H */
