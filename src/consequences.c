@@ -61,6 +61,7 @@ typedef struct Batch
 	FkEdge *edge;
 	bool restore;
 	int n;
+	int room;
 	Datum **keys; /* [column][row] */
 	Datum *stamps;
 } Batch;
@@ -173,8 +174,25 @@ consequences_edges(Oid relid)
 	{
 		FkEdge *edge = lfirst(lc);
 
-		if (edge->on_delete == FKCONSTR_ACTION_CASCADE && mapping_active(edge->child) != NULL)
-			edges = lappend(edges, edge);
+		if (edge->on_delete != FKCONSTR_ACTION_CASCADE || mapping_active(edge->child) == NULL)
+			continue;
+		for (int i = 0; i < edge->nkeys; i++)
+		{
+			Oid type = get_atttype(edge->parent, edge->parent_cols[i]);
+
+			if (!OidIsValid(get_array_type(getBaseType(type))))
+				ereport(
+					ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("rows of \"%s\" cannot follow those of \"%s\"",
+							get_rel_name(edge->child), get_rel_name(edge->parent)),
+					 errdetail("Foreign key \"%s\" has a key of type %s, of which there are no "
+							   "arrays.",
+							   edge->name, format_type_be(type)),
+					 errhint("Give the foreign key another action than CASCADE, or leave one of "
+							 "the tables without soft delete.")));
+		}
+		edges = lappend(edges, edge);
 	}
 	return edges;
 }
@@ -295,7 +313,8 @@ following_plan(const FkEdge *edge, bool restore)
 		appendStringInfo(&sql, "k%d, ", i + 1);
 	appendStringInfo(&sql, "stamp) WHERE %s AND ", fk_join(edge, "k.k", true, "c", false));
 	if (restore)
-		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) k.stamp", stamp);
+		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) k.stamp::%s", stamp,
+						 sql_column_type(edge->child, mapping->deleted_at));
 	else
 		appendStringInfo(&sql, "c.%s IS NULL", stamp);
 	return plan_keep(kind, edge->constraint, InvalidOid, sql.data, edge->nkeys + 1, argtypes);
@@ -352,8 +371,7 @@ open_batch(const FkEdge *edge, bool restore)
 			batch->nest_level == level)
 			return batch;
 	}
-	context =
-		AllocSetContextCreate(TopTransactionContext, "pgaccount batch", ALLOCSET_DEFAULT_SIZES);
+	context = AllocSetContextCreate(CurTransactionContext, "pgaccount batch", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
 	batch = palloc0(sizeof(Batch));
 	batch->context = context;
@@ -369,9 +387,10 @@ open_batch(const FkEdge *edge, bool restore)
 	batch->edge->equality = palloc(edge->nkeys * sizeof(Oid));
 	memcpy(batch->edge->equality, edge->equality, edge->nkeys * sizeof(Oid));
 	batch->keys = palloc(edge->nkeys * sizeof(Datum *));
+	batch->room = 8;
 	for (int i = 0; i < edge->nkeys; i++)
-		batch->keys[i] = palloc(BATCH_ROWS * sizeof(Datum));
-	batch->stamps = palloc(BATCH_ROWS * sizeof(Datum));
+		batch->keys[i] = palloc(batch->room * sizeof(Datum));
+	batch->stamps = palloc(batch->room * sizeof(Datum));
 	MemoryContextSwitchTo(TopTransactionContext);
 	batches = lappend(batches, batch);
 	MemoryContextSwitchTo(old);
@@ -403,6 +422,13 @@ collect(const FkEdge *edge, bool restore, Relation rel, HeapTuple tuple, Datum s
 	}
 	batch = open_batch(edge, restore);
 	old = MemoryContextSwitchTo(batch->context);
+	if (batch->n == batch->room)
+	{
+		batch->room *= 2;
+		for (int i = 0; i < edge->nkeys; i++)
+			batch->keys[i] = repalloc(batch->keys[i], batch->room * sizeof(Datum));
+		batch->stamps = repalloc(batch->stamps, batch->room * sizeof(Datum));
+	}
 	for (int i = 0; i < edge->nkeys; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, attnums[i] - 1);

@@ -102,6 +102,24 @@ hide_in_jointree(Query *query, Node *node, FromExpr *level, Index skip)
 	elog(ERROR, "unrecognized node type: %d", (int) nodeTag(node));
 }
 
+/*
+ * `account.refuse_deleted_conflict(table, deleted_at IS NULL)`: true for a live row, an error for a
+ * deleted one, which ON CONFLICT DO UPDATE would write into though nobody sees it.
+ */
+static Node *
+conflict_condition(Query *query, Index rtindex, Node *live)
+{
+	Oid function = account_conflict_function();
+	Const *table;
+
+	if (!OidIsValid(function))
+		return NULL;
+	table = makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
+					  ObjectIdGetDatum(rt_fetch(rtindex, query->rtable)->relid), false, true);
+	return (Node *) makeFuncExpr(function, BOOLOID, list_make2(table, copyObject(live)), InvalidOid,
+								 InvalidOid, COERCE_EXPLICIT_CALL);
+}
+
 /* Hide the deleted rows of the tables this Query reads itself. target_done: its target is live. */
 void
 hide_deleted(Query *query, bool target_done)
@@ -132,12 +150,26 @@ hide_deleted(Query *query, bool target_done)
 		if (condition != NULL)
 			rte->securityQuals = lappend(rte->securityQuals, condition);
 	}
-	else if (query->commandType == CMD_INSERT && query->onConflict != NULL &&
-			 query->onConflict->arbiterElems != NIL)
+	else if (query->commandType == CMD_INSERT && query->onConflict != NULL)
 	{
-		/* ON CONFLICT (email) means the index over live rows; others are implied all the same */
+		OnConflictExpr *conflict = query->onConflict;
+
 		condition = hidden_condition(query, target);
-		if (condition != NULL)
-			query->onConflict->arbiterWhere = and_quals(query->onConflict->arbiterWhere, condition);
+		if (condition == NULL)
+			return;
+		/* ON CONFLICT (email) means the index over live rows; others are implied all the same */
+		if (conflict->arbiterElems != NIL)
+			conflict->arbiterWhere = and_quals(conflict->arbiterWhere, copyObject(condition));
+		/* an index over all rows, such as the primary key, may lead to a deleted one */
+		if (conflict->action == ONCONFLICT_UPDATE)
+		{
+			Node *refusal = conflict_condition(query, target, condition);
+
+			if (refusal != NULL && conflict->onConflictWhere != NULL)
+				refusal = (Node *) makeBoolExpr(AND_EXPR,
+												list_make2(refusal, conflict->onConflictWhere), -1);
+			if (refusal != NULL)
+				conflict->onConflictWhere = refusal;
+		}
 	}
 }

@@ -73,4 +73,13 @@ extern char *sql_set_live(const SoftDelete *mapping);
 /* OID of a function of ours without arguments in schema account, written in C; else InvalidOid. */
 extern Oid account_function(const char *name);
 
+/* OID of account.refuse_deleted_conflict(oid, boolean), else InvalidOid. */
+extern Oid account_conflict_function(void);
+
+/*
+ * Name of a trigger of the table, not cloned from another, that calls this function of ours; of a
+ * constraint trigger, if referenced is given, FROM that table. NULL: it has none. palloc'd.
+ */
+extern char *own_trigger(Oid relid, const char *function, Oid referenced);
+
 #endif /* PGACCOUNT_MAPPING_H */

@@ -37,8 +37,38 @@ typedef struct PlanEntry
 
 static HTAB *plans = NULL;
 
+/*
+ * Plans that are not valid any more, freed at the end of the transaction: an outer call may still be
+ * running one, while what it fires asks for it anew.
+ */
+static List *retired = NIL; /* in TopMemoryContext */
+
 /* Set for the one planner call that makes a physical plan; see planning_physical(). */
 static bool physical_planning = false;
+
+/* The transaction is over, so nothing runs a retired plan. */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	ListCell *lc;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	foreach (lc, retired)
+		SPI_freeplan(lfirst(lc));
+	list_free(retired);
+	retired = NIL;
+}
+
+/* Set a plan aside, to be freed at the end of the transaction. */
+static void
+retire(SPIPlanPtr plan)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	retired = lappend(retired, plan);
+	MemoryContextSwitchTo(old);
+}
 
 /* Make the empty cache. */
 void
@@ -47,6 +77,7 @@ plan_cache_init(void)
 	HASHCTL ctl = {.keysize = sizeof(PlanKey), .entrysize = sizeof(PlanEntry)};
 
 	plans = hash_create("pgaccount plans", 64, &ctl, HASH_ELEM | HASH_BLOBS);
+	RegisterXactCallback(transaction_ends, NULL);
 }
 
 /* The kept plan, or NULL: none yet, or something it depends on changed. */
@@ -61,7 +92,7 @@ plan_lookup(PlanKind kind, Oid relid, Oid other)
 	if (SPI_plan_is_valid(entry->plan))
 		return entry->plan;
 
-	SPI_freeplan(entry->plan);
+	retire(entry->plan);
 	entry->plan = NULL;
 	return NULL;
 }
@@ -82,7 +113,7 @@ keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, Oid *argty
 		elog(ERROR, "SPI_keepplan failed");
 	entry = hash_search(plans, &key, HASH_ENTER, &found);
 	if (found && entry->plan != NULL)
-		SPI_freeplan(entry->plan);
+		retire(entry->plan);
 	entry->plan = plan;
 	return plan;
 }
@@ -110,6 +141,17 @@ run_as(Oid role)
 	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
 	SetUserIdAndSecContext(role,
 						   saved.sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	return saved;
+}
+
+/* The same as for DDL: what runs may not change the session's state, and lasts no longer than this. */
+RoleState
+run_as_restricted(Oid role)
+{
+	RoleState saved = run_as(role);
+
+	SetUserIdAndSecContext(role, saved.sec_context | SECURITY_LOCAL_USERID_CHANGE |
+									 SECURITY_NOFORCE_RLS | SECURITY_RESTRICTED_OPERATION);
 	return saved;
 }
 

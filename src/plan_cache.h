@@ -41,7 +41,7 @@ typedef struct RoleState
 
 extern void plan_cache_init(void);
 
-/* The kept plan, or NULL: none yet, or something it depends on changed (then it is freed here). */
+/* The kept plan, or NULL: none yet, or something it depends on changed. Good for this transaction. */
 extern SPIPlanPtr plan_lookup(PlanKind kind, Oid relid, Oid other);
 
 /* Prepare sql and keep it. Within SPI_connect. The text must begin with OWN_STATEMENT. */
@@ -58,6 +58,7 @@ extern SPIPlanPtr plan_keep_generic(PlanKind kind, Oid relid, Oid other, const c
  * (sub)transaction, so no PG_TRY is needed.
  */
 extern RoleState run_as(Oid role);
+extern RoleState run_as_restricted(Oid role); /* may not change the session's state either */
 extern void run_as_end(RoleState saved);
 
 /*

@@ -209,11 +209,12 @@ following_rows(const FkEdge *edge, const RowSet *parents, const RowSet *visited,
 	sql = psprintf(OWN_STATEMENT
 				   "SELECT pg_catalog.array_agg(c.tableoid), pg_catalog.array_agg(c.ctid)"
 				   " FROM %s c WHERE EXISTS (SELECT 1 FROM %s p WHERE %s AND %s AND"
-				   " c.%s OPERATOR(pg_catalog.=) p.%s) AND NOT EXISTS (SELECT 1 FROM ROWS FROM"
+				   " c.%s OPERATOR(pg_catalog.=) p.%s::%s) AND NOT EXISTS (SELECT 1 FROM ROWS FROM"
 				   " (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS v(o, t) WHERE"
 				   " c.tableoid OPERATOR(pg_catalog.=) v.o AND c.ctid OPERATOR(pg_catalog.=) v.t)",
 				   sql_relation(edge->child), sql_relation(edge->parent), in_row_set("p"),
-				   fk_join(edge, "p", false, "c", false), child_stamp, parent_stamp);
+				   fk_join(edge, "p", false, "c", false), child_stamp, parent_stamp,
+				   sql_column_type(edge->child, child_found->deleted_at));
 	return query_row_set(edge->child, sql, 4, types, values, context);
 }
 
@@ -318,33 +319,39 @@ find_collisions(const RowSet *set, Oid index_id, Oid caller, Collisions *found)
 			elog(ERROR, "no equality operator for column %d of index \"%s\"", i + 1,
 				 RelationGetRelationName(index));
 		appendStringInfo(&coming, "%s%s AS e%d", sep, expression, i + 1);
-		appendStringInfo(&match, "%s(%s %s n.e%d", i > 0 ? " AND " : "", expression,
+		appendStringInfo(&match, "%s(%s %s \"pgaccount n\".e%d", i > 0 ? " AND " : "", expression,
 						 sql_operator(equality), i + 1);
 		if (nulls_equal)
-			appendStringInfo(&match, " OR %s IS NULL AND n.e%d IS NULL", expression, i + 1);
+			appendStringInfo(&match, " OR %s IS NULL AND \"pgaccount n\".e%d IS NULL", expression,
+							 i + 1);
 		appendStringInfoChar(&match, ')');
-		appendStringInfo(&group, "%sn.e%d", sep, i + 1);
+		appendStringInfo(&group, "%s\"pgaccount n\".e%d", sep, i + 1);
 		appendStringInfo(
 			&names, "%s%s", sep,
 			TextDatumGetCString(DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(index_id),
 													Int32GetDatum(i + 1), BoolGetDatum(true))));
-		appendStringInfo(&shown, "%s(n.e%d)::pg_catalog.text", i > 0 ? ", ', ', " : "", i + 1);
+		appendStringInfo(&shown, "%s(\"pgaccount n\".e%d)::pg_catalog.text",
+						 i > 0 ? ", ', ', " : "", i + 1);
 	}
 	live = sql_column(set->relid, mapping_declared(set->relid)->deleted_at);
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql,
-					 OWN_STATEMENT "WITH n AS MATERIALIZED (SELECT %s FROM (SELECT %s FROM %s c"
-								   " WHERE %s) AS coming WHERE %s)"
-								   " SELECT DISTINCT pg_catalog.concat(%s) FROM n WHERE EXISTS"
-								   " (SELECT 1 FROM %s WHERE %s IS NULL AND (%s) AND %s)"
-								   " UNION SELECT pg_catalog.concat(%s) FROM n",
-					 coming.data, restored_columns(set->relid), sql_relation(set->relid),
-					 in_row_set("c"), predicate, shown.data, sql_relation(set->relid), live,
-					 predicate, match.data, shown.data);
+	appendStringInfo(
+		&sql,
+		OWN_STATEMENT "WITH \"pgaccount coming\" AS MATERIALIZED (SELECT %s FROM (SELECT %s FROM"
+					  " %s c"
+					  " WHERE %s) AS coming WHERE %s)"
+					  " SELECT DISTINCT pg_catalog.concat(%s)"
+					  " FROM \"pgaccount coming\" \"pgaccount n\" WHERE EXISTS"
+					  " (SELECT 1 FROM %s \"pgaccount live\" WHERE %s IS NULL AND (%s) AND %s)"
+					  " UNION SELECT pg_catalog.concat(%s)"
+					  " FROM \"pgaccount coming\" \"pgaccount n\"",
+		coming.data, restored_columns(set->relid), sql_relation(set->relid), in_row_set("c"),
+		predicate, shown.data, sql_relation(set->relid), live, predicate, match.data, shown.data);
 	if (!nulls_equal)
 		for (int i = 0; i < ncols; i++)
-			appendStringInfo(&sql, "%s n.e%d IS NOT NULL", i > 0 ? " AND" : " WHERE", i + 1);
+			appendStringInfo(&sql, "%s \"pgaccount n\".e%d IS NOT NULL", i > 0 ? " AND" : " WHERE",
+							 i + 1);
 	appendStringInfo(&sql, " GROUP BY %s HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1",
 					 group.data);
 	if (SPI_execute_with_args(sql.data, 2, types, values, NULL, false, 0) != SPI_OK_SELECT)

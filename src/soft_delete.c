@@ -38,6 +38,7 @@
 #include "utils/builtins.h"
 #include "optimizer/optimizer.h"
 #include "utils/datum.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/partcache.h"
@@ -222,6 +223,18 @@ make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 	return writer;
 }
 
+/* The time of the deletion, in the precision of the column. */
+static Datum
+stamp_value(TupleDesc desc, const SoftDelete *mapping)
+{
+	Datum value = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	int32 typmod = TupleDescAttr(desc, mapping->deleted_at - 1)->atttypmod;
+
+	if (typmod >= 0)
+		value = DirectFunctionCall2(timestamptz_scale, value, Int32GetDatum(typmod));
+	return value;
+}
+
 /* The value of deleted_by as the column's type has it. */
 static Datum
 actor_value(Form_pg_attribute att)
@@ -244,8 +257,7 @@ store_deleted_version(TupleTableSlot *old, TupleTableSlot *slot, const SoftDelet
 	slot_getallattrs(old);
 	memcpy(slot->tts_values, old->tts_values, desc->natts * sizeof(Datum));
 	memcpy(slot->tts_isnull, old->tts_isnull, desc->natts * sizeof(bool));
-	slot->tts_values[mapping->deleted_at - 1] =
-		TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	slot->tts_values[mapping->deleted_at - 1] = stamp_value(desc, mapping);
 	slot->tts_isnull[mapping->deleted_at - 1] = false;
 	if (mapping->flag != InvalidAttrNumber)
 	{
@@ -319,7 +331,7 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 
 /* Rows of the child that reference the same key as this one does, counted as the table's owner. */
 static uint64
-count_same_reference(Relation rel, const FkEdge *edge, Datum *keys)
+count_same_reference(const FkEdge *edge, Datum *keys)
 {
 	StringInfoData sql;
 	Oid argtypes[INDEX_MAX_KEYS];
@@ -338,7 +350,7 @@ count_same_reference(Relation rel, const FkEdge *edge, Datum *keys)
 		appendStringInfo(&sql, "%sc.%s %s $%d", i > 0 ? " AND " : "",
 						 sql_column(edge->child, edge->child_cols[i]), sql_equality(type), i + 1);
 	}
-	caller = run_as(rel->rd_rel->relowner);
+	caller = run_as(relation_owner(edge->child));
 	if (SPI_execute_with_args(sql.data, edge->nkeys, argtypes, keys, NULL, false, 1) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "could not count references");
@@ -427,7 +439,7 @@ referential_delete(Relation rel, HeapTuple tuple, const SoftDelete *mapping)
 						"for good",
 						RelationGetRelationName(rel)),
 				 errdetail("%s.%s: " UINT64_FORMAT " rows", display_relation(edge->child), column,
-						   count_same_reference(rel, edge, keys)),
+						   count_same_reference(edge, keys)),
 				 errhint("Delete the parent softly too, purge these rows first or use "
 						 "account.cleanup, or enable soft delete with on_parent_delete => "
 						 "'delete'."),
@@ -502,6 +514,12 @@ soft_delete(PG_FUNCTION_ARGS)
 						errmsg("function account.soft_delete() must be fired BEFORE DELETE FOR "
 							   "EACH ROW"),
 						errhint("Call account.enable_soft_delete to put it on a table.")));
+	if (rel->rd_rel->relkind != RELKIND_RELATION)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot delete softly from foreign table \"%s\" row by row",
+							   RelationGetRelationName(rel)),
+						errdetail("The rows are another server's."),
+						errhint("Preload pgaccount, so that the DELETE is sent as an UPDATE.")));
 	found = mapping_declared(RelationGetRelid(rel));
 	if (found == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -597,7 +615,7 @@ in_step(HeapTuple old, HeapTuple new, TupleDesc desc, const SoftDelete *mapping)
 	if (by_flag)
 	{
 		column = mapping->deleted_at;
-		value = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+		value = stamp_value(desc, mapping);
 		isnull = !flagged;
 	}
 	else

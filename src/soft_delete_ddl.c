@@ -54,6 +54,7 @@
 PG_FUNCTION_INFO_V1(enable_soft_delete);
 PG_FUNCTION_INFO_V1(disable_soft_delete);
 PG_FUNCTION_INFO_V1(soft_delete_dropped);
+PG_FUNCTION_INFO_V1(soft_delete_attached);
 
 /* What enable_soft_delete was asked for. */
 typedef struct EnableRequest
@@ -67,22 +68,32 @@ typedef struct EnableRequest
 /* We are dropping triggers ourselves; nobody needs a warning. */
 static bool dropping_triggers = false;
 
-/* Drop a trigger if it is there. Within SPI_connect. */
+/* Drop the triggers of a table that call this function of ours. Within SPI_connect. */
 static void
-drop_trigger(Oid relid, const char *name)
+drop_triggers(Oid relid, const char *function)
 {
-	if (!OidIsValid(get_trigger_oid(relid, name, true)))
-		return;
-	PG_TRY();
+	char *name;
+
+	while ((name = own_trigger(relid, function, InvalidOid)) != NULL)
 	{
-		dropping_triggers = true;
-		run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(relid));
+		PG_TRY();
+		{
+			dropping_triggers = true;
+			run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(relid));
+		}
+		PG_FINALLY();
+		{
+			dropping_triggers = false;
+		}
+		PG_END_TRY();
 	}
-	PG_FINALLY();
-	{
-		dropping_triggers = false;
-	}
-	PG_END_TRY();
+}
+
+/* Has the table a trigger of its own that calls this function of ours? */
+static bool
+has_trigger(Oid relid, const char *function)
+{
+	return own_trigger(relid, function, InvalidOid) != NULL;
 }
 
 /* The partitions of a table, itself included, or just itself: tables that take statement triggers. */
@@ -122,7 +133,7 @@ refresh_consequences(Oid parent)
 	{
 		Oid relid = lfirst_oid(lc);
 		const SoftDelete *own = mapping_declared(relid);
-		bool there = OidIsValid(get_trigger_oid(relid, TRIGGER_CHANGED, true));
+		bool there = has_trigger(relid, "soft_delete_changed");
 
 		if (own == NULL && !there)
 			continue; /* it came to inherit after enabling: the doctor names it */
@@ -136,7 +147,7 @@ refresh_consequences(Oid parent)
 					TRIGGER_CHANGED, sql_relation(relid), column, column);
 		}
 		else if (!(wanted && own != NULL) && there)
-			drop_trigger(relid, TRIGGER_CHANGED);
+			drop_triggers(relid, "soft_delete_changed");
 		else if (wanted)
 			CacheInvalidateRelcacheByRelid(relid);
 	}
@@ -145,14 +156,14 @@ refresh_consequences(Oid parent)
 	{
 		Oid relid = lfirst_oid(lc);
 		bool covered = wanted && mapping_declared(relid) != NULL;
-		bool there = OidIsValid(get_trigger_oid(relid, TRIGGER_FLUSH, true));
+		bool there = has_trigger(relid, "soft_delete_flush");
 
 		if (covered && !there)
 			run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH STATEMENT"
 					" EXECUTE FUNCTION account.soft_delete_flush()",
 					TRIGGER_FLUSH, sql_relation(relid));
 		else if (!covered && there)
-			drop_trigger(relid, TRIGGER_FLUSH);
+			drop_triggers(relid, "soft_delete_flush");
 	}
 	run_as_end(caller);
 }
@@ -275,10 +286,9 @@ same_declaration(const SoftDelete *mapping, Oid relid, const EnableRequest *requ
 static void
 drop_declaration(Oid relid)
 {
-	drop_trigger(relid, TRIGGER_CHANGED);
-	drop_trigger(relid, TRIGGER_STEP);
-	drop_trigger(relid, TRIGGER_STEP_INSERT);
-	drop_trigger(relid, TRIGGER_SOFT_DELETE);
+	drop_triggers(relid, "soft_delete_changed");
+	drop_triggers(relid, "soft_delete_step");
+	drop_triggers(relid, "soft_delete");
 }
 
 /* Put the triggers of a declaration on one table. */
@@ -310,14 +320,27 @@ create_declaration(Oid relid, const EnableRequest *request, const char *flag,
 				quote_identifier(flag));
 }
 
-/* Rows that one of the two columns calls deleted are so by the other too. */
+/* Refuse TRUNCATE of a table, or of a partition, which a TRUNCATE may name itself. */
+static void
+create_truncate_trigger(Oid relid)
+{
+	if (!has_trigger(relid, "soft_delete_truncate"))
+		run_sql("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
+				" EXECUTE FUNCTION account.soft_delete_truncate()",
+				quote_identifier(TRIGGER_TRUNCATE), sql_relation(relid));
+}
+
+/*
+ * Rows that one of the two columns calls deleted are so by the other too. The table's own triggers
+ * run with its owner's rights, as for any DDL, whoever enables.
+ */
 static void
 bring_in_step(Oid relid, const char *deleted_at, const char *flag)
 {
 	char *table = sql_relation(relid);
 	const char *stamp = quote_identifier(deleted_at);
 	const char *mark = quote_identifier(flag);
-	RoleState caller = run_as(GetUserId());
+	RoleState caller = run_as_restricted(relation_owner(relid));
 
 	run_sql(OWN_STATEMENT "UPDATE %s SET %s = pg_catalog.now() WHERE %s AND %s IS NULL", table,
 			stamp, mark, stamp);
@@ -425,10 +448,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 	}
 	foreach (lc, list_union_oid(statement_trigger_tables(relid, lockmode),
 								row_trigger_tables(relid, lockmode)))
-		if (!OidIsValid(get_trigger_oid(lfirst_oid(lc), TRIGGER_TRUNCATE, true)))
-			run_sql("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
-					" EXECUTE FUNCTION account.soft_delete_truncate()",
-					quote_identifier(TRIGGER_TRUNCATE), sql_relation(lfirst_oid(lc)));
+		create_truncate_trigger(lfirst_oid(lc));
 
 	if (request->options.guard_references)
 		guard_create_triggers(relid);
@@ -514,8 +534,8 @@ disable_table(Oid relid)
 		drop_declaration(lfirst_oid(lc));
 	foreach (lc, statement_tables)
 	{
-		drop_trigger(lfirst_oid(lc), TRIGGER_TRUNCATE);
-		drop_trigger(lfirst_oid(lc), TRIGGER_FLUSH);
+		drop_triggers(lfirst_oid(lc), "soft_delete_truncate");
+		drop_triggers(lfirst_oid(lc), "soft_delete_flush");
 	}
 	guard_drop_triggers(relid);
 	refresh_around(relid);
@@ -578,6 +598,54 @@ soft_delete_dropped(PG_FUNCTION_ARGS)
 										"maps: a DELETE removes rows for good."),
 							  errhint("Call account.enable_soft_delete to switch it on again.")));
 		disable_table(relid);
+		SPI_tuptable = rows;
+	}
+	SPI_finish();
+	PG_RETURN_NULL();
+}
+
+/*
+ * account.soft_delete_attached() RETURNS event_trigger, ON ddl_command_end: a partition that came to a
+ * soft-delete table has its row triggers, cloned, but PostgreSQL clones none for statements.
+ */
+Datum
+soft_delete_attached(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function account.soft_delete_attached() must be called as an event "
+							   "trigger")));
+	if (creating_extension)
+		PG_RETURN_NULL();
+
+	SPI_connect();
+	if (SPI_execute(
+			"SELECT DISTINCT t.tgrelid FROM pg_catalog.pg_event_trigger_ddl_commands() AS c,"
+			" LATERAL pg_catalog.pg_partition_tree(c.objid) AS p,"
+			" LATERAL (SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE"
+			" t.tgrelid OPERATOR(pg_catalog.=) p.relid AND t.tgfoid OPERATOR(pg_catalog.=)"
+			" 'account.soft_delete()'::pg_catalog.regprocedure) AS t"
+			" WHERE c.object_type OPERATOR(pg_catalog.=) 'table' AND NOT EXISTS"
+			" (SELECT 1 FROM pg_catalog.pg_trigger AS x WHERE"
+			" x.tgrelid OPERATOR(pg_catalog.=) t.tgrelid AND x.tgfoid"
+			" OPERATOR(pg_catalog.=)"
+			" 'account.soft_delete_truncate()'::pg_catalog.regprocedure)",
+			false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the commands");
+	for (uint64 i = 0, n = SPI_processed; i < n; i++)
+	{
+		SPITupleTable *rows = SPI_tuptable;
+		bool isnull;
+		Oid relid = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
+		char relkind = get_rel_relkind(relid);
+
+		if (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE)
+		{
+			RoleState caller = run_as(relation_owner(relid));
+
+			create_truncate_trigger(relid);
+			run_as_end(caller);
+		}
 		SPI_tuptable = rows;
 	}
 	SPI_finish();
