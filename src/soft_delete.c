@@ -377,7 +377,8 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 		RoleState caller;
 		Oid argtypes[INDEX_MAX_KEYS];
 
-		if (edge->on_delete != FKCONSTR_ACTION_CASCADE)
+		/* a key that was never proven may reference what never was */
+		if (edge->on_delete != FKCONSTR_ACTION_CASCADE || !edge->proven)
 			continue;
 		for (int i = 0; i < edge->nkeys; i++)
 		{

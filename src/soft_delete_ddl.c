@@ -8,8 +8,8 @@
  *
  *		00_account_soft_delete           the declaration (mapping.c), on the table and, by
  *		                                 PostgreSQL's cloning, on its partitions
- *		zz_account_soft_delete_step      keeps columns in step, notes rows that move, guards
- *		zz_account_soft_delete_insert    where there is a flag
+ *		~account_soft_delete_step        keeps columns in step, notes rows that move, guards
+ *		~account_soft_delete_insert      where there is a flag
  *		00_account_soft_delete_truncate  on the table and each partition
  *		zz_account_soft_delete_changed   where soft-delete children follow (consequences.c)
  *		zz_account_soft_delete_flush     the same, on the table and each partition
@@ -129,6 +129,7 @@ refresh_consequences(Oid parent)
 	RoleState caller = run_as(relation_owner(parent));
 	ListCell *lc;
 
+	LockRelationOid(parent, wanted ? ShareRowExclusiveLock : AccessExclusiveLock);
 	foreach (lc, row_trigger_tables(parent, ShareRowExclusiveLock))
 	{
 		Oid relid = lfirst_oid(lc);
@@ -142,9 +143,10 @@ refresh_consequences(Oid parent)
 			char *column = sql_column(relid, own->deleted_at);
 
 			run_sql("CREATE TRIGGER %s AFTER UPDATE ON %s FOR EACH ROW"
-					" WHEN ((OLD.%s IS NULL) OPERATOR(pg_catalog.<>) (NEW.%s IS NULL))"
+					" WHEN ((OLD.%s IS NULL) OPERATOR(pg_catalog.<>) (NEW.%s IS NULL)"
+					" OR OLD.%s OPERATOR(pg_catalog.<>) NEW.%s)"
 					" EXECUTE FUNCTION account.soft_delete_changed()",
-					TRIGGER_CHANGED, sql_relation(relid), column, column);
+					TRIGGER_CHANGED, sql_relation(relid), column, column, column, column);
 		}
 		else if (!(wanted && own != NULL) && there)
 			drop_triggers(relid, "soft_delete_changed");
@@ -405,7 +407,10 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
-	lockmode = columns_exist(relid, request) ? ShareRowExclusiveLock : AccessExclusiveLock;
+	/* the strongest lock first: columns to add, or triggers to drop, would ask for it later */
+	lockmode = columns_exist(relid, request) && mapping_declared(relid) == NULL
+				   ? ShareRowExclusiveLock
+				   : AccessExclusiveLock;
 	LockRelationOid(relid, lockmode);
 	check_application_table(relid, "soft delete");
 	check_not_covered(relid);
@@ -526,11 +531,11 @@ enable_soft_delete(PG_FUNCTION_ARGS)
 static void
 disable_table(Oid relid)
 {
-	List *statement_tables = list_union_oid(statement_trigger_tables(relid, ShareRowExclusiveLock),
-											row_trigger_tables(relid, ShareRowExclusiveLock));
+	List *statement_tables = list_union_oid(statement_trigger_tables(relid, AccessExclusiveLock),
+											row_trigger_tables(relid, AccessExclusiveLock));
 	ListCell *lc;
 
-	foreach (lc, row_trigger_tables(relid, ShareRowExclusiveLock))
+	foreach (lc, row_trigger_tables(relid, AccessExclusiveLock))
 		drop_declaration(lfirst_oid(lc));
 	foreach (lc, statement_tables)
 	{
@@ -553,7 +558,7 @@ disable_soft_delete(PG_FUNCTION_ARGS)
 	relid = PG_GETARG_OID(0);
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
-	LockRelationOid(relid, ShareRowExclusiveLock);
+	LockRelationOid(relid, AccessExclusiveLock);
 	check_not_covered(relid);
 
 	SPI_connect();
