@@ -49,7 +49,7 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 export PG_CONFIG SUITES ONLY
 
-.PHONY: test lint sanitize compile-17 demo bench bench-quick
+.PHONY: test lint sanitize regress-core compile-17 demo bench bench-quick
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -62,6 +62,10 @@ lint:
 # The suites with the library under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize:
 	@test/sanitize
+
+# PostgreSQL's own suite with the library preloaded, and with soft delete on every table.
+regress-core:
+	@test/regress-core/run
 
 # Compile against PostgreSQL 17 in a Debian 13 chroot, made when missing. make compile-17 CHROOT=directory
 compile-17: export CHROOT := $(CHROOT)

@@ -297,6 +297,24 @@ plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical
 	return run(plan, values, nulls, NULL, physical, tweak, arg, false, EXEC_FLAG_SKIP_TRIGGERS);
 }
 
+/* Make a kept plan now, without a kind of node. */
+void
+plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values, const char *nulls,
+				  QueryEnvironment *env)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	int saved;
+
+	if (source->gplan != NULL && source->gplan->is_valid)
+		return;
+	saved = NewGUCNestLevel();
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+	ReleaseCachedPlan(get_plan(source, make_params(plan, values, nulls), env, false),
+					  CurrentResourceOwner);
+	AtEOXact_GUC(false, saved);
+}
+
 /* SPI_execute of formatted text; raises unless it succeeds. */
 uint64
 run_sql(const char *fmt, ...)

@@ -95,6 +95,13 @@ extern uint64 plan_run_latest(SPIPlanPtr plan, Datum *values, const char *nulls,
 extern uint64 plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical,
 							  ExecutorTweak tweak, void *arg);
 
+/*
+ * Make a kept plan now, without a kind of node (a setting such as "enable_nestloop"), unless it is
+ * made already: for tables that grow while the plan is in use, faster than their statistics.
+ */
+extern void plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values,
+							  const char *nulls, QueryEnvironment *env);
+
 /* SPI_execute of formatted text; raises unless it succeeds. Within SPI_connect. */
 extern uint64 run_sql(const char *fmt, ...) pg_attribute_printf(1, 2);
 
