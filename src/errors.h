@@ -21,6 +21,9 @@
 	(pgaccount_error_detail == ERROR_DETAIL_VERBOSE ? errdetail(__VA_ARGS__)                       \
 													: errdetail_log(__VA_ARGS__))
 
+/* Keep the statement and the context, either of which may carry a secret, out of the server's log. */
+#define errhidesecrets() (errhidestmt(true), errhidecontext(true))
+
 /* Refuse a NULL argument of a function that is not STRICT, because NULL must not pass in silence. */
 extern void refuse_null_argument(const char *argument) pg_attribute_noreturn();
 

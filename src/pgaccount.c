@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 
 #include "hooks.h"
+#include "jwt_functions.h"
 #include "plan_cache.h"
 #include "settings.h"
 #include "version.h"
@@ -48,6 +49,7 @@ _PG_init(void)
 	settings_init(process_shared_preload_libraries_in_progress);
 	version_init();
 	plan_cache_init();
+	jwt_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
 		hooks_init();
 }

@@ -18,6 +18,8 @@
 int pgaccount_error_detail = ERROR_DETAIL_VERBOSE;
 bool pgaccount_rewrite = true;
 bool pgaccount_show_deleted = false;
+char *pgaccount_issuer = NULL;
+char *pgaccount_audience = NULL;
 
 static const struct config_enum_entry error_detail_options[] = {
 	{"verbose", ERROR_DETAIL_VERBOSE, false},
@@ -59,6 +61,16 @@ settings_init(bool preloaded)
 							 "Any role may set it: hiding is convenience, not a security boundary.",
 							 &pgaccount_show_deleted, false, PGC_USERSET, 0, NULL,
 							 show_deleted_changed, NULL);
+
+	DefineCustomStringVariable("pgaccount.issuer",
+							   "Issuer (iss) of the tokens made here, and asked of those verified.",
+							   "Empty: tokens carry none, and any is taken.", &pgaccount_issuer, "",
+							   PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable("pgaccount.audience",
+							   "Audience (aud) asked of the tokens verified, and of those made here.",
+							   "Empty: tokens carry none, and any is taken.", &pgaccount_audience,
+							   "", PGC_SUSET, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("pgaccount");
 }

@@ -14,6 +14,8 @@ typedef enum
 extern int pgaccount_error_detail;
 extern bool pgaccount_rewrite;
 extern bool pgaccount_show_deleted;
+extern char *pgaccount_issuer;
+extern char *pgaccount_audience;
 
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 extern void settings_init(bool preloaded);
