@@ -5,8 +5,8 @@ MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
 CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache \
-               base64url json_claims jwt claims_jsonb jwt_functions
-CONCEPTS_SQL = install errors jwt
+               base64url json_claims jwt claims_jsonb jwt_functions master_key key_store token identity tenant_isolation
+CONCEPTS_SQL = install errors jwt key_store token identity tenant_isolation
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql

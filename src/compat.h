@@ -73,4 +73,15 @@ compat_check_as_user(Query *query, RangeTblEntry *rte)
 #define compat_ExecutorRun(queryDesc) ExecutorRun(queryDesc, ForwardScanDirection, 0, true)
 #endif
 
+/* Memory of a check hook's extra, which the GUC mechanism frees: 16 gave it a context of its own. */
+static inline void *
+compat_guc_malloc(size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	return guc_malloc(LOG, size);
+#else
+	return malloc(size);
+#endif
+}
+
 #endif							/* PGACCOUNT_COMPAT_H */

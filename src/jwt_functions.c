@@ -26,9 +26,6 @@ PG_FUNCTION_INFO_V1(jws_valid);
 PG_FUNCTION_INFO_V1(pgjwt_sign);
 PG_FUNCTION_INFO_V1(pgjwt_verify);
 
-/* Microseconds from 1970, where JOSE begins to count, to 2000, where PostgreSQL does. */
-#define UNIX_TO_POSTGRES (((int64) POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
-
 /* A key prepared for the calls of one expression. */
 typedef struct KeptKey
 {
@@ -92,7 +89,7 @@ jwt_alg_argument(text *name)
 int64
 jwt_now(void)
 {
-	return GetCurrentTimestamp() + UNIX_TO_POSTGRES;
+	return GetCurrentTimestamp() + JWT_UNIX_TO_POSTGRES;
 }
 
 /* Are iss and aud of scanned claims what the settings ask for, where they ask? */
@@ -278,7 +275,7 @@ at_argument(TimestampTz at)
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("time must be finite"),
 						errhint("Pass NULL for the clock's."), errhidesecrets()));
-	return pg_add_s64_overflow(at, UNIX_TO_POSTGRES, &now) ? PG_INT64_MAX : now;
+	return pg_add_s64_overflow(at, JWT_UNIX_TO_POSTGRES, &now) ? PG_INT64_MAX : now;
 }
 
 /* account.jwt_verify(token, key, alg, at, leeway): the claims, or PT401. */

@@ -6,8 +6,12 @@
 #define PGACCOUNT_JWT_FUNCTIONS_H
 
 #include "fmgr.h"
+#include "datatype/timestamp.h"
 
 #include "jwt.h"
+
+/* Microseconds from 1970, where JOSE begins to count, to 2000, where PostgreSQL does. */
+#define JWT_UNIX_TO_POSTGRES (((int64) POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 /* Make the cryptographic library ready. Called by _PG_init. */
 extern void jwt_init(void);

@@ -10,6 +10,7 @@
 
 #include "hooks.h"
 #include "jwt_functions.h"
+#include "key_store.h"
 #include "plan_cache.h"
 #include "settings.h"
 #include "version.h"
@@ -50,6 +51,7 @@ _PG_init(void)
 	version_init();
 	plan_cache_init();
 	jwt_init();
+	key_store_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
 		hooks_init();
 }

@@ -16,6 +16,12 @@ extern bool pgaccount_rewrite;
 extern bool pgaccount_show_deleted;
 extern char *pgaccount_issuer;
 extern char *pgaccount_audience;
+extern int pgaccount_access_token_ttl; /* seconds */
+extern int pgaccount_leeway;		   /* seconds */
+extern char *pgaccount_db_role;
+extern char *pgaccount_master_key_file;
+extern bool pgaccount_set_request_claims;
+extern bool pgaccount_live_check;
 
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 extern void settings_init(bool preloaded);

@@ -105,5 +105,17 @@ for my $i (0 .. $#$cases)
 }
 is_deeply([ sort keys %used ], [ sort keys %otherwise ], 'every listed exception is a case');
 
+# Keys of a set: no kid but the right one finds a key.
+for my $case (grep { $_->{keyset} } @$cases)
+{
+	my $set = join ";\n",
+	  map { "SELECT account.create_key('HS256', '$_->{kid}', '\\x" . unpack('H*', bytes_of($_->{key_base64url})) . "')" }
+	  grep { $_->{alg} eq 'HS256' } @{ $case->{keyset} };
+	my ($rc, $out, $err) = $node->psql('postgres',
+		"BEGIN; $set; SET LOCAL pgaccount.leeway = '5000d'; SELECT account.verify_access_token('$case->{token}'); ROLLBACK");
+	like($err, qr/token is not valid/, "$case->{name} finds no key");
+	unlike($err, qr/expired/, "$case->{name} is refused for its key");
+}
+
 $node->stop;
 done_testing();
