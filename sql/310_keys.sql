@@ -51,7 +51,7 @@ SELECT account.create_key('HS256', 'k256'), account.create_key('HS384', 'k384'),
 SELECT kid, alg, signs, sealed, length(account.export_key(kid)) AS bytes, length(public_key) AS public, activated_at IS NOT NULL AS activated FROM account.signing_key ORDER BY kid;
 SELECT length(account.create_key()) AS random_kid, account.create_key(activate => false) <> account.create_key(activate => false) AS differ;
 SELECT account.create_key('HS256', 'k256');		-- fails
-SELECT try_token(make_token(kid, :claims)) FROM account.signing_key WHERE kid LIKE 'k%' ORDER BY kid;
+SELECT try_token(make_token(kid, :claims)) FROM account.signing_key WHERE kid IN ('k256', 'k384', 'k512', 'ked') ORDER BY kid;
 -- RFC 8037 A.1 and A.2: seed in, public key out
 SELECT account.create_key('EdDSA', 'rfc8037', '\x9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', false);
 SELECT jsonb_path_query(account.jwks(), '$.keys[*] ? (@.kid == "rfc8037")');
