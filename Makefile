@@ -4,9 +4,11 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.con
 MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache \
+CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache fk_graph \
+               mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
+               profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry \
                base64url json_claims jwt claims_jsonb jwt_functions master_key key_store token identity tenant_isolation
-CONCEPTS_SQL = install errors jwt key_store token identity tenant_isolation
+CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile jwt key_store token identity tenant_isolation doctor
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql
@@ -15,28 +17,68 @@ EXTRA_CLEAN = pgaccount--*.sql
 PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src
 SHLIB_LINK  = -lsodium
 
-PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-include $(PGXS)
+# make installcheck: against a running server that has the library in shared_preload_libraries. Files
+# in sql/ are numbered, and run in that order.
+REGRESS        := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS    = --load-extension=pgaccount
+ISOLATION      := $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS  = --inputdir=test/isolation --load-extension=pgaccount
 
-pgaccount--$(EXTVERSION).sql: $(CONCEPTS_SQL:%=src/%.sql) pgaccount.control
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+else
+# "make test" and "make demo" install the server's build files; all else needs them first.
+all install installcheck:
+	@echo "$(PG_CONFIG) has no PGXS: install the server's development package (postgresql-server-dev-NN)" >&2
+	@exit 1
+endif
+
+# Our own names first: a Debian server has libkrb5 loaded, which exports profile_init and the like.
+ifeq ($(PORTNAME), linux)
+SHLIB_LINK += -Wl,-Bsymbolic
+endif
+
+pgaccount--$(EXTVERSION).sql: $(CONCEPTS_SQL:%=src/%.sql) pgaccount.control Makefile
 	cat $(CONCEPTS_SQL:%=src/%.sql) > $@
 
 $(OBJS): $(wildcard src/*.h) pgaccount.control
 
-# Fuzzing of the parsers with clang's libFuzzer, for FUZZ_SECONDS each.
-FUZZ_SECONDS ?= 600
-FUZZ_CC      ?= clang-14
-FUZZ_FLAGS   = -g -O1 -DFRONTEND -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Wno-ignored-attributes
-FUZZ_LIBS    = $(shell $(PG_CONFIG) --libdir)/libpgcommon.a $(shell $(PG_CONFIG) --libdir)/libpgport.a -lsodium -lm
+# --- below: the project's own targets, each a script that says in its header what it does ----------
 
-build/jwt_fuzz: test/fuzz/jwt_fuzz.c src/jwt.c src/json_claims.c src/base64url.c $(wildcard src/*.h)
-	mkdir -p build
-	$(FUZZ_CC) $(FUZZ_FLAGS) -Isrc -I$(shell $(PG_CONFIG) --includedir-server) $(filter %.c,$^) $(FUZZ_LIBS) -o $@
+export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-fuzz-jwt: build/jwt_fuzz
-	mkdir -p build/corpus-jwt
-	build/jwt_fuzz -max_len=4096 -dict=test/fuzz/jwt.dict -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/ build/corpus-jwt test/fuzz/corpus
+.PHONY: test lint sanitize fuzz compile-17 demo bench bench-quick
 
-fuzz: fuzz-jwt
-.PHONY: fuzz fuzz-jwt
+# All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
+test:
+	@test/run
+
+# Format, warnings, static analysis.
+lint:
+	@test/lint
+
+# The suites with the library under AddressSanitizer and UndefinedBehaviorSanitizer.
+sanitize:
+	@test/sanitize
+
+# Compile against PostgreSQL 17 in a Debian 13 chroot, made when missing. make compile-17 CHROOT=directory
+compile-17: export CHROOT := $(CHROOT)
+compile-17:
+	@test/compile-17
+
+# The stories, told with psql on a throwaway cluster.
+demo:
+	@doc/demo/run
+
+# Speed against named floors, as ratios. make bench ONLY=softdelete
+bench:
+	@bench/run
+
+bench-quick:
+	@bench/run --quick
+
+# libFuzzer targets of test/fuzz, for FUZZ_SECONDS each.
+fuzz:
+	@test/fuzz/run

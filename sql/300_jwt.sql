@@ -1,5 +1,4 @@
 -- Signed tokens with a key of the caller's, as an unprivileged role.
-CREATE EXTENSION IF NOT EXISTS pgaccount;
 CREATE ROLE regress_jwt_user;
 SET ROLE regress_jwt_user;
 \set SHOW_CONTEXT never

@@ -1,5 +1,4 @@
 -- Signing keys, and tokens checked with them.
-CREATE EXTENSION IF NOT EXISTS pgaccount;
 \set SHOW_CONTEXT never
 CREATE ROLE regress_key_user;
 CREATE ROLE regress_key_reader;

@@ -1,5 +1,4 @@
 -- Identity: who is asking. The token alone is looked at here (no users table is mapped).
-CREATE EXTENSION IF NOT EXISTS pgaccount;
 \set SHOW_CONTEXT never
 CREATE ROLE regress_identity_user;
 GRANT SET ON PARAMETER pgaccount.live_check TO regress_identity_user;

@@ -1,5 +1,4 @@
 -- Row security that shows a tenant its own rows.
-CREATE EXTENSION IF NOT EXISTS pgaccount;
 \set SHOW_CONTEXT never
 CREATE ROLE regress_iso_owner;
 CREATE ROLE regress_iso_app;

@@ -18,12 +18,18 @@
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/rel.h"
 
 #if PG_VERSION_NUM < 150002
 #error "pgaccount needs PostgreSQL 15.2 or later"
 #endif
 
-/* MarkGUCPrefixReserved came with 15, its permission helpers moved with 16. */
+/* 16 moved the macros of variable-length values into a header of their own. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 16 made one function of the ownership checks. */
 #if PG_VERSION_NUM >= 160000
 #define compat_object_ownercheck(classid, objid, roleid) object_ownercheck(classid, objid, roleid)
 #else
@@ -52,6 +58,43 @@ compat_add_updated_cols(Query *query, RangeTblEntry *rte, Bitmapset *cols)
 	rte->updatedCols = bms_add_members(rte->updatedCols, cols);
 #endif
 }
+
+/*
+ * Make an executor state that knows one table, as an UPDATE of these columns would have it, for
+ * callers that write tuples themselves. The table is number 1 of its range table.
+ */
+static inline void
+compat_init_range_table(EState *estate, Relation rel, Bitmapset *updated)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+
+	rte->rtekind = RTE_RELATION;
+	rte->relid = RelationGetRelid(rel);
+	rte->relkind = rel->rd_rel->relkind;
+	rte->rellockmode = RowExclusiveLock;
+#if PG_VERSION_NUM >= 160000
+	{
+		List *perminfos = NIL;
+
+		addRTEPermissionInfo(&perminfos, rte)->updatedCols = updated;
+#if PG_VERSION_NUM >= 180000
+		ExecInitRangeTable(estate, list_make1(rte), perminfos, bms_make_singleton(1));
+#else
+		ExecInitRangeTable(estate, list_make1(rte), perminfos);
+#endif
+	}
+#else
+	rte->updatedCols = updated;
+	ExecInitRangeTable(estate, list_make1(rte));
+#endif
+}
+
+/* Up to 15 the sixth argument has a function of its own. */
+#if PG_VERSION_NUM >= 160000
+#define compat_EvalPlanQualInit(epq, estate) EvalPlanQualInit(epq, estate, NULL, NIL, -1, NIL)
+#else
+#define compat_EvalPlanQualInit(epq, estate) EvalPlanQualInit(epq, estate, NULL, NIL, -1)
+#endif
 
 /* The role whose privileges and policies apply to this range table entry; InvalidOid: the caller's. */
 static inline Oid

@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "errors.h"
 
 PG_FUNCTION_INFO_V1(http_status);

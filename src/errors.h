@@ -25,6 +25,6 @@
 #define errhidesecrets() (errhidestmt(true), errhidecontext(true))
 
 /* Refuse a NULL argument of a function that is not STRICT, because NULL must not pass in silence. */
-extern void refuse_null_argument(const char *argument) pg_attribute_noreturn();
+extern void refuse_null_argument(const char *argument);
 
 #endif							/* PGACCOUNT_ERRORS_H */

@@ -4,16 +4,114 @@
  */
 #include "postgres.h"
 
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "nodes/nodes.h"
 #include "optimizer/planner.h"
+#include "tcop/utility.h"
 
+#include "compat.h"
 #include "hooks.h"
+#include "rewrite.h"
+#include "soft_delete.h"
 
 static bool installed = false;
+static planner_hook_type next_planner = NULL;
+static ExecutorStart_hook_type next_ExecutorStart = NULL;
+static ProcessUtility_hook_type next_ProcessUtility = NULL;
+static object_access_hook_type next_object_access = NULL;
 
-/* Install the hooks. */
+/* Statements are rewritten before anybody plans them; the next planner sees a plain UPDATE. */
+static PlannedStmt *
+account_planner(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	RewriteResult rewritten;
+	PlannedStmt *plan;
+
+	rewrite_statement(parse, query_string, params, &rewritten);
+	if (next_planner)
+		plan = next_planner(parse, query_string, cursor_options, params);
+	else
+		plan = standard_planner(parse, query_string, cursor_options, params);
+	rewrite_finish(plan, &rewritten);
+	return plan;
+}
+
+/* Triggers that a rewritten statement does not need are set aside. */
+static void
+account_ExecutorStart(QueryDesc *desc, int eflags)
+{
+	if (next_ExecutorStart)
+		next_ExecutorStart(desc, eflags);
+	else
+		standard_ExecutorStart(desc, eflags);
+	rewrite_executor_start(desc);
+}
+
+/* Hand a utility statement on. */
+static void
+run_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
+			ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
+			DestReceiver *dest, QueryCompletion *completion)
+{
+	if (next_ProcessUtility)
+		next_ProcessUtility(pstmt, query_string, read_only_tree, context, params, env, dest,
+							completion);
+	else
+		standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, env, dest,
+								completion);
+}
+
+/* COPY of a table under row security becomes a query; it is a copy of the table all the same. */
+static void
+account_ProcessUtility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
+					   ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
+					   DestReceiver *dest, QueryCompletion *completion)
+{
+	bool copies_table = IsA(pstmt->utilityStmt, CopyStmt) &&
+						((CopyStmt *) pstmt->utilityStmt)->relation != NULL &&
+						!((CopyStmt *) pstmt->utilityStmt)->is_from;
+
+	if (!copies_table)
+	{
+		run_utility(pstmt, query_string, read_only_tree, context, params, env, dest, completion);
+		return;
+	}
+	PG_TRY();
+	{
+		rewrite_show_all_once(true);
+		run_utility(pstmt, query_string, read_only_tree, context, params, env, dest, completion);
+	}
+	PG_FINALLY();
+	{
+		rewrite_show_all_once(false);
+	}
+	PG_END_TRY();
+}
+
+/* TRUNCATE asks for each table, partitions attached yesterday and tables of a CASCADE included. */
+static void
+account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
+{
+	if (next_object_access)
+		next_object_access(access, class_id, object_id, sub_id, arg);
+	if (access == OAT_TRUNCATE && class_id == RelationRelationId)
+		refuse_truncate_of(object_id);
+}
+
+/* Install the hooks, in front of those that are there. */
 void
 hooks_init(void)
 {
+	next_planner = planner_hook;
+	planner_hook = account_planner;
+	next_ExecutorStart = ExecutorStart_hook;
+	ExecutorStart_hook = account_ExecutorStart;
+	next_ProcessUtility = ProcessUtility_hook;
+	ProcessUtility_hook = account_ProcessUtility;
+	next_object_access = object_access_hook;
+	object_access_hook = account_object_access;
 	installed = true;
 }
 

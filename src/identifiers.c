@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -14,6 +15,15 @@
 #include "utils/typcache.h"
 
 #include "identifiers.h"
+
+/* Raise for a relation that is not there. */
+static void
+no_such_relation(Oid relid)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+					errmsg("relation with OID %u does not exist", relid),
+					errhint("It may have been dropped by another session: try again.")));
+}
 
 /* schema.table, quoted as needed. palloc'd. */
 char *
@@ -23,10 +33,22 @@ sql_relation(Oid relid)
 	char *schema = name ? get_namespace_name_or_temp(get_rel_namespace(relid)) : NULL;
 
 	if (schema == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("relation with OID %u does not exist", relid),
-						errhint("It may have been dropped by another session: try again.")));
+		no_such_relation(relid);
 	return quote_qualified_identifier(schema, name);
+}
+
+/* The role that owns a relation. */
+Oid
+relation_owner(Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		no_such_relation(relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }
 
 /* The column's name, quoted as needed. */
@@ -43,27 +65,34 @@ sql_type(Oid typid, int32 typmod)
 	return format_type_extended(typid, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
-/* OPERATOR(schema.=) of the type's default equality. */
+/* OPERATOR(schema.name). */
 char *
-sql_equality(Oid typid)
+sql_operator(Oid operator_id)
 {
-	TypeCacheEntry *type = lookup_type_cache(typid, TYPECACHE_EQ_OPR);
-	HeapTuple tuple;
+	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator_id));
 	Form_pg_operator form;
 	char *result;
 
-	if (!OidIsValid(type->eq_opr))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-						errmsg("could not identify an equality operator for type %s",
-							   format_type_be(typid))));
-	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(type->eq_opr));
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", type->eq_opr);
+		elog(ERROR, "cache lookup failed for operator %u", operator_id);
 	form = (Form_pg_operator) GETSTRUCT(tuple);
 	result = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
 					  NameStr(form->oprname));
 	ReleaseSysCache(tuple);
 	return result;
+}
+
+/* OPERATOR(schema.=) of the type's default equality. */
+char *
+sql_equality(Oid typid)
+{
+	TypeCacheEntry *type = lookup_type_cache(typid, TYPECACHE_EQ_OPR);
+
+	if (!OidIsValid(type->eq_opr))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("could not identify an equality operator for type %s",
+							   format_type_be(typid))));
+	return sql_operator(type->eq_opr);
 }
 
 /* 'text', quoted as a literal. */

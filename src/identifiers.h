@@ -16,6 +16,9 @@ extern char *sql_column(Oid relid, AttrNumber attnum);
 /* The type's name, schema-qualified, with its typmod: for generated SQL. */
 extern char *sql_type(Oid typid, int32 typmod);
 
+/* OPERATOR(schema.name), for generated SQL. */
+extern char *sql_operator(Oid operator_id);
+
 /* OPERATOR(schema.=) of the type's default equality, which every key type has. */
 extern char *sql_equality(Oid typid);
 
@@ -24,5 +27,8 @@ extern char *sql_literal(const char *text);
 
 /* schema.table, quoted only where needed: for messages. */
 extern char *display_relation(Oid relid);
+
+/* The role that owns a relation. Raises 42P01 for a relation that is gone. */
+extern Oid relation_owner(Oid relid);
 
 #endif							/* PGACCOUNT_IDENTIFIERS_H */

@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "claims_jsonb.h"
+#include "compat.h"
 #include "errors.h"
 #include "jwt_functions.h"
 

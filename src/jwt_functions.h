@@ -17,10 +17,10 @@
 extern void jwt_init(void);
 
 /* Refuse a token: PT401. Neither the token nor the statement it came with is told. */
-extern void refuse_token(JwtResult reason) pg_attribute_noreturn();
+extern void refuse_token(JwtResult reason);
 
 /* Refuse a key or algorithm: 22023. */
-extern void refuse_key(JwtResult reason) pg_attribute_noreturn();
+extern void refuse_key(JwtResult reason);
 
 /* The algorithm of this name; 22023 for others. */
 extern JwtAlg jwt_alg_argument(text *name);

@@ -24,6 +24,7 @@
 #include "utils/rel.h"
 
 #include "base64url.h"
+#include "compat.h"
 #include "errors.h"
 #include "jwt_functions.h"
 #include "key_store.h"

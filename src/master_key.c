@@ -16,6 +16,7 @@
 
 #include "storage/fd.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "master_key.h"
 

@@ -8,11 +8,15 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "consequences.h"
 #include "hooks.h"
 #include "jwt_functions.h"
 #include "key_store.h"
+#include "mapping.h"
 #include "plan_cache.h"
+#include "profile.h"
 #include "settings.h"
+#include "soft_delete.h"
 #include "version.h"
 
 PG_MODULE_MAGIC;
@@ -49,7 +53,11 @@ _PG_init(void)
 {
 	settings_init(process_shared_preload_libraries_in_progress);
 	version_init();
+	mapping_init();
 	plan_cache_init();
+	soft_delete_init();
+	consequences_init();
+	profiles_init();
 	jwt_init();
 	key_store_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())

@@ -66,16 +66,16 @@ plan_lookup(PlanKind kind, Oid relid, Oid other)
 	return NULL;
 }
 
-/* Prepare sql and keep it. */
-SPIPlanPtr
-plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, Oid *argtypes)
+/* Prepare sql and keep it, with the cursor options that say how to choose between plans. */
+static SPIPlanPtr
+keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, Oid *argtypes, int options)
 {
 	PlanKey key = {kind, relid, other};
 	PlanEntry *entry;
 	SPIPlanPtr plan;
 	bool found;
 
-	plan = SPI_prepare(sql, nargs, argtypes);
+	plan = SPI_prepare_cursor(sql, nargs, argtypes, options);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare returned %s for %s", SPI_result_code_string(SPI_result), sql);
 	if (SPI_keepplan(plan) != 0)
@@ -87,6 +87,20 @@ plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, Oid *
 	return plan;
 }
 
+/* Prepare sql and keep it. */
+SPIPlanPtr
+plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, Oid *argtypes)
+{
+	return keep(kind, relid, other, sql, nargs, argtypes, 0);
+}
+
+/* Prepare sql and keep it, with one generic plan from the first run on. */
+SPIPlanPtr
+plan_keep_generic(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, Oid *argtypes)
+{
+	return keep(kind, relid, other, sql, nargs, argtypes, CURSOR_OPT_GENERIC_PLAN);
+}
+
 /* Act as role until run_as_end(). */
 RoleState
 run_as(Oid role)
@@ -94,8 +108,8 @@ run_as(Oid role)
 	RoleState saved;
 
 	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
-	SetUserIdAndSecContext(role, saved.sec_context | SECURITY_LOCAL_USERID_CHANGE |
-									 SECURITY_NOFORCE_RLS);
+	SetUserIdAndSecContext(role,
+						   saved.sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 	return saved;
 }
 
@@ -136,13 +150,36 @@ make_params(SPIPlanPtr plan, Datum *values, const char *nulls)
 	return params;
 }
 
-/* Run a kept one-statement plan in a query descriptor of our own. */
-uint64
-plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env, bool physical,
-		 ExecutorTweak tweak, void *arg)
+/* The plan to run, planned anew as the plan cache decides; physical marks that planning. */
+static CachedPlan *
+get_plan(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, bool physical)
+{
+	CachedPlan *volatile plan = NULL;
+
+	PG_TRY();
+	{
+		physical_planning = physical;
+		plan = GetCachedPlan(source, params, CurrentResourceOwner, env);
+	}
+	PG_FINALLY();
+	{
+		physical_planning = false;
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+/*
+ * Run a kept one-statement plan in a query descriptor of our own; eflags go to ExecutorStart. The
+ * plan may be thrown away meanwhile (a trigger's DDL): nothing but the plan the resource owner holds,
+ * and a copy of its text, is used.
+ */
+static uint64
+run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env, bool physical,
+	ExecutorTweak tweak, void *arg, int eflags)
 {
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
-	ParamListInfo params = make_params(plan, values, nulls);
+	ParamListInfo volatile params = make_params(plan, values, nulls);
 	CachedPlan *cplan;
 	PlannedStmt *stmt;
 	QueryDesc *desc;
@@ -152,16 +189,7 @@ plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *en
 	PushCopiedSnapshot(GetTransactionSnapshot());
 	UpdateActiveSnapshotCommandId();
 
-	PG_TRY();
-	{
-		physical_planning = physical;
-		cplan = GetCachedPlan(source, params, CurrentResourceOwner, env);
-	}
-	PG_FINALLY();
-	{
-		physical_planning = false;
-	}
-	PG_END_TRY();
+	cplan = get_plan(source, params, env, physical);
 	if (list_length(cplan->stmt_list) != 1)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("a rule on the table changes the statements of pgaccount"),
@@ -169,9 +197,9 @@ plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *en
 						errhint("Drop the table's rules, or make them triggers.")));
 	stmt = linitial_node(PlannedStmt, cplan->stmt_list);
 
-	desc = CreateQueryDesc(stmt, source->query_string, GetActiveSnapshot(), InvalidSnapshot,
-						   None_Receiver, params, env, 0);
-	ExecutorStart(desc, 0);
+	desc = CreateQueryDesc(stmt, pstrdup(source->query_string), GetActiveSnapshot(),
+						   InvalidSnapshot, None_Receiver, params, env, 0);
+	ExecutorStart(desc, eflags);
 	if (tweak != NULL)
 		tweak(desc->estate, arg);
 	compat_ExecutorRun(desc);
@@ -183,6 +211,22 @@ plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *en
 	PopActiveSnapshot();
 	CommandCounterIncrement();
 	return processed;
+}
+
+/* Run a kept plan as a statement of its own. */
+uint64
+plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env, bool physical,
+		 ExecutorTweak tweak, void *arg)
+{
+	return run(plan, values, nulls, env, physical, tweak, arg, 0);
+}
+
+/* Run a kept plan as part of the statement that is running. */
+uint64
+plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical,
+				ExecutorTweak tweak, void *arg)
+{
+	return run(plan, values, nulls, NULL, physical, tweak, arg, EXEC_FLAG_SKIP_TRIGGERS);
 }
 
 /* SPI_execute of formatted text; raises unless it succeeds. */

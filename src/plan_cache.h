@@ -20,6 +20,8 @@ typedef enum PlanKind
 	PLAN_PROFILE_ONE,
 	PLAN_PROFILE_SET,
 	PLAN_PROFILE_ADOPT,
+	PLAN_PROFILE_REFERENCED,
+	PLAN_PROFILE_REMOVE,
 	PLAN_PROFILE_ENSURE
 } PlanKind;
 
@@ -45,6 +47,10 @@ extern SPIPlanPtr plan_lookup(PlanKind kind, Oid relid, Oid other);
 extern SPIPlanPtr plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs,
 							Oid *argtypes);
 
+/* The same with one generic plan from the first run on: for texts whose plan no value could better. */
+extern SPIPlanPtr plan_keep_generic(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs,
+									Oid *argtypes);
+
 /*
  * Act as role until run_as_end(), with FORCE ROW LEVEL SECURITY set aside as the server's own
  * referential actions have it. An error restores the caller's identity by the end of its
@@ -64,10 +70,17 @@ typedef void (*ExecutorTweak)(EState *estate, void *arg);
 extern uint64 plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env,
 					   bool physical, ExecutorTweak tweak, void *arg);
 
+/*
+ * The same inside a running statement, as the server's referential actions run: what AFTER triggers
+ * it sets off fire at the end of that statement, not at the end of this one.
+ */
+extern uint64 plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical,
+							  ExecutorTweak tweak, void *arg);
+
 /* SPI_execute of formatted text; raises unless it succeeds. Within SPI_connect. */
 extern uint64 run_sql(const char *fmt, ...) pg_attribute_printf(1, 2);
 
 /* Is the statement now being planned one of plan_run's physical ones? Asking consumes the mark. */
 extern bool planning_physical(void);
 
-#endif							/* PGACCOUNT_PLAN_CACHE_H */
+#endif /* PGACCOUNT_PLAN_CACHE_H */

@@ -45,6 +45,62 @@ show_deleted_changed(bool newval, void *extra)
 		ResetPlanCache();
 }
 
+/* The same for rewriting, where it is no restart-only setting. */
+static void
+rewrite_changed(bool newval, void *extra)
+{
+	if (newval != pgaccount_rewrite)
+		ResetPlanCache();
+}
+
+/* The settings of tokens and keys. at_restart: the context of those that want a restart. */
+static void
+token_settings_init(GucContext at_restart)
+{
+	DefineCustomStringVariable("pgaccount.issuer",
+							   "Issuer (iss) of the tokens made here, and asked of those verified.",
+							   "Empty: tokens carry none, and any is taken.", &pgaccount_issuer, "",
+							   PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"pgaccount.audience",
+		"Audience (aud) asked of the tokens verified, and of those made here.",
+		"Empty: tokens carry none, and any is taken.", &pgaccount_audience, "", PGC_SUSET, 0, NULL,
+		NULL, NULL);
+
+	DefineCustomIntVariable("pgaccount.access_token_ttl", "How long an access token is valid.",
+							"An access token cannot be taken back without a look at the live row: "
+							"keep it short.",
+							&pgaccount_access_token_ttl, 15 * 60, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"pgaccount.leeway", "How far the clocks of those who make and check tokens may differ.",
+		"Allowed when exp and nbf of an access token are checked.", &pgaccount_leeway, 30, 0,
+		INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"pgaccount.db_role", "Database role (role) that access tokens name, as PostgREST reads it.",
+		"Empty: tokens carry none.", &pgaccount_db_role, "", PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"pgaccount.master_key_file", "File of 32 random bytes that seals the signing keys at rest.",
+		"It must be readable by the server's user alone. Empty: new keys are "
+		"stored as they are.",
+		&pgaccount_master_key_file, "", at_restart, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("pgaccount.set_request_claims",
+							 "Sets request.jwt.claims beside the identity.",
+							 "For policies written for PostgREST or Supabase. Anybody can set that "
+							 "variable: the identity is never read back from it.",
+							 &pgaccount_set_request_claims, true, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable(
+		"pgaccount.live_check", "Lets authenticate look at the live row of the user.",
+		"Off, a token of a deleted or deactivated user is good until it expires.",
+		&pgaccount_live_check, true, PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 void
 settings_init(bool preloaded)
@@ -61,59 +117,14 @@ settings_init(bool preloaded)
 	DefineCustomBoolVariable("pgaccount.rewrite",
 							 "Turns DELETE on soft-delete tables into an UPDATE before planning.",
 							 "Off, the row trigger does the work and DELETE reports 0 rows.",
-							 &pgaccount_rewrite, true, at_restart, 0, NULL, NULL, NULL);
+							 &pgaccount_rewrite, true, at_restart, 0, NULL, rewrite_changed, NULL);
 
-	DefineCustomBoolVariable("pgaccount.show_deleted",
-							 "Shows the deleted rows of soft-delete tables.",
-							 "Any role may set it: hiding is convenience, not a security boundary.",
-							 &pgaccount_show_deleted, false, PGC_USERSET, 0, NULL,
-							 show_deleted_changed, NULL);
+	DefineCustomBoolVariable(
+		"pgaccount.show_deleted", "Shows the deleted rows of soft-delete tables.",
+		"Any role may set it: hiding is convenience, not a security boundary.",
+		&pgaccount_show_deleted, false, PGC_USERSET, 0, NULL, show_deleted_changed, NULL);
 
-	DefineCustomStringVariable("pgaccount.issuer",
-							   "Issuer (iss) of the tokens made here, and asked of those verified.",
-							   "Empty: tokens carry none, and any is taken.", &pgaccount_issuer, "",
-							   PGC_SUSET, 0, NULL, NULL, NULL);
-
-	DefineCustomStringVariable("pgaccount.audience",
-							   "Audience (aud) asked of the tokens verified, and of those made here.",
-							   "Empty: tokens carry none, and any is taken.", &pgaccount_audience,
-							   "", PGC_SUSET, 0, NULL, NULL, NULL);
-
-	DefineCustomIntVariable("pgaccount.access_token_ttl", "How long an access token is valid.",
-							"An access token cannot be taken back without a look at the live row: "
-							"keep it short.",
-							&pgaccount_access_token_ttl, 15 * 60, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
-							NULL, NULL, NULL);
-
-	DefineCustomIntVariable("pgaccount.leeway",
-							"How far the clocks of those who make and check tokens may differ.",
-							"Allowed when exp and nbf of an access token are checked.",
-							&pgaccount_leeway, 30, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL,
-							NULL);
-
-	DefineCustomStringVariable("pgaccount.db_role",
-							   "Database role (role) that access tokens name, as PostgREST reads it.",
-							   "Empty: tokens carry none.", &pgaccount_db_role, "", PGC_SUSET, 0,
-							   NULL, NULL, NULL);
-
-	DefineCustomStringVariable("pgaccount.master_key_file",
-							   "File of 32 random bytes that seals the signing keys at rest.",
-							   "It must be readable by the server's user alone. Empty: new keys are "
-							   "stored as they are.",
-							   &pgaccount_master_key_file, "", at_restart, GUC_SUPERUSER_ONLY, NULL,
-							   NULL, NULL);
-
-	DefineCustomBoolVariable("pgaccount.set_request_claims",
-							 "Sets request.jwt.claims beside the identity.",
-							 "For policies written for PostgREST or Supabase. Anybody can set that "
-							 "variable: the identity is never read back from it.",
-							 &pgaccount_set_request_claims, true, PGC_SUSET, 0, NULL, NULL, NULL);
-
-	DefineCustomBoolVariable("pgaccount.live_check",
-							 "Lets authenticate look at the live row of the user.",
-							 "Off, a token of a deleted or deactivated user is good until it expires.",
-							 &pgaccount_live_check, true, PGC_SUSET, 0, NULL, NULL, NULL);
-
+	token_settings_init(at_restart);
 	identity_init();
 
 	MarkGUCPrefixReserved("pgaccount");

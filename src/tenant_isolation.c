@@ -21,7 +21,6 @@
 #include "commands/comment.h"
 #include "commands/policy.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -33,6 +32,7 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "plan_cache.h"
+#include "target.h"
 
 PG_FUNCTION_INFO_V1(enable_tenant_isolation);
 PG_FUNCTION_INFO_V1(disable_tenant_isolation);
@@ -53,23 +53,12 @@ static Oid
 target_argument(FunctionCallInfo fcinfo)
 {
 	Oid relid;
-	char kind;
 
 	if (PG_ARGISNULL(0))
 		refuse_null_argument("target");
 	relid = PG_GETARG_OID(0);
-	kind = get_rel_relkind(relid);
-	if (kind == '\0')
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("relation with OID %u does not exist", relid),
-						errhint("It may have been dropped by another session: try again.")));
-	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("\"%s\" is not a table", get_rel_name(relid)),
-						errdetail("Row security belongs to tables and partitioned tables."),
-						errhint("Name the table that the rows are in.")));
-	if (!compat_object_ownercheck(RelationRelationId, relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(relid));
+	check_application_table(relid, "tenant isolation");
+	check_owner(relid);
 	LockRelationOid(relid, AccessExclusiveLock);
 	return relid;
 }
@@ -164,12 +153,12 @@ drop_policies(Oid relid)
 static void
 enable_one(Oid relid, const char *column_name)
 {
-	AttrNumber attnum = get_attnum(relid, column_name);
+	AttrNumber attnum = find_column(relid, column_name, "tenant_column");
 	const char *before = state_before(relid);
 	char *table = sql_relation(relid);
 	char *condition;
 
-	if (attnum <= InvalidAttrNumber)
+	if (attnum == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" of \"%s\" does not exist", column_name, get_rel_name(relid)),

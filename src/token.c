@@ -18,6 +18,7 @@
 
 #include "base64url.h"
 #include "claims_jsonb.h"
+#include "compat.h"
 #include "errors.h"
 #include "jwt_functions.h"
 #include "key_store.h"

@@ -61,10 +61,14 @@ account_schema(void)
 	{
 		Oid found = get_namespace_oid("account", true);
 
+		/*
+		 * CREATE EXTENSION makes the schema first, so its own session must ask again; others see
+		 * both at once, when it commits.
+		 */
 		if (OidIsValid(found) && !OidIsValid(account_extension()))
-			return InvalidOid; /* CREATE EXTENSION may be under way: ask again */
+			found = InvalidOid;
 		schema_oid = found;
-		schema_known = true;
+		schema_known = !creating_extension;
 	}
 	return schema_oid;
 }

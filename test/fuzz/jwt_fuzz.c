@@ -3,7 +3,11 @@
  *		libFuzzer target for the token codec: the same sources as the library's, without a server.
  *
  * The first byte chooses what is fuzzed: the text of a token, the claims of a well-signed one, its
- * header, or a key. What the codec signs it must verify, and what it accepts must be canonical.
+ * header, or a key.
+ *
+ * sources: src/jwt.c src/json_claims.c src/base64url.c
+ *
+ * What the codec signs it must verify, and what it accepts must be canonical.
  */
 #include "postgres_fe.h"
 

@@ -1,0 +1,432 @@
+/*
+ * consequences.c
+ *		What follows from the deletion of a row, or from its return: its children go and come with it.
+ *
+ * Children are the rows of soft-delete tables whose key references the row ON DELETE CASCADE. The
+ * consequences hang on the UPDATE of deleted_at, so they are the same whoever made it: a rewritten
+ * DELETE, the row trigger, or an application that sets the column itself.
+ *
+ * account.soft_delete_changed(), AFTER UPDATE for each row whose deleted_at changed, collects the
+ * keys; account.soft_delete_flush(), AFTER UPDATE OR DELETE for each statement, comes after the last
+ * of them and updates each child table in one statement. A row trigger costs an UPDATE of other
+ * columns nothing but its WHEN, and is cloned to partitions attached later. Those have no statement
+ * trigger, so there each row is flushed at once.
+ *
+ * What is collected belongs to the subtransaction that collected it. Batches are flushed early when
+ * they are large, so memory stays flat. The children's statements run as their tables' owners, as
+ * the server's referential actions do, and with their own AFTER triggers queued behind ours, so a
+ * deep tree needs no deep stack.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "consequences.h"
+#include "fk_graph.h"
+#include "identifiers.h"
+#include "mapping.h"
+#include "plan_cache.h"
+#include "soft_delete.h"
+
+PG_FUNCTION_INFO_V1(soft_delete_changed);
+PG_FUNCTION_INFO_V1(soft_delete_flush);
+
+/* Rows whose children follow; one kind of change, of one foreign key, in one subtransaction. */
+typedef struct Batch
+{
+	MemoryContext context; /* holds the batch and its values */
+	int nest_level;
+	FkEdge *edge;
+	bool restore;
+	int n;
+	Datum **keys; /* [column][row] */
+	Datum *stamps;
+} Batch;
+
+#define BATCH_ROWS 1000
+
+/* What is known of a table's edges to soft-delete children; kept until its relation cache entry goes. */
+typedef struct EdgesEntry
+{
+	Oid relid; /* hash key */
+	bool valid;
+	bool has_flush; /* a statement trigger of its own will flush */
+	MemoryContext context;
+	List *edges;
+} EdgesEntry;
+
+static HTAB *edges_of = NULL;
+static List *batches = NIL; /* in TopTransactionContext */
+static uint64 rows_followed = 0;
+
+/* A relation changed: what is known of its edges is outdated. */
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	EdgesEntry *entry;
+
+	if (OidIsValid(relid))
+	{
+		entry = hash_search(edges_of, &relid, HASH_FIND, NULL);
+		if (entry != NULL)
+			entry->valid = false;
+		return;
+	}
+	hash_seq_init(&status, edges_of);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		entry->valid = false;
+}
+
+/* At the end of a transaction nothing is left over; its memory goes with it. */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		batches = NIL;
+}
+
+/* What an aborted subtransaction collected is gone; a committed one's is its parent's. */
+static void
+subtransaction_ends(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	int level = GetCurrentTransactionNestLevel();
+	ListCell *lc;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	foreach (lc, batches)
+	{
+		Batch *batch = lfirst(lc);
+
+		if (batch->nest_level < level)
+			continue;
+		if (event == SUBXACT_EVENT_COMMIT_SUB)
+			batch->nest_level = level - 1;
+		else
+			batches = foreach_delete_current(batches, lc);
+	}
+}
+
+/* Make the empty cache and follow transactions. */
+void
+consequences_init(void)
+{
+	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(EdgesEntry)};
+
+	edges_of = hash_create("pgaccount edges", 32, &ctl, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	RegisterXactCallback(transaction_ends, NULL);
+	RegisterSubXactCallback(subtransaction_ends, NULL);
+}
+
+/* Rows that followed others since the last call, for account.restore to count. */
+uint64
+consequences_take_count(void)
+{
+	uint64 count = rows_followed;
+
+	rows_followed = 0;
+	return count;
+}
+
+/* The keys by which rows of soft-delete tables follow this one's. In the current memory context. */
+List *
+consequences_edges(Oid relid)
+{
+	List *edges = NIL;
+	ListCell *lc;
+
+	foreach (lc, fk_referencing(relid))
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (edge->on_delete == FKCONSTR_ACTION_CASCADE && mapping_active(edge->child) != NULL)
+			edges = lappend(edges, edge);
+	}
+	return edges;
+}
+
+/* Does the table itself carry the trigger that flushes at the end of a statement? */
+static bool
+has_flush_trigger(Relation rel)
+{
+	Oid function = account_function("soft_delete_flush");
+	TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if (triggers->triggers[i].tgfoid == function &&
+			triggers->triggers[i].tgenabled != TRIGGER_DISABLED)
+			return true;
+	return false;
+}
+
+/* The kept edges of a table. */
+static EdgesEntry *
+edges_entry(Relation rel)
+{
+	Oid relid = RelationGetRelid(rel);
+	bool found;
+	EdgesEntry *entry = hash_search(edges_of, &relid, HASH_ENTER, &found);
+	MemoryContext old;
+
+	if (!found)
+	{
+		entry->valid = false;
+		entry->context = NULL;
+	}
+	if (entry->valid)
+		return entry;
+
+	if (entry->context != NULL)
+		MemoryContextReset(entry->context);
+	else
+		entry->context =
+			AllocSetContextCreate(CacheMemoryContext, "pgaccount edges", ALLOCSET_SMALL_SIZES);
+	entry->edges = NIL;
+	entry->has_flush = has_flush_trigger(rel);
+	old = MemoryContextSwitchTo(entry->context);
+	entry->edges = consequences_edges(relid);
+	MemoryContextSwitchTo(old);
+	entry->valid = true;
+	return entry;
+}
+
+/* The statement that makes children follow. $1… are arrays of the parent's key columns and stamps. */
+static SPIPlanPtr
+following_plan(const FkEdge *edge, bool restore)
+{
+	PlanKind kind = restore ? PLAN_RESTORE_CHILDREN : PLAN_CASCADE_CHILDREN;
+	SPIPlanPtr plan = plan_lookup(kind, edge->constraint, InvalidOid);
+	const SoftDelete *mapping;
+	StringInfoData sql;
+	Oid argtypes[INDEX_MAX_KEYS + 1];
+	char *stamp;
+
+	if (plan != NULL)
+		return plan;
+
+	mapping = mapping_declared(edge->child);
+	if (mapping == NULL)
+		elog(ERROR, "table \"%s\" has no soft delete any more", get_rel_name(edge->child));
+	stamp = sql_column(edge->child, mapping->deleted_at);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s c SET %s = %s", sql_relation(edge->child),
+					 stamp, restore ? "NULL" : "k.stamp");
+	if (mapping->flag != InvalidAttrNumber)
+		appendStringInfo(&sql, ", %s = %s", sql_column(edge->child, mapping->flag),
+						 restore ? "false" : "true");
+	if (mapping->deleted_by != InvalidAttrNumber)
+		appendStringInfo(&sql, ", %s = %s", sql_column(edge->child, mapping->deleted_by),
+						 restore ? "NULL" : "account.actor()");
+	appendStringInfoString(&sql, " FROM ROWS FROM (");
+	for (int i = 0; i <= edge->nkeys; i++)
+	{
+		Oid type = i < edge->nkeys ? getBaseType(get_atttype(edge->parent, edge->parent_cols[i]))
+								   : TIMESTAMPTZOID;
+
+		argtypes[i] = get_array_type(type);
+		appendStringInfo(&sql, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", i + 1);
+	}
+	appendStringInfoString(&sql, ") AS k(");
+	for (int i = 0; i < edge->nkeys; i++)
+		appendStringInfo(&sql, "k%d, ", i + 1);
+	appendStringInfo(&sql, "stamp) WHERE %s AND ", fk_join(edge, "k.k", true, "c", false));
+	if (restore)
+		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) k.stamp", stamp);
+	else
+		appendStringInfo(&sql, "c.%s IS NULL", stamp);
+	return plan_keep(kind, edge->constraint, InvalidOid, sql.data, edge->nkeys + 1, argtypes);
+}
+
+/* Let the children of a batch follow, and free it. */
+static void
+run_batch(Batch *batch)
+{
+	FkEdge *edge = batch->edge;
+	Datum values[INDEX_MAX_KEYS + 1];
+	SPIPlanPtr plan;
+	RoleState caller;
+
+	SPI_connect();
+	caller = run_as(relation_owner(edge->child));
+	plan = following_plan(edge, batch->restore);
+	for (int i = 0; i <= edge->nkeys; i++)
+	{
+		bool is_stamp = (i == edge->nkeys);
+		Oid type = is_stamp ? TIMESTAMPTZOID
+							: getBaseType(get_atttype(edge->parent, edge->parent_cols[i]));
+		int16 len;
+		bool by_value;
+		char align;
+
+		get_typlenbyvalalign(type, &len, &by_value, &align);
+		values[i] = PointerGetDatum(construct_array(is_stamp ? batch->stamps : batch->keys[i],
+													batch->n, type, len, by_value, align));
+	}
+	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
+							 0) != SPI_OK_UPDATE)
+		elog(ERROR, "children of \"%s\" did not follow", get_rel_name(edge->parent));
+	rows_followed += SPI_processed;
+	run_as_end(caller);
+	SPI_finish();
+	MemoryContextDelete(batch->context);
+}
+
+/* The batch for rows of this edge, in this subtransaction; made if there is none. */
+static Batch *
+open_batch(const FkEdge *edge, bool restore)
+{
+	int level = GetCurrentTransactionNestLevel();
+	MemoryContext context;
+	MemoryContext old;
+	Batch *batch;
+	ListCell *lc;
+
+	foreach (lc, batches)
+	{
+		batch = lfirst(lc);
+		if (batch->edge->constraint == edge->constraint && batch->restore == restore &&
+			batch->nest_level == level)
+			return batch;
+	}
+	context =
+		AllocSetContextCreate(TopTransactionContext, "pgaccount batch", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	batch = palloc0(sizeof(Batch));
+	batch->context = context;
+	batch->nest_level = level;
+	batch->restore = restore;
+	batch->edge = palloc(sizeof(FkEdge));
+	*batch->edge = *edge;
+	batch->edge->name = pstrdup(edge->name);
+	batch->edge->child_cols = palloc(edge->nkeys * sizeof(AttrNumber));
+	memcpy(batch->edge->child_cols, edge->child_cols, edge->nkeys * sizeof(AttrNumber));
+	batch->edge->parent_cols = palloc(edge->nkeys * sizeof(AttrNumber));
+	memcpy(batch->edge->parent_cols, edge->parent_cols, edge->nkeys * sizeof(AttrNumber));
+	batch->edge->equality = palloc(edge->nkeys * sizeof(Oid));
+	memcpy(batch->edge->equality, edge->equality, edge->nkeys * sizeof(Oid));
+	batch->keys = palloc(edge->nkeys * sizeof(Datum *));
+	for (int i = 0; i < edge->nkeys; i++)
+		batch->keys[i] = palloc(BATCH_ROWS * sizeof(Datum));
+	batch->stamps = palloc(BATCH_ROWS * sizeof(Datum));
+	MemoryContextSwitchTo(TopTransactionContext);
+	batches = lappend(batches, batch);
+	MemoryContextSwitchTo(old);
+	return batch;
+}
+
+/* Add a row to the batch of an edge. Runs nothing: the caller walks a list that running may free. */
+static void
+collect(const FkEdge *edge, bool restore, Relation rel, HeapTuple tuple, Datum stamp)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+	Datum keys[INDEX_MAX_KEYS];
+	AttrNumber attnums[INDEX_MAX_KEYS];
+	MemoryContext old;
+	Batch *batch;
+
+	for (int i = 0; i < edge->nkeys; i++)
+	{
+		bool isnull;
+
+		/* a partition may have its columns in another order than the table of the key */
+		attnums[i] = edge->parent == RelationGetRelid(rel)
+						 ? edge->parent_cols[i]
+						 : get_attnum(RelationGetRelid(rel),
+									  get_attname(edge->parent, edge->parent_cols[i], false));
+		keys[i] = heap_getattr(tuple, attnums[i], desc, &isnull);
+		if (isnull)
+			return; /* nothing can reference it */
+	}
+	batch = open_batch(edge, restore);
+	old = MemoryContextSwitchTo(batch->context);
+	for (int i = 0; i < edge->nkeys; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, attnums[i] - 1);
+
+		batch->keys[i][batch->n] = datumCopy(keys[i], att->attbyval, att->attlen);
+	}
+	batch->stamps[batch->n++] = stamp;
+	MemoryContextSwitchTo(old);
+}
+
+/* Run the batches that have at least so many rows, this subtransaction's and those around it. */
+static void
+flush(int rows)
+{
+	for (;;)
+	{
+		Batch *full = NULL;
+		ListCell *lc;
+
+		foreach (lc, batches)
+			if (((Batch *) lfirst(lc))->n >= rows)
+				full = lfirst(lc);
+		if (full == NULL)
+			return;
+		batches = list_delete_ptr(batches, full);
+		run_batch(full);
+	}
+}
+
+/* account.soft_delete_changed() RETURNS trigger: AFTER UPDATE, for each row that goes or returns. */
+Datum
+soft_delete_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = called_as_trigger(fcinfo, "soft_delete_changed");
+	Relation rel = trigger->tg_relation;
+	TupleDesc desc = RelationGetDescr(rel);
+	const SoftDelete *mapping;
+	EdgesEntry *entry;
+	Datum old_stamp;
+	Datum new_stamp;
+	bool was_live;
+	bool is_live;
+	bool has_flush;
+	ListCell *lc;
+
+	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		return PointerGetDatum(NULL);
+	mapping = mapping_declared(RelationGetRelid(rel));
+	if (mapping == NULL)
+		return PointerGetDatum(NULL);
+
+	old_stamp = heap_getattr(trigger->tg_trigtuple, mapping->deleted_at, desc, &was_live);
+	new_stamp = heap_getattr(trigger->tg_newtuple, mapping->deleted_at, desc, &is_live);
+	if (was_live == is_live)
+		return PointerGetDatum(NULL);
+
+	entry = edges_entry(rel);
+	has_flush = entry->has_flush;
+	foreach (lc, entry->edges)
+		collect(lfirst(lc), is_live, rel, trigger->tg_newtuple, is_live ? old_stamp : new_stamp);
+	flush(has_flush ? BATCH_ROWS : 1);
+	return PointerGetDatum(NULL);
+}
+
+/* account.soft_delete_flush() RETURNS trigger: AFTER UPDATE OR DELETE, for each statement. */
+Datum
+soft_delete_flush(PG_FUNCTION_ARGS)
+{
+	(void) called_as_trigger(fcinfo, "soft_delete_flush");
+	flush(1);
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,18 @@
+/*
+ * consequences.h
+ *		What follows from the deletion of a row, or from its return.
+ */
+#ifndef PGACCOUNT_CONSEQUENCES_H
+#define PGACCOUNT_CONSEQUENCES_H
+
+#include "nodes/pg_list.h"
+
+extern void consequences_init(void);
+
+/* The keys by which rows of soft-delete tables follow this one's. In the current memory context. */
+extern List *consequences_edges(Oid relid);
+
+/* Rows that followed others since the last call. */
+extern uint64 consequences_take_count(void);
+
+#endif							/* PGACCOUNT_CONSEQUENCES_H */

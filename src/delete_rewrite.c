@@ -1,0 +1,160 @@
+/*
+ * delete_rewrite.c
+ *		A DELETE of a soft-delete table is planned as an UPDATE of its mapped columns.
+ *
+ * The Query comes from the rewriter: DELETE's row security policies are in it, and the permissions
+ * it asks for are DELETE's. Both stay; only what is done to the rows changes. (UPDATE's policies
+ * would also have brought checks of the new row; there are none, and none are wanted.)
+ *
+ * A MERGE that deletes is changed in its actions, unless row security applies to the caller: the
+ * executor would then apply UPDATE's policies to the action. There the row trigger does the work.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+#include "compat.h"
+#include "delete_rewrite.h"
+#include "hiding.h"
+#include "mapping.h"
+
+/* Append `column = expr` to an UPDATE's target list, and the column to the set of updated ones. */
+static List *
+add_assignment(List *targets, Bitmapset **updated, Relation rel, AttrNumber attnum, Expr *expr)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+	Expr *value;
+
+	value = (Expr *) coerce_to_target_type(NULL, (Node *) expr, exprType((Node *) expr),
+										   att->atttypid, att->atttypmod, COERCION_EXPLICIT,
+										   COERCE_IMPLICIT_CAST, -1);
+	if (value == NULL)
+		elog(ERROR, "column \"%s\" of \"%s\" changed its type", NameStr(att->attname),
+			 RelationGetRelationName(rel));
+	*updated = bms_add_member(*updated, attnum - FirstLowInvalidHeapAttributeNumber);
+	return lappend(targets, makeTargetEntry(value, attnum, pstrdup(NameStr(att->attname)), false));
+}
+
+/* Order target entries by column, as the rewriter leaves them. */
+static int
+compare_resno(const ListCell *a, const ListCell *b)
+{
+	return ((TargetEntry *) lfirst(a))->resno - ((TargetEntry *) lfirst(b))->resno;
+}
+
+/* The target list of the UPDATE: deleted_at = now(), flag = true, deleted_by = account.actor(). */
+static List *
+deletion_targets(const SoftDelete *mapping, Relation rel, Bitmapset **updated)
+{
+	List *targets = NIL;
+
+	targets = add_assignment(targets, updated, rel, mapping->deleted_at,
+							 (Expr *) makeFuncExpr(F_NOW, TIMESTAMPTZOID, NIL, InvalidOid,
+												   InvalidOid, COERCE_EXPLICIT_CALL));
+	if (mapping->flag != InvalidAttrNumber)
+		targets = add_assignment(targets, updated, rel, mapping->flag,
+								 (Expr *) makeBoolConst(true, false));
+	if (mapping->deleted_by != InvalidAttrNumber)
+	{
+		Oid actor = account_function("actor");
+
+		if (!OidIsValid(actor))
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+							errmsg("function account.actor() does not exist"),
+							errhint("Run ALTER EXTENSION pgaccount UPDATE.")));
+		targets = add_assignment(targets, updated, rel, mapping->deleted_by,
+								 (Expr *) makeFuncExpr(actor, TEXTOID, NIL, DEFAULT_COLLATION_OID,
+													   InvalidOid, COERCE_EXPLICIT_CALL));
+	}
+	list_sort(targets, compare_resno);
+	return targets;
+}
+
+/* The soft-delete mapping of a Query's target, or NULL. Views and foreign tables have none. */
+static const SoftDelete *
+target_mapping(RangeTblEntry *rte)
+{
+	if (rte->rtekind != RTE_RELATION ||
+		(rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE))
+		return NULL;
+	return mapping_active(rte->relid);
+}
+
+/* Turn the DELETE actions of a MERGE into UPDATE actions on live rows. */
+static void
+rewrite_merge(Query *query, RangeTblEntry *rte, const SoftDelete *mapping)
+{
+	Bitmapset *updated = NULL;
+	ListCell *lc;
+
+	if (check_enable_rls(rte->relid, compat_check_as_user(query, rte), true) == RLS_ENABLED)
+		return;
+	foreach (lc, query->mergeActionList)
+	{
+		MergeAction *action = lfirst_node(MergeAction, lc);
+		Relation rel;
+		Node *live;
+
+		if (action->commandType != CMD_DELETE)
+			continue;
+		rel = table_open(rte->relid, NoLock);
+		action->commandType = CMD_UPDATE;
+		action->targetList = deletion_targets(mapping, rel, &updated);
+		live = live_condition(mapping, query->resultRelation);
+		action->qual = action->qual == NULL ? live : (Node *) make_and_qual(action->qual, live);
+		table_close(rel, NoLock);
+	}
+	if (updated != NULL)
+		compat_add_updated_cols(query, rte, updated);
+}
+
+/* Make the Query's deletions updates. True: the whole Query was a DELETE. */
+bool
+delete_rewrite(Query *query)
+{
+	RangeTblEntry *rte;
+	const SoftDelete *found;
+	SoftDelete mapping;
+	Bitmapset *updated = NULL;
+	Relation rel;
+	Node *live;
+
+	if (query->commandType != CMD_DELETE && query->commandType != CMD_MERGE)
+		return false;
+	rte = rt_fetch(query->resultRelation, query->rtable);
+	found = target_mapping(rte);
+	if (found == NULL)
+		return false;
+	mapping = *found;
+
+	if (query->commandType == CMD_MERGE)
+	{
+		rewrite_merge(query, rte, &mapping);
+		return false;
+	}
+
+	rel = table_open(rte->relid, NoLock);
+	query->targetList = deletion_targets(&mapping, rel, &updated);
+	table_close(rel, NoLock);
+	compat_add_updated_cols(query, rte, updated);
+	live = live_condition(&mapping, query->resultRelation);
+	query->jointree->quals = query->jointree->quals == NULL
+								 ? live
+								 : (Node *) make_and_qual(query->jointree->quals, live);
+	query->commandType = CMD_UPDATE;
+	return true;
+}

@@ -1,0 +1,171 @@
+
+-- doctor ------------------------------------------------------------------------------------------
+
+CREATE FUNCTION account.is_preloaded() RETURNS boolean
+    AS 'MODULE_PATHNAME', 'is_preloaded' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION account.is_preloaded() IS
+'Is the library preloaded, so that DELETE is rewritten and deleted rows are hidden in this session?';
+
+CREATE FUNCTION account.soft_delete_tables(OUT relation regclass, OUT deleted_at name, OUT flag name,
+        OUT deleted_by name, OUT hide boolean, OUT guard_references boolean, OUT on_parent_delete text,
+        OUT children boolean, OUT active boolean) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'soft_delete_tables' LANGUAGE C STABLE;
+COMMENT ON FUNCTION account.soft_delete_tables() IS
+'The tables with soft delete, their mapped columns and options; active: the trigger fires in this session. Partitions have their table''s.';
+
+-- The call that puts soft delete on a table again, as it is.
+CREATE FUNCTION account.enable_again(relation regclass, deleted_at name, flag name, deleted_by name,
+        hide boolean, guard_references boolean, on_parent_delete text, children boolean) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN format('SELECT account.enable_soft_delete(%L, deleted_at => %L, flag => %L, deleted_by => %L, hide => %s,'
+    || ' guard_references => %s, on_parent_delete => %L, children => %s);', relation::text, deleted_at, flag,
+    deleted_by, hide::text, guard_references::text, on_parent_delete, children::text);
+COMMENT ON FUNCTION account.enable_again(regclass, name, name, name, boolean, boolean, text, boolean) IS
+'SQL that enables soft delete with these arguments.';
+REVOKE ALL ON FUNCTION account.enable_again(regclass, name, name, name, boolean, boolean, text, boolean) FROM PUBLIC;
+
+CREATE FUNCTION account.doctor_soft_delete()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH soft AS (
+        SELECT s.*, account.enable_again(s.relation, s.deleted_at, s.flag, s.deleted_by, s.hide,
+                   s.guard_references, s.on_parent_delete, s.children) AS again
+        FROM account.soft_delete_tables() AS s),
+    -- tables whose rows are soft-deleted: the declared ones and their partitions
+    covered AS (
+        SELECT s.relation, s.relation AS declared FROM soft AS s
+        UNION
+        SELECT t.relid, s.relation FROM soft AS s, LATERAL pg_partition_tree(s.relation) AS t),
+    foreign_key AS (
+        SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.conkey, c.confdeltype,
+               (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
+                FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, n)
+                JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum) AS columns
+        FROM pg_constraint AS c
+        WHERE c.contype = 'f' AND c.conparentid = 0)
+    SELECT 'warning', 'not_preloaded', 'pgaccount',
+           'the library is not preloaded: DELETE on soft-delete tables reports 0 rows, and deleted rows are not hidden',
+           'Add pgaccount to shared_preload_libraries in postgresql.conf and restart the server.'
+    WHERE NOT account.is_preloaded()
+    UNION ALL
+    SELECT 'warning', 'hide_inactive', s.relation::text,
+           'deleted rows are to be hidden, but are seen by every query of this session',
+           CASE WHEN account.is_preloaded()
+                THEN format('ALTER TABLE %s ENABLE TRIGGER "00_account_soft_delete";', s.relation)
+                ELSE 'Add pgaccount to shared_preload_libraries in postgresql.conf and restart the server.' END
+    FROM soft AS s
+    WHERE s.hide AND NOT (account.is_preloaded() AND s.active)
+    UNION ALL
+    SELECT 'error', 'trigger_disabled', t.tgrelid::regclass::text,
+           format('trigger %I is disabled: its rule is not enforced', t.tgname),
+           format('ALTER TABLE %s ENABLE TRIGGER %I;', t.tgrelid::regclass, t.tgname)
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'account')
+          AND t.tgenabled IN ('D', 'R')
+    UNION ALL
+    SELECT 'warning', 'detached_partition', t.tgrelid::regclass::text,
+           'the table was a partition of a soft-delete table and has lost its trigger: a DELETE removes rows for good',
+           format('SELECT account.enable_soft_delete(%L);', t.tgrelid::regclass::text)
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'account')
+          AND p.proname = 'soft_delete_truncate'
+          AND NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = t.tgrelid)
+    UNION ALL
+    SELECT 'warning', 'unique_blocks_reuse', i.indexrelid::regclass::text,
+           format('deleted rows of %s keep their (%s): it cannot be used again', s.relation,
+               (SELECT string_agg(pg_get_indexdef(i.indexrelid, n, true), ', ' ORDER BY n)
+                FROM generate_series(1, i.indnkeyatts) AS n)),
+           format('SELECT account.unique_among_live(%L);', i.indexrelid::regclass::text)
+    FROM soft AS s
+    JOIN pg_index AS i ON i.indrelid = s.relation
+    JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.deleted_at
+    WHERE i.indisunique AND NOT i.indisprimary AND i.indisvalid AND NOT i.indisreplident
+          AND (i.indpred IS NULL
+               OR pg_get_expr(i.indpred, i.indrelid) NOT LIKE
+                  '%(' || replace(quote_ident(a.attname), '_', '\_') || ' IS NULL)%')
+          AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.contype = 'f' AND c.conindid = i.indexrelid)
+    UNION ALL
+    SELECT 'info', 'foreign_key_without_index', f.conrelid::regclass::text,
+           format('no index leads with (%s), the columns of foreign key %I to %s: what follows a deletion scans the table',
+               f.columns, f.conname, f.confrelid::regclass),
+           format('CREATE INDEX ON %s (%s);', f.conrelid::regclass, f.columns)
+    FROM foreign_key AS f
+    WHERE EXISTS (SELECT FROM soft AS s WHERE s.relation = f.confrelid)
+          AND NOT EXISTS (
+              SELECT FROM pg_index AS i
+              WHERE i.indrelid = f.conrelid AND i.indisvalid AND i.indpred IS NULL
+                    AND cardinality(f.conkey) <= i.indnkeyatts
+                    AND (SELECT array_agg(k ORDER BY k) FROM unnest(f.conkey) AS k)
+                      = (SELECT array_agg(k ORDER BY k)
+                         FROM unnest((i.indkey::int2[])[0:cardinality(f.conkey) - 1]) AS k))
+    UNION ALL
+    SELECT 'warning', 'unguarded_reference', f.conrelid::regclass::text,
+           format('foreign key %I may come to reference deleted rows of %s: it is newer than the guard', f.conname, s.relation),
+           s.again
+    FROM soft AS s
+    JOIN foreign_key AS f ON f.confrelid = s.relation
+    WHERE s.guard_references
+          AND NOT EXISTS (
+              SELECT FROM pg_trigger AS t
+              JOIN pg_proc AS p ON p.oid = t.tgfoid
+              WHERE t.tgrelid = f.conrelid AND t.tgconstrrelid = s.relation AND p.proname = 'guard_reference'
+                    AND p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'account'))
+    UNION ALL
+    -- soft-delete children that do not follow, because their foreign key is newer than the trigger
+    SELECT 'warning', 'uncovered_child', f.conrelid::regclass::text,
+           format('rows of %s do not follow those of %s: foreign key %I is newer than soft delete there',
+               f.conrelid::regclass, s.relation, f.conname),
+           s.again
+    FROM soft AS s
+    JOIN foreign_key AS f ON f.confrelid = s.relation AND f.confdeltype = 'c'
+    JOIN soft AS child ON child.relation = f.conrelid
+    WHERE NOT EXISTS (
+              SELECT FROM pg_trigger AS t
+              JOIN pg_proc AS p ON p.oid = t.tgfoid
+              WHERE t.tgrelid = s.relation AND p.proname = 'soft_delete_changed'
+                    AND p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'account'))
+    UNION ALL
+    SELECT 'warning', 'uncovered_child', f.conrelid::regclass::text,
+           format('rows of %s are removed for good with those of %s: the table came after soft delete there',
+               f.conrelid::regclass, s.relation),
+           s.again
+    FROM soft AS s
+    JOIN foreign_key AS f ON f.confrelid = s.relation AND f.confdeltype = 'c'
+    WHERE s.children AND NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = f.conrelid)
+    UNION ALL
+    SELECT 'warning', 'uncovered_child', h.inhrelid::regclass::text,
+           format('the table inherits from %s and came after soft delete there: a DELETE of it removes rows for good',
+               h.inhparent::regclass),
+           s.again
+    FROM soft AS s
+    JOIN pg_inherits AS h ON h.inhparent = s.relation
+    WHERE NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = h.inhrelid)
+    UNION ALL
+    SELECT 'warning', 'truncate_granted', c.relation::text,
+           format('role %s may TRUNCATE the table, which soft delete refuses: the grant is of no use but under replica',
+               CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END),
+           format('REVOKE TRUNCATE ON %s FROM %s;', c.relation,
+               CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END)
+    FROM covered AS c
+    JOIN pg_class AS r ON r.oid = c.relation,
+    LATERAL aclexplode(r.relacl) AS g
+    WHERE g.privilege_type = 'TRUNCATE' AND g.grantee <> r.relowner;
+END;
+COMMENT ON FUNCTION account.doctor_soft_delete() IS 'The findings of account.doctor about soft delete.';
+REVOKE ALL ON FUNCTION account.doctor_soft_delete() FROM PUBLIC;
+
+CREATE FUNCTION account.doctor()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT f.severity, f.code, f.object, f.message, f.remedy
+    FROM (SELECT * FROM account.doctor_soft_delete()) AS f
+    ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.severity), f.code, f.object;
+END;
+COMMENT ON FUNCTION account.doctor() IS
+'What is wrong, or will be, with the tables that pgaccount looks after: severity (error, warning, info), code, object, message, and the remedy: SQL that mends it, or the step an administrator takes. For the owner and pg_monitor.';
+REVOKE ALL ON FUNCTION account.doctor() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION account.doctor() TO pg_monitor;

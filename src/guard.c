@@ -1,0 +1,274 @@
+/*
+ * guard.c
+ *		No new references to deleted rows.
+ *
+ * A constraint trigger on each referencing table, declared `FROM` the referenced one so that
+ * PostgreSQL follows and dumps the pair, checks new and changed keys, and rows that come back to life.
+ *
+ * The lock that decides: the check takes FOR KEY SHARE on the parent row, as the server's referential
+ * check does. A guarded deletion takes FOR UPDATE on it (soft_delete.c), which waits for that and
+ * makes it wait. So if the deletion commits first the check sees a deleted row and refuses; if the
+ * child commits first, it stays.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_trigger.h"
+#include "commands/defrem.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "errors.h"
+#include "fk_graph.h"
+#include "guard.h"
+#include "identifiers.h"
+#include "mapping.h"
+#include "plan_cache.h"
+#include "soft_delete.h"
+
+PG_FUNCTION_INFO_V1(guard_reference);
+
+/* Name of the guard on child for parent, palloc'd; NULL: it has none. */
+static char *
+guard_name(Oid child, Oid parent)
+{
+	Oid function = account_function("guard_reference");
+	Relation rel = table_open(TriggerRelationId, AccessShareLock);
+	char *name = NULL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(child));
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (name == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (form->tgfoid == function && form->tgconstrrelid == parent &&
+			!OidIsValid(form->tgparentid))
+			name = pstrdup(NameStr(form->tgname));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return name;
+}
+
+/* A name for a guard that the child has no trigger of yet. */
+static char *
+new_guard_name(Oid child, Oid parent)
+{
+	char *name = makeObjectName(TRIGGER_GUARD_PREFIX "of", get_rel_name(parent), NULL);
+
+	for (int i = 1; OidIsValid(get_trigger_oid(child, name, true)); i++)
+		name = makeObjectName(TRIGGER_GUARD_PREFIX "of", get_rel_name(parent), psprintf("%d", i));
+	return name;
+}
+
+/* Put a guard on every table that references this one and has none. */
+void
+guard_create_triggers(Oid parent)
+{
+	ListCell *lc;
+
+	foreach (lc, fk_referencing(parent))
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (guard_name(edge->child, edge->parent) != NULL)
+			continue;
+		run_sql("CREATE CONSTRAINT TRIGGER %s AFTER INSERT OR UPDATE ON %s FROM %s %s"
+				" FOR EACH ROW EXECUTE FUNCTION account.guard_reference()",
+				quote_identifier(new_guard_name(edge->child, edge->parent)),
+				sql_relation(edge->child), sql_relation(edge->parent),
+				edge->deferred	   ? "DEFERRABLE INITIALLY DEFERRED"
+				: edge->deferrable ? "DEFERRABLE"
+								   : "");
+	}
+}
+
+/* Take the guards of this table off. */
+void
+guard_drop_triggers(Oid parent)
+{
+	ListCell *lc;
+
+	foreach (lc, fk_referencing(parent))
+	{
+		FkEdge *edge = lfirst(lc);
+		char *name = guard_name(edge->child, edge->parent);
+
+		if (name != NULL)
+			run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(edge->child));
+	}
+}
+
+/* The key of a row for an edge; false: a column is NULL, so it references nothing. */
+static bool
+read_key(Relation rel, HeapTuple tuple, const FkEdge *edge, Datum *keys, Oid *types)
+{
+	for (int i = 0; i < edge->nkeys; i++)
+	{
+		AttrNumber attnum = edge->child == RelationGetRelid(rel)
+								? edge->child_cols[i]
+								: get_attnum(RelationGetRelid(rel),
+											 get_attname(edge->child, edge->child_cols[i], false));
+		bool isnull;
+
+		keys[i] = heap_getattr(tuple, attnum, RelationGetDescr(rel), &isnull);
+		types[i] = TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid;
+		if (isnull)
+			return false;
+	}
+	return true;
+}
+
+/* Did an UPDATE leave the key as it was? */
+static bool
+same_key(const FkEdge *edge, Datum *old, Datum *new, Oid *types)
+{
+	for (int i = 0; i < edge->nkeys; i++)
+	{
+		int16 len;
+		bool by_value;
+
+		get_typlenbyval(types[i], &len, &by_value);
+		if (!datum_image_eq(old[i], new[i], by_value, len))
+			return false;
+	}
+	return true;
+}
+
+/* `(a, b)=(1, 2)`: the key as a message shows it. */
+static char *
+display_key(const FkEdge *edge, Datum *keys, Oid *types)
+{
+	StringInfoData columns;
+	StringInfoData values;
+
+	initStringInfo(&columns);
+	initStringInfo(&values);
+	for (int i = 0; i < edge->nkeys; i++)
+	{
+		Oid output;
+		bool is_varlena;
+
+		getTypeOutputInfo(types[i], &output, &is_varlena);
+		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+						 get_attname(edge->child, edge->child_cols[i], false));
+		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "", OidOutputFunctionCall(output, keys[i]));
+	}
+	return psprintf("(%s)=(%s)", columns.data, values.data);
+}
+
+/* Is the row that this key references deleted? Locks it against deletion. Within SPI_connect. */
+static bool
+parent_is_deleted(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *types)
+{
+	RoleState caller = run_as(relation_owner(edge->parent));
+	SPIPlanPtr plan = plan_lookup(PLAN_GUARD_PARENT, edge->constraint, InvalidOid);
+	Snapshot test = InvalidSnapshot;
+	bool isnull;
+	bool deleted;
+
+	if (plan == NULL)
+	{
+		char *sql = psprintf(OWN_STATEMENT "SELECT p.%s IS NOT NULL FROM %s p WHERE %s"
+										   " FOR KEY SHARE OF p",
+							 sql_column(edge->parent, mapping->deleted_at),
+							 sql_relation(edge->parent), fk_join(edge, "p", false, "$", true));
+
+		plan = plan_keep(PLAN_GUARD_PARENT, edge->constraint, InvalidOid, sql, edge->nkeys, types);
+	}
+	/* under a transaction snapshot the row's newest version counts, as in referential checks */
+	if (IsolationUsesXactSnapshot())
+	{
+		CommandCounterIncrement();
+		test = GetLatestSnapshot();
+	}
+	if (SPI_execute_snapshot(plan, keys, NULL, test, InvalidSnapshot, false, false, 1) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not look at the parent");
+	run_as_end(caller);
+	if (SPI_processed == 0)
+		return false; /* not there: the foreign key itself says so */
+	deleted = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return deleted;
+}
+
+/* account.guard_reference() RETURNS trigger: AFTER INSERT OR UPDATE, for each row of a child. */
+Datum
+guard_reference(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = called_as_trigger(fcinfo, "guard_reference");
+	Relation rel = trigger->tg_relation;
+	Oid parent = trigger->tg_trigger->tgconstrrelid;
+	bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	HeapTuple row = update ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	const SoftDelete *child_mapping;
+	const SoftDelete *found;
+	SoftDelete mapping;
+	bool revived = false;
+	ListCell *lc;
+
+	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		TRIGGER_FIRED_BY_DELETE(trigger->tg_event) || !OidIsValid(parent))
+		return PointerGetDatum(NULL);
+	found = mapping_active(parent);
+	if (found == NULL || !found->options.guard_references)
+		return PointerGetDatum(NULL);
+	mapping = *found;
+
+	child_mapping = mapping_declared(RelationGetRelid(rel));
+	if (child_mapping != NULL)
+	{
+		bool is_live;
+		bool was_live = true;
+
+		(void) heap_getattr(row, child_mapping->deleted_at, RelationGetDescr(rel), &is_live);
+		if (!is_live)
+			return PointerGetDatum(NULL); /* a deleted row may reference deleted rows */
+		if (update)
+			(void) heap_getattr(trigger->tg_trigtuple, child_mapping->deleted_at,
+								RelationGetDescr(rel), &was_live);
+		revived = !was_live;
+	}
+
+	SPI_connect();
+	foreach (lc, fk_of(RelationGetRelid(rel)))
+	{
+		FkEdge *edge = lfirst(lc);
+		Datum keys[INDEX_MAX_KEYS];
+		Datum old_keys[INDEX_MAX_KEYS];
+		Oid types[INDEX_MAX_KEYS];
+
+		if (edge->parent != parent || !read_key(rel, row, edge, keys, types))
+			continue;
+		if (update && !revived && read_key(rel, trigger->tg_trigtuple, edge, old_keys, types) &&
+			same_key(edge, old_keys, keys, types))
+			continue;
+		if (parent_is_deleted(edge, &mapping, keys, types))
+			ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+							errmsg("row of \"%s\" references a deleted row of \"%s\"",
+								   get_rel_name(edge->child), get_rel_name(edge->parent)),
+							errdetail_row("Key %s is deleted in table \"%s\".",
+										  display_key(edge, keys, types),
+										  get_rel_name(edge->parent)),
+							errhint("Restore the referenced row first, or reference another."),
+							err_constraint(edge)));
+	}
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}

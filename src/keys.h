@@ -1,0 +1,32 @@
+/*
+ * keys.h
+ *		The keys of rows, as callers name them.
+ */
+#ifndef PGACCOUNT_KEYS_H
+#define PGACCOUNT_KEYS_H
+
+#include "access/attnum.h"
+#include "fmgr.h"
+
+/* Keys of one table: for each column of one of its unique keys an array of values. */
+typedef struct KeySet
+{
+	Oid relid;
+	int ncols;
+	AttrNumber *columns;
+	Oid *types;		  /* of the columns, domains resolved */
+	Oid *array_types; /* of the arrays, as parameters */
+	Datum *arrays;
+	int nkeys;
+} KeySet;
+
+/*
+ * The keys in argument n of a function of two forms, key "any" and key text. Raises 22023 for what
+ * is no key of the table, NULL included. Not within SPI_connect; the result is in the current context.
+ */
+extern KeySet *keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid);
+
+/* SQL: is the row `alias` one of the keys? Parameters $first… are the arrays. */
+extern char *keys_condition(const KeySet *keys, const char *alias, int first);
+
+#endif							/* PGACCOUNT_KEYS_H */

@@ -1,0 +1,262 @@
+/*
+ * mapping.c
+ *		Which columns of a table say that a row is deleted.
+ *
+ * The BEFORE DELETE trigger account.soft_delete(...) is the declaration. Its WHEN clause
+ *
+ *		account.marks(OLD.deleted_at, OLD.is_deleted, OLD.deleted_by)
+ *
+ * is always true; it is there for its column references: PostgreSQL follows renames, refuses to drop
+ * a column, maps the attribute numbers of partitions, and dumps it. A column that is not mapped is a
+ * NULL constant. The options are the trigger's arguments.
+ *
+ * The planner asks for every table of every statement, so answers are kept per backend, "no soft
+ * delete" too. An entry is valid from its last store on; a relation cache invalidation only marks.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/primnodes.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/relcache.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "mapping.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(marks);
+
+typedef struct MappingEntry
+{
+	Oid relid; /* hash key */
+	bool valid;
+	bool declared;
+	SoftDelete mapping;
+} MappingEntry;
+
+static HTAB *mappings = NULL;
+
+/* account.marks(...): always true; carries the mapping in a trigger's WHEN clause. */
+Datum
+marks(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(true);
+}
+
+/* Mark what is known of a relation, or of all, as outdated. */
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	MappingEntry *entry;
+
+	if (OidIsValid(relid))
+	{
+		entry = hash_search(mappings, &relid, HASH_FIND, NULL);
+		if (entry != NULL)
+			entry->valid = false;
+		return;
+	}
+	hash_seq_init(&status, mappings);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		entry->valid = false;
+}
+
+/* Make the empty cache. */
+void
+mapping_init(void)
+{
+	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(MappingEntry)};
+
+	mappings = hash_create("pgaccount mappings", 128, &ctl, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+}
+
+/* OID of a function of ours without arguments in schema account, written in C; else InvalidOid. */
+Oid
+account_function(const char *name)
+{
+	Oid schema = account_schema();
+	oidvector *noargs;
+	HeapTuple tuple;
+	Oid result = InvalidOid;
+
+	if (!OidIsValid(schema))
+		return InvalidOid;
+	noargs = buildoidvector(NULL, 0);
+	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(name), PointerGetDatum(noargs),
+							ObjectIdGetDatum(schema));
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
+
+		if (form->prolang == ClanguageId)
+			result = form->oid;
+		ReleaseSysCache(tuple);
+	}
+	pfree(noargs);
+	return result;
+}
+
+/* The attribute number behind an argument of marks(), 0 for a NULL constant. */
+static AttrNumber
+marked_column(Node *arg)
+{
+	while (arg != NULL && IsA(arg, RelabelType))
+		arg = (Node *) ((RelabelType *) arg)->arg;
+	if (arg != NULL && IsA(arg, Var))
+		return ((Var *) arg)->varattno;
+	return InvalidAttrNumber;
+}
+
+/* Read the columns from the trigger's WHEN clause. False: there is none that we would have written. */
+static bool
+read_columns(Trigger *trigger, SoftDelete *mapping)
+{
+	Node *qual;
+	FuncExpr *call;
+
+	if (trigger->tgqual == NULL)
+		return false;
+	qual = stringToNode(trigger->tgqual);
+	if (qual != NULL && IsA(qual, List) && list_length((List *) qual) == 1)
+		qual = linitial((List *) qual);
+	if (qual == NULL || !IsA(qual, FuncExpr))
+		return false;
+	call = (FuncExpr *) qual;
+	if (list_length(call->args) != 3)
+		return false;
+	mapping->deleted_at = marked_column(linitial(call->args));
+	mapping->flag = marked_column(lsecond(call->args));
+	mapping->deleted_by = marked_column(lthird(call->args));
+	return mapping->deleted_at > 0 && mapping->flag >= 0 && mapping->deleted_by >= 0;
+}
+
+/* Read the options from the trigger's arguments; what is not there has its default. */
+static void
+read_options(Trigger *trigger, SoftDeleteOptions *options)
+{
+	options->hide = true;
+	options->guard_references = false;
+	options->children = false;
+	options->on_parent_delete = PARENT_DELETE_REFUSE;
+	for (int i = 0; i < trigger->tgnargs; i++)
+	{
+		const char *arg = trigger->tgargs[i];
+
+		if (strcmp(arg, "hide=false") == 0)
+			options->hide = false;
+		else if (strcmp(arg, "guard_references=true") == 0)
+			options->guard_references = true;
+		else if (strcmp(arg, "children=true") == 0)
+			options->children = true;
+		else if (strcmp(arg, "on_parent_delete=delete") == 0)
+			options->on_parent_delete = PARENT_DELETE_DELETE;
+	}
+}
+
+/* Fill an entry from the relation's triggers. */
+static void
+fill_entry(MappingEntry *entry)
+{
+	Relation rel = RelationIdGetRelation(entry->relid);
+	SoftDelete found = {.relid = entry->relid};
+	bool declared = false;
+
+	if (RelationIsValid(rel) && rel->trigdesc != NULL && rel->trigdesc->trig_delete_before_row)
+	{
+		Oid declaring = account_function("soft_delete");
+		Oid step = account_function("soft_delete_step");
+		MemoryContext scratch =
+			AllocSetContextCreate(CurrentMemoryContext, "pgaccount mapping", ALLOCSET_SMALL_SIZES);
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+
+		for (int i = 0; OidIsValid(declaring) && i < rel->trigdesc->numtriggers; i++)
+		{
+			Trigger *trigger = &rel->trigdesc->triggers[i];
+
+			if (trigger->tgfoid == declaring &&
+				TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
+									 TRIGGER_TYPE_DELETE) &&
+				read_columns(trigger, &found))
+			{
+				found.trigger = trigger->tgoid;
+				found.enabled = trigger->tgenabled;
+				read_options(trigger, &found.options);
+				declared = true;
+			}
+			else if (trigger->tgfoid == step)
+				found.step_trigger = trigger->tgoid;
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(scratch);
+	}
+	if (RelationIsValid(rel))
+		RelationClose(rel);
+
+	entry->mapping = found;
+	entry->declared = declared;
+	entry->valid = true;
+}
+
+/* The mapping of a table, or NULL when it has no soft delete. */
+const SoftDelete *
+mapping_declared(Oid relid)
+{
+	MappingEntry *entry;
+	bool found;
+
+	if (relid < FirstNormalObjectId || !OidIsValid(account_schema()))
+		return NULL;
+	entry = hash_search(mappings, &relid, HASH_ENTER, &found);
+	if (!found)
+		entry->valid = false;
+	if (!entry->valid)
+		fill_entry(entry); /* dynahash never moves an entry */
+	return entry->declared ? &entry->mapping : NULL;
+}
+
+/* The same, unless the trigger does not fire in this session. */
+const SoftDelete *
+mapping_active(Oid relid)
+{
+	const SoftDelete *mapping = mapping_declared(relid);
+
+	if (mapping == NULL)
+		return NULL;
+	if (mapping->enabled == TRIGGER_DISABLED)
+		return NULL;
+	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+	{
+		if (mapping->enabled == TRIGGER_FIRES_ON_ORIGIN)
+			return NULL;
+	}
+	else if (mapping->enabled == TRIGGER_FIRES_ON_REPLICA)
+		return NULL;
+	return mapping;
+}
+
+/* The mapping of a table that a caller named; raises where it has none. */
+const SoftDelete *
+mapping_of_table(Oid relid)
+{
+	const SoftDelete *mapping = mapping_declared(relid);
+
+	if (mapping == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("table \"%s\" has no soft delete", get_rel_name(relid)),
+						errdetail("All its rows are live; a DELETE removes them for good."),
+						errhint("Call account.enable_soft_delete for it first.")));
+	return mapping;
+}

@@ -1,0 +1,70 @@
+/*
+ * mapping.h
+ *		Which columns of a table say that a row is deleted, read from the trigger that declares it.
+ */
+#ifndef PGACCOUNT_MAPPING_H
+#define PGACCOUNT_MAPPING_H
+
+#include "access/attnum.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+
+/* What becomes of a row when a parent it references ON DELETE CASCADE is removed for good. */
+typedef enum ParentDelete
+{
+	PARENT_DELETE_REFUSE,
+	PARENT_DELETE_DELETE
+} ParentDelete;
+
+/* The options of enable_soft_delete, as the arguments of its trigger carry them. */
+typedef struct SoftDeleteOptions
+{
+	bool hide;
+	bool guard_references;
+	bool children;
+	ParentDelete on_parent_delete;
+} SoftDeleteOptions;
+
+/* A soft-delete table. Valid until the next relation cache invalidation: copy what must last. */
+typedef struct SoftDelete
+{
+	Oid relid;
+	AttrNumber deleted_at;
+	AttrNumber flag;	   /* 0: none */
+	AttrNumber deleted_by; /* 0: none */
+	SoftDeleteOptions options;
+	Oid trigger;	   /* the declaring trigger */
+	Oid step_trigger;  /* its BEFORE UPDATE companion, or InvalidOid */
+	char enabled;	   /* tgenabled of the declaring trigger */
+} SoftDelete;
+
+/*
+ * Names of the triggers. BEFORE triggers fire in the order of their names: the deletion is decided
+ * before anybody else sees a DELETE, and the columns are brought in step after everybody else.
+ */
+#define TRIGGER_SOFT_DELETE "00_account_soft_delete"
+#define TRIGGER_TRUNCATE "00_account_soft_delete_truncate"
+#define TRIGGER_STEP "zz_account_soft_delete_step"
+#define TRIGGER_STEP_INSERT "zz_account_soft_delete_insert"
+#define TRIGGER_CHANGED "zz_account_soft_delete_changed"
+#define TRIGGER_FLUSH "zz_account_soft_delete_flush"
+#define TRIGGER_GUARD_PREFIX "zz_account_guard_"
+
+extern void mapping_init(void);
+
+/*
+ * The mapping of a table, or NULL when it has no soft delete, or when its trigger does not fire in
+ * this session (disabled, or session_replication_role). The caller holds a lock on the table.
+ */
+extern const SoftDelete *mapping_active(Oid relid);
+
+/* The same, whether the trigger fires or not. */
+extern const SoftDelete *mapping_declared(Oid relid);
+
+/* The same; raises 22023 where the table has no soft delete. */
+extern const SoftDelete *mapping_of_table(Oid relid);
+
+/* OID of a function of ours without arguments in schema account, written in C; else InvalidOid. */
+extern Oid account_function(const char *name);
+
+#endif							/* PGACCOUNT_MAPPING_H */

@@ -1,0 +1,489 @@
+/*
+ * profile_adopt.c
+ *		An application that still inserts the profile itself replaces the automatic one.
+ *
+ * Before its row goes in, a row of that user that is still as it was made is removed, physically
+ * even where profiles has soft delete: it never was the application's. "As it was made" compares the
+ * columns whose automatic value is known, bit by bit: those in `defaults`, those with a constant
+ * default, and those without. Rows that anything references stay; so does everything the application
+ * changed. What stays meets the unique index: 23505.
+ *
+ * The INSERT may come to nothing after that (ON CONFLICT DO NOTHING on another key, a later BEFORE
+ * trigger that returns NULL). The removal runs inside the application's statement, as the server's
+ * referential actions do, so its AFTER DELETE trigger fires at the end of that statement, also on a
+ * partition, and makes the automatic profile again if there is none by then. No state is kept
+ * between the two, so savepoints need no care.
+ *
+ * Locks: the automatic row is locked FOR UPDATE before its references are looked for. A child that
+ * is being inserted holds FOR KEY SHARE, so it is seen or waits. Of two racing INSERTs for one user
+ * the second finds the first one's row and gets 23505.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "identifiers.h"
+#include "profile_rule.h"
+
+PG_FUNCTION_INFO_V1(adopt_profile);
+PG_FUNCTION_INFO_V1(keep_profile);
+PG_FUNCTION_INFO_V1(replaced_profile);
+
+/* A foreign key that references profiles. */
+typedef struct Reference
+{
+	Oid constraint;
+	Oid relid;
+	int nkeys;
+	AttrNumber referencing[INDEX_MAX_KEYS];
+	AttrNumber referenced[INDEX_MAX_KEYS];
+	Oid equality[INDEX_MAX_KEYS]; /* referenced = referencing */
+	int first;                    /* where its referenced columns begin in the row found */
+} Reference;
+
+/* What an automatic row of a rule looks like, and what may reference it. */
+struct AutomaticRow
+{
+	int ncolumns; /* the user's key first: parameter 0 of every statement */
+	AttrNumber *columns;
+	Oid *types;
+	Datum *values;
+	char *nulls;
+	List *references;
+	bool planned; /* the plan to find it was kept since this was read */
+};
+
+/* The users table whose profile is being removed; see replaced_profile(). */
+static Oid replacing = InvalidOid;
+
+/*
+ * account.replaced_profile(users regclass, user_column "any"): is an automatic profile of these users
+ * being removed for the application's? In the WHEN clause of the trigger that watches over it.
+ */
+Datum
+replaced_profile(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(OidIsValid(replacing) && PG_GETARG_OID(0) == replacing);
+}
+
+/* The automatic value of a column that is not in defaults; false: it is not known. */
+static bool
+known_value(Relation profiles, Form_pg_attribute column, Datum *value, bool *isnull)
+{
+	Node *expr;
+
+	if (column->attgenerated || column->attidentity)
+		return false;
+	expr = build_column_default(profiles, column->attnum);
+	if (expr == NULL)
+	{
+		*value = (Datum) 0;
+		*isnull = true;
+		return true;
+	}
+	expr = eval_const_expressions(NULL, expr);
+	if (!IsA(expr, Const))
+		return false;
+	*value = ((Const *) expr)->constvalue;
+	*isnull = ((Const *) expr)->constisnull;
+	return true;
+}
+
+/* The foreign keys that reference this table. */
+static List *
+find_references(Oid profiles)
+{
+	Relation rel = table_open(ConstraintRelationId, AccessShareLock);
+	List *result = NIL;
+	int column = 1;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_confrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(profiles));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+		Reference *reference;
+
+		if (form->contype != CONSTRAINT_FOREIGN || OidIsValid(form->conparentid))
+			continue;
+		reference = palloc0_object(Reference);
+		reference->constraint = form->oid;
+		reference->relid = form->conrelid;
+		DeconstructFkConstraintRow(tuple, &reference->nkeys, reference->referencing,
+								   reference->referenced, reference->equality, NULL, NULL, NULL,
+								   NULL);
+		reference->first = column;
+		column += reference->nkeys;
+		result = lappend(result, reference);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+/* What an automatic row of this rule looks like; read once, kept with the rule. */
+static struct AutomaticRow *
+automatic_row(ProfileRule *rule)
+{
+	MemoryContext caller;
+	struct AutomaticRow *row;
+	Relation profiles;
+	TupleDesc desc;
+
+	if (rule->adopted != NULL)
+		return rule->adopted;
+	caller = MemoryContextSwitchTo(rule->context);
+	profiles = table_open(rule->profiles, AccessShareLock);
+	desc = RelationGetDescr(profiles);
+	row = palloc0_object(struct AutomaticRow);
+	row->columns = palloc_array(AttrNumber, desc->natts + 1);
+	row->types = palloc_array(Oid, desc->natts + 1);
+	row->values = palloc0_array(Datum, desc->natts + 1);
+	row->nulls = palloc(desc->natts + 2);
+	row->columns[0] = rule->user_column;
+	row->types[0] = rule->column_type;
+	row->nulls[0] = ' ';
+	row->ncolumns = 1;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+		int n = row->ncolumns;
+		bool known = false;
+		bool isnull = false;
+
+		if (column->attisdropped || column->attnum == rule->user_column)
+			continue;
+		for (int j = 1; j < rule->nvalues; j++)
+			if (rule->columns[j] == column->attnum)
+			{
+				row->values[n] = rule->values[j];
+				isnull = rule->nulls[j] == 'n';
+				known = true;
+			}
+		if (!known && !known_value(profiles, column, &row->values[n], &isnull))
+			continue;
+		row->columns[n] = column->attnum;
+		row->types[n] = column->atttypid;
+		row->nulls[n] = isnull ? 'n' : ' ';
+		row->ncolumns++;
+	}
+	row->references = find_references(rule->profiles);
+	table_close(profiles, NoLock);
+	MemoryContextSwitchTo(caller);
+	rule->adopted = row;
+	return row;
+}
+
+/* The statement that finds and locks the automatic profile of user $1. */
+static char *
+find_text(ProfileRule *rule, struct AutomaticRow *row)
+{
+	char *column = sql_column(rule->profiles, rule->user_column);
+	StringInfoData sql;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, OWN_STATEMENT "SELECT p.ctid");
+	foreach (cell, row->references)
+	{
+		Reference *reference = lfirst(cell);
+
+		for (int i = 0; i < reference->nkeys; i++)
+			appendStringInfo(&sql, ", p.%s", sql_column(rule->profiles, reference->referenced[i]));
+	}
+	appendStringInfo(&sql, " FROM %s p WHERE p.%s %s $1", profile_scan(rule->profiles), column,
+					 sql_equality(rule->column_type));
+	if (row->ncolumns > 1)
+	{
+		appendStringInfoString(&sql, " AND pg_catalog.record_image_eq(ROW(");
+		for (int i = 1; i < row->ncolumns; i++)
+			appendStringInfo(&sql, "%sp.%s", i > 1 ? ", " : "",
+							 sql_column(rule->profiles, row->columns[i]));
+		appendStringInfoString(&sql, "), ROW(");
+		for (int i = 1; i < row->ncolumns; i++)
+			appendStringInfo(&sql, "%s$%d", i > 1 ? ", " : "", i + 1);
+		appendStringInfoString(&sql, "))");
+	}
+	appendStringInfoString(&sql, " FOR UPDATE OF p");
+	return sql.data;
+}
+
+/* Find and lock the automatic profile of this user; SPI has the row. Within SPI_connect. */
+static bool
+find_automatic(ProfileRule *rule, Datum key)
+{
+	struct AutomaticRow *row = automatic_row(rule);
+	SPIPlanPtr plan = NULL;
+
+	if (row->planned)
+		plan = plan_lookup(PLAN_PROFILE_ADOPT, rule->users, rule->profiles);
+	if (plan == NULL || SPI_getargcount(plan) != row->ncolumns)
+	{
+		plan = plan_keep_generic(PLAN_PROFILE_ADOPT, rule->users, rule->profiles,
+								 find_text(rule, row), row->ncolumns, row->types);
+		row->planned = true;
+	}
+	row->values[0] = key;
+	if (SPI_execute_plan(plan, row->values, row->nulls, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for an automatic profile");
+	return SPI_processed > 0;
+}
+
+/* The statement that looks for rows of one foreign key; its parameters are the referenced columns. */
+static char *
+reference_text(Reference *reference)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, OWN_STATEMENT "SELECT 1 FROM %s r WHERE ",
+					 profile_scan(reference->relid));
+	for (int i = 0; i < reference->nkeys; i++)
+		appendStringInfo(&sql, "%s$%d %s r.%s", i > 0 ? " AND " : "", i + 1,
+						 sql_operator(reference->equality[i]),
+						 sql_column(reference->relid, reference->referencing[i]));
+	appendStringInfoString(&sql, " LIMIT 1");
+	return sql.data;
+}
+
+/*
+ * Does a row reference the profile found? With the rights of the owner of the referencing table, as
+ * the server's referential checks look. Within SPI_connect.
+ */
+static bool
+is_referenced(Reference *reference, HeapTuple found, TupleDesc desc)
+{
+	Datum values[INDEX_MAX_KEYS];
+	Oid types[INDEX_MAX_KEYS];
+	SPIPlanPtr plan;
+	RoleState saved;
+	bool result;
+
+	for (int i = 0; i < reference->nkeys; i++)
+	{
+		bool isnull;
+
+		values[i] = heap_getattr(found, reference->first + i + 1, desc, &isnull);
+		if (isnull)
+			return false; /* nothing equals it */
+		types[i] = TupleDescAttr(desc, reference->first + i)->atttypid;
+	}
+	saved = run_as(relation_owner(reference->relid));
+	plan = plan_lookup(PLAN_PROFILE_REFERENCED, reference->relid, reference->constraint);
+	if (plan == NULL)
+		plan = plan_keep_generic(PLAN_PROFILE_REFERENCED, reference->relid, reference->constraint,
+								 reference_text(reference), reference->nkeys, types);
+	if (SPI_execute_plan(plan, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for references to a profile");
+	result = SPI_processed > 0;
+	run_as_end(saved);
+	return result;
+}
+
+/* Removal is physical, whatever soft delete says: its row trigger stands aside. */
+static void
+without_soft_delete(EState *estate, void *arg)
+{
+	ListCell *cell;
+
+	foreach (cell, estate->es_opened_result_relations)
+	{
+		TriggerDesc *desc = ((ResultRelInfo *) lfirst(cell))->ri_TrigDesc;
+
+		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+			if (is_own_function(desc->triggers[i].tgfoid, "soft_delete"))
+				desc->triggers[i].tgenabled = TRIGGER_DISABLED;
+	}
+}
+
+/* Remove the automatic profile found. Within SPI_connect, as the rule's owner. */
+static void
+remove_automatic(ProfileRule *rule, Datum key, Datum ctid)
+{
+	Datum values[2] = {key, ctid};
+	Oid outer = replacing;
+	SPIPlanPtr plan = plan_lookup(PLAN_PROFILE_REMOVE, rule->users, rule->profiles);
+
+	if (plan == NULL || SPI_getargtypeid(plan, 0) != rule->column_type)
+	{
+		Oid types[2] = {rule->column_type, TIDOID};
+		char *sql =
+			psprintf(OWN_STATEMENT "DELETE FROM %s p WHERE p.%s %s $1 "
+								   "AND p.ctid OPERATOR(pg_catalog.=) $2",
+					 profile_scan(rule->profiles), sql_column(rule->profiles, rule->user_column),
+					 sql_equality(rule->column_type));
+
+		plan = plan_keep_generic(PLAN_PROFILE_REMOVE, rule->users, rule->profiles, sql, 2, types);
+	}
+	PG_TRY();
+	{
+		replacing = rule->users;
+		plan_run_within(plan, values, NULL, true, without_soft_delete, NULL);
+	}
+	PG_FINALLY();
+	{
+		replacing = outer;
+	}
+	PG_END_TRY();
+}
+
+/* Remove the profile of this user if it is automatic still and nothing references it. */
+static void
+adopt(ProfileRule *rule, Datum key)
+{
+	RoleState saved = run_as(rule->owner);
+
+	SPI_connect();
+	if (find_automatic(rule, key))
+	{
+		HeapTuple found = SPI_tuptable->vals[0];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+		bool referenced = false;
+		bool isnull;
+		ListCell *cell;
+
+		foreach (cell, rule->adopted->references)
+			referenced = referenced || is_referenced(lfirst(cell), found, desc);
+		if (!referenced)
+			remove_automatic(rule, key, SPI_getbinval(found, desc, 1, &isnull));
+	}
+	SPI_finish();
+	run_as_end(saved);
+}
+
+/* Refuse to run but as the trigger that enabling makes. */
+static void
+check_protocol(FunctionCallInfo fcinfo, const char *function, bool expected)
+{
+	if (!expected)
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("account.%s must be called as the trigger that "
+							   "account.enable_profile makes",
+							   function),
+						errhint("Call account.enable_profile for the profiles table.")));
+}
+
+/*
+ * account.adopt_profile(): trigger function, BEFORE INSERT on profiles for each row. Makes way for a
+ * profile that the application inserts. It sorts last, so that it sees the key other triggers set.
+ */
+Datum
+adopt_profile(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	ProfileRule *rule;
+	AttrNumber column;
+	Datum key;
+	bool isnull;
+
+	check_protocol(fcinfo, ADOPT_PROFILE,
+				   CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_BEFORE(trigdata->tg_event) &&
+					   TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) &&
+					   TRIGGER_FIRED_FOR_ROW(trigdata->tg_event));
+	rule = profile_rule_of_trigger(trigdata, &column);
+	if (rule != NULL && rule->adopt && !profile_inserting_into(rule->profiles))
+	{
+		key = heap_getattr(trigdata->tg_trigtuple, column, RelationGetDescr(trigdata->tg_relation),
+						   &isnull);
+		if (!isnull)
+			adopt(rule, key);
+	}
+	return PointerGetDatum(trigdata->tg_trigtuple);
+}
+
+/* The statement that makes the automatic profile of user $1 again, where there is none. */
+static char *
+ensure_text(ProfileRule *rule)
+{
+	char *column = psprintf("p.%s", sql_column(rule->profiles, rule->user_column));
+	char *key = psprintf("u.%s", sql_column(rule->users, rule->key));
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	if (relation_owner(rule->users) == rule->owner)
+	{
+		profile_insert_text(&sql, rule, key);
+		appendStringInfo(&sql, " FROM %s u WHERE %s %s $1 AND NOT EXISTS ",
+						 profile_scan(rule->users), key, sql_equality(rule->key_type));
+	}
+	else
+	{
+		profile_insert_text(&sql, rule, "$1");
+		appendStringInfoString(&sql, " WHERE NOT EXISTS ");
+	}
+	appendStringInfo(
+		&sql, "(SELECT FROM %s p WHERE %s) ON CONFLICT %s DO NOTHING", profile_scan(rule->profiles),
+		profile_key_equality(rule->key_type, "$1", rule->column_type, column), rule->conflict);
+	return sql.data;
+}
+
+/* A value of profiles.user_column as the key's type; they are one, or integers of different width. */
+static Datum
+as_key(ProfileRule *rule, Datum value)
+{
+	Oid output;
+	Oid input;
+	Oid param;
+	bool varlena;
+
+	if (getBaseType(rule->key_type) == getBaseType(rule->column_type))
+		return value;
+	getTypeOutputInfo(rule->column_type, &output, &varlena);
+	getTypeInputInfo(rule->key_type, &input, &param);
+	return OidInputFunctionCall(input, OidOutputFunctionCall(output, value), param, -1);
+}
+
+/*
+ * account.keep_profile(): trigger function, AFTER DELETE on profiles for each row. Fires for nothing
+ * but an automatic profile that made way; if the INSERT it made way for came to nothing, the
+ * automatic profile is made again. Also carries, in its WHEN clause, which column is user_column.
+ */
+Datum
+keep_profile(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	ProfileRule *rule;
+	AttrNumber column;
+	RoleState saved;
+	SPIPlanPtr plan;
+	Datum value;
+	bool isnull;
+
+	check_protocol(fcinfo, KEEP_PROFILE,
+				   CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_AFTER(trigdata->tg_event) &&
+					   TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) &&
+					   TRIGGER_FIRED_FOR_ROW(trigdata->tg_event));
+	rule = profile_rule_of_trigger(trigdata, &column);
+	if (rule == NULL)
+		return PointerGetDatum(NULL);
+	value = heap_getattr(trigdata->tg_trigtuple, column, RelationGetDescr(trigdata->tg_relation),
+						 &isnull);
+	if (isnull)
+		return PointerGetDatum(NULL);
+
+	saved = run_as(rule->owner);
+	plan = profile_plan(rule, PLAN_PROFILE_ENSURE, ensure_text, NULL);
+	rule->values[0] = as_key(rule, value);
+	profile_run_insert(rule, plan, rule->values, NULL, profile_without_own_triggers);
+	run_as_end(saved);
+	return PointerGetDatum(NULL);
+}

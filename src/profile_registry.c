@@ -1,0 +1,238 @@
+/*
+ * profile_registry.c
+ *		Writing the registry of automatic profiles, and following the tables it speaks of.
+ *
+ * Columns that only `defaults` names carry no dependency: dropping one must need no CASCADE. So
+ * renames are followed by an event trigger: at the start of an ALTER TABLE the registry notes the
+ * attribute number of each name (a restored registry has none, or another database's), at its end it
+ * takes the name that each number has now. A dropped column's number is forgotten, its name stays,
+ * for the warning. Another event trigger removes rules whose tables or triggers were dropped.
+ *
+ * Both cost a look into a table of a few rows, and write, as the registry's owner, only what changed.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "identifiers.h"
+#include "plan_cache.h"
+#include "profile_registry.h"
+#include "profile_rule.h"
+
+PG_FUNCTION_INFO_V1(profile_rule_changed);
+PG_FUNCTION_INFO_V1(follow_profile_columns);
+PG_FUNCTION_INFO_V1(follow_profile_drops);
+
+/* How many calls of ours are dropping triggers of a rule at present. */
+static int rearranging = 0;
+
+/* Begin or end dropping triggers of ours. */
+void
+profile_registry_rearrange(bool begin)
+{
+	rearranging += begin ? 1 : -1;
+}
+
+/* Is there a rule of these two tables? */
+bool
+profile_registry_has(Oid users, Oid profiles)
+{
+	ListCell *cell;
+
+	foreach (cell, registry_rules())
+	{
+		RegistryRule *rule = lfirst(cell);
+
+		if (rule->users == users && rule->profiles == profiles)
+			return true;
+	}
+	return false;
+}
+
+/* Run a statement on the registry with up to four parameters, as its owner. Within SPI_connect. */
+static void
+write_registry(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	RoleState saved = run_as(registry_owner());
+
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not write the registry of automatic profiles");
+	run_as_end(saved);
+}
+
+/* Remove a rule with its defaults. */
+void
+profile_registry_remove(Oid users, Oid profiles)
+{
+	Oid types[] = {OIDOID, OIDOID};
+	Datum values[] = {ObjectIdGetDatum(users), ObjectIdGetDatum(profiles)};
+
+	write_registry(OWN_STATEMENT "DELETE FROM account.profile_default d WHERE "
+								 "d.users::pg_catalog.oid OPERATOR(pg_catalog.=) $1 AND "
+								 "d.profiles::pg_catalog.oid OPERATOR(pg_catalog.=) $2",
+				   2, types, values);
+	write_registry(OWN_STATEMENT "DELETE FROM account.profile_rule r WHERE "
+								 "r.users::pg_catalog.oid OPERATOR(pg_catalog.=) $1 AND "
+								 "r.profiles::pg_catalog.oid OPERATOR(pg_catalog.=) $2",
+				   2, types, values);
+}
+
+/* Write a rule with its defaults, in place of what there was. */
+void
+profile_registry_write(Oid users, Oid profiles, bool adopt, Jsonb *defaults)
+{
+	Oid types[] = {OIDOID, OIDOID, BOOLOID, JSONBOID};
+	Datum values[] = {ObjectIdGetDatum(users), ObjectIdGetDatum(profiles), BoolGetDatum(adopt),
+					  JsonbPGetDatum(defaults)};
+
+	profile_registry_remove(users, profiles);
+	write_registry(OWN_STATEMENT "INSERT INTO account.profile_rule (users, profiles, adopt) "
+								 "VALUES ($1, $2, $3)",
+				   3, types, values);
+	write_registry(OWN_STATEMENT "INSERT INTO account.profile_default "
+								 "(users, profiles, column_name, value) "
+								 "SELECT $1, $2, d.key, d.value FROM pg_catalog.jsonb_each($4) d",
+				   4, types, values);
+}
+
+/* Send an invalidation of the table whose OID is in this column, if there is (still) such a table. */
+static void
+invalidate_table(HeapTuple tuple, int column, TupleDesc desc)
+{
+	bool isnull;
+	Oid relid = DatumGetObjectId(heap_getattr(tuple, column, desc, &isnull));
+
+	if (!isnull && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		CacheInvalidateRelcacheByRelid(relid);
+}
+
+/*
+ * account.profile_rule_changed(): trigger function on the registry, for each row. Every session reads
+ * the rule anew, whoever changed it, a restore included.
+ */
+Datum
+profile_rule_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("account.profile_rule_changed must be called as the trigger of "
+							   "account.profile_rule")));
+	invalidate_table(trigdata->tg_trigtuple, 1, RelationGetDescr(trigdata->tg_relation));
+	invalidate_table(trigdata->tg_trigtuple, 2, RelationGetDescr(trigdata->tg_relation));
+	return PointerGetDatum(NULL);
+}
+
+/* The attribute number of each name, where there is such a column. */
+static const char note_numbers[] = OWN_STATEMENT
+	"UPDATE account.profile_default d SET attnum = a.attnum FROM pg_catalog.pg_attribute a "
+	"WHERE a.attrelid OPERATOR(pg_catalog.=) d.profiles::pg_catalog.oid "
+	"AND a.attname::pg_catalog.text OPERATOR(pg_catalog.=) d.column_name "
+	"AND NOT a.attisdropped AND a.attnum OPERATOR(pg_catalog.>) 0 "
+	"AND (d.attnum IS NULL OR d.attnum OPERATOR(pg_catalog.<>) a.attnum)";
+
+/* The name, or nothing, that each number has now. */
+static const char take_names[] =
+	OWN_STATEMENT "UPDATE account.profile_default d "
+				  "SET column_name = CASE WHEN a.attisdropped THEN d.column_name "
+				  "ELSE a.attname::pg_catalog.text END, "
+				  "attnum = CASE WHEN a.attisdropped THEN NULL ELSE d.attnum END "
+				  "FROM pg_catalog.pg_attribute a "
+				  "WHERE a.attrelid OPERATOR(pg_catalog.=) d.profiles::pg_catalog.oid "
+				  "AND a.attnum OPERATOR(pg_catalog.=) d.attnum "
+				  "AND a.attname::pg_catalog.text OPERATOR(pg_catalog.<>) d.column_name";
+
+/* account.follow_profile_columns(): event trigger, before and after commands that rename columns. */
+Datum
+follow_profile_columns(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *trigdata = (EventTriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("account.follow_profile_columns must be called as event trigger")));
+	if (registry_rules() == NIL)
+		PG_RETURN_NULL();
+	SPI_connect();
+	write_registry(strcmp(trigdata->event, "ddl_command_start") == 0 ? note_numbers : take_names, 0,
+				   NULL, NULL);
+	SPI_finish();
+	PG_RETURN_NULL();
+}
+
+/* Has this table the trigger with that function and mark? */
+static bool
+has_trigger(Oid relid, const char *function, Oid marked)
+{
+	Relation rel = try_table_open(relid, AccessShareLock);
+	bool result = false;
+
+	if (rel == NULL)
+		return false;
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers && !result; i++)
+	{
+		Oid found;
+		AttrNumber attnum;
+
+		result = is_own_function(rel->trigdesc->triggers[i].tgfoid, function) &&
+				 profile_mark(rel->trigdesc->triggers[i].tgqual, &found, &attnum) &&
+				 found == marked;
+	}
+	table_close(rel, NoLock);
+	return result;
+}
+
+/*
+ * account.follow_profile_drops(): event trigger on sql_drop. A rule that lost a table or the trigger
+ * that carries it is over: what is left of it goes, with a WARNING where users remain.
+ */
+Datum
+follow_profile_drops(PG_FUNCTION_ARGS)
+{
+	ListCell *cell;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("account.follow_profile_drops must be called as event trigger")));
+	if (rearranging > 0)
+		PG_RETURN_NULL();
+	foreach (cell, registry_rules())
+	{
+		RegistryRule *rule = lfirst(cell);
+
+		if (has_trigger(rule->users, MAKE_PROFILE, rule->profiles) &&
+			has_trigger(rule->profiles, KEEP_PROFILE, rule->users))
+			continue;
+		SPI_connect();
+		rearranging++;
+		PG_TRY();
+		{
+			profile_drop_triggers(rule->users, rule->profiles);
+			profile_registry_remove(rule->users, rule->profiles);
+		}
+		PG_FINALLY();
+		{
+			rearranging--;
+		}
+		PG_END_TRY();
+		SPI_finish();
+		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(rule->users)))
+			ereport(WARNING, (errmsg("automatic profiles of %s are switched off",
+									 display_relation(rule->users)),
+							  errdetail("What they need was dropped."),
+							  errhint("Call account.enable_profile to have them again.")));
+	}
+	PG_RETURN_NULL();
+}

@@ -1,0 +1,674 @@
+/*
+ * profile_rule.c
+ *		The rules by which profiles are made: the registry, and what the backend keeps of it.
+ *
+ * A rule is spread over what PostgreSQL itself keeps true. The trigger on the users table marks the
+ * profiles table in its WHEN clause, the trigger on the profiles table marks users and user_column:
+ * so renames are followed and drops are refused or noticed. The registry (account.profile_rule,
+ * account.profile_default) holds the values of new profiles, and is the authority: only
+ * enable_profile, which asks for the ownership of both tables, writes it, so a trigger that somebody
+ * made by hand gains nothing.
+ *
+ * Cached rules and triggers are valid while the generation they were read in lasts; any change of a
+ * table they belong to (the registry's trigger sends one too), of a function or of a type ends it.
+ * A rule that is read anew leaves its old form to the transaction, as a caller may still use it.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "identifiers.h"
+#include "profile_rule.h"
+#include "version.h"
+
+typedef struct RuleKey
+{
+	Oid users;
+	Oid profiles;
+} RuleKey;
+
+typedef struct RuleEntry
+{
+	RuleKey key;
+	uint64 generation;
+	ProfileRule *rule; /* NULL: there is none */
+} RuleEntry;
+
+typedef struct TriggerEntry
+{
+	Oid trigger;
+	uint64 generation;
+	Oid relid;
+	RuleKey key;
+	AttrNumber attnum;
+} TriggerEntry;
+
+static HTAB *rules = NULL;
+static HTAB *triggers = NULL;
+static uint64 current_generation = 1;
+
+/* What this session has been warned of: texts, in TopMemoryContext. */
+static List *warned = NIL;
+
+/* The partitioned profiles table that a statement of ours inserts into. */
+static Oid inserting_into = InvalidOid;
+
+/* OIDs of the extension's trigger functions; looked up anew when a function changed. */
+static struct
+{
+	const char *name;
+	Oid oid;
+	bool known;
+} own_functions[] = {{MAKE_PROFILE}, {ADOPT_PROFILE}, {KEEP_PROFILE}, {"soft_delete"}};
+
+/* A relation changed: does a rule or a trigger of ours hang on it? */
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS scan;
+	RuleEntry *rule;
+	TriggerEntry *trigger;
+
+	if (!OidIsValid(relid))
+	{
+		current_generation++;
+		return;
+	}
+	hash_seq_init(&scan, rules);
+	while ((rule = hash_seq_search(&scan)) != NULL)
+		if (rule->key.users == relid || rule->key.profiles == relid)
+			current_generation++;
+	hash_seq_init(&scan, triggers);
+	while ((trigger = hash_seq_search(&scan)) != NULL)
+		if (trigger->relid == relid)
+			current_generation++;
+}
+
+/* A function or a type changed: the proof, the values and the functions' OIDs may be others. */
+static void
+definition_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	current_generation++;
+	for (int i = 0; i < lengthof(own_functions); i++)
+		own_functions[i].known = false;
+}
+
+/* Make the empty caches, register what invalidates them. */
+void
+profile_rule_init(void)
+{
+	HASHCTL rule_ctl = {.keysize = sizeof(RuleKey), .entrysize = sizeof(RuleEntry)};
+	HASHCTL trigger_ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TriggerEntry)};
+
+	rules = hash_create("pgaccount profile rules", 8, &rule_ctl, HASH_ELEM | HASH_BLOBS);
+	triggers = hash_create("pgaccount profile triggers", 16, &trigger_ctl, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, definition_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, definition_changed, (Datum) 0);
+}
+
+/* Is this the function of that name of the extension? */
+bool
+is_own_function(Oid funcid, const char *name)
+{
+	for (int i = 0; i < lengthof(own_functions); i++)
+	{
+		if (strcmp(own_functions[i].name, name) != 0)
+			continue;
+		if (!own_functions[i].known)
+		{
+			Oid schema = account_schema();
+			oidvector *noargs = buildoidvector(NULL, 0);
+
+			own_functions[i].oid =
+				GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+								PointerGetDatum(noargs), ObjectIdGetDatum(schema));
+			own_functions[i].known = true;
+		}
+		return OidIsValid(funcid) && own_functions[i].oid == funcid;
+	}
+	return false;
+}
+
+/* A WARNING that this session has not had yet. */
+static void
+warn_once(const char *message, const char *detail, const char *hint)
+{
+	MemoryContext caller;
+	ListCell *cell;
+
+	foreach (cell, warned)
+		if (strcmp(lfirst(cell), message) == 0)
+			return;
+	caller = MemoryContextSwitchTo(TopMemoryContext);
+	warned = lappend(warned, pstrdup(message));
+	MemoryContextSwitchTo(caller);
+	ereport(WARNING, (errmsg_internal("%s", message), errdetail_internal("%s", detail),
+					  errhint("%s", hint)));
+}
+
+/* ---- The registry ---- */
+
+/* A table of the registry, opened; NULL: the extension is not (or no more) installed. */
+static Relation
+open_registry(const char *name)
+{
+	Oid schema = account_schema();
+	Oid relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	return OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
+}
+
+/* The owner of the registry, who alone writes it. */
+Oid
+registry_owner(void)
+{
+	Relation rel = open_registry("profile_rule");
+	Oid owner;
+
+	if (rel == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("pgaccount is not installed in this database"),
+						errhint("Run CREATE EXTENSION pgaccount.")));
+	owner = rel->rd_rel->relowner;
+	relation_close(rel, AccessShareLock);
+	return owner;
+}
+
+/* All rules, as RegistryRule. */
+List *
+registry_rules(void)
+{
+	Relation rel = open_registry("profile_rule");
+	List *result = NIL;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (rel == NULL)
+		return NIL;
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		RegistryRule *rule = palloc(sizeof(RegistryRule));
+		bool isnull;
+
+		rule->users = DatumGetObjectId(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
+		rule->profiles = DatumGetObjectId(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull));
+		rule->adopt = DatumGetBool(heap_getattr(tuple, 3, RelationGetDescr(rel), &isnull));
+		result = lappend(result, rule);
+	}
+	systable_endscan(scan);
+	relation_close(rel, AccessShareLock);
+	return result;
+}
+
+/* The rule of these two tables, or NULL. */
+static RegistryRule *
+registry_rule(Oid users, Oid profiles)
+{
+	ListCell *cell;
+
+	foreach (cell, registry_rules())
+	{
+		RegistryRule *rule = lfirst(cell);
+
+		if (rule->users == users && rule->profiles == profiles)
+			return rule;
+	}
+	return NULL;
+}
+
+/* The defaults of a rule, as RegistryDefault. */
+static List *
+registry_defaults(Oid users, Oid profiles)
+{
+	Relation rel = open_registry("profile_default");
+	List *result = NIL;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (rel == NULL)
+		return NIL;
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		RegistryDefault *def;
+		TupleDesc desc = RelationGetDescr(rel);
+		bool isnull;
+
+		if (DatumGetObjectId(heap_getattr(tuple, 1, desc, &isnull)) != users ||
+			DatumGetObjectId(heap_getattr(tuple, 2, desc, &isnull)) != profiles)
+			continue;
+		def = palloc(sizeof(RegistryDefault));
+		def->column_name = TextDatumGetCString(heap_getattr(tuple, 3, desc, &isnull));
+		def->value = DatumGetJsonbPCopy(heap_getattr(tuple, 5, desc, &isnull));
+		result = lappend(result, def);
+	}
+	systable_endscan(scan);
+	relation_close(rel, AccessShareLock);
+	return result;
+}
+
+/* ---- What triggers carry ---- */
+
+/* The first call whose first argument is a regclass constant: the mark of a WHEN clause. */
+static bool
+find_mark(Node *node, FuncExpr **call)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr))
+	{
+		FuncExpr *func = (FuncExpr *) node;
+
+		if (func->args != NIL && IsA(linitial(func->args), Const) &&
+			linitial_node(Const, func->args)->consttype == REGCLASSOID &&
+			!linitial_node(Const, func->args)->constisnull &&
+			get_func_namespace(func->funcid) == account_schema())
+		{
+			*call = func;
+			return true;
+		}
+	}
+	return expression_tree_walker(node, find_mark, call);
+}
+
+/* The column, if the node is one or casts one. */
+static bool
+find_column(Node *node, AttrNumber *attnum)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		*attnum = ((Var *) node)->varattno;
+		return true;
+	}
+	return expression_tree_walker(node, find_column, attnum);
+}
+
+/* What the WHEN clause of a trigger of ours marks: a table, and maybe a column of the trigger's own. */
+bool
+profile_mark(const char *tgqual, Oid *marked, AttrNumber *attnum)
+{
+	FuncExpr *call = NULL;
+
+	if (tgqual == NULL || !find_mark(stringToNode(tgqual), &call))
+		return false;
+	*marked = DatumGetObjectId(linitial_node(Const, call->args)->constvalue);
+	*attnum = InvalidAttrNumber;
+	if (list_length(call->args) > 1)
+		find_column(lsecond(call->args), attnum);
+	return true;
+}
+
+/* profiles.user_column of a rule, as the trigger on profiles carries it. */
+AttrNumber
+profile_user_column(Relation profiles, Oid users)
+{
+	TriggerDesc *desc = profiles->trigdesc;
+
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+	{
+		Oid marked;
+		AttrNumber attnum;
+
+		if (is_own_function(desc->triggers[i].tgfoid, KEEP_PROFILE) &&
+			profile_mark(desc->triggers[i].tgqual, &marked, &attnum) && marked == users)
+			return attnum;
+	}
+	return InvalidAttrNumber;
+}
+
+/* ---- The cache of rules ---- */
+
+/*
+ * Fill the columns and values of a rule. A default whose column is gone, or whose value its column
+ * no longer takes, is left out with a WARNING: the profile is made all the same.
+ */
+static void
+fill_values(ProfileRule *rule, Relation profiles)
+{
+	TupleDesc desc = RelationGetDescr(profiles);
+	List *defaults = registry_defaults(rule->users, rule->profiles);
+	int capacity = list_length(defaults) + 1;
+	ListCell *cell;
+
+	rule->columns = palloc_array(AttrNumber, capacity);
+	rule->types = palloc_array(Oid, capacity);
+	rule->values = palloc0_array(Datum, capacity);
+	rule->nulls = palloc(capacity + 1);
+	memset(rule->nulls, ' ', capacity);
+	rule->columns[0] = rule->user_column;
+	rule->types[0] = rule->key_type;
+	rule->nvalues = 1;
+	foreach (cell, defaults)
+	{
+		RegistryDefault *def = lfirst(cell);
+		AttrNumber attnum = get_attnum(rule->profiles, def->column_name);
+		Form_pg_attribute column = attnum > 0 ? TupleDescAttr(desc, attnum - 1) : NULL;
+		int n = rule->nvalues;
+		char *problem = NULL;
+		bool isnull;
+
+		if (column == NULL || column->attgenerated || attnum == rule->user_column)
+			problem = "There is no such column to set.";
+		else if (profile_convert(column, def->value, &rule->values[n], &isnull, &problem))
+		{
+			rule->columns[n] = attnum;
+			rule->types[n] = column->atttypid;
+			rule->nulls[n] = isnull ? 'n' : ' ';
+			rule->nvalues++;
+			continue;
+		}
+		warn_once(psprintf("default \"%s\" of automatic profiles in %s is left out",
+						   def->column_name, display_relation(rule->profiles)),
+				  problem,
+				  "Call account.enable_profile again with defaults that fit the table's columns.");
+	}
+}
+
+/* Read a rule into a context of its own; NULL: there is none, or it is not whole. */
+static ProfileRule *
+fill_rule(Oid users, Oid profiles)
+{
+	RegistryRule *registered = registry_rule(users, profiles);
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context;
+	Relation users_rel;
+	Relation profiles_rel;
+	ProfileRule *rule;
+	RoleState saved;
+
+	if (registered == NULL)
+		return NULL;
+	context = AllocSetContextCreate(caller, "pgaccount profile rule", ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(context);
+	users_rel = table_open(users, AccessShareLock);
+	profiles_rel = table_open(profiles, AccessShareLock);
+	rule = palloc0_object(ProfileRule);
+	rule->context = context;
+	rule->users = users;
+	rule->profiles = profiles;
+	rule->adopt = registered->adopt;
+	rule->owner = profiles_rel->rd_rel->relowner;
+	rule->partitioned = profiles_rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	rule->user_column = profile_user_column(profiles_rel, users);
+	if (rule->user_column != InvalidAttrNumber)
+	{
+		rule->key = profile_key(profiles_rel, rule->user_column, users, &rule->foreign_key);
+		rule->conflict = profile_conflict_target(profiles_rel, rule->user_column);
+	}
+	if (rule->key == InvalidAttrNumber || rule->conflict == NULL)
+		rule = NULL;
+	else
+	{
+		rule->key_type = get_atttype(users, rule->key);
+		rule->column_type = get_atttype(profiles, rule->user_column);
+		saved = run_as(rule->owner);
+		fill_values(rule, profiles_rel);
+		run_as_end(saved);
+		rule->proved = profile_check_provable(rule, users_rel, profiles_rel);
+		MemoryContextSetParent(context, TopMemoryContext);
+	}
+	table_close(profiles_rel, NoLock);
+	table_close(users_rel, NoLock);
+	MemoryContextSwitchTo(caller);
+	return rule;
+}
+
+/* The rule of these two tables, from the cache; NULL: none. */
+ProfileRule *
+profile_rule(Oid users, Oid profiles)
+{
+	RuleKey key = {users, profiles};
+	RuleEntry *entry;
+	ProfileRule *rule;
+	uint64 generation;
+	bool found;
+
+	entry = hash_search(rules, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->generation = 0;
+		entry->rule = NULL;
+	}
+	if (entry->generation == current_generation)
+		return entry->rule;
+
+	version_check();
+	generation = current_generation;
+	rule = fill_rule(users, profiles);
+	if (entry->rule != NULL)
+		MemoryContextSetParent(entry->rule->context, TopTransactionContext);
+	entry->rule = rule;
+	entry->generation = generation;
+	return rule;
+}
+
+/* Find the rule a trigger stands for: its table's, or that of a table it is a partition of. */
+static void
+resolve_trigger(TriggerEntry *entry, TriggerData *trigdata)
+{
+	Trigger *trigger = trigdata->tg_trigger;
+	Relation rel = trigdata->tg_relation;
+	bool on_users = is_own_function(trigger->tgfoid, MAKE_PROFILE);
+	uint64 generation = current_generation;
+	List *tables = list_make1_oid(RelationGetRelid(rel));
+	ListCell *cell;
+	Oid marked;
+	AttrNumber attnum;
+
+	if (!profile_mark(trigger->tgqual, &marked, &attnum))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" marks no table of automatic profiles", trigger->tgname),
+				 errdetail("Its WHEN clause is not the one that enabling gives it."),
+				 errhint("Drop the trigger and call account.enable_profile.")));
+	if (rel->rd_rel->relispartition)
+		tables = list_concat(tables, get_partition_ancestors(RelationGetRelid(rel)));
+	entry->relid = RelationGetRelid(rel);
+	entry->key.users = InvalidOid;
+	entry->key.profiles = InvalidOid;
+	foreach (cell, tables)
+	{
+		Oid users = on_users ? lfirst_oid(cell) : marked;
+		Oid profiles = on_users ? marked : lfirst_oid(cell);
+		ProfileRule *rule = profile_rule(users, profiles);
+
+		if (rule == NULL)
+			continue;
+		if (on_users)
+			attnum = get_attnum(entry->relid, get_attname(users, rule->key, false));
+		entry->key.users = users;
+		entry->key.profiles = profiles;
+		entry->attnum = attnum;
+		break;
+	}
+	if (!OidIsValid(entry->key.users) && on_users)
+		warn_once(psprintf("users of %s get no profiles", display_relation(entry->relid)),
+				  psprintf("Trigger \"%s\" has no rule in account.profile_rule, or what the rule "
+						   "needs was dropped.",
+						   trigger->tgname),
+				  "Call account.enable_profile for the two tables again, or drop the trigger.");
+	entry->generation = generation;
+}
+
+/* The rule that a trigger of ours stands for. */
+ProfileRule *
+profile_rule_of_trigger(TriggerData *trigdata, AttrNumber *attnum)
+{
+	Oid trigger = trigdata->tg_trigger->tgoid;
+	TriggerEntry *entry;
+	bool found;
+
+	entry = hash_search(triggers, &trigger, HASH_ENTER, &found);
+	if (!found)
+		entry->generation = 0;
+	if (entry->generation != current_generation)
+		resolve_trigger(entry, trigdata);
+	if (!OidIsValid(entry->key.users))
+		return NULL;
+	*attnum = entry->attnum;
+	return profile_rule(entry->key.users, entry->key.profiles);
+}
+
+/* ---- Statements ---- */
+
+/* schema.table for FROM: a partitioned table with its partitions, any other without children. */
+char *
+profile_scan(Oid relid)
+{
+	return psprintf("%s%s", get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
+					sql_relation(relid));
+}
+
+/* Does the plan take this rule's parameters? A newer form of the rule may have kept another. */
+static bool
+takes_parameters(SPIPlanPtr plan, ProfileRule *rule)
+{
+	if (SPI_getargcount(plan) != rule->nvalues)
+		return false;
+	for (int i = 0; i < rule->nvalues; i++)
+		if (SPI_getargtypeid(plan, i) != rule->types[i])
+			return false;
+	return true;
+}
+
+/* The kept plan of this kind, made from text(rule) where there is none. */
+SPIPlanPtr
+profile_plan(ProfileRule *rule, PlanKind kind, char *(*text)(ProfileRule *rule),
+			 EphemeralNamedRelation enr)
+{
+	SPIPlanPtr plan = NULL;
+
+	if (rule->planned & (1U << kind))
+		plan = plan_lookup(kind, rule->users, rule->profiles);
+	if (plan == NULL || !takes_parameters(plan, rule))
+	{
+		SPI_connect();
+		if (enr != NULL && SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
+			elog(ERROR, "could not register \"%s\"", enr->md.name);
+		plan = plan_keep_generic(kind, rule->users, rule->profiles, text(rule), rule->nvalues,
+								 rule->types);
+		SPI_finish();
+		rule->planned |= 1U << kind;
+	}
+	return plan;
+}
+
+/* "INSERT INTO profiles (...) SELECT ...": the caller adds FROM, and profile_conflict. */
+void
+profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key)
+{
+	appendStringInfo(sql, OWN_STATEMENT "INSERT INTO %s (", sql_relation(rule->profiles));
+	for (int i = 0; i < rule->nvalues; i++)
+		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "",
+						 sql_column(rule->profiles, rule->columns[i]));
+	appendStringInfo(sql, ") SELECT %s", key);
+	if (rule->key_type != rule->column_type)
+	{
+		Oid type;
+		Oid collation;
+		int32 typmod;
+
+		get_atttypetypmodcoll(rule->profiles, rule->user_column, &type, &typmod, &collation);
+		appendStringInfo(sql, "::%s", sql_type(type, typmod));
+	}
+	for (int i = 1; i < rule->nvalues; i++)
+		appendStringInfo(sql, ", $%d", i + 1);
+}
+
+/* Set the triggers that enabling made on profiles aside in the executor's copy. */
+void
+profile_without_own_triggers(EState *estate, void *arg)
+{
+	ListCell *cell;
+
+	foreach (cell, estate->es_opened_result_relations)
+	{
+		TriggerDesc *desc = ((ResultRelInfo *) lfirst(cell))->ri_TrigDesc;
+
+		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+			if (is_own_function(desc->triggers[i].tgfoid, ADOPT_PROFILE) ||
+				is_own_function(desc->triggers[i].tgfoid, KEEP_PROFILE))
+				desc->triggers[i].tgenabled = TRIGGER_DISABLED;
+	}
+}
+
+/* Is a statement of ours inserting into this partitioned table? */
+bool
+profile_inserting_into(Oid profiles)
+{
+	return inserting_into == profiles;
+}
+
+/*
+ * Run a statement that inserts profiles. The executor opens the leaves of a partitioned table while
+ * it runs, out of a tweak's reach: there the triggers themselves ask whose statement it is.
+ */
+void
+profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, Datum *values, QueryEnvironment *env,
+				   ExecutorTweak tweak)
+{
+	Oid outer = inserting_into;
+
+	if (!rule->partitioned)
+	{
+		plan_run(plan, values, rule->nulls, env, false, tweak, rule);
+		return;
+	}
+	PG_TRY();
+	{
+		inserting_into = rule->profiles;
+		plan_run(plan, values, rule->nulls, env, false, tweak, rule);
+	}
+	PG_FINALLY();
+	{
+		inserting_into = outer;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * Run a back-fill, in a snapshot of now, as the server's referential checks do: in REPEATABLE READ,
+ * too, it must see every user that was committed before the tables were locked. Within SPI_connect.
+ */
+uint64
+profile_run_backfill(ProfileRule *rule, SPIPlanPtr plan)
+{
+	Oid outer = inserting_into;
+
+	PG_TRY();
+	{
+		inserting_into = rule->profiles;
+		if (SPI_execute_snapshot(plan, rule->values, rule->nulls, GetLatestSnapshot(),
+								 InvalidSnapshot, false, true, 0) != SPI_OK_INSERT)
+			elog(ERROR, "could not back-fill profiles");
+	}
+	PG_FINALLY();
+	{
+		inserting_into = outer;
+	}
+	PG_END_TRY();
+	return SPI_processed;
+}

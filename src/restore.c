@@ -1,0 +1,562 @@
+/*
+ * restore.c
+ *		Deleted rows come back: account.restore(), and account.is_deleted().
+ *
+ * The rows of the target are restored with the caller's own privileges; the children that went with
+ * them follow by the triggers of consequences.c. Before anything is touched, all rows that would come
+ * back, children included, are looked up in the unique indexes that hold live rows only, so that one
+ * error can name every row that has been replaced meanwhile. (Other unique indexes still hold the
+ * deleted rows, nothing can collide there. A row that is inserted between check and restore is the
+ * index's to refuse.)
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/stratnum.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "consequences.h"
+#include "errors.h"
+#include "fk_graph.h"
+#include "identifiers.h"
+#include "keys.h"
+#include "mapping.h"
+#include "plan_cache.h"
+#include "target.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(restore);
+PG_FUNCTION_INFO_V1(is_deleted);
+
+/* At most so many colliding rows are named; the others are counted. */
+#define MAX_LISTED 100
+
+/* Deleted rows of a table that would come back. */
+typedef struct RowSet
+{
+	Oid relid;
+	Datum tables; /* oid[]: which partition, row by row */
+	Datum ctids;  /* tid[] */
+	int n;
+} RowSet;
+
+/* The collisions found so far. */
+typedef struct Collisions
+{
+	StringInfoData detail;
+	uint64 n;
+	Oid table; /* of the first one */
+	Oid index;
+} Collisions;
+
+/* The mapping of a table that a caller named; raises where it has none. */
+static SoftDelete
+mapping_of_target(Oid relid)
+{
+	check_application_table(relid, "soft delete");
+	LockRelationOid(relid, AccessShareLock);
+	return *mapping_of_table(relid);
+}
+
+/* Tables whose rows may follow this one's, itself first. */
+static List *
+following_tables(Oid relid)
+{
+	List *tables = list_make1_oid(relid);
+
+	for (int i = 0; i < list_length(tables); i++)
+	{
+		ListCell *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		foreach (lc, consequences_edges(list_nth_oid(tables, i)))
+			tables = list_append_unique_oid(tables, ((FkEdge *) lfirst(lc))->child);
+	}
+	return tables;
+}
+
+/* Raise unless the caller may update the mapped columns of a table. */
+static void
+check_may_update(Oid relid)
+{
+	const SoftDelete *found = mapping_declared(relid);
+	SoftDelete mapping;
+	AttrNumber columns[3];
+
+	if (found == NULL || pg_class_aclcheck(relid, GetUserId(), ACL_UPDATE) == ACLCHECK_OK)
+		return;
+	mapping = *found;
+	columns[0] = mapping.deleted_at;
+	columns[1] = mapping.flag;
+	columns[2] = mapping.deleted_by;
+	for (int i = 0; i < lengthof(columns); i++)
+		if (columns[i] != InvalidAttrNumber &&
+			pg_attribute_aclcheck(relid, columns[i], GetUserId(), ACL_UPDATE) != ACLCHECK_OK)
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
+}
+
+/* The unique indexes of a table that hold only some of its rows. */
+static List *
+partial_unique_indexes(Oid relid)
+{
+	Relation rel = relation_open(relid, AccessShareLock);
+	List *indexes = RelationGetIndexList(rel);
+	List *result = NIL;
+	ListCell *lc;
+
+	relation_close(rel, NoLock);
+	foreach (lc, indexes)
+	{
+		HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_index form;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		if (form->indisunique && form->indisvalid &&
+			!heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
+			result = lappend_oid(result, form->indexrelid);
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
+/* Read one array result column, as a copy in context. */
+static Datum
+result_array(int column, Oid element, MemoryContext context)
+{
+	bool isnull;
+	Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Datum copy = isnull ? PointerGetDatum(construct_empty_array(element))
+						: PointerGetDatum(DatumGetArrayTypePCopy(value));
+
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
+/* SQL: is `alias` one of the rows in $1 (tables) and $2 (ctids)? Reads just those. */
+static char *
+in_row_set(const char *alias)
+{
+	return psprintf("%s.ctid OPERATOR(pg_catalog.=) ANY ($2) AND EXISTS (SELECT 1 FROM ROWS FROM"
+					" (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS s(o, t) WHERE"
+					" %s.tableoid OPERATOR(pg_catalog.=) s.o AND"
+					" %s.ctid OPERATOR(pg_catalog.=) s.t)",
+					alias, alias, alias);
+}
+
+/* Run a query that yields arrays of tableoid and ctid; the set of those rows. Within SPI_connect. */
+static RowSet *
+query_row_set(Oid relid, const char *sql, int nargs, Oid *types, Datum *values,
+			  MemoryContext context)
+{
+	RowSet *set = MemoryContextAllocZero(context, sizeof(RowSet));
+	ArrayType *array;
+
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the rows to restore");
+	set->relid = relid;
+	set->tables = result_array(1, OIDOID, context);
+	set->ctids = result_array(2, TIDOID, context);
+	array = DatumGetArrayTypeP(set->ctids);
+	set->n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	SPI_freetuptable(SPI_tuptable);
+	return set;
+}
+
+/*
+ * The deleted children that follow a set of rows over an edge, but for those that have been visited.
+ * Within SPI_connect, as the owner.
+ */
+static RowSet *
+following_rows(const FkEdge *edge, const RowSet *parents, const RowSet *visited,
+			   MemoryContext context)
+{
+	const SoftDelete *child_found = mapping_declared(edge->child);
+	const SoftDelete *parent_found = mapping_declared(parents->relid);
+	Oid types[] = {OIDARRAYOID, TIDARRAYOID, OIDARRAYOID, TIDARRAYOID};
+	Datum values[4];
+	char *sql;
+	char *child_stamp;
+	char *parent_stamp;
+
+	if (child_found == NULL || parent_found == NULL)
+		return NULL;
+	child_stamp = sql_column(edge->child, child_found->deleted_at);
+	parent_stamp = sql_column(parents->relid, parent_found->deleted_at);
+	values[0] = parents->tables;
+	values[1] = parents->ctids;
+	values[2] = visited ? visited->tables : PointerGetDatum(construct_empty_array(OIDOID));
+	values[3] = visited ? visited->ctids : PointerGetDatum(construct_empty_array(TIDOID));
+	sql = psprintf(OWN_STATEMENT
+				   "SELECT pg_catalog.array_agg(c.tableoid), pg_catalog.array_agg(c.ctid)"
+				   " FROM %s c WHERE EXISTS (SELECT 1 FROM %s p WHERE %s AND %s AND"
+				   " c.%s OPERATOR(pg_catalog.=) p.%s) AND NOT EXISTS (SELECT 1 FROM ROWS FROM"
+				   " (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS v(o, t) WHERE"
+				   " c.tableoid OPERATOR(pg_catalog.=) v.o AND c.ctid OPERATOR(pg_catalog.=) v.t)",
+				   sql_relation(edge->child), sql_relation(edge->parent), in_row_set("p"),
+				   fk_join(edge, "p", false, "c", false), child_stamp, parent_stamp);
+	return query_row_set(edge->child, sql, 4, types, values, context);
+}
+
+/* `expression` of an index key column, with the index's collation. */
+static char *
+index_expression(Oid index_id, int column, Oid collation)
+{
+	char *expression = TextDatumGetCString(DirectFunctionCall3(
+		pg_get_indexdef_ext, ObjectIdGetDatum(index_id), Int32GetDatum(column), BoolGetDatum(false)));
+
+	if (OidIsValid(collation))
+		return psprintf("((%s) COLLATE %s)", expression, generate_collation_name(collation));
+	return psprintf("(%s)", expression);
+}
+
+/* The columns of a table as restored rows have them: `c.a, NULL::timestamptz AS deleted_at, …`. */
+static char *
+restored_columns(Oid relid)
+{
+	Relation rel = relation_open(relid, AccessShareLock);
+	TupleDesc desc = RelationGetDescr(rel);
+	const SoftDelete *mapping = mapping_declared(relid);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		const char *name = quote_identifier(NameStr(att->attname));
+
+		if (att->attisdropped)
+			continue;
+		if (sql.len > 0)
+			appendStringInfoString(&sql, ", ");
+		if (att->attnum == mapping->deleted_at || att->attnum == mapping->deleted_by)
+			appendStringInfo(&sql, "NULL::%s AS %s", sql_type(att->atttypid, att->atttypmod), name);
+		else if (att->attnum == mapping->flag)
+			appendStringInfo(&sql, "false AS %s", name);
+		else
+			appendStringInfo(&sql, "c.%s", name);
+	}
+	relation_close(rel, NoLock);
+	return sql.data;
+}
+
+/* May the caller see the values of this table's rows? */
+static bool
+may_read(Oid relid, Oid caller)
+{
+	return pg_class_aclcheck(relid, caller, ACL_SELECT) == ACLCHECK_OK &&
+		   check_enable_rls(relid, caller, true) != RLS_ENABLED;
+}
+
+/*
+ * Look a set of rows up in one partial unique index. Within SPI_connect, as the table's owner.
+ *
+ * The rows are taken as they will be; those that then belong into the index must not be there
+ * already, nor be there twice among themselves.
+ */
+static void
+find_collisions(const RowSet *set, Oid index_id, Oid caller, Collisions *found)
+{
+	Relation index = relation_open(index_id, AccessShareLock);
+	int ncols = index->rd_index->indnkeyatts;
+	bool nulls_equal = index->rd_index->indnullsnotdistinct;
+	StringInfoData coming;
+	StringInfoData match;
+	StringInfoData group;
+	StringInfoData sql;
+	StringInfoData names;
+	StringInfoData shown;
+	char *predicate;
+	char *live;
+	HeapTuple tuple;
+	bool isnull;
+	Datum pred;
+	Oid types[] = {OIDARRAYOID, TIDARRAYOID};
+	Datum values[] = {set->tables, set->ctids};
+
+	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index_id));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for index %u", index_id);
+	pred = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indpred, &isnull);
+	predicate = TextDatumGetCString(
+		DirectFunctionCall2(pg_get_expr, pred, ObjectIdGetDatum(set->relid)));
+	ReleaseSysCache(tuple);
+
+	initStringInfo(&coming);
+	initStringInfo(&match);
+	initStringInfo(&group);
+	initStringInfo(&names);
+	initStringInfo(&shown);
+	for (int i = 0; i < ncols; i++)
+	{
+		char *expression = index_expression(index_id, i + 1, index->rd_indcollation[i]);
+		Oid equality = get_opfamily_member(index->rd_opfamily[i], index->rd_opcintype[i],
+										   index->rd_opcintype[i], BTEqualStrategyNumber);
+		const char *sep = i > 0 ? ", " : "";
+
+		if (!OidIsValid(equality))
+			elog(ERROR, "no equality operator for column %d of index \"%s\"", i + 1,
+				 RelationGetRelationName(index));
+		appendStringInfo(&coming, "%s%s AS e%d", sep, expression, i + 1);
+		appendStringInfo(&match, "%s(%s %s n.e%d", i > 0 ? " AND " : "", expression,
+						 sql_operator(equality), i + 1);
+		if (nulls_equal)
+			appendStringInfo(&match, " OR %s IS NULL AND n.e%d IS NULL", expression, i + 1);
+		appendStringInfoChar(&match, ')');
+		appendStringInfo(&group, "%sn.e%d", sep, i + 1);
+		appendStringInfo(&names, "%s%s", sep,
+						 TextDatumGetCString(DirectFunctionCall3(
+							 pg_get_indexdef_ext, ObjectIdGetDatum(index_id), Int32GetDatum(i + 1),
+							 BoolGetDatum(true))));
+		appendStringInfo(&shown, "%s(n.e%d)::pg_catalog.text",
+						 i > 0 ? ", ', ', " : "", i + 1);
+	}
+	live = sql_column(set->relid, mapping_declared(set->relid)->deleted_at);
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 OWN_STATEMENT "WITH n AS MATERIALIZED (SELECT %s FROM (SELECT %s FROM %s c"
+								   " WHERE %s) AS coming WHERE %s)"
+								   " SELECT DISTINCT pg_catalog.concat(%s) FROM n WHERE EXISTS"
+								   " (SELECT 1 FROM %s WHERE %s IS NULL AND (%s) AND %s)"
+								   " UNION SELECT pg_catalog.concat(%s) FROM n",
+					 coming.data, restored_columns(set->relid), sql_relation(set->relid),
+					 in_row_set("c"), predicate, shown.data, sql_relation(set->relid), live,
+					 predicate, match.data, shown.data);
+	if (!nulls_equal)
+		for (int i = 0; i < ncols; i++)
+			appendStringInfo(&sql, "%s n.e%d IS NOT NULL", i > 0 ? " AND" : " WHERE", i + 1);
+	appendStringInfo(&sql, " GROUP BY %s HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1",
+					 group.data);
+	if (SPI_execute_with_args(sql.data, 2, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look up index \"%s\"", RelationGetRelationName(index));
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		if (found->n++ == 0)
+		{
+			found->table = set->relid;
+			found->index = index_id;
+		}
+		if (found->n > MAX_LISTED)
+			continue;
+		if (found->detail.len > 0)
+			appendStringInfoChar(&found->detail, '\n');
+		if (may_read(set->relid, caller))
+			appendStringInfo(&found->detail, "Key (%s)=(%s) of table \"%s\" is taken by another row.",
+							 names.data, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
+							 get_rel_name(set->relid));
+		else
+			appendStringInfo(&found->detail, "A key (%s) of table \"%s\" is taken by another row.",
+							 names.data, get_rel_name(set->relid));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	relation_close(index, NoLock);
+}
+
+/* The set of rows of a table visited so far, grown by those of another; NULL: none yet. */
+static RowSet *
+add_visited(RowSet *visited, const RowSet *set, MemoryContext context)
+{
+	Oid types[] = {OIDARRAYOID, OIDARRAYOID, TIDARRAYOID, TIDARRAYOID};
+	Datum values[4];
+
+	if (visited == NULL)
+	{
+		visited = MemoryContextAlloc(context, sizeof(RowSet));
+		*visited = *set;
+		return visited;
+	}
+	values[0] = visited->tables;
+	values[1] = set->tables;
+	values[2] = visited->ctids;
+	values[3] = set->ctids;
+	return query_row_set(set->relid,
+						 "SELECT pg_catalog.array_cat($1, $2), pg_catalog.array_cat($3, $4)", 4,
+						 types, values, context);
+}
+
+/*
+ * Look up all rows that would come back, following children of children. Within SPI_connect; the
+ * first set was read with the caller's rights, the others are read with their owners'.
+ */
+static void
+check_collisions(RowSet *first, List *tables)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgaccount restore",
+												  ALLOCSET_DEFAULT_SIZES);
+	RowSet **visited = palloc0(list_length(tables) * sizeof(RowSet *));
+	List *queue = list_make1(first);
+	Oid caller = GetUserId();
+	Collisions found = {.n = 0};
+
+	initStringInfo(&found.detail);
+	while (queue != NIL)
+	{
+		RowSet *set = linitial(queue);
+		int position = 0;
+		ListCell *lc;
+		RoleState saved;
+
+		CHECK_FOR_INTERRUPTS();
+		queue = list_delete_first(queue);
+		while (position < list_length(tables) && list_nth_oid(tables, position) != set->relid)
+			position++;
+		if (set->n == 0 || position == list_length(tables))
+			continue;
+
+		saved = run_as(relation_owner(set->relid));
+		foreach (lc, partial_unique_indexes(set->relid))
+			find_collisions(set, lfirst_oid(lc), caller, &found);
+		run_as_end(saved);
+
+		visited[position] = add_visited(visited[position], set, context);
+		foreach (lc, consequences_edges(set->relid))
+		{
+			FkEdge *edge = lfirst(lc);
+			int child = 0;
+			RowSet *children;
+
+			while (child < list_length(tables) && list_nth_oid(tables, child) != edge->child)
+				child++;
+			if (child == list_length(tables))
+				continue;
+			saved = run_as(relation_owner(edge->child));
+			children = following_rows(edge, set, visited[child], context);
+			run_as_end(saved);
+			if (children != NULL)
+				queue = lappend(queue, children);
+		}
+	}
+
+	if (found.n > 0)
+	{
+		if (found.n > MAX_LISTED)
+			appendStringInfo(&found.detail, "\n… and " UINT64_FORMAT " more.", found.n - MAX_LISTED);
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("restoring would violate unique constraint \"%s\"",
+						get_rel_name(found.index)),
+				 errdetail_row("%s", found.detail.data),
+				 errhint("Change or delete the rows that took the keys, or restore fewer rows."),
+				 err_generic_string(PG_DIAG_SCHEMA_NAME,
+									get_namespace_name(get_rel_namespace(found.table))),
+				 err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(found.table)),
+				 err_generic_string(PG_DIAG_CONSTRAINT_NAME, get_rel_name(found.index))));
+	}
+	MemoryContextDelete(context);
+}
+
+/* account.restore(target regclass, key "any" | text) RETURNS bigint */
+Datum
+restore(PG_FUNCTION_ARGS)
+{
+	Oid relid;
+	SoftDelete mapping;
+	KeySet *keys;
+	List *tables;
+	StringInfoData sql;
+	char *stamp;
+	char *condition;
+	bool may_collide = false;
+	uint64 restored;
+	ListCell *lc;
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("target");
+	relid = PG_GETARG_OID(0);
+	mapping = mapping_of_target(relid);
+	keys = keys_of_argument(fcinfo, 1, relid);
+	tables = following_tables(relid);
+	foreach (lc, tables)
+	{
+		check_may_update(lfirst_oid(lc));
+		may_collide |= partial_unique_indexes(lfirst_oid(lc)) != NIL;
+	}
+
+	stamp = sql_column(relid, mapping.deleted_at);
+	condition = psprintf("t.%s IS NOT NULL AND %s", stamp, keys_condition(keys, "t", 1));
+	SPI_connect();
+	if (may_collide)
+		check_collisions(
+			query_row_set(relid,
+						  psprintf(OWN_STATEMENT "SELECT pg_catalog.array_agg(t.tableoid),"
+												 " pg_catalog.array_agg(t.ctid) FROM %s t WHERE %s",
+								   sql_relation(relid), condition),
+						  keys->ncols, keys->array_types, keys->arrays, CurrentMemoryContext),
+			tables);
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s t SET %s = NULL", sql_relation(relid), stamp);
+	if (mapping.flag != InvalidAttrNumber)
+		appendStringInfo(&sql, ", %s = false", sql_column(relid, mapping.flag));
+	if (mapping.deleted_by != InvalidAttrNumber)
+		appendStringInfo(&sql, ", %s = NULL", sql_column(relid, mapping.deleted_by));
+	appendStringInfo(&sql, " WHERE %s", condition);
+	(void) consequences_take_count();
+	if (SPI_execute_with_args(sql.data, keys->ncols, keys->array_types, keys->arrays, NULL, false,
+							  0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not restore rows of \"%s\"", get_rel_name(relid));
+	restored = SPI_processed + consequences_take_count();
+	SPI_finish();
+	PG_RETURN_INT64(restored);
+}
+
+/* account.is_deleted(target regclass, key "any" | text) RETURNS boolean */
+Datum
+is_deleted(PG_FUNCTION_ARGS)
+{
+	Oid relid;
+	SoftDelete mapping;
+	KeySet *keys;
+	bool isnull = true;
+	bool deleted = false;
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("target");
+	relid = PG_GETARG_OID(0);
+	mapping = mapping_of_target(relid);
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL(); /* no row has that key */
+	keys = keys_of_argument(fcinfo, 1, relid);
+	if (keys->nkeys != 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("account.is_deleted takes one key, not %d", keys->nkeys),
+						errhint("Call it for each key.")));
+
+	SPI_connect();
+	if (SPI_execute_with_args(psprintf(OWN_STATEMENT "SELECT t.%s IS NOT NULL FROM %s t WHERE %s",
+									   sql_column(relid, mapping.deleted_at), sql_relation(relid),
+									   keys_condition(keys, "t", 1)),
+							  keys->ncols, keys->array_types, keys->arrays, NULL, true, 1) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not look up a row of \"%s\"", get_rel_name(relid));
+	if (SPI_processed > 0)
+		deleted = DatumGetBool(
+			SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(deleted);
+}

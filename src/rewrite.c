@@ -1,0 +1,325 @@
+/*
+ * rewrite.c
+ *		The walk over a statement that is about to be planned.
+ *
+ * After the rewriter, so that views are expanded and row security has been applied, and before
+ * planning, each Query of the statement is visited once: a DELETE of a soft-delete table becomes an
+ * UPDATE (delete_rewrite.c), and the tables it reads lose their deleted rows (hiding.c).
+ *
+ * Which statements see all rows? Our own, known by the comment they start with; the server's
+ * referential checks and actions; a COPY of the table under row security, pg_dump and a subscription's
+ * first copy; and everybody's under pgaccount.show_deleted. None of this guards anything: hiding is convenience, row security is the
+ * boundary. A referential DELETE is not rewritten either, because its caller counts on a DELETE: it
+ * is known by its shape, and account.soft_delete(), the row trigger, judges what it deletes. A
+ * statement of somebody's trigger inside such an action has another shape, and is treated like any.
+ *
+ * SQL functions in FROM are expanded by the planner after this walk, and what they read would not be
+ * hidden. So they are expanded here, by the planner's own function, into the same subquery.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "catalog/pg_class.h"
+#include "commands/trigger.h"
+#include "executor/execdesc.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "replication/walsender.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "delete_rewrite.h"
+#include "hiding.h"
+#include "mapping.h"
+#include "plan_cache.h"
+#include "rewrite.h"
+#include "settings.h"
+#include "soft_delete.h"
+#include "version.h"
+
+typedef struct RewriteContext
+{
+	bool hide;	  /* deleted rows are hidden in this statement */
+	bool rewrite; /* DELETE is rewritten in this statement */
+	PlannerInfo *root; /* a planner's state, just enough to expand functions; made when needed */
+	ParamListInfo params;
+	RewriteResult *result;
+} RewriteContext;
+
+static bool show_all_once = false;
+
+static bool rewrite_walker(Node *node, RewriteContext *context);
+
+/* A table's contents are being copied out: the next statement planned, if any, shows all rows. */
+void
+rewrite_show_all_once(bool copying)
+{
+	show_all_once = copying;
+}
+
+/* Does text start with prefix? */
+static bool
+starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Is this clause, or are all members of this AND, `$n = column` or `column = $n` of the one table? */
+static bool
+is_key_comparison(Node *node)
+{
+	OpExpr *op;
+	Node *left;
+	Node *right;
+
+	if (node == NULL)
+		return false;
+	if (is_andclause(node))
+	{
+		ListCell *lc;
+
+		foreach (lc, ((BoolExpr *) node)->args)
+			if (!is_key_comparison(lfirst(lc)))
+				return false;
+		return true;
+	}
+	if (!IsA(node, OpExpr) || list_length(((OpExpr *) node)->args) != 2)
+		return false;
+	op = (OpExpr *) node;
+	left = linitial(op->args);
+	right = lsecond(op->args);
+	/* the server adds casts where the two types differ */
+	return (contain_var_clause(left) != contain_var_clause(right)) && !contain_subplans(node) &&
+		   !contain_mutable_functions(node);
+}
+
+/*
+ * Is this a statement that the server's referential triggers generate? They run inside an operation
+ * of their own, and have this shape and this wording; see ri_triggers.c.
+ */
+static bool
+is_referential_action(Query *query, const char *text)
+{
+	if (!InNoForceRLSOperation() || strstr(text, "OPERATOR(") == NULL || query->cteList != NIL ||
+		query->returningList != NIL)
+		return false;
+	switch (query->commandType)
+	{
+		case CMD_SELECT:
+			return starts_with(text, "SELECT 1 FROM ") &&
+				   strstr(text, "FOR KEY SHARE OF x") != NULL;
+		case CMD_UPDATE:
+			return starts_with(text, "UPDATE ") && list_length(query->rtable) == 1 &&
+				   !query->hasSubLinks && is_key_comparison(query->jointree->quals);
+		case CMD_DELETE:
+			return starts_with(text, "DELETE FROM ") && strstr(text, " WHERE $1 OPERATOR(") &&
+				   list_length(query->rtable) == 1 && !query->hasSubLinks &&
+				   is_key_comparison(query->jointree->quals);
+		default:
+			return false;
+	}
+}
+
+/* Is this the check of a whole table that ALTER TABLE runs for a new foreign key, or a detach? */
+static bool
+is_referential_validation(Query *query, const char *text)
+{
+	return query->commandType == CMD_SELECT && starts_with(text, "SELECT fk.") &&
+		   list_length(query->rtable) >= 2 && strstr(text, " fk ") != NULL &&
+		   strstr(text, " pk ON (") != NULL && strstr(text, "OPERATOR(") != NULL;
+}
+
+/*
+ * Is this a copy of tables as they are: pg_dump with --inserts, or a subscription's first copy (which
+ * has a replication connection to itself)? Plain COPY of a table asks no planner.
+ */
+static bool
+is_table_copy(const char *text)
+{
+	return am_walsender || starts_with(text, "DECLARE _pg_dump_cursor CURSOR FOR ");
+}
+
+/* Expand an SQL function in FROM as the planner would, so that what it reads is walked too. */
+static void
+expand_function(RangeTblEntry *rte, RewriteContext *context)
+{
+	PlannerInfo *root = context->root;
+	Query *subquery;
+
+	if (root == NULL)
+	{
+		root = makeNode(PlannerInfo);
+		root->glob = makeNode(PlannerGlobal);
+		root->glob->boundParams = context->params;
+		root->parse = makeNode(Query);
+		context->root = root;
+	}
+	rte->functions = (List *) eval_const_expressions(root, (Node *) rte->functions);
+	subquery = inline_set_returning_function(root, rte);
+	if (subquery != NULL)
+	{
+		rte->rtekind = RTE_SUBQUERY;
+		rte->subquery = subquery;
+		rte->security_barrier = false;
+		rte->functions = NIL;
+		rte->funcordinality = false;
+	}
+}
+
+/* Visit one Query, then those within it. */
+static void
+rewrite_query(Query *query, RewriteContext *context)
+{
+	bool rewritten = false;
+	ListCell *lc;
+
+	check_stack_depth();
+
+	if (context->rewrite)
+		rewritten = delete_rewrite(query);
+	if (context->hide && query->commandType != CMD_UTILITY)
+		hide_deleted(query, rewritten);
+
+	foreach (lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_FUNCTION && context->hide)
+			expand_function(rte, context);
+		if (rte->rtekind == RTE_SUBQUERY)
+			rewrite_query(rte->subquery, context);
+	}
+	foreach (lc, query->cteList)
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+
+		if (IsA(cte->ctequery, Query))
+			rewrite_query((Query *) cte->ctequery, context);
+	}
+	if (query->hasSubLinks)
+		query_tree_walker(query, rewrite_walker, context,
+						  QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
+}
+
+/* Find the Queries of sublinks. */
+static bool
+rewrite_walker(Node *node, RewriteContext *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		rewrite_query((Query *) node, context);
+		return false;
+	}
+	return expression_tree_walker(node, rewrite_walker, context);
+}
+
+/* Rewrite deletions and hide deleted rows, in place. */
+void
+rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
+				  RewriteResult *result)
+{
+	RewriteContext context = {.params = params, .result = result};
+	bool physical = planning_physical();
+	bool show_all = show_all_once;
+	const char *text = query_string ? query_string : "";
+
+	memset(result, 0, sizeof(*result));
+	show_all_once = false;
+	if (query->commandType == CMD_UTILITY || !OidIsValid(account_schema()))
+		return;
+
+	context.rewrite = pgaccount_rewrite && !physical;
+	context.hide = !(physical || show_all || pgaccount_show_deleted ||
+					 starts_with(text, OWN_STATEMENT) || is_table_copy(text));
+	if (context.hide || context.rewrite)
+	{
+		if (is_referential_action(query, text))
+			context.hide = context.rewrite = false;
+		else if (is_referential_validation(query, text))
+			context.hide = false;
+	}
+	if (!context.hide && !context.rewrite)
+		return;
+
+	result->deletes = (query->commandType == CMD_DELETE);
+	rewrite_query(query, &context);
+	result->deletes = result->deletes && query->commandType == CMD_UPDATE;
+	if (context.root != NULL)
+	{
+		result->inval_items = context.root->glob->invalItems;
+		result->depends_on_role = context.root->glob->dependsOnRole;
+	}
+}
+
+/*
+ * Tell the finished plan. A rewritten statement is a DELETE again for everyone who asks, while its
+ * ModifyTable node goes on updating: the executor looks at the node, the command tag, SPI and
+ * ROW_COUNT at the statement.
+ */
+void
+rewrite_finish(PlannedStmt *plan, const RewriteResult *result)
+{
+	if (result->deletes)
+		plan->commandType = CMD_DELETE;
+	plan->invalItems = list_concat(plan->invalItems, result->inval_items);
+	plan->dependsOnRole |= result->depends_on_role;
+}
+
+/*
+ * May the BEFORE UPDATE companion of a table be set aside in this statement? A rewritten DELETE sets
+ * deleted_at and its flag together, and an UPDATE of other columns leaves both alone. The companion
+ * stays where rows may move between partitions, and where a deletion is to be guarded.
+ */
+static bool
+needs_no_step(EState *estate, ResultRelInfo *target, const SoftDelete *mapping, bool deletion)
+{
+	Bitmapset *updated;
+
+	if (target->ri_RelationDesc->rd_rel->relispartition)
+		return false;
+	if (deletion)
+		return !mapping->options.guard_references;
+	updated = ExecGetUpdatedCols(target, estate);
+	return !bms_is_member(mapping->deleted_at - FirstLowInvalidHeapAttributeNumber, updated) &&
+		   (mapping->flag == InvalidAttrNumber ||
+			!bms_is_member(mapping->flag - FirstLowInvalidHeapAttributeNumber, updated));
+}
+
+/*
+ * Called after ExecutorStart. Without a BEFORE UPDATE trigger the executor need not lock each row
+ * beforehand. Other BEFORE triggers may change any column, so with them the companion stays as well.
+ */
+void
+rewrite_executor_start(QueryDesc *desc)
+{
+	ModifyTable *node = (ModifyTable *) desc->plannedstmt->planTree;
+	ListCell *lc;
+
+	if (node == NULL || !IsA(node, ModifyTable) || node->operation != CMD_UPDATE)
+		return;
+
+	foreach (lc, desc->estate->es_opened_result_relations)
+	{
+		ResultRelInfo *target = lfirst(lc);
+		TriggerDesc *triggers = target->ri_TrigDesc;
+		const SoftDelete *mapping;
+		bool deletion;
+
+		if (triggers == NULL || !triggers->trig_update_before_row)
+			continue;
+		mapping = mapping_active(RelationGetRelid(target->ri_RelationDesc));
+		if (mapping == NULL || !OidIsValid(mapping->step_trigger))
+			continue;
+		/* targets of data-modifying CTEs are in the list too, with statements of their own */
+		deletion = desc->operation == CMD_DELETE &&
+				   list_member_int(node->resultRelations, target->ri_RangeTableIndex);
+		if (needs_no_step(desc->estate, target, mapping, deletion))
+			set_step_aside(triggers, mapping->step_trigger);
+	}
+}

@@ -1,0 +1,660 @@
+/*
+ * soft_delete.c
+ *		The BEFORE triggers of a soft-delete table.
+ *
+ * account.soft_delete(), BEFORE DELETE for each row, declares the table's soft delete (mapping.c) and
+ * does the work for every deletion that was not rewritten before planning: the library is not
+ * preloaded, a referential action, a MERGE under row security. It writes the new row version itself
+ * and returns NULL, so the executor leaves the row alone.
+ *
+ * It writes as the executor's own update of one row does (ExecSimpleRelationUpdate: triggers,
+ * generated columns, constraints, indexes), with state that is made for the first row of a statement
+ * and lives as long as the statement's memory. The indexes that state holds open belong to a resource
+ * owner; when a transaction is aborted the owner lets go of them first, or the memory goes first, and
+ * either must tell the other: hence RowWriter.owner and the list of writers.
+ *
+ * An UPDATE that moves a row to another partition deletes it from the old one: account.soft_delete()
+ * sees that DELETE too. It comes right after the BEFORE UPDATE trigger of the same row, version and
+ * statement, so the companion account.soft_delete_step() notes the row.
+ *
+ * A referential DELETE (ON DELETE CASCADE of a parent that was removed for good) cannot be a soft
+ * delete: the row would dangle. The sign is that the parent is gone. Then on_parent_delete decides.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "optimizer/optimizer.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "fk_graph.h"
+#include "identifiers.h"
+#include "mapping.h"
+#include "plan_cache.h"
+#include "soft_delete.h"
+
+PG_FUNCTION_INFO_V1(soft_delete);
+PG_FUNCTION_INFO_V1(soft_delete_step);
+PG_FUNCTION_INFO_V1(soft_delete_truncate);
+PG_FUNCTION_INFO_V1(actor);
+
+/* What writing new row versions of one table needs, for the time of one statement. */
+typedef struct RowWriter
+{
+	EState *estate;
+	ResultRelInfo target;
+	EPQState epq;
+	TupleTableSlot *slot;
+	ResourceOwner owner; /* holds the indexes open; NULL: they are closed */
+	MemoryContextCallback at_end;
+	struct RowWriter *next;
+} RowWriter;
+
+static RowWriter *writers = NULL;
+
+/* The row that an UPDATE is about to change: if the next DELETE is of that row, it moves. */
+static struct
+{
+	Oid relid;
+	ItemPointerData tid;
+	MemoryContext statement; /* identity of the statement, which forgets the row at its end */
+} updated_row;
+
+/*
+ * account.actor() RETURNS text: who deletes, for deleted_by. A verified identity comes before the
+ * role of the session.
+ */
+Datum
+actor(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(GetSessionUserId(), false)));
+}
+
+/* Raise unless called as a trigger; returns its TriggerData. */
+TriggerData *
+called_as_trigger(FunctionCallInfo fcinfo, const char *function)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function account.%s() must be called as a trigger", function),
+						errhint("Call account.enable_soft_delete to put it on a table.")));
+	return (TriggerData *) fcinfo->context;
+}
+
+/* Take a writer off the list. */
+static void
+forget_writer(RowWriter *writer)
+{
+	for (RowWriter **p = &writers; *p != NULL; p = &(*p)->next)
+		if (*p == writer)
+		{
+			*p = writer->next;
+			return;
+		}
+}
+
+/*
+ * The statement's memory goes: let go of what is still held, in the name of its owner. Registered on
+ * the context that holds the writer's own state, because children go before their parent's callbacks.
+ */
+static void
+writer_ends(void *arg)
+{
+	RowWriter *writer = arg;
+
+	forget_writer(writer);
+	if (writer->owner != NULL)
+	{
+		ResourceOwner saved = CurrentResourceOwner;
+
+		CurrentResourceOwner = writer->owner;
+		ExecResetTupleTable(writer->estate->es_tupleTable, false);
+		ExecCloseIndices(&writer->target);
+		CurrentResourceOwner = saved;
+		writer->owner = NULL;
+	}
+}
+
+/* A resource owner lets go of all it holds: indexes of ours among it are closed. */
+static void
+owner_releases(ResourceReleasePhase phase, bool is_commit, bool is_top, void *arg)
+{
+	if (phase != RESOURCE_RELEASE_BEFORE_LOCKS)
+		return;
+	for (RowWriter *writer = writers; writer != NULL; writer = writer->next)
+		if (writer->owner == CurrentResourceOwner)
+			writer->owner = NULL;
+}
+
+/* Register what the row trigger needs to know of aborts. */
+void
+soft_delete_init(void)
+{
+	RegisterResourceReleaseCallback(owner_releases, NULL);
+}
+
+/* Set the BEFORE UPDATE companion aside in an executor's copy of a table's triggers. */
+void
+set_step_aside(TriggerDesc *triggers, Oid step_trigger)
+{
+	Trigger *step = NULL;
+	bool others = false;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger *trigger = &triggers->triggers[i];
+
+		if (!TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
+								  TRIGGER_TYPE_UPDATE))
+			continue;
+		if (trigger->tgoid == step_trigger)
+			step = trigger;
+		else
+			others = true;
+	}
+	if (step == NULL || others)
+		return;
+	step->tgenabled = TRIGGER_DISABLED;
+	triggers->trig_update_before_row = false;
+}
+
+/* Make the writer of a statement's row trigger. Lives in the memory of flinfo. */
+static RowWriter *
+make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
+{
+	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	EState *estate = CreateExecutorState();
+	RowWriter *writer;
+	Bitmapset *updated = NULL;
+	AttrNumber columns[] = {mapping->deleted_at, mapping->flag, mapping->deleted_by};
+
+	MemoryContextSwitchTo(estate->es_query_cxt);
+	writer = palloc0(sizeof(RowWriter));
+	writer->estate = estate;
+	for (int i = 0; i < lengthof(columns); i++)
+		if (columns[i] != InvalidAttrNumber)
+			updated = bms_add_member(updated, columns[i] - FirstLowInvalidHeapAttributeNumber);
+	compat_init_range_table(estate, rel, updated);
+	estate->es_output_cid = GetCurrentCommandId(true);
+	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
+	/* the columns are set together, and the DELETE has locked the row as strongly as a guard would */
+	set_step_aside(writer->target.ri_TrigDesc, mapping->step_trigger);
+	compat_EvalPlanQualInit(&writer->epq, estate);
+	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
+	ExecOpenIndices(&writer->target, false);
+
+	writer->owner = CurrentResourceOwner;
+	writer->next = writers;
+	writers = writer;
+	writer->at_end.func = writer_ends;
+	writer->at_end.arg = writer;
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, &writer->at_end);
+	MemoryContextSwitchTo(old);
+	return writer;
+}
+
+/* The value of deleted_by as the column's type has it. */
+static Datum
+actor_value(Form_pg_attribute att)
+{
+	Datum value = DirectFunctionCall1(actor, (Datum) 0);
+
+	if (att->atttypid == VARCHAROID && att->atttypmod >= 0)
+		value = DirectFunctionCall3(varchar, value, Int32GetDatum(att->atttypmod),
+									BoolGetDatum(true));
+	return value;
+}
+
+/* Store the deleted version of a row in a slot of the same table. */
+static void
+store_deleted_version(TupleTableSlot *old, TupleTableSlot *slot, const SoftDelete *mapping)
+{
+	TupleDesc desc = slot->tts_tupleDescriptor;
+
+	ExecClearTuple(slot);
+	slot_getallattrs(old);
+	memcpy(slot->tts_values, old->tts_values, desc->natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, old->tts_isnull, desc->natts * sizeof(bool));
+	slot->tts_values[mapping->deleted_at - 1] =
+		TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	slot->tts_isnull[mapping->deleted_at - 1] = false;
+	if (mapping->flag != InvalidAttrNumber)
+	{
+		slot->tts_values[mapping->flag - 1] = BoolGetDatum(true);
+		slot->tts_isnull[mapping->flag - 1] = false;
+	}
+	if (mapping->deleted_by != InvalidAttrNumber)
+	{
+		slot->tts_values[mapping->deleted_by - 1] =
+			actor_value(TupleDescAttr(desc, mapping->deleted_by - 1));
+		slot->tts_isnull[mapping->deleted_by - 1] = false;
+	}
+	ExecStoreVirtualTuple(slot);
+}
+
+/* Do these columns decide in which partition a row belongs, at any level? */
+static bool
+decides_partition(Relation rel, const SoftDelete *mapping)
+{
+	Bitmapset *columns = NULL;
+	List *quals;
+
+	if (!rel->rd_rel->relispartition)
+		return false;
+	quals = RelationGetPartitionQual(rel);
+	pull_varattnos((Node *) quals, 1, &columns);
+	return bms_is_member(mapping->deleted_at - FirstLowInvalidHeapAttributeNumber, columns) ||
+		   (mapping->flag != InvalidAttrNumber &&
+			bms_is_member(mapping->flag - FirstLowInvalidHeapAttributeNumber, columns)) ||
+		   (mapping->deleted_by != InvalidAttrNumber &&
+			bms_is_member(mapping->deleted_by - FirstLowInvalidHeapAttributeNumber, columns));
+}
+
+/*
+ * Delete softly a row whose new version belongs in another partition: an UPDATE of the partitioned
+ * table moves it. As its owner: the DELETE was allowed, UPDATE need not be.
+ */
+static void
+delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
+{
+	Oid root = llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
+	const SoftDelete *root_mapping = mapping_declared(root);
+	Datum values[2];
+	SPIPlanPtr plan;
+	RoleState caller;
+
+	if (root_mapping == NULL)
+		root_mapping = mapping, root = RelationGetRelid(rel);
+	SPI_connect();
+	caller = run_as(relation_owner(root));
+	plan = plan_lookup(PLAN_MOVE_ROW, root, InvalidOid);
+	if (plan == NULL)
+	{
+		StringInfoData sql;
+		Oid argtypes[] = {OIDOID, TIDOID};
+
+		initStringInfo(&sql);
+		appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s SET %s = pg_catalog.now()",
+						 sql_relation(root), sql_column(root, root_mapping->deleted_at));
+		if (root_mapping->flag != InvalidAttrNumber)
+			appendStringInfo(&sql, ", %s = true", sql_column(root, root_mapping->flag));
+		if (root_mapping->deleted_by != InvalidAttrNumber)
+			appendStringInfo(&sql, ", %s = account.actor()",
+							 sql_column(root, root_mapping->deleted_by));
+		appendStringInfoString(&sql, " WHERE tableoid OPERATOR(pg_catalog.=) $1"
+									 " AND ctid OPERATOR(pg_catalog.=) $2");
+		plan = plan_keep(PLAN_MOVE_ROW, root, InvalidOid, sql.data, 2, argtypes);
+	}
+	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
+	values[1] = PointerGetDatum(tid);
+	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
+							 0) != SPI_OK_UPDATE ||
+		SPI_processed != 1)
+		elog(ERROR, "row of \"%s\" was not moved", RelationGetRelationName(rel));
+	run_as_end(caller);
+	SPI_finish();
+}
+
+/* Rows of the child that reference the same key as this one does, counted as the table's owner. */
+static uint64
+count_same_reference(Relation rel, const FkEdge *edge, Datum *keys)
+{
+	StringInfoData sql;
+	Oid argtypes[INDEX_MAX_KEYS];
+	RoleState caller;
+	bool isnull;
+	uint64 count;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, OWN_STATEMENT "SELECT pg_catalog.count(*) FROM %s c WHERE ",
+					 sql_relation(edge->child));
+	for (int i = 0; i < edge->nkeys; i++)
+	{
+		Oid type = get_atttype(edge->child, edge->child_cols[i]);
+
+		argtypes[i] = type;
+		appendStringInfo(&sql, "%sc.%s %s $%d", i > 0 ? " AND " : "",
+						 sql_column(edge->child, edge->child_cols[i]), sql_equality(type), i + 1);
+	}
+	caller = run_as(rel->rd_rel->relowner);
+	if (SPI_execute_with_args(sql.data, edge->nkeys, argtypes, keys, NULL, false, 1) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not count references");
+	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	run_as_end(caller);
+	return count;
+}
+
+/*
+ * Within a referential action: is the parent of one of the row's CASCADE keys gone? Then this is
+ * that action. Returns the edge and its key values; NULL: all parents are there.
+ */
+static FkEdge *
+parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
+{
+	Oid relid = RelationGetRelid(rel);
+	ListCell *lc;
+
+	foreach (lc, fk_of(relid))
+	{
+		FkEdge *edge = lfirst(lc);
+		bool some_null = false;
+		SPIPlanPtr plan;
+		RoleState caller;
+		Oid argtypes[INDEX_MAX_KEYS];
+
+		if (edge->on_delete != FKCONSTR_ACTION_CASCADE)
+			continue;
+		for (int i = 0; i < edge->nkeys; i++)
+		{
+			/* a partition may have its columns in another order than the table of the key */
+			char *name = get_attname(edge->child, edge->child_cols[i], false);
+			AttrNumber attnum = get_attnum(relid, name);
+
+			keys[i] = heap_getattr(tuple, attnum, RelationGetDescr(rel), &some_null);
+			if (some_null)
+				break;
+			argtypes[i] = TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid;
+		}
+		if (some_null)
+			continue;
+
+		caller = run_as(relation_owner(edge->parent));
+		plan = plan_lookup(PLAN_PARENT_EXISTS, edge->constraint, InvalidOid);
+		if (plan == NULL)
+		{
+			char *sql = psprintf(OWN_STATEMENT "SELECT 1 FROM %s p WHERE %s",
+								 sql_relation(edge->parent), fk_join(edge, "p", false, "$", true));
+
+			plan = plan_keep(PLAN_PARENT_EXISTS, edge->constraint, InvalidOid, sql, edge->nkeys,
+							 argtypes);
+		}
+		if (SPI_execute_plan(plan, keys, NULL, false, 1) != SPI_OK_SELECT)
+			elog(ERROR, "could not look for the parent");
+		run_as_end(caller);
+		if (SPI_processed == 0)
+			return edge;
+	}
+	return NULL;
+}
+
+/*
+ * A DELETE inside a referential action. True: it is that action, and may remove the row for good.
+ * False: it is a statement of somebody's trigger, an ordinary deletion. Raises where it must not.
+ */
+static bool
+referential_delete(Relation rel, HeapTuple tuple, const SoftDelete *mapping)
+{
+	Datum keys[INDEX_MAX_KEYS];
+	FkEdge *edge;
+	char *column;
+
+	SPI_connect();
+	edge = parent_gone(rel, tuple, keys);
+	if (edge == NULL)
+	{
+		SPI_finish();
+		return false;
+	}
+	if (mapping->options.on_parent_delete == PARENT_DELETE_REFUSE)
+	{
+		column = reference_column(edge);
+		ereport(ERROR,
+				(errcode(ERRCODE_RESTRICT_VIOLATION),
+				 errmsg("rows of soft-delete table \"%s\" reference a row that is being deleted "
+						"for good",
+						RelationGetRelationName(rel)),
+				 errdetail("%s.%s: " UINT64_FORMAT " rows", display_relation(edge->child), column,
+						   count_same_reference(rel, edge, keys)),
+				 errhint("Delete the parent softly too, purge these rows first or use "
+						 "account.cleanup, or enable soft delete with on_parent_delete => "
+						 "'delete'."),
+				 err_constraint(edge)));
+	}
+	SPI_finish();
+	return true;
+}
+
+/* account.soft_delete() RETURNS trigger: BEFORE DELETE, for each row. */
+Datum
+soft_delete(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = called_as_trigger(fcinfo, "soft_delete");
+	Relation rel = trigger->tg_relation;
+	HeapTuple tuple = trigger->tg_trigtuple;
+	const SoftDelete *found;
+	SoftDelete mapping;
+	RowWriter *writer;
+	bool isnull;
+
+	if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		!TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function account.soft_delete() must be fired BEFORE DELETE FOR "
+							   "EACH ROW"),
+						errhint("Call account.enable_soft_delete to put it on a table.")));
+	found = mapping_declared(RelationGetRelid(rel));
+	if (found == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("trigger \"%s\" of table \"%s\" names no deleted_at column",
+							   trigger->tg_trigger->tgname, RelationGetRelationName(rel)),
+						errhint("Drop the trigger and call account.enable_soft_delete.")));
+	mapping = *found;
+
+	if (updated_row.relid == RelationGetRelid(rel) &&
+		updated_row.statement == fcinfo->flinfo->fn_mcxt &&
+		ItemPointerEquals(&updated_row.tid, &tuple->t_self))
+	{
+		updated_row.relid = InvalidOid;
+		return PointerGetDatum(tuple);
+	}
+	if (InNoForceRLSOperation() && referential_delete(rel, tuple, &mapping))
+		return PointerGetDatum(tuple);
+
+	(void) heap_getattr(tuple, mapping.deleted_at, RelationGetDescr(rel), &isnull);
+	if (!isnull)
+		return PointerGetDatum(NULL);
+
+	writer = fcinfo->flinfo->fn_extra;
+	if (writer == NULL)
+	{
+		if (decides_partition(rel, &mapping))
+		{
+			delete_by_moving(rel, &mapping, &tuple->t_self);
+			return PointerGetDatum(NULL);
+		}
+		writer = make_writer(fcinfo->flinfo, rel, &mapping);
+		fcinfo->flinfo->fn_extra = writer;
+	}
+	store_deleted_version(trigger->tg_trigslot, writer->slot, &mapping);
+	ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, trigger->tg_trigslot,
+							 writer->slot);
+	ExecClearTuple(writer->slot);
+	ResetPerTupleExprContext(writer->estate);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * Wait until no reference to the row is being made: the server's referential check of a child takes
+ * FOR KEY SHARE on its parent, which an UPDATE of other columns does not wait for, and FOR UPDATE
+ * does. So either the child commits first, and stays, or we do, and its guard sees a deleted parent.
+ */
+static void
+lock_against_references(Relation rel, ItemPointer tid)
+{
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TM_FailureData failure;
+	TM_Result result;
+
+	result = table_tuple_lock(rel, tid, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
+							  LockTupleExclusive, LockWaitBlock, 0, &failure);
+	ExecDropSingleTupleTableSlot(slot);
+	if (result != TM_Ok)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not lock row of table \"%s\" for its deletion",
+							   RelationGetRelationName(rel)),
+						errhint("Try the transaction again.")));
+}
+
+/*
+ * Bring deleted_at and flag of a new row version in step: what the statement changed decides; if it
+ * changed both or the row is new, deleted_at does, unless only the flag says that it is deleted.
+ */
+static HeapTuple
+in_step(HeapTuple old, HeapTuple new, TupleDesc desc, const SoftDelete *mapping)
+{
+	bool stamp_null;
+	bool flag_null;
+	bool deleted;
+	bool flagged;
+	bool by_flag;
+	int column;
+	Datum value;
+	bool isnull = false;
+
+	(void) heap_getattr(new, mapping->deleted_at, desc, &stamp_null);
+	value = heap_getattr(new, mapping->flag, desc, &flag_null);
+	deleted = !stamp_null;
+	flagged = !flag_null && DatumGetBool(value);
+	if (deleted == flagged)
+		return new;
+
+	if (old == NULL)
+		by_flag = flagged;
+	else
+	{
+		bool old_null;
+		Datum old_value = heap_getattr(old, mapping->flag, desc, &old_null);
+		bool was_flagged = !old_null && DatumGetBool(old_value);
+
+		(void) heap_getattr(old, mapping->deleted_at, desc, &old_null);
+		by_flag = was_flagged != flagged && old_null == stamp_null;
+	}
+	if (by_flag)
+	{
+		column = mapping->deleted_at;
+		value = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+		isnull = !flagged;
+	}
+	else
+	{
+		column = mapping->flag;
+		value = BoolGetDatum(deleted);
+	}
+	return heap_modify_tuple_by_cols(new, desc, 1, &column, &value, &isnull);
+}
+
+/* The statement that noted a row ends. */
+static void
+forget_updated_row(void *arg)
+{
+	updated_row.relid = InvalidOid;
+}
+
+/* Note that this statement is about to update this row; the note ends with the statement. */
+static void
+note_updated_row(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
+{
+	if (flinfo->fn_extra == NULL)
+	{
+		MemoryContextCallback *at_end =
+			MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(MemoryContextCallback));
+
+		at_end->func = forget_updated_row;
+		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, at_end);
+		flinfo->fn_extra = at_end;
+	}
+	updated_row.relid = RelationGetRelid(rel);
+	updated_row.tid = *tid;
+	updated_row.statement = flinfo->fn_mcxt;
+}
+
+/*
+ * account.soft_delete_step() RETURNS trigger: BEFORE INSERT OR UPDATE, for each row. Keeps
+ * deleted_at and flag in step, whichever the application sets; notes the row for a move between
+ * partitions; and locks a row that is deleted against new references where they are guarded.
+ */
+Datum
+soft_delete_step(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = called_as_trigger(fcinfo, "soft_delete_step");
+	Relation rel = trigger->tg_relation;
+	TupleDesc desc = RelationGetDescr(rel);
+	bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	HeapTuple old = update ? trigger->tg_trigtuple : NULL;
+	HeapTuple new = update ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	const SoftDelete *found = mapping_declared(RelationGetRelid(rel));
+	SoftDelete mapping;
+
+	if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		TRIGGER_FIRED_BY_DELETE(trigger->tg_event) || found == NULL)
+		return PointerGetDatum(new);
+	mapping = *found;
+
+	if (mapping.flag != InvalidAttrNumber)
+		new = in_step(old, new, desc, &mapping);
+	if (update && mapping.options.guard_references)
+	{
+		bool was_live;
+		bool is_live;
+
+		(void) heap_getattr(old, mapping.deleted_at, desc, &was_live);
+		(void) heap_getattr(new, mapping.deleted_at, desc, &is_live);
+		if (was_live && !is_live)
+			lock_against_references(rel, &old->t_self);
+	}
+	if (update && rel->rd_rel->relispartition)
+		note_updated_row(fcinfo->flinfo, rel, &old->t_self);
+	return PointerGetDatum(new);
+}
+
+/* Refuse to TRUNCATE this table. */
+static void
+refuse_truncate(Oid relid)
+{
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("cannot truncate soft-delete table \"%s\"", get_rel_name(relid)),
+					errdetail("TRUNCATE would remove rows that a DELETE keeps."),
+					errhint("DELETE the rows and let account.purge remove them, or call "
+							"account.disable_soft_delete first.")));
+}
+
+/* Raise if the table has soft delete that is active in this session. */
+void
+refuse_truncate_of(Oid relid)
+{
+	if (mapping_active(relid) != NULL)
+		refuse_truncate(relid);
+}
+
+/* account.soft_delete_truncate() RETURNS trigger: BEFORE TRUNCATE, for each statement. */
+Datum
+soft_delete_truncate(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = called_as_trigger(fcinfo, "soft_delete_truncate");
+
+	if (mapping_declared(RelationGetRelid(trigger->tg_relation)) != NULL)
+		refuse_truncate(RelationGetRelid(trigger->tg_relation));
+	return PointerGetDatum(NULL);
+}

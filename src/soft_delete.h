@@ -1,0 +1,24 @@
+/*
+ * soft_delete.h
+ *		The triggers of a soft-delete table.
+ */
+#ifndef PGACCOUNT_SOFT_DELETE_H
+#define PGACCOUNT_SOFT_DELETE_H
+
+#include "fmgr.h"
+
+extern void soft_delete_init(void);
+
+/* Raise if the table has soft delete that is active in this session. */
+extern void refuse_truncate_of(Oid relid);
+
+/*
+ * Set the BEFORE UPDATE companion aside in an executor's copy of a table's triggers, for an update
+ * that needs none. Nothing happens where the table has others, which may set any column.
+ */
+extern void set_step_aside(struct TriggerDesc *triggers, Oid step_trigger);
+
+/* Raise unless called as a trigger of ours on that event; returns its TriggerData. */
+extern struct TriggerData *called_as_trigger(FunctionCallInfo fcinfo, const char *function);
+
+#endif							/* PGACCOUNT_SOFT_DELETE_H */

@@ -1,0 +1,59 @@
+
+-- soft delete -------------------------------------------------------------------------------------
+
+CREATE FUNCTION account.actor() RETURNS text
+    AS 'MODULE_PATHNAME', 'actor' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION account.actor() IS
+'Who acts, as deleted_by records it: the verified identity, else the role of the session.';
+
+CREATE FUNCTION account.marks(deleted_at timestamptz, flag boolean, deleted_by text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'marks' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION account.marks(timestamptz, boolean, text) IS
+'Always true. In the WHEN clause of a soft-delete trigger it names the mapped columns.';
+
+CREATE FUNCTION account.soft_delete() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'soft_delete' LANGUAGE C;
+COMMENT ON FUNCTION account.soft_delete() IS
+'Declares soft delete of a table and keeps the rows that a DELETE would remove. Put on a table by account.enable_soft_delete.';
+
+CREATE FUNCTION account.soft_delete_step() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'soft_delete_step' LANGUAGE C;
+COMMENT ON FUNCTION account.soft_delete_step() IS
+'Keeps the columns of soft delete in step. Put on a table by account.enable_soft_delete.';
+
+CREATE FUNCTION account.soft_delete_truncate() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'soft_delete_truncate' LANGUAGE C;
+COMMENT ON FUNCTION account.soft_delete_truncate() IS
+'Refuses TRUNCATE (0A000). Put on a table by account.enable_soft_delete.';
+
+CREATE FUNCTION account.soft_delete_changed() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'soft_delete_changed' LANGUAGE C;
+COMMENT ON FUNCTION account.soft_delete_changed() IS
+'Collects rows whose children follow their deletion or return. Put on a table by account.enable_soft_delete.';
+
+CREATE FUNCTION account.soft_delete_flush() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'soft_delete_flush' LANGUAGE C;
+COMMENT ON FUNCTION account.soft_delete_flush() IS
+'Lets the children of collected rows follow. Put on a table by account.enable_soft_delete.';
+
+CREATE FUNCTION account.enable_soft_delete(target regclass, deleted_at name DEFAULT 'deleted_at',
+        flag name DEFAULT NULL, deleted_by name DEFAULT NULL, hide boolean DEFAULT true,
+        guard_references boolean DEFAULT false, on_parent_delete text DEFAULT 'refuse',
+        children boolean DEFAULT false) RETURNS void
+    AS 'MODULE_PATHNAME', 'enable_soft_delete' LANGUAGE C;
+COMMENT ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean) IS
+'From now on a DELETE of the table keeps its rows. deleted_at: timestamptz column, added when missing. flag: boolean column kept in step (NULL: is_deleted where there is one). deleted_by: text column (NULL: deleted_by where there is one). hide: deleted rows are gone from every query. guard_references: no new references to deleted rows. on_parent_delete: ''refuse'' or ''delete'' when a CASCADE parent is removed for good. children: also the tables that follow by ON DELETE CASCADE. Again with other arguments: replaces. Owner of the table only (42501); what does not fit: 22023.';
+
+CREATE FUNCTION account.disable_soft_delete(target regclass) RETURNS void
+    AS 'MODULE_PATHNAME', 'disable_soft_delete' LANGUAGE C;
+COMMENT ON FUNCTION account.disable_soft_delete(regclass) IS
+'A DELETE of the table removes rows for good again. Columns and deleted rows stay as they are. Owner of the table only (42501); harmless where there is no soft delete.';
+
+CREATE FUNCTION account.soft_delete_dropped() RETURNS event_trigger
+    AS 'MODULE_PATHNAME', 'soft_delete_dropped' LANGUAGE C;
+COMMENT ON FUNCTION account.soft_delete_dropped() IS
+'Warns when a table loses its soft delete by a DROP, and takes off the rest of it.';
+REVOKE ALL ON FUNCTION account.soft_delete_dropped() FROM PUBLIC;
+
+CREATE EVENT TRIGGER pgaccount_soft_delete_dropped ON sql_drop
+    EXECUTE FUNCTION account.soft_delete_dropped();

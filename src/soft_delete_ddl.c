@@ -1,0 +1,581 @@
+/*
+ * soft_delete_ddl.c
+ *		Puts soft delete on a table, and takes it off.
+ *
+ * What is put on a table are triggers, nothing else: they are visible in \d, dumped by pg_dump and
+ * dropped with the table.
+ *
+ *		00_account_soft_delete           the declaration (mapping.c), on the table and, by
+ *		                                 PostgreSQL's cloning, on its partitions
+ *		zz_account_soft_delete_step      where there is a flag, a partition, or guarded references
+ *		zz_account_soft_delete_insert    where there is a flag
+ *		00_account_soft_delete_truncate  on the table and each partition
+ *		zz_account_soft_delete_changed   where soft-delete children follow (consequences.c)
+ *		zz_account_soft_delete_flush     the same, on the table and each partition
+ *		zz_account_guard_<table>         on tables that reference this one, with guard_references
+ *
+ * Tables that inherit are treated as tables of their own with the same mapping.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "consequences.h"
+#include "errors.h"
+#include "fk_graph.h"
+#include "guard.h"
+#include "identifiers.h"
+#include "mapping.h"
+#include "plan_cache.h"
+#include "target.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(enable_soft_delete);
+PG_FUNCTION_INFO_V1(disable_soft_delete);
+PG_FUNCTION_INFO_V1(soft_delete_dropped);
+
+/* What enable_soft_delete was asked for. */
+typedef struct EnableRequest
+{
+	const char *deleted_at;
+	const char *flag;		/* NULL: detect */
+	const char *deleted_by; /* NULL: detect */
+	SoftDeleteOptions options;
+} EnableRequest;
+
+/* We are dropping triggers ourselves; nobody needs a warning. */
+static bool dropping_triggers = false;
+
+/* Drop a trigger if it is there. Within SPI_connect. */
+static void
+drop_trigger(Oid relid, const char *name)
+{
+	if (!OidIsValid(get_trigger_oid(relid, name, true)))
+		return;
+	PG_TRY();
+	{
+		dropping_triggers = true;
+		run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(relid));
+	}
+	PG_FINALLY();
+	{
+		dropping_triggers = false;
+	}
+	PG_END_TRY();
+}
+
+/* The partitions of a table, itself included, or just itself: tables that take statement triggers. */
+static List *
+statement_trigger_tables(Oid relid, LOCKMODE lockmode)
+{
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		return find_all_inheritors(relid, lockmode, NULL);
+	return list_make1_oid(relid);
+}
+
+/*
+ * The tables that take row triggers of their own: the table and, unless it is partitioned (then
+ * PostgreSQL clones), those that inherit from it.
+ */
+static List *
+row_trigger_tables(Oid relid, LOCKMODE lockmode)
+{
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		return list_make1_oid(relid);
+	return find_all_inheritors(relid, lockmode, NULL);
+}
+
+/*
+ * Put the triggers of consequences.c on a table that has soft-delete children, and take them off one
+ * that has none. As the table's owner: the caller may own the child alone. Within SPI_connect.
+ */
+static void
+refresh_consequences(Oid parent)
+{
+	const SoftDelete *mapping = mapping_declared(parent);
+	bool wanted = mapping != NULL && consequences_edges(parent) != NIL;
+	RoleState caller = run_as(relation_owner(parent));
+	ListCell *lc;
+
+	foreach (lc, row_trigger_tables(parent, ShareRowExclusiveLock))
+	{
+		Oid relid = lfirst_oid(lc);
+		bool there = OidIsValid(get_trigger_oid(relid, TRIGGER_CHANGED, true));
+
+		if (wanted && !there)
+		{
+			char *column = sql_column(relid, mapping_declared(relid)->deleted_at);
+
+			run_sql("CREATE TRIGGER %s AFTER UPDATE ON %s FOR EACH ROW"
+					" WHEN (OLD.%s IS DISTINCT FROM NEW.%s)"
+					" EXECUTE FUNCTION account.soft_delete_changed()",
+					TRIGGER_CHANGED, sql_relation(relid), column, column);
+		}
+		else if (!wanted && there)
+			drop_trigger(relid, TRIGGER_CHANGED);
+		else if (wanted)
+			CacheInvalidateRelcacheByRelid(relid);
+	}
+	foreach (lc, list_union_oid(statement_trigger_tables(parent, ShareRowExclusiveLock),
+								row_trigger_tables(parent, ShareRowExclusiveLock)))
+	{
+		Oid relid = lfirst_oid(lc);
+		bool there = OidIsValid(get_trigger_oid(relid, TRIGGER_FLUSH, true));
+
+		if (wanted && !there)
+			run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH STATEMENT"
+					" EXECUTE FUNCTION account.soft_delete_flush()",
+					TRIGGER_FLUSH, sql_relation(relid));
+		else if (!wanted && there)
+			drop_trigger(relid, TRIGGER_FLUSH);
+	}
+	run_as_end(caller);
+}
+
+/* The children of a table changed: refresh it and every soft-delete table it follows. */
+static void
+refresh_around(Oid relid)
+{
+	ListCell *lc;
+
+	refresh_consequences(relid);
+	foreach (lc, fk_of(relid))
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (edge->on_delete == FKCONSTR_ACTION_CASCADE && edge->parent != relid &&
+			mapping_declared(edge->parent) != NULL)
+			refresh_consequences(edge->parent);
+	}
+}
+
+/* Why a column cannot hold what it should, or NULL. */
+static const char *
+column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_null)
+{
+	HeapTuple tuple =
+		SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	Form_pg_attribute att;
+	const char *fault = NULL;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for attribute %d of relation %u", attnum, relid);
+	att = (Form_pg_attribute) GETSTRUCT(tuple);
+	if (!type_fits(att->atttypid))
+		fault = psprintf("It is of type %s.",
+						 format_type_with_typemod(att->atttypid, att->atttypmod));
+	else if (att->attgenerated != '\0')
+		fault = "It is a generated column.";
+	else if (need_null && att->attnotnull)
+		fault = "It is NOT NULL, and a live row has NULL there.";
+	ReleaseSysCache(tuple);
+	return fault;
+}
+
+/* Types that deleted_at, flag and deleted_by may have. */
+static bool
+fits_deleted_at(Oid type)
+{
+	return type == TIMESTAMPTZOID;
+}
+
+static bool
+fits_flag(Oid type)
+{
+	return type == BOOLOID;
+}
+
+static bool
+fits_deleted_by(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID;
+}
+
+/*
+ * The column for a role of the mapping. NULL: none is wanted. add is set when it must be added. A
+ * column that was not named is taken if it fits, and otherwise left alone.
+ */
+static const char *
+choose_column(Oid relid, const char *argument, const char *given, const char *usual,
+			  bool (*type_fits)(Oid), const char *type_name, bool need_null, bool *add)
+{
+	const char *name = given ? given : usual;
+	AttrNumber attnum = find_column(relid, name, argument);
+	const char *fault;
+
+	*add = false;
+	if (attnum == InvalidAttrNumber)
+	{
+		*add = given != NULL;
+		return given;
+	}
+	fault = column_fault(relid, attnum, type_fits, need_null);
+	if (fault == NULL)
+		return name;
+	if (given == NULL)
+		return NULL;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("column \"%s\" of \"%s\" cannot be %s", name, get_rel_name(relid),
+						   argument),
+					errdetail("%s", fault),
+					errhint("Name a nullable, ordinary column of type %s as \"%s\", or one that is "
+							"to be added.",
+							type_name, argument)));
+}
+
+/* A literal or NULL, as an argument of marks(). */
+static char *
+old_column(const char *name, const char *type)
+{
+	return name ? psprintf("OLD.%s", quote_identifier(name))
+				: psprintf("NULL::pg_catalog.%s", type);
+}
+
+/* Is this what the table has already? */
+static bool
+same_declaration(const SoftDelete *mapping, Oid relid, const EnableRequest *request,
+				 const char *flag, const char *deleted_by)
+{
+	return mapping != NULL && mapping->deleted_at == get_attnum(relid, request->deleted_at) &&
+		   mapping->flag == (flag ? get_attnum(relid, flag) : InvalidAttrNumber) &&
+		   mapping->deleted_by ==
+			   (deleted_by ? get_attnum(relid, deleted_by) : InvalidAttrNumber) &&
+		   mapping->options.hide == request->options.hide &&
+		   mapping->options.guard_references == request->options.guard_references &&
+		   mapping->options.children == request->options.children &&
+		   mapping->options.on_parent_delete == request->options.on_parent_delete &&
+		   mapping->enabled == TRIGGER_FIRES_ON_ORIGIN;
+}
+
+/* Take the triggers of a declaration off one table. */
+static void
+drop_declaration(Oid relid)
+{
+	drop_trigger(relid, TRIGGER_CHANGED);
+	drop_trigger(relid, TRIGGER_STEP);
+	drop_trigger(relid, TRIGGER_STEP_INSERT);
+	drop_trigger(relid, TRIGGER_SOFT_DELETE);
+}
+
+/* Put the triggers of a declaration on one table. */
+static void
+create_declaration(Oid relid, const EnableRequest *request, const char *flag,
+				   const char *deleted_by)
+{
+	char *table = sql_relation(relid);
+	const SoftDeleteOptions *options = &request->options;
+
+	run_sql("CREATE TRIGGER %s BEFORE DELETE ON %s FOR EACH ROW WHEN (account.marks(%s, %s, %s))"
+			" EXECUTE FUNCTION account.soft_delete('hide=%s', 'guard_references=%s',"
+			" 'on_parent_delete=%s', 'children=%s')",
+			quote_identifier(TRIGGER_SOFT_DELETE), table,
+			old_column(request->deleted_at, "timestamptz"), old_column(flag, "bool"),
+			old_column(deleted_by, "text"), options->hide ? "true" : "false",
+			options->guard_references ? "true" : "false",
+			options->on_parent_delete == PARENT_DELETE_DELETE ? "delete" : "refuse",
+			options->children ? "true" : "false");
+	if (flag != NULL || options->guard_references ||
+		get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE || get_rel_relispartition(relid))
+		run_sql("CREATE TRIGGER %s BEFORE UPDATE ON %s FOR EACH ROW"
+				" EXECUTE FUNCTION account.soft_delete_step()",
+				quote_identifier(TRIGGER_STEP), table);
+	if (flag != NULL)
+		run_sql("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
+				" WHEN ((NEW.%s IS NULL) = (NEW.%s IS TRUE))"
+				" EXECUTE FUNCTION account.soft_delete_step()",
+				quote_identifier(TRIGGER_STEP_INSERT), table,
+				quote_identifier(request->deleted_at), quote_identifier(flag));
+}
+
+/* Rows that one of the two columns calls deleted are so by the other too. */
+static void
+bring_in_step(Oid relid, const char *deleted_at, const char *flag)
+{
+	char *table = sql_relation(relid);
+	const char *stamp = quote_identifier(deleted_at);
+	const char *mark = quote_identifier(flag);
+	RoleState caller = run_as(GetUserId());
+
+	run_sql(OWN_STATEMENT "UPDATE %s SET %s = pg_catalog.now() WHERE %s AND %s IS NULL", table,
+			stamp, mark, stamp);
+	run_sql(OWN_STATEMENT "UPDATE %s SET %s = true WHERE %s IS NOT NULL AND %s IS NOT TRUE", table,
+			mark, stamp, mark);
+	run_as_end(caller);
+}
+
+/* The partitioned table by whose soft delete a partition is covered, or InvalidOid. */
+static Oid
+covered_by(Oid relid)
+{
+	ListCell *lc;
+
+	if (!get_rel_relispartition(relid))
+		return InvalidOid;
+	foreach (lc, get_partition_ancestors(relid))
+		if (mapping_declared(lfirst_oid(lc)) != NULL)
+			return lfirst_oid(lc);
+	return InvalidOid;
+}
+
+/* Refuse a partition whose partitioned table has soft delete: it is covered, and only by that. */
+static void
+check_not_covered(Oid relid)
+{
+	Oid table = covered_by(relid);
+
+	if (OidIsValid(table))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is a partition of soft-delete table \"%s\"",
+							   get_rel_name(relid), get_rel_name(table)),
+						errdetail("Its rows are covered by the partitioned table's soft delete."),
+						errhint("Name the partitioned table.")));
+}
+
+/* Do all named columns exist, so that a weaker lock will do? */
+static bool
+columns_exist(Oid relid, const EnableRequest *request)
+{
+	return get_attnum(relid, request->deleted_at) > 0 &&
+		   (request->flag == NULL || get_attnum(relid, request->flag) > 0) &&
+		   (request->deleted_by == NULL || get_attnum(relid, request->deleted_by) > 0);
+}
+
+/* Put soft delete on a table. Within SPI_connect. done: tables that have been visited. */
+static void
+enable_table(Oid relid, const EnableRequest *request, List **done)
+{
+	const char *flag;
+	const char *deleted_by;
+	bool add_deleted_at;
+	bool add_flag;
+	bool add_deleted_by;
+	LOCKMODE lockmode;
+	ListCell *lc;
+
+	check_stack_depth();
+	if (list_member_oid(*done, relid))
+		return;
+	*done = lappend_oid(*done, relid);
+
+	check_application_table(relid, "soft delete");
+	check_owner(relid);
+	lockmode =
+		columns_exist(relid, request) ? ShareRowExclusiveLock : AccessExclusiveLock;
+	LockRelationOid(relid, lockmode);
+	check_application_table(relid, "soft delete");
+	check_not_covered(relid);
+
+	(void) choose_column(relid, "deleted_at", request->deleted_at, NULL, fits_deleted_at,
+						 "timestamptz", true, &add_deleted_at);
+	flag = choose_column(relid, "flag", request->flag, "is_deleted", fits_flag, "boolean", false,
+						 &add_flag);
+	deleted_by = choose_column(relid, "deleted_by", request->deleted_by, "deleted_by",
+							   fits_deleted_by, "text", true, &add_deleted_by);
+	if ((flag && strcmp(flag, request->deleted_at) == 0) ||
+		(deleted_by && (strcmp(deleted_by, request->deleted_at) == 0 ||
+						(flag && strcmp(deleted_by, flag) == 0))))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the columns of soft delete must be different ones"),
+						errhint("Give each of \"deleted_at\", \"flag\" and \"deleted_by\" a column "
+								"of its own.")));
+
+	if (add_deleted_at)
+		run_sql("ALTER TABLE %s ADD COLUMN %s timestamptz", sql_relation(relid),
+				quote_identifier(request->deleted_at));
+	if (add_flag)
+		run_sql("ALTER TABLE %s ADD COLUMN %s boolean NOT NULL DEFAULT false",
+				sql_relation(relid), quote_identifier(flag));
+	if (add_deleted_by)
+		run_sql("ALTER TABLE %s ADD COLUMN %s text", sql_relation(relid),
+				quote_identifier(deleted_by));
+
+	if (flag != NULL)
+		bring_in_step(relid, request->deleted_at, flag);
+	foreach (lc, row_trigger_tables(relid, lockmode))
+	{
+		Oid table = lfirst_oid(lc);
+
+		if (same_declaration(mapping_declared(table), table, request, flag, deleted_by))
+			continue;
+		check_owner(table);
+		drop_declaration(table);
+		create_declaration(table, request, flag, deleted_by);
+	}
+	foreach (lc, list_union_oid(statement_trigger_tables(relid, lockmode),
+								row_trigger_tables(relid, lockmode)))
+		if (!OidIsValid(get_trigger_oid(lfirst_oid(lc), TRIGGER_TRUNCATE, true)))
+			run_sql("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
+					" EXECUTE FUNCTION account.soft_delete_truncate()",
+					quote_identifier(TRIGGER_TRUNCATE), sql_relation(lfirst_oid(lc)));
+
+	if (request->options.guard_references)
+		guard_create_triggers(relid);
+	else
+		guard_drop_triggers(relid);
+	refresh_around(relid);
+
+	if (request->options.children)
+	{
+		foreach (lc, fk_referencing(relid))
+		{
+			FkEdge *edge = lfirst(lc);
+
+			if (edge->on_delete == FKCONSTR_ACTION_CASCADE && !OidIsValid(covered_by(edge->child)))
+				enable_table(edge->child, request, done);
+		}
+	}
+}
+
+/* A name argument, or NULL. */
+static const char *
+name_argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
+}
+
+/*
+ * account.enable_soft_delete(target, deleted_at, flag, deleted_by, hide, guard_references,
+ * on_parent_delete, children)
+ */
+Datum
+enable_soft_delete(PG_FUNCTION_ARGS)
+{
+	static const char *const arguments[] = {"target", "deleted_at", NULL, NULL, "hide",
+											"guard_references", "on_parent_delete", "children"};
+	EnableRequest request;
+	char *on_parent_delete;
+	List *done = NIL;
+
+	version_check();
+	for (int i = 0; i < lengthof(arguments); i++)
+		if (arguments[i] != NULL && PG_ARGISNULL(i))
+			refuse_null_argument(arguments[i]);
+
+	request.deleted_at = name_argument(fcinfo, 1);
+	request.flag = name_argument(fcinfo, 2);
+	request.deleted_by = name_argument(fcinfo, 3);
+	request.options.hide = PG_GETARG_BOOL(4);
+	request.options.guard_references = PG_GETARG_BOOL(5);
+	on_parent_delete = text_to_cstring(PG_GETARG_TEXT_PP(6));
+	request.options.children = PG_GETARG_BOOL(7);
+	if (strcmp(on_parent_delete, "refuse") == 0)
+		request.options.on_parent_delete = PARENT_DELETE_REFUSE;
+	else if (strcmp(on_parent_delete, "delete") == 0)
+		request.options.on_parent_delete = PARENT_DELETE_DELETE;
+	else
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("unknown value for \"on_parent_delete\": \"%s\"", on_parent_delete),
+						errhint("Give 'refuse' or 'delete'.")));
+	if (request.deleted_at[0] == '\0' || (request.flag && request.flag[0] == '\0') ||
+		(request.deleted_by && request.deleted_by[0] == '\0'))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a column name must not be empty"),
+						errhint("Name a column, or leave the argument out.")));
+
+	SPI_connect();
+	enable_table(PG_GETARG_OID(0), &request, &done);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* Take soft delete off a table. Within SPI_connect. */
+static void
+disable_table(Oid relid)
+{
+	List *statement_tables = list_union_oid(statement_trigger_tables(relid, ShareRowExclusiveLock),
+											row_trigger_tables(relid, ShareRowExclusiveLock));
+	ListCell *lc;
+
+	foreach (lc, row_trigger_tables(relid, ShareRowExclusiveLock))
+		drop_declaration(lfirst_oid(lc));
+	foreach (lc, statement_tables)
+	{
+		drop_trigger(lfirst_oid(lc), TRIGGER_TRUNCATE);
+		drop_trigger(lfirst_oid(lc), TRIGGER_FLUSH);
+	}
+	guard_drop_triggers(relid);
+	refresh_around(relid);
+}
+
+/* account.disable_soft_delete(target regclass) */
+Datum
+disable_soft_delete(PG_FUNCTION_ARGS)
+{
+	Oid relid;
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("target");
+	relid = PG_GETARG_OID(0);
+	check_application_table(relid, "soft delete");
+	check_owner(relid);
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	check_not_covered(relid);
+
+	SPI_connect();
+	disable_table(relid);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * account.soft_delete_dropped() RETURNS event_trigger, ON sql_drop: a table lost its declaration, by
+ * DROP COLUMN … CASCADE or DROP TRIGGER. Say so, and take off what belonged to it.
+ */
+Datum
+soft_delete_dropped(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function account.soft_delete_dropped() must be called as an event "
+							   "trigger")));
+	if (dropping_triggers || creating_extension)
+		PG_RETURN_NULL();
+
+	SPI_connect();
+	if (SPI_execute("SELECT address_names[1], address_names[2]"
+					" FROM pg_catalog.pg_event_trigger_dropped_objects()"
+					" WHERE object_type OPERATOR(pg_catalog.=) 'trigger'"
+					" AND address_names[3] OPERATOR(pg_catalog.=) '" TRIGGER_SOFT_DELETE "'",
+					true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the dropped objects");
+	for (uint64 i = 0, n = SPI_processed; i < n; i++)
+	{
+		SPITupleTable *rows = SPI_tuptable;
+		char *schema = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		char *table = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		Oid relid = get_relname_relid(table, get_namespace_oid(schema, true));
+
+		if (!OidIsValid(relid) || mapping_declared(relid) != NULL)
+			continue;
+		if (!get_rel_relispartition(relid))
+			ereport(WARNING, (errmsg("soft delete of \"%s\" is switched off", table),
+							  errdetail("Its trigger was dropped, by itself or with a column it "
+										"maps: a DELETE removes rows for good."),
+							  errhint("Call account.enable_soft_delete to switch it on again.")));
+		disable_table(relid);
+		SPI_tuptable = rows;
+	}
+	SPI_finish();
+	PG_RETURN_NULL();
+}

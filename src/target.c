@@ -1,0 +1,103 @@
+/*
+ * target.c
+ *		Which relations, and which columns of theirs, a caller may name.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/transam.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "target.h"
+#include "version.h"
+
+/* What a relation that is no table is called. */
+static const char *
+kind_name(char relkind)
+{
+	switch (relkind)
+	{
+		case RELKIND_VIEW:
+			return "a view";
+		case RELKIND_MATVIEW:
+			return "a materialized view";
+		case RELKIND_FOREIGN_TABLE:
+			return "a foreign table";
+		case RELKIND_INDEX:
+		case RELKIND_PARTITIONED_INDEX:
+			return "an index";
+		case RELKIND_SEQUENCE:
+			return "a sequence";
+		case RELKIND_COMPOSITE_TYPE:
+			return "a composite type";
+		default:
+			return "no table";
+	}
+}
+
+/* Raise unless relid is an application's table, plain or partitioned. */
+void
+check_application_table(Oid relid, const char *what)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("relation with OID %u does not exist", relid),
+						errhint("Name a table of the application.")));
+	form = (Form_pg_class) GETSTRUCT(tuple);
+
+	if (form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is not a table", NameStr(form->relname)),
+						errdetail("It is %s.", kind_name(form->relkind)),
+						errhint("Name an ordinary or partitioned table for %s.", what)));
+	if (form->relpersistence == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is a temporary table", NameStr(form->relname)),
+				 errdetail("A temporary table ends with its session."),
+				 errhint("Name a permanent table for %s.", what)));
+	if (relid < FirstNormalObjectId || IsCatalogNamespace(form->relnamespace) ||
+		IsToastNamespace(form->relnamespace))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is a system catalog", NameStr(form->relname)),
+						errdetail("%s is for tables of an application.", what),
+						errhint("Name a table of the application.")));
+	if (form->relnamespace == account_schema())
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" belongs to the extension pgaccount", NameStr(form->relname)),
+						errdetail("%s is for tables of an application.", what),
+						errhint("Name a table of the application.")));
+	ReleaseSysCache(tuple);
+}
+
+/* Raise unless the current user owns the relation. */
+void
+check_owner(Oid relid)
+{
+	if (!compat_object_ownercheck(RelationRelationId, relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+}
+
+/* The attribute number of a user column. */
+AttrNumber
+find_column(Oid relid, const char *name, const char *argument)
+{
+	AttrNumber attnum = get_attnum(relid, name);
+
+	if (attnum < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("column \"%s\" of \"%s\" is a system column", name,
+							   get_rel_name(relid)),
+						errhint("Give another name for \"%s\".", argument)));
+	return attnum;
+}

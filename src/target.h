@@ -1,0 +1,19 @@
+/*
+ * target.h
+ *		Which relations, and which columns of theirs, a caller may name.
+ */
+#ifndef PGACCOUNT_TARGET_H
+#define PGACCOUNT_TARGET_H
+
+#include "access/attnum.h"
+
+/* Raise unless relid is an application's table, plain or partitioned. what: "soft delete", … */
+extern void check_application_table(Oid relid, const char *what);
+
+/* Raise unless the current user owns the relation. */
+extern void check_owner(Oid relid);
+
+/* The attribute number of a user column; InvalidAttrNumber: none of that name. System: 22023. */
+extern AttrNumber find_column(Oid relid, const char *name, const char *argument);
+
+#endif							/* PGACCOUNT_TARGET_H */

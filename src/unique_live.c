@@ -1,0 +1,312 @@
+/*
+ * unique_live.c
+ *		account.unique_among_live(): unique among live rows only, so that a deleted row's email is free.
+ *
+ * The index is made anew with the live condition, under its old name: errors go on naming the
+ * constraint that applications look for. All else stays as it was: columns, expressions, operator
+ * classes, collations, INCLUDE, NULLS NOT DISTINCT, storage options, tablespace, comment.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/dependency.h"
+#include "catalog/index.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "commands/comment.h"
+#include "executor/spi.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "identifiers.h"
+#include "mapping.h"
+#include "plan_cache.h"
+#include "target.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(unique_among_live_columns);
+PG_FUNCTION_INFO_V1(unique_among_live_index);
+
+/* A unique index that is to hold live rows only. */
+typedef struct UniqueIndex
+{
+	Oid index;
+	Oid table;
+	Oid constraint; /* InvalidOid: a plain index */
+	char *name;
+	bool is_live_already;
+} UniqueIndex;
+
+/* Does an index hold live rows only: is `deleted_at IS NULL` a part of its predicate? */
+static bool
+holds_live_rows(Relation index, AttrNumber deleted_at)
+{
+	ListCell *lc;
+
+	foreach (lc, RelationGetIndexPredicate(index))
+	{
+		NullTest *test = lfirst(lc);
+
+		if (IsA(test, NullTest) && test->nulltesttype == IS_NULL && IsA(test->arg, Var) &&
+			((Var *) test->arg)->varattno == deleted_at)
+			return true;
+	}
+	return false;
+}
+
+/* Refuse an index that cannot become one over live rows. */
+static void
+refuse_index(const char *name, const char *detail, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("\"%s\" cannot be made unique among live rows", name),
+					errdetail("%s", detail), errhint("%s", hint)));
+}
+
+/* Look at an index of a soft-delete table; raises for one that must stay as it is. */
+static UniqueIndex
+examine_index(Oid index_id)
+{
+	Relation index = relation_open(index_id, AccessShareLock);
+	Form_pg_index form = index->rd_index;
+	UniqueIndex found = {.index = index_id, .table = form->indrelid};
+	List *references;
+
+	found.name = pstrdup(RelationGetRelationName(index));
+	found.constraint = get_index_constraint(index_id);
+	found.is_live_already = holds_live_rows(index, mapping_of_table(found.table)->deleted_at);
+
+	if (!form->indisunique)
+		refuse_index(found.name, "The index is not unique.", "Name a unique index.");
+	if (form->indisprimary)
+		refuse_index(found.name, "It is the primary key.",
+					 "A deleted row keeps its key: name another unique constraint or index.");
+	if (!form->indisvalid)
+		refuse_index(found.name, "The index is not valid.", "REINDEX or drop it first.");
+	if (index->rd_rel->relispartition)
+		refuse_index(found.name, "It belongs to an index of the partitioned table.",
+					 "Name the partitioned table, or its index.");
+	if (form->indisreplident)
+		refuse_index(found.name, "It is the table's replica identity, which must hold all rows.",
+					 "Choose another REPLICA IDENTITY first.");
+	references = get_index_ref_constraints(index_id);
+	if (references != NIL)
+		refuse_index(found.name,
+					 psprintf("Foreign key \"%s\" references it, and deleted rows with it.",
+							  get_constraint_name(linitial_oid(references))),
+					 "Let the foreign key reference the primary key instead.");
+	if (!form->indimmediate && !found.is_live_already)
+		ereport(NOTICE, (errmsg("\"%s\" is not deferrable any more", found.name),
+						 errdetail("PostgreSQL has no deferrable partial unique index.")));
+	relation_close(index, NoLock);
+	return found;
+}
+
+/* The definition of an index, with the live condition added to its predicate. */
+static char *
+live_definition(const UniqueIndex *unique)
+{
+	char *definition = pg_get_indexdef_string(unique->index);
+	const SoftDelete *mapping = mapping_of_table(unique->table);
+	char *live = psprintf("%s IS NULL", sql_column(unique->table, mapping->deleted_at));
+	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(unique->index));
+	Datum value;
+	bool isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for index %u", unique->index);
+	value = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indpred, &isnull);
+	if (!isnull)
+	{
+		/* the predicate is the last part of a definition */
+		char *predicate = TextDatumGetCString(
+			DirectFunctionCall2(pg_get_expr, value, ObjectIdGetDatum(unique->table)));
+		char *clause = psprintf(" WHERE %s", predicate);
+		size_t keep = strlen(definition) - strlen(clause);
+
+		if (strlen(definition) < strlen(clause) || strcmp(definition + keep, clause) != 0)
+			elog(ERROR, "could not find the predicate in \"%s\"", definition);
+		definition[keep] = '\0';
+		live = psprintf("(%s) AND %s", predicate, live);
+	}
+	ReleaseSysCache(tuple);
+	return psprintf("%s WHERE %s", definition, live);
+}
+
+/* Make an index one over live rows, under its name. Within SPI_connect. */
+static void
+make_live(const UniqueIndex *unique)
+{
+	char *definition = live_definition(unique);
+	char *schema = get_namespace_name(get_rel_namespace(unique->index));
+	char *name = quote_qualified_identifier(schema, unique->name);
+	char *comment = GetComment(unique->index, RelationRelationId, 0);
+
+	if (comment == NULL && OidIsValid(unique->constraint))
+		comment = GetComment(unique->constraint, ConstraintRelationId, 0);
+	if (OidIsValid(unique->constraint))
+		run_sql("ALTER TABLE %s DROP CONSTRAINT %s", sql_relation(unique->table),
+				quote_identifier(get_constraint_name(unique->constraint)));
+	else
+		run_sql("DROP INDEX %s", name);
+	run_sql("%s", definition);
+	if (comment != NULL)
+		run_sql("COMMENT ON INDEX %s IS %s", name, sql_literal(comment));
+}
+
+/* Raise unless a table may be worked on, and lock it. */
+static void
+begin_table(Oid relid)
+{
+	check_application_table(relid, "soft delete");
+	check_owner(relid);
+	LockRelationOid(relid, AccessExclusiveLock);
+	(void) mapping_of_table(relid);
+}
+
+/* The columns in a name[] argument, as attribute numbers. */
+static AttrNumber *
+columns_argument(Oid relid, ArrayType *names, int *ncols)
+{
+	Datum *elements;
+	bool *nulls;
+	AttrNumber *columns;
+
+	deconstruct_array(names, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, ncols);
+	if (*ncols == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no column is named"),
+						errhint("Name the columns of the unique constraint or index.")));
+	columns = palloc(*ncols * sizeof(AttrNumber));
+	for (int i = 0; i < *ncols; i++)
+	{
+		if (nulls[i])
+			refuse_null_argument("columns");
+		columns[i] = find_column(relid, NameStr(*DatumGetName(elements[i])), "columns");
+		if (columns[i] == InvalidAttrNumber)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("column \"%s\" of table \"%s\" does not exist",
+								   NameStr(*DatumGetName(elements[i])), get_rel_name(relid)),
+							errhint("Name columns of the table; for an index over expressions "
+									"name the index.")));
+	}
+	return columns;
+}
+
+/* Has the index exactly these columns, in any order? */
+static bool
+same_columns(Form_pg_index form, int ncols, const AttrNumber *columns)
+{
+	if (form->indnkeyatts != ncols)
+		return false;
+	for (int i = 0; i < ncols; i++)
+	{
+		bool member = false;
+
+		for (int j = 0; j < ncols; j++)
+			member |= form->indkey.values[i] == columns[j];
+		if (!member)
+			return false;
+	}
+	return true;
+}
+
+/* account.unique_among_live(target regclass, VARIADIC columns name[]) RETURNS name */
+Datum
+unique_among_live_columns(PG_FUNCTION_ARGS)
+{
+	Oid relid;
+	AttrNumber *columns;
+	int ncols;
+	Relation rel;
+	List *indexes;
+	const char *name = NULL;
+	bool from_constraint = false;
+	Name result = palloc0(NAMEDATALEN);
+	ListCell *lc;
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("target");
+	if (PG_ARGISNULL(1))
+		refuse_null_argument("columns");
+	relid = PG_GETARG_OID(0);
+	begin_table(relid);
+	columns = columns_argument(relid, PG_GETARG_ARRAYTYPE_P(1), &ncols);
+
+	rel = relation_open(relid, NoLock);
+	indexes = RelationGetIndexList(rel);
+	relation_close(rel, NoLock);
+	SPI_connect();
+	foreach (lc, indexes)
+	{
+		HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_index form;
+		bool wanted;
+		UniqueIndex unique;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		wanted = form->indisunique && !form->indisprimary && same_columns(form, ncols, columns);
+		ReleaseSysCache(tuple);
+		if (!wanted)
+			continue;
+		unique = examine_index(lfirst_oid(lc));
+		if (!unique.is_live_already)
+			make_live(&unique);
+		if (name == NULL || (OidIsValid(unique.constraint) && !from_constraint))
+		{
+			name = unique.name;
+			from_constraint = OidIsValid(unique.constraint);
+		}
+	}
+	if (name == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("table \"%s\" has no unique constraint or index on these columns",
+							   get_rel_name(relid)),
+						errdetail("The primary key does not count, nor do more or fewer columns."),
+						errhint("Create a unique index WHERE (deleted_at IS NULL), or name an index "
+								"over expressions by its own name.")));
+	namestrcpy(result, name);
+	SPI_finish();
+	PG_RETURN_NAME(result);
+}
+
+/* account.unique_among_live(index regclass) RETURNS name */
+Datum
+unique_among_live_index(PG_FUNCTION_ARGS)
+{
+	Oid index_id;
+	UniqueIndex unique;
+	char relkind;
+	Name result = palloc0(NAMEDATALEN);
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("index");
+	index_id = PG_GETARG_OID(0);
+	relkind = get_rel_relkind(index_id);
+	if (relkind != RELKIND_INDEX && relkind != RELKIND_PARTITIONED_INDEX)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is not an index", get_rel_name(index_id)),
+						errhint("Name a unique index, or a table and the columns of one.")));
+	begin_table(IndexGetRelation(index_id, false));
+	unique = examine_index(index_id);
+	SPI_connect();
+	if (!unique.is_live_already)
+		make_live(&unique);
+	SPI_finish();
+	namestrcpy(result, unique.name);
+	PG_RETURN_NAME(result);
+}
