@@ -27,4 +27,7 @@
 /* Refuse a NULL argument of a function that is not STRICT, because NULL must not pass in silence. */
 extern void refuse_null_argument(const char *argument);
 
+/* The same in a function that is called with secrets: the log does not get the statement. */
+extern void refuse_null_beside_secret(const char *argument);
+
 #endif							/* PGACCOUNT_ERRORS_H */

@@ -387,7 +387,7 @@ authenticate(PG_FUNCTION_ARGS)
 	const Identity *who;
 
 	if (PG_ARGISNULL(1))
-		refuse_null_argument("is_local");
+		refuse_null_beside_secret("is_local");
 	if (PG_ARGISNULL(0))
 		refuse_token(JWT_MISSING);
 	result = token_check(PG_GETARG_TEXT_PP(0), &checked, NULL, NULL);

@@ -159,7 +159,7 @@ static void
 refuse_null(FunctionCallInfo fcinfo, int argno, const char *name)
 {
 	if (PG_ARGISNULL(argno))
-		refuse_null_argument(name);
+		refuse_null_beside_secret(name);
 }
 
 /* Make a token of a payload in the database's encoding. */

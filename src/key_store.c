@@ -378,6 +378,13 @@ new_secret(FunctionCallInfo fcinfo, JwtAlg alg, size_t *len)
 	return secret;
 }
 
+/* Called for an error on the way, whoever raises it: the statement may carry the secret. */
+static void
+hide_statement(void *arg)
+{
+	(void) errhidesecrets();
+}
+
 /* account.create_key(alg text, kid text, secret bytea, activate boolean): the kid. */
 Datum
 create_key(PG_FUNCTION_ARGS)
@@ -394,11 +401,12 @@ create_key(PG_FUNCTION_ARGS)
 	bool activate;
 	bytea *stored;
 	bytea *public_key = NULL;
+	ErrorContextCallback hiding;
 
 	if (PG_ARGISNULL(0))
-		refuse_null_argument("alg");
+		refuse_null_beside_secret("alg");
 	if (PG_ARGISNULL(3))
-		refuse_null_argument("activate");
+		refuse_null_beside_secret("activate");
 	alg = jwt_alg_argument(PG_GETARG_TEXT_PP(0));
 	activate = PG_GETARG_BOOL(3);
 	kid = new_kid(fcinfo);
@@ -432,6 +440,10 @@ create_key(PG_FUNCTION_ARGS)
 	values[5] = BoolGetDatum(activate);
 	if (public_key == NULL)
 		nulls[4] = 'n';
+	hiding.callback = hide_statement;
+	hiding.arg = NULL;
+	hiding.previous = error_context_stack;
+	error_context_stack = &hiding;
 	SPI_connect();
 	lock_keys();
 	if (activate)
@@ -442,6 +454,7 @@ create_key(PG_FUNCTION_ARGS)
 				"VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 THEN pg_catalog.now() END)",
 				lengthof(types), types, values, nulls);
 	SPI_finish();
+	error_context_stack = hiding.previous;
 	sodium_memzero(VARDATA(stored), VARSIZE(stored) - VARHDRSZ);
 	PG_RETURN_TEXT_P(kid);
 }
