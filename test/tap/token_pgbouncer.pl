@@ -43,6 +43,11 @@ default_pool_size = 1
 ignore_startup_parameters = extra_float_digits,options
 INI
 system_or_bail($bouncer, '-d', "$dir/pgbouncer.ini");
+for (1 .. 100)
+{
+	last if -S "$dir/.s.PGSQL.$port" && -s "$dir/pgbouncer.pid";
+	select(undef, undef, undef, 0.1);
+}
 
 # A client that stays connected.
 sub client
