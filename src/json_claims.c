@@ -60,6 +60,36 @@ is_special(unsigned char c)
 	return c < 0x20 || c == '"' || c == '\\' || c >= 0x80;
 }
 
+/*
+ * Pass plain bytes of a string, eight at a time while there are that many: the high bit of a byte of
+ * odd is set if it is special, or stands above one that is.
+ */
+static inline const char *
+skip_plain(const char *p, const char *end)
+{
+	const uint64 ones = UINT64CONST(0x0101010101010101);
+
+	while (end - p >= 8)
+	{
+		uint64 w;
+		uint64 quote;
+		uint64 backslash;
+		uint64 odd;
+
+		memcpy(&w, p, 8);
+		quote = w ^ (ones * '"');
+		backslash = w ^ (ones * '\\');
+		odd = w | ((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) |
+			  ((backslash - ones) & ~backslash);
+		if ((odd & (ones * 0x80)) != 0)
+			break;
+		p += 8;
+	}
+	while (p < end && !is_special((unsigned char) *p))
+		p++;
+	return p;
+}
+
 /* Is this white space of JSON? */
 static inline bool
 is_space(char c)
@@ -182,8 +212,7 @@ scan_string(Scan *scan, const char **text, int *len)
 		const char *run = p;
 		unsigned char c;
 
-		while (p < end && !is_special((unsigned char) *p))
-			p++;
+		p = skip_plain(p, end);
 		if (out != NULL && p > run)
 		{
 			memcpy(out, run, p - run);
@@ -354,11 +383,14 @@ names_differ(Scan *scan, int first)
 static JsonMember *
 find_member(Scan *scan, const char *text, int len)
 {
+	if (len == 0)
+		return NULL;
 	for (int i = 0; i < scan->nmembers; i++)
 	{
 		JsonMember *member = &scan->members[i];
 
-		if (member->name_len == len && memcmp(member->name, text, len) == 0)
+		if (member->name_len == len && member->name[0] == text[0] &&
+			memcmp(member->name, text, len) == 0)
 			return member;
 	}
 	return NULL;

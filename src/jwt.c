@@ -309,6 +309,26 @@ check_header(Jws *jws, const JsonMember *members)
 	return JWT_OK;
 }
 
+/* Begin to take a token apart. */
+static JwtResult
+begin(Jws *jws, const char *token, size_t len)
+{
+	JwtResult result;
+	size_t room;
+
+	memset(jws, 0, offsetof(Jws, few));
+	jws->token = token;
+	jws->len = len;
+	if (len > JWT_MAX_TOKEN)
+		return JWT_TOO_LARGE;
+	result = split(jws);
+	if (result != JWT_OK)
+		return result;
+	room = BASE64URL_DECODED_MAX(jws->signed_len) + 1;
+	jws->work = room <= sizeof(jws->few) ? jws->few : palloc(room);
+	return JWT_OK;
+}
+
 /* Take a token apart and check its header (RFC 7515 §5.2, steps 1 to 5). */
 JwtResult
 jws_parse(Jws *jws, const char *token, size_t len)
@@ -318,16 +338,10 @@ jws_parse(Jws *jws, const char *token, size_t len)
 										  JSON_MEMBER("b64")};
 	JwtResult result;
 
-	memset(jws, 0, sizeof(*jws));
-	jws->token = token;
-	jws->len = len;
-	if (len > JWT_MAX_TOKEN)
-		return JWT_TOO_LARGE;
-	result = split(jws);
+	result = begin(jws, token, len);
 	if (result != JWT_OK)
 		return result;
 
-	jws->work = palloc(BASE64URL_DECODED_MAX(jws->signed_len) + 1);
 	jws->header = jws->work;
 	jws->header_len = base64url_decode((unsigned char *) jws->work, token, jws->payload_offset - 1);
 	if (jws->header_len < 0)
@@ -338,11 +352,24 @@ jws_parse(Jws *jws, const char *token, size_t len)
 	return check_header(jws, members);
 }
 
+/* Take a token apart whose header is known; see jwt.h. */
+bool
+jws_parse_known(Jws *jws, const char *token, size_t len, const char *header, size_t header_len,
+				JwtAlg alg)
+{
+	if (len <= header_len || token[header_len] != '.' || memcmp(token, header, header_len) != 0)
+		return false;
+	if (begin(jws, token, len) != JWT_OK)
+		return false;
+	jws->alg = alg;
+	return true;
+}
+
 /* Free what a token taken apart holds. */
 void
 jws_free(Jws *jws)
 {
-	if (jws->work != NULL)
+	if (jws->work != NULL && jws->work != jws->few)
 		pfree(jws->work);
 	if (jws->arena != NULL)
 		pfree(jws->arena);

@@ -102,8 +102,9 @@ typedef struct Jws
 	int header_len;
 	const char *payload; /* set by jws_decode_payload */
 	int payload_len;
-	char *work; /* palloc'd */
+	char *work; /* decoded segments: few, or palloc'd */
 	char *arena;
+	char few[768]; /* not to be copied: work points here for tokens of the usual size */
 } Jws;
 
 /* Places of the registered claims of RFC 7519 §4.1 in an array of members; a caller's own follow. */
@@ -161,6 +162,13 @@ extern JwtResult jwt_sign_bytes(const JwtKey *key, const char *header, size_t he
 /* Take a token apart and check its header. In any case, jws_free() is due afterwards. */
 extern JwtResult jws_parse(Jws *jws, const char *token, size_t len);
 extern void jws_free(Jws *jws);
+
+/*
+ * The same for a token whose encoded header is this one, which its maker knows to be good. False: it
+ * has another, or is malformed; ask jws_parse.
+ */
+extern bool jws_parse_known(Jws *jws, const char *token, size_t len, const char *header,
+							size_t header_len, JwtAlg alg);
 
 /* Decode the payload of a parsed token, its signature unseen. Any bytes may come out. */
 extern JwtResult jws_decode_payload(Jws *jws);

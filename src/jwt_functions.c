@@ -186,8 +186,8 @@ make_token(const JwtKey *key, const char *header, const char *payload, int paylo
 }
 
 /* The header of a token without or with the name of its key. */
-static char *
-make_header(JwtAlg alg, text *kid)
+char *
+jwt_header(JwtAlg alg, const char *kid)
 {
 	StringInfoData buf;
 
@@ -196,7 +196,7 @@ make_header(JwtAlg alg, text *kid)
 	if (kid != NULL)
 	{
 		appendStringInfoString(&buf, ",\"kid\":");
-		escape_json(&buf, text_to_cstring(kid));
+		escape_json(&buf, kid);
 	}
 	appendStringInfoChar(&buf, '}');
 	return buf.data;
@@ -209,7 +209,7 @@ jwt_sign(PG_FUNCTION_ARGS)
 	Jsonb *claims;
 	bytea *secret;
 	JwtAlg alg;
-	text *kid = PG_ARGISNULL(3) ? NULL : PG_GETARG_TEXT_PP(3);
+	char *kid = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
 	const JwtKey *key;
 	StringInfoData payload;
 
@@ -228,7 +228,7 @@ jwt_sign(PG_FUNCTION_ARGS)
 					   JWT_TO_SIGN, false);
 	initStringInfo(&payload);
 	JsonbToCString(&payload, &claims->root, VARSIZE(claims));
-	PG_RETURN_TEXT_P(make_token(key, make_header(alg, kid), payload.data, payload.len));
+	PG_RETURN_TEXT_P(make_token(key, jwt_header(alg, kid), payload.data, payload.len));
 }
 
 /* account.sign(payload json, secret text, algorithm text): pgjwt's. */
@@ -249,7 +249,7 @@ pgjwt_sign(PG_FUNCTION_ARGS)
 	key = prepared_key(fcinfo->flinfo, alg, VARDATA_ANY(secret), VARSIZE_ANY_EXHDR(secret),
 					   JWT_TO_SIGN, true);
 	PG_RETURN_TEXT_P(
-		make_token(key, make_header(alg, NULL), VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload)));
+		make_token(key, jwt_header(alg, NULL), VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload)));
 }
 
 /* Microseconds of a leeway; 22023 if it is negative or no length of time. */

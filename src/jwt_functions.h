@@ -25,6 +25,9 @@ extern void refuse_key(JwtResult reason);
 /* The algorithm of this name; 22023 for others. */
 extern JwtAlg jwt_alg_argument(text *name);
 
+/* The header of a token in the database's encoding, palloc'd. kid: NULL, or the name of its key. */
+extern char *jwt_header(JwtAlg alg, const char *kid);
+
 /* The clock, in microseconds since 1970. */
 extern int64 jwt_now(void);
 

@@ -149,6 +149,7 @@ load_key(StoredKey *stored, HeapTuple tuple, TupleDesc desc)
 	Datum value;
 	text *kid;
 	text *alg;
+	char *header;
 	unsigned char *secret;
 	size_t len;
 
@@ -161,6 +162,10 @@ load_key(StoredKey *stored, HeapTuple tuple, TupleDesc desc)
 	column(tuple, desc, KEY_ALG, &value);
 	alg = DatumGetTextPP(value);
 	stored->key.alg = jwt_alg_by_name(VARDATA_ANY(alg), VARSIZE_ANY_EXHDR(alg));
+
+	header = jwt_header(stored->key.alg, stored->kid);
+	stored->header = palloc(BASE64URL_ENCODED_LEN(strlen(header)));
+	stored->header_len = base64url_encode(stored->header, (unsigned char *) header, strlen(header));
 
 	secret = row_secret(tuple, desc, &len, false);
 	if (secret != NULL)

@@ -13,7 +13,9 @@ typedef struct StoredKey
 	char *kid;
 	int kid_len;
 	bool signs;
-	bool usable; /* false: its secret is sealed and cannot be opened; EdDSA still verifies */
+	bool usable;  /* false: its secret is sealed and cannot be opened; EdDSA still verifies */
+	char *header; /* of the tokens made with it, encoded */
+	int header_len;
 	JwtKey key;
 } StoredKey;
 

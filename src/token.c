@@ -200,7 +200,7 @@ token_issue(const TokenUser *user, int64 ttl, Jsonb *extra)
 {
 	const StoredKey *stored;
 	StringInfoData claims;
-	StringInfoData header;
+	char *header;
 	int64 now = jwt_now();
 	size_t len;
 	text *token;
@@ -215,19 +215,15 @@ token_issue(const TokenUser *user, int64 ttl, Jsonb *extra)
 	make_claims(&claims, user, now, ttl, extra);
 
 	stored = key_store_signing();
-	initStringInfo(&header);
-	appendStringInfo(&header,
-					 "{\"alg\":\"%s\",\"typ\":\"JWT\",\"kid\":", jwt_alg_name(stored->key.alg));
-	escape_json(&header, stored->kid);
-	appendStringInfoChar(&header, '}');
-	len = jwt_signed_len(&stored->key, header.len, claims.len);
+	header = jwt_header(stored->key.alg, stored->kid);
+	len = jwt_signed_len(&stored->key, strlen(header), claims.len);
 	if (len > JWT_MAX_TOKEN)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("claims are too large"),
 						errdetail("A token has at most %d bytes.", JWT_MAX_TOKEN),
 						errhint("Give fewer extra claims."), errhidesecrets()));
 	token = palloc(VARHDRSZ + len);
 	SET_VARSIZE(token, VARHDRSZ + len);
-	result = jwt_sign_bytes(&stored->key, header.data, header.len, claims.data, claims.len,
+	result = jwt_sign_bytes(&stored->key, header, strlen(header), claims.data, claims.len,
 							VARDATA(token));
 	if (result != JWT_OK)
 		refuse_key(result);
@@ -247,23 +243,32 @@ token_members_init(JsonMember *members)
 }
 
 /*
- * Check the signature with the key that the header names. A token that names none, as some makers'
- * do, is tried with each key of its algorithm.
+ * Take a token apart and check its signature with the key that the header names. Tokens made here
+ * are known by their header. One that names no key, as some makers' do, is tried with each of its
+ * algorithm.
  */
 static JwtResult
-check_signature(Jws *jws)
+check_signature(Jws *jws, const char *token, size_t len)
 {
-	const StoredKey *all;
 	int count;
-	JwtResult result = JWT_UNKNOWN_KEY;
+	const StoredKey *all = key_store_keys(&count);
+	JwtResult result;
 
+	for (int i = 0; i < count; i++)
+		if (all[i].usable &&
+			jws_parse_known(jws, token, len, all[i].header, all[i].header_len, all[i].key.alg))
+			return jws_check(jws, &all[i].key);
+
+	result = jws_parse(jws, token, len);
+	if (result != JWT_OK)
+		return result;
 	if (jws->kid != NULL)
 	{
 		const StoredKey *stored = key_store_find(jws->kid, jws->kid_len);
 
 		return stored == NULL ? JWT_UNKNOWN_KEY : jws_check(jws, &stored->key);
 	}
-	all = key_store_keys(&count);
+	result = JWT_UNKNOWN_KEY;
 	for (int i = 0; i < count && result != JWT_OK; i++)
 		if (all[i].key.alg == jws->alg && (all[i].usable || jws->alg == JWT_EDDSA))
 			result = jws_check(jws, &all[i].key);
@@ -278,9 +283,7 @@ token_check(text *token, CheckedToken *checked, JsonSink sink, void *sink_arg)
 
 	checked->arena = NULL;
 	token_members_init(checked->members);
-	result = jws_parse(&checked->jws, VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
-	if (result == JWT_OK)
-		result = check_signature(&checked->jws);
+	result = check_signature(&checked->jws, VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
 	if (result == JWT_OK)
 		result = jwt_scan_claims(checked->jws.payload, checked->jws.payload_len, checked->members,
 								 TOKEN_MEMBERS, sink, sink_arg, &checked->arena, &checked->times);
