@@ -101,7 +101,6 @@ RESET ALL;
 SELECT account.uid();
 SET pgaccount.live_check = off;
 RESET ROLE;
-SET pgaccount.leeway = 0;
 SELECT account.authenticate(make_token('{"sub": "brief"}', 0.3), false);
 PREPARE who AS SELECT account.uid(), account.is_authenticated(), account.is_staff(), account.claims(), account.uid_bigint();
 SELECT account.uid();
@@ -113,7 +112,10 @@ SELECT account.authenticate(make_token('{"sub": "brief"}', 0.3));
 SELECT pg_sleep(0.4);
 SELECT account.uid();
 COMMIT;
-RESET pgaccount.leeway;
+-- leeway lets a token in, but makes none last longer
+SELECT account.authenticate(make_token('{"sub": "late"}', -1), false);
+SELECT account.uid();
+SELECT account.sign_out();
 
 -- nobody sets it but authenticate, not even a superuser
 SET pgaccount.identity = 'S999999999999999999 {"sub": "42"}';	-- fails

@@ -404,8 +404,8 @@ authenticate(PG_FUNCTION_ARGS)
 		identity_live_check(&live);
 	}
 
-	/* The leeway that let the token in keeps it in; beyond PostgreSQL's time there is no end. */
-	end = (checked.times.exp + pgaccount_leeway) * USECS_PER_SEC - (double) JWT_UNIX_TO_POSTGRES;
+	/* Leeway lets a token in, it makes none last longer. Beyond PostgreSQL's time there is no end. */
+	end = checked.times.exp * USECS_PER_SEC - (double) JWT_UNIX_TO_POSTGRES;
 	until = end < (double) END_TIMESTAMP ? (TimestampTz) end : DT_NOEND;
 	identity_set(checked.jws.payload, checked.jws.payload_len, PG_GETARG_BOOL(1), until);
 	token_free(&checked);

@@ -4,7 +4,7 @@
 CREATE FUNCTION account.authenticate(token text, is_local boolean DEFAULT true) RETURNS text
     AS 'MODULE_PATHNAME', 'authenticate' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION account.authenticate(text, boolean) IS
-'Checks an access token as verify_access_token does, and the live row of its user unless pgaccount.live_check is off; makes its claims the identity and returns the uid. is_local: for this transaction, else for the session, until sign_out, DISCARD ALL or the token''s exp. A rollback, of a savepoint too, takes it back. Sets request.jwt.claims beside it where pgaccount.set_request_claims is on; that one anybody may set, and it is never read back. Errors: PT401, also for NULL or a token without sub; 55000 where no users table is mapped; 22023 for NULL is_local.';
+'Checks an access token as verify_access_token does, and the live row of its user unless pgaccount.live_check is off; makes its claims the identity and returns the uid. is_local: for this transaction, else for the session, until sign_out, DISCARD ALL or the token''s exp (leeway does not prolong it). A rollback, of a savepoint too, takes it back. Sets request.jwt.claims beside it where pgaccount.set_request_claims is on; that one anybody may set, and it is never read back. Errors: PT401, also for NULL or a token without sub; 55000 where no users table is mapped; 22023 for NULL is_local.';
 
 CREATE FUNCTION account.sign_out() RETURNS void
     AS 'MODULE_PATHNAME', 'sign_out' LANGUAGE C VOLATILE PARALLEL UNSAFE;
