@@ -6,9 +6,10 @@ MODULE_big = pgaccount
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
 CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache fk_graph \
                mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
-               profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry \
+               profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry profile_findings \
+               password_format password_slots password \
                base64url json_claims jwt claims_jsonb jwt_functions master_key key_store token identity tenant_isolation
-CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile jwt key_store token identity tenant_isolation doctor
+CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile password jwt key_store token identity tenant_isolation doctor
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql
@@ -79,6 +80,21 @@ bench:
 bench-quick:
 	@bench/run --quick
 
-# libFuzzer targets of test/fuzz, for FUZZ_SECONDS each.
-fuzz:
+# The parsers of stored password hashes under libFuzzer, FUZZ_SECONDS long; new inputs go to build/.
+FUZZ_SECONDS ?= 300
+FUZZ_CC ?= clang-14
+.PHONY: fuzz-password
+fuzz-password:
+	mkdir -p build/password_corpus
+	$(FUZZ_CC) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc \
+		test/fuzz/password_fuzz.c src/password_format.c -lsodium -o build/password_fuzz
+	build/password_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=600 -dict=test/fuzz/password.dict \
+		build/password_corpus test/fuzz/password_corpus
+
+# The token codec likewise; fuzz: both.
+fuzz-jwt: export ONLY = jwt
+fuzz-jwt:
 	@test/fuzz/run
+
+.PHONY: fuzz-jwt
+fuzz: fuzz-jwt fuzz-password

@@ -19,6 +19,12 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/wait_event.h"
+
+/* The accessors of varlenas left postgres.h with 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #if PG_VERSION_NUM < 150002
 #error "pgaccount needs PostgreSQL 15.2 or later"
@@ -127,4 +133,11 @@ compat_guc_malloc(size_t size)
 #endif
 }
 
-#endif							/* PGACCOUNT_COMPAT_H */
+/* Names of wait events came with 17; before, an extension's waits all look alike. */
+#if PG_VERSION_NUM >= 170000
+#define compat_wait_event_new(name) WaitEventExtensionNew(name)
+#else
+#define compat_wait_event_new(name) PG_WAIT_EXTENSION
+#endif
+
+#endif /* PGACCOUNT_COMPAT_H */

@@ -19,15 +19,21 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -66,7 +72,8 @@ typedef struct EdgesEntry
 {
 	Oid relid; /* hash key */
 	bool valid;
-	bool has_flush; /* a statement trigger of its own will flush */
+	bool has_flush;  /* whichever table a statement names to reach this one, it will flush */
+	List *ancestors; /* those tables */
 	MemoryContext context;
 	List *edges;
 } EdgesEntry;
@@ -74,30 +81,39 @@ typedef struct EdgesEntry
 static HTAB *edges_of = NULL;
 static List *batches = NIL; /* in TopTransactionContext */
 static uint64 rows_followed = 0;
+static uint64 relation_changes = 0; /* grows with every invalidation */
 
-/* A relation changed: what is known of its edges is outdated. */
+/* A relation changed: what is known of its edges, and of those of tables below it, is outdated. */
 static void
 relation_changed(Datum arg, Oid relid)
 {
 	HASH_SEQ_STATUS status;
 	EdgesEntry *entry;
 
-	if (OidIsValid(relid))
-	{
-		entry = hash_search(edges_of, &relid, HASH_FIND, NULL);
-		if (entry != NULL)
-			entry->valid = false;
-		return;
-	}
+	relation_changes++;
 	hash_seq_init(&status, edges_of);
 	while ((entry = hash_seq_search(&status)) != NULL)
-		entry->valid = false;
+		if (!OidIsValid(relid) || entry->relid == relid ||
+			(entry->valid && list_member_oid(entry->ancestors, relid)))
+			entry->valid = false;
 }
 
-/* At the end of a transaction nothing is left over; its memory goes with it. */
+/*
+ * At the end of a transaction nothing is left over; its memory goes with it. Rows that nobody flushed
+ * would have children that are live: never in silence.
+ */
 static void
 transaction_ends(XactEvent event, void *arg)
 {
+	if ((event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) && batches != NIL)
+	{
+		batches = NIL;
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("children of deleted rows were left behind"),
+						errdetail("The trigger \"%s\" of a soft-delete table did not fire.",
+								  TRIGGER_FLUSH),
+						errhint("Call account.doctor() for what is wrong with the triggers.")));
+	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		batches = NIL;
 }
@@ -163,18 +179,48 @@ consequences_edges(Oid relid)
 	return edges;
 }
 
-/* Does the table itself carry the trigger that flushes at the end of a statement? */
+/* Does the table carry the trigger that flushes at the end of a statement that names it? */
 static bool
-has_flush_trigger(Relation rel)
+has_flush_trigger(Oid relid)
 {
+	Relation rel = RelationIdGetRelation(relid);
 	Oid function = account_function("soft_delete_flush");
-	TriggerDesc *triggers = rel->trigdesc;
+	TriggerDesc *triggers;
+	bool found = false;
 
+	if (!RelationIsValid(rel))
+		return false;
+	triggers = rel->trigdesc;
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-		if (triggers->triggers[i].tgfoid == function &&
-			triggers->triggers[i].tgenabled != TRIGGER_DISABLED)
-			return true;
-	return false;
+		found |= triggers->triggers[i].tgfoid == function &&
+				 triggers->triggers[i].tgenabled != TRIGGER_DISABLED;
+	RelationClose(rel);
+	return found;
+}
+
+/* The tables by which a statement may reach a table's rows: itself, and all it inherits from. */
+static List *
+tables_above(Oid relid)
+{
+	List *tables = list_make1_oid(relid);
+	Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+
+	for (int i = 0; i < list_length(tables); i++)
+	{
+		ScanKeyData key;
+		SysScanDesc scan;
+		HeapTuple tuple;
+
+		ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(list_nth_oid(tables, i)));
+		scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+			tables =
+				list_append_unique_oid(tables, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+		systable_endscan(scan);
+	}
+	table_close(inherits, AccessShareLock);
+	return tables;
 }
 
 /* The kept edges of a table. */
@@ -184,7 +230,9 @@ edges_entry(Relation rel)
 	Oid relid = RelationGetRelid(rel);
 	bool found;
 	EdgesEntry *entry = hash_search(edges_of, &relid, HASH_ENTER, &found);
+	uint64 changes = relation_changes;
 	MemoryContext old;
+	ListCell *lc;
 
 	if (!found)
 	{
@@ -200,11 +248,15 @@ edges_entry(Relation rel)
 		entry->context =
 			AllocSetContextCreate(CacheMemoryContext, "pgaccount edges", ALLOCSET_SMALL_SIZES);
 	entry->edges = NIL;
-	entry->has_flush = has_flush_trigger(rel);
+	entry->has_flush = true;
 	old = MemoryContextSwitchTo(entry->context);
+	entry->ancestors = tables_above(relid);
 	entry->edges = consequences_edges(relid);
 	MemoryContextSwitchTo(old);
-	entry->valid = true;
+	foreach (lc, entry->ancestors)
+		entry->has_flush &= has_flush_trigger(lfirst_oid(lc));
+	/* reading the catalogs may have brought news: then this answer is for this time only */
+	entry->valid = (changes == relation_changes);
 	return entry;
 }
 
@@ -227,14 +279,8 @@ following_plan(const FkEdge *edge, bool restore)
 		elog(ERROR, "table \"%s\" has no soft delete any more", get_rel_name(edge->child));
 	stamp = sql_column(edge->child, mapping->deleted_at);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s c SET %s = %s", sql_relation(edge->child),
-					 stamp, restore ? "NULL" : "k.stamp");
-	if (mapping->flag != InvalidAttrNumber)
-		appendStringInfo(&sql, ", %s = %s", sql_column(edge->child, mapping->flag),
-						 restore ? "false" : "true");
-	if (mapping->deleted_by != InvalidAttrNumber)
-		appendStringInfo(&sql, ", %s = %s", sql_column(edge->child, mapping->deleted_by),
-						 restore ? "NULL" : "account.actor()");
+	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s c SET %s", sql_relation(edge->child),
+					 restore ? sql_set_live(mapping) : sql_set_deleted(mapping, "k.stamp"));
 	appendStringInfoString(&sql, " FROM ROWS FROM (");
 	for (int i = 0; i <= edge->nkeys; i++)
 	{

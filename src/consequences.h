@@ -15,4 +15,4 @@ extern List *consequences_edges(Oid relid);
 /* Rows that followed others since the last call. */
 extern uint64 consequences_take_count(void);
 
-#endif							/* PGACCOUNT_CONSEQUENCES_H */
+#endif /* PGACCOUNT_CONSEQUENCES_H */

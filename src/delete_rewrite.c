@@ -39,9 +39,9 @@ add_assignment(List *targets, Bitmapset **updated, Relation rel, AttrNumber attn
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 	Expr *value;
 
-	value = (Expr *) coerce_to_target_type(NULL, (Node *) expr, exprType((Node *) expr),
-										   att->atttypid, att->atttypmod, COERCION_EXPLICIT,
-										   COERCE_IMPLICIT_CAST, -1);
+	value =
+		(Expr *) coerce_to_target_type(NULL, (Node *) expr, exprType((Node *) expr), att->atttypid,
+									   att->atttypmod, COERCION_EXPLICIT, COERCE_IMPLICIT_CAST, -1);
 	if (value == NULL)
 		elog(ERROR, "column \"%s\" of \"%s\" changed its type", NameStr(att->attname),
 			 RelationGetRelationName(rel));

@@ -13,4 +13,4 @@
  */
 extern bool delete_rewrite(Query *query);
 
-#endif							/* PGACCOUNT_DELETE_REWRITE_H */
+#endif /* PGACCOUNT_DELETE_REWRITE_H */

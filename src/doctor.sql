@@ -157,12 +157,49 @@ END;
 COMMENT ON FUNCTION account.doctor_soft_delete() IS 'The findings of account.doctor about soft delete.';
 REVOKE ALL ON FUNCTION account.doctor_soft_delete() FROM PUBLIC;
 
+CREATE FUNCTION account.profile_findings(OUT users regclass, OUT profiles regclass, OUT user_key text,
+        OUT user_column text, OUT missing bigint, OUT orphans bigint) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'profile_findings' LANGUAGE C STABLE;
+COMMENT ON FUNCTION account.profile_findings() IS
+'For each pair of tables with automatic profiles: users without profile, and live profiles without user.';
+REVOKE ALL ON FUNCTION account.profile_findings() FROM PUBLIC;
+
+CREATE FUNCTION account.doctor_profile()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', 'users_without_profile', f.users::text,
+           format('%s rows have no profile in %s: they came by ATTACH PARTITION or under replica', f.missing, f.profiles),
+           format('SELECT account.enable_profile(%L, %L, %L, %L, %L);', f.users::text, f.profiles::text,
+               (parse_ident(f.user_column))[1],
+               (SELECT coalesce(jsonb_object_agg(d.column_name, d.value), '{}')
+                FROM account.profile_default AS d
+                WHERE d.users = f.users AND d.profiles = f.profiles),
+               (SELECT r.adopt FROM account.profile_rule AS r
+                WHERE r.users = f.users AND r.profiles = f.profiles))
+    FROM account.profile_findings() AS f
+    WHERE f.missing > 0
+    UNION ALL
+    SELECT 'warning', 'orphan_profiles', f.profiles::text,
+           format('%s profiles have no user in %s', f.orphans, f.users),
+           -- deleted users are users: they must be seen, or their profiles would go
+           format('BEGIN; SET LOCAL pgaccount.show_deleted = on;'
+               || ' DELETE FROM %s AS p WHERE NOT EXISTS (SELECT FROM %s AS u WHERE u.%s = p.%s); COMMIT;',
+               f.profiles, f.users, f.user_key, f.user_column)
+    FROM account.profile_findings() AS f
+    WHERE f.orphans > 0;
+END;
+COMMENT ON FUNCTION account.doctor_profile() IS 'The findings of account.doctor about automatic profiles.';
+REVOKE ALL ON FUNCTION account.doctor_profile() FROM PUBLIC;
+
 CREATE FUNCTION account.doctor()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT f.severity, f.code, f.object, f.message, f.remedy
-    FROM (SELECT * FROM account.doctor_soft_delete()) AS f
+    FROM (SELECT * FROM account.doctor_soft_delete()
+          UNION ALL
+          SELECT * FROM account.doctor_profile()) AS f
     ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.severity), f.code, f.object;
 END;
 COMMENT ON FUNCTION account.doctor() IS

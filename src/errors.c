@@ -16,10 +16,9 @@ PG_FUNCTION_INFO_V1(http_status);
 void
 refuse_null_argument(const char *argument)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"%s\" must not be NULL", argument),
-			 errhint("Give a value for \"%s\".", argument)));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("argument \"%s\" must not be NULL", argument),
+					errhint("Give a value for \"%s\".", argument)));
 }
 
 /* Refuse a NULL argument of a function that is called with secrets. */

@@ -10,11 +10,11 @@
 #include "settings.h"
 
 /* Class PT: what PostgREST, and account.http_status for everyone else, turn into that HTTP status. */
-#define ERRCODE_ACCOUNT_NOTHING_TO_DO MAKE_SQLSTATE('P', 'T', '4', '0', '0')
+#define ERRCODE_ACCOUNT_NOTHING_TO_DO   MAKE_SQLSTATE('P', 'T', '4', '0', '0')
 #define ERRCODE_ACCOUNT_UNAUTHENTICATED MAKE_SQLSTATE('P', 'T', '4', '0', '1')
-#define ERRCODE_ACCOUNT_FORBIDDEN MAKE_SQLSTATE('P', 'T', '4', '0', '3')
-#define ERRCODE_ACCOUNT_NOT_FOUND MAKE_SQLSTATE('P', 'T', '4', '0', '4')
-#define ERRCODE_ACCOUNT_CONFLICT MAKE_SQLSTATE('P', 'T', '4', '0', '9')
+#define ERRCODE_ACCOUNT_FORBIDDEN       MAKE_SQLSTATE('P', 'T', '4', '0', '3')
+#define ERRCODE_ACCOUNT_NOT_FOUND       MAKE_SQLSTATE('P', 'T', '4', '0', '4')
+#define ERRCODE_ACCOUNT_CONFLICT        MAKE_SQLSTATE('P', 'T', '4', '0', '9')
 
 /* Does pgaccount.error_detail allow row data in DETAIL? Use: errdetail_row("...", ...) */
 #define errdetail_row(...)                                                                         \
@@ -30,4 +30,4 @@ extern void refuse_null_argument(const char *argument);
 /* The same in a function that is called with secrets: the log does not get the statement. */
 extern void refuse_null_beside_secret(const char *argument);
 
-#endif							/* PGACCOUNT_ERRORS_H */
+#endif /* PGACCOUNT_ERRORS_H */

@@ -13,12 +13,12 @@ typedef struct FkEdge
 {
 	Oid constraint;
 	char *name;
-	Oid child;	/* the referencing table */
+	Oid child;  /* the referencing table */
 	Oid parent; /* the referenced table */
 	int nkeys;
 	AttrNumber *child_cols;
 	AttrNumber *parent_cols;
-	Oid *equality; /* parent column = child column */
+	Oid *equality;  /* parent column = child column */
 	char on_delete; /* FKCONSTR_ACTION_... */
 	bool deferrable;
 	bool deferred;
@@ -40,4 +40,4 @@ extern char *reference_column(const FkEdge *edge);
 /* Schema, table and constraint names of an edge as error fields; within ereport(). */
 extern int err_constraint(const FkEdge *edge);
 
-#endif							/* PGACCOUNT_FK_GRAPH_H */
+#endif /* PGACCOUNT_FK_GRAPH_H */

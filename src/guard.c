@@ -15,6 +15,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_trigger.h"
@@ -92,7 +93,7 @@ guard_create_triggers(Oid parent)
 				" FOR EACH ROW EXECUTE FUNCTION account.guard_reference()",
 				quote_identifier(new_guard_name(edge->child, edge->parent)),
 				sql_relation(edge->child), sql_relation(edge->parent),
-				edge->deferred	   ? "DEFERRABLE INITIALLY DEFERRED"
+				edge->deferred     ? "DEFERRABLE INITIALLY DEFERRED"
 				: edge->deferrable ? "DEFERRABLE"
 								   : "");
 	}
@@ -167,14 +168,22 @@ display_key(const FkEdge *edge, Datum *keys, Oid *types)
 		getTypeOutputInfo(types[i], &output, &is_varlena);
 		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
 						 get_attname(edge->child, edge->child_cols[i], false));
-		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "", OidOutputFunctionCall(output, keys[i]));
+		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "",
+						 OidOutputFunctionCall(output, keys[i]));
 	}
 	return psprintf("(%s)=(%s)", columns.data, values.data);
 }
 
-/* Is the row that this key references deleted? Locks it against deletion. Within SPI_connect. */
-static bool
-parent_is_deleted(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *types)
+typedef enum ParentState
+{
+	PARENT_MISSING,
+	PARENT_LIVE,
+	PARENT_DELETED
+} ParentState;
+
+/* The row that this key references. Locks it against deletion. Within SPI_connect. */
+static ParentState
+parent_state(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *types)
 {
 	RoleState caller = run_as(relation_owner(edge->parent));
 	SPIPlanPtr plan = plan_lookup(PLAN_GUARD_PARENT, edge->constraint, InvalidOid);
@@ -202,10 +211,10 @@ parent_is_deleted(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oi
 		elog(ERROR, "could not look at the parent");
 	run_as_end(caller);
 	if (SPI_processed == 0)
-		return false; /* not there: the foreign key itself says so */
+		return PARENT_MISSING;
 	deleted = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_freetuptable(SPI_tuptable);
-	return deleted;
+	return deleted ? PARENT_DELETED : PARENT_LIVE;
 }
 
 /* account.guard_reference() RETURNS trigger: AFTER INSERT OR UPDATE, for each row of a child. */
@@ -228,6 +237,10 @@ guard_reference(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	found = mapping_active(parent);
 	if (found == NULL || !found->options.guard_references)
+		return PointerGetDatum(NULL);
+	/* deferred, the row may have been deleted or changed again since, as in RI_FKey_check */
+	if (!table_tuple_satisfies_snapshot(rel, update ? trigger->tg_newslot : trigger->tg_trigslot,
+										SnapshotSelf))
 		return PointerGetDatum(NULL);
 	mapping = *found;
 
@@ -253,21 +266,29 @@ guard_reference(PG_FUNCTION_ARGS)
 		Datum keys[INDEX_MAX_KEYS];
 		Datum old_keys[INDEX_MAX_KEYS];
 		Oid types[INDEX_MAX_KEYS];
+		bool had_key = false;
 
 		if (edge->parent != parent || !read_key(rel, row, edge, keys, types))
 			continue;
-		if (update && !revived && read_key(rel, trigger->tg_trigtuple, edge, old_keys, types) &&
-			same_key(edge, old_keys, keys, types))
+		if (update && !revived)
+		{
+			had_key = read_key(rel, trigger->tg_trigtuple, edge, old_keys, types);
+			if (had_key && same_key(edge, old_keys, keys, types))
+				continue;
+		}
+		/* a missing parent is for the foreign key itself to refuse */
+		if (parent_state(edge, &mapping, keys, types) != PARENT_DELETED)
 			continue;
-		if (parent_is_deleted(edge, &mapping, keys, types))
-			ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-							errmsg("row of \"%s\" references a deleted row of \"%s\"",
-								   get_rel_name(edge->child), get_rel_name(edge->parent)),
-							errdetail_row("Key %s is deleted in table \"%s\".",
-										  display_key(edge, keys, types),
-										  get_rel_name(edge->parent)),
-							errhint("Restore the referenced row first, or reference another."),
-							err_constraint(edge)));
+		/* a key that left the parent table took its children along: ON UPDATE CASCADE */
+		if (had_key && parent_state(edge, &mapping, old_keys, types) == PARENT_MISSING)
+			continue;
+		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+						errmsg("row of \"%s\" references a deleted row of \"%s\"",
+							   get_rel_name(edge->child), get_rel_name(edge->parent)),
+						errdetail_row("Key %s is deleted in table \"%s\".",
+									  display_key(edge, keys, types), get_rel_name(edge->parent)),
+						errhint("Restore the referenced row first, or reference another."),
+						err_constraint(edge)));
 	}
 	SPI_finish();
 	return PointerGetDatum(NULL);

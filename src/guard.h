@@ -11,4 +11,4 @@ extern void guard_create_triggers(Oid parent);
 /* Take the guards of this table off. Within SPI_connect. */
 extern void guard_drop_triggers(Oid parent);
 
-#endif							/* PGACCOUNT_GUARD_H */
+#endif /* PGACCOUNT_GUARD_H */

@@ -111,7 +111,16 @@ hide_deleted(Query *query, bool target_done)
 
 	if (query->rtable == NIL)
 		return;
-	hide_in_jointree(query, (Node *) query->jointree, NULL, target_done ? target : 0);
+	if (query->commandType == CMD_MERGE)
+	{
+		ListCell *lc;
+
+		/* the quals of this level are the ON condition: a deleted source row must not get that far */
+		foreach (lc, query->jointree->fromlist)
+			lfirst(lc) = hide_in_jointree(query, lfirst(lc), NULL, 0);
+	}
+	else
+		hide_in_jointree(query, (Node *) query->jointree, NULL, target_done ? target : 0);
 
 	if (target == 0)
 		return;
@@ -129,7 +138,6 @@ hide_deleted(Query *query, bool target_done)
 		/* ON CONFLICT (email) means the index over live rows; others are implied all the same */
 		condition = hidden_condition(query, target);
 		if (condition != NULL)
-			query->onConflict->arbiterWhere =
-				and_quals(query->onConflict->arbiterWhere, condition);
+			query->onConflict->arbiterWhere = and_quals(query->onConflict->arbiterWhere, condition);
 	}
 }

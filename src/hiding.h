@@ -15,4 +15,4 @@ extern void hide_deleted(Query *query, bool target_done);
 /* `deleted_at IS NULL` of a range table entry. */
 extern Node *live_condition(const SoftDelete *mapping, Index rtindex);
 
-#endif							/* PGACCOUNT_HIDING_H */
+#endif /* PGACCOUNT_HIDING_H */

@@ -11,4 +11,4 @@ extern void hooks_init(void);
 /* Are the hooks installed? */
 extern bool hooks_installed(void);
 
-#endif							/* PGACCOUNT_HOOKS_H */
+#endif /* PGACCOUNT_HOOKS_H */

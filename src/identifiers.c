@@ -20,9 +20,9 @@
 static void
 no_such_relation(Oid relid)
 {
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-					errmsg("relation with OID %u does not exist", relid),
-					errhint("It may have been dropped by another session: try again.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relid),
+			 errhint("It may have been dropped by another session: try again.")));
 }
 
 /* schema.table, quoted as needed. palloc'd. */
@@ -62,7 +62,8 @@ sql_column(Oid relid, AttrNumber attnum)
 char *
 sql_type(Oid typid, int32 typmod)
 {
-	return format_type_extended(typid, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+	return format_type_extended(typid, typmod,
+								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
 /* OPERATOR(schema.name). */

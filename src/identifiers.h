@@ -31,4 +31,4 @@ extern char *display_relation(Oid relid);
 /* The role that owns a relation. Raises 42P01 for a relation that is gone. */
 extern Oid relation_owner(Oid relid);
 
-#endif							/* PGACCOUNT_IDENTIFIERS_H */
+#endif /* PGACCOUNT_IDENTIFIERS_H */

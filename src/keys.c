@@ -33,11 +33,11 @@
 static void
 refuse_key(Oid relid, const char *detail)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("not a key of table \"%s\"", get_rel_name(relid)),
-					errdetail("%s", detail),
-					errhint("Give a value of the primary key's type, an array of them, or a jsonb "
-							"object with the columns of a unique key.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("not a key of table \"%s\"", get_rel_name(relid)), errdetail("%s", detail),
+			 errhint("Give a value of the primary key's type, an array of them, or a jsonb "
+					 "object with the columns of a unique key.")));
 }
 
 /* An empty set over these columns. */
@@ -173,9 +173,11 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value)
 	PG_TRY();
 	{
 		SPI_connect();
-		if (SPI_execute_with_args(sql, 1, &type, &value, NULL, true, 0) != SPI_OK_SELECT ||
-			SPI_processed != 1)
+		if (SPI_execute_with_args(sql, 1, &type, &value, NULL, true, 0) != SPI_OK_SELECT)
 			elog(ERROR, "could not read the key");
+		if (SPI_processed != 1)
+			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							errmsg("the number would be rounded")));
 		for (int i = 0; i < keys->ncols; i++)
 		{
 			bool isnull;
@@ -183,9 +185,8 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value)
 				SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
 			MemoryContext spi = MemoryContextSwitchTo(context);
 
-			keys->arrays[i] =
-				isnull ? PointerGetDatum(construct_empty_array(keys->types[i]))
-					   : PointerGetDatum(DatumGetArrayTypePCopy(array));
+			keys->arrays[i] = isnull ? PointerGetDatum(construct_empty_array(keys->types[i]))
+									 : PointerGetDatum(DatumGetArrayTypePCopy(array));
 			MemoryContextSwitchTo(spi);
 		}
 		SPI_finish();
@@ -207,7 +208,7 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value)
 			error->sqlerrcode == ERRCODE_CANNOT_COERCE ||
 			error->sqlerrcode == ERRCODE_INVALID_TEXT_REPRESENTATION ||
 			error->sqlerrcode == ERRCODE_DATATYPE_MISMATCH)
-			refuse_key(keys->relid, psprintf("PostgreSQL says: %s.", error->message));
+			refuse_key(keys->relid, psprintf("It does not convert: %s.", error->message));
 		ReThrowError(error);
 	}
 	PG_END_TRY();
@@ -255,20 +256,20 @@ keys_of_jsonb(Oid relid, Jsonb *jsonb)
 			refuse_key(relid, "The object's names are not the columns of a unique key.");
 		appendStringInfoString(&sql, "SELECT ");
 		for (int i = 0; i < keys->ncols; i++)
-			appendStringInfo(&sql,
-							 "%spg_catalog.array_agg((o OPERATOR(pg_catalog.->>) %s)::%s ORDER BY n)",
-							 i > 0 ? ", " : "",
-							 sql_literal(get_attname(relid, keys->columns[i], false)),
-							 sql_type(keys->types[i], -1));
+			appendStringInfo(
+				&sql, "%spg_catalog.array_agg((o OPERATOR(pg_catalog.->>) %s)::%s ORDER BY n)",
+				i > 0 ? ", " : "", sql_literal(get_attname(relid, keys->columns[i], false)),
+				sql_type(keys->types[i], -1));
 	}
 	else
 	{
 		keys = primary_key(relid);
 		check_single(keys);
-		appendStringInfo(&sql,
-						 "SELECT pg_catalog.array_agg((o OPERATOR(pg_catalog.#>>) '{}')::%s ORDER BY"
-						 " n)",
-						 sql_type(keys->types[0], -1));
+		appendStringInfo(
+			&sql,
+			"SELECT pg_catalog.array_agg((o OPERATOR(pg_catalog.#>>) '{}')::%s ORDER BY"
+			" n)",
+			sql_type(keys->types[0], -1));
 	}
 	appendStringInfoString(&sql, elements);
 	cast_into(keys, sql.data, JSONBOID, JsonbPGetDatum(jsonb));
@@ -388,6 +389,35 @@ jsonb_of_array(ArrayType *array)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
 }
 
+/* Is this a type of number whose casts round? */
+static bool
+is_number(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID ||
+		   type == FLOAT8OID || type == NUMERICOID;
+}
+
+/*
+ * SQL that casts a plain value, or an array of them, to the key's type. A number is cast back and
+ * compared: 1.5 is no key of an integer type, though it casts to one.
+ */
+static char *
+cast_query(Oid key_type, Oid type, bool is_array)
+{
+	char *target = psprintf("$1::%s%s", sql_type(key_type, -1), is_array ? "[]" : "");
+	const char *brackets = is_array ? "[]" : "";
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, is_array ? "SELECT %s" : "SELECT ARRAY[%s]", target);
+	if (is_number(type) && is_number(key_type) && type != key_type)
+		appendStringInfo(&sql,
+						 " WHERE (%s)::pg_catalog.numeric%s OPERATOR(pg_catalog.=)"
+						 " $1::pg_catalog.numeric%s",
+						 target, brackets, brackets);
+	return sql.data;
+}
+
 /* The keys in argument n. */
 KeySet *
 keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid)
@@ -397,6 +427,7 @@ keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid)
 	KeySet *keys;
 	char category;
 	bool preferred;
+	bool is_array;
 
 	if (PG_ARGISNULL(n))
 		refuse_key(relid, "A key is not NULL.");
@@ -423,12 +454,9 @@ keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid)
 
 	keys = primary_key(relid);
 	check_single(keys);
-	cast_into(keys,
-			  psprintf(OidIsValid(element) && !type_is_array(keys->types[0])
-						   ? "SELECT $1::%s[]"
-						   : "SELECT ARRAY[$1::%s]",
-					   sql_type(keys->types[0], -1)),
-			  type, PG_GETARG_DATUM(n));
+	is_array = OidIsValid(element) && !type_is_array(keys->types[0]);
+	cast_into(keys, cast_query(keys->types[0], is_array ? element : type, is_array), type,
+			  PG_GETARG_DATUM(n));
 	return keys;
 }
 

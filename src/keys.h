@@ -14,7 +14,7 @@ typedef struct KeySet
 	Oid relid;
 	int ncols;
 	AttrNumber *columns;
-	Oid *types;		  /* of the columns, domains resolved */
+	Oid *types;       /* of the columns, domains resolved */
 	Oid *array_types; /* of the arrays, as parameters */
 	Datum *arrays;
 	int nkeys;
@@ -29,4 +29,4 @@ extern KeySet *keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid);
 /* SQL: is the row `alias` one of the keys? Parameters $first… are the arrays. */
 extern char *keys_condition(const KeySet *keys, const char *alias, int first);
 
-#endif							/* PGACCOUNT_KEYS_H */
+#endif /* PGACCOUNT_KEYS_H */

@@ -19,6 +19,7 @@
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
@@ -32,6 +33,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "identifiers.h"
 #include "mapping.h"
 #include "version.h"
 
@@ -83,19 +85,19 @@ mapping_init(void)
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 }
 
-/* OID of a function of ours without arguments in schema account, written in C; else InvalidOid. */
-Oid
-account_function(const char *name)
+/* OID of a function of ours with these arguments, in schema account, written in C; else InvalidOid. */
+static Oid
+account_function_of(const char *name, int nargs, const Oid *argtypes)
 {
 	Oid schema = account_schema();
-	oidvector *noargs;
+	oidvector *types;
 	HeapTuple tuple;
 	Oid result = InvalidOid;
 
 	if (!OidIsValid(schema))
 		return InvalidOid;
-	noargs = buildoidvector(NULL, 0);
-	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(name), PointerGetDatum(noargs),
+	types = buildoidvector(argtypes, nargs);
+	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(name), PointerGetDatum(types),
 							ObjectIdGetDatum(schema));
 	if (HeapTupleIsValid(tuple))
 	{
@@ -105,8 +107,15 @@ account_function(const char *name)
 			result = form->oid;
 		ReleaseSysCache(tuple);
 	}
-	pfree(noargs);
+	pfree(types);
 	return result;
+}
+
+/* The same for a function without arguments. */
+Oid
+account_function(const char *name)
+{
+	return account_function_of(name, 0, NULL);
 }
 
 /* The attribute number behind an argument of marks(), 0 for a NULL constant. */
@@ -120,9 +129,12 @@ marked_column(Node *arg)
 	return InvalidAttrNumber;
 }
 
-/* Read the columns from the trigger's WHEN clause. False: there is none that we would have written. */
+/*
+ * Read the columns from the trigger's WHEN clause. False: it is none that we would have written. Any
+ * table owner may write one by hand: the types of the columns are what marks() takes, or nothing.
+ */
 static bool
-read_columns(Trigger *trigger, SoftDelete *mapping)
+read_columns(Trigger *trigger, Oid marks_function, SoftDelete *mapping)
 {
 	Node *qual;
 	FuncExpr *call;
@@ -135,7 +147,7 @@ read_columns(Trigger *trigger, SoftDelete *mapping)
 	if (qual == NULL || !IsA(qual, FuncExpr))
 		return false;
 	call = (FuncExpr *) qual;
-	if (list_length(call->args) != 3)
+	if (call->funcid != marks_function)
 		return false;
 	mapping->deleted_at = marked_column(linitial(call->args));
 	mapping->flag = marked_column(lsecond(call->args));
@@ -166,10 +178,14 @@ read_options(Trigger *trigger, SoftDeleteOptions *options)
 	}
 }
 
-/* Fill an entry from the relation's triggers. */
+/*
+ * Fill an entry from the relation's triggers. Looking functions up may rebuild the relation's cache
+ * entry, triggers and all; so that comes first, and nothing below it reads the catalogs.
+ */
 static void
 fill_entry(MappingEntry *entry)
 {
+	static const Oid marks_types[] = {TIMESTAMPTZOID, BOOLOID, TEXTOID};
 	Relation rel = RelationIdGetRelation(entry->relid);
 	SoftDelete found = {.relid = entry->relid};
 	bool declared = false;
@@ -178,18 +194,20 @@ fill_entry(MappingEntry *entry)
 	{
 		Oid declaring = account_function("soft_delete");
 		Oid step = account_function("soft_delete_step");
+		Oid marks_function = account_function_of("marks", lengthof(marks_types), marks_types);
 		MemoryContext scratch =
 			AllocSetContextCreate(CurrentMemoryContext, "pgaccount mapping", ALLOCSET_SMALL_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(scratch);
 
-		for (int i = 0; OidIsValid(declaring) && i < rel->trigdesc->numtriggers; i++)
+		for (int i = 0;
+			 OidIsValid(declaring) && rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 		{
 			Trigger *trigger = &rel->trigdesc->triggers[i];
 
 			if (trigger->tgfoid == declaring &&
 				TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
 									 TRIGGER_TYPE_DELETE) &&
-				read_columns(trigger, &found))
+				read_columns(trigger, marks_function, &found))
 			{
 				found.trigger = trigger->tgoid;
 				found.enabled = trigger->tgenabled;
@@ -259,4 +277,43 @@ mapping_of_table(Oid relid)
 						errdetail("All its rows are live; a DELETE removes them for good."),
 						errhint("Call account.enable_soft_delete for it first.")));
 	return mapping;
+}
+
+/* SQL: the assignments of an UPDATE that deletes rows softly. */
+char *
+sql_set_deleted(const SoftDelete *mapping, const char *stamp)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s = %s", sql_column(mapping->relid, mapping->deleted_at), stamp);
+	if (mapping->flag != InvalidAttrNumber)
+		appendStringInfo(&sql, ", %s = true", sql_column(mapping->relid, mapping->flag));
+	if (mapping->deleted_by != InvalidAttrNumber)
+	{
+		Oid type;
+		int32 typmod;
+		Oid collation;
+
+		/* an explicit cast, which cuts a name to the column's length */
+		get_atttypetypmodcoll(mapping->relid, mapping->deleted_by, &type, &typmod, &collation);
+		appendStringInfo(&sql, ", %s = account.actor()::%s",
+						 sql_column(mapping->relid, mapping->deleted_by), sql_type(type, typmod));
+	}
+	return sql.data;
+}
+
+/* SQL: the assignments of an UPDATE that brings rows back. */
+char *
+sql_set_live(const SoftDelete *mapping)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s = NULL", sql_column(mapping->relid, mapping->deleted_at));
+	if (mapping->flag != InvalidAttrNumber)
+		appendStringInfo(&sql, ", %s = false", sql_column(mapping->relid, mapping->flag));
+	if (mapping->deleted_by != InvalidAttrNumber)
+		appendStringInfo(&sql, ", %s = NULL", sql_column(mapping->relid, mapping->deleted_by));
+	return sql.data;
 }

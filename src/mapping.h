@@ -30,24 +30,24 @@ typedef struct SoftDelete
 {
 	Oid relid;
 	AttrNumber deleted_at;
-	AttrNumber flag;	   /* 0: none */
+	AttrNumber flag;       /* 0: none */
 	AttrNumber deleted_by; /* 0: none */
 	SoftDeleteOptions options;
-	Oid trigger;	   /* the declaring trigger */
-	Oid step_trigger;  /* its BEFORE UPDATE companion, or InvalidOid */
-	char enabled;	   /* tgenabled of the declaring trigger */
+	Oid trigger;      /* the declaring trigger */
+	Oid step_trigger; /* its BEFORE UPDATE companion, or InvalidOid */
+	char enabled;     /* tgenabled of the declaring trigger */
 } SoftDelete;
 
 /*
  * Names of the triggers. BEFORE triggers fire in the order of their names: the deletion is decided
  * before anybody else sees a DELETE, and the columns are brought in step after everybody else.
  */
-#define TRIGGER_SOFT_DELETE "00_account_soft_delete"
-#define TRIGGER_TRUNCATE "00_account_soft_delete_truncate"
-#define TRIGGER_STEP "zz_account_soft_delete_step"
-#define TRIGGER_STEP_INSERT "zz_account_soft_delete_insert"
-#define TRIGGER_CHANGED "zz_account_soft_delete_changed"
-#define TRIGGER_FLUSH "zz_account_soft_delete_flush"
+#define TRIGGER_SOFT_DELETE  "00_account_soft_delete"
+#define TRIGGER_TRUNCATE     "00_account_soft_delete_truncate"
+#define TRIGGER_STEP         "zz_account_soft_delete_step"
+#define TRIGGER_STEP_INSERT  "zz_account_soft_delete_insert"
+#define TRIGGER_CHANGED      "zz_account_soft_delete_changed"
+#define TRIGGER_FLUSH        "zz_account_soft_delete_flush"
 #define TRIGGER_GUARD_PREFIX "zz_account_guard_"
 
 extern void mapping_init(void);
@@ -64,7 +64,13 @@ extern const SoftDelete *mapping_declared(Oid relid);
 /* The same; raises 22023 where the table has no soft delete. */
 extern const SoftDelete *mapping_of_table(Oid relid);
 
+/* SQL: the assignments of an UPDATE that deletes rows softly, stamp being an expression. */
+extern char *sql_set_deleted(const SoftDelete *mapping, const char *stamp);
+
+/* SQL: the assignments of an UPDATE that brings rows back. */
+extern char *sql_set_live(const SoftDelete *mapping);
+
 /* OID of a function of ours without arguments in schema account, written in C; else InvalidOid. */
 extern Oid account_function(const char *name);
 
-#endif							/* PGACCOUNT_MAPPING_H */
+#endif /* PGACCOUNT_MAPPING_H */

@@ -13,6 +13,7 @@
 #include "jwt_functions.h"
 #include "key_store.h"
 #include "mapping.h"
+#include "password.h"
 #include "plan_cache.h"
 #include "profile.h"
 #include "settings.h"
@@ -58,6 +59,7 @@ _PG_init(void)
 	soft_delete_init();
 	consequences_init();
 	profiles_init();
+	password_init();
 	jwt_init();
 	key_store_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())

@@ -120,6 +120,24 @@ run_as_end(RoleState saved)
 	SetUserIdAndSecContext(saved.userid, saved.sec_context);
 }
 
+/* Look names up in pg_catalog alone until names_end(). */
+int
+names_begin(void)
+{
+	int saved = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return saved;
+}
+
+/* Look names up where the caller does. */
+void
+names_end(int saved)
+{
+	AtEOXact_GUC(false, saved);
+}
+
 /* Is the statement now being planned one of plan_run's physical ones? Asking consumes the mark. */
 bool
 planning_physical(void)
@@ -170,13 +188,14 @@ get_plan(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, 
 }
 
 /*
- * Run a kept one-statement plan in a query descriptor of our own; eflags go to ExecutorStart. The
+ * Run a kept one-statement plan in a query descriptor of our own; latest: in a
+ * snapshot of now rather than the transaction's; eflags go to ExecutorStart. The
  * plan may be thrown away meanwhile (a trigger's DDL): nothing but the plan the resource owner holds,
  * and a copy of its text, is used.
  */
 static uint64
 run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env, bool physical,
-	ExecutorTweak tweak, void *arg, int eflags)
+	ExecutorTweak tweak, void *arg, bool latest, int eflags)
 {
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
 	ParamListInfo volatile params = make_params(plan, values, nulls);
@@ -186,7 +205,7 @@ run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env, bo
 	uint64 processed;
 
 	CommandCounterIncrement();
-	PushCopiedSnapshot(GetTransactionSnapshot());
+	PushCopiedSnapshot(latest ? GetLatestSnapshot() : GetTransactionSnapshot());
 	UpdateActiveSnapshotCommandId();
 
 	cplan = get_plan(source, params, env, physical);
@@ -218,7 +237,14 @@ uint64
 plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env, bool physical,
 		 ExecutorTweak tweak, void *arg)
 {
-	return run(plan, values, nulls, env, physical, tweak, arg, 0);
+	return run(plan, values, nulls, env, physical, tweak, arg, false, 0);
+}
+
+/* Run a kept plan in a snapshot of now. */
+uint64
+plan_run_latest(SPIPlanPtr plan, Datum *values, const char *nulls, ExecutorTweak tweak, void *arg)
+{
+	return run(plan, values, nulls, NULL, false, tweak, arg, true, 0);
 }
 
 /* Run a kept plan as part of the statement that is running. */
@@ -226,7 +252,7 @@ uint64
 plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical,
 				ExecutorTweak tweak, void *arg)
 {
-	return run(plan, values, nulls, NULL, physical, tweak, arg, EXEC_FLAG_SKIP_TRIGGERS);
+	return run(plan, values, nulls, NULL, physical, tweak, arg, false, EXEC_FLAG_SKIP_TRIGGERS);
 }
 
 /* SPI_execute of formatted text; raises unless it succeeds. */

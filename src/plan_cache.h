@@ -19,6 +19,7 @@ typedef enum PlanKind
 	PLAN_MOVE_ROW,
 	PLAN_PROFILE_ONE,
 	PLAN_PROFILE_SET,
+	PLAN_PROFILE_BACKFILL,
 	PLAN_PROFILE_ADOPT,
 	PLAN_PROFILE_REFERENCED,
 	PLAN_PROFILE_REMOVE,
@@ -59,6 +60,14 @@ extern SPIPlanPtr plan_keep_generic(PlanKind kind, Oid relid, Oid other, const c
 extern RoleState run_as(Oid role);
 extern void run_as_end(RoleState saved);
 
+/*
+ * Look names up in pg_catalog alone until names_end(), for text that was deparsed from the catalog and
+ * cannot be qualified throughout (IS DISTINCT FROM, CASE, NULLIF). Not around statements that fire an
+ * application's triggers. An error undoes it.
+ */
+extern int names_begin(void);
+extern void names_end(int saved);
+
 /* Called on the executor's state between ExecutorStart and ExecutorRun. */
 typedef void (*ExecutorTweak)(EState *estate, void *arg);
 
@@ -69,6 +78,13 @@ typedef void (*ExecutorTweak)(EState *estate, void *arg);
  */
 extern uint64 plan_run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env,
 					   bool physical, ExecutorTweak tweak, void *arg);
+
+/*
+ * The same in a snapshot of now, as the server's referential checks look: under REPEATABLE READ, too,
+ * it sees what was committed before the caller locked its tables.
+ */
+extern uint64 plan_run_latest(SPIPlanPtr plan, Datum *values, const char *nulls,
+							  ExecutorTweak tweak, void *arg);
 
 /*
  * The same inside a running statement, as the server's referential actions run: what AFTER triggers

@@ -105,13 +105,6 @@ set_text(ProfileRule *rule)
 					   psprintf(" FROM " NEW_USERS " n WHERE %s IS NOT NULL", key));
 }
 
-/* What the executor is to leave out of a statement for new users. */
-static ExecutorTweak
-tweak_for(ProfileRule *rule)
-{
-	return rule->proved ? profile_without_check : profile_without_own_triggers;
-}
-
 /* Make the profile of one new user. As the rule's owner. */
 static void
 make_one(ProfileRule *rule, Datum key)
@@ -119,7 +112,7 @@ make_one(ProfileRule *rule, Datum key)
 	SPIPlanPtr plan = profile_plan(rule, PLAN_PROFILE_ONE, one_text, NULL);
 
 	rule->values[0] = key;
-	profile_run_insert(rule, plan, rule->values, NULL, tweak_for(rule));
+	profile_run_insert(rule, plan, NULL, profile_tweak(rule));
 }
 
 /* Make the profiles of a set of new users. As the rule's owner. */
@@ -145,7 +138,7 @@ make_set(ProfileRule *rule, Relation users, Tuplestorestate *newtable)
 	}
 	plan = profile_plan(rule, PLAN_PROFILE_SET, set_text, enr);
 	rule->values[0] = (Datum) 0;
-	profile_run_insert(rule, plan, rule->values, env, tweak_for(rule));
+	profile_run_insert(rule, plan, env, profile_tweak(rule));
 }
 
 /* Make the profiles of all new users of a statement, by the way that suits their number. */

@@ -18,13 +18,12 @@ CREATE TABLE account.profile_default (
     users regclass NOT NULL,
     profiles regclass NOT NULL,
     column_name text NOT NULL,
-    attnum smallint,
     value jsonb NOT NULL
 );
 REVOKE ALL ON account.profile_default FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('account.profile_default', '');
 COMMENT ON TABLE account.profile_default IS
-'Values of new profiles, one row a column. attnum follows renames within this database; the name decides.';
+'Values of new profiles, one row a column; column_name follows renames.';
 
 CREATE FUNCTION account.profile_rule_changed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'profile_rule_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -38,6 +37,19 @@ ALTER TABLE account.profile_rule ENABLE ALWAYS TRIGGER profile_rule_changed;
 CREATE TRIGGER profile_rule_changed AFTER INSERT OR UPDATE OR DELETE ON account.profile_default
     FOR EACH ROW EXECUTE FUNCTION account.profile_rule_changed();
 ALTER TABLE account.profile_default ENABLE ALWAYS TRIGGER profile_rule_changed;
+
+CREATE FUNCTION account.profile_rule_replaced() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'profile_rule_replaced' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION account.profile_rule_replaced() FROM PUBLIC;
+COMMENT ON FUNCTION account.profile_rule_replaced() IS
+'Trigger of the registry of automatic profiles: a restored row takes the place of the one that is there.';
+
+CREATE TRIGGER profile_rule_replaced BEFORE INSERT ON account.profile_rule
+    FOR EACH ROW EXECUTE FUNCTION account.profile_rule_replaced();
+ALTER TABLE account.profile_rule ENABLE ALWAYS TRIGGER profile_rule_replaced;
+CREATE TRIGGER profile_rule_replaced BEFORE INSERT ON account.profile_default
+    FOR EACH ROW EXECUTE FUNCTION account.profile_rule_replaced();
+ALTER TABLE account.profile_default ENABLE ALWAYS TRIGGER profile_rule_replaced;
 
 CREATE FUNCTION account.enable_profile(users regclass, profiles regclass,
         user_column name DEFAULT 'user_id', defaults jsonb DEFAULT '{}', adopt boolean DEFAULT true)

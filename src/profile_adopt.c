@@ -370,6 +370,17 @@ adopt(ProfileRule *rule, Datum key)
 	run_as_end(saved);
 }
 
+/* Is this the value that the old row has, bit by bit? */
+static bool
+is_unchanged(HeapTuple old, AttrNumber column, TupleDesc desc, Datum value)
+{
+	Form_pg_attribute form = TupleDescAttr(desc, column - 1);
+	bool isnull;
+	Datum before = heap_getattr(old, column, desc, &isnull);
+
+	return !isnull && datum_image_eq(before, value, form->attbyval, form->attlen);
+}
+
 /* Refuse to run but as the trigger that enabling makes. */
 static void
 check_protocol(FunctionCallInfo fcinfo, const char *function, bool expected)
@@ -383,8 +394,10 @@ check_protocol(FunctionCallInfo fcinfo, const char *function, bool expected)
 }
 
 /*
- * account.adopt_profile(): trigger function, BEFORE INSERT on profiles for each row. Makes way for a
- * profile that the application inserts. It sorts last, so that it sees the key other triggers set.
+ * account.adopt_profile(): trigger function, BEFORE INSERT OR UPDATE OF user_column on profiles for
+ * each row. Makes way for a profile that the application inserts, or that follows its user's new key
+ * (ON UPDATE CASCADE) after that user, moved to another partition, was given an automatic one. It
+ * sorts last, so that it sees the key other triggers set.
  */
 Datum
 adopt_profile(PG_FUNCTION_ARGS)
@@ -392,22 +405,27 @@ adopt_profile(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	ProfileRule *rule;
 	AttrNumber column;
+	TupleDesc desc;
+	HeapTuple tuple;
 	Datum key;
+	bool update;
 	bool isnull;
 
 	check_protocol(fcinfo, ADOPT_PROFILE,
 				   CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_BEFORE(trigdata->tg_event) &&
-					   TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) &&
-					   TRIGGER_FIRED_FOR_ROW(trigdata->tg_event));
+					   TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
+					   (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ||
+						TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event)));
+	update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
+	tuple = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 	rule = profile_rule_of_trigger(trigdata, &column);
-	if (rule != NULL && rule->adopt && !profile_inserting_into(rule->profiles))
-	{
-		key = heap_getattr(trigdata->tg_trigtuple, column, RelationGetDescr(trigdata->tg_relation),
-						   &isnull);
-		if (!isnull)
-			adopt(rule, key);
-	}
-	return PointerGetDatum(trigdata->tg_trigtuple);
+	if (rule == NULL || profile_inserting_into(rule->profiles) || !(rule->adopt || update))
+		return PointerGetDatum(tuple);
+	desc = RelationGetDescr(trigdata->tg_relation);
+	key = heap_getattr(tuple, column, desc, &isnull);
+	if (!isnull && !(update && is_unchanged(trigdata->tg_trigtuple, column, desc, key)))
+		adopt(rule, key);
+	return PointerGetDatum(tuple);
 }
 
 /* The statement that makes the automatic profile of user $1 again, where there is none. */
@@ -483,7 +501,7 @@ keep_profile(PG_FUNCTION_ARGS)
 	saved = run_as(rule->owner);
 	plan = profile_plan(rule, PLAN_PROFILE_ENSURE, ensure_text, NULL);
 	rule->values[0] = as_key(rule, value);
-	profile_run_insert(rule, plan, rule->values, NULL, profile_without_own_triggers);
+	profile_run_insert(rule, plan, NULL, profile_without_own_triggers);
 	run_as_end(saved);
 	return PointerGetDatum(NULL);
 }

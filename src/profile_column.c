@@ -208,7 +208,7 @@ profile_convert(Form_pg_attribute column, Jsonb *value, Datum *result, bool *isn
 			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		*problem = error->message;
+		*problem = psprintf("The value does not convert: %s.", error->message);
 		converted = false;
 	}
 	PG_END_TRY();

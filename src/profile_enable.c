@@ -211,10 +211,7 @@ check_defaults(Relation profiles, AttrNumber user_column, Jsonb *defaults)
 		attnum = get_attnum(RelationGetRelid(profiles), name);
 		if (attnum <= 0)
 		{
-			ereport(WARNING, (errmsg("default \"%s\" is no column of %s", name,
-									 display_relation(RelationGetRelid(profiles))),
-							  errdetail("Profiles are made without it."),
-							  errhint("Correct \"%s\" in the argument \"defaults\".", name)));
+			profile_warn_default(true, RelationGetRelid(profiles), name, NO_SUCH_COLUMN);
 			continue;
 		}
 		column = TupleDescAttr(RelationGetDescr(profiles), attnum - 1);
@@ -264,7 +261,7 @@ check_not_null(Relation profiles, AttrNumber user_column, Bitmapset *given)
 
 /* ---- Triggers ---- */
 
-/* Is this the trigger that makes way for the application's profiles, keeps them, or makes them? */
+/* Is this the trigger of a rule, with this function, that marks that table? */
 static bool
 is_rule_trigger(Trigger *trigger, const char *function, Oid marked, AttrNumber *attnum)
 {
@@ -274,12 +271,14 @@ is_rule_trigger(Trigger *trigger, const char *function, Oid marked, AttrNumber *
 		   profile_mark(trigger->tgqual, &found, attnum) && found == marked;
 }
 
-/* Drop the triggers with this function and mark, but one that is as it should be: true if it is. */
+/*
+ * Drop the triggers with this function and mark, but one that fires, is of this type and carries this
+ * column: true if there is one. Type 0: none is wanted.
+ */
 static bool
-settle_trigger(Relation rel, const char *function, Oid marked, AttrNumber expected, bool wanted)
+settle_trigger(Relation rel, const char *function, Oid marked, AttrNumber column, int16 type)
 {
 	TriggerDesc *desc = rel->trigdesc;
-	bool statement = rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
 	bool settled = false;
 	List *drop = NIL;
 	ListCell *cell;
@@ -291,8 +290,8 @@ settle_trigger(Relation rel, const char *function, Oid marked, AttrNumber expect
 
 		if (!is_rule_trigger(trigger, function, marked, &attnum))
 			continue;
-		if (wanted && !settled && attnum == expected && trigger->tgenabled != TRIGGER_DISABLED &&
-			(expected != InvalidAttrNumber || TRIGGER_FOR_ROW(trigger->tgtype) != statement))
+		if (!settled && attnum == column && trigger->tgtype == type &&
+			trigger->tgenabled != TRIGGER_DISABLED)
 			settled = true;
 		else
 			drop = lappend(drop, pstrdup(trigger->tgname));
@@ -330,27 +329,37 @@ create_triggers(Relation users, Relation profiles, AttrNumber user_column, bool 
 	char *profiles_name = sql_relation(RelationGetRelid(profiles));
 	char *column = sql_column(RelationGetRelid(profiles), user_column);
 
-	if (!settle_trigger(profiles, KEEP_PROFILE, RelationGetRelid(users), user_column, true))
+	bool partitioned = users->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	int16 make_type = TRIGGER_TYPE_AFTER | TRIGGER_TYPE_INSERT |
+					  (partitioned ? TRIGGER_TYPE_ROW : TRIGGER_TYPE_STATEMENT);
+	int16 adopt_type = 0;
+
+	if (adopt || partitioned)
+		adopt_type = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE |
+					 (adopt ? TRIGGER_TYPE_INSERT : 0);
+	if (!settle_trigger(profiles, KEEP_PROFILE, RelationGetRelid(users), user_column,
+						TRIGGER_TYPE_AFTER | TRIGGER_TYPE_ROW | TRIGGER_TYPE_DELETE))
 		run_sql("CREATE TRIGGER %s AFTER DELETE ON %s FOR EACH ROW "
 				"WHEN (account.replaced_profile(%s::pg_catalog.regclass, OLD.%s)) "
 				"EXECUTE FUNCTION account.keep_profile()",
 				free_name(profiles, "00_account_profile_keep"), profiles_name,
 				sql_literal(users_name), column);
-	if (!settle_trigger(profiles, ADOPT_PROFILE, RelationGetRelid(users), user_column, adopt) &&
-		adopt)
-		run_sql("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW "
+	if (!settle_trigger(profiles, ADOPT_PROFILE, RelationGetRelid(users), user_column,
+						adopt_type) &&
+		adopt_type != 0)
+		run_sql("CREATE TRIGGER %s BEFORE %sUPDATE OF %s ON %s FOR EACH ROW "
 				"WHEN (account.marks_profile(%s::pg_catalog.regclass, NEW.%s)) "
 				"EXECUTE FUNCTION account.adopt_profile()",
-				free_name(profiles, "zz_account_profile_adopt"), profiles_name,
-				sql_literal(users_name), column);
-	if (!settle_trigger(users, MAKE_PROFILE, RelationGetRelid(profiles), InvalidAttrNumber, true))
+				free_name(profiles, "zz_account_profile_adopt"), adopt ? "INSERT OR " : "", column,
+				profiles_name, sql_literal(users_name), column);
+	if (!settle_trigger(users, MAKE_PROFILE, RelationGetRelid(profiles), InvalidAttrNumber,
+						make_type))
 		run_sql("CREATE TRIGGER %s AFTER INSERT ON %s %s "
 				"WHEN (account.marks_profile(%s::pg_catalog.regclass)) "
 				"EXECUTE FUNCTION account.make_profile()",
 				free_name(users, "00_account_profile"), users_name,
-				users->rd_rel->relkind == RELKIND_PARTITIONED_TABLE
-					? "FOR EACH ROW"
-					: "REFERENCING NEW TABLE AS account_new_users FOR EACH STATEMENT",
+				partitioned ? "FOR EACH ROW"
+							: "REFERENCING NEW TABLE AS account_new_users FOR EACH STATEMENT",
 				sql_literal(profiles_name));
 }
 
@@ -365,15 +374,15 @@ profile_drop_triggers(Oid users, Oid profiles)
 	if (users_rel != NULL)
 	{
 		saved = run_as(users_rel->rd_rel->relowner);
-		settle_trigger(users_rel, MAKE_PROFILE, profiles, InvalidAttrNumber, false);
+		settle_trigger(users_rel, MAKE_PROFILE, profiles, InvalidAttrNumber, 0);
 		run_as_end(saved);
 		table_close(users_rel, NoLock);
 	}
 	if (profiles_rel != NULL)
 	{
 		saved = run_as(profiles_rel->rd_rel->relowner);
-		settle_trigger(profiles_rel, KEEP_PROFILE, users, InvalidAttrNumber, false);
-		settle_trigger(profiles_rel, ADOPT_PROFILE, users, InvalidAttrNumber, false);
+		settle_trigger(profiles_rel, KEEP_PROFILE, users, InvalidAttrNumber, 0);
+		settle_trigger(profiles_rel, ADOPT_PROFILE, users, InvalidAttrNumber, 0);
 		run_as_end(saved);
 		table_close(profiles_rel, NoLock);
 	}
@@ -411,10 +420,9 @@ backfill(Oid users, Oid profiles)
 
 	if (rule == NULL)
 		elog(ERROR, "rule of automatic profiles was not found");
+	/* The caller has the rights of both owners, the owner of profiles maybe not those of users. */
 	saved = run_as(relation_owner(users) == rule->owner ? rule->owner : GetUserId());
-	plan = SPI_prepare(backfill_text(rule), rule->nvalues, rule->types);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
+	plan = profile_plan(rule, PLAN_PROFILE_BACKFILL, backfill_text, NULL);
 	made = profile_run_backfill(rule, plan);
 	run_as_end(saved);
 	return made;

@@ -33,10 +33,15 @@
  *    not needed. (A row that got in past its check, under session_replication_role = replica, is
  *    seen as well; one that does so at this very moment meets the unique index: 23505, no harm.)
  *
- * Everything else takes the ordinary path, in which the check runs. So does the profile of a user
- * that was there before (back-fill, adoption), for which 2 does not hold, and a partitioned profiles
- * table, whose leaves the executor opens too late. The join runs with the rights of the owner of
- * profiles: it has to own users too, else privileges or policies would decide what the join finds.
+ * The back-fill of enabling is proved in the same way. There the users are committed, but it holds
+ * SHARE ROW EXCLUSIVE on users to the end of its transaction, so that in 2 nobody else can delete
+ * them. (Under REPEATABLE READ the ordinary check could not even see all of them.) It keeps ON
+ * CONFLICT, because 4 does not hold.
+ *
+ * Everything else takes the ordinary path, in which the check runs: the profile that is made again
+ * after an adoption that came to nothing, and a partitioned profiles table, whose leaves the executor
+ * opens too late. The join runs with the rights of the owner of profiles: it has to own users too,
+ * else privileges or policies would decide what the join finds.
  */
 #include "postgres.h"
 
@@ -196,8 +201,8 @@ profile_check_provable(ProfileRule *rule, Relation users, Relation profiles)
 }
 
 /* Set aside, in the executor's copy, the check that the join has proved, and our own triggers. */
-void
-profile_without_check(EState *estate, void *arg)
+static void
+without_check(EState *estate, void *arg)
 {
 	ProfileRule *rule = arg;
 	ResultRelInfo *target = linitial(estate->es_opened_result_relations);
@@ -208,4 +213,11 @@ profile_without_check(EState *estate, void *arg)
 		if (desc->triggers[i].tgconstraint == rule->foreign_key &&
 			desc->triggers[i].tgfoid == F_RI_FKEY_CHECK_INS)
 			desc->triggers[i].tgenabled = TRIGGER_DISABLED;
+}
+
+/* What the executor is to leave out of a statement that makes profiles by the proof, if it holds. */
+ExecutorTweak
+profile_tweak(ProfileRule *rule)
+{
+	return rule->proved ? without_check : profile_without_own_triggers;
 }

@@ -3,10 +3,11 @@
  *		Writing the registry of automatic profiles, and following the tables it speaks of.
  *
  * Columns that only `defaults` names carry no dependency: dropping one must need no CASCADE. So
- * renames are followed by an event trigger: at the start of an ALTER TABLE the registry notes the
- * attribute number of each name (a restored registry has none, or another database's), at its end it
- * takes the name that each number has now. A dropped column's number is forgotten, its name stays,
- * for the warning. Another event trigger removes rules whose tables or triggers were dropped.
+ * renames are followed by an event trigger: at the start of an ALTER TABLE this backend notes the
+ * attribute number of each name, at its end it writes the name that each number has by then. Nothing
+ * but names is stored, so a restored registry is as good as the one that was dumped. A dropped
+ * column's name stays, for the warning. Another event trigger removes rules whose tables or triggers
+ * were dropped.
  *
  * Both cost a look into a table of a few rows, and write, as the registry's owner, only what changed.
  */
@@ -22,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -31,8 +33,19 @@
 #include "profile_rule.h"
 
 PG_FUNCTION_INFO_V1(profile_rule_changed);
+PG_FUNCTION_INFO_V1(profile_rule_replaced);
 PG_FUNCTION_INFO_V1(follow_profile_columns);
 PG_FUNCTION_INFO_V1(follow_profile_drops);
+
+/* Which column a default is for. */
+typedef struct ColumnNote
+{
+	RegistryDefault def;
+	AttrNumber attnum;
+} ColumnNote;
+
+/* Notes of the command that is running, in TopTransactionContext. */
+static List *notes = NIL;
 
 /* How many calls of ours are dropping triggers of a rule at present. */
 static int rearranging = 0;
@@ -71,6 +84,26 @@ write_registry(const char *sql, int nargs, Oid *types, Datum *values)
 	run_as_end(saved);
 }
 
+/* Remove the rule of two tables, all its defaults, one of them; rename one of them. */
+static const char delete_rule[] =
+	OWN_STATEMENT "DELETE FROM account.profile_rule r "
+				  "WHERE r.users::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
+				  "AND r.profiles::pg_catalog.oid OPERATOR(pg_catalog.=) $2";
+static const char delete_defaults[] =
+	OWN_STATEMENT "DELETE FROM account.profile_default d "
+				  "WHERE d.users::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
+				  "AND d.profiles::pg_catalog.oid OPERATOR(pg_catalog.=) $2";
+static const char delete_default[] =
+	OWN_STATEMENT "DELETE FROM account.profile_default d "
+				  "WHERE d.users::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
+				  "AND d.profiles::pg_catalog.oid OPERATOR(pg_catalog.=) $2 "
+				  "AND d.column_name OPERATOR(pg_catalog.=) $3";
+static const char rename_default[] =
+	OWN_STATEMENT "UPDATE account.profile_default d SET column_name = $3 "
+				  "WHERE d.users::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
+				  "AND d.profiles::pg_catalog.oid OPERATOR(pg_catalog.=) $2 "
+				  "AND d.column_name OPERATOR(pg_catalog.=) $4";
+
 /* Remove a rule with its defaults. */
 void
 profile_registry_remove(Oid users, Oid profiles)
@@ -78,14 +111,8 @@ profile_registry_remove(Oid users, Oid profiles)
 	Oid types[] = {OIDOID, OIDOID};
 	Datum values[] = {ObjectIdGetDatum(users), ObjectIdGetDatum(profiles)};
 
-	write_registry(OWN_STATEMENT "DELETE FROM account.profile_default d WHERE "
-								 "d.users::pg_catalog.oid OPERATOR(pg_catalog.=) $1 AND "
-								 "d.profiles::pg_catalog.oid OPERATOR(pg_catalog.=) $2",
-				   2, types, values);
-	write_registry(OWN_STATEMENT "DELETE FROM account.profile_rule r WHERE "
-								 "r.users::pg_catalog.oid OPERATOR(pg_catalog.=) $1 AND "
-								 "r.profiles::pg_catalog.oid OPERATOR(pg_catalog.=) $2",
-				   2, types, values);
+	write_registry(delete_defaults, 2, types, values);
+	write_registry(delete_rule, 2, types, values);
 }
 
 /* Write a rule with its defaults, in place of what there was. */
@@ -135,24 +162,113 @@ profile_rule_changed(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* The attribute number of each name, where there is such a column. */
-static const char note_numbers[] = OWN_STATEMENT
-	"UPDATE account.profile_default d SET attnum = a.attnum FROM pg_catalog.pg_attribute a "
-	"WHERE a.attrelid OPERATOR(pg_catalog.=) d.profiles::pg_catalog.oid "
-	"AND a.attname::pg_catalog.text OPERATOR(pg_catalog.=) d.column_name "
-	"AND NOT a.attisdropped AND a.attnum OPERATOR(pg_catalog.>) 0 "
-	"AND (d.attnum IS NULL OR d.attnum OPERATOR(pg_catalog.<>) a.attnum)";
+/*
+ * account.profile_rule_replaced(): trigger function on the registry, BEFORE INSERT for each row. A row
+ * takes the place of the one that speaks of the same tables (and column), so that data restored into
+ * a database that has the rules already is no conflict.
+ */
+Datum
+profile_rule_replaced(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Oid types[] = {OIDOID, OIDOID, TEXTOID};
+	Datum values[3];
+	TupleDesc desc;
+	bool isnull;
 
-/* The name, or nothing, that each number has now. */
-static const char take_names[] =
-	OWN_STATEMENT "UPDATE account.profile_default d "
-				  "SET column_name = CASE WHEN a.attisdropped THEN d.column_name "
-				  "ELSE a.attname::pg_catalog.text END, "
-				  "attnum = CASE WHEN a.attisdropped THEN NULL ELSE d.attnum END "
-				  "FROM pg_catalog.pg_attribute a "
-				  "WHERE a.attrelid OPERATOR(pg_catalog.=) d.profiles::pg_catalog.oid "
-				  "AND a.attnum OPERATOR(pg_catalog.=) d.attnum "
-				  "AND a.attname::pg_catalog.text OPERATOR(pg_catalog.<>) d.column_name";
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigdata->tg_event) ||
+		!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("account.profile_rule_replaced must be called as the trigger of "
+							   "account.profile_rule")));
+	desc = RelationGetDescr(trigdata->tg_relation);
+	for (int i = 0; i < lengthof(values); i++)
+		values[i] = heap_getattr(trigdata->tg_trigtuple, i + 1, desc, &isnull);
+	SPI_connect();
+	if (strcmp(RelationGetRelationName(trigdata->tg_relation), "profile_rule") == 0)
+		write_registry(delete_rule, 2, types, values);
+	else
+		write_registry(delete_default, 3, types, values);
+	SPI_finish();
+	return PointerGetDatum(trigdata->tg_trigtuple);
+}
+
+/* The transaction's memory goes, and the notes with it. */
+static void
+forget_notes(void *arg)
+{
+	notes = NIL;
+}
+
+/* Note which column each default is for; the notes last for the transaction. */
+static void
+note_columns(void)
+{
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+	ListCell *cell;
+
+	notes = NIL;
+	foreach (cell, registry_defaults())
+	{
+		RegistryDefault *def = lfirst(cell);
+		ColumnNote *note = palloc(sizeof(ColumnNote));
+
+		note->def = *def;
+		note->attnum = get_attnum(def->profiles, def->column_name);
+		if (note->attnum > 0)
+			notes = lappend(notes, note);
+	}
+	if (notes != NIL)
+	{
+		MemoryContextCallback *forget = palloc(sizeof(MemoryContextCallback));
+
+		forget->func = forget_notes;
+		forget->arg = NULL;
+		MemoryContextRegisterResetCallback(TopTransactionContext, forget);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+/* The name of a column; NULL: it, or its table, was dropped. */
+static char *
+live_column_name(Oid relid, AttrNumber attnum)
+{
+	HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	char *name = NULL;
+
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	if (!((Form_pg_attribute) GETSTRUCT(tuple))->attisdropped)
+		name = pstrdup(NameStr(((Form_pg_attribute) GETSTRUCT(tuple))->attname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+/* Write the names that the columns noted have now. */
+static void
+follow_notes(void)
+{
+	ListCell *cell;
+
+	foreach (cell, notes)
+	{
+		ColumnNote *note = lfirst(cell);
+		char *name = live_column_name(note->def.profiles, note->attnum);
+		Oid types[] = {OIDOID, OIDOID, TEXTOID, TEXTOID};
+		Datum values[4];
+
+		if (name == NULL || strcmp(name, note->def.column_name) == 0)
+			continue;
+		values[0] = ObjectIdGetDatum(note->def.users);
+		values[1] = ObjectIdGetDatum(note->def.profiles);
+		values[2] = CStringGetTextDatum(name);
+		values[3] = CStringGetTextDatum(note->def.column_name);
+		SPI_connect();
+		write_registry(delete_default, 3, types, values); /* of a column dropped before */
+		write_registry(rename_default, 4, types, values);
+		SPI_finish();
+	}
+}
 
 /* account.follow_profile_columns(): event trigger, before and after commands that rename columns. */
 Datum
@@ -163,12 +279,9 @@ follow_profile_columns(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("account.follow_profile_columns must be called as event trigger")));
-	if (registry_rules() == NIL)
-		PG_RETURN_NULL();
-	SPI_connect();
-	write_registry(strcmp(trigdata->event, "ddl_command_start") == 0 ? note_numbers : take_names, 0,
-				   NULL, NULL);
-	SPI_finish();
+	if (strcmp(trigdata->event, "ddl_command_start") != 0)
+		follow_notes();
+	note_columns();
 	PG_RETURN_NULL();
 }
 

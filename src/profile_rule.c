@@ -78,7 +78,8 @@ static struct
 	const char *name;
 	Oid oid;
 	bool known;
-} own_functions[] = {{MAKE_PROFILE}, {ADOPT_PROFILE}, {KEEP_PROFILE}, {"soft_delete"}};
+} own_functions[] = {
+	{MAKE_PROFILE}, {ADOPT_PROFILE}, {KEEP_PROFILE}, {"soft_delete"}, {"guard_reference"}};
 
 /* A relation changed: does a rule or a trigger of ours hang on it? */
 static void
@@ -149,21 +150,37 @@ is_own_function(Oid funcid, const char *name)
 	return false;
 }
 
-/* A WARNING that this session has not had yet. */
-static void
-warn_once(const char *message, const char *detail, const char *hint)
+/* Raise a WARNING, unless this session has had it; anew: even then. */
+void
+profile_warn(bool anew, const char *message, const char *detail, const char *hint)
 {
-	MemoryContext caller;
+	char *text = psprintf("%s: %s", message, detail);
+	bool had = false;
 	ListCell *cell;
 
 	foreach (cell, warned)
-		if (strcmp(lfirst(cell), message) == 0)
-			return;
-	caller = MemoryContextSwitchTo(TopMemoryContext);
-	warned = lappend(warned, pstrdup(message));
-	MemoryContextSwitchTo(caller);
-	ereport(WARNING, (errmsg_internal("%s", message), errdetail_internal("%s", detail),
-					  errhint("%s", hint)));
+		had |= strcmp(lfirst(cell), text) == 0;
+	if (!had)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+		warned = lappend(warned, pstrdup(text));
+		MemoryContextSwitchTo(caller);
+	}
+	if (anew || !had)
+		ereport(WARNING, (errmsg_internal("%s", message), errdetail_internal("%s", detail),
+						  errhint("%s", hint)));
+}
+
+/* A default is left out of the profiles of this table: warn. */
+void
+profile_warn_default(bool anew, Oid profiles, const char *column, const char *problem)
+{
+	profile_warn(anew,
+				 psprintf("default \"%s\" of automatic profiles in %s is left out", column,
+						  display_relation(profiles)),
+				 problem,
+				 "Call account.enable_profile again with defaults that fit the table's columns.");
 }
 
 /* ---- The registry ---- */
@@ -237,9 +254,9 @@ registry_rule(Oid users, Oid profiles)
 	return NULL;
 }
 
-/* The defaults of a rule, as RegistryDefault. */
-static List *
-registry_defaults(Oid users, Oid profiles)
+/* All defaults, as RegistryDefault. */
+List *
+registry_defaults(void)
 {
 	Relation rel = open_registry("profile_default");
 	List *result = NIL;
@@ -255,12 +272,11 @@ registry_defaults(Oid users, Oid profiles)
 		TupleDesc desc = RelationGetDescr(rel);
 		bool isnull;
 
-		if (DatumGetObjectId(heap_getattr(tuple, 1, desc, &isnull)) != users ||
-			DatumGetObjectId(heap_getattr(tuple, 2, desc, &isnull)) != profiles)
-			continue;
 		def = palloc(sizeof(RegistryDefault));
+		def->users = DatumGetObjectId(heap_getattr(tuple, 1, desc, &isnull));
+		def->profiles = DatumGetObjectId(heap_getattr(tuple, 2, desc, &isnull));
 		def->column_name = TextDatumGetCString(heap_getattr(tuple, 3, desc, &isnull));
-		def->value = DatumGetJsonbPCopy(heap_getattr(tuple, 5, desc, &isnull));
+		def->value = DatumGetJsonbPCopy(heap_getattr(tuple, 4, desc, &isnull));
 		result = lappend(result, def);
 	}
 	systable_endscan(scan);
@@ -349,7 +365,7 @@ static void
 fill_values(ProfileRule *rule, Relation profiles)
 {
 	TupleDesc desc = RelationGetDescr(profiles);
-	List *defaults = registry_defaults(rule->users, rule->profiles);
+	List *defaults = registry_defaults();
 	int capacity = list_length(defaults) + 1;
 	ListCell *cell;
 
@@ -364,14 +380,21 @@ fill_values(ProfileRule *rule, Relation profiles)
 	foreach (cell, defaults)
 	{
 		RegistryDefault *def = lfirst(cell);
-		AttrNumber attnum = get_attnum(rule->profiles, def->column_name);
-		Form_pg_attribute column = attnum > 0 ? TupleDescAttr(desc, attnum - 1) : NULL;
+		AttrNumber attnum;
+		Form_pg_attribute column;
 		int n = rule->nvalues;
 		char *problem = NULL;
 		bool isnull;
 
+		if (def->users != rule->users || def->profiles != rule->profiles)
+			continue;
+		attnum = get_attnum(rule->profiles, def->column_name);
+		column = attnum > 0 ? TupleDescAttr(desc, attnum - 1) : NULL;
+		for (int i = 1; i < n; i++)
+			if (rule->columns[i] == attnum)
+				column = NULL; /* restored twice */
 		if (column == NULL || column->attgenerated || attnum == rule->user_column)
-			problem = "There is no such column to set.";
+			problem = NO_SUCH_COLUMN;
 		else if (profile_convert(column, def->value, &rule->values[n], &isnull, &problem))
 		{
 			rule->columns[n] = attnum;
@@ -380,10 +403,7 @@ fill_values(ProfileRule *rule, Relation profiles)
 			rule->nvalues++;
 			continue;
 		}
-		warn_once(psprintf("default \"%s\" of automatic profiles in %s is left out",
-						   def->column_name, display_relation(rule->profiles)),
-				  problem,
-				  "Call account.enable_profile again with defaults that fit the table's columns.");
+		profile_warn_default(false, rule->profiles, def->column_name, problem);
 	}
 }
 
@@ -505,11 +525,12 @@ resolve_trigger(TriggerEntry *entry, TriggerData *trigdata)
 		break;
 	}
 	if (!OidIsValid(entry->key.users) && on_users)
-		warn_once(psprintf("users of %s get no profiles", display_relation(entry->relid)),
-				  psprintf("Trigger \"%s\" has no rule in account.profile_rule, or what the rule "
-						   "needs was dropped.",
-						   trigger->tgname),
-				  "Call account.enable_profile for the two tables again, or drop the trigger.");
+		profile_warn(
+			false, psprintf("users of %s get no profiles", display_relation(entry->relid)),
+			psprintf("Trigger \"%s\" has no rule in account.profile_rule, or what the rule "
+					 "needs was dropped.",
+					 trigger->tgname),
+			"Call account.enable_profile for the two tables again, or drop the trigger.");
 	entry->generation = generation;
 }
 
@@ -598,10 +619,14 @@ profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key)
 		appendStringInfo(sql, ", $%d", i + 1);
 }
 
-/* Set the triggers that enabling made on profiles aside in the executor's copy. */
+/*
+ * Set triggers aside in the executor's copy: those that enabling made on profiles, and the guard
+ * against references to deleted users. A deleted user has a profile, too.
+ */
 void
 profile_without_own_triggers(EState *estate, void *arg)
 {
+	ProfileRule *rule = arg;
 	ListCell *cell;
 
 	foreach (cell, estate->es_opened_result_relations)
@@ -609,9 +634,15 @@ profile_without_own_triggers(EState *estate, void *arg)
 		TriggerDesc *desc = ((ResultRelInfo *) lfirst(cell))->ri_TrigDesc;
 
 		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-			if (is_own_function(desc->triggers[i].tgfoid, ADOPT_PROFILE) ||
-				is_own_function(desc->triggers[i].tgfoid, KEEP_PROFILE))
-				desc->triggers[i].tgenabled = TRIGGER_DISABLED;
+		{
+			Trigger *trigger = &desc->triggers[i];
+
+			if (is_own_function(trigger->tgfoid, ADOPT_PROFILE) ||
+				is_own_function(trigger->tgfoid, KEEP_PROFILE) ||
+				(trigger->tgconstrrelid == rule->users &&
+				 is_own_function(trigger->tgfoid, "guard_reference")))
+				trigger->tgenabled = TRIGGER_DISABLED;
+		}
 	}
 }
 
@@ -622,53 +653,55 @@ profile_inserting_into(Oid profiles)
 	return inserting_into == profiles;
 }
 
+/* Run a statement that inserts profiles: of new users, or in a snapshot of now of all (backfill). */
+static uint64
+run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak,
+		   bool backfill)
+{
+	if (backfill)
+		return plan_run_latest(plan, rule->values, rule->nulls, tweak, rule);
+	return plan_run(plan, rule->values, rule->nulls, env, false, tweak, rule);
+}
+
 /*
  * Run a statement that inserts profiles. The executor opens the leaves of a partitioned table while
  * it runs, out of a tweak's reach: there the triggers themselves ask whose statement it is.
  */
-void
-profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, Datum *values, QueryEnvironment *env,
-				   ExecutorTweak tweak)
+static uint64
+run_own_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak,
+			   bool backfill)
 {
 	Oid outer = inserting_into;
+	volatile uint64 made = 0;
 
 	if (!rule->partitioned)
-	{
-		plan_run(plan, values, rule->nulls, env, false, tweak, rule);
-		return;
-	}
+		return run_insert(rule, plan, env, tweak, backfill);
 	PG_TRY();
 	{
 		inserting_into = rule->profiles;
-		plan_run(plan, values, rule->nulls, env, false, tweak, rule);
+		made = run_insert(rule, plan, env, tweak, backfill);
 	}
 	PG_FINALLY();
 	{
 		inserting_into = outer;
 	}
 	PG_END_TRY();
+	return made;
+}
+
+/* Run a statement that inserts the profiles of users of this transaction. */
+void
+profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak)
+{
+	run_own_insert(rule, plan, env, tweak, false);
 }
 
 /*
- * Run a back-fill, in a snapshot of now, as the server's referential checks do: in REPEATABLE READ,
- * too, it must see every user that was committed before the tables were locked. Within SPI_connect.
+ * Run a statement that inserts the profiles of all users, as they are now; their number. The caller
+ * holds SHARE ROW EXCLUSIVE on users.
  */
 uint64
 profile_run_backfill(ProfileRule *rule, SPIPlanPtr plan)
 {
-	Oid outer = inserting_into;
-
-	PG_TRY();
-	{
-		inserting_into = rule->profiles;
-		if (SPI_execute_snapshot(plan, rule->values, rule->nulls, GetLatestSnapshot(),
-								 InvalidSnapshot, false, true, 0) != SPI_OK_INSERT)
-			elog(ERROR, "could not back-fill profiles");
-	}
-	PG_FINALLY();
-	{
-		inserting_into = outer;
-	}
-	PG_END_TRY();
-	return SPI_processed;
+	return run_own_insert(rule, plan, NULL, profile_tweak(rule), true);
 }

@@ -51,6 +51,8 @@ typedef struct RegistryRule
 
 typedef struct RegistryDefault
 {
+	Oid users;
+	Oid profiles;
 	char *column_name;
 	Jsonb *value;
 } RegistryDefault;
@@ -60,10 +62,18 @@ typedef struct RegistryDefault
 #define ADOPT_PROFILE "adopt_profile"
 #define KEEP_PROFILE  "keep_profile"
 
+/* Why a default is left out. */
+#define NO_SUCH_COLUMN "There is no such column to set."
+
 extern void profile_rule_init(void);
+
+/* A WARNING, once a session unless anew; the second for a default that is left out. */
+extern void profile_warn(bool anew, const char *message, const char *detail, const char *hint);
+extern void profile_warn_default(bool anew, Oid profiles, const char *column, const char *problem);
 
 /* The registry. Needs no privilege, sees what is committed and what this transaction did. */
 extern List *registry_rules(void);
+extern List *registry_defaults(void);
 extern Oid registry_owner(void);
 
 /* The rule of these two tables, from the cache; NULL: none, or what it needs was dropped. */
@@ -119,17 +129,17 @@ extern SPIPlanPtr profile_plan(ProfileRule *rule, PlanKind kind, char *(*text)(P
 /* "INSERT INTO profiles (user_column, ...) SELECT key, $2, ... " for an expression that is the key. */
 extern void profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key);
 
-/* Tweak for statements of ours: they make or remove rows of profiles without our own triggers. */
+/* Tweak for statements of ours that make profiles: without the extension's own triggers. */
 extern void profile_without_own_triggers(EState *estate, void *arg);
 
 /* Are our own triggers on this partitioned profiles table to stand aside? (A tweak misses leaves.) */
 extern bool profile_inserting_into(Oid profiles);
+extern void profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env,
+							   ExecutorTweak tweak);
 extern uint64 profile_run_backfill(ProfileRule *rule, SPIPlanPtr plan);
-extern void profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, Datum *values,
-							   QueryEnvironment *env, ExecutorTweak tweak);
 
 /* profile_proof.c */
 extern bool profile_check_provable(ProfileRule *rule, Relation users, Relation profiles);
-extern void profile_without_check(EState *estate, void *arg);
+extern ExecutorTweak profile_tweak(ProfileRule *rule);
 
 #endif /* PGACCOUNT_PROFILE_RULE_H */

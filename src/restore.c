@@ -221,8 +221,9 @@ following_rows(const FkEdge *edge, const RowSet *parents, const RowSet *visited,
 static char *
 index_expression(Oid index_id, int column, Oid collation)
 {
-	char *expression = TextDatumGetCString(DirectFunctionCall3(
-		pg_get_indexdef_ext, ObjectIdGetDatum(index_id), Int32GetDatum(column), BoolGetDatum(false)));
+	char *expression =
+		TextDatumGetCString(DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(index_id),
+												Int32GetDatum(column), BoolGetDatum(false)));
 
 	if (OidIsValid(collation))
 		return psprintf("((%s) COLLATE %s)", expression, generate_collation_name(collation));
@@ -297,8 +298,8 @@ find_collisions(const RowSet *set, Oid index_id, Oid caller, Collisions *found)
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for index %u", index_id);
 	pred = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indpred, &isnull);
-	predicate = TextDatumGetCString(
-		DirectFunctionCall2(pg_get_expr, pred, ObjectIdGetDatum(set->relid)));
+	predicate =
+		TextDatumGetCString(DirectFunctionCall2(pg_get_expr, pred, ObjectIdGetDatum(set->relid)));
 	ReleaseSysCache(tuple);
 
 	initStringInfo(&coming);
@@ -323,12 +324,11 @@ find_collisions(const RowSet *set, Oid index_id, Oid caller, Collisions *found)
 			appendStringInfo(&match, " OR %s IS NULL AND n.e%d IS NULL", expression, i + 1);
 		appendStringInfoChar(&match, ')');
 		appendStringInfo(&group, "%sn.e%d", sep, i + 1);
-		appendStringInfo(&names, "%s%s", sep,
-						 TextDatumGetCString(DirectFunctionCall3(
-							 pg_get_indexdef_ext, ObjectIdGetDatum(index_id), Int32GetDatum(i + 1),
-							 BoolGetDatum(true))));
-		appendStringInfo(&shown, "%s(n.e%d)::pg_catalog.text",
-						 i > 0 ? ", ', ', " : "", i + 1);
+		appendStringInfo(
+			&names, "%s%s", sep,
+			TextDatumGetCString(DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(index_id),
+													Int32GetDatum(i + 1), BoolGetDatum(true))));
+		appendStringInfo(&shown, "%s(n.e%d)::pg_catalog.text", i > 0 ? ", ', ', " : "", i + 1);
 	}
 	live = sql_column(set->relid, mapping_declared(set->relid)->deleted_at);
 
@@ -362,8 +362,9 @@ find_collisions(const RowSet *set, Oid index_id, Oid caller, Collisions *found)
 		if (found->detail.len > 0)
 			appendStringInfoChar(&found->detail, '\n');
 		if (may_read(set->relid, caller))
-			appendStringInfo(&found->detail, "Key (%s)=(%s) of table \"%s\" is taken by another row.",
-							 names.data, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
+			appendStringInfo(&found->detail,
+							 "Key (%s)=(%s) of table \"%s\" is taken by another row.", names.data,
+							 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
 							 get_rel_name(set->relid));
 		else
 			appendStringInfo(&found->detail, "A key (%s) of table \"%s\" is taken by another row.",
@@ -402,8 +403,8 @@ add_visited(RowSet *visited, const RowSet *set, MemoryContext context)
 static void
 check_collisions(RowSet *first, List *tables)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgaccount restore",
-												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "pgaccount restore", ALLOCSET_DEFAULT_SIZES);
 	RowSet **visited = palloc0(list_length(tables) * sizeof(RowSet *));
 	List *queue = list_make1(first);
 	Oid caller = GetUserId();
@@ -416,6 +417,7 @@ check_collisions(RowSet *first, List *tables)
 		int position = 0;
 		ListCell *lc;
 		RoleState saved;
+		int names;
 
 		CHECK_FOR_INTERRUPTS();
 		queue = list_delete_first(queue);
@@ -425,8 +427,10 @@ check_collisions(RowSet *first, List *tables)
 			continue;
 
 		saved = run_as(relation_owner(set->relid));
+		names = names_begin();
 		foreach (lc, partial_unique_indexes(set->relid))
 			find_collisions(set, lfirst_oid(lc), caller, &found);
+		names_end(names);
 		run_as_end(saved);
 
 		visited[position] = add_visited(visited[position], set, context);
@@ -451,17 +455,18 @@ check_collisions(RowSet *first, List *tables)
 	if (found.n > 0)
 	{
 		if (found.n > MAX_LISTED)
-			appendStringInfo(&found.detail, "\n… and " UINT64_FORMAT " more.", found.n - MAX_LISTED);
-		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("restoring would violate unique constraint \"%s\"",
-						get_rel_name(found.index)),
-				 errdetail_row("%s", found.detail.data),
-				 errhint("Change or delete the rows that took the keys, or restore fewer rows."),
-				 err_generic_string(PG_DIAG_SCHEMA_NAME,
-									get_namespace_name(get_rel_namespace(found.table))),
-				 err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(found.table)),
-				 err_generic_string(PG_DIAG_CONSTRAINT_NAME, get_rel_name(found.index))));
+			appendStringInfo(&found.detail, "\n… and " UINT64_FORMAT " more.",
+							 found.n - MAX_LISTED);
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("restoring would violate unique constraint \"%s\"", get_rel_name(found.index)),
+			 errdetail_row("%s", found.detail.data),
+			 errhint("Change or delete the rows that took the keys, or restore fewer rows."),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME,
+								get_namespace_name(get_rel_namespace(found.table))),
+			 err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(found.table)),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, get_rel_name(found.index))));
 	}
 	MemoryContextDelete(context);
 }
@@ -474,7 +479,7 @@ restore(PG_FUNCTION_ARGS)
 	SoftDelete mapping;
 	KeySet *keys;
 	List *tables;
-	StringInfoData sql;
+	char *sql;
 	char *stamp;
 	char *condition;
 	bool may_collide = false;
@@ -506,16 +511,11 @@ restore(PG_FUNCTION_ARGS)
 						  keys->ncols, keys->array_types, keys->arrays, CurrentMemoryContext),
 			tables);
 
-	initStringInfo(&sql);
-	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s t SET %s = NULL", sql_relation(relid), stamp);
-	if (mapping.flag != InvalidAttrNumber)
-		appendStringInfo(&sql, ", %s = false", sql_column(relid, mapping.flag));
-	if (mapping.deleted_by != InvalidAttrNumber)
-		appendStringInfo(&sql, ", %s = NULL", sql_column(relid, mapping.deleted_by));
-	appendStringInfo(&sql, " WHERE %s", condition);
+	sql = psprintf(OWN_STATEMENT "UPDATE %s t SET %s WHERE %s", sql_relation(relid),
+				   sql_set_live(&mapping), condition);
 	(void) consequences_take_count();
-	if (SPI_execute_with_args(sql.data, keys->ncols, keys->array_types, keys->arrays, NULL, false,
-							  0) != SPI_OK_UPDATE)
+	if (SPI_execute_with_args(sql, keys->ncols, keys->array_types, keys->arrays, NULL, false, 0) !=
+		SPI_OK_UPDATE)
 		elog(ERROR, "could not restore rows of \"%s\"", get_rel_name(relid));
 	restored = SPI_processed + consequences_take_count();
 	SPI_finish();
@@ -549,12 +549,12 @@ is_deleted(PG_FUNCTION_ARGS)
 	if (SPI_execute_with_args(psprintf(OWN_STATEMENT "SELECT t.%s IS NOT NULL FROM %s t WHERE %s",
 									   sql_column(relid, mapping.deleted_at), sql_relation(relid),
 									   keys_condition(keys, "t", 1)),
-							  keys->ncols, keys->array_types, keys->arrays, NULL, true, 1) !=
-		SPI_OK_SELECT)
+							  keys->ncols, keys->array_types, keys->arrays, NULL, true,
+							  1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look up a row of \"%s\"", get_rel_name(relid));
 	if (SPI_processed > 0)
-		deleted = DatumGetBool(
-			SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		deleted =
+			DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
 	if (isnull)
 		PG_RETURN_NULL();

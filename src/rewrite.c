@@ -43,8 +43,8 @@
 
 typedef struct RewriteContext
 {
-	bool hide;	  /* deleted rows are hidden in this statement */
-	bool rewrite; /* DELETE is rewritten in this statement */
+	bool hide;         /* deleted rows are hidden in this statement */
+	bool rewrite;      /* DELETE is rewritten in this statement */
 	PlannerInfo *root; /* a planner's state, just enough to expand functions; made when needed */
 	ParamListInfo params;
 	RewriteResult *result;
@@ -92,9 +92,8 @@ is_key_comparison(Node *node)
 	op = (OpExpr *) node;
 	left = linitial(op->args);
 	right = lsecond(op->args);
-	/* the server adds casts where the two types differ */
-	return (contain_var_clause(left) != contain_var_clause(right)) && !contain_subplans(node) &&
-		   !contain_mutable_functions(node);
+	/* the server adds casts where the two types differ, and neither need be immutable */
+	return contain_var_clause(left) != contain_var_clause(right) && !contain_subplans(node);
 }
 
 /*
@@ -165,7 +164,7 @@ expand_function(RangeTblEntry *rte, RewriteContext *context)
 		rte->rtekind = RTE_SUBQUERY;
 		rte->subquery = subquery;
 		rte->security_barrier = false;
-		rte->functions = NIL;
+		/* rte->functions stays, as in preprocess_function_rtes: whole-row Vars are made from it */
 		rte->funcordinality = false;
 	}
 }

@@ -11,7 +11,7 @@
 /* What the walk learnt that the finished plan must be told. */
 typedef struct RewriteResult
 {
-	bool deletes;		 /* the statement itself was a DELETE and is an UPDATE now */
+	bool deletes;         /* the statement itself was a DELETE and is an UPDATE now */
 	bool depends_on_role; /* from functions expanded in advance: see rewrite.c */
 	List *inval_items;
 } RewriteResult;
@@ -29,4 +29,4 @@ extern void rewrite_show_all_once(bool copying);
 /* Where the BEFORE UPDATE companion has nothing to do, set it aside in the executor's copy. */
 extern void rewrite_executor_start(struct QueryDesc *desc);
 
-#endif							/* PGACCOUNT_REWRITE_H */
+#endif /* PGACCOUNT_REWRITE_H */

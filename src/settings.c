@@ -19,6 +19,11 @@
 int pgaccount_error_detail = ERROR_DETAIL_VERBOSE;
 bool pgaccount_rewrite = true;
 bool pgaccount_show_deleted = false;
+int pgaccount_password_min_length = 8;
+int pgaccount_password_ops = 2;
+int pgaccount_password_memory = 64 * 1024;
+int pgaccount_password_max_memory = 256 * 1024;
+int pgaccount_password_concurrency = 4;
 char *pgaccount_issuer = NULL;
 char *pgaccount_audience = NULL;
 int pgaccount_access_token_ttl = 15 * 60;
@@ -101,6 +106,36 @@ token_settings_init(GucContext at_restart)
 		&pgaccount_live_check, true, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
+/* The settings of passwords. at_restart: the context of those that shape shared memory. */
+static void
+password_settings_init(GucContext at_restart)
+{
+	DefineCustomIntVariable(
+		"pgaccount.password_min_length", "Least number of characters of a new password.",
+		"Asked of registrations and password changes, not of hash_password.",
+		&pgaccount_password_min_length, 8, 1, 1024, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgaccount.password_ops", "Passes over the memory of a password hash.",
+							"More passes make guessing dearer, and each login.",
+							&pgaccount_password_ops, 2, 1, 16, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgaccount.password_memory", "Memory of a password hash.",
+							"More memory makes guessing dearer, and each login.",
+							&pgaccount_password_memory, 64 * 1024, 8, MAX_KILOBYTES, PGC_SUSET,
+							GUC_UNIT_KB, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"pgaccount.password_max_memory", "The most memory that a stored password hash may ask for.",
+		"A hash that asks for more verifies as false, at once.", &pgaccount_password_max_memory,
+		256 * 1024, 8, MAX_KILOBYTES, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgaccount.password_concurrency",
+							"How many passwords may be hashed at once in the whole server.",
+							"The next wait. Without shared_preload_libraries there is no limit.",
+							&pgaccount_password_concurrency, 4, 1, 1024, at_restart, 0, NULL, NULL,
+							NULL);
+}
+
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 void
 settings_init(bool preloaded)
@@ -124,6 +159,7 @@ settings_init(bool preloaded)
 		"Any role may set it: hiding is convenience, not a security boundary.",
 		&pgaccount_show_deleted, false, PGC_USERSET, 0, NULL, show_deleted_changed, NULL);
 
+	password_settings_init(at_restart);
 	token_settings_init(at_restart);
 	identity_init();
 

@@ -23,7 +23,13 @@ extern char *pgaccount_master_key_file;
 extern bool pgaccount_set_request_claims;
 extern bool pgaccount_live_check;
 
+extern int pgaccount_password_min_length; /* characters */
+extern int pgaccount_password_ops;
+extern int pgaccount_password_memory;     /* kB */
+extern int pgaccount_password_max_memory; /* kB */
+extern int pgaccount_password_concurrency;
+
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 extern void settings_init(bool preloaded);
 
-#endif							/* PGACCOUNT_SETTINGS_H */
+#endif /* PGACCOUNT_SETTINGS_H */

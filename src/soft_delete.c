@@ -73,13 +73,21 @@ typedef struct RowWriter
 
 static RowWriter *writers = NULL;
 
-/* The row that an UPDATE is about to change: if the next DELETE is of that row, it moves. */
-static struct
+/*
+ * The row of a table that a statement is about to update: if the next thing the statement does to it
+ * is to delete it, it moves. One note for each such statement and table, in the statement's memory:
+ * statements nest, and each forgets its own at its end.
+ */
+typedef struct UpdateNote
 {
 	Oid relid;
 	ItemPointerData tid;
-	MemoryContext statement; /* identity of the statement, which forgets the row at its end */
-} updated_row;
+	MemoryContext statement;
+	MemoryContextCallback at_end;
+	struct UpdateNote *next;
+} UpdateNote;
+
+static UpdateNote *update_notes = NULL;
 
 /*
  * account.actor() RETURNS text: who deletes, for deleted_by. A verified identity comes before the
@@ -221,8 +229,8 @@ actor_value(Form_pg_attribute att)
 	Datum value = DirectFunctionCall1(actor, (Datum) 0);
 
 	if (att->atttypid == VARCHAROID && att->atttypmod >= 0)
-		value = DirectFunctionCall3(varchar, value, Int32GetDatum(att->atttypmod),
-									BoolGetDatum(true));
+		value =
+			DirectFunctionCall3(varchar, value, Int32GetDatum(att->atttypmod), BoolGetDatum(true));
 	return value;
 }
 
@@ -291,20 +299,13 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 	plan = plan_lookup(PLAN_MOVE_ROW, root, InvalidOid);
 	if (plan == NULL)
 	{
-		StringInfoData sql;
 		Oid argtypes[] = {OIDOID, TIDOID};
+		char *sql =
+			psprintf(OWN_STATEMENT "UPDATE %s SET %s WHERE tableoid OPERATOR(pg_catalog.=) $1"
+								   " AND ctid OPERATOR(pg_catalog.=) $2",
+					 sql_relation(root), sql_set_deleted(root_mapping, "pg_catalog.now()"));
 
-		initStringInfo(&sql);
-		appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s SET %s = pg_catalog.now()",
-						 sql_relation(root), sql_column(root, root_mapping->deleted_at));
-		if (root_mapping->flag != InvalidAttrNumber)
-			appendStringInfo(&sql, ", %s = true", sql_column(root, root_mapping->flag));
-		if (root_mapping->deleted_by != InvalidAttrNumber)
-			appendStringInfo(&sql, ", %s = account.actor()",
-							 sql_column(root, root_mapping->deleted_by));
-		appendStringInfoString(&sql, " WHERE tableoid OPERATOR(pg_catalog.=) $1"
-									 " AND ctid OPERATOR(pg_catalog.=) $2");
-		plan = plan_keep(PLAN_MOVE_ROW, root, InvalidOid, sql.data, 2, argtypes);
+		plan = plan_keep(PLAN_MOVE_ROW, root, InvalidOid, sql, 2, argtypes);
 	}
 	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
 	values[1] = PointerGetDatum(tid);
@@ -436,6 +437,53 @@ referential_delete(Relation rel, HeapTuple tuple, const SoftDelete *mapping)
 	return true;
 }
 
+/* The statement that noted rows ends. */
+static void
+forget_updated_row(void *arg)
+{
+	for (UpdateNote **p = &update_notes; *p != NULL; p = &(*p)->next)
+		if (*p == arg)
+		{
+			*p = (*p)->next;
+			return;
+		}
+}
+
+/* Note that this statement is about to update this row. */
+static void
+note_updated_row(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
+{
+	UpdateNote *note = flinfo->fn_extra;
+
+	if (note == NULL)
+	{
+		note = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(UpdateNote));
+		note->relid = RelationGetRelid(rel);
+		note->statement = flinfo->fn_mcxt;
+		note->next = update_notes;
+		update_notes = note;
+		note->at_end.func = forget_updated_row;
+		note->at_end.arg = note;
+		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &note->at_end);
+		flinfo->fn_extra = note;
+	}
+	note->tid = *tid;
+}
+
+/* Is this row, which the statement deletes, one that it is updating? Then it moves. */
+static bool
+is_moving(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
+{
+	for (UpdateNote *note = update_notes; note != NULL; note = note->next)
+		if (note->statement == flinfo->fn_mcxt && note->relid == RelationGetRelid(rel) &&
+			ItemPointerEquals(&note->tid, tid))
+		{
+			ItemPointerSetInvalid(&note->tid);
+			return true;
+		}
+	return false;
+}
+
 /* account.soft_delete() RETURNS trigger: BEFORE DELETE, for each row. */
 Datum
 soft_delete(PG_FUNCTION_ARGS)
@@ -462,13 +510,8 @@ soft_delete(PG_FUNCTION_ARGS)
 						errhint("Drop the trigger and call account.enable_soft_delete.")));
 	mapping = *found;
 
-	if (updated_row.relid == RelationGetRelid(rel) &&
-		updated_row.statement == fcinfo->flinfo->fn_mcxt &&
-		ItemPointerEquals(&updated_row.tid, &tuple->t_self))
-	{
-		updated_row.relid = InvalidOid;
+	if (is_moving(fcinfo->flinfo, rel, &tuple->t_self))
 		return PointerGetDatum(tuple);
-	}
 	if (InNoForceRLSOperation() && referential_delete(rel, tuple, &mapping))
 		return PointerGetDatum(tuple);
 
@@ -563,31 +606,6 @@ in_step(HeapTuple old, HeapTuple new, TupleDesc desc, const SoftDelete *mapping)
 		value = BoolGetDatum(deleted);
 	}
 	return heap_modify_tuple_by_cols(new, desc, 1, &column, &value, &isnull);
-}
-
-/* The statement that noted a row ends. */
-static void
-forget_updated_row(void *arg)
-{
-	updated_row.relid = InvalidOid;
-}
-
-/* Note that this statement is about to update this row; the note ends with the statement. */
-static void
-note_updated_row(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
-{
-	if (flinfo->fn_extra == NULL)
-	{
-		MemoryContextCallback *at_end =
-			MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(MemoryContextCallback));
-
-		at_end->func = forget_updated_row;
-		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, at_end);
-		flinfo->fn_extra = at_end;
-	}
-	updated_row.relid = RelationGetRelid(rel);
-	updated_row.tid = *tid;
-	updated_row.statement = flinfo->fn_mcxt;
 }
 
 /*

@@ -3,11 +3,12 @@
  *		Puts soft delete on a table, and takes it off.
  *
  * What is put on a table are triggers, nothing else: they are visible in \d, dumped by pg_dump and
- * dropped with the table.
+ * dropped with the table. Their text is parsed in the caller's search_path, sometimes with the rights
+ * of another table's owner: no name and no operator in it may be looked up there.
  *
  *		00_account_soft_delete           the declaration (mapping.c), on the table and, by
  *		                                 PostgreSQL's cloning, on its partitions
- *		zz_account_soft_delete_step      where there is a flag, a partition, or guarded references
+ *		zz_account_soft_delete_step      keeps columns in step, notes rows that move, guards
  *		zz_account_soft_delete_insert    where there is a flag
  *		00_account_soft_delete_truncate  on the table and each partition
  *		zz_account_soft_delete_changed   where soft-delete children follow (consequences.c)
@@ -58,7 +59,7 @@ PG_FUNCTION_INFO_V1(soft_delete_dropped);
 typedef struct EnableRequest
 {
 	const char *deleted_at;
-	const char *flag;		/* NULL: detect */
+	const char *flag;       /* NULL: detect */
 	const char *deleted_by; /* NULL: detect */
 	SoftDeleteOptions options;
 } EnableRequest;
@@ -120,18 +121,21 @@ refresh_consequences(Oid parent)
 	foreach (lc, row_trigger_tables(parent, ShareRowExclusiveLock))
 	{
 		Oid relid = lfirst_oid(lc);
+		const SoftDelete *own = mapping_declared(relid);
 		bool there = OidIsValid(get_trigger_oid(relid, TRIGGER_CHANGED, true));
 
-		if (wanted && !there)
+		if (own == NULL && !there)
+			continue; /* it came to inherit after enabling: the doctor names it */
+		if (wanted && own != NULL && !there)
 		{
-			char *column = sql_column(relid, mapping_declared(relid)->deleted_at);
+			char *column = sql_column(relid, own->deleted_at);
 
 			run_sql("CREATE TRIGGER %s AFTER UPDATE ON %s FOR EACH ROW"
-					" WHEN (OLD.%s IS DISTINCT FROM NEW.%s)"
+					" WHEN ((OLD.%s IS NULL) OPERATOR(pg_catalog.<>) (NEW.%s IS NULL))"
 					" EXECUTE FUNCTION account.soft_delete_changed()",
 					TRIGGER_CHANGED, sql_relation(relid), column, column);
 		}
-		else if (!wanted && there)
+		else if (!(wanted && own != NULL) && there)
 			drop_trigger(relid, TRIGGER_CHANGED);
 		else if (wanted)
 			CacheInvalidateRelcacheByRelid(relid);
@@ -140,13 +144,14 @@ refresh_consequences(Oid parent)
 								row_trigger_tables(parent, ShareRowExclusiveLock)))
 	{
 		Oid relid = lfirst_oid(lc);
+		bool covered = wanted && mapping_declared(relid) != NULL;
 		bool there = OidIsValid(get_trigger_oid(relid, TRIGGER_FLUSH, true));
 
-		if (wanted && !there)
+		if (covered && !there)
 			run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH STATEMENT"
 					" EXECUTE FUNCTION account.soft_delete_flush()",
 					TRIGGER_FLUSH, sql_relation(relid));
-		else if (!wanted && there)
+		else if (!covered && there)
 			drop_trigger(relid, TRIGGER_FLUSH);
 	}
 	run_as_end(caller);
@@ -173,8 +178,7 @@ refresh_around(Oid relid)
 static const char *
 column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_null)
 {
-	HeapTuple tuple =
-		SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
 	Form_pg_attribute att;
 	const char *fault = NULL;
 
@@ -182,8 +186,8 @@ column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_nul
 		elog(ERROR, "cache lookup failed for attribute %d of relation %u", attnum, relid);
 	att = (Form_pg_attribute) GETSTRUCT(tuple);
 	if (!type_fits(att->atttypid))
-		fault = psprintf("It is of type %s.",
-						 format_type_with_typemod(att->atttypid, att->atttypmod));
+		fault =
+			psprintf("It is of type %s.", format_type_with_typemod(att->atttypid, att->atttypmod));
 	else if (att->attgenerated != '\0')
 		fault = "It is a generated column.";
 	else if (need_null && att->attnotnull)
@@ -234,13 +238,13 @@ choose_column(Oid relid, const char *argument, const char *given, const char *us
 		return name;
 	if (given == NULL)
 		return NULL;
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("column \"%s\" of \"%s\" cannot be %s", name, get_rel_name(relid),
-						   argument),
-					errdetail("%s", fault),
-					errhint("Name a nullable, ordinary column of type %s as \"%s\", or one that is "
-							"to be added.",
-							type_name, argument)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("column \"%s\" of \"%s\" cannot be %s", name, get_rel_name(relid), argument),
+			 errdetail("%s", fault),
+			 errhint("Name a nullable, ordinary column of type %s as \"%s\", or one that is "
+					 "to be added.",
+					 type_name, argument)));
 }
 
 /* A literal or NULL, as an argument of marks(). */
@@ -294,17 +298,16 @@ create_declaration(Oid relid, const EnableRequest *request, const char *flag,
 			options->guard_references ? "true" : "false",
 			options->on_parent_delete == PARENT_DELETE_DELETE ? "delete" : "refuse",
 			options->children ? "true" : "false");
-	if (flag != NULL || options->guard_references ||
-		get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE || get_rel_relispartition(relid))
-		run_sql("CREATE TRIGGER %s BEFORE UPDATE ON %s FOR EACH ROW"
-				" EXECUTE FUNCTION account.soft_delete_step()",
-				quote_identifier(TRIGGER_STEP), table);
+	/* also where there is no flag: the table may be attached as a partition one day, and rows move */
+	run_sql("CREATE TRIGGER %s BEFORE UPDATE ON %s FOR EACH ROW"
+			" EXECUTE FUNCTION account.soft_delete_step()",
+			quote_identifier(TRIGGER_STEP), table);
 	if (flag != NULL)
 		run_sql("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
-				" WHEN ((NEW.%s IS NULL) = (NEW.%s IS TRUE))"
+				" WHEN ((NEW.%s IS NULL) OPERATOR(pg_catalog.=) (NEW.%s IS TRUE))"
 				" EXECUTE FUNCTION account.soft_delete_step()",
-				quote_identifier(TRIGGER_STEP_INSERT), table,
-				quote_identifier(request->deleted_at), quote_identifier(flag));
+				quote_identifier(TRIGGER_STEP_INSERT), table, quote_identifier(request->deleted_at),
+				quote_identifier(flag));
 }
 
 /* Rows that one of the two columns calls deleted are so by the other too. */
@@ -379,8 +382,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
-	lockmode =
-		columns_exist(relid, request) ? ShareRowExclusiveLock : AccessExclusiveLock;
+	lockmode = columns_exist(relid, request) ? ShareRowExclusiveLock : AccessExclusiveLock;
 	LockRelationOid(relid, lockmode);
 	check_application_table(relid, "soft delete");
 	check_not_covered(relid);
@@ -392,21 +394,21 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 	deleted_by = choose_column(relid, "deleted_by", request->deleted_by, "deleted_by",
 							   fits_deleted_by, "text", true, &add_deleted_by);
 	if ((flag && strcmp(flag, request->deleted_at) == 0) ||
-		(deleted_by && (strcmp(deleted_by, request->deleted_at) == 0 ||
-						(flag && strcmp(deleted_by, flag) == 0))))
+		(deleted_by &&
+		 (strcmp(deleted_by, request->deleted_at) == 0 || (flag && strcmp(deleted_by, flag) == 0))))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the columns of soft delete must be different ones"),
 						errhint("Give each of \"deleted_at\", \"flag\" and \"deleted_by\" a column "
 								"of its own.")));
 
 	if (add_deleted_at)
-		run_sql("ALTER TABLE %s ADD COLUMN %s timestamptz", sql_relation(relid),
+		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.timestamptz", sql_relation(relid),
 				quote_identifier(request->deleted_at));
 	if (add_flag)
-		run_sql("ALTER TABLE %s ADD COLUMN %s boolean NOT NULL DEFAULT false",
+		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.bool NOT NULL DEFAULT false",
 				sql_relation(relid), quote_identifier(flag));
 	if (add_deleted_by)
-		run_sql("ALTER TABLE %s ADD COLUMN %s text", sql_relation(relid),
+		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.text", sql_relation(relid),
 				quote_identifier(deleted_by));
 
 	if (flag != NULL)
@@ -460,8 +462,9 @@ name_argument(FunctionCallInfo fcinfo, int n)
 Datum
 enable_soft_delete(PG_FUNCTION_ARGS)
 {
-	static const char *const arguments[] = {"target", "deleted_at", NULL, NULL, "hide",
-											"guard_references", "on_parent_delete", "children"};
+	static const char *const arguments[] = {
+		"target",           "deleted_at",       NULL,      NULL, "hide",
+		"guard_references", "on_parent_delete", "children"};
 	EnableRequest request;
 	char *on_parent_delete;
 	List *done = NIL;
@@ -484,7 +487,8 @@ enable_soft_delete(PG_FUNCTION_ARGS)
 		request.options.on_parent_delete = PARENT_DELETE_DELETE;
 	else
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("unknown value for \"on_parent_delete\": \"%s\"", on_parent_delete),
+						errmsg("unknown value for \"on_parent_delete\""),
+						errdetail("It is \"%.64s\".", on_parent_delete),
 						errhint("Give 'refuse' or 'delete'.")));
 	if (request.deleted_at[0] == '\0' || (request.flag && request.flag[0] == '\0') ||
 		(request.deleted_by && request.deleted_by[0] == '\0'))

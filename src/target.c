@@ -61,11 +61,10 @@ check_application_table(Oid relid, const char *what)
 						errdetail("It is %s.", kind_name(form->relkind)),
 						errhint("Name an ordinary or partitioned table for %s.", what)));
 	if (form->relpersistence == RELPERSISTENCE_TEMP)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is a temporary table", NameStr(form->relname)),
-				 errdetail("A temporary table ends with its session."),
-				 errhint("Name a permanent table for %s.", what)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is a temporary table", NameStr(form->relname)),
+						errdetail("A temporary table ends with its session."),
+						errhint("Name a permanent table for %s.", what)));
 	if (relid < FirstNormalObjectId || IsCatalogNamespace(form->relnamespace) ||
 		IsToastNamespace(form->relnamespace))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -94,10 +93,16 @@ find_column(Oid relid, const char *name, const char *argument)
 {
 	AttrNumber attnum = get_attnum(relid, name);
 
+	if (attnum == InvalidAttrNumber &&
+		SearchSysCacheExists2(ATTNAME, ObjectIdGetDatum(relid), PointerGetDatum(name)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" of \"%s\" has been dropped", name, get_rel_name(relid)),
+				 errhint("Give another name for \"%s\".", argument)));
 	if (attnum < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("column \"%s\" of \"%s\" is a system column", name,
-							   get_rel_name(relid)),
-						errhint("Give another name for \"%s\".", argument)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" of \"%s\" is a system column", name, get_rel_name(relid)),
+				 errhint("Give another name for \"%s\".", argument)));
 	return attnum;
 }

@@ -16,4 +16,4 @@ extern void check_owner(Oid relid);
 /* The attribute number of a user column; InvalidAttrNumber: none of that name. System: 22023. */
 extern AttrNumber find_column(Oid relid, const char *name, const char *argument);
 
-#endif							/* PGACCOUNT_TARGET_H */
+#endif /* PGACCOUNT_TARGET_H */

@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/comment.h"
 #include "executor/spi.h"
@@ -144,15 +145,46 @@ live_definition(const UniqueIndex *unique)
 	return psprintf("%s WHERE %s", definition, live);
 }
 
-/* Make an index one over live rows, under its name. Within SPI_connect. */
+/* The index that an index of a partitioned table has on a partition, or InvalidOid. */
+static Oid
+partition_index(Oid index_id, Oid partition)
+{
+	ListCell *lc;
+
+	foreach (lc, find_all_inheritors(index_id, NoLock, NULL))
+		if (IndexGetRelation(lfirst_oid(lc), false) == partition)
+			return lfirst_oid(lc);
+	return InvalidOid;
+}
+
+/*
+ * Make an index one over live rows, under its name; so also on the partitions, whose names it is that
+ * errors carry. Within SPI_connect.
+ */
 static void
 make_live(const UniqueIndex *unique)
 {
+	List *tables = NIL;
+	List *names = NIL;
+	ListCell *table;
+	ListCell *old_name;
+	int names_saved = names_begin();
 	char *definition = live_definition(unique);
 	char *schema = get_namespace_name(get_rel_namespace(unique->index));
 	char *name = quote_qualified_identifier(schema, unique->name);
 	char *comment = GetComment(unique->index, RelationRelationId, 0);
 
+	if (get_rel_relkind(unique->index) == RELKIND_PARTITIONED_INDEX)
+	{
+		ListCell *lc;
+
+		foreach (lc, find_all_inheritors(unique->index, AccessExclusiveLock, NULL))
+			if (lfirst_oid(lc) != unique->index)
+			{
+				tables = lappend_oid(tables, IndexGetRelation(lfirst_oid(lc), false));
+				names = lappend(names, get_rel_name(lfirst_oid(lc)));
+			}
+	}
 	if (comment == NULL && OidIsValid(unique->constraint))
 		comment = GetComment(unique->constraint, ConstraintRelationId, 0);
 	if (OidIsValid(unique->constraint))
@@ -161,8 +193,18 @@ make_live(const UniqueIndex *unique)
 	else
 		run_sql("DROP INDEX %s", name);
 	run_sql("%s", definition);
+	forboth (table, tables, old_name, names)
+	{
+		Oid index_id = get_relname_relid(unique->name, get_rel_namespace(unique->table));
+		Oid part = partition_index(index_id, lfirst_oid(table));
+
+		if (OidIsValid(part) && strcmp(get_rel_name(part), lfirst(old_name)) != 0)
+			run_sql("ALTER INDEX %s RENAME TO %s", sql_relation(part),
+					quote_identifier(lfirst(old_name)));
+	}
 	if (comment != NULL)
 		run_sql("COMMENT ON INDEX %s IS %s", name, sql_literal(comment));
+	names_end(names_saved);
 }
 
 /* Raise unless a table may be worked on, and lock it. */
@@ -272,12 +314,13 @@ unique_among_live_columns(PG_FUNCTION_ARGS)
 		}
 	}
 	if (name == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("table \"%s\" has no unique constraint or index on these columns",
-							   get_rel_name(relid)),
-						errdetail("The primary key does not count, nor do more or fewer columns."),
-						errhint("Create a unique index WHERE (deleted_at IS NULL), or name an index "
-								"over expressions by its own name.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table \"%s\" has no unique constraint or index on these columns",
+						get_rel_name(relid)),
+				 errdetail("The primary key does not count, nor do more or fewer columns."),
+				 errhint("Create a unique index WHERE (deleted_at IS NULL), or name an index "
+						 "over expressions by its own name.")));
 	namestrcpy(result, name);
 	SPI_finish();
 	PG_RETURN_NAME(result);
@@ -297,6 +340,10 @@ unique_among_live_index(PG_FUNCTION_ARGS)
 		refuse_null_argument("index");
 	index_id = PG_GETARG_OID(0);
 	relkind = get_rel_relkind(index_id);
+	if (relkind == '\0')
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("relation with OID %u does not exist", index_id),
+						errhint("Name a unique index, or a table and the columns of one.")));
 	if (relkind != RELKIND_INDEX && relkind != RELKIND_PARTITIONED_INDEX)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is not an index", get_rel_name(index_id)),

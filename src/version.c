@@ -111,13 +111,12 @@ version_check(void)
 		return;
 	version = script_version();
 	if (version != NULL && strcmp(version, PGACCOUNT_VERSION) != 0)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("pgaccount is installed as version %s, but its library is version %s", version,
-					PGACCOUNT_VERSION),
-			 errdetail("The functions in this database were made for another library."),
-			 errhint("Run ALTER EXTENSION pgaccount UPDATE; if the library is the older one, "
-					 "restart the server first.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("pgaccount is installed as version %s, but its library is version %s",
+						version, PGACCOUNT_VERSION),
+				 errdetail("The functions in this database were made for another library."),
+				 errhint("Run ALTER EXTENSION pgaccount UPDATE; if the library is the older one, "
+						 "restart the server first.")));
 	version_known = true;
 }

@@ -16,4 +16,4 @@ extern Oid account_extension(void);
 
 extern void version_init(void);
 
-#endif							/* PGACCOUNT_VERSION_H */
+#endif /* PGACCOUNT_VERSION_H */

@@ -1,0 +1,117 @@
+-- What account.doctor() finds about soft delete, and that its remedies mend it.
+SET client_min_messages = warning;
+CREATE ROLE regress_sd_owner;
+CREATE ROLE regress_sd_monitor;
+GRANT pg_monitor TO regress_sd_monitor;
+CREATE SCHEMA sd_doctor AUTHORIZATION regress_sd_owner;
+SET ROLE regress_sd_owner;
+SET search_path = sd_doctor;
+-- findings about this schema; and its remedies, done
+CREATE FUNCTION findings() RETURNS TABLE (severity text, code text, object text) LANGUAGE sql AS $$
+SELECT DISTINCT severity, code COLLATE "C", object COLLATE "C" FROM account.doctor() WHERE object LIKE 'sd\_doctor.%' OR object LIKE '%"sd doctor"%' ORDER BY 2, 3 $$;
+CREATE FUNCTION mend(c text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE r record;
+BEGIN
+    FOR r IN SELECT * FROM account.doctor() d WHERE d.code = c AND object LIKE 'sd\_doctor.%' LOOP
+        EXECUTE r.remedy;
+        RETURN NEXT r.object;
+    END LOOP;
+END $$;
+RESET client_min_messages;
+
+-- nobody but the owner and pg_monitor may ask
+\set VERBOSITY terse
+SELECT * FROM account.doctor(); -- fails
+\set VERBOSITY default
+RESET ROLE;
+SET ROLE regress_sd_monitor;
+SELECT count(*) >= 0 AS may_ask FROM account.doctor();
+RESET ROLE;
+SET search_path = pg_catalog;
+-- preloaded: it says nothing of that
+SELECT count(*) FROM account.doctor() WHERE code = 'not_preloaded';
+
+SET ROLE regress_sd_owner;
+SET search_path = sd_doctor;
+CREATE TABLE fine (id int PRIMARY KEY);
+SELECT account.enable_soft_delete('fine') \gset
+CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE, name text);
+CREATE UNIQUE INDEX users_lower ON users (lower(name));
+CREATE UNIQUE INDEX users_done ON users (name) WHERE name IS NOT NULL;
+CREATE TABLE posts (id int PRIMARY KEY, author int REFERENCES users ON DELETE CASCADE);
+CREATE TABLE parts (id int, t int, deleted_at timestamptz) PARTITION BY LIST (t);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2);
+CREATE TABLE base (id int);
+SELECT account.enable_soft_delete('users', guard_references => true), account.enable_soft_delete('posts'), account.enable_soft_delete('parts'), account.enable_soft_delete('base') \gset
+-- an index without the condition, a key without an index
+RESET ROLE;
+SELECT * FROM sd_doctor.findings();
+SELECT message, remedy FROM account.doctor() WHERE object = 'sd_doctor.users_email_key';
+SELECT DISTINCT mend FROM sd_doctor.mend('unique_blocks_reuse') ORDER BY 1;
+SELECT DISTINCT mend FROM sd_doctor.mend('foreign_key_without_index') ORDER BY 1;
+SELECT * FROM sd_doctor.findings();
+-- things that came later, or went
+SET ROLE regress_sd_owner;
+CREATE TABLE comments (id int PRIMARY KEY, author int REFERENCES users);
+CREATE INDEX ON comments (author);
+CREATE TABLE likes (id int PRIMARY KEY, post int REFERENCES posts ON DELETE CASCADE);
+CREATE INDEX ON likes (post);
+SELECT account.enable_soft_delete('likes') \gset
+CREATE TABLE shares (id int PRIMARY KEY, fine int REFERENCES fine ON DELETE CASCADE, deleted_at timestamptz);
+CREATE INDEX ON shares (fine);
+SELECT account.enable_soft_delete('fine', children => true) \gset
+CREATE TABLE stars (id int PRIMARY KEY, fine int REFERENCES fine ON DELETE CASCADE);
+CREATE INDEX ON stars (fine);
+ALTER TABLE parts DETACH PARTITION parts_2;
+CREATE TABLE derived () INHERITS (base);
+GRANT TRUNCATE ON posts TO regress_sd_monitor;
+ALTER TABLE posts DISABLE TRIGGER USER;
+RESET ROLE;
+SELECT * FROM sd_doctor.findings();
+SELECT DISTINCT mend FROM sd_doctor.mend('trigger_disabled') ORDER BY 1;
+SELECT DISTINCT mend FROM sd_doctor.mend('hide_inactive') ORDER BY 1;
+SELECT DISTINCT mend FROM sd_doctor.mend('unguarded_reference') ORDER BY 1;
+SELECT DISTINCT mend FROM sd_doctor.mend('uncovered_child') ORDER BY 1;
+SELECT DISTINCT mend FROM sd_doctor.mend('detached_partition') ORDER BY 1;
+SELECT DISTINCT mend FROM sd_doctor.mend('truncate_granted') ORDER BY 1;
+SELECT * FROM sd_doctor.findings();
+SET search_path = sd_doctor;
+INSERT INTO users VALUES (1, 'a', 'a');
+DELETE FROM users;
+\set VERBOSITY terse
+INSERT INTO comments VALUES (1, 1); -- fails
+\set VERBOSITY default
+INSERT INTO derived VALUES (1);
+DELETE FROM derived;
+INSERT INTO parts_2 VALUES (1);
+DELETE FROM parts_2;
+SET pgaccount.show_deleted = on;
+SELECT (SELECT count(*) FROM derived) AS derived, (SELECT count(*) FROM parts_2) AS parts_2;
+RESET pgaccount.show_deleted;
+-- a foreign key added between two enabled tables: the child does not follow until enabled again
+CREATE TABLE k1 (id int PRIMARY KEY);
+CREATE TABLE k2 (id int PRIMARY KEY, k1 int);
+CREATE INDEX ON k2 (k1);
+SELECT account.enable_soft_delete('k1'), account.enable_soft_delete('k2') \gset
+ALTER TABLE k2 ADD FOREIGN KEY (k1) REFERENCES k1 ON DELETE CASCADE;
+RESET search_path;
+SELECT * FROM sd_doctor.findings();
+SELECT DISTINCT mend FROM sd_doctor.mend('uncovered_child') ORDER BY 1;
+INSERT INTO sd_doctor.k1 VALUES (1);
+INSERT INTO sd_doctor.k2 VALUES (1, 1);
+DELETE FROM sd_doctor.k1;
+SELECT count(*) FROM sd_doctor.k2;
+SELECT * FROM sd_doctor.findings();
+-- odd names
+CREATE SCHEMA "sd doctor";
+CREATE TABLE "sd doctor"."T ""t" (id int PRIMARY KEY, "E 'e" text UNIQUE);
+SELECT account.enable_soft_delete('"sd doctor"."T ""t"', deleted_at => 'G "g') \gset
+SELECT * FROM sd_doctor.findings();
+DO $$BEGIN EXECUTE (SELECT remedy FROM account.doctor() WHERE object LIKE '"sd doctor"%'); END$$;
+SELECT * FROM sd_doctor.findings();
+
+SET client_min_messages = warning;
+DROP SCHEMA sd_doctor, "sd doctor" CASCADE;
+DROP OWNED BY regress_sd_owner;
+DROP ROLE regress_sd_owner, regress_sd_monitor;

@@ -1,0 +1,57 @@
+/*
+ * password_format.h
+ *		Parsers of stored password hashes. They know no server and no tables, so they can be fuzzed alone.
+ */
+#ifndef PGACCOUNT_PASSWORD_FORMAT_H
+#define PGACCOUNT_PASSWORD_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How the digest was made. PBKDF2 and "hex digest first" are Django's, bcrypt has many makers. */
+typedef enum PasswordScheme
+{
+	PASSWORD_ARGON2ID,
+	PASSWORD_ARGON2I,
+	PASSWORD_PBKDF2_SHA256,
+	PASSWORD_PBKDF2_SHA1,
+	PASSWORD_BCRYPT,
+	PASSWORD_BCRYPT_SHA256
+} PasswordScheme;
+
+/* The longest text that is read at all: no maker comes near it. */
+#define PASSWORD_HASH_MAX_TEXT 512
+
+/* Room for salt and digest; longer ones are refused. RFC 9106 wants 16 and 32, the widest seen is 64. */
+#define PASSWORD_MAX_SALT   128
+#define PASSWORD_MAX_DIGEST 64
+
+/* A bcrypt string: $2a$NN$, 22 characters of salt, 31 of digest. */
+#define PASSWORD_BCRYPT_TEXT 60
+
+/* A stored hash, taken apart. */
+typedef struct PasswordHash
+{
+	PasswordScheme scheme;
+	uint32_t memory; /* argon2: KiB */
+	uint32_t cost;   /* argon2: passes; PBKDF2: iterations; bcrypt: logarithm of the rounds */
+	uint32_t lanes;  /* argon2: parallelism */
+	size_t salt_len; /* argon2, PBKDF2 */
+	unsigned char salt[PASSWORD_MAX_SALT];
+	size_t digest_len; /* argon2, PBKDF2 */
+	unsigned char digest[PASSWORD_MAX_DIGEST];
+	size_t text_len; /* argon2, bcrypt: the string without Django's prefix, NUL-terminated */
+	char text[PASSWORD_HASH_MAX_TEXT + 1];
+} PasswordHash;
+
+/*
+ * Take apart the len bytes at text. False: unusable, malformed or of no known format; *hash is then
+ * undefined. Bcrypt strings come out with the prefix $2a$, whichever of $2a$, $2b$, $2y$ they had.
+ */
+extern bool password_format_parse(const char *text, size_t len, PasswordHash *hash);
+
+/* May a hash of this cost be computed, where argon2 may take max_memory KiB? */
+extern bool password_format_affordable(const PasswordHash *hash, uint32_t max_memory);
+
+#endif /* PGACCOUNT_PASSWORD_FORMAT_H */

@@ -1,0 +1,90 @@
+/*
+ * password_api.c
+ *		SQL functions, for tests alone, over the C interface of passwords that logins use.
+ *
+ * Compiled together with src/password*.c by test/tap/password_time.pl. Each function returns the CPU
+ * milliseconds that the call took: CPU, for the test must hold on a busy machine too.
+ */
+#include "postgres.h"
+
+#include <sys/resource.h>
+
+#include "fmgr.h"
+
+#include "password.h"
+#include "settings.h"
+
+PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(cost_of_verify);
+PG_FUNCTION_INFO_V1(cost_of_verify_padded);
+PG_FUNCTION_INFO_V1(cost_of_dummy_verify);
+PG_FUNCTION_INFO_V1(require_length);
+
+extern PGDLLEXPORT void _PG_init(void);
+
+/* Define the settings and prepare libsodium, as the extension's own library does. */
+void
+_PG_init(void)
+{
+	settings_init(false);
+	password_init();
+}
+
+/* CPU milliseconds this process has used. */
+static double
+cpu_ms(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
+		   (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
+}
+
+/* The argument, or NULL. */
+static text *
+argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : (text *) PG_GETARG_POINTER(n);
+}
+
+/* cost_of_verify(password, hash, expected): of password_verify(). */
+Datum
+cost_of_verify(PG_FUNCTION_ARGS)
+{
+	double start = cpu_ms();
+
+	if (password_verify(argument(fcinfo, 0), argument(fcinfo, 1)) != PG_GETARG_BOOL(2))
+		elog(ERROR, "not as expected");
+	PG_RETURN_FLOAT8(cpu_ms() - start);
+}
+
+/* cost_of_verify_padded(password, hash, expected): of password_verify_padded(). */
+Datum
+cost_of_verify_padded(PG_FUNCTION_ARGS)
+{
+	double start = cpu_ms();
+
+	if (password_verify_padded(argument(fcinfo, 0), argument(fcinfo, 1)) != PG_GETARG_BOOL(2))
+		elog(ERROR, "not as expected");
+	PG_RETURN_FLOAT8(cpu_ms() - start);
+}
+
+/* cost_of_dummy_verify(password): of password_dummy_verify(). */
+Datum
+cost_of_dummy_verify(PG_FUNCTION_ARGS)
+{
+	double start = cpu_ms();
+
+	password_dummy_verify(argument(fcinfo, 0));
+	PG_RETURN_FLOAT8(cpu_ms() - start);
+}
+
+/* require_length(password): password_require_length(). */
+Datum
+require_length(PG_FUNCTION_ARGS)
+{
+	password_require_length(argument(fcinfo, 0));
+	PG_RETURN_VOID();
+}
