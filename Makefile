@@ -7,8 +7,9 @@ MODULE_big = pgaccount
 CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache fk_graph \
                mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
                profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry profile_findings \
-               password_format password_slots password
-CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile password doctor
+               password_format password_slots password \
+               base64url json_claims jwt claims_jsonb jwt_functions master_key key_store token identity tenant_isolation
+CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile password jwt key_store token identity tenant_isolation doctor
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql
@@ -47,9 +48,9 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 # --- below: the project's own targets, each a script that says in its header what it does ----------
 
-export PG_CONFIG SUITES ONLY
+export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test lint sanitize regress-core compile-17 demo bench bench-quick
+.PHONY: test lint sanitize fuzz regress-core compile-17 demo bench bench-quick
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -93,3 +94,11 @@ fuzz-password:
 		test/fuzz/password_fuzz.c src/password_format.c -lsodium -o build/password_fuzz
 	build/password_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=600 -dict=test/fuzz/password.dict \
 		build/password_corpus test/fuzz/password_corpus
+
+# The token codec likewise; fuzz: both.
+fuzz-jwt: export ONLY = jwt
+fuzz-jwt:
+	@test/fuzz/run
+
+.PHONY: fuzz-jwt
+fuzz: fuzz-jwt fuzz-password

@@ -10,6 +10,8 @@
 
 #include "consequences.h"
 #include "hooks.h"
+#include "jwt_functions.h"
+#include "key_store.h"
 #include "mapping.h"
 #include "password.h"
 #include "plan_cache.h"
@@ -58,6 +60,8 @@ _PG_init(void)
 	consequences_init();
 	profiles_init();
 	password_init();
+	jwt_init();
+	key_store_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
 		hooks_init();
 }
