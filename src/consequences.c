@@ -287,6 +287,13 @@ edges_entry(Relation rel)
 	return entry;
 }
 
+/* The kept statements, by change. */
+static const PlanKind following_kinds[] = {
+	[CHANGE_DELETED] = PLAN_CASCADE_CHILDREN,
+	[CHANGE_RESTORED] = PLAN_RESTORE_CHILDREN,
+	[CHANGE_STAMPED] = PLAN_STAMP_CHILDREN,
+};
+
 /*
  * The statement that makes children follow. $1... are arrays of the parent's key columns, then of its
  * old stamps, then of its new ones.
@@ -294,12 +301,7 @@ edges_entry(Relation rel)
 static SPIPlanPtr
 following_plan(const FkEdge *edge, Change change)
 {
-	static const PlanKind kinds[] = {
-		[CHANGE_DELETED] = PLAN_CASCADE_CHILDREN,
-		[CHANGE_RESTORED] = PLAN_RESTORE_CHILDREN,
-		[CHANGE_STAMPED] = PLAN_STAMP_CHILDREN,
-	};
-	SPIPlanPtr plan = plan_lookup(kinds[change], edge->constraint, InvalidOid);
+	SPIPlanPtr plan = plan_lookup(following_kinds[change], edge->constraint, InvalidOid);
 	const SoftDelete *mapping;
 	StringInfoData sql;
 	Oid argtypes[INDEX_MAX_KEYS + 2];
@@ -338,8 +340,8 @@ following_plan(const FkEdge *edge, Change change)
 	else
 		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) k.old::%s", stamp,
 						 sql_column_type(edge->child, mapping->deleted_at));
-	return plan_keep(kinds[change], edge->constraint, InvalidOid, sql.data, edge->nkeys + 2,
-					 argtypes);
+	return plan_keep(following_kinds[change], edge->constraint, InvalidOid, sql.data,
+					 edge->nkeys + 2, argtypes);
 }
 
 /* An array of values of a type. */
@@ -373,7 +375,7 @@ run_batch(Batch *batch)
 	values[edge->nkeys + 1] = make_array(batch->new_stamps, batch->n, TIMESTAMPTZOID);
 	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
 							 0) != SPI_OK_UPDATE)
-		elog(ERROR, "children of \"%s\" did not follow", get_rel_name(edge->parent));
+		plan_refuse(following_kinds[batch->change], edge->constraint, InvalidOid);
 	rows_followed += SPI_processed;
 	run_as_end(caller);
 	SPI_finish();

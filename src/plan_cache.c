@@ -155,6 +155,28 @@ run_as_restricted(Oid role)
 	return saved;
 }
 
+/* Forget a kept plan that a rule changed, and say so. */
+void
+plan_refuse(PlanKind kind, Oid relid, Oid other)
+{
+	PlanKey key = {kind, relid, other};
+	PlanEntry *entry = hash_search(plans, &key, HASH_FIND, NULL);
+	char *statement = "";
+
+	if (entry != NULL && entry->plan != NULL)
+	{
+		CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(entry->plan));
+
+		statement = pstrdup(source->query_string);
+		retire(entry->plan);
+		entry->plan = NULL;
+	}
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a rule on the table changes the statements of pgaccount"),
+					errdetail("The statement was \"%s\".", statement),
+					errhint("Drop the table's rules, or make them triggers.")));
+}
+
 /* Return to the caller's identity. */
 void
 run_as_end(RoleState saved)

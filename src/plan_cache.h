@@ -45,6 +45,12 @@ extern void plan_cache_init(void);
 /* The kept plan, or NULL: none yet, or something it depends on changed. Good for this transaction. */
 extern SPIPlanPtr plan_lookup(PlanKind kind, Oid relid, Oid other);
 
+/*
+ * Forget a kept plan: a rule turned its statement into another, on which it may not even depend. Raises
+ * 55000 with what the statement was.
+ */
+extern void plan_refuse(PlanKind kind, Oid relid, Oid other);
+
 /* Prepare sql and keep it. Within SPI_connect. The text must begin with OWN_STATEMENT. */
 extern SPIPlanPtr plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs,
 							Oid *argtypes);

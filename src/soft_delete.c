@@ -47,6 +47,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "actor.h"
 #include "compat.h"
 #include "errors.h"
 #include "fk_graph.h"
@@ -58,7 +59,6 @@
 PG_FUNCTION_INFO_V1(soft_delete);
 PG_FUNCTION_INFO_V1(soft_delete_step);
 PG_FUNCTION_INFO_V1(soft_delete_truncate);
-PG_FUNCTION_INFO_V1(actor);
 
 /* What writing new row versions of one table needs, for the time of one statement. */
 typedef struct RowWriter
@@ -89,16 +89,6 @@ typedef struct UpdateNote
 } UpdateNote;
 
 static UpdateNote *update_notes = NULL;
-
-/*
- * account.actor() RETURNS text: who deletes, for deleted_by. A verified identity comes before the
- * role of the session.
- */
-Datum
-actor(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(GetSessionUserId(), false)));
-}
 
 /* Raise unless called as a trigger; returns its TriggerData. */
 TriggerData *
@@ -239,7 +229,7 @@ stamp_value(TupleDesc desc, const SoftDelete *mapping)
 static Datum
 actor_value(Form_pg_attribute att)
 {
-	Datum value = DirectFunctionCall1(actor, (Datum) 0);
+	Datum value = CStringGetTextDatum(actor_name());
 
 	if (att->atttypid == VARCHAROID && att->atttypmod >= 0)
 		value =
@@ -322,9 +312,14 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
 	values[1] = PointerGetDatum(tid);
 	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
-							 0) != SPI_OK_UPDATE ||
-		SPI_processed != 1)
-		elog(ERROR, "row of \"%s\" was not moved", RelationGetRelationName(rel));
+							 0) != SPI_OK_UPDATE)
+		plan_refuse(PLAN_MOVE_ROW, root, InvalidOid);
+	if (SPI_processed != 1)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("a row of \"%s\" could not be deleted softly",
+							   RelationGetRelationName(rel)),
+						errdetail("A trigger or row security kept it back."),
+						errhint("Look at the BEFORE UPDATE triggers of the table.")));
 	run_as_end(caller);
 	SPI_finish();
 }

@@ -96,13 +96,22 @@ has_trigger(Oid relid, const char *function)
 	return own_trigger(relid, function, InvalidOid) != NULL;
 }
 
-/* The partitions of a table, itself included, or just itself: tables that take statement triggers. */
+/*
+ * The partitions of a table, itself included, or just itself: tables that take statement triggers.
+ * Foreign partitions take none of the kinds we need.
+ */
 static List *
 statement_trigger_tables(Oid relid, LOCKMODE lockmode)
 {
-	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
-		return find_all_inheritors(relid, lockmode, NULL);
-	return list_make1_oid(relid);
+	List *tables = NIL;
+	ListCell *lc;
+
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		return list_make1_oid(relid);
+	foreach (lc, find_all_inheritors(relid, lockmode, NULL))
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_FOREIGN_TABLE)
+			tables = lappend_oid(tables, lfirst_oid(lc));
+	return tables;
 }
 
 /*
@@ -205,6 +214,8 @@ column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_nul
 		fault = "It is a generated column.";
 	else if (need_null && att->attnotnull)
 		fault = "It is NOT NULL, and a live row has NULL there.";
+	else if (need_null && att->atthasdef)
+		fault = "It has a default, and a new row has NULL there.";
 	ReleaseSysCache(tuple);
 	return fault;
 }
@@ -388,6 +399,30 @@ columns_exist(Oid relid, const EnableRequest *request)
 		   (request->deleted_by == NULL || get_attnum(relid, request->deleted_by) > 0);
 }
 
+/* Raise unless columns can be added to a table by itself. */
+static void
+check_takes_columns(Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+	const char *why = NULL;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	if (form->relispartition)
+		why = "It is a partition, and has the columns of its partitioned table.";
+	else if (OidIsValid(form->reloftype))
+		why = "It is a typed table, and has the columns of its type.";
+	ReleaseSysCache(tuple);
+	if (why != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a column of soft delete cannot be added to \"%s\"", get_rel_name(relid)),
+				 errdetail("%s", why),
+				 errhint("Add the columns there first, then enable soft delete.")));
+}
+
 /* Put soft delete on a table. Within SPI_connect. done: tables that have been visited. */
 static void
 enable_table(Oid relid, const EnableRequest *request, List **done)
@@ -429,6 +464,8 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 						errhint("Give each of \"deleted_at\", \"flag\" and \"deleted_by\" a column "
 								"of its own.")));
 
+	if (add_deleted_at || add_flag || add_deleted_by)
+		check_takes_columns(relid);
 	if (add_deleted_at)
 		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.timestamptz", sql_relation(relid),
 				quote_identifier(request->deleted_at));
