@@ -646,6 +646,22 @@ soft_delete_dropped(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
+/* Does this command make a table a partition? Asked of every CREATE and ALTER TABLE. */
+static bool
+brings_partitions(Node *parsetree)
+{
+	ListCell *lc;
+
+	if (parsetree != NULL && IsA(parsetree, CreateStmt))
+		return ((CreateStmt *) parsetree)->partbound != NULL;
+	if (parsetree == NULL || !IsA(parsetree, AlterTableStmt))
+		return false;
+	foreach (lc, ((AlterTableStmt *) parsetree)->cmds)
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AttachPartition)
+			return true;
+	return false;
+}
+
 /*
  * account.soft_delete_attached() RETURNS event_trigger, ON ddl_command_end: a partition that came to a
  * soft-delete table has its row triggers, cloned, but PostgreSQL clones none for statements.
@@ -653,26 +669,29 @@ soft_delete_dropped(PG_FUNCTION_ARGS)
 Datum
 soft_delete_attached(PG_FUNCTION_ARGS)
 {
+	Oid types[] = {OIDOID, OIDOID};
+	Datum functions[2];
+
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function account.soft_delete_attached() must be called as an event "
 							   "trigger")));
-	if (creating_extension)
+	if (creating_extension || !brings_partitions(((EventTriggerData *) fcinfo->context)->parsetree))
 		PG_RETURN_NULL();
 
+	/* whoever runs DDL may have no rights in our schema: no name of ours in this text */
+	functions[0] = ObjectIdGetDatum(account_function("soft_delete"));
+	functions[1] = ObjectIdGetDatum(account_function("soft_delete_truncate"));
 	SPI_connect();
-	if (SPI_execute(
+	if (SPI_execute_with_args(
 			"SELECT DISTINCT t.tgrelid FROM pg_catalog.pg_event_trigger_ddl_commands() AS c,"
 			" LATERAL pg_catalog.pg_partition_tree(c.objid) AS p,"
 			" LATERAL (SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE"
-			" t.tgrelid OPERATOR(pg_catalog.=) p.relid AND t.tgfoid OPERATOR(pg_catalog.=)"
-			" 'account.soft_delete()'::pg_catalog.regprocedure) AS t"
-			" WHERE c.object_type OPERATOR(pg_catalog.=) 'table' AND NOT EXISTS"
+			" t.tgrelid OPERATOR(pg_catalog.=) p.relid AND t.tgfoid OPERATOR(pg_catalog.=) $1)"
+			" AS t WHERE c.object_type OPERATOR(pg_catalog.=) 'table' AND NOT EXISTS"
 			" (SELECT 1 FROM pg_catalog.pg_trigger AS x WHERE"
-			" x.tgrelid OPERATOR(pg_catalog.=) t.tgrelid AND x.tgfoid"
-			" OPERATOR(pg_catalog.=)"
-			" 'account.soft_delete_truncate()'::pg_catalog.regprocedure)",
-			false, 0) != SPI_OK_SELECT)
+			" x.tgrelid OPERATOR(pg_catalog.=) t.tgrelid AND x.tgfoid OPERATOR(pg_catalog.=) $2)",
+			2, types, functions, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the commands");
 	for (uint64 i = 0, n = SPI_processed; i < n; i++)
 	{
