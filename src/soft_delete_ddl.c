@@ -138,7 +138,10 @@ refresh_consequences(Oid parent)
 	RoleState caller = run_as(relation_owner(parent));
 	ListCell *lc;
 
-	LockRelationOid(parent, wanted ? ShareRowExclusiveLock : AccessExclusiveLock);
+	/* dropping a trigger takes the strongest lock: where there is one to drop, at once */
+	LockRelationOid(parent, !wanted && has_trigger(parent, "soft_delete_changed")
+								? AccessExclusiveLock
+								: ShareRowExclusiveLock);
 	foreach (lc, row_trigger_tables(parent, ShareRowExclusiveLock))
 	{
 		Oid relid = lfirst_oid(lc);
