@@ -147,4 +147,12 @@ compat_guc_malloc(size_t size)
 #define compat_wait_event_new(name) PG_WAIT_EXTENSION
 #endif
 
+/* 18 has foreign keys that are not enforced, and foreign keys over periods; neither is an equality
+ * that the server sees to. */
+#if PG_VERSION_NUM >= 180000
+#define compat_plain_reference(form) ((form)->conenforced && !(form)->conperiod)
+#else
+#define compat_plain_reference(form) true
+#endif
+
 #endif /* PGACCOUNT_COMPAT_H */
