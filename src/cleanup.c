@@ -4,8 +4,8 @@
  *
  * The set comes from cleanup_plan.c, closed in one snapshot S. Components of the graph go children
  * first; before a component, keys of rows outside that reference it are set null or default. Rows
- * are deleted where they are stored (tableoid, ctid), by a join that repeats the comparison as a
- * filter, so that a row which another session has changed meanwhile is not deleted in its new state.
+ * are deleted where they are stored (tableoid, ctid), with a filter that looks the place up in the
+ * set, so that a row which another session has changed meanwhile is not deleted in its new state.
  * The trigger account.soft_delete is set aside in the executor's copy, and the statement is planned
  * without rewriting, so rows of soft-delete tables go for good; a statement of somebody's trigger
  * inside is none of ours, and stays what it is.
@@ -48,6 +48,8 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "funcapi.h"
@@ -77,7 +79,9 @@
 
 PG_FUNCTION_INFO_V1(cleanup);
 
-#define SET_NAME "pgaccount_set"
+/* Rows that are worth an array of where they are, and rows a block from which the table is read. */
+#define MAX_TIDS   UINT64CONST(5000000)
+#define DENSE_ROWS 8
 
 /* After so long each step is told. */
 #define TELL_AFTER_MS 2000
@@ -263,8 +267,7 @@ account_for(Execution *execution, FkNode *node, TupleDesc desc, Tuplestorestate 
 	Relation rel = NULL;
 	uint64 kept = 0;
 
-	tuplestore_select_read_pointer(rows, tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND));
-	tuplestore_rescan(rows);
+	row_set_rewind(rows);
 	while (tuplestore_gettupleslot(rows, true, false, slot))
 	{
 		Oid tab;
@@ -371,19 +374,6 @@ end_step(Execution *execution, const char *verb, Oid relid, uint64 rows, Timesta
 	execution->messages = NIL;
 }
 
-/* SQL: DELETE of the rows of a set, named so, from a table. */
-static char *
-delete_sql(FkNode *node, const char *set_name)
-{
-	bool partitioned = get_rel_relkind(node->relid) == RELKIND_PARTITIONED_TABLE;
-
-	return psprintf("DELETE FROM %s c USING %s s WHERE c.ctid OPERATOR(pg_catalog.=) s.tid"
-					" AND c.ctid OPERATOR(pg_catalog.>=) s.tid"
-					" AND c.ctid OPERATOR(pg_catalog.<=) s.tid%s",
-					cleanup_table_name(node->relid), set_name,
-					partitioned ? " AND c.tableoid OPERATOR(pg_catalog.=) s.tab" : "");
-}
-
 /* The rows of a table that are to be deleted now. */
 static Tuplestorestate *
 rows_to_delete(Execution *execution, FkNode *node, uint64 *n)
@@ -394,70 +384,106 @@ rows_to_delete(Execution *execution, FkNode *node, uint64 *n)
 	return execution->repeated ? set->recent : set->all;
 }
 
-/* Delete the rows of one table. */
-static void
-delete_rows(Execution *execution, FkNode *node)
+/* Blocks of a table, of all its partitions. */
+static uint64
+count_blocks(Oid relid)
 {
-	RowSet *set = ((CleanupTable *) node->data)->set;
-	OneRun run = {
-		.env = create_queryEnv(), .physical = true, .tweak = set_triggers_aside, .arg = execution};
-	TimestampTz start = GetCurrentTimestamp();
-	uint64 n;
-	Tuplestorestate *rows = rows_to_delete(execution, node, &n);
-	uint64 done;
-
-	if (n == 0)
-		return;
-	begin_step("delete from", node->relid);
-	row_set_register(run.env, SET_NAME, set->desc, rows, n);
-	done = run_once(psprintf(OWN_STATEMENT "%s", delete_sql(node, SET_NAME)), &run);
-	if (done != n)
-	{
-		execution->missing += n - done;
-		account_for(execution, node, set->desc, rows);
-	}
-	end_step(execution, "delete from", node->relid, done, start);
-}
-
-/* Delete the rows of several tables in one statement, whose end is what the checks see. */
-static void
-delete_together(Execution *execution, List *nodes)
-{
-	OneRun run = {
-		.env = create_queryEnv(), .physical = true, .tweak = set_triggers_aside, .arg = execution};
-	TimestampTz start = GetCurrentTimestamp();
-	StringInfoData sql;
-	int i = 0;
+	uint64 blocks = 0;
 	ListCell *lc;
 
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+	{
+		Relation rel = table_open(relid, AccessShareLock);
+
+		blocks = RelationGetNumberOfBlocks(rel);
+		table_close(rel, NoLock);
+		return blocks;
+	}
+	foreach (lc, find_all_inheritors(relid, AccessShareLock, NULL))
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION)
+			blocks += count_blocks(lfirst_oid(lc));
+	return blocks;
+}
+
+/*
+ * Append a DELETE of the rows that are to go now from one table, as set number i. Many rows are found
+ * by reading the table, few by going where they are.
+ */
+static void
+append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, int i)
+{
+	RowSet *set = ((CleanupTable *) node->data)->set;
+	uint64 n;
+	Tuplestorestate *rows = rows_to_delete(execution, node, &n);
+
+	appendStringInfo(sql, "DELETE FROM %s c WHERE account.row_in_set(%d, c.tableoid, c.ctid)",
+					 cleanup_table_name(node->relid), i);
+	if (n < MAX_TIDS && n < count_blocks(node->relid) * DENSE_ROWS)
+	{
+		run->types[run->nargs] = TIDARRAYOID;
+		run->values[run->nargs] = row_set_tids(set->desc, rows, n);
+		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.=) ANY ($%d)", ++run->nargs);
+	}
+}
+
+/* Delete the rows of some tables in one statement, whose end is what the checks see. */
+static void
+delete_rows(Execution *execution, List *nodes)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "pgaccount deletion", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	int ntables = list_length(nodes);
+	OneRun run = {.physical = true, .tweak = set_triggers_aside, .arg = execution};
+	KnownSets known = {palloc(ntables * sizeof(RowSet *)), ntables};
+	KnownSets before;
+	TimestampTz start = GetCurrentTimestamp();
+	StringInfoData sql;
+	uint64 done = 0;
+	ListCell *lc;
+
+	run.types = palloc(ntables * sizeof(Oid));
+	run.values = palloc(ntables * sizeof(Datum));
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, OWN_STATEMENT "WITH ");
+	appendStringInfoString(&sql, OWN_STATEMENT);
 	foreach (lc, nodes)
 	{
 		FkNode *node = lfirst(lc);
-		char *name = psprintf(SET_NAME "_%d", ++i);
-		uint64 n;
-		Tuplestorestate *rows = rows_to_delete(execution, node, &n);
+		int i = foreach_current_index(lc);
 
 		begin_step("delete from", node->relid);
-		row_set_register(run.env, name, ((CleanupTable *) node->data)->set->desc, rows, n);
-		if (i < list_length(nodes))
-			appendStringInfo(&sql, "%sd%d AS (%s)", i > 1 ? ", " : "", i, delete_sql(node, name));
-		else
-			appendStringInfo(&sql, " %s", delete_sql(node, name));
+		known.sets[i] = ((CleanupTable *) node->data)->set;
+		if (i < ntables - 1)
+			appendStringInfo(&sql, "%sd%d AS (", i > 0 ? ", " : "WITH ", i);
+		append_delete(execution, &sql, &run, node, i);
+		appendStringInfoString(&sql, i < ntables - 1 ? ")" : " ");
 	}
-	(void) run_once(sql.data, &run);
+	before = row_set_make_known(known);
+	PG_TRY();
+	{
+		done = run_once(sql.data, &run);
+	}
+	PG_FINALLY();
+	{
+		(void) row_set_make_known(before);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+
 	foreach (lc, nodes)
 	{
 		FkNode *node = lfirst(lc);
-		int before = list_length(execution->moved);
+		int moved = list_length(execution->moved);
 		uint64 n;
 		Tuplestorestate *rows = rows_to_delete(execution, node, &n);
 
-		account_for(execution, node, ((CleanupTable *) node->data)->set->desc, rows);
-		execution->missing += list_length(execution->moved) - before;
+		/* the statement tells only how many rows of the last table it deleted */
+		if (lnext(nodes, lc) != NULL || done != n)
+			account_for(execution, node, ((CleanupTable *) node->data)->set->desc, rows);
+		execution->missing += list_length(execution->moved) - moved;
 		end_step(execution, "delete from", node->relid, n, start);
 	}
+	MemoryContextDelete(context);
 }
 
 /* Rows whose key is to be set. */
@@ -594,11 +620,11 @@ delete_components(Execution *execution)
 			if (n > 0)
 				busy = lappend(busy, lfirst(lc2));
 		}
-		if (list_length(busy) > 1 && !execution->proven)
-			delete_together(execution, busy);
+		if (busy != NIL && !execution->proven)
+			delete_rows(execution, busy);
 		else
 			foreach (lc2, busy)
-				delete_rows(execution, lfirst(lc2));
+				delete_rows(execution, list_make1(lfirst(lc2)));
 	}
 }
 
@@ -665,6 +691,7 @@ cleanup(PG_FUNCTION_ARGS)
 {
 	Oid target;
 	Cleanup *work;
+	int nest_level;
 
 	version_check();
 	if (PG_ARGISNULL(0))
@@ -674,16 +701,18 @@ cleanup(PG_FUNCTION_ARGS)
 	target = PG_GETARG_OID(0);
 	check_application_table(target, "a cleanup");
 	LockRelationOid(target, RowExclusiveLock);
-	work = cleanup_make(target, PG_GETARG_BOOL(2));
+	work = cleanup_make(target, PG_GETARG_BOOL(2), false);
 	cleanup_seed_keys(work, fcinfo, 1);
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	nest_level = cleanup_join_memory();
 	begin_step("plan removal from", target);
 	cleanup_close(work, GetActiveSnapshot());
 	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
 	cleanup_refuse_protected(work);
 	cleanup_execute(work);
+	AtEOXact_GUC(true, nest_level);
 	PopActiveSnapshot();
 
 	cleanup_return(fcinfo, work);

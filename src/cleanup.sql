@@ -1,6 +1,12 @@
 
 -- ordered cleanup ---------------------------------------------------------------------------------
 
+-- Called by the statements of a cleanup, as whoever cleans up: PUBLIC may. It knows nothing outside.
+CREATE FUNCTION account.row_in_set(set integer, tab oid, tid tid) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'row_in_set' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION account.row_in_set(integer, oid, tid) IS
+'Within a statement of account.cleanup: is the row at this place one that goes? Elsewhere false.';
+
 CREATE FUNCTION account.cleanup_plan(target regclass, key "any", force boolean DEFAULT false)
     RETURNS TABLE (step integer, relation regclass, via name, action text, rows bigint)
     AS 'MODULE_PATHNAME', 'cleanup_plan' LANGUAGE C STABLE PARALLEL UNSAFE;

@@ -42,7 +42,8 @@
 
 PG_FUNCTION_INFO_V1(cleanup_plan);
 
-#define SET_NAME "pgaccount_set"
+/* Memory of each join, in kB: what does not fit is spilled, and slower. */
+#define JOIN_MEMORY 32768
 
 /* A receiver that hands rows to a callback. */
 typedef struct RowReceiver
@@ -145,7 +146,7 @@ find_nodes(Cleanup *cleanup)
 
 /* Make the set of each table. Those of a cycle keep what is new apart. */
 static void
-make_tables(Cleanup *cleanup)
+make_tables(Cleanup *cleanup, bool dry)
 {
 	ListCell *lc;
 
@@ -166,6 +167,8 @@ make_tables(Cleanup *cleanup)
 			cleanup->secured |= is_secured(edge->child);
 		}
 		table->set = row_set_make(node->relid, table->keys);
+		/* nothing will be joined with rows that nobody references */
+		table->set->places_only = dry && table->keys == NIL;
 		node->data = table;
 		foreach (lc2, node->referencing)
 		{
@@ -183,7 +186,7 @@ make_tables(Cleanup *cleanup)
 
 /* A cleanup of rows of a table. */
 Cleanup *
-cleanup_make(Oid target, bool force)
+cleanup_make(Oid target, bool force, bool dry)
 {
 	Cleanup *cleanup = palloc0(sizeof(Cleanup));
 
@@ -192,8 +195,20 @@ cleanup_make(Oid target, bool force)
 	cleanup->graph = fk_graph_load();
 	cleanup->node = fk_graph_node(cleanup->graph, target);
 	find_nodes(cleanup);
-	make_tables(cleanup);
+	make_tables(cleanup, dry);
 	return cleanup;
+}
+
+/* Give the joins enough memory to be fast. */
+int
+cleanup_join_memory(void)
+{
+	int nest_level = NewGUCNestLevel();
+
+	if (work_mem < JOIN_MEMORY)
+		(void) set_config_option("work_mem", psprintf("%d", JOIN_MEMORY), PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return nest_level;
 }
 
 /* Let go of the sets. */
@@ -735,6 +750,7 @@ cleanup_plan(PG_FUNCTION_ARGS)
 {
 	Oid target;
 	Cleanup *cleanup;
+	int nest_level;
 
 	version_check();
 	if (PG_ARGISNULL(0))
@@ -744,10 +760,12 @@ cleanup_plan(PG_FUNCTION_ARGS)
 	target = PG_GETARG_OID(0);
 	check_application_table(target, "a cleanup");
 	LockRelationOid(target, AccessShareLock);
-	cleanup = cleanup_make(target, PG_GETARG_BOOL(2));
+	cleanup = cleanup_make(target, PG_GETARG_BOOL(2), true);
 	cleanup_seed_keys(cleanup, fcinfo, 1);
+	nest_level = cleanup_join_memory();
 	cleanup_close(cleanup, GetActiveSnapshot());
 	(void) cleanup_find_outside(cleanup, GetActiveSnapshot(), true);
+	AtEOXact_GUC(true, nest_level);
 	cleanup_return(fcinfo, cleanup);
 	cleanup_free(cleanup);
 	return (Datum) 0;

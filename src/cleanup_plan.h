@@ -65,8 +65,14 @@ typedef struct Cleanup
 /* Called for each row: c.tableoid, c.ctid, then what the query adds. */
 typedef void (*RowCallback)(TupleTableSlot *slot, void *arg);
 
-/* A cleanup of rows of a table; reads the graph. In the current memory context. */
-extern Cleanup *cleanup_make(Oid target, bool force);
+/*
+ * A cleanup of rows of a table; reads the graph. In the current memory context. dry: it is only
+ * planned, and will not be executed.
+ */
+extern Cleanup *cleanup_make(Oid target, bool force, bool dry);
+
+/* Give the joins enough memory to be fast, until AtEOXact_GUC() of the returned level. */
+extern int cleanup_join_memory(void);
 
 /* The rows that the caller names by argument n of the function. */
 extern void cleanup_seed_keys(Cleanup *cleanup, FunctionCallInfo fcinfo, int n);

@@ -14,13 +14,22 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "cleanup_set.h"
+#include "executor/executor.h"
+
+PG_FUNCTION_INFO_V1(row_in_set);
 
 #define BLOCK_ROWS 256
+
+static KnownSets known_sets = {NULL, 0};
 
 /* 256 line pointers of one block. */
 typedef struct SetBlockKey
@@ -118,8 +127,10 @@ row_set_add(RowSet *set, Datum *values, bool *nulls)
 	if ((block->rows[bit / 64] & mask) != 0)
 		return false;
 	block->rows[bit / 64] |= mask;
-	tuplestore_putvalues(set->all, set->desc, values, nulls);
 	set->n++;
+	if (set->places_only)
+		return true;
+	tuplestore_putvalues(set->all, set->desc, values, nulls);
 	if (set->recent != NULL)
 	{
 		tuplestore_putvalues(set->recent, set->desc, values, nulls);
@@ -153,6 +164,74 @@ row_set_take_recent(RowSet *set, uint64 *n)
 	set->recent = NULL;
 	row_set_keep_recent(set);
 	return recent;
+}
+
+/* The places of rows of this shape as tid[]. */
+Datum
+row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n)
+{
+	Size size = ARR_OVERHEAD_NONULLS(1) + n * sizeof(ItemPointerData);
+	ArrayType *array = palloc(size);
+	ItemPointer tids = (ItemPointer) ((char *) array + ARR_OVERHEAD_NONULLS(1));
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = TIDOID;
+	ARR_DIMS(array)[0] = (int) n;
+	ARR_LBOUND(array)[0] = 1;
+	row_set_rewind(rows);
+	for (uint64 i = 0; i < n && tuplestore_gettupleslot(rows, true, false, slot); i++)
+	{
+		bool isnull;
+
+		tids[i] = *(ItemPointer) DatumGetPointer(slot_getattr(slot, SET_TID + 1, &isnull));
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return PointerGetDatum(array);
+}
+
+/* Places are; a key is, but for columns of composite ones and new versions of rows. */
+bool
+row_set_is_unique(const char *name, AttrNumber attnum)
+{
+	return name != NULL && strcmp(name, SET_NAME) == 0 && attnum != SET_TAB + 1 &&
+		   attnum != SET_VIA + 1;
+}
+
+/* Read a store from its beginning, with a read pointer of one's own. */
+void
+row_set_rewind(Tuplestorestate *rows)
+{
+	tuplestore_select_read_pointer(rows, tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND));
+	tuplestore_rescan(rows);
+}
+
+/* Let account.row_in_set() know these sets; returns those it knew. */
+KnownSets
+row_set_make_known(KnownSets known)
+{
+	KnownSets before = known_sets;
+
+	known_sets = known;
+	return before;
+}
+
+/*
+ * account.row_in_set(set integer, tab oid, tid tid) RETURNS boolean: in the statement of a cleanup, is
+ * the row one of its set? As a filter it also refuses the new version of a row that has just been
+ * changed by another session.
+ */
+Datum
+row_in_set(PG_FUNCTION_ARGS)
+{
+	int number = PG_GETARG_INT32(0);
+
+	if (number < 0 || number >= known_sets.n)
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(row_set_contains(known_sets.sets[number], PG_GETARG_OID(1),
+									(ItemPointer) PG_GETARG_POINTER(2)));
 }
 
 /* Let go of memory and files. */

@@ -17,6 +17,9 @@
 #define SET_VIA   2 /* int4: the line it is counted in */
 #define SET_FIXED 3
 
+/* What SQL calls the set that a statement reads. */
+#define SET_NAME "pgaccount_set"
+
 typedef struct RowSet
 {
 	MemoryContext context;
@@ -27,6 +30,7 @@ typedef struct RowSet
 	Tuplestorestate *recent; /* NULL: not asked for; rows since row_set_take_recent() */
 	uint64 n;
 	uint64 nrecent;
+	bool places_only; /* the stores are not kept */
 } RowSet;
 
 /* An empty set. keys: attribute numbers of the table's columns to keep. In the current context. */
@@ -43,6 +47,24 @@ extern void row_set_keep_recent(RowSet *set);
 
 /* What was added since; its number in n. The caller ends it. NULL: nothing. */
 extern Tuplestorestate *row_set_take_recent(RowSet *set, uint64 *n);
+
+/* For the planner: is this column of a table of ours unique, as far as estimates go? */
+extern bool row_set_is_unique(const char *name, AttrNumber attnum);
+
+/* Read a store from its beginning. */
+extern void row_set_rewind(Tuplestorestate *rows);
+
+/* The places of rows of this shape as tid[]. */
+extern Datum row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n);
+
+/* The sets that account.row_in_set() knows by number; the ones before, which the caller puts back. */
+typedef struct KnownSets
+{
+	RowSet **sets;
+	int n;
+} KnownSets;
+
+extern KnownSets row_set_make_known(KnownSets known);
 
 /* Let go of memory and files. */
 extern void row_set_free(RowSet *set);

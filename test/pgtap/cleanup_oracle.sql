@@ -224,7 +224,7 @@ BEGIN
 END $$;
 
 -- half of them on the proven path, half with the server's ordinary checks
-SELECT compare(s) FROM generate_series(1, :schemas / 2) s;
+SELECT format('SELECT compare(%s)', s) FROM generate_series(1, :schemas / 2) s \gexec
 SET default_transaction_isolation = 'repeatable read';
-SELECT compare(s) FROM generate_series(:schemas / 2 + 1, :schemas) s;
+SELECT format('SELECT compare(%s)', s) FROM generate_series(:schemas / 2 + 1, :schemas) s \gexec
 SELECT * FROM finish();
