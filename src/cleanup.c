@@ -436,10 +436,9 @@ delete_rows(Execution *execution, List *nodes)
 	int ntables = list_length(nodes);
 	OneRun run = {.physical = true, .tweak = set_triggers_aside, .arg = execution};
 	KnownSets known = {palloc(ntables * sizeof(RowSet *)), ntables};
-	KnownSets before;
 	TimestampTz start = GetCurrentTimestamp();
 	StringInfoData sql;
-	uint64 done = 0;
+	uint64 done;
 	ListCell *lc;
 
 	run.types = palloc(ntables * sizeof(Oid));
@@ -458,16 +457,7 @@ delete_rows(Execution *execution, List *nodes)
 		append_delete(execution, &sql, &run, node, i);
 		appendStringInfoString(&sql, i < ntables - 1 ? ")" : " ");
 	}
-	before = row_set_make_known(known);
-	PG_TRY();
-	{
-		done = run_once(sql.data, &run);
-	}
-	PG_FINALLY();
-	{
-		(void) row_set_make_known(before);
-	}
-	PG_END_TRY();
+	done = cleanup_run_knowing(sql.data, &run, known, NULL, NULL);
 	MemoryContextSwitchTo(old);
 
 	foreach (lc, nodes)
@@ -541,8 +531,9 @@ set_keys(Execution *execution, FkEdge *edge)
 	{
 		Nulled nulled = {edge->child_node, row_set_make(edge->child, NIL)};
 		OneRun run = {.env = create_queryEnv()};
+		EdgeQuery query = {.rows = parents->all, .n = parents->n};
 
-		cleanup_read_edge(cleanup, edge, parents->all, parents->n, NULL, note_nulled, &nulled);
+		cleanup_read_edge(edge, &query, note_nulled, &nulled);
 		n = nulled.set->n;
 		if (n > 0)
 		{

@@ -76,7 +76,7 @@ receiver_shutdown(DestReceiver *self)
 }
 
 /* Run a query of ours and hand each row to callback. */
-void
+uint64
 cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg)
 {
 	OneRun with_receiver = *run;
@@ -86,7 +86,27 @@ cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *ar
 		arg};
 
 	with_receiver.dest = (DestReceiver *) &receiver;
-	(void) run_once(sql, &with_receiver);
+	return run_once(sql, &with_receiver);
+}
+
+/* Run a statement of ours whose account.row_in_set() knows these sets. */
+uint64
+cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known, RowCallback callback,
+					void *arg)
+{
+	KnownSets before = row_set_make_known(known);
+	volatile uint64 rows = 0;
+
+	PG_TRY();
+	{
+		rows = callback ? cleanup_query(sql, run, callback, arg) : run_once(sql, run);
+	}
+	PG_FINALLY();
+	{
+		(void) row_set_make_known(before);
+	}
+	PG_END_TRY();
+	return rows;
 }
 
 /* `ONLY schema.table`, or without ONLY where it is partitioned. */
@@ -353,9 +373,9 @@ join_seed(Cleanup *cleanup, Snapshot snapshot)
 				  .env = seed->env,
 				  .snapshot = snapshot};
 
-	cleanup_query(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s",
-						   key_columns(cleanup->node, cleanup->target), seed->from),
-				  &run, join_set, &joining);
+	(void) cleanup_query(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s",
+								  key_columns(cleanup->node, cleanup->target), seed->from),
+						 &run, join_set, &joining);
 }
 
 /* ` COLLATE name` of the parent's column where the child's has another collation. */
@@ -376,12 +396,12 @@ join_collation(const FkEdge *edge, int i)
 
 /* Read the rows that reference rows of a set over an edge. */
 void
-cleanup_read_edge(Cleanup *cleanup, FkEdge *edge, Tuplestorestate *rows, uint64 n,
-				  Snapshot snapshot, RowCallback callback, void *arg)
+cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback, void *arg)
 {
 	FkNode *parent = edge->parent_node;
 	CleanupTable *table = parent->data;
-	OneRun run = {.env = create_queryEnv(), .snapshot = snapshot};
+	OneRun run = {.env = create_queryEnv(), .snapshot = query->snapshot};
+	const SoftDelete *mapping = query->dead_only ? mapping_declared(edge->child) : NULL;
 	Oid types[] = {OIDARRAYOID};
 	Datum values[1];
 	StringInfoData sql;
@@ -389,8 +409,12 @@ cleanup_read_edge(Cleanup *cleanup, FkEdge *edge, Tuplestorestate *rows, uint64 
 	CHECK_FOR_INTERRUPTS();
 	initStringInfo(&sql);
 	appendStringInfo(&sql,
-					 OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s c, " SET_NAME " s WHERE ",
-					 key_columns(edge->child_node, edge->child), cleanup_table_name(edge->child));
+					 OWN_STATEMENT "SELECT c.tableoid, c.ctid%s%s FROM %s c, " SET_NAME " s WHERE ",
+					 key_columns(edge->child_node, edge->child),
+					 query->parents ? ", s.tab, s.tid" : "", cleanup_table_name(edge->child));
+	if (mapping != NULL)
+		appendStringInfo(&sql, "c.%s IS NOT NULL AND ",
+						 sql_column(edge->child, mapping->deleted_at));
 	for (int i = 0; i < edge->nkeys; i++)
 		appendStringInfo(&sql, "%ss.k%d%s %s c.%s", i > 0 ? " AND " : "",
 						 same_column(edge->parent, edge->parent_cols[i], parent->relid),
@@ -413,8 +437,8 @@ cleanup_read_edge(Cleanup *cleanup, FkEdge *edge, Tuplestorestate *rows, uint64 
 		run.values = values;
 		appendStringInfoString(&sql, " AND s.tab OPERATOR(pg_catalog.=) ANY ($1)");
 	}
-	row_set_register(run.env, SET_NAME, table->set->desc, rows, n);
-	cleanup_query(sql.data, &run, callback, arg);
+	row_set_register(run.env, SET_NAME, table->set->desc, query->rows, query->n);
+	(void) cleanup_query(sql.data, &run, callback, arg);
 	pfree(sql.data);
 }
 
@@ -422,12 +446,14 @@ cleanup_read_edge(Cleanup *cleanup, FkEdge *edge, Tuplestorestate *rows, uint64 
 static void
 follow_edge(Cleanup *cleanup, FkEdge *edge, Tuplestorestate *rows, uint64 n, Snapshot snapshot)
 {
+	EdgeQuery query = {
+		.rows = rows, .n = n, .snapshot = snapshot, .dead_only = cleanup->live_rows_hold};
 	Joining joining;
 
 	if (n == 0)
 		return;
 	joining = joining_over(cleanup, edge->child_node, edge);
-	cleanup_read_edge(cleanup, edge, rows, n, snapshot, join_set, &joining);
+	cleanup_read_edge(edge, &query, join_set, &joining);
 }
 
 /* Is the edge within a component? */
@@ -553,13 +579,23 @@ count_outside(TupleTableSlot *slot, void *arg)
 
 /* The rows outside that reference rows inside, over one edge. */
 static int64
-rows_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot)
+rows_outside(FkEdge *edge, Snapshot snapshot)
 {
 	RowSet *set = ((CleanupTable *) edge->parent_node->data)->set;
+	EdgeQuery query = {.rows = set->all, .n = set->n, .snapshot = snapshot};
 	Outside outside = {edge->child_node, 0};
 
-	cleanup_read_edge(cleanup, edge, set->all, set->n, snapshot, count_outside, &outside);
+	cleanup_read_edge(edge, &query, count_outside, &outside);
 	return outside.rows;
+}
+
+/* Does a row outside stand in the way of what it references over this edge? */
+bool
+cleanup_edge_holds(Cleanup *cleanup, const FkEdge *edge)
+{
+	if (fk_edge_follows(edge, cleanup->force))
+		return cleanup->live_rows_hold && mapping_declared(edge->child) != NULL;
+	return fk_edge_protects(edge);
 }
 
 /* The action that sets the keys of rows that reference over an edge. */
@@ -573,16 +609,16 @@ setting_action(const FkEdge *edge)
 static int64
 find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
 {
-	bool follows = fk_edge_follows(edge, cleanup->force);
-	bool protects = !follows && fk_edge_protects(edge);
-	int64 rows = follows ? 0 : rows_outside(cleanup, edge, snapshot);
+	bool protects = cleanup_edge_holds(cleanup, edge);
+	bool follows = !protects && fk_edge_follows(edge, cleanup->force);
+	int64 rows = follows ? 0 : rows_outside(edge, snapshot);
 	int64 holding = protects ? rows : 0;
 
 	if (is_secured(edge->child))
 	{
 		RoleState caller = run_as(relation_owner(edge->child));
 
-		holding = rows_outside(cleanup, edge, snapshot) - (protects ? 0 : rows);
+		holding = rows_outside(edge, snapshot) - (protects ? 0 : rows);
 		run_as_end(caller);
 	}
 	if (holding > 0)

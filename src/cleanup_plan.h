@@ -53,6 +53,7 @@ typedef struct Cleanup
 {
 	Oid target;
 	bool force;
+	bool live_rows_hold; /* purge: live rows of soft-delete tables do not follow, they hold */
 	CleanupSeed seed;
 	FkGraph *graph;
 	FkNode *node;     /* of the target */
@@ -99,15 +100,32 @@ extern List *cleanup_ordered_lines(Cleanup *cleanup);
 /* Raise 23001 if there are protected rows outside. */
 extern void cleanup_refuse_protected(Cleanup *cleanup);
 
+/* Which rows of an edge are read, and what of them. */
+typedef struct EdgeQuery
+{
+	Tuplestorestate *rows; /* of the parent's set: those that are referenced */
+	uint64 n;
+	Snapshot snapshot;
+	bool dead_only; /* leave live rows out */
+	bool parents;   /* after the row's own columns: tableoid and ctid of the one it references */
+} EdgeQuery;
+
 /* Read the rows that reference some rows of the parent's set over an edge, whether they go or not. */
-extern void cleanup_read_edge(Cleanup *cleanup, FkEdge *edge, Tuplestorestate *rows, uint64 n,
-							  Snapshot snapshot, RowCallback callback, void *arg);
+extern void cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback,
+							  void *arg);
+
+/* Does a row outside stand in the way of what it references over this edge? */
+extern bool cleanup_edge_holds(Cleanup *cleanup, const FkEdge *edge);
 
 /* Is the row (c.tableoid, c.ctid in columns 1 and 2) one that goes? */
 extern bool cleanup_has_row(FkNode *node, TupleTableSlot *slot);
 
 /* Run a query of ours and hand each row to callback. */
-extern void cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg);
+extern uint64 cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg);
+
+/* Run a statement of ours whose account.row_in_set() knows these sets. callback: NULL, or as above. */
+extern uint64 cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known,
+								  RowCallback callback, void *arg);
 
 /* `ONLY schema.table`, or without ONLY where it is partitioned. */
 extern char *cleanup_table_name(Oid relid);
