@@ -102,11 +102,13 @@ compat_init_range_table(EState *estate, Relation rel, Bitmapset *updated)
 #define compat_EvalPlanQualInit(epq, estate) EvalPlanQualInit(epq, estate, NULL, NIL, -1)
 #endif
 
-/* 18 has foreign keys that are there but not enforced. */
+/* 18 has foreign keys that are there but not enforced, and foreign keys over periods. */
 #if PG_VERSION_NUM >= 180000
 #define compat_is_enforced(constraint_form) ((constraint_form)->conenforced)
+#define compat_is_period(constraint_form)   ((constraint_form)->conperiod)
 #else
 #define compat_is_enforced(constraint_form) true
+#define compat_is_period(constraint_form)   false
 #endif
 
 /* The role whose privileges and policies apply to this range table entry; InvalidOid: the caller's. */
@@ -145,14 +147,6 @@ compat_guc_malloc(size_t size)
 #define compat_wait_event_new(name) WaitEventExtensionNew(name)
 #else
 #define compat_wait_event_new(name) PG_WAIT_EXTENSION
-#endif
-
-/* 18 has foreign keys that are not enforced, and foreign keys over periods; neither is an equality
- * that the server sees to. */
-#if PG_VERSION_NUM >= 180000
-#define compat_plain_reference(form) ((form)->conenforced && !(form)->conperiod)
-#else
-#define compat_plain_reference(form) true
 #endif
 
 #endif /* PGACCOUNT_COMPAT_H */

@@ -252,7 +252,7 @@ fk_graph_load(void)
 		char *table;
 
 		if (form->contype != CONSTRAINT_FOREIGN || OidIsValid(form->conparentid) ||
-			!compat_plain_reference(form))
+			!compat_is_enforced(form) || compat_is_period(form))
 			continue;
 		/* another session may be dropping the table */
 		table = get_rel_name(form->conrelid);
