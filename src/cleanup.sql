@@ -28,3 +28,12 @@ COMMENT ON FUNCTION account.cleanup(regclass, "any", boolean) IS
 'Removes rows for good, soft-delete tables included, with all that follows them ON DELETE CASCADE (by catalog or policy), children first; returns what was done, step by step. target: a table. key: a key of it, an array of keys, or a jsonb object with the columns of a unique key. force: protected references go as well. Done in this transaction, or not at all. Needs SELECT and DELETE on every table of the set, UPDATE where keys are set null or default (42501). 23001: protected references, all listed in DETAIL; 27000: a trigger kept rows back; 40001: a row was changed meanwhile; 22023: no such kind of key.';
 COMMENT ON FUNCTION account.cleanup(regclass, text, boolean) IS
 'account.cleanup for a key given as text or as an untyped parameter.';
+
+CREATE FUNCTION account.cleanup_graph(target regclass, key "any") RETURNS text
+    AS 'MODULE_PATHNAME', 'cleanup_graph' LANGUAGE C STABLE PARALLEL UNSAFE;
+CREATE FUNCTION account.cleanup_graph(target regclass, key text DEFAULT NULL) RETURNS text
+    AS 'MODULE_PATHNAME', 'cleanup_graph' LANGUAGE C STABLE PARALLEL UNSAFE;
+COMMENT ON FUNCTION account.cleanup_graph(regclass, "any") IS
+'The plan of a cleanup as a Mermaid flowchart: tables with the rows that go, foreign keys with what becomes of their rows. key: as for account.cleanup; NULL: all tables that rows of the target could reach. Errors as for account.cleanup_plan.';
+COMMENT ON FUNCTION account.cleanup_graph(regclass, text) IS
+'account.cleanup_graph for a key given as text, or without key.';
