@@ -7,8 +7,9 @@ MODULE_big = pgaccount
 CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache fk_graph \
                mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
                profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry profile_findings \
-               password_format password_slots password
-CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile password doctor
+               password_format password_slots password \
+               model model_detect model_map model_user session_end session_lock starter
+CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile password model session starter doctor
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql

@@ -122,6 +122,15 @@ compat_check_as_user(Query *query, RangeTblEntry *rte)
 #define compat_ExecutorRun(queryDesc) ExecutorRun(queryDesc, ForwardScanDirection, 0, true)
 #endif
 
+/* 18 counts index searches for EXPLAIN, 17 and before do not. */
+#if PG_VERSION_NUM >= 180000
+#define compat_index_beginscan(heap, index, snapshot, nkeys)                                       \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
+#else
+#define compat_index_beginscan(heap, index, snapshot, nkeys)                                       \
+	index_beginscan(heap, index, snapshot, nkeys, 0)
+#endif
+
 /* Names of wait events came with 17; before, an extension's waits all look alike. */
 #if PG_VERSION_NUM >= 170000
 #define compat_wait_event_new(name) WaitEventExtensionNew(name)

@@ -11,6 +11,7 @@
 #include "consequences.h"
 #include "hooks.h"
 #include "mapping.h"
+#include "model.h"
 #include "password.h"
 #include "plan_cache.h"
 #include "profile.h"
@@ -58,6 +59,7 @@ _PG_init(void)
 	consequences_init();
 	profiles_init();
 	password_init();
+	model_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
 		hooks_init();
 }
