@@ -8,8 +8,8 @@ CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache fk
                mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
                profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry profile_findings \
                password_format password_slots password \
-               model model_detect model_map model_user session_end session_lock starter
-CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile password model session starter doctor
+               model model_detect model_map model_user session_end session_lock starter secret_call registration registration_profile
+CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile password model session starter registration doctor
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql
