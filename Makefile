@@ -8,8 +8,9 @@ CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache fk
                mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
                profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry profile_findings \
                password_format password_slots password \
+               base64url json_claims jwt claims_jsonb jwt_functions master_key key_store token identity tenant_isolation \
                model model_detect model_map model_user session_end session_lock starter secret_call registration registration_profile
-CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile password model session starter registration doctor
+CONCEPTS_SQL = install errors soft_delete restore unique_live guard profile password jwt key_store token identity tenant_isolation model session starter registration doctor
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql
@@ -48,9 +49,9 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 # --- below: the project's own targets, each a script that says in its header what it does ----------
 
-export PG_CONFIG SUITES ONLY
+export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test lint sanitize compile-17 demo bench bench-quick
+.PHONY: test lint sanitize fuzz compile-17 demo bench bench-quick
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -90,3 +91,11 @@ fuzz-password:
 		test/fuzz/password_fuzz.c src/password_format.c -lsodium -o build/password_fuzz
 	build/password_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=600 -dict=test/fuzz/password.dict \
 		build/password_corpus test/fuzz/password_corpus
+
+# The token codec likewise; fuzz: both.
+fuzz-jwt: export ONLY = jwt
+fuzz-jwt:
+	@test/fuzz/run
+
+.PHONY: fuzz-jwt
+fuzz: fuzz-jwt fuzz-password

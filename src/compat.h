@@ -131,6 +131,17 @@ compat_check_as_user(Query *query, RangeTblEntry *rte)
 	index_beginscan(heap, index, snapshot, nkeys, 0)
 #endif
 
+/* Memory of a check hook's extra, which the GUC mechanism frees: 16 gave it a context of its own. */
+static inline void *
+compat_guc_malloc(size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	return guc_malloc(LOG, size);
+#else
+	return malloc(size);
+#endif
+}
+
 /* Names of wait events came with 17; before, an extension's waits all look alike. */
 #if PG_VERSION_NUM >= 170000
 #define compat_wait_event_new(name) WaitEventExtensionNew(name)

@@ -21,6 +21,15 @@ refuse_null_argument(const char *argument)
 					errhint("Give a value for \"%s\".", argument)));
 }
 
+/* Refuse a NULL argument of a function that is called with secrets. */
+void
+refuse_null_beside_secret(const char *argument)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("argument \"%s\" must not be NULL", argument),
+					errhint("Give a value for \"%s\".", argument), errhidesecrets()));
+}
+
 /* SQLSTATEs that mean something to an HTTP client, beside the class PT. Classes have three zeros. */
 static const struct
 {

@@ -21,7 +21,13 @@
 	(pgaccount_error_detail == ERROR_DETAIL_VERBOSE ? errdetail(__VA_ARGS__)                       \
 													: errdetail_log(__VA_ARGS__))
 
+/* Keep the statement and the context, either of which may carry a secret, out of the server's log. */
+#define errhidesecrets() (errhidestmt(true), errhidecontext(true))
+
 /* Refuse a NULL argument of a function that is not STRICT, because NULL must not pass in silence. */
 extern void refuse_null_argument(const char *argument);
+
+/* The same in a function that is called with secrets: the log does not get the statement. */
+extern void refuse_null_beside_secret(const char *argument);
 
 #endif /* PGACCOUNT_ERRORS_H */

@@ -10,6 +10,8 @@
 
 #include "consequences.h"
 #include "hooks.h"
+#include "jwt_functions.h"
+#include "key_store.h"
 #include "mapping.h"
 #include "model.h"
 #include "password.h"
@@ -60,6 +62,8 @@ _PG_init(void)
 	profiles_init();
 	password_init();
 	model_init();
+	jwt_init();
+	key_store_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
 		hooks_init();
 }

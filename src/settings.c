@@ -13,6 +13,7 @@
 #include "utils/plancache.h"
 
 #include "compat.h"
+#include "identity.h"
 #include "settings.h"
 
 int pgaccount_error_detail = ERROR_DETAIL_VERBOSE;
@@ -28,6 +29,14 @@ int pgaccount_refresh_token_ttl = 30 * 24 * 60 * 60;
 int pgaccount_refresh_grace = 10 * 1000;
 int pgaccount_login_max_failures = 10;
 int pgaccount_login_window = 15 * 60;
+char *pgaccount_issuer = NULL;
+char *pgaccount_audience = NULL;
+int pgaccount_access_token_ttl = 15 * 60;
+int pgaccount_leeway = 30;
+char *pgaccount_db_role = NULL;
+char *pgaccount_master_key_file = NULL;
+bool pgaccount_set_request_claims = true;
+bool pgaccount_live_check = true;
 
 static const struct config_enum_entry error_detail_options[] = {
 	{"verbose", ERROR_DETAIL_VERBOSE, false},
@@ -52,6 +61,54 @@ rewrite_changed(bool newval, void *extra)
 {
 	if (newval != pgaccount_rewrite)
 		ResetPlanCache();
+}
+
+/* The settings of tokens and keys. at_restart: the context of those that want a restart. */
+static void
+token_settings_init(GucContext at_restart)
+{
+	DefineCustomStringVariable("pgaccount.issuer",
+							   "Issuer (iss) of the tokens made here, and asked of those verified.",
+							   "Empty: tokens carry none, and any is taken.", &pgaccount_issuer, "",
+							   PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"pgaccount.audience",
+		"Audience (aud) asked of the tokens verified, and of those made here.",
+		"Empty: tokens carry none, and any is taken.", &pgaccount_audience, "", PGC_SUSET, 0, NULL,
+		NULL, NULL);
+
+	DefineCustomIntVariable("pgaccount.access_token_ttl", "How long an access token is valid.",
+							"An access token cannot be taken back without a look at the live row: "
+							"keep it short.",
+							&pgaccount_access_token_ttl, 15 * 60, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"pgaccount.leeway", "How far the clocks of those who make and check tokens may differ.",
+		"Allowed when exp and nbf of an access token are checked.", &pgaccount_leeway, 30, 0,
+		INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"pgaccount.db_role", "Database role (role) that access tokens name, as PostgREST reads it.",
+		"Empty: tokens carry none.", &pgaccount_db_role, "", PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"pgaccount.master_key_file", "File of 32 random bytes that seals the signing keys at rest.",
+		"It must be readable by the server's user alone. Empty: new keys are "
+		"stored as they are.",
+		&pgaccount_master_key_file, "", at_restart, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("pgaccount.set_request_claims",
+							 "Sets request.jwt.claims beside the identity.",
+							 "For policies written for PostgREST or Supabase. Anybody can set that "
+							 "variable: the identity is never read back from it.",
+							 &pgaccount_set_request_claims, true, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable(
+		"pgaccount.live_check", "Lets authenticate look at the live row of the user.",
+		"Off, a token of a deleted or deactivated user is good until it expires.",
+		&pgaccount_live_check, true, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 /* The settings of passwords. at_restart: the context of those that shape shared memory. */
@@ -140,6 +197,8 @@ settings_init(bool preloaded)
 
 	password_settings_init(at_restart);
 	login_settings_init();
+	token_settings_init(at_restart);
+	identity_init();
 
 	MarkGUCPrefixReserved("pgaccount");
 }

@@ -14,6 +14,14 @@ typedef enum
 extern int pgaccount_error_detail;
 extern bool pgaccount_rewrite;
 extern bool pgaccount_show_deleted;
+extern char *pgaccount_issuer;
+extern char *pgaccount_audience;
+extern int pgaccount_access_token_ttl; /* seconds */
+extern int pgaccount_leeway;		   /* seconds */
+extern char *pgaccount_db_role;
+extern char *pgaccount_master_key_file;
+extern bool pgaccount_set_request_claims;
+extern bool pgaccount_live_check;
 
 extern int pgaccount_password_min_length; /* characters */
 extern int pgaccount_password_ops;

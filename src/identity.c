@@ -1,0 +1,626 @@
+/*
+ * identity.c
+ *		Who is asking: the identity of the transaction or session.
+ *
+ * The claims live in the setting pgaccount.identity, whose check hook refuses every source but our own
+ * call and the start of a parallel worker. PostgreSQL then ends it with the transaction, rolls it back
+ * with savepoints, clears it by DISCARD ALL and carries it to parallel workers. The check hook parses
+ * the value into one block of memory, the assign hook points at it, so that a helper in a policy reads a
+ * pointer.
+ *
+ * The value: "L" (the transaction's) or "S" (the session's), the time it ends, a space, the claims.
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+#include "utils/uuid.h"
+
+#include "claims_jsonb.h"
+#include "compat.h"
+#include "errors.h"
+#include "identity.h"
+#include "jwt_functions.h"
+#include "settings.h"
+#include "token.h"
+
+PG_FUNCTION_INFO_V1(authenticate);
+PG_FUNCTION_INFO_V1(sign_out);
+PG_FUNCTION_INFO_V1(uid);
+PG_FUNCTION_INFO_V1(uid_bigint);
+PG_FUNCTION_INFO_V1(uid_uuid);
+PG_FUNCTION_INFO_V1(tenant_id);
+PG_FUNCTION_INFO_V1(tenant_bigint);
+PG_FUNCTION_INFO_V1(tenant_uuid);
+PG_FUNCTION_INFO_V1(user_role);
+PG_FUNCTION_INFO_V1(claims);
+PG_FUNCTION_INFO_V1(claim);
+PG_FUNCTION_INFO_V1(has_module);
+PG_FUNCTION_INFO_V1(is_staff);
+PG_FUNCTION_INFO_V1(is_authenticated);
+
+#define IDENTITY_SETTING "pgaccount.identity"
+#define REQUEST_CLAIMS   "request.jwt.claims"
+
+/* A key of a user or tenant, as each type that it may have. */
+typedef struct IdentityKey
+{
+	text *as_text; /* NULL: there is none */
+	bool is_bigint;
+	bool is_uuid;
+	int64 as_bigint;
+	pg_uuid_t as_uuid;
+} IdentityKey;
+
+/* The parsed form of the setting, one block; pointers go into data. */
+typedef struct Identity
+{
+	bool session;
+	TimestampTz until;
+	IdentityKey uid;
+	IdentityKey tenant_id;
+	text *user_role;
+	bool is_staff;
+	const char *claims; /* JSON in UTF-8 */
+	int claims_len;
+	text **modules;
+	int nmodules;
+	char data[FLEXIBLE_ARRAY_MEMBER];
+} Identity;
+
+/* What a helper keeps from call to call of one expression: its last value. */
+typedef struct KeptText
+{
+	uint64 generation;
+	Datum value;
+} KeptText;
+
+static char *identity_setting = NULL;
+static Identity *identity = NULL;
+
+/* Changes with the identity; see KeptText. */
+static uint64 identity_generation = 1;
+
+/* True while we set the setting ourselves. */
+static bool setting_identity = false;
+
+/* Room for a text of len bytes, aligned. */
+#define TEXT_ROOM(len) MAXALIGN(VARHDRSZ + (len))
+
+/* Write a text at *p, moving it on. UTF-8 in, the database's encoding out; NULL if it lacks a character. */
+static text *
+put_text(char **p, const char *utf8, int len)
+{
+	int server_len;
+	const char *server = utf8_to_server(utf8, len, &server_len);
+	text *result = (text *) *p;
+
+	if (server == NULL)
+		return NULL;
+	SET_VARSIZE(result, VARHDRSZ + server_len);
+	memcpy(VARDATA(result), server, server_len);
+	*p += TEXT_ROOM(server_len);
+	return result;
+}
+
+/* The bigint that a text is the one spelling of. */
+static bool
+canonical_bigint(text *value, int64 *result)
+{
+	const char *s = VARDATA(value);
+	int len = VARSIZE(value) - VARHDRSZ;
+	char spelt[MAXINT8LEN + 1];
+	uint64 number = 0;
+	int i = len > 0 && s[0] == '-';
+
+	if (len - i < 1 || len - i > 19)
+		return false;
+	for (; i < len; i++)
+	{
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		number = number * 10 + (s[i] - '0');
+	}
+	*result = s[0] == '-' ? (int64) (0 - number) : (int64) number;
+	/* Leading zeros, -0 and what does not fit come back otherwise. */
+	return pg_lltoa(*result, spelt) == len && memcmp(spelt, s, len) == 0;
+}
+
+/* The uuid that a text spells in the usual way: 36 characters, either case. */
+static bool
+usual_uuid(text *value, pg_uuid_t *result)
+{
+	const char *s = VARDATA(value);
+	int n = 0;
+
+	if (VARSIZE(value) - VARHDRSZ != 36)
+		return false;
+	for (int i = 0; i < 36; i++)
+	{
+		int digit;
+
+		if (i == 8 || i == 13 || i == 18 || i == 23)
+		{
+			if (s[i] != '-')
+				return false;
+			continue;
+		}
+		if (s[i] >= '0' && s[i] <= '9')
+			digit = s[i] - '0';
+		else if (s[i] >= 'a' && s[i] <= 'f')
+			digit = s[i] - 'a' + 10;
+		else if (s[i] >= 'A' && s[i] <= 'F')
+			digit = s[i] - 'A' + 10;
+		else
+			return false;
+		if (n % 2 == 0)
+			result->data[n / 2] = digit << 4;
+		else
+			result->data[n / 2] |= digit;
+		n++;
+	}
+	return true;
+}
+
+/* Fill a key from its claim: a string, or a whole number. */
+static void
+put_key(IdentityKey *key, char **p, const JsonMember *member)
+{
+	memset(key, 0, sizeof(*key));
+	if (member->kind != JSON_STRING &&
+		!(member->kind == JSON_NUMBER &&
+		  strspn(member->text, "-0123456789") >= (size_t) member->len))
+		return;
+	key->as_text = put_text(p, member->text, member->len);
+	if (key->as_text == NULL)
+		return;
+	key->is_bigint = canonical_bigint(key->as_text, &key->as_bigint);
+	key->is_uuid = usual_uuid(key->as_text, &key->as_uuid);
+}
+
+/* Collects the modules of an identity. */
+typedef struct ModuleWalk
+{
+	Identity *identity;
+	char *p;
+} ModuleWalk;
+
+/* Keep a module. */
+static bool
+put_module(void *arg, const char *name, int len)
+{
+	ModuleWalk *walk = arg;
+	text *module = put_text(&walk->p, name, len);
+
+	if (module != NULL)
+		walk->identity->modules[walk->identity->nmodules++] = module;
+	return true;
+}
+
+/* Parse the value of the setting. Returns a block of the GUC mechanism's memory, or NULL. */
+static Identity *
+parse_identity(const char *value)
+{
+	JsonMember members[TOKEN_MEMBERS];
+	const char *space = strchr(value, ' ');
+	JwtTimes times;
+	char *arena = NULL;
+	Identity *result = NULL;
+	const char *json = space == NULL ? NULL : space + 1;
+	size_t len = json == NULL ? 0 : strlen(json);
+	char *p;
+	ModuleWalk walk;
+	size_t list_room;
+
+	token_members_init(members);
+	if (json == NULL ||
+		jwt_scan_claims(json, len, members, TOKEN_MEMBERS, NULL, NULL, &arena, &times) != JWT_OK)
+		goto done;
+
+	/*
+	 * The claims, and the texts taken from them: none longer than where it stands in the claims, times
+	 * what its encoding adds, and a header. A module takes at least 3 bytes of the claims.
+	 */
+	list_room = MAXALIGN((len / 3 + 1) * sizeof(text *));
+	result = compat_guc_malloc(offsetof(Identity, data) + MAXALIGN(len + 1) + list_room +
+							   (len / 3 + 8) * TEXT_ROOM(0) + len * MAX_CONVERSION_GROWTH + 64);
+	if (result == NULL)
+		goto done;
+	memset(result, 0, sizeof(*result));
+	result->session = value[0] == 'S';
+	result->until = strtoll(value + 1, NULL, 10);
+	p = (char *) MAXALIGN(result->data);
+	result->claims = memcpy(p, json, len + 1);
+	result->claims_len = len;
+	p += MAXALIGN(len + 1);
+	result->modules = (text **) p;
+	p += list_room;
+
+	put_key(&result->uid, &p, &members[JWT_SUB]);
+	put_key(&result->tenant_id, &p, &members[TOKEN_TENANT_ID]);
+	if (members[TOKEN_USER_ROLE].kind == JSON_STRING)
+		result->user_role =
+			put_text(&p, members[TOKEN_USER_ROLE].text, members[TOKEN_USER_ROLE].len);
+	result->is_staff = members[TOKEN_IS_STAFF].kind == JSON_TRUE;
+	walk.identity = result;
+	walk.p = p;
+	if (members[TOKEN_MODULES].kind == JSON_ARRAY)
+		(void) json_walk_strings(members[TOKEN_MODULES].text, members[TOKEN_MODULES].len,
+								 put_module, &walk);
+done:
+	if (arena != NULL)
+		pfree(arena);
+	return result;
+}
+
+/* Check hook: believe nobody but ourselves, and the leader of a parallel worker. */
+static bool
+check_identity(char **newval, void **extra, GucSource source)
+{
+	if (source == PGC_S_DEFAULT && (*newval == NULL || **newval == '\0'))
+		return true;
+	if (!setting_identity && !(InitializingParallelWorker && source == PGC_S_SESSION))
+	{
+		GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
+		GUC_check_errmsg("parameter \"%s\" cannot be set", IDENTITY_SETTING);
+		GUC_check_errhint("Call account.authenticate() with a token.");
+		return false;
+	}
+	if (**newval == '\0')
+		return true;
+	*extra = parse_identity(*newval);
+	return *extra != NULL;
+}
+
+/* Assign hook: point at the parsed form. */
+static void
+assign_identity(const char *newval, void *extra)
+{
+	identity = extra;
+	identity_generation++;
+}
+
+/* Define the setting that holds the identity. */
+void
+identity_init(void)
+{
+	DefineCustomStringVariable(
+		IDENTITY_SETTING, "Identity of the transaction or session.",
+		"Set by account.authenticate() alone.", &identity_setting, "", PGC_SUSET,
+		GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_SUPERUSER_ONLY,
+		check_identity, assign_identity, NULL);
+}
+
+/* Is the user of these claims present and allowed? */
+void
+identity_live_check(const IdentityClaims *claims)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no users table is mapped"),
+			 errdetail("authenticate() looks at the live row of the user."),
+			 errhint("Map it with account.use_tables(), or set pgaccount.live_check off."),
+			 errhidesecrets()));
+}
+
+/* Set the setting, and request.jwt.claims beside it. */
+static void
+store_identity(const char *value, const char *request_claims, GucAction action)
+{
+	setting_identity = true;
+	PG_TRY();
+	{
+		(void) set_config_option(IDENTITY_SETTING, value, PGC_SUSET, PGC_S_SESSION, action, true, 0,
+								 false);
+	}
+	PG_FINALLY();
+	{
+		setting_identity = false;
+	}
+	PG_END_TRY();
+	if (pgaccount_set_request_claims)
+		(void) set_config_option(REQUEST_CLAIMS, request_claims, PGC_USERSET, PGC_S_SESSION, action,
+								 true, 0, false);
+}
+
+/* Make these claims the identity; see identity.h. */
+void
+identity_set(const char *claims, int len, bool is_local, TimestampTz until)
+{
+	StringInfoData value;
+	int server_len;
+	const char *server = utf8_to_server(claims, len, &server_len);
+
+	if (server == NULL)
+		refuse_token(JWT_BAD_CLAIMS);
+	initStringInfo(&value);
+	appendStringInfo(&value, "%c" INT64_FORMAT " ", is_local ? 'L' : 'S', until);
+	appendBinaryStringInfo(&value, claims, len);
+	store_identity(value.data, pnstrdup(server, server_len),
+				   is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET);
+}
+
+/* The identity, unless the session's has expired. */
+static inline const Identity *
+current_identity(void)
+{
+	if (identity != NULL && identity->session &&
+		GetCurrentStatementStartTimestamp() >= identity->until)
+		return NULL;
+	return identity;
+}
+
+/* The uid of the identity, or NULL. */
+const char *
+identity_uid(void)
+{
+	const Identity *who = current_identity();
+
+	return who == NULL ? NULL : text_to_cstring(who->uid.as_text);
+}
+
+/* A string member in the database's encoding, or NULL. */
+static const char *
+member_string(const JsonMember *member)
+{
+	int len;
+	const char *server;
+
+	if (member->kind != JSON_STRING)
+		return NULL;
+	server = utf8_to_server(member->text, member->len, &len);
+	return server == NULL ? NULL : pnstrdup(server, len);
+}
+
+/* account.authenticate(token text, is_local boolean): the uid, or PT401. */
+Datum
+authenticate(PG_FUNCTION_ARGS)
+{
+	CheckedToken checked;
+	JwtResult result;
+	double end;
+	TimestampTz until;
+	const Identity *who;
+
+	if (PG_ARGISNULL(1))
+		refuse_null_beside_secret("is_local");
+	if (PG_ARGISNULL(0))
+		refuse_token(JWT_MISSING);
+	result = token_check(PG_GETARG_TEXT_PP(0), &checked, NULL, NULL);
+	if (result != JWT_OK)
+		refuse_token(result);
+	if (checked.members[JWT_SUB].kind != JSON_STRING || checked.members[JWT_SUB].len == 0)
+		refuse_token(JWT_NO_SUBJECT);
+	if (pgaccount_live_check)
+	{
+		IdentityClaims live = {member_string(&checked.members[JWT_SUB]),
+							   member_string(&checked.members[TOKEN_TENANT_ID]),
+							   member_string(&checked.members[TOKEN_SID])};
+
+		identity_live_check(&live);
+	}
+
+	/* Leeway lets a token in, it makes none last longer. Beyond PostgreSQL's time there is no end. */
+	end = checked.times.exp * USECS_PER_SEC - (double) JWT_UNIX_TO_POSTGRES;
+	until = end < (double) END_TIMESTAMP ? (TimestampTz) end : DT_NOEND;
+	identity_set(checked.jws.payload, checked.jws.payload_len, PG_GETARG_BOOL(1), until);
+	token_free(&checked);
+	who = identity;
+	if (who->uid.as_text == NULL)
+		refuse_token(JWT_BAD_CLAIMS);
+	PG_RETURN_TEXT_P(
+		cstring_to_text_with_len(VARDATA(who->uid.as_text), VARSIZE(who->uid.as_text) - VARHDRSZ));
+}
+
+/* account.sign_out(): nobody is asking any more. */
+Datum
+sign_out(PG_FUNCTION_ARGS)
+{
+	if (identity != NULL)
+		store_identity("", "", GUC_ACTION_SET);
+	PG_RETURN_VOID();
+}
+
+/*
+ * A text of the identity as a result. Calls of one expression get the same copy while the identity
+ * stays; it must outlive the identity, which may change under the statement.
+ */
+static Datum
+return_text(FunctionCallInfo fcinfo, const text *value)
+{
+	KeptText *kept = fcinfo->flinfo->fn_extra;
+	text *copy;
+
+	if (value == NULL)
+		PG_RETURN_NULL();
+	if (kept != NULL && kept->generation == identity_generation)
+		return kept->value;
+
+	if (kept == NULL)
+	{
+		kept = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(KeptText));
+		copy = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, VARSIZE(value));
+		kept->generation = identity_generation;
+		kept->value = PointerGetDatum(copy);
+		fcinfo->flinfo->fn_extra = kept;
+	}
+	else
+		copy = palloc(VARSIZE(value));
+	memcpy(copy, value, VARSIZE(value));
+	return PointerGetDatum(copy);
+}
+
+/* account.uid(): the user's id. */
+Datum
+uid(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+
+	return return_text(fcinfo, who == NULL ? NULL : who->uid.as_text);
+}
+
+/* account.tenant_id(): the tenant's id. */
+Datum
+tenant_id(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+
+	return return_text(fcinfo, who == NULL ? NULL : who->tenant_id.as_text);
+}
+
+/* account.user_role(): the role in the application. */
+Datum
+user_role(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+
+	return return_text(fcinfo, who == NULL ? NULL : who->user_role);
+}
+
+/* account.uid_bigint(): the user's id; NULL if it is none of that type. */
+Datum
+uid_bigint(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+
+	if (who == NULL || !who->uid.is_bigint)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(who->uid.as_bigint);
+}
+
+/* account.tenant_bigint(): the tenant's id; NULL if it is none of that type. */
+Datum
+tenant_bigint(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+
+	if (who == NULL || !who->tenant_id.is_bigint)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(who->tenant_id.as_bigint);
+}
+
+/* A copy of a uuid of the identity. */
+static Datum
+return_uuid(const pg_uuid_t *value)
+{
+	pg_uuid_t *copy = palloc(sizeof(pg_uuid_t));
+
+	*copy = *value;
+	PG_RETURN_UUID_P(copy);
+}
+
+/* account.uid_uuid(): the user's id; NULL if it is none of that type. */
+Datum
+uid_uuid(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+
+	if (who == NULL || !who->uid.is_uuid)
+		PG_RETURN_NULL();
+	return return_uuid(&who->uid.as_uuid);
+}
+
+/* account.tenant_uuid(): the tenant's id; NULL if it is none of that type. */
+Datum
+tenant_uuid(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+
+	if (who == NULL || !who->tenant_id.is_uuid)
+		PG_RETURN_NULL();
+	return return_uuid(&who->tenant_id.as_uuid);
+}
+
+/* account.is_staff(): does the token say so? */
+Datum
+is_staff(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+
+	PG_RETURN_BOOL(who != NULL && who->is_staff);
+}
+
+/* account.is_authenticated(): is there an identity? */
+Datum
+is_authenticated(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(current_identity() != NULL);
+}
+
+/* account.has_module(module text): has the tenant this module? */
+Datum
+has_module(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+	text *module;
+
+	if (who == NULL || PG_ARGISNULL(0))
+		PG_RETURN_BOOL(false);
+	module = PG_GETARG_TEXT_PP(0);
+	for (int i = 0; i < who->nmodules; i++)
+		if (VARSIZE(who->modules[i]) - VARHDRSZ == VARSIZE_ANY_EXHDR(module) &&
+			memcmp(VARDATA(who->modules[i]), VARDATA_ANY(module), VARSIZE_ANY_EXHDR(module)) == 0)
+			PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(false);
+}
+
+/* The claims of an identity as jsonb. */
+static Jsonb *
+identity_jsonb(const Identity *who)
+{
+	ClaimsJsonb builder = {0};
+	char *arena;
+
+	/* They were accepted when they were set. */
+	(void) json_scan_object(who->claims, who->claims_len, NULL, 0, claims_jsonb_sink, &builder,
+							&arena);
+	return claims_jsonb_result(&builder);
+}
+
+/* account.claims(): all claims. */
+Datum
+claims(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+	Jsonb *result = who == NULL ? NULL : identity_jsonb(who);
+
+	if (result == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(result);
+}
+
+/* account.claim(name text): one claim as text, as ->> has it. */
+Datum
+claim(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+	Jsonb *all = who == NULL || PG_ARGISNULL(0) ? NULL : identity_jsonb(who);
+	text *name;
+	JsonbValue value;
+
+	if (all == NULL)
+		PG_RETURN_NULL();
+	name = PG_GETARG_TEXT_PP(0);
+	if (getKeyJsonValueFromContainer(&all->root, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name),
+									 &value) == NULL)
+		PG_RETURN_NULL();
+	switch (value.type)
+	{
+		case jbvString:
+			PG_RETURN_TEXT_P(cstring_to_text_with_len(value.val.string.val, value.val.string.len));
+		case jbvBool:
+			PG_RETURN_TEXT_P(cstring_to_text(value.val.boolean ? "true" : "false"));
+		case jbvNumeric:
+			PG_RETURN_TEXT_P(cstring_to_text(DatumGetCString(
+				DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)))));
+		case jbvBinary:
+			PG_RETURN_TEXT_P(
+				cstring_to_text(JsonbToCString(NULL, value.val.binary.data, value.val.binary.len)));
+		default:
+			PG_RETURN_NULL();
+	}
+}

@@ -1,0 +1,232 @@
+/*
+ * tenant_isolation.c
+ *		Row security that shows a tenant its own rows.
+ *
+ * Two policies are the declaration: pg_dump carries them, \d shows them, PostgreSQL follows renames. What
+ * row security was before stands in the comment of one, so that disabling gives it back. The tenant is
+ * a subselect: it is evaluated once a statement, and an index on the column serves.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_type.h"
+#include "commands/comment.h"
+#include "commands/policy.h"
+#include "executor/spi.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "identifiers.h"
+#include "plan_cache.h"
+#include "target.h"
+
+PG_FUNCTION_INFO_V1(enable_tenant_isolation);
+PG_FUNCTION_INFO_V1(disable_tenant_isolation);
+
+/* Binds whatever other policies allow. */
+#define RESTRICTIVE_POLICY "pgaccount_tenant"
+
+/* Allows, where no other policy does. */
+#define PERMISSIVE_POLICY "pgaccount_tenant_rows"
+
+/* What row security was before, as the restrictive policy's comment has it. */
+#define COMMENT_FORCED "pgaccount: row security was forced before"
+#define COMMENT_ON     "pgaccount: row security was on before"
+#define COMMENT_OFF    "pgaccount: row security was off before"
+
+/* The target argument: a table of the caller's, locked until the end of the transaction. */
+static Oid
+target_argument(FunctionCallInfo fcinfo)
+{
+	Oid relid;
+
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("target");
+	relid = PG_GETARG_OID(0);
+	check_application_table(relid, "tenant isolation");
+	check_owner(relid);
+	LockRelationOid(relid, AccessExclusiveLock);
+	return relid;
+}
+
+/* The helper that gives the tenant in the column's type, so that its index serves; 22023 for other types. */
+static const char *
+tenant_expression(Oid relid, AttrNumber attnum)
+{
+	Oid type = getBaseType(get_atttype(relid, attnum));
+
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return "account.tenant_bigint()";
+		case UUIDOID:
+			return "account.tenant_uuid()";
+		case TEXTOID:
+		case VARCHAROID:
+			return "account.tenant_id()";
+		default:
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("column \"%s\" cannot hold a tenant's id",
+								   get_attname(relid, attnum, false)),
+							errdetail("It is of type %s.", format_type_be(type)),
+							errhint("A tenant's id is an integer, a uuid, text or varchar.")));
+	}
+	return NULL;
+}
+
+/* Has the table another permissive policy than ours? */
+static bool
+has_permissive_policy(Oid relid)
+{
+	Relation rel = table_open(PolicyRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	bool found = false;
+
+	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tuple);
+
+		found = policy->polpermissive && strcmp(NameStr(policy->polname), PERMISSIVE_POLICY) != 0;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* What row security was before it was enabled here, as a comment; NULL: it is not enabled here. */
+static char *
+state_before(Oid relid)
+{
+	Oid policy = get_relation_policy_oid(relid, RESTRICTIVE_POLICY, true);
+
+	if (!OidIsValid(policy))
+		return NULL;
+	return GetComment(policy, PolicyRelationId, 0);
+}
+
+/* What row security is now, as a comment. */
+static const char *
+state_now(Oid relid)
+{
+	Relation rel = table_open(relid, NoLock);
+	const char *result = rel->rd_rel->relforcerowsecurity ? COMMENT_FORCED
+						 : rel->rd_rel->relrowsecurity    ? COMMENT_ON
+														  : COMMENT_OFF;
+
+	table_close(rel, NoLock);
+	return result;
+}
+
+/* Drop our policies of a table. */
+static void
+drop_policies(Oid relid)
+{
+	static const char *const names[] = {RESTRICTIVE_POLICY, PERMISSIVE_POLICY};
+
+	for (size_t i = 0; i < lengthof(names); i++)
+		if (OidIsValid(get_relation_policy_oid(relid, names[i], true)))
+			run_sql(OWN_STATEMENT "DROP POLICY %s ON %s", names[i], sql_relation(relid));
+}
+
+/* Enable on one table; its children are the caller's concern. */
+static void
+enable_one(Oid relid, const char *column_name)
+{
+	AttrNumber attnum = find_column(relid, column_name, "tenant_column");
+	const char *before = state_before(relid);
+	char *table = sql_relation(relid);
+	char *condition;
+
+	if (attnum == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" of \"%s\" does not exist", column_name, get_rel_name(relid)),
+				 errhint("Name the column that holds the tenant's id.")));
+	condition = psprintf("%s OPERATOR(pg_catalog.=) (SELECT %s)", sql_column(relid, attnum),
+						 tenant_expression(relid, attnum));
+	if (before == NULL)
+		before = state_now(relid);
+
+	drop_policies(relid);
+	run_sql(OWN_STATEMENT "ALTER TABLE ONLY %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+			table);
+	run_sql(OWN_STATEMENT "CREATE POLICY " RESTRICTIVE_POLICY
+						  " ON %s AS RESTRICTIVE FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)",
+			table, condition, condition);
+	run_sql(OWN_STATEMENT "COMMENT ON POLICY " RESTRICTIVE_POLICY " ON %s IS %s", table,
+			sql_literal(before));
+	if (!has_permissive_policy(relid))
+		run_sql(OWN_STATEMENT "CREATE POLICY " PERMISSIVE_POLICY
+							  " ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)",
+				table, condition, condition);
+}
+
+/* Disable on one table. */
+static void
+disable_one(Oid relid)
+{
+	const char *before = state_before(relid);
+	char *table = sql_relation(relid);
+
+	if (before == NULL)
+		return;
+	drop_policies(relid);
+	if (strcmp(before, COMMENT_FORCED) != 0)
+		run_sql(OWN_STATEMENT "ALTER TABLE ONLY %s NO FORCE ROW LEVEL SECURITY", table);
+	if (strcmp(before, COMMENT_OFF) == 0)
+		run_sql(OWN_STATEMENT "ALTER TABLE ONLY %s DISABLE ROW LEVEL SECURITY", table);
+}
+
+/* account.enable_tenant_isolation(target regclass, tenant_column name) */
+Datum
+enable_tenant_isolation(PG_FUNCTION_ARGS)
+{
+	Oid target = target_argument(fcinfo);
+	List *family;
+	ListCell *lc;
+
+	if (PG_ARGISNULL(1))
+		refuse_null_argument("tenant_column");
+	family = find_all_inheritors(target, AccessExclusiveLock, NULL);
+	SPI_connect();
+	foreach (lc, family)
+		enable_one(lfirst_oid(lc), NameStr(*PG_GETARG_NAME(1)));
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* account.disable_tenant_isolation(target regclass) */
+Datum
+disable_tenant_isolation(PG_FUNCTION_ARGS)
+{
+	Oid target = target_argument(fcinfo);
+	List *family = find_all_inheritors(target, AccessExclusiveLock, NULL);
+	ListCell *lc;
+
+	SPI_connect();
+	foreach (lc, family)
+		disable_one(lfirst_oid(lc));
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,64 @@
+/*
+ * token.h
+ *		Access tokens: claims of a user, signed with a key of the store; and their check.
+ */
+#ifndef PGACCOUNT_TOKEN_H
+#define PGACCOUNT_TOKEN_H
+
+#include "utils/jsonb.h"
+
+#include "jwt.h"
+
+/* What a token says of a user, in the database's encoding. NULL where there is none. */
+typedef struct TokenUser
+{
+	const char *user_id;
+	const char *session_id;
+	const char *tenant_id;
+	const char *tenant; /* its slug, else its name */
+	const char *user_role;
+	bool is_staff;
+	/* The tenant's modules as they are stored: jsonb, json, text[] or varchar[]; anything else counts as none. */
+	Oid modules_type;
+	bool modules_isnull;
+	Datum modules;
+} TokenUser;
+
+/*
+ * Make and sign a token. ttl in microseconds. extra: NULL, or an object of further claims; a reserved
+ * name is 22023. Raises 55000 if no key signs. user_id is not NULL.
+ */
+extern text *token_issue(const TokenUser *user, int64 ttl, Jsonb *extra);
+
+/* Claims of an access token beside the registered ones. */
+enum
+{
+	TOKEN_SID = JWT_REGISTERED,
+	TOKEN_TENANT_ID,
+	TOKEN_TENANT,
+	TOKEN_MODULES,
+	TOKEN_USER_ROLE,
+	TOKEN_IS_STAFF,
+	TOKEN_MEMBERS
+};
+
+/* A token that has been checked, or not. Texts point into it and into the token. */
+typedef struct CheckedToken
+{
+	Jws jws;
+	JwtTimes times;
+	JsonMember members[TOKEN_MEMBERS];
+	char *arena;
+} CheckedToken;
+
+/*
+ * Check a token with the stored keys: signature, types, exp, nbf, iss, aud. NULL is refused. sink: see
+ * json_scan_object. In any case token_free() is due, unless the memory context goes.
+ */
+extern JwtResult token_check(text *token, CheckedToken *checked, JsonSink sink, void *sink_arg);
+extern void token_free(CheckedToken *checked);
+
+/* Initialize members to be scanned. */
+extern void token_members_init(JsonMember *members);
+
+#endif /* PGACCOUNT_TOKEN_H */
