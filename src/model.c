@@ -308,8 +308,8 @@ model_key_type(const Model *found, ModelAttribute attribute)
 }
 
 /* Read a uuid as uuid_in does, without its errors. */
-static bool
-read_uuid(const char *text, Datum *value)
+bool
+model_read_uuid(const char *text, Datum *value)
 {
 	pg_uuid_t *uuid = palloc0(sizeof(pg_uuid_t));
 	bool braces = text[0] == '{';
@@ -367,7 +367,7 @@ model_key_value(const Model *found, ModelAttribute attribute, const char *text, 
 		case INT8OID:
 			return read_integer(text, value);
 		case UUIDOID:
-			return read_uuid(text, value);
+			return model_read_uuid(text, value);
 		default:
 			*value = CStringGetTextDatum(text);
 			return true;

@@ -119,6 +119,9 @@ extern bool model_key_value(const Model *model, ModelAttribute attribute, const 
 extern char *model_sql_key(const Model *model, const char *alias, ModelAttribute attribute,
 						   int parameter);
 
+/* Read a uuid as its type does; false: it is none. */
+extern bool model_read_uuid(const char *text, Datum *value);
+
 /* SQL: users.tenant = tenants.id, whatever their types. */
 extern char *model_sql_tenant_join(const Model *model, const char *users, const char *tenants);
 

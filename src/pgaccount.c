@@ -19,6 +19,7 @@
 #include "profile.h"
 #include "settings.h"
 #include "soft_delete.h"
+#include "throttle.h"
 #include "version.h"
 
 PG_MODULE_MAGIC;
@@ -62,6 +63,7 @@ _PG_init(void)
 	profiles_init();
 	password_init();
 	model_init();
+	throttle_init();
 	jwt_init();
 	key_store_init();
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
