@@ -4,7 +4,7 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.con
 MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache fk_graph \
+CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache actor fk_graph \
                mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
                profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry profile_findings \
                password_format password_slots password \
@@ -52,7 +52,7 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test lint sanitize fuzz compile-17 demo bench bench-quick
+.PHONY: test lint sanitize fuzz regress-core compile-17 demo bench bench-quick
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -65,6 +65,10 @@ lint:
 # The suites with the library under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize:
 	@test/sanitize
+
+# PostgreSQL's own suite with the library preloaded, and with soft delete on every table.
+regress-core:
+	@test/regress-core/run
 
 # Compile against PostgreSQL 17 in a Debian 13 chroot, made when missing. make compile-17 CHROOT=directory
 compile-17: export CHROOT := $(CHROOT)

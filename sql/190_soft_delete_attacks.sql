@@ -116,6 +116,105 @@ UPDATE attack.pt SET id = id + 10;
 SELECT id FROM attack.pt ORDER BY id;
 SELECT n FROM attack.cnt;
 
+-- a plan is not freed while it runs: a child's trigger deletes another parent after an invalidation
+CREATE TABLE attack.p (id int PRIMARY KEY, deleted_at timestamptz);
+CREATE TABLE attack.c (id int PRIMARY KEY, p int REFERENCES attack.p ON DELETE CASCADE, deleted_at timestamptz);
+SELECT account.enable_soft_delete('attack.p'), account.enable_soft_delete('attack.c');
+INSERT INTO attack.p VALUES (1), (2);
+INSERT INTO attack.c VALUES (1, 1), (2, 2);
+CREATE FUNCTION attack.more() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN IF NEW.p = 1 THEN ANALYZE attack.c; DELETE FROM attack.p WHERE id = 2; END IF; RETURN NEW; END$$;
+CREATE TRIGGER a BEFORE UPDATE ON attack.c FOR EACH ROW EXECUTE FUNCTION attack.more();
+DELETE FROM attack.p WHERE id = 1;
+SELECT (SELECT count(*) FROM attack.p) AS parents, (SELECT count(*) FROM attack.c) AS children;
+
+-- stamps of less precision: children come back all the same
+CREATE TABLE attack.coarse (id int PRIMARY KEY, p int REFERENCES attack.p ON DELETE CASCADE, deleted_at timestamptz(0));
+SELECT account.enable_soft_delete('attack.coarse');
+INSERT INTO attack.p VALUES (10);
+INSERT INTO attack.coarse VALUES (1, 10);
+DELETE FROM attack.p WHERE id = 10;
+SELECT account.restore('attack.p', 10);
+
+-- a deleted row is left alone by the MERGE action that would delete it, and does not fall to the next
+CREATE TABLE attack.m (id int PRIMARY KEY, v int, deleted_at timestamptz);
+SELECT account.enable_soft_delete('attack.m', hide => false);
+INSERT INTO attack.m VALUES (1, 1);
+DELETE FROM attack.m;
+MERGE INTO attack.m AS t USING (VALUES (1, 99)) AS s (id, v) ON t.id = s.id
+    WHEN MATCHED AND s.v = 99 THEN DELETE
+    WHEN MATCHED THEN UPDATE SET v = s.v;
+SELECT v FROM attack.m;
+
+-- an upsert does not write into a row that nobody sees
+SELECT account.enable_soft_delete('attack.m');
+INSERT INTO attack.m VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v; -- fails
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO attack.m VALUES (1, 5) ON CONFLICT (id) DO NOTHING;
+INSERT INTO attack.m VALUES (2, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v + 1;
+INSERT INTO attack.m VALUES (2, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v + 1 WHERE m.v = 5;
+SELECT id, v FROM attack.m;
+
+-- tables with the names that our statements use
+CREATE TABLE attack.n (id int PRIMARY KEY, email text, deleted_at timestamptz);
+SELECT account.enable_soft_delete('attack.n');
+CREATE UNIQUE INDEX ON attack.n (email) WHERE deleted_at IS NULL;
+INSERT INTO attack.n VALUES (1, 'a');
+DELETE FROM attack.n;
+SELECT account.restore('attack.n', 1);
+
+-- keys of which there are no arrays are refused when children would follow by them
+CREATE TABLE attack.arrays (id int[] PRIMARY KEY, deleted_at timestamptz);
+CREATE TABLE attack.parts (id int PRIMARY KEY, a int[] REFERENCES attack.arrays ON DELETE CASCADE, deleted_at timestamptz);
+SELECT account.enable_soft_delete('attack.arrays');
+SELECT account.enable_soft_delete('attack.parts'); -- fails
+\echo :LAST_ERROR_SQLSTATE
+
+-- renamed triggers are found
+ALTER TRIGGER "00_account_soft_delete" ON attack.n RENAME TO mine;
+SELECT account.disable_soft_delete('attack.n');
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 'attack.n'::regclass AND NOT tgisinternal;
+
+-- enabling runs the table's triggers as its owner
+SET ROLE account_mallory;
+CREATE TABLE attack.trap (id int PRIMARY KEY, is_deleted boolean, deleted_at timestamptz);
+INSERT INTO attack.trap VALUES (1, true, NULL);
+CREATE FUNCTION attack.spring() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN RAISE NOTICE 'trigger runs as %', current_user; RETURN NEW; END$$;
+CREATE TRIGGER aaa BEFORE UPDATE ON attack.trap FOR EACH ROW EXECUTE FUNCTION attack.spring();
+RESET ROLE;
+SELECT account.enable_soft_delete('attack.trap');
+
+-- who was granted TRIGGER may guard, and be rid of it again; without it the refusal says what is missing
+SET ROLE account_alice;
+CREATE TABLE attack.gp (id int PRIMARY KEY, deleted_at timestamptz);
+GRANT REFERENCES ON attack.gp TO account_mallory;
+SET ROLE account_mallory;
+CREATE TABLE attack.gc (id int PRIMARY KEY, p int REFERENCES attack.gp);
+SET ROLE account_alice;
+SELECT account.enable_soft_delete('attack.gp', guard_references => true); -- fails
+\echo :LAST_ERROR_SQLSTATE
+SET ROLE account_mallory;
+GRANT TRIGGER ON attack.gc TO account_alice;
+SET ROLE account_alice;
+SELECT account.enable_soft_delete('attack.gp', guard_references => true);
+SELECT account.disable_soft_delete('attack.gp');
+RESET ROLE;
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 'attack.gc'::regclass AND NOT tgisinternal;
+
+-- a trigger written by hand maps columns of the right types or none
+CREATE TABLE attack.hand (id int, deleted_at timestamptz, x pg_node_tree);
+CREATE TRIGGER hand BEFORE DELETE ON attack.hand FOR EACH ROW
+    WHEN (account.marks(OLD.deleted_at, NULL, OLD.x::text)) EXECUTE FUNCTION account.soft_delete();
+INSERT INTO attack.hand VALUES (1);
+DELETE FROM attack.hand RETURNING id, x;
+
+-- a partition that was attached after enabling refuses TRUNCATE by itself, and is named when detached
+CREATE TABLE attack.late PARTITION OF attack.pt FOR VALUES FROM (200) TO (300);
+SELECT tgname FROM pg_trigger WHERE tgrelid = 'attack.late'::regclass AND tgparentid = 0;
+ALTER TABLE attack.pt DETACH PARTITION attack.late;
+SELECT object FROM account.doctor() WHERE code = 'detached_partition';
+
 SET client_min_messages = warning;
 DROP SCHEMA attack, attacker CASCADE;
 DROP ROLE account_alice, account_mallory;

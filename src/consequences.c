@@ -53,16 +53,26 @@
 PG_FUNCTION_INFO_V1(soft_delete_changed);
 PG_FUNCTION_INFO_V1(soft_delete_flush);
 
+/* What became of a row. */
+typedef enum Change
+{
+	CHANGE_DELETED,
+	CHANGE_RESTORED,
+	CHANGE_STAMPED /* it was deleted, and still is, with another stamp */
+} Change;
+
 /* Rows whose children follow; one kind of change, of one foreign key, in one subtransaction. */
 typedef struct Batch
 {
 	MemoryContext context; /* holds the batch and its values */
 	int nest_level;
 	FkEdge *edge;
-	bool restore;
+	Change change;
 	int n;
-	Datum **keys; /* [column][row] */
-	Datum *stamps;
+	int room;
+	Datum **keys;      /* [column][row] */
+	Datum *old_stamps; /* 0 for rows that were live */
+	Datum *new_stamps; /* 0 for rows that are */
 } Batch;
 
 #define BATCH_ROWS 1000
@@ -173,8 +183,25 @@ consequences_edges(Oid relid)
 	{
 		FkEdge *edge = lfirst(lc);
 
-		if (edge->on_delete == FKCONSTR_ACTION_CASCADE && mapping_active(edge->child) != NULL)
-			edges = lappend(edges, edge);
+		if (edge->on_delete != FKCONSTR_ACTION_CASCADE || mapping_active(edge->child) == NULL)
+			continue;
+		for (int i = 0; i < edge->nkeys; i++)
+		{
+			Oid type = get_atttype(edge->parent, edge->parent_cols[i]);
+
+			if (!OidIsValid(get_array_type(getBaseType(type))))
+				ereport(
+					ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("rows of \"%s\" cannot follow those of \"%s\"",
+							get_rel_name(edge->child), get_rel_name(edge->parent)),
+					 errdetail("Foreign key \"%s\" has a key of type %s, of which there are no "
+							   "arrays.",
+							   edge->name, format_type_be(type)),
+					 errhint("Give the foreign key another action than CASCADE, or leave one of "
+							 "the tables without soft delete.")));
+		}
+		edges = lappend(edges, edge);
 	}
 	return edges;
 }
@@ -260,15 +287,24 @@ edges_entry(Relation rel)
 	return entry;
 }
 
-/* The statement that makes children follow. $1… are arrays of the parent's key columns and stamps. */
+/* The kept statements, by change. */
+static const PlanKind following_kinds[] = {
+	[CHANGE_DELETED] = PLAN_CASCADE_CHILDREN,
+	[CHANGE_RESTORED] = PLAN_RESTORE_CHILDREN,
+	[CHANGE_STAMPED] = PLAN_STAMP_CHILDREN,
+};
+
+/*
+ * The statement that makes children follow. $1... are arrays of the parent's key columns, then of its
+ * old stamps, then of its new ones.
+ */
 static SPIPlanPtr
-following_plan(const FkEdge *edge, bool restore)
+following_plan(const FkEdge *edge, Change change)
 {
-	PlanKind kind = restore ? PLAN_RESTORE_CHILDREN : PLAN_CASCADE_CHILDREN;
-	SPIPlanPtr plan = plan_lookup(kind, edge->constraint, InvalidOid);
+	SPIPlanPtr plan = plan_lookup(following_kinds[change], edge->constraint, InvalidOid);
 	const SoftDelete *mapping;
 	StringInfoData sql;
-	Oid argtypes[INDEX_MAX_KEYS + 1];
+	Oid argtypes[INDEX_MAX_KEYS + 2];
 	char *stamp;
 
 	if (plan != NULL)
@@ -279,10 +315,15 @@ following_plan(const FkEdge *edge, bool restore)
 		elog(ERROR, "table \"%s\" has no soft delete any more", get_rel_name(edge->child));
 	stamp = sql_column(edge->child, mapping->deleted_at);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s c SET %s", sql_relation(edge->child),
-					 restore ? sql_set_live(mapping) : sql_set_deleted(mapping, "k.stamp"));
+	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s c SET ", sql_relation(edge->child));
+	if (change == CHANGE_DELETED)
+		appendStringInfoString(&sql, sql_set_deleted(mapping, "k.new"));
+	else if (change == CHANGE_RESTORED)
+		appendStringInfoString(&sql, sql_set_live(mapping));
+	else
+		appendStringInfo(&sql, "%s = k.new", stamp);
 	appendStringInfoString(&sql, " FROM ROWS FROM (");
-	for (int i = 0; i <= edge->nkeys; i++)
+	for (int i = 0; i < edge->nkeys + 2; i++)
 	{
 		Oid type = i < edge->nkeys ? getBaseType(get_atttype(edge->parent, edge->parent_cols[i]))
 								   : TIMESTAMPTZOID;
@@ -293,12 +334,26 @@ following_plan(const FkEdge *edge, bool restore)
 	appendStringInfoString(&sql, ") AS k(");
 	for (int i = 0; i < edge->nkeys; i++)
 		appendStringInfo(&sql, "k%d, ", i + 1);
-	appendStringInfo(&sql, "stamp) WHERE %s AND ", fk_join(edge, "k.k", true, "c", false));
-	if (restore)
-		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) k.stamp", stamp);
-	else
+	appendStringInfo(&sql, "old, new) WHERE %s AND ", fk_join(edge, "k.k", true, "c", false));
+	if (change == CHANGE_DELETED)
 		appendStringInfo(&sql, "c.%s IS NULL", stamp);
-	return plan_keep(kind, edge->constraint, InvalidOid, sql.data, edge->nkeys + 1, argtypes);
+	else
+		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) k.old::%s", stamp,
+						 sql_column_type(edge->child, mapping->deleted_at));
+	return plan_keep(following_kinds[change], edge->constraint, InvalidOid, sql.data,
+					 edge->nkeys + 2, argtypes);
+}
+
+/* An array of values of a type. */
+static Datum
+make_array(Datum *values, int n, Oid type)
+{
+	int16 len;
+	bool by_value;
+	char align;
+
+	get_typlenbyvalalign(type, &len, &by_value, &align);
+	return PointerGetDatum(construct_array(values, n, type, len, by_value, align));
 }
 
 /* Let the children of a batch follow, and free it. */
@@ -306,29 +361,21 @@ static void
 run_batch(Batch *batch)
 {
 	FkEdge *edge = batch->edge;
-	Datum values[INDEX_MAX_KEYS + 1];
+	Datum values[INDEX_MAX_KEYS + 2];
 	SPIPlanPtr plan;
 	RoleState caller;
 
 	SPI_connect();
 	caller = run_as(relation_owner(edge->child));
-	plan = following_plan(edge, batch->restore);
-	for (int i = 0; i <= edge->nkeys; i++)
-	{
-		bool is_stamp = (i == edge->nkeys);
-		Oid type = is_stamp ? TIMESTAMPTZOID
-							: getBaseType(get_atttype(edge->parent, edge->parent_cols[i]));
-		int16 len;
-		bool by_value;
-		char align;
-
-		get_typlenbyvalalign(type, &len, &by_value, &align);
-		values[i] = PointerGetDatum(construct_array(is_stamp ? batch->stamps : batch->keys[i],
-													batch->n, type, len, by_value, align));
-	}
+	plan = following_plan(edge, batch->change);
+	for (int i = 0; i < edge->nkeys; i++)
+		values[i] = make_array(batch->keys[i], batch->n,
+							   getBaseType(get_atttype(edge->parent, edge->parent_cols[i])));
+	values[edge->nkeys] = make_array(batch->old_stamps, batch->n, TIMESTAMPTZOID);
+	values[edge->nkeys + 1] = make_array(batch->new_stamps, batch->n, TIMESTAMPTZOID);
 	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
 							 0) != SPI_OK_UPDATE)
-		elog(ERROR, "children of \"%s\" did not follow", get_rel_name(edge->parent));
+		plan_refuse(following_kinds[batch->change], edge->constraint, InvalidOid);
 	rows_followed += SPI_processed;
 	run_as_end(caller);
 	SPI_finish();
@@ -337,7 +384,7 @@ run_batch(Batch *batch)
 
 /* The batch for rows of this edge, in this subtransaction; made if there is none. */
 static Batch *
-open_batch(const FkEdge *edge, bool restore)
+open_batch(const FkEdge *edge, Change change)
 {
 	int level = GetCurrentTransactionNestLevel();
 	MemoryContext context;
@@ -348,17 +395,16 @@ open_batch(const FkEdge *edge, bool restore)
 	foreach (lc, batches)
 	{
 		batch = lfirst(lc);
-		if (batch->edge->constraint == edge->constraint && batch->restore == restore &&
+		if (batch->edge->constraint == edge->constraint && batch->change == change &&
 			batch->nest_level == level)
 			return batch;
 	}
-	context =
-		AllocSetContextCreate(TopTransactionContext, "pgaccount batch", ALLOCSET_DEFAULT_SIZES);
+	context = AllocSetContextCreate(CurTransactionContext, "pgaccount batch", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
 	batch = palloc0(sizeof(Batch));
 	batch->context = context;
 	batch->nest_level = level;
-	batch->restore = restore;
+	batch->change = change;
 	batch->edge = palloc(sizeof(FkEdge));
 	*batch->edge = *edge;
 	batch->edge->name = pstrdup(edge->name);
@@ -369,9 +415,11 @@ open_batch(const FkEdge *edge, bool restore)
 	batch->edge->equality = palloc(edge->nkeys * sizeof(Oid));
 	memcpy(batch->edge->equality, edge->equality, edge->nkeys * sizeof(Oid));
 	batch->keys = palloc(edge->nkeys * sizeof(Datum *));
+	batch->room = 8;
 	for (int i = 0; i < edge->nkeys; i++)
-		batch->keys[i] = palloc(BATCH_ROWS * sizeof(Datum));
-	batch->stamps = palloc(BATCH_ROWS * sizeof(Datum));
+		batch->keys[i] = palloc(batch->room * sizeof(Datum));
+	batch->old_stamps = palloc(batch->room * sizeof(Datum));
+	batch->new_stamps = palloc(batch->room * sizeof(Datum));
 	MemoryContextSwitchTo(TopTransactionContext);
 	batches = lappend(batches, batch);
 	MemoryContextSwitchTo(old);
@@ -380,7 +428,8 @@ open_batch(const FkEdge *edge, bool restore)
 
 /* Add a row to the batch of an edge. Runs nothing: the caller walks a list that running may free. */
 static void
-collect(const FkEdge *edge, bool restore, Relation rel, HeapTuple tuple, Datum stamp)
+collect(const FkEdge *edge, Change change, Relation rel, HeapTuple tuple, Datum old_stamp,
+		Datum new_stamp)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 	Datum keys[INDEX_MAX_KEYS];
@@ -401,30 +450,48 @@ collect(const FkEdge *edge, bool restore, Relation rel, HeapTuple tuple, Datum s
 		if (isnull)
 			return; /* nothing can reference it */
 	}
-	batch = open_batch(edge, restore);
+	batch = open_batch(edge, change);
 	old = MemoryContextSwitchTo(batch->context);
+	if (batch->n == batch->room)
+	{
+		batch->room *= 2;
+		for (int i = 0; i < edge->nkeys; i++)
+			batch->keys[i] = repalloc(batch->keys[i], batch->room * sizeof(Datum));
+		batch->old_stamps = repalloc(batch->old_stamps, batch->room * sizeof(Datum));
+		batch->new_stamps = repalloc(batch->new_stamps, batch->room * sizeof(Datum));
+	}
 	for (int i = 0; i < edge->nkeys; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, attnums[i] - 1);
 
 		batch->keys[i][batch->n] = datumCopy(keys[i], att->attbyval, att->attlen);
 	}
-	batch->stamps[batch->n++] = stamp;
+	batch->old_stamps[batch->n] = old_stamp;
+	batch->new_stamps[batch->n++] = new_stamp;
 	MemoryContextSwitchTo(old);
 }
 
-/* Run the batches that have at least so many rows, this subtransaction's and those around it. */
+/*
+ * Run the batches that have at least so many rows. Only what this subtransaction collected: what those
+ * around it did would be lost if it is rolled back, and is theirs to flush.
+ */
 static void
 flush(int rows)
 {
+	int level = GetCurrentTransactionNestLevel();
+
 	for (;;)
 	{
 		Batch *full = NULL;
 		ListCell *lc;
 
 		foreach (lc, batches)
-			if (((Batch *) lfirst(lc))->n >= rows)
-				full = lfirst(lc);
+		{
+			Batch *batch = lfirst(lc);
+
+			if (batch->n >= rows && batch->nest_level >= level)
+				full = batch;
+		}
 		if (full == NULL)
 			return;
 		batches = list_delete_ptr(batches, full);
@@ -432,7 +499,10 @@ flush(int rows)
 	}
 }
 
-/* account.soft_delete_changed() RETURNS trigger: AFTER UPDATE, for each row that goes or returns. */
+/*
+ * account.soft_delete_changed() RETURNS trigger: AFTER UPDATE, for each row that is deleted, restored,
+ * or stamped anew.
+ */
 Datum
 soft_delete_changed(PG_FUNCTION_ARGS)
 {
@@ -446,6 +516,7 @@ soft_delete_changed(PG_FUNCTION_ARGS)
 	bool was_live;
 	bool is_live;
 	bool has_flush;
+	Change change;
 	ListCell *lc;
 
 	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
@@ -457,13 +528,18 @@ soft_delete_changed(PG_FUNCTION_ARGS)
 
 	old_stamp = heap_getattr(trigger->tg_trigtuple, mapping->deleted_at, desc, &was_live);
 	new_stamp = heap_getattr(trigger->tg_newtuple, mapping->deleted_at, desc, &is_live);
-	if (was_live == is_live)
+	if (was_live && is_live)
+		return PointerGetDatum(NULL);
+	change = was_live ? CHANGE_DELETED : is_live ? CHANGE_RESTORED : CHANGE_STAMPED;
+	if (change == CHANGE_STAMPED &&
+		DatumGetTimestampTz(old_stamp) == DatumGetTimestampTz(new_stamp))
 		return PointerGetDatum(NULL);
 
 	entry = edges_entry(rel);
 	has_flush = entry->has_flush;
 	foreach (lc, entry->edges)
-		collect(lfirst(lc), is_live, rel, trigger->tg_newtuple, is_live ? old_stamp : new_stamp);
+		collect(lfirst(lc), change, rel, trigger->tg_newtuple, was_live ? 0 : old_stamp,
+				is_live ? 0 : new_stamp);
 	flush(has_flush ? BATCH_ROWS : 1);
 	return PointerGetDatum(NULL);
 }

@@ -94,11 +94,15 @@ target_mapping(RangeTblEntry *rte)
 	return mapping_active(rte->relid);
 }
 
-/* Turn the DELETE actions of a MERGE into UPDATE actions on live rows. */
+/*
+ * Turn the DELETE actions of a MERGE into UPDATE actions on live rows. A deleted row is left alone by
+ * the action that would have deleted it: it must not fall through to the next one.
+ */
 static void
 rewrite_merge(Query *query, RangeTblEntry *rte, const SoftDelete *mapping)
 {
 	Bitmapset *updated = NULL;
+	List *actions = NIL;
 	ListCell *lc;
 
 	if (check_enable_rls(rte->relid, compat_check_as_user(query, rte), true) == RLS_ENABLED)
@@ -106,11 +110,17 @@ rewrite_merge(Query *query, RangeTblEntry *rte, const SoftDelete *mapping)
 	foreach (lc, query->mergeActionList)
 	{
 		MergeAction *action = lfirst_node(MergeAction, lc);
+		MergeAction *leave_alone;
 		Relation rel;
 		Node *live;
 
+		actions = lappend(actions, action);
 		if (action->commandType != CMD_DELETE)
 			continue;
+		leave_alone = copyObject(action);
+		leave_alone->commandType = CMD_NOTHING;
+		actions = lappend(actions, leave_alone);
+
 		rel = table_open(rte->relid, NoLock);
 		action->commandType = CMD_UPDATE;
 		action->targetList = deletion_targets(mapping, rel, &updated);
@@ -118,6 +128,7 @@ rewrite_merge(Query *query, RangeTblEntry *rte, const SoftDelete *mapping)
 		action->qual = action->qual == NULL ? live : (Node *) make_and_qual(action->qual, live);
 		table_close(rel, NoLock);
 	}
+	query->mergeActionList = actions;
 	if (updated != NULL)
 		compat_add_updated_cols(query, rte, updated);
 }

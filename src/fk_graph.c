@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "compat.h"
 #include "fk_graph.h"
 #include "identifiers.h"
 
@@ -40,6 +41,7 @@ make_edge(HeapTuple tuple)
 	edge->child = form->conrelid;
 	edge->parent = form->confrelid;
 	edge->on_delete = form->confdeltype;
+	edge->proven = form->convalidated && compat_is_enforced(form);
 	edge->deferrable = form->condeferrable;
 	edge->deferred = form->condeferred;
 	edge->child_cols = palloc(INDEX_MAX_KEYS * sizeof(AttrNumber));

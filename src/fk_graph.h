@@ -20,6 +20,7 @@ typedef struct FkEdge
 	AttrNumber *parent_cols;
 	Oid *equality;  /* parent column = child column */
 	char on_delete; /* FKCONSTR_ACTION_... */
+	bool proven;    /* enforced, and valid for the rows that are there */
 	bool deferrable;
 	bool deferred;
 } FkEdge;

@@ -12,19 +12,16 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_trigger.h"
 #include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -38,33 +35,6 @@
 #include "soft_delete.h"
 
 PG_FUNCTION_INFO_V1(guard_reference);
-
-/* Name of the guard on child for parent, palloc'd; NULL: it has none. */
-static char *
-guard_name(Oid child, Oid parent)
-{
-	Oid function = account_function("guard_reference");
-	Relation rel = table_open(TriggerRelationId, AccessShareLock);
-	char *name = NULL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(child));
-	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
-	while (name == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-
-		if (form->tgfoid == function && form->tgconstrrelid == parent &&
-			!OidIsValid(form->tgparentid))
-			name = pstrdup(NameStr(form->tgname));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return name;
-}
 
 /* A name for a guard that the child has no trigger of yet. */
 static char *
@@ -87,8 +57,15 @@ guard_create_triggers(Oid parent)
 	{
 		FkEdge *edge = lfirst(lc);
 
-		if (guard_name(edge->child, edge->parent) != NULL)
+		if (own_trigger(edge->child, "guard_reference", edge->parent) != NULL)
 			continue;
+		if (pg_class_aclcheck(edge->child, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied for table %s", get_rel_name(edge->child)),
+					 errdetail("Its foreign key \"%s\" is to be guarded by a trigger.", edge->name),
+					 errhint("Let its owner GRANT TRIGGER ON %s, or leave references unguarded.",
+							 sql_relation(edge->child))));
 		run_sql("CREATE CONSTRAINT TRIGGER %s AFTER INSERT OR UPDATE ON %s FROM %s %s"
 				" FOR EACH ROW EXECUTE FUNCTION account.guard_reference()",
 				quote_identifier(new_guard_name(edge->child, edge->parent)),
@@ -108,10 +85,16 @@ guard_drop_triggers(Oid parent)
 	foreach (lc, fk_referencing(parent))
 	{
 		FkEdge *edge = lfirst(lc);
-		char *name = guard_name(edge->child, edge->parent);
+		char *name = own_trigger(edge->child, "guard_reference", edge->parent);
 
 		if (name != NULL)
+		{
+			/* the child may be somebody else's, but the trigger is ours */
+			RoleState caller = run_as(relation_owner(edge->child));
+
 			run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(edge->child));
+			run_as_end(caller);
+		}
 	}
 }
 

@@ -2,14 +2,16 @@
  * hiding.c
  *		Deleted rows are gone for every query.
  *
- * The live condition of a table goes where the table stands in the join tree: into the WHERE of the
- * level it is a plain member of, else, under a join, into a FromExpr of its own around it. That is
- * the tree which the planner itself makes of `(SELECT * FROM users WHERE deleted_at IS NULL)`, so
- * outer joins, aggregates, locking clauses, partial indexes and row estimates come out as written by
- * hand. (As a security-level condition it would do the same, but every operator that is not marked
- * leakproof, LIKE and citext's equality among them, would then be kept away from its index.)
+ * The live condition of a table goes where one would write it: into the WHERE of the level it stands
+ * in, or into the ON of the join that it is on the nullable side of. So the tree stays one that anybody
+ * can plan, or deparse; outer joins, aggregates, locking clauses, partial indexes and row estimates come
+ * out as written by hand. (As a security-level condition it would do the same, but every operator that
+ * is not marked leakproof, LIKE and citext's equality among them, would then be kept away from its
+ * index.) Below a full join neither place will do: there the table gets a FromExpr of its own, which is
+ * what the planner makes of `(SELECT * FROM users WHERE deleted_at IS NULL)`.
  *
- * A MERGE puts its target into the join tree only later; there a security-level condition it is.
+ * The tables of a MERGE are put together by the planner later, in a way of its own: its target, and a
+ * source that is one table, do get a security-level condition.
  */
 #include "postgres.h"
 
@@ -60,11 +62,12 @@ and_quals(Node *quals, Node *condition)
 }
 
 /*
- * Hide below a node of the join tree; returns what stands in its place. level is the FromExpr that
- * the node is a plain member of, NULL under a join. skip is a range table entry to leave alone.
+ * Hide below a node of the join tree; returns what stands in its place. quals is where conditions on
+ * tables that are not nulled at this place go, NULL where there is no such place. skip is a range table
+ * entry to leave alone.
  */
 static Node *
-hide_in_jointree(Query *query, Node *node, FromExpr *level, Index skip)
+hide_in_jointree(Query *query, Node *node, Node **quals, Index skip)
 {
 	check_stack_depth();
 
@@ -77,9 +80,9 @@ hide_in_jointree(Query *query, Node *node, FromExpr *level, Index skip)
 
 		if (condition == NULL)
 			return node;
-		if (level == NULL)
+		if (quals == NULL)
 			return (Node *) makeFromExpr(list_make1(node), condition);
-		level->quals = and_quals(level->quals, condition);
+		*quals = and_quals(*quals, condition);
 		return node;
 	}
 	if (IsA(node, FromExpr))
@@ -88,18 +91,82 @@ hide_in_jointree(Query *query, Node *node, FromExpr *level, Index skip)
 		ListCell *lc;
 
 		foreach (lc, from->fromlist)
-			lfirst(lc) = hide_in_jointree(query, lfirst(lc), from, skip);
+			lfirst(lc) = hide_in_jointree(query, lfirst(lc), &from->quals, skip);
 		return node;
 	}
 	if (IsA(node, JoinExpr))
 	{
 		JoinExpr *join = (JoinExpr *) node;
+		Node **left = NULL;
+		Node **right = NULL;
 
-		join->larg = hide_in_jointree(query, join->larg, NULL, skip);
-		join->rarg = hide_in_jointree(query, join->rarg, NULL, skip);
+		switch (join->jointype)
+		{
+			case JOIN_INNER:
+				left = right = &join->quals;
+				break;
+			case JOIN_LEFT:
+				left = quals;
+				right = &join->quals;
+				break;
+			case JOIN_RIGHT:
+				left = &join->quals;
+				right = quals;
+				break;
+			default:
+				break;
+		}
+		join->larg = hide_in_jointree(query, join->larg, left, skip);
+		join->rarg = hide_in_jointree(query, join->rarg, right, skip);
 		return node;
 	}
 	elog(ERROR, "unrecognized node type: %d", (int) nodeTag(node));
+}
+
+/* Hide the deleted rows of a range table entry by a security-level condition. */
+static void
+hide_by_security(Query *query, Index rtindex)
+{
+	RangeTblEntry *rte = rt_fetch(rtindex, query->rtable);
+	Node *condition = hidden_condition(query, rtindex);
+
+	if (condition != NULL)
+		rte->securityQuals = lappend(rte->securityQuals, condition);
+}
+
+/* Does an UPDATE's target list say itself whether the row is deleted? */
+static bool
+sets_deletion(List *targets, const SoftDelete *mapping)
+{
+	ListCell *lc;
+
+	foreach (lc, targets)
+	{
+		AttrNumber resno = lfirst_node(TargetEntry, lc)->resno;
+
+		if (resno == mapping->deleted_at ||
+			(mapping->flag != InvalidAttrNumber && resno == mapping->flag))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * `account.refuse_deleted_conflict(table, deleted_at IS NULL)`: true for a live row, an error for a
+ * deleted one, which ON CONFLICT DO UPDATE would write into though nobody sees it.
+ */
+static Node *
+conflict_condition(Query *query, Index rtindex, Node *live)
+{
+	Oid function = account_conflict_function();
+	Const *table;
+
+	if (!OidIsValid(function))
+		return NULL;
+	table = makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
+					  ObjectIdGetDatum(rt_fetch(rtindex, query->rtable)->relid), false, true);
+	return (Node *) makeFuncExpr(function, BOOLOID, list_make2(table, copyObject(live)), InvalidOid,
+								 InvalidOid, COERCE_EXPLICIT_CALL);
 }
 
 /* Hide the deleted rows of the tables this Query reads itself. target_done: its target is live. */
@@ -117,27 +184,42 @@ hide_deleted(Query *query, bool target_done)
 
 		/* the quals of this level are the ON condition: a deleted source row must not get that far */
 		foreach (lc, query->jointree->fromlist)
-			lfirst(lc) = hide_in_jointree(query, lfirst(lc), NULL, 0);
+		{
+			if (IsA(lfirst(lc), RangeTblRef))
+				hide_by_security(query, lfirst_node(RangeTblRef, lc)->rtindex);
+			else
+				lfirst(lc) = hide_in_jointree(query, lfirst(lc), NULL, 0);
+		}
+		hide_by_security(query, target);
+		return;
 	}
-	else
-		hide_in_jointree(query, (Node *) query->jointree, NULL, target_done ? target : 0);
+	hide_in_jointree(query, (Node *) query->jointree, NULL, target_done ? target : 0);
 
 	if (target == 0)
 		return;
-	if (query->commandType == CMD_MERGE)
+	if (query->commandType == CMD_INSERT && query->onConflict != NULL)
 	{
-		RangeTblEntry *rte = rt_fetch(target, query->rtable);
+		OnConflictExpr *conflict = query->onConflict;
 
 		condition = hidden_condition(query, target);
-		if (condition != NULL)
-			rte->securityQuals = lappend(rte->securityQuals, condition);
-	}
-	else if (query->commandType == CMD_INSERT && query->onConflict != NULL &&
-			 query->onConflict->arbiterElems != NIL)
-	{
+		if (condition == NULL)
+			return;
 		/* ON CONFLICT (email) means the index over live rows; others are implied all the same */
-		condition = hidden_condition(query, target);
-		if (condition != NULL)
-			query->onConflict->arbiterWhere = and_quals(query->onConflict->arbiterWhere, condition);
+		if (conflict->arbiterElems != NIL)
+			conflict->arbiterWhere = and_quals(conflict->arbiterWhere, copyObject(condition));
+		/* an index over all rows, such as the primary key, may lead to a deleted one; unless the
+		 * statement says what becomes of that, it is refused */
+		if (conflict->action == ONCONFLICT_UPDATE &&
+			!sets_deletion(conflict->onConflictSet,
+						   mapping_active(rt_fetch(target, query->rtable)->relid)))
+		{
+			Node *refusal = conflict_condition(query, target, condition);
+
+			if (refusal != NULL && conflict->onConflictWhere != NULL)
+				refusal = (Node *) makeBoolExpr(AND_EXPR,
+												list_make2(refusal, conflict->onConflictWhere), -1);
+			if (refusal != NULL)
+				conflict->onConflictWhere = refusal;
+		}
 	}
 }

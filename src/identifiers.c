@@ -66,6 +66,18 @@ sql_type(Oid typid, int32 typmod)
 								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
+/* The type of a column, with its typmod. */
+char *
+sql_column_type(Oid relid, AttrNumber attnum)
+{
+	Oid type;
+	int32 typmod;
+	Oid collation;
+
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	return sql_type(type, typmod);
+}
+
 /* OPERATOR(schema.name). */
 char *
 sql_operator(Oid operator_id)

@@ -16,6 +16,9 @@ extern char *sql_column(Oid relid, AttrNumber attnum);
 /* The type's name, schema-qualified, with its typmod: for generated SQL. */
 extern char *sql_type(Oid typid, int32 typmod);
 
+/* The type of a column, with its typmod: for casts in generated SQL. */
+extern char *sql_column_type(Oid relid, AttrNumber attnum);
+
 /* OPERATOR(schema.name), for generated SQL. */
 extern char *sql_operator(Oid operator_id);
 

@@ -349,7 +349,7 @@ identity_uid(void)
 {
 	const Identity *who = current_identity();
 
-	return who == NULL ? NULL : text_to_cstring(who->uid.as_text);
+	return who == NULL || who->uid.as_text == NULL ? NULL : text_to_cstring(who->uid.as_text);
 }
 
 /* A string member in the database's encoding, or NULL. */

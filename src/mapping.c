@@ -15,7 +15,12 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
@@ -38,6 +43,7 @@
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(marks);
+PG_FUNCTION_INFO_V1(refuse_deleted_conflict);
 
 typedef struct MappingEntry
 {
@@ -118,13 +124,17 @@ account_function(const char *name)
 	return account_function_of(name, 0, NULL);
 }
 
-/* The attribute number behind an argument of marks(), 0 for a NULL constant. */
+/*
+ * The attribute number behind an argument of marks(), 0 for a NULL constant or a column of another
+ * type than these two, which may look the same to marks() and not be (xml is relabelled to text).
+ */
 static AttrNumber
-marked_column(Node *arg)
+marked_column(Node *arg, Oid type, Oid other_type)
 {
 	while (arg != NULL && IsA(arg, RelabelType))
 		arg = (Node *) ((RelabelType *) arg)->arg;
-	if (arg != NULL && IsA(arg, Var))
+	if (arg != NULL && IsA(arg, Var) &&
+		(((Var *) arg)->vartype == type || ((Var *) arg)->vartype == other_type))
 		return ((Var *) arg)->varattno;
 	return InvalidAttrNumber;
 }
@@ -149,9 +159,9 @@ read_columns(Trigger *trigger, Oid marks_function, SoftDelete *mapping)
 	call = (FuncExpr *) qual;
 	if (call->funcid != marks_function)
 		return false;
-	mapping->deleted_at = marked_column(linitial(call->args));
-	mapping->flag = marked_column(lsecond(call->args));
-	mapping->deleted_by = marked_column(lthird(call->args));
+	mapping->deleted_at = marked_column(linitial(call->args), TIMESTAMPTZOID, TIMESTAMPTZOID);
+	mapping->flag = marked_column(lsecond(call->args), BOOLOID, BOOLOID);
+	mapping->deleted_by = marked_column(lthird(call->args), TEXTOID, VARCHAROID);
 	return mapping->deleted_at > 0 && mapping->flag >= 0 && mapping->deleted_by >= 0;
 }
 
@@ -190,7 +200,9 @@ fill_entry(MappingEntry *entry)
 	SoftDelete found = {.relid = entry->relid};
 	bool declared = false;
 
-	if (RelationIsValid(rel) && rel->trigdesc != NULL && rel->trigdesc->trig_delete_before_row)
+	if (RelationIsValid(rel) && rel->trigdesc != NULL && rel->trigdesc->trig_delete_before_row &&
+		(rel->rd_rel->relkind == RELKIND_RELATION ||
+		 rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE))
 	{
 		Oid declaring = account_function("soft_delete");
 		Oid step = account_function("soft_delete_step");
@@ -290,16 +302,10 @@ sql_set_deleted(const SoftDelete *mapping, const char *stamp)
 	if (mapping->flag != InvalidAttrNumber)
 		appendStringInfo(&sql, ", %s = true", sql_column(mapping->relid, mapping->flag));
 	if (mapping->deleted_by != InvalidAttrNumber)
-	{
-		Oid type;
-		int32 typmod;
-		Oid collation;
-
 		/* an explicit cast, which cuts a name to the column's length */
-		get_atttypetypmodcoll(mapping->relid, mapping->deleted_by, &type, &typmod, &collation);
 		appendStringInfo(&sql, ", %s = account.actor()::%s",
-						 sql_column(mapping->relid, mapping->deleted_by), sql_type(type, typmod));
-	}
+						 sql_column(mapping->relid, mapping->deleted_by),
+						 sql_column_type(mapping->relid, mapping->deleted_by));
 	return sql.data;
 }
 
@@ -316,4 +322,58 @@ sql_set_live(const SoftDelete *mapping)
 	if (mapping->deleted_by != InvalidAttrNumber)
 		appendStringInfo(&sql, ", %s = NULL", sql_column(mapping->relid, mapping->deleted_by));
 	return sql.data;
+}
+
+/* OID of account.refuse_deleted_conflict(oid, boolean), else InvalidOid. */
+Oid
+account_conflict_function(void)
+{
+	static const Oid types[] = {OIDOID, BOOLOID};
+
+	return account_function_of("refuse_deleted_conflict", lengthof(types), types);
+}
+
+/* account.refuse_deleted_conflict(relation oid, live boolean): true, or an error for a deleted row. */
+Datum
+refuse_deleted_conflict(PG_FUNCTION_ARGS)
+{
+	Oid relid = PG_GETARG_OID(0);
+	const char *table = get_rel_name(relid);
+
+	if (!PG_GETARG_BOOL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("the key is taken by a deleted row of \"%s\"", table ? table : "?"),
+				 errdetail("ON CONFLICT DO UPDATE would write into a row that is hidden."),
+				 errhint("Restore the row with account.restore, or let account.unique_among_live "
+						 "free the key.")));
+	PG_RETURN_BOOL(true);
+}
+
+/* Name of a trigger of the table that calls this function of ours. */
+char *
+own_trigger(Oid relid, const char *function, Oid referenced)
+{
+	Oid function_id = account_function(function);
+	Relation rel = table_open(TriggerRelationId, AccessShareLock);
+	char *name = NULL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (name == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (form->tgfoid == function_id && OidIsValid(function_id) &&
+			!OidIsValid(form->tgparentid) &&
+			(!OidIsValid(referenced) || form->tgconstrrelid == referenced))
+			name = pstrdup(NameStr(form->tgname));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return name;
 }

@@ -40,12 +40,13 @@ typedef struct SoftDelete
 
 /*
  * Names of the triggers. BEFORE triggers fire in the order of their names: the deletion is decided
- * before anybody else sees a DELETE, and the columns are brought in step after everybody else.
+ * before anybody else sees a DELETE, and the columns are brought in step after everybody else (a
+ * tilde sorts behind all letters).
  */
 #define TRIGGER_SOFT_DELETE  "00_account_soft_delete"
 #define TRIGGER_TRUNCATE     "00_account_soft_delete_truncate"
-#define TRIGGER_STEP         "zz_account_soft_delete_step"
-#define TRIGGER_STEP_INSERT  "zz_account_soft_delete_insert"
+#define TRIGGER_STEP         "~account_soft_delete_step"
+#define TRIGGER_STEP_INSERT  "~account_soft_delete_insert"
 #define TRIGGER_CHANGED      "zz_account_soft_delete_changed"
 #define TRIGGER_FLUSH        "zz_account_soft_delete_flush"
 #define TRIGGER_GUARD_PREFIX "zz_account_guard_"
@@ -72,5 +73,14 @@ extern char *sql_set_live(const SoftDelete *mapping);
 
 /* OID of a function of ours without arguments in schema account, written in C; else InvalidOid. */
 extern Oid account_function(const char *name);
+
+/* OID of account.refuse_deleted_conflict(oid, boolean), else InvalidOid. */
+extern Oid account_conflict_function(void);
+
+/*
+ * Name of a trigger of the table, not cloned from another, that calls this function of ours; of a
+ * constraint trigger, if referenced is given, FROM that table. NULL: it has none. palloc'd.
+ */
+extern char *own_trigger(Oid relid, const char *function, Oid referenced);
 
 #endif /* PGACCOUNT_MAPPING_H */

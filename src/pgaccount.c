@@ -8,8 +8,10 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "actor.h"
 #include "consequences.h"
 #include "hooks.h"
+#include "identity.h"
 #include "jwt_functions.h"
 #include "key_store.h"
 #include "mapping.h"
@@ -66,6 +68,7 @@ _PG_init(void)
 	throttle_init();
 	jwt_init();
 	key_store_init();
+	actor_register(identity_uid);
 	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
 		hooks_init();
 }

@@ -37,8 +37,38 @@ typedef struct PlanEntry
 
 static HTAB *plans = NULL;
 
+/*
+ * Plans that are not valid any more, freed at the end of the transaction: an outer call may still be
+ * running one, while what it fires asks for it anew.
+ */
+static List *retired = NIL; /* in TopMemoryContext */
+
 /* Set for the one planner call that makes a physical plan; see planning_physical(). */
 static bool physical_planning = false;
+
+/* The transaction is over, so nothing runs a retired plan. */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	ListCell *lc;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	foreach (lc, retired)
+		SPI_freeplan(lfirst(lc));
+	list_free(retired);
+	retired = NIL;
+}
+
+/* Set a plan aside, to be freed at the end of the transaction. */
+static void
+retire(SPIPlanPtr plan)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	retired = lappend(retired, plan);
+	MemoryContextSwitchTo(old);
+}
 
 /* Make the empty cache. */
 void
@@ -47,6 +77,7 @@ plan_cache_init(void)
 	HASHCTL ctl = {.keysize = sizeof(PlanKey), .entrysize = sizeof(PlanEntry)};
 
 	plans = hash_create("pgaccount plans", 64, &ctl, HASH_ELEM | HASH_BLOBS);
+	RegisterXactCallback(transaction_ends, NULL);
 }
 
 /* The kept plan, or NULL: none yet, or something it depends on changed. */
@@ -61,7 +92,7 @@ plan_lookup(PlanKind kind, Oid relid, Oid other)
 	if (SPI_plan_is_valid(entry->plan))
 		return entry->plan;
 
-	SPI_freeplan(entry->plan);
+	retire(entry->plan);
 	entry->plan = NULL;
 	return NULL;
 }
@@ -82,7 +113,7 @@ keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, Oid *argty
 		elog(ERROR, "SPI_keepplan failed");
 	entry = hash_search(plans, &key, HASH_ENTER, &found);
 	if (found && entry->plan != NULL)
-		SPI_freeplan(entry->plan);
+		retire(entry->plan);
 	entry->plan = plan;
 	return plan;
 }
@@ -111,6 +142,39 @@ run_as(Oid role)
 	SetUserIdAndSecContext(role,
 						   saved.sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 	return saved;
+}
+
+/* The same as for DDL: what runs may not change the session's state, and lasts no longer than this. */
+RoleState
+run_as_restricted(Oid role)
+{
+	RoleState saved = run_as(role);
+
+	SetUserIdAndSecContext(role, saved.sec_context | SECURITY_LOCAL_USERID_CHANGE |
+									 SECURITY_NOFORCE_RLS | SECURITY_RESTRICTED_OPERATION);
+	return saved;
+}
+
+/* Forget a kept plan that a rule changed, and say so. */
+void
+plan_refuse(PlanKind kind, Oid relid, Oid other)
+{
+	PlanKey key = {kind, relid, other};
+	PlanEntry *entry = hash_search(plans, &key, HASH_FIND, NULL);
+	char *statement = "";
+
+	if (entry != NULL && entry->plan != NULL)
+	{
+		CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(entry->plan));
+
+		statement = pstrdup(source->query_string);
+		retire(entry->plan);
+		entry->plan = NULL;
+	}
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a rule on the table changes the statements of pgaccount"),
+					errdetail("The statement was \"%s\".", statement),
+					errhint("Drop the table's rules, or make them triggers.")));
 }
 
 /* Return to the caller's identity. */
@@ -253,6 +317,24 @@ plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical
 				ExecutorTweak tweak, void *arg)
 {
 	return run(plan, values, nulls, NULL, physical, tweak, arg, false, EXEC_FLAG_SKIP_TRIGGERS);
+}
+
+/* Make a kept plan now, without a kind of node. */
+void
+plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values, const char *nulls,
+				  QueryEnvironment *env)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	int saved;
+
+	if (source->gplan != NULL && source->gplan->is_valid)
+		return;
+	saved = NewGUCNestLevel();
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+	ReleaseCachedPlan(get_plan(source, make_params(plan, values, nulls), env, false),
+					  CurrentResourceOwner);
+	AtEOXact_GUC(false, saved);
 }
 
 /* SPI_execute of formatted text; raises unless it succeeds. */

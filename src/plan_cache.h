@@ -14,6 +14,7 @@ typedef enum PlanKind
 {
 	PLAN_CASCADE_CHILDREN,
 	PLAN_RESTORE_CHILDREN,
+	PLAN_STAMP_CHILDREN,
 	PLAN_PARENT_EXISTS,
 	PLAN_GUARD_PARENT,
 	PLAN_MOVE_ROW,
@@ -60,8 +61,14 @@ typedef struct RoleState
 
 extern void plan_cache_init(void);
 
-/* The kept plan, or NULL: none yet, or something it depends on changed (then it is freed here). */
+/* The kept plan, or NULL: none yet, or something it depends on changed. Good for this transaction. */
 extern SPIPlanPtr plan_lookup(PlanKind kind, Oid relid, Oid other);
+
+/*
+ * Forget a kept plan: a rule turned its statement into another, on which it may not even depend. Raises
+ * 55000 with what the statement was.
+ */
+extern void plan_refuse(PlanKind kind, Oid relid, Oid other);
 
 /* Prepare sql and keep it. Within SPI_connect. The text must begin with OWN_STATEMENT. */
 extern SPIPlanPtr plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs,
@@ -77,6 +84,7 @@ extern SPIPlanPtr plan_keep_generic(PlanKind kind, Oid relid, Oid other, const c
  * (sub)transaction, so no PG_TRY is needed.
  */
 extern RoleState run_as(Oid role);
+extern RoleState run_as_restricted(Oid role); /* may not change the session's state either */
 extern void run_as_end(RoleState saved);
 
 /*
@@ -111,6 +119,13 @@ extern uint64 plan_run_latest(SPIPlanPtr plan, Datum *values, const char *nulls,
  */
 extern uint64 plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical,
 							  ExecutorTweak tweak, void *arg);
+
+/*
+ * Make a kept plan now, without a kind of node (a setting such as "enable_nestloop"), unless it is
+ * made already: for tables that grow while the plan is in use, faster than their statistics.
+ */
+extern void plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values,
+							  const char *nulls, QueryEnvironment *env);
 
 /* SPI_execute of formatted text; raises unless it succeeds. Within SPI_connect. */
 extern uint64 run_sql(const char *fmt, ...) pg_attribute_printf(1, 2);

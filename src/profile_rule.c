@@ -660,6 +660,12 @@ run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTw
 {
 	if (backfill)
 		return plan_run_latest(plan, rule->values, rule->nulls, tweak, rule);
+	/*
+	 * The profiles grow while the plan is in use, from what statistics may call empty: a set is not to
+	 * read them once a user, nor is one user to read them all.
+	 */
+	plan_make_without(plan, env != NULL ? "enable_nestloop" : "enable_seqscan", rule->values,
+					  rule->nulls, env);
 	return plan_run(plan, rule->values, rule->nulls, env, false, tweak, rule);
 }
 

@@ -24,6 +24,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -182,18 +183,14 @@ query_row_set(Oid relid, const char *sql, int nargs, Oid *types, Datum *values,
 	return set;
 }
 
-/*
- * The deleted children that follow a set of rows over an edge, but for those that have been visited.
- * Within SPI_connect, as the owner.
- */
+/* The deleted children that follow a set of rows over an edge. Within SPI_connect, as the owner. */
 static RowSet *
-following_rows(const FkEdge *edge, const RowSet *parents, const RowSet *visited,
-			   MemoryContext context)
+following_rows(const FkEdge *edge, const RowSet *parents, MemoryContext context)
 {
 	const SoftDelete *child_found = mapping_declared(edge->child);
 	const SoftDelete *parent_found = mapping_declared(parents->relid);
-	Oid types[] = {OIDARRAYOID, TIDARRAYOID, OIDARRAYOID, TIDARRAYOID};
-	Datum values[4];
+	Oid types[] = {OIDARRAYOID, TIDARRAYOID};
+	Datum values[] = {parents->tables, parents->ctids};
 	char *sql;
 	char *child_stamp;
 	char *parent_stamp;
@@ -202,19 +199,14 @@ following_rows(const FkEdge *edge, const RowSet *parents, const RowSet *visited,
 		return NULL;
 	child_stamp = sql_column(edge->child, child_found->deleted_at);
 	parent_stamp = sql_column(parents->relid, parent_found->deleted_at);
-	values[0] = parents->tables;
-	values[1] = parents->ctids;
-	values[2] = visited ? visited->tables : PointerGetDatum(construct_empty_array(OIDOID));
-	values[3] = visited ? visited->ctids : PointerGetDatum(construct_empty_array(TIDOID));
 	sql = psprintf(OWN_STATEMENT
 				   "SELECT pg_catalog.array_agg(c.tableoid), pg_catalog.array_agg(c.ctid)"
 				   " FROM %s c WHERE EXISTS (SELECT 1 FROM %s p WHERE %s AND %s AND"
-				   " c.%s OPERATOR(pg_catalog.=) p.%s) AND NOT EXISTS (SELECT 1 FROM ROWS FROM"
-				   " (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS v(o, t) WHERE"
-				   " c.tableoid OPERATOR(pg_catalog.=) v.o AND c.ctid OPERATOR(pg_catalog.=) v.t)",
+				   " c.%s OPERATOR(pg_catalog.=) p.%s::%s)",
 				   sql_relation(edge->child), sql_relation(edge->parent), in_row_set("p"),
-				   fk_join(edge, "p", false, "c", false), child_stamp, parent_stamp);
-	return query_row_set(edge->child, sql, 4, types, values, context);
+				   fk_join(edge, "p", false, "c", false), child_stamp, parent_stamp,
+				   sql_column_type(edge->child, child_found->deleted_at));
+	return query_row_set(edge->child, sql, 2, types, values, context);
 }
 
 /* `expression` of an index key column, with the index's collation. */
@@ -318,33 +310,39 @@ find_collisions(const RowSet *set, Oid index_id, Oid caller, Collisions *found)
 			elog(ERROR, "no equality operator for column %d of index \"%s\"", i + 1,
 				 RelationGetRelationName(index));
 		appendStringInfo(&coming, "%s%s AS e%d", sep, expression, i + 1);
-		appendStringInfo(&match, "%s(%s %s n.e%d", i > 0 ? " AND " : "", expression,
+		appendStringInfo(&match, "%s(%s %s \"pgaccount n\".e%d", i > 0 ? " AND " : "", expression,
 						 sql_operator(equality), i + 1);
 		if (nulls_equal)
-			appendStringInfo(&match, " OR %s IS NULL AND n.e%d IS NULL", expression, i + 1);
+			appendStringInfo(&match, " OR %s IS NULL AND \"pgaccount n\".e%d IS NULL", expression,
+							 i + 1);
 		appendStringInfoChar(&match, ')');
-		appendStringInfo(&group, "%sn.e%d", sep, i + 1);
+		appendStringInfo(&group, "%s\"pgaccount n\".e%d", sep, i + 1);
 		appendStringInfo(
 			&names, "%s%s", sep,
 			TextDatumGetCString(DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(index_id),
 													Int32GetDatum(i + 1), BoolGetDatum(true))));
-		appendStringInfo(&shown, "%s(n.e%d)::pg_catalog.text", i > 0 ? ", ', ', " : "", i + 1);
+		appendStringInfo(&shown, "%s(\"pgaccount n\".e%d)::pg_catalog.text",
+						 i > 0 ? ", ', ', " : "", i + 1);
 	}
 	live = sql_column(set->relid, mapping_declared(set->relid)->deleted_at);
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql,
-					 OWN_STATEMENT "WITH n AS MATERIALIZED (SELECT %s FROM (SELECT %s FROM %s c"
-								   " WHERE %s) AS coming WHERE %s)"
-								   " SELECT DISTINCT pg_catalog.concat(%s) FROM n WHERE EXISTS"
-								   " (SELECT 1 FROM %s WHERE %s IS NULL AND (%s) AND %s)"
-								   " UNION SELECT pg_catalog.concat(%s) FROM n",
-					 coming.data, restored_columns(set->relid), sql_relation(set->relid),
-					 in_row_set("c"), predicate, shown.data, sql_relation(set->relid), live,
-					 predicate, match.data, shown.data);
+	appendStringInfo(
+		&sql,
+		OWN_STATEMENT "WITH \"pgaccount coming\" AS MATERIALIZED (SELECT %s FROM (SELECT %s FROM"
+					  " %s c"
+					  " WHERE %s) AS coming WHERE %s)"
+					  " SELECT DISTINCT pg_catalog.concat(%s)"
+					  " FROM \"pgaccount coming\" \"pgaccount n\" WHERE EXISTS"
+					  " (SELECT 1 FROM %s \"pgaccount live\" WHERE %s IS NULL AND (%s) AND %s)"
+					  " UNION SELECT pg_catalog.concat(%s)"
+					  " FROM \"pgaccount coming\" \"pgaccount n\"",
+		coming.data, restored_columns(set->relid), sql_relation(set->relid), in_row_set("c"),
+		predicate, shown.data, sql_relation(set->relid), live, predicate, match.data, shown.data);
 	if (!nulls_equal)
 		for (int i = 0; i < ncols; i++)
-			appendStringInfo(&sql, "%s n.e%d IS NOT NULL", i > 0 ? " AND" : " WHERE", i + 1);
+			appendStringInfo(&sql, "%s \"pgaccount n\".e%d IS NOT NULL", i > 0 ? " AND" : " WHERE",
+							 i + 1);
 	appendStringInfo(&sql, " GROUP BY %s HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1",
 					 group.data);
 	if (SPI_execute_with_args(sql.data, 2, types, values, NULL, false, 0) != SPI_OK_SELECT)
@@ -374,26 +372,78 @@ find_collisions(const RowSet *set, Oid index_id, Oid caller, Collisions *found)
 	relation_close(index, NoLock);
 }
 
-/* The set of rows of a table visited so far, grown by those of another; NULL: none yet. */
-static RowSet *
-add_visited(RowSet *visited, const RowSet *set, MemoryContext context)
+/* A row that was seen, of whichever table. */
+typedef struct SeenRow
 {
-	Oid types[] = {OIDARRAYOID, OIDARRAYOID, TIDARRAYOID, TIDARRAYOID};
-	Datum values[4];
+	Oid table;
+	ItemPointerData ctid;
+} SeenRow;
 
-	if (visited == NULL)
+/* All rows of one table that would come back. */
+typedef struct TableRows
+{
+	Oid relid;
+	Datum *tables;
+	Datum *ctids;
+	int n;
+	int room;
+} TableRows;
+
+/* The rows of a set that were not seen before, as a set; they are added to the table's. */
+static RowSet *
+take_unseen(const RowSet *set, HTAB *seen, TableRows *rows)
+{
+	RowSet *unseen = palloc0(sizeof(RowSet));
+	Datum *tables;
+	Datum *ctids;
+	int start = rows->n;
+	int n;
+
+	deconstruct_array(DatumGetArrayTypeP(set->tables), OIDOID, sizeof(Oid), true, TYPALIGN_INT,
+					  &tables, NULL, &n);
+	deconstruct_array(DatumGetArrayTypeP(set->ctids), TIDOID, sizeof(ItemPointerData), false,
+					  TYPALIGN_SHORT, &ctids, NULL, &n);
+	for (int i = 0; i < n; i++)
 	{
-		visited = MemoryContextAlloc(context, sizeof(RowSet));
-		*visited = *set;
-		return visited;
+		SeenRow key;
+		bool found;
+
+		memset(&key, 0, sizeof(key));
+		key.table = DatumGetObjectId(tables[i]);
+		key.ctid = *(ItemPointer) DatumGetPointer(ctids[i]);
+		(void) hash_search(seen, &key, HASH_ENTER, &found);
+		if (found)
+			continue;
+		if (rows->n == rows->room)
+		{
+			rows->room = rows->room == 0 ? 16 : rows->room * 2;
+			rows->tables = rows->tables ? repalloc(rows->tables, rows->room * sizeof(Datum))
+										: palloc(rows->room * sizeof(Datum));
+			rows->ctids = rows->ctids ? repalloc(rows->ctids, rows->room * sizeof(Datum))
+									  : palloc(rows->room * sizeof(Datum));
+		}
+		rows->tables[rows->n] = tables[i];
+		rows->ctids[rows->n++] = ctids[i];
 	}
-	values[0] = visited->tables;
-	values[1] = set->tables;
-	values[2] = visited->ctids;
-	values[3] = set->ctids;
-	return query_row_set(set->relid,
-						 "SELECT pg_catalog.array_cat($1, $2), pg_catalog.array_cat($3, $4)", 4,
-						 types, values, context);
+	unseen->relid = set->relid;
+	unseen->n = rows->n - start;
+	unseen->tables = PointerGetDatum(
+		construct_array(rows->tables + start, unseen->n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	unseen->ctids = PointerGetDatum(construct_array(
+		rows->ctids + start, unseen->n, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
+	return unseen;
+}
+
+/* Place of a table in a list of tables, or -1. */
+static int
+place_of(List *tables, Oid relid)
+{
+	ListCell *lc;
+
+	foreach (lc, tables)
+		if (lfirst_oid(lc) == relid)
+			return foreach_current_index(lc);
+	return -1;
 }
 
 /*
@@ -403,53 +453,61 @@ add_visited(RowSet *visited, const RowSet *set, MemoryContext context)
 static void
 check_collisions(RowSet *first, List *tables)
 {
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "pgaccount restore", ALLOCSET_DEFAULT_SIZES);
-	RowSet **visited = palloc0(list_length(tables) * sizeof(RowSet *));
+	HASHCTL ctl = {.keysize = sizeof(SeenRow), .entrysize = sizeof(SeenRow)};
+	HTAB *seen;
+	TableRows *rows = palloc0(list_length(tables) * sizeof(TableRows));
 	List *queue = list_make1(first);
 	Oid caller = GetUserId();
 	Collisions found = {.n = 0};
+	RoleState saved;
+	ListCell *lc;
 
-	initStringInfo(&found.detail);
+	ctl.hcxt = CurrentMemoryContext;
+	seen = hash_create("pgaccount restore", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	while (queue != NIL)
 	{
 		RowSet *set = linitial(queue);
-		int position = 0;
-		ListCell *lc;
-		RoleState saved;
-		int names;
+		int place = place_of(tables, set->relid);
 
 		CHECK_FOR_INTERRUPTS();
 		queue = list_delete_first(queue);
-		while (position < list_length(tables) && list_nth_oid(tables, position) != set->relid)
-			position++;
-		if (set->n == 0 || position == list_length(tables))
+		if (place < 0)
 			continue;
-
-		saved = run_as(relation_owner(set->relid));
-		names = names_begin();
-		foreach (lc, partial_unique_indexes(set->relid))
-			find_collisions(set, lfirst_oid(lc), caller, &found);
-		names_end(names);
-		run_as_end(saved);
-
-		visited[position] = add_visited(visited[position], set, context);
+		set = take_unseen(set, seen, &rows[place]);
+		if (set->n == 0)
+			continue;
 		foreach (lc, consequences_edges(set->relid))
 		{
-			FkEdge *edge = lfirst(lc);
-			int child = 0;
 			RowSet *children;
 
-			while (child < list_length(tables) && list_nth_oid(tables, child) != edge->child)
-				child++;
-			if (child == list_length(tables))
-				continue;
-			saved = run_as(relation_owner(edge->child));
-			children = following_rows(edge, set, visited[child], context);
+			saved = run_as(relation_owner(((FkEdge *) lfirst(lc))->child));
+			children = following_rows(lfirst(lc), set, CurrentMemoryContext);
 			run_as_end(saved);
 			if (children != NULL)
 				queue = lappend(queue, children);
 		}
+	}
+
+	initStringInfo(&found.detail);
+	foreach (lc, tables)
+	{
+		TableRows *table = &rows[foreach_current_index(lc)];
+		RowSet all = {.relid = lfirst_oid(lc), .n = table->n};
+		ListCell *index;
+		int names;
+
+		if (table->n == 0)
+			continue;
+		all.tables = PointerGetDatum(
+			construct_array(table->tables, table->n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+		all.ctids = PointerGetDatum(construct_array(
+			table->ctids, table->n, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
+		saved = run_as(relation_owner(all.relid));
+		names = names_begin();
+		foreach (index, partial_unique_indexes(all.relid))
+			find_collisions(&all, lfirst_oid(index), caller, &found);
+		names_end(names);
+		run_as_end(saved);
 	}
 
 	if (found.n > 0)
@@ -468,7 +526,6 @@ check_collisions(RowSet *first, List *tables)
 			 err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(found.table)),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, get_rel_name(found.index))));
 	}
-	MemoryContextDelete(context);
 }
 
 /* account.restore(target regclass, key "any" | text) RETURNS bigint */

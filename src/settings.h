@@ -17,7 +17,7 @@ extern bool pgaccount_show_deleted;
 extern char *pgaccount_issuer;
 extern char *pgaccount_audience;
 extern int pgaccount_access_token_ttl; /* seconds */
-extern int pgaccount_leeway;		   /* seconds */
+extern int pgaccount_leeway;           /* seconds */
 extern char *pgaccount_db_role;
 extern char *pgaccount_master_key_file;
 extern bool pgaccount_set_request_claims;

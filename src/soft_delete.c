@@ -38,6 +38,7 @@
 #include "utils/builtins.h"
 #include "optimizer/optimizer.h"
 #include "utils/datum.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/partcache.h"
@@ -46,6 +47,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "actor.h"
 #include "compat.h"
 #include "errors.h"
 #include "fk_graph.h"
@@ -57,7 +59,6 @@
 PG_FUNCTION_INFO_V1(soft_delete);
 PG_FUNCTION_INFO_V1(soft_delete_step);
 PG_FUNCTION_INFO_V1(soft_delete_truncate);
-PG_FUNCTION_INFO_V1(actor);
 
 /* What writing new row versions of one table needs, for the time of one statement. */
 typedef struct RowWriter
@@ -88,16 +89,6 @@ typedef struct UpdateNote
 } UpdateNote;
 
 static UpdateNote *update_notes = NULL;
-
-/*
- * account.actor() RETURNS text: who deletes, for deleted_by. A verified identity comes before the
- * role of the session.
- */
-Datum
-actor(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(GetSessionUserId(), false)));
-}
 
 /* Raise unless called as a trigger; returns its TriggerData. */
 TriggerData *
@@ -222,11 +213,23 @@ make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 	return writer;
 }
 
+/* The time of the deletion, in the precision of the column. */
+static Datum
+stamp_value(TupleDesc desc, const SoftDelete *mapping)
+{
+	Datum value = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	int32 typmod = TupleDescAttr(desc, mapping->deleted_at - 1)->atttypmod;
+
+	if (typmod >= 0)
+		value = DirectFunctionCall2(timestamptz_scale, value, Int32GetDatum(typmod));
+	return value;
+}
+
 /* The value of deleted_by as the column's type has it. */
 static Datum
 actor_value(Form_pg_attribute att)
 {
-	Datum value = DirectFunctionCall1(actor, (Datum) 0);
+	Datum value = CStringGetTextDatum(actor_name());
 
 	if (att->atttypid == VARCHAROID && att->atttypmod >= 0)
 		value =
@@ -244,8 +247,7 @@ store_deleted_version(TupleTableSlot *old, TupleTableSlot *slot, const SoftDelet
 	slot_getallattrs(old);
 	memcpy(slot->tts_values, old->tts_values, desc->natts * sizeof(Datum));
 	memcpy(slot->tts_isnull, old->tts_isnull, desc->natts * sizeof(bool));
-	slot->tts_values[mapping->deleted_at - 1] =
-		TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	slot->tts_values[mapping->deleted_at - 1] = stamp_value(desc, mapping);
 	slot->tts_isnull[mapping->deleted_at - 1] = false;
 	if (mapping->flag != InvalidAttrNumber)
 	{
@@ -310,16 +312,21 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
 	values[1] = PointerGetDatum(tid);
 	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
-							 0) != SPI_OK_UPDATE ||
-		SPI_processed != 1)
-		elog(ERROR, "row of \"%s\" was not moved", RelationGetRelationName(rel));
+							 0) != SPI_OK_UPDATE)
+		plan_refuse(PLAN_MOVE_ROW, root, InvalidOid);
+	if (SPI_processed != 1)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("a row of \"%s\" could not be deleted softly",
+							   RelationGetRelationName(rel)),
+						errdetail("A trigger or row security kept it back."),
+						errhint("Look at the BEFORE UPDATE triggers of the table.")));
 	run_as_end(caller);
 	SPI_finish();
 }
 
 /* Rows of the child that reference the same key as this one does, counted as the table's owner. */
 static uint64
-count_same_reference(Relation rel, const FkEdge *edge, Datum *keys)
+count_same_reference(const FkEdge *edge, Datum *keys)
 {
 	StringInfoData sql;
 	Oid argtypes[INDEX_MAX_KEYS];
@@ -338,7 +345,7 @@ count_same_reference(Relation rel, const FkEdge *edge, Datum *keys)
 		appendStringInfo(&sql, "%sc.%s %s $%d", i > 0 ? " AND " : "",
 						 sql_column(edge->child, edge->child_cols[i]), sql_equality(type), i + 1);
 	}
-	caller = run_as(rel->rd_rel->relowner);
+	caller = run_as(relation_owner(edge->child));
 	if (SPI_execute_with_args(sql.data, edge->nkeys, argtypes, keys, NULL, false, 1) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "could not count references");
@@ -365,7 +372,8 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 		RoleState caller;
 		Oid argtypes[INDEX_MAX_KEYS];
 
-		if (edge->on_delete != FKCONSTR_ACTION_CASCADE)
+		/* a key that was never proven may reference what never was */
+		if (edge->on_delete != FKCONSTR_ACTION_CASCADE || !edge->proven)
 			continue;
 		for (int i = 0; i < edge->nkeys; i++)
 		{
@@ -427,7 +435,7 @@ referential_delete(Relation rel, HeapTuple tuple, const SoftDelete *mapping)
 						"for good",
 						RelationGetRelationName(rel)),
 				 errdetail("%s.%s: " UINT64_FORMAT " rows", display_relation(edge->child), column,
-						   count_same_reference(rel, edge, keys)),
+						   count_same_reference(edge, keys)),
 				 errhint("Delete the parent softly too, purge these rows first or use "
 						 "account.cleanup, or enable soft delete with on_parent_delete => "
 						 "'delete'."),
@@ -502,6 +510,12 @@ soft_delete(PG_FUNCTION_ARGS)
 						errmsg("function account.soft_delete() must be fired BEFORE DELETE FOR "
 							   "EACH ROW"),
 						errhint("Call account.enable_soft_delete to put it on a table.")));
+	if (rel->rd_rel->relkind != RELKIND_RELATION)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot delete softly from foreign table \"%s\" row by row",
+							   RelationGetRelationName(rel)),
+						errdetail("The rows are another server's."),
+						errhint("Preload pgaccount, so that the DELETE is sent as an UPDATE.")));
 	found = mapping_declared(RelationGetRelid(rel));
 	if (found == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -597,7 +611,7 @@ in_step(HeapTuple old, HeapTuple new, TupleDesc desc, const SoftDelete *mapping)
 	if (by_flag)
 	{
 		column = mapping->deleted_at;
-		value = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+		value = stamp_value(desc, mapping);
 		isnull = !flagged;
 	}
 	else

@@ -11,6 +11,11 @@ CREATE FUNCTION account.marks(deleted_at timestamptz, flag boolean, deleted_by t
 COMMENT ON FUNCTION account.marks(timestamptz, boolean, text) IS
 'Always true. In the WHEN clause of a soft-delete trigger it names the mapped columns.';
 
+CREATE FUNCTION account.refuse_deleted_conflict(relation oid, live boolean) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'refuse_deleted_conflict' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION account.refuse_deleted_conflict(oid, boolean) IS
+'True for a live row; 23505 for a deleted one that ON CONFLICT DO UPDATE would write into. Added to such statements on hidden tables.';
+
 CREATE FUNCTION account.soft_delete() RETURNS trigger
     AS 'MODULE_PATHNAME', 'soft_delete' LANGUAGE C;
 COMMENT ON FUNCTION account.soft_delete() IS
@@ -55,5 +60,14 @@ COMMENT ON FUNCTION account.soft_delete_dropped() IS
 'Warns when a table loses its soft delete by a DROP, and takes off the rest of it.';
 REVOKE ALL ON FUNCTION account.soft_delete_dropped() FROM PUBLIC;
 
+CREATE FUNCTION account.soft_delete_attached() RETURNS event_trigger
+    AS 'MODULE_PATHNAME', 'soft_delete_attached' LANGUAGE C;
+COMMENT ON FUNCTION account.soft_delete_attached() IS
+'Refuses TRUNCATE of partitions that come to a soft-delete table.';
+REVOKE ALL ON FUNCTION account.soft_delete_attached() FROM PUBLIC;
+
+CREATE EVENT TRIGGER pgaccount_soft_delete_attached ON ddl_command_end
+    WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
+    EXECUTE FUNCTION account.soft_delete_attached();
 CREATE EVENT TRIGGER pgaccount_soft_delete_dropped ON sql_drop
     EXECUTE FUNCTION account.soft_delete_dropped();

@@ -8,8 +8,8 @@
  *
  *		00_account_soft_delete           the declaration (mapping.c), on the table and, by
  *		                                 PostgreSQL's cloning, on its partitions
- *		zz_account_soft_delete_step      keeps columns in step, notes rows that move, guards
- *		zz_account_soft_delete_insert    where there is a flag
+ *		~account_soft_delete_step        keeps columns in step, notes rows that move, guards
+ *		~account_soft_delete_insert      where there is a flag
  *		00_account_soft_delete_truncate  on the table and each partition
  *		zz_account_soft_delete_changed   where soft-delete children follow (consequences.c)
  *		zz_account_soft_delete_flush     the same, on the table and each partition
@@ -54,6 +54,7 @@
 PG_FUNCTION_INFO_V1(enable_soft_delete);
 PG_FUNCTION_INFO_V1(disable_soft_delete);
 PG_FUNCTION_INFO_V1(soft_delete_dropped);
+PG_FUNCTION_INFO_V1(soft_delete_attached);
 
 /* What enable_soft_delete was asked for. */
 typedef struct EnableRequest
@@ -67,31 +68,50 @@ typedef struct EnableRequest
 /* We are dropping triggers ourselves; nobody needs a warning. */
 static bool dropping_triggers = false;
 
-/* Drop a trigger if it is there. Within SPI_connect. */
+/* Drop the triggers of a table that call this function of ours. Within SPI_connect. */
 static void
-drop_trigger(Oid relid, const char *name)
+drop_triggers(Oid relid, const char *function)
 {
-	if (!OidIsValid(get_trigger_oid(relid, name, true)))
-		return;
-	PG_TRY();
+	char *name;
+
+	while ((name = own_trigger(relid, function, InvalidOid)) != NULL)
 	{
-		dropping_triggers = true;
-		run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(relid));
+		PG_TRY();
+		{
+			dropping_triggers = true;
+			run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(relid));
+		}
+		PG_FINALLY();
+		{
+			dropping_triggers = false;
+		}
+		PG_END_TRY();
 	}
-	PG_FINALLY();
-	{
-		dropping_triggers = false;
-	}
-	PG_END_TRY();
 }
 
-/* The partitions of a table, itself included, or just itself: tables that take statement triggers. */
+/* Has the table a trigger of its own that calls this function of ours? */
+static bool
+has_trigger(Oid relid, const char *function)
+{
+	return own_trigger(relid, function, InvalidOid) != NULL;
+}
+
+/*
+ * The partitions of a table, itself included, or just itself: tables that take statement triggers.
+ * Foreign partitions take none of the kinds we need.
+ */
 static List *
 statement_trigger_tables(Oid relid, LOCKMODE lockmode)
 {
-	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
-		return find_all_inheritors(relid, lockmode, NULL);
-	return list_make1_oid(relid);
+	List *tables = NIL;
+	ListCell *lc;
+
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		return list_make1_oid(relid);
+	foreach (lc, find_all_inheritors(relid, lockmode, NULL))
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_FOREIGN_TABLE)
+			tables = lappend_oid(tables, lfirst_oid(lc));
+	return tables;
 }
 
 /*
@@ -118,11 +138,12 @@ refresh_consequences(Oid parent)
 	RoleState caller = run_as(relation_owner(parent));
 	ListCell *lc;
 
+	LockRelationOid(parent, wanted ? ShareRowExclusiveLock : AccessExclusiveLock);
 	foreach (lc, row_trigger_tables(parent, ShareRowExclusiveLock))
 	{
 		Oid relid = lfirst_oid(lc);
 		const SoftDelete *own = mapping_declared(relid);
-		bool there = OidIsValid(get_trigger_oid(relid, TRIGGER_CHANGED, true));
+		bool there = has_trigger(relid, "soft_delete_changed");
 
 		if (own == NULL && !there)
 			continue; /* it came to inherit after enabling: the doctor names it */
@@ -131,12 +152,13 @@ refresh_consequences(Oid parent)
 			char *column = sql_column(relid, own->deleted_at);
 
 			run_sql("CREATE TRIGGER %s AFTER UPDATE ON %s FOR EACH ROW"
-					" WHEN ((OLD.%s IS NULL) OPERATOR(pg_catalog.<>) (NEW.%s IS NULL))"
+					" WHEN ((OLD.%s IS NULL) OPERATOR(pg_catalog.<>) (NEW.%s IS NULL)"
+					" OR OLD.%s OPERATOR(pg_catalog.<>) NEW.%s)"
 					" EXECUTE FUNCTION account.soft_delete_changed()",
-					TRIGGER_CHANGED, sql_relation(relid), column, column);
+					TRIGGER_CHANGED, sql_relation(relid), column, column, column, column);
 		}
 		else if (!(wanted && own != NULL) && there)
-			drop_trigger(relid, TRIGGER_CHANGED);
+			drop_triggers(relid, "soft_delete_changed");
 		else if (wanted)
 			CacheInvalidateRelcacheByRelid(relid);
 	}
@@ -145,14 +167,14 @@ refresh_consequences(Oid parent)
 	{
 		Oid relid = lfirst_oid(lc);
 		bool covered = wanted && mapping_declared(relid) != NULL;
-		bool there = OidIsValid(get_trigger_oid(relid, TRIGGER_FLUSH, true));
+		bool there = has_trigger(relid, "soft_delete_flush");
 
 		if (covered && !there)
 			run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH STATEMENT"
 					" EXECUTE FUNCTION account.soft_delete_flush()",
 					TRIGGER_FLUSH, sql_relation(relid));
 		else if (!covered && there)
-			drop_trigger(relid, TRIGGER_FLUSH);
+			drop_triggers(relid, "soft_delete_flush");
 	}
 	run_as_end(caller);
 }
@@ -192,6 +214,8 @@ column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_nul
 		fault = "It is a generated column.";
 	else if (need_null && att->attnotnull)
 		fault = "It is NOT NULL, and a live row has NULL there.";
+	else if (need_null && att->atthasdef)
+		fault = "It has a default, and a new row has NULL there.";
 	ReleaseSysCache(tuple);
 	return fault;
 }
@@ -275,10 +299,9 @@ same_declaration(const SoftDelete *mapping, Oid relid, const EnableRequest *requ
 static void
 drop_declaration(Oid relid)
 {
-	drop_trigger(relid, TRIGGER_CHANGED);
-	drop_trigger(relid, TRIGGER_STEP);
-	drop_trigger(relid, TRIGGER_STEP_INSERT);
-	drop_trigger(relid, TRIGGER_SOFT_DELETE);
+	drop_triggers(relid, "soft_delete_changed");
+	drop_triggers(relid, "soft_delete_step");
+	drop_triggers(relid, "soft_delete");
 }
 
 /* Put the triggers of a declaration on one table. */
@@ -310,14 +333,27 @@ create_declaration(Oid relid, const EnableRequest *request, const char *flag,
 				quote_identifier(flag));
 }
 
-/* Rows that one of the two columns calls deleted are so by the other too. */
+/* Refuse TRUNCATE of a table, or of a partition, which a TRUNCATE may name itself. */
+static void
+create_truncate_trigger(Oid relid)
+{
+	if (!has_trigger(relid, "soft_delete_truncate"))
+		run_sql("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
+				" EXECUTE FUNCTION account.soft_delete_truncate()",
+				quote_identifier(TRIGGER_TRUNCATE), sql_relation(relid));
+}
+
+/*
+ * Rows that one of the two columns calls deleted are so by the other too. The table's own triggers
+ * run with its owner's rights, as for any DDL, whoever enables.
+ */
 static void
 bring_in_step(Oid relid, const char *deleted_at, const char *flag)
 {
 	char *table = sql_relation(relid);
 	const char *stamp = quote_identifier(deleted_at);
 	const char *mark = quote_identifier(flag);
-	RoleState caller = run_as(GetUserId());
+	RoleState caller = run_as_restricted(relation_owner(relid));
 
 	run_sql(OWN_STATEMENT "UPDATE %s SET %s = pg_catalog.now() WHERE %s AND %s IS NULL", table,
 			stamp, mark, stamp);
@@ -363,6 +399,30 @@ columns_exist(Oid relid, const EnableRequest *request)
 		   (request->deleted_by == NULL || get_attnum(relid, request->deleted_by) > 0);
 }
 
+/* Raise unless columns can be added to a table by itself. */
+static void
+check_takes_columns(Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+	const char *why = NULL;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	if (form->relispartition)
+		why = "It is a partition, and has the columns of its partitioned table.";
+	else if (OidIsValid(form->reloftype))
+		why = "It is a typed table, and has the columns of its type.";
+	ReleaseSysCache(tuple);
+	if (why != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a column of soft delete cannot be added to \"%s\"", get_rel_name(relid)),
+				 errdetail("%s", why),
+				 errhint("Add the columns there first, then enable soft delete.")));
+}
+
 /* Put soft delete on a table. Within SPI_connect. done: tables that have been visited. */
 static void
 enable_table(Oid relid, const EnableRequest *request, List **done)
@@ -382,7 +442,10 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
-	lockmode = columns_exist(relid, request) ? ShareRowExclusiveLock : AccessExclusiveLock;
+	/* the strongest lock first: columns to add, or triggers to drop, would ask for it later */
+	lockmode = columns_exist(relid, request) && mapping_declared(relid) == NULL
+				   ? ShareRowExclusiveLock
+				   : AccessExclusiveLock;
 	LockRelationOid(relid, lockmode);
 	check_application_table(relid, "soft delete");
 	check_not_covered(relid);
@@ -401,6 +464,8 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 						errhint("Give each of \"deleted_at\", \"flag\" and \"deleted_by\" a column "
 								"of its own.")));
 
+	if (add_deleted_at || add_flag || add_deleted_by)
+		check_takes_columns(relid);
 	if (add_deleted_at)
 		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.timestamptz", sql_relation(relid),
 				quote_identifier(request->deleted_at));
@@ -425,10 +490,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 	}
 	foreach (lc, list_union_oid(statement_trigger_tables(relid, lockmode),
 								row_trigger_tables(relid, lockmode)))
-		if (!OidIsValid(get_trigger_oid(lfirst_oid(lc), TRIGGER_TRUNCATE, true)))
-			run_sql("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
-					" EXECUTE FUNCTION account.soft_delete_truncate()",
-					quote_identifier(TRIGGER_TRUNCATE), sql_relation(lfirst_oid(lc)));
+		create_truncate_trigger(lfirst_oid(lc));
 
 	if (request->options.guard_references)
 		guard_create_triggers(relid);
@@ -506,16 +568,16 @@ enable_soft_delete(PG_FUNCTION_ARGS)
 static void
 disable_table(Oid relid)
 {
-	List *statement_tables = list_union_oid(statement_trigger_tables(relid, ShareRowExclusiveLock),
-											row_trigger_tables(relid, ShareRowExclusiveLock));
+	List *statement_tables = list_union_oid(statement_trigger_tables(relid, AccessExclusiveLock),
+											row_trigger_tables(relid, AccessExclusiveLock));
 	ListCell *lc;
 
-	foreach (lc, row_trigger_tables(relid, ShareRowExclusiveLock))
+	foreach (lc, row_trigger_tables(relid, AccessExclusiveLock))
 		drop_declaration(lfirst_oid(lc));
 	foreach (lc, statement_tables)
 	{
-		drop_trigger(lfirst_oid(lc), TRIGGER_TRUNCATE);
-		drop_trigger(lfirst_oid(lc), TRIGGER_FLUSH);
+		drop_triggers(lfirst_oid(lc), "soft_delete_truncate");
+		drop_triggers(lfirst_oid(lc), "soft_delete_flush");
 	}
 	guard_drop_triggers(relid);
 	refresh_around(relid);
@@ -533,7 +595,7 @@ disable_soft_delete(PG_FUNCTION_ARGS)
 	relid = PG_GETARG_OID(0);
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
-	LockRelationOid(relid, ShareRowExclusiveLock);
+	LockRelationOid(relid, AccessExclusiveLock);
 	check_not_covered(relid);
 
 	SPI_connect();
@@ -578,6 +640,73 @@ soft_delete_dropped(PG_FUNCTION_ARGS)
 										"maps: a DELETE removes rows for good."),
 							  errhint("Call account.enable_soft_delete to switch it on again.")));
 		disable_table(relid);
+		SPI_tuptable = rows;
+	}
+	SPI_finish();
+	PG_RETURN_NULL();
+}
+
+/* Does this command make a table a partition? Asked of every CREATE and ALTER TABLE. */
+static bool
+brings_partitions(Node *parsetree)
+{
+	ListCell *lc;
+
+	if (parsetree != NULL && IsA(parsetree, CreateStmt))
+		return ((CreateStmt *) parsetree)->partbound != NULL;
+	if (parsetree == NULL || !IsA(parsetree, AlterTableStmt))
+		return false;
+	foreach (lc, ((AlterTableStmt *) parsetree)->cmds)
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AttachPartition)
+			return true;
+	return false;
+}
+
+/*
+ * account.soft_delete_attached() RETURNS event_trigger, ON ddl_command_end: a partition that came to a
+ * soft-delete table has its row triggers, cloned, but PostgreSQL clones none for statements.
+ */
+Datum
+soft_delete_attached(PG_FUNCTION_ARGS)
+{
+	Oid types[] = {OIDOID, OIDOID};
+	Datum functions[2];
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function account.soft_delete_attached() must be called as an event "
+							   "trigger")));
+	if (creating_extension || !brings_partitions(((EventTriggerData *) fcinfo->context)->parsetree))
+		PG_RETURN_NULL();
+
+	/* whoever runs DDL may have no rights in our schema: no name of ours in this text */
+	functions[0] = ObjectIdGetDatum(account_function("soft_delete"));
+	functions[1] = ObjectIdGetDatum(account_function("soft_delete_truncate"));
+	SPI_connect();
+	if (SPI_execute_with_args(
+			"SELECT DISTINCT t.tgrelid FROM pg_catalog.pg_event_trigger_ddl_commands() AS c,"
+			" LATERAL pg_catalog.pg_partition_tree(c.objid) AS p,"
+			" LATERAL (SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE"
+			" t.tgrelid OPERATOR(pg_catalog.=) p.relid AND t.tgfoid OPERATOR(pg_catalog.=) $1)"
+			" AS t WHERE c.object_type OPERATOR(pg_catalog.=) 'table' AND NOT EXISTS"
+			" (SELECT 1 FROM pg_catalog.pg_trigger AS x WHERE"
+			" x.tgrelid OPERATOR(pg_catalog.=) t.tgrelid AND x.tgfoid OPERATOR(pg_catalog.=) $2)",
+			2, types, functions, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the commands");
+	for (uint64 i = 0, n = SPI_processed; i < n; i++)
+	{
+		SPITupleTable *rows = SPI_tuptable;
+		bool isnull;
+		Oid relid = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
+		char relkind = get_rel_relkind(relid);
+
+		if (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE)
+		{
+			RoleState caller = run_as(relation_owner(relid));
+
+			create_truncate_trigger(relid);
+			run_as_end(caller);
+		}
 		SPI_tuptable = rows;
 	}
 	SPI_finish();

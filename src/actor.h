@@ -1,0 +1,17 @@
+/*
+ * actor.h
+ *		Who acts.
+ */
+#ifndef PGACCOUNT_ACTOR_H
+#define PGACCOUNT_ACTOR_H
+
+/*
+ * Say where the verified identity comes from: a function that returns the uid, or NULL. (The rooms of
+ * identity stand above those that ask here.)
+ */
+extern void actor_register(const char *(*verified_uid)(void) );
+
+/* The verified uid, else the role of the session. palloc'd, or good until the identity changes. */
+extern const char *actor_name(void);
+
+#endif /* PGACCOUNT_ACTOR_H */
