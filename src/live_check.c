@@ -58,15 +58,25 @@ live_text(const Model *model)
 void
 identity_live_check(const IdentityClaims *claims)
 {
-	const Model *model = model_require();
-	Oid users = model->relation[MODEL_USERS];
-	Oid type = model_key_type(model, USERS_ID);
+	const Model *model = model_get();
 	SPIPlanPtr plan;
+	Oid users;
+	Oid type;
 	RoleState saved;
 	Datum key;
 	char *tenant;
 	bool same;
 
+	if (model == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no users table is mapped"),
+				 errdetail("authenticate() looks at the live row of the user."),
+				 errhint("Map it with account.use_tables(), or set pgaccount.live_check off."),
+				 errhidesecrets()));
+	model = model_require();
+	users = model->relation[MODEL_USERS];
+	type = model_key_type(model, USERS_ID);
 	if (claims->uid == NULL || !model_key_value(model, USERS_ID, claims->uid, &key))
 		refuse("There is no such user.");
 	SPI_connect();

@@ -184,13 +184,19 @@ model_get(void)
 	return model_mapped ? &model : NULL;
 }
 
+/* Has the mapping all that it cannot do without? */
+bool
+model_is_whole(const Model *found)
+{
+	return model_lost == MODEL_ATTRIBUTES && model_has(found, USERS_ID) &&
+		   (model_has(found, USERS_EMAIL) || model_has(found, USERS_USERNAME));
+}
+
 /* The mapping; raises 55000 where it cannot work. */
 const Model *
 model_require(void)
 {
 	const Model *found = model_get();
-	bool named =
-		found != NULL && (model_has(found, USERS_EMAIL) || model_has(found, USERS_USERNAME));
 
 	if (found == NULL)
 		ereport(ERROR,
@@ -199,7 +205,7 @@ model_require(void)
 				 errdetail("The functions of accounts do not know which table holds the users."),
 				 errhint("Call account.use_tables(...), or account.create_starter()."),
 				 errhidestmt(true)));
-	if (model_lost != MODEL_ATTRIBUTES || !model_has(found, USERS_ID) || !named)
+	if (!model_is_whole(found))
 	{
 		ModelAttribute lost = model_lost != MODEL_ATTRIBUTES ? model_lost : USERS_EMAIL;
 

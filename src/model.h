@@ -90,6 +90,9 @@ extern const Model *model_get(void);
 /* The same; raises 55000 where there is none, or where a required column is gone. */
 extern const Model *model_require(void);
 
+/* Has the mapping that model_get() returned last all that it cannot do without? */
+extern bool model_is_whole(const Model *model);
+
 /* Has the mapping this attribute? */
 extern bool model_has(const Model *model, ModelAttribute attribute);
 
