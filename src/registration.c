@@ -299,17 +299,23 @@ lock_names(const Registration *reg)
 		session_lock_name(second);
 }
 
-/* SQL: is one of the names of users this parameter? */
+/*
+ * SQL: is one of the names of users the email (parameter 1) or the username (parameter 2)? An email is
+ * compared with usernames without case, because a login finds it so.
+ */
 static char *
 any_name_sql(const Model *model, int parameter)
 {
-	char *email = model_has(model, USERS_EMAIL)
-					  ? model_sql_named(model, "u", USERS_EMAIL, parameter)
-					  : "false";
-	char *username = model_has(model, USERS_USERNAME)
-						 ? model_sql_named(model, "u", USERS_USERNAME, parameter)
-						 : "false";
+	char *email = "false";
+	char *username = "false";
 
+	if (model_has(model, USERS_EMAIL))
+		email = model_sql_named(model, "u", USERS_EMAIL, parameter);
+	if (model_has(model, USERS_USERNAME) && parameter == 2)
+		username = model_sql_named(model, "u", USERS_USERNAME, parameter);
+	else if (model_has(model, USERS_USERNAME))
+		username = psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)",
+							model_sql_text(model, "u", USERS_USERNAME), parameter);
 	return psprintf("%s OR %s", email, username);
 }
 
