@@ -82,3 +82,17 @@ SELECT account.register('s@example.com', 'secret123');	-- fails
 SELECT account.forget_tables();
 SELECT account.register('s@example.com', 'secret123');	-- fails
 DROP SCHEMA rs, rd CASCADE;
+-- users and profiles in one table: the profile does not reach what makes the account
+SET pgaccount.registration_roles = 'student';
+CREATE TABLE public.one_table (id serial PRIMARY KEY, email text, password varchar(60), is_staff boolean, tenant_id int, role text, bio text);
+SELECT count(*) FROM account.use_tables('public.one_table', 'public.one_table');
+SELECT account.register('o@example.com', 'secret123');	-- fails: no room for the hash
+ALTER TABLE public.one_table ALTER password TYPE text;
+SELECT account.register('o@example.com', 'secret123', profile => '{"is_staff": true}');	-- fails
+SELECT account.register('o@example.com', 'secret123', profile => '{"tenant_id": 1}');	-- fails
+SELECT account.register('o@example.com', 'secret123', profile => '{"password": "x"}');	-- fails
+SELECT account.register('o@example.com', 'secret123', profile => '{"role": "admin"}');	-- fails
+SELECT email FROM account.register('o@example.com', 'secret123', profile => '{"role": "student", "bio": "b"}');
+SELECT email, is_staff, tenant_id, role, bio FROM public.one_table;
+SELECT account.forget_tables();
+DROP TABLE public.one_table;

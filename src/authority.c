@@ -23,6 +23,9 @@
 #include "session.h"
 #include "version.h"
 
+/* account.claim(name text), of identity.c. */
+extern Datum claim(PG_FUNCTION_ARGS);
+
 PG_FUNCTION_INFO_V1(set_password);
 PG_FUNCTION_INFO_V1(revoke_sessions);
 
@@ -71,7 +74,6 @@ static char *
 own_session(void)
 {
 	LOCAL_FCINFO(call, 1);
-	extern Datum claim(PG_FUNCTION_ARGS);
 	Datum value;
 
 	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
@@ -91,12 +93,7 @@ store_hash(const Model *model, const char *user_id, text *hash)
 	SPIPlanPtr plan;
 	RoleState saved;
 
-	if (!model_has(model, USERS_PASSWORD))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("users have no password"),
-				 errdetail("No column of %s is mapped to users.password.", display_relation(users)),
-				 errhint("Map one with account.use_tables(...).")));
+	model_require_room(model, hash);
 	(void) model_key_value(model, USERS_ID, user_id, &values[0]);
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);

@@ -415,3 +415,26 @@ model_user_admitted(const UserRecord *user)
 {
 	return user->is_live && user->is_active && user->tenant_is_active;
 }
+
+/* Raise 55000 if there is no column for a password's hash, or one that is too short for it. */
+void
+model_require_room(const Model *model, text *hash)
+{
+	Oid users = model->relation[MODEL_USERS];
+	int32 room = model->column[USERS_PASSWORD].typmod;
+
+	if (!model_has(model, USERS_PASSWORD))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("users have no password"),
+				 errdetail("No column of %s is mapped to users.password.", display_relation(users)),
+				 errhint("Map one with account.use_tables(...).")));
+	if (room > 0 && (int32) VARSIZE(hash) > room)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the password column is too short"),
+						errdetail("A hash has %d characters, the column of %s room for %d.",
+								  (int) (VARSIZE(hash) - VARHDRSZ), display_relation(users),
+								  (int) (room - VARHDRSZ)),
+						errhint("ALTER TABLE %s ALTER COLUMN %s TYPE text;", sql_relation(users),
+								sql_column(users, model->column[USERS_PASSWORD].attnum))));
+}

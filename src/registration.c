@@ -636,7 +636,9 @@ register_user(PG_FUNCTION_ARGS)
 	resolve_tenant(&reg, users, text_argument(fcinfo, 3, "tenant", 1024));
 	find_unique(&reg, users);
 	reg.hash = password_hash(password);
-	if (!model_has(&reg.model, USERS_PASSWORD))
+	if (model_has(&reg.model, USERS_PASSWORD))
+		model_require_room(&reg.model, reg.hash);
+	else
 		ereport(WARNING, (errmsg("users have no password"),
 						  errhint("Map a column with account.use_tables to keep passwords.")));
 	make_account(&reg, users, profile);

@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
+#include "mapping.h"
 #include "plan_cache.h"
 #include "profile_rule.h"
 #include "registration.h"
@@ -67,6 +68,24 @@ check_role(const JsonbValue *value)
 					errhint("pgaccount.registration_roles lists the roles that may be taken.")));
 }
 
+/*
+ * Where users and profiles are one table, the argument must not reach what makes a user: whether it is
+ * staff, its tenant, its password.
+ */
+static bool
+is_of_account(const Model *model, AttrNumber attnum)
+{
+	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
+
+	if (model->relation[MODEL_PROFILES] != model->relation[MODEL_USERS])
+		return false;
+	for (ModelAttribute a = USERS_ID; a <= USERS_FLAG; a++)
+		if (model->column[a].attnum == attnum)
+			return true;
+	return soft != NULL &&
+		   (attnum == soft->deleted_at || attnum == soft->flag || attnum == soft->deleted_by);
+}
+
 /* Take one member of the argument. */
 static void
 take_member(const Model *model, Relation profiles, const char *name, JsonbValue *value,
@@ -85,6 +104,11 @@ take_member(const Model *model, Relation profiles, const char *name, JsonbValue 
 	column = TupleDescAttr(RelationGetDescr(profiles), attnum - 1);
 	if (attnum == model->column[PROFILES_USER].attnum)
 		refuse_value(name, "It holds the user of the profile.");
+	if (is_of_account(model, attnum))
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN),
+						errmsg("column \"%s\" cannot be set by a registration", name),
+						errdetail("It belongs to the account, not to the profile."),
+						errhint("Leave it out of the argument \"profile\".")));
 	if (column->attgenerated || column->attidentity == ATTRIBUTE_IDENTITY_ALWAYS)
 		refuse_value(name, "It is a generated column.");
 	if (model_has(model, PROFILES_ROLE) && attnum == model->column[PROFILES_ROLE].attnum)

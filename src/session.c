@@ -45,6 +45,13 @@ PG_FUNCTION_INFO_V1(logout);
 PG_FUNCTION_INFO_V1(issue_tokens);
 PG_FUNCTION_INFO_V1(issue_access_token);
 
+/* Columns of account.session that are read without a statement. */
+enum
+{
+	SESSION_USER_ID = 2,
+	SESSION_ENDED_AT = 9
+};
+
 /* A row of account.session, as a refresh reads it. */
 typedef struct SessionRow
 {
@@ -598,8 +605,8 @@ session_is_live(const char *session_id, const char *user_id)
 			bool not_ended;
 			Datum owner;
 
-			(void) heap_getattr(tuple, 9, desc, &not_ended); /* ended_at */
-			owner = heap_getattr(tuple, 2, desc, &isnull);   /* user_id */
+			(void) heap_getattr(tuple, SESSION_ENDED_AT, desc, &not_ended);
+			owner = heap_getattr(tuple, SESSION_USER_ID, desc, &isnull);
 			live = not_ended && !isnull && strcmp(TextDatumGetCString(owner), user_id) == 0;
 		}
 		systable_endscan(scan);
