@@ -348,14 +348,14 @@ SELECT count(*) FROM many;
 SELECT count(*) FROM many a JOIN many b ON a.id = b.id;
 CREATE FUNCTION safe_count() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT count(*) FROM sd_hide.teams';
 SELECT DISTINCT safe_count() FROM many;
-SET force_parallel_mode = on;
+SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SELECT safe_count();
 SELECT id FROM teams ORDER BY id;
 SET pgaccount.show_deleted = on;
 SELECT count(*) FROM many;
 SELECT safe_count();
 RESET pgaccount.show_deleted;
-RESET force_parallel_mode;
+SELECT set_config(name, 'off', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET max_parallel_workers_per_gather;
 
 -- referential checks see all ----------------------------------------------------------------------------------------------------------------------------

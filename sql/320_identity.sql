@@ -125,7 +125,7 @@ SELECT state_of(s) FROM unnest(ARRAY[
 	$$SELECT set_config('pgaccount.identity', 'L0 {"sub": "1"}', true)$$,
 	$$UPDATE pg_settings SET setting = 'L0 {"sub": "1"}' WHERE name = 'pgaccount.identity'$$,
 	$$ALTER ROLE regress_identity_user SET pgaccount.identity = 'L0 {"sub": "1"}'$$,
-	$$ALTER DATABASE regression SET pgaccount.identity = 'L0 {"sub": "1"}'$$,
+	format($$ALTER DATABASE %I SET pgaccount.identity = 'L0 {"sub": "1"}'$$, current_database()),
 	$$CREATE FUNCTION forge() RETURNS text LANGUAGE sql SET pgaccount.identity = 'L0 {"sub": "1"}' AS 'SELECT account.uid()'$$,
 	$$SET "PGACCOUNT.Identity" = 'L0 {"sub": "1"}'$$]) s;
 SELECT account.uid();

@@ -2,7 +2,7 @@
 \set SHOW_CONTEXT never
 CREATE ROLE regress_iso_owner;
 CREATE ROLE regress_iso_app;
-GRANT CREATE ON DATABASE regression TO regress_iso_owner;
+GRANT CREATE ON DATABASE :"DBNAME" TO regress_iso_owner;
 SELECT account.create_key('HS256', 'k1', repeat('k', 32)::bytea);
 CREATE FUNCTION become(tenant text) RETURNS text LANGUAGE sql AS $$
 	SELECT account.authenticate(account.jwt_sign(jsonb_build_object('sub', 'u', 'tenant_id', tenant, 'exp', 4000000000), repeat('k', 32)::bytea, 'HS256', 'k1')) $$;

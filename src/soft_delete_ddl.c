@@ -138,7 +138,10 @@ refresh_consequences(Oid parent)
 	RoleState caller = run_as(relation_owner(parent));
 	ListCell *lc;
 
-	LockRelationOid(parent, wanted ? ShareRowExclusiveLock : AccessExclusiveLock);
+	/* dropping a trigger takes the strongest lock: where there is one to drop, at once */
+	LockRelationOid(parent, !wanted && has_trigger(parent, "soft_delete_changed")
+								? AccessExclusiveLock
+								: ShareRowExclusiveLock);
 	foreach (lc, row_trigger_tables(parent, ShareRowExclusiveLock))
 	{
 		Oid relid = lfirst_oid(lc);
@@ -399,6 +402,32 @@ columns_exist(Oid relid, const EnableRequest *request)
 		   (request->deleted_by == NULL || get_attnum(relid, request->deleted_by) > 0);
 }
 
+/*
+ * The lock that enabling needs, to be taken at once: columns to add, and triggers to drop, would ask for
+ * the strongest one later. Looks without a lock that lasts, so it is only a good guess.
+ */
+static LOCKMODE
+lock_needed(Oid relid, const EnableRequest *request)
+{
+	const SoftDelete *mapping;
+	LOCKMODE lockmode = ShareRowExclusiveLock;
+
+	LockRelationOid(relid, AccessShareLock);
+	mapping = mapping_declared(relid);
+	if (!columns_exist(relid, request) ||
+		(mapping != NULL &&
+		 !same_declaration(mapping, relid, request,
+						   request->flag || mapping->flag == InvalidAttrNumber
+							   ? request->flag
+							   : get_attname(relid, mapping->flag, false),
+						   request->deleted_by || mapping->deleted_by == InvalidAttrNumber
+							   ? request->deleted_by
+							   : get_attname(relid, mapping->deleted_by, false))))
+		lockmode = AccessExclusiveLock;
+	UnlockRelationOid(relid, AccessShareLock);
+	return lockmode;
+}
+
 /* Raise unless columns can be added to a table by itself. */
 static void
 check_takes_columns(Oid relid)
@@ -442,10 +471,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
-	/* the strongest lock first: columns to add, or triggers to drop, would ask for it later */
-	lockmode = columns_exist(relid, request) && mapping_declared(relid) == NULL
-				   ? ShareRowExclusiveLock
-				   : AccessExclusiveLock;
+	lockmode = lock_needed(relid, request);
 	LockRelationOid(relid, lockmode);
 	check_application_table(relid, "soft delete");
 	check_not_covered(relid);

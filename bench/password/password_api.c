@@ -1,9 +1,9 @@
 /*
  * password_api.c
- *		SQL functions, for tests alone, over the C interface of passwords that logins use.
+ *		SQL functions, for the benchmark alone, over the C interface of passwords that logins use.
  *
- * Compiled together with src/password*.c by test/tap/password_time.pl. Each function returns the CPU
- * milliseconds that the call took: CPU, for the test must hold on a busy machine too.
+ * Compiled by bench/password/time.pl, and linked at load time with the preloaded library (which exports
+ * its C interface up to PostgreSQL 15). Each function returns the CPU milliseconds that the call took.
  */
 #include "postgres.h"
 
@@ -12,7 +12,6 @@
 #include "fmgr.h"
 
 #include "password.h"
-#include "settings.h"
 
 PG_MODULE_MAGIC;
 
@@ -20,16 +19,6 @@ PG_FUNCTION_INFO_V1(cost_of_verify);
 PG_FUNCTION_INFO_V1(cost_of_verify_padded);
 PG_FUNCTION_INFO_V1(cost_of_dummy_verify);
 PG_FUNCTION_INFO_V1(require_length);
-
-extern PGDLLEXPORT void _PG_init(void);
-
-/* Define the settings and prepare libsodium, as the extension's own library does. */
-void
-_PG_init(void)
-{
-	settings_init(false);
-	password_init();
-}
 
 /* CPU milliseconds this process has used. */
 static double
