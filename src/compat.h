@@ -131,6 +131,15 @@ compat_check_as_user(Query *query, RangeTblEntry *rte)
 #define compat_ExecutorRun(queryDesc) ExecutorRun(queryDesc, ForwardScanDirection, 0, true)
 #endif
 
+/* 18 counts index searches for EXPLAIN, 17 and before do not. */
+#if PG_VERSION_NUM >= 180000
+#define compat_index_beginscan(heap, index, snapshot, nkeys)                                       \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
+#else
+#define compat_index_beginscan(heap, index, snapshot, nkeys)                                       \
+	index_beginscan(heap, index, snapshot, nkeys, 0)
+#endif
+
 /* Memory of a check hook's extra, which the GUC mechanism frees: 16 gave it a context of its own. */
 static inline void *
 compat_guc_malloc(size_t size)

@@ -192,6 +192,43 @@ END;
 COMMENT ON FUNCTION account.doctor_profile() IS 'The findings of account.doctor about automatic profiles.';
 REVOKE ALL ON FUNCTION account.doctor_profile() FROM PUBLIC;
 
+CREATE FUNCTION account.model_findings()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    AS 'MODULE_PATHNAME', 'model_findings' LANGUAGE C STABLE;
+COMMENT ON FUNCTION account.model_findings() IS
+'What the rows of the mapped tables say about logins to come. Empty without a mapping that works.';
+REVOKE ALL ON FUNCTION account.model_findings() FROM PUBLIC;
+
+CREATE FUNCTION account.doctor_model()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', 'no_signing_key', 'account.signing_key',
+           'no key signs: nobody can log in',
+           'SELECT account.create_key();'
+    WHERE EXISTS (SELECT FROM account.model_column)
+          AND NOT EXISTS (SELECT FROM account.signing_key AS k WHERE k.signs)
+    UNION ALL
+    SELECT 'error', 'model_incomplete', c.relation::text,
+           format('%s.%s is mapped to column %I, which is gone', c.part, c.attribute, c.column_name),
+           'Call account.use_tables again, with the columns as they are now.'
+    FROM account.model_column AS c
+    WHERE c.column_name IS NOT NULL
+          AND NOT EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = c.relation AND a.attname = c.column_name AND NOT a.attisdropped)
+    UNION ALL
+    SELECT 'warning', 'model_incomplete', c.relation::text,
+           'no column is mapped to users.password: nobody can log in by password',
+           'Call account.use_tables again, naming the column.'
+    FROM account.model_column AS c
+    WHERE c.part = 'users' AND c.attribute = 'password' AND c.column_name IS NULL
+    UNION ALL
+    SELECT f.severity, f.code, f.object, f.message, f.remedy
+    FROM account.model_findings() AS f;
+END;
+COMMENT ON FUNCTION account.doctor_model() IS 'The findings of account.doctor about the account model.';
+REVOKE ALL ON FUNCTION account.doctor_model() FROM PUBLIC;
+
 CREATE FUNCTION account.doctor()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -199,7 +236,9 @@ BEGIN ATOMIC
     SELECT f.severity, f.code, f.object, f.message, f.remedy
     FROM (SELECT * FROM account.doctor_soft_delete()
           UNION ALL
-          SELECT * FROM account.doctor_profile()) AS f
+          SELECT * FROM account.doctor_profile()
+          UNION ALL
+          SELECT * FROM account.doctor_model()) AS f
     ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.severity), f.code, f.object;
 END;
 COMMENT ON FUNCTION account.doctor() IS

@@ -296,17 +296,6 @@ identity_init(void)
 		check_identity, assign_identity, NULL);
 }
 
-/* Is the user of these claims present and allowed? */
-void
-identity_live_check(const IdentityClaims *claims)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no users table is mapped"),
-			 errdetail("authenticate() looks at the live row of the user."),
-			 errhint("Map it with account.use_tables(), or set pgaccount.live_check off."),
-			 errhidesecrets()));
-}
-
 /* Set the setting, and request.jwt.claims beside it. */
 static void
 store_identity(const char *value, const char *request_claims, GucAction action)

@@ -18,7 +18,7 @@ typedef struct IdentityClaims
 /* Define the setting that holds the identity. Called by settings_init, before the prefix is reserved. */
 extern void identity_init(void);
 
-/* Is the user of these claims present, live, active, still of that tenant, its session not ended? Else PT401. */
+/* In live_check.c. Is the user of these claims present, live, active, still of that tenant, its session not ended? Else PT401. */
 extern void identity_live_check(const IdentityClaims *claims);
 
 /*

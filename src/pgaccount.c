@@ -15,11 +15,13 @@
 #include "jwt_functions.h"
 #include "key_store.h"
 #include "mapping.h"
+#include "model.h"
 #include "password.h"
 #include "plan_cache.h"
 #include "profile.h"
 #include "settings.h"
 #include "soft_delete.h"
+#include "throttle.h"
 #include "version.h"
 
 PG_MODULE_MAGIC;
@@ -62,6 +64,8 @@ _PG_init(void)
 	consequences_init();
 	profiles_init();
 	password_init();
+	model_init();
+	throttle_init();
 	jwt_init();
 	key_store_init();
 	actor_register(identity_uid);

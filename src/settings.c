@@ -28,6 +28,11 @@ int pgaccount_password_ops = 2;
 int pgaccount_password_memory = 64 * 1024;
 int pgaccount_password_max_memory = 256 * 1024;
 int pgaccount_password_concurrency = 4;
+char *pgaccount_registration_roles = NULL;
+int pgaccount_refresh_token_ttl = 30 * 24 * 60 * 60;
+int pgaccount_refresh_grace = 10 * 1000;
+int pgaccount_login_max_failures = 10;
+int pgaccount_login_window = 15 * 60;
 char *pgaccount_issuer = NULL;
 char *pgaccount_audience = NULL;
 int pgaccount_access_token_ttl = 15 * 60;
@@ -140,6 +145,37 @@ password_settings_init(GucContext at_restart)
 							NULL);
 }
 
+/* The settings of registration, logins and sessions. */
+static void
+login_settings_init(void)
+{
+	DefineCustomStringVariable("pgaccount.registration_roles",
+							   "Roles of the application that a registration may take.",
+							   "A list separated by commas. Empty: none.",
+							   &pgaccount_registration_roles, "", PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"pgaccount.refresh_token_ttl", "How long a refresh token is valid.",
+		"Each refresh gives a new one: a session ends after so long without any.",
+		&pgaccount_refresh_token_ttl, 30 * 24 * 60 * 60, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL,
+		NULL, NULL);
+
+	DefineCustomIntVariable(
+		"pgaccount.refresh_grace", "How long a used refresh token gives its successor again.",
+		"For clients that lose an answer, or ask twice at once. After that, use ends the session.",
+		&pgaccount_refresh_grace, 10 * 1000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"pgaccount.login_max_failures",
+		"Failed logins of a user or an address before further ones are refused.",
+		"Counted over pgaccount.login_window; 0 refuses none.", &pgaccount_login_max_failures, 10,
+		0, 1000000, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgaccount.login_window", "How long a failed login counts.",
+							"0: none counts.", &pgaccount_login_window, 15 * 60, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+}
+
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 void
 settings_init(bool preloaded)
@@ -171,6 +207,7 @@ settings_init(bool preloaded)
 							GUC_UNIT_S, NULL, NULL, NULL);
 
 	password_settings_init(at_restart);
+	login_settings_init();
 	token_settings_init(at_restart);
 	identity_init();
 

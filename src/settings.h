@@ -30,6 +30,12 @@ extern int pgaccount_password_memory;     /* kB */
 extern int pgaccount_password_max_memory; /* kB */
 extern int pgaccount_password_concurrency;
 
+extern char *pgaccount_registration_roles;
+extern int pgaccount_refresh_token_ttl; /* seconds */
+extern int pgaccount_refresh_grace;     /* milliseconds */
+extern int pgaccount_login_max_failures;
+extern int pgaccount_login_window; /* seconds */
+
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 extern void settings_init(bool preloaded);
 

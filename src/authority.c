@@ -1,0 +1,161 @@
+/*
+ * authority.c
+ *		Who may act on which user; and what a user does about its own account.
+ *
+ * Authority is read from the live row of who asks, not from the token: who was staff when the token was
+ * made may not be any more. NULL is no.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+#include "authority.h"
+#include "compat.h"
+#include "errors.h"
+#include "identifiers.h"
+#include "identity.h"
+#include "password.h"
+#include "plan_cache.h"
+#include "secret_call.h"
+#include "session.h"
+#include "version.h"
+
+/* account.claim(name text), of identity.c. */
+extern Datum claim(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(set_password);
+PG_FUNCTION_INFO_V1(revoke_sessions);
+
+/* The users and tenants of a staff's own: the same tenant, or both without. */
+static bool
+same_tenant(const UserRecord *a, const UserRecord *b)
+{
+	if (a->tenant_key == NULL || b->tenant_key == NULL)
+		return a->tenant_key == b->tenant_key;
+	return strcmp(a->tenant_key, b->tenant_key) == 0;
+}
+
+/* The user on whom the identity may act; see the header. */
+UserRecord *
+authority_over(const Model *model, const char *user_id, bool self, bool *is_self)
+{
+	const char *uid = identity_uid();
+	UserRecord *actor = uid != NULL ? model_user_by_id(model, uid) : NULL;
+	UserRecord *target = user_id != NULL ? model_user_by_id(model, user_id) : NULL;
+	bool own;
+
+	if (actor == NULL || !model_user_admitted(actor))
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_UNAUTHENTICATED), errmsg("not authenticated"),
+						errdetail("There is no identity of a user that may come in."),
+						errhint("Call account.authenticate(token) first.")));
+	own = target != NULL && strcmp(target->user_id, actor->user_id) == 0;
+	if (is_self != NULL)
+		*is_self = own;
+	if (own && self)
+		return target;
+	if (!actor->is_superuser &&
+		(!actor->is_staff ||
+		 (target != NULL && (!same_tenant(actor, target) || target->is_superuser))))
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
+						errdetail("Only staff of the user's tenant, or a superuser, may do this."),
+						errhint("Ask somebody who may.")));
+	if (target == NULL || !target->is_live)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such user"),
+				 errdetail("No live user has this id."), errhint("Pass the id of a live user.")));
+	return target;
+}
+
+/* The session of the identity's token, or NULL. */
+static char *
+own_session(void)
+{
+	LOCAL_FCINFO(call, 1);
+	Datum value;
+
+	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
+	call->args[0].value = CStringGetTextDatum("sid");
+	call->args[0].isnull = false;
+	value = claim(call);
+	return call->isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* Store the hash, as the owner of users. Raises 55000 where there is no column that can hold it. */
+static void
+store_hash(const Model *model, const char *user_id, text *hash)
+{
+	Oid users = model->relation[MODEL_USERS];
+	Oid types[] = {model_key_type(model, USERS_ID), TEXTOID};
+	Datum values[] = {(Datum) 0, PointerGetDatum(hash)};
+	SPIPlanPtr plan;
+	RoleState saved;
+
+	model_require_room(model, hash);
+	(void) model_key_value(model, USERS_ID, user_id, &values[0]);
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	plan = plan_lookup(PLAN_PASSWORD_SET, users, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(PLAN_PASSWORD_SET, users, InvalidOid,
+								 psprintf(OWN_STATEMENT "UPDATE %s u SET %s = $2 WHERE %s",
+										  sql_relation(users),
+										  sql_column(users, model->column[USERS_PASSWORD].attnum),
+										  model_sql_key(model, "u", USERS_ID, 1)),
+								 2, types);
+	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not store the password");
+	run_as_end(saved);
+	SPI_finish();
+}
+
+/* account.set_password(user_id text, password text): self or staff; ends other sessions. */
+Datum
+set_password(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback hiding;
+	text *password = PG_ARGISNULL(1) ? NULL : (text *) PG_GETARG_POINTER(1);
+	Model model;
+	UserRecord *user;
+	char *session;
+	bool is_self;
+	text *hash;
+
+	secret_call_begin(&hiding);
+	version_check();
+	model = *model_require();
+	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						  true, &is_self);
+	password_require_length(password);
+	hash = password_hash(password);
+	session = is_self ? own_session() : NULL;
+	session_keep(user->user_id, false, session);
+	PG_TRY();
+	{
+		store_hash(&model, user->user_id, hash);
+	}
+	PG_FINALLY();
+	{
+		session_keep_end();
+	}
+	PG_END_TRY();
+	(void) session_end_user(user->user_id, session, SESSION_END_USER);
+	secret_call_end(&hiding);
+	PG_RETURN_VOID();
+}
+
+/* account.revoke_sessions(user_id text) RETURNS bigint: self or staff; the number of sessions ended. */
+Datum
+revoke_sessions(PG_FUNCTION_ARGS)
+{
+	Model model;
+	UserRecord *user;
+
+	version_check();
+	model = *model_require();
+	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						  true, NULL);
+	PG_RETURN_INT64((int64) session_end_user(user->user_id, NULL, SESSION_END_REVOKED));
+}

@@ -1,0 +1,431 @@
+/*
+ * model.c
+ *		The account model: its mapping, kept per backend, and the SQL that reads its columns.
+ *
+ * The registry account.model_column holds names; they are resolved when the mapping is read, and read
+ * anew after a relation cache invalidation of the registry (its trigger sends one) or of a mapped table.
+ * A column that is gone by then is as if it had never been mapped, but for those that decide who may
+ * come in: a renamed is_active must not make everybody active. For these, and for required ones, the
+ * model refuses to work (55000) until account.use_tables is called again.
+ *
+ * The callback only marks; what model_get() returned stays as it was until the next call.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/uuid.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "identifiers.h"
+#include "mapping.h"
+#include "model.h"
+#include "soft_delete.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(model_changed);
+
+/* Columns of account.model_column. */
+enum
+{
+	REGISTRY_PART = 1,
+	REGISTRY_ATTRIBUTE,
+	REGISTRY_RELATION,
+	REGISTRY_COLUMN,
+	REGISTRY_SOURCE
+};
+
+static Model model;
+static bool model_valid = false;
+static uint64 model_changes = 0; /* counted by the callback */
+static bool model_mapped = false;
+static Oid model_registry = InvalidOid;
+
+/* A mapped column that the model cannot do without, and that is gone; MODEL_ATTRIBUTES: none. */
+static ModelAttribute model_lost = MODEL_ATTRIBUTES;
+
+/* A relation changed: if it is of the model, the mapping is outdated. */
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	bool ours = !OidIsValid(relid) || relid == model_registry;
+
+	for (int i = 0; i < MODEL_PARTS; i++)
+		ours |= relid == model.relation[i];
+	model_changes++;
+	if (ours)
+		model_valid = false;
+}
+
+/* Begin to follow changes. */
+void
+model_init(void)
+{
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+}
+
+/* Does the attribute decide who may come in? */
+static bool
+decides_access(ModelAttribute attribute)
+{
+	return attribute == USERS_ID || attribute == USERS_PASSWORD || attribute == USERS_IS_ACTIVE ||
+		   attribute == USERS_TENANT || attribute == USERS_DELETED_AT || attribute == USERS_FLAG ||
+		   attribute == PROFILES_USER || attribute == TENANTS_ID || attribute == TENANTS_IS_ACTIVE;
+}
+
+/* The attribute of this part and name; MODEL_ATTRIBUTES: none. */
+static ModelAttribute
+attribute_of(const char *part, const char *name)
+{
+	ModelAttribute attribute;
+
+	for (attribute = 0; attribute < MODEL_ATTRIBUTES; attribute++)
+		if (strcmp(model_attributes[attribute].name, name) == 0 &&
+			strcmp(model_part_names[model_attributes[attribute].part], part) == 0)
+			break;
+	return attribute;
+}
+
+/* Resolve a column as it is now. False: it is gone. */
+static bool
+resolve(Oid relid, const char *name, ModelColumn *column)
+{
+	column->attnum = get_attnum(relid, name);
+	if (column->attnum <= 0)
+	{
+		column->attnum = InvalidAttrNumber;
+		return false;
+	}
+	get_atttypetypmodcoll(relid, column->attnum, &column->type, &column->typmod,
+						  &column->collation);
+	return true;
+}
+
+/* Take the columns of soft delete, which follows renames, for an attribute. */
+static bool
+resolve_soft(Oid relid, bool flag, ModelColumn *column)
+{
+	const SoftDelete *soft = mapping_declared(relid);
+	AttrNumber attnum = soft == NULL ? InvalidAttrNumber : flag ? soft->flag : soft->deleted_at;
+
+	if (attnum == InvalidAttrNumber)
+		return false;
+	column->attnum = attnum;
+	get_atttypetypmodcoll(relid, attnum, &column->type, &column->typmod, &column->collation);
+	return true;
+}
+
+/* Take one row of the registry. */
+static void
+take_row(Model *fresh, HeapTuple tuple, TupleDesc desc)
+{
+	bool isnull;
+	char *part = TextDatumGetCString(heap_getattr(tuple, REGISTRY_PART, desc, &isnull));
+	char *name = TextDatumGetCString(heap_getattr(tuple, REGISTRY_ATTRIBUTE, desc, &isnull));
+	Oid relid = DatumGetObjectId(heap_getattr(tuple, REGISTRY_RELATION, desc, &isnull));
+	Datum column = heap_getattr(tuple, REGISTRY_COLUMN, desc, &isnull);
+	ModelAttribute attribute = attribute_of(part, name);
+
+	if (attribute == MODEL_ATTRIBUTES || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		return;
+	fresh->relation[model_attributes[attribute].part] = relid;
+	if (isnull)
+		return;
+	if (!resolve(relid, NameStr(*DatumGetName(column)), &fresh->column[attribute]) &&
+		!((attribute == USERS_DELETED_AT || attribute == USERS_FLAG) &&
+		  resolve_soft(relid, attribute == USERS_FLAG, &fresh->column[attribute])) &&
+		decides_access(attribute) && model_lost == MODEL_ATTRIBUTES)
+		model_lost = attribute;
+}
+
+/* The mapping, or NULL. */
+const Model *
+model_get(void)
+{
+	Oid schema = account_schema();
+	Model fresh = {{InvalidOid}};
+	Relation rel;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	uint64 changes;
+
+	if (model_valid)
+		return model_mapped ? &model : NULL;
+	model_registry = OidIsValid(schema) ? get_relname_relid("model_column", schema) : InvalidOid;
+	rel = OidIsValid(model_registry) ? try_relation_open(model_registry, AccessShareLock) : NULL;
+	if (rel == NULL)
+		return NULL;
+
+	changes = model_changes;
+	model_lost = MODEL_ATTRIBUTES;
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		take_row(&fresh, tuple, RelationGetDescr(rel));
+	systable_endscan(scan);
+	relation_close(rel, AccessShareLock);
+	for (int i = 0; i < MODEL_PARTS; i++)
+		if (OidIsValid(fresh.relation[i]))
+			fresh.owner[i] = relation_owner(fresh.relation[i]);
+	model = fresh;
+	model_mapped = OidIsValid(model.relation[MODEL_USERS]);
+	model_valid = changes == model_changes;
+	return model_mapped ? &model : NULL;
+}
+
+/* Has the mapping all that it cannot do without? */
+bool
+model_is_whole(const Model *found)
+{
+	return model_lost == MODEL_ATTRIBUTES && model_has(found, USERS_ID) &&
+		   (model_has(found, USERS_EMAIL) || model_has(found, USERS_USERNAME));
+}
+
+/* The mapping; raises 55000 where it cannot work. */
+const Model *
+model_require(void)
+{
+	const Model *found = model_get();
+
+	if (found == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no users table is mapped"),
+				 errdetail("The functions of accounts do not know which table holds the users."),
+				 errhint("Call account.use_tables(...), or account.create_starter()."),
+				 errhidestmt(true)));
+	if (!model_is_whole(found))
+	{
+		ModelAttribute lost = model_lost != MODEL_ATTRIBUTES ? model_lost : USERS_EMAIL;
+
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("a mapped column is gone"),
+			 errdetail("The attribute %s.%s was mapped to a column that %s has no more.",
+					   model_part_names[model_attributes[lost].part], model_attributes[lost].name,
+					   display_relation(found->relation[model_attributes[lost].part])),
+			 errhint("Call account.use_tables(...) again."), errhidestmt(true)));
+	}
+	return found;
+}
+
+/* Has the mapping this attribute? */
+bool
+model_has(const Model *found, ModelAttribute attribute)
+{
+	return found->column[attribute].attnum != InvalidAttrNumber;
+}
+
+/* SQL: alias.column. */
+char *
+model_sql(const Model *found, const char *alias, ModelAttribute attribute)
+{
+	Oid relid = found->relation[model_attributes[attribute].part];
+
+	return psprintf("%s.%s", alias, sql_column(relid, found->column[attribute].attnum));
+}
+
+/* SQL: the column as text. */
+char *
+model_sql_text(const Model *found, const char *alias, ModelAttribute attribute)
+{
+	if (!model_has(found, attribute))
+		return "NULL::pg_catalog.text";
+	return psprintf("(%s)::pg_catalog.text", model_sql(found, alias, attribute));
+}
+
+/* SQL: the column as a condition that is never NULL. */
+char *
+model_sql_boolean(const Model *found, const char *alias, ModelAttribute attribute, bool missing)
+{
+	char *column;
+	char category;
+	bool preferred;
+	Oid base;
+
+	if (!model_has(found, attribute))
+		return missing ? "true" : "false";
+	column = model_sql(found, alias, attribute);
+	base = getBaseType(found->column[attribute].type);
+	if (base == BOOLOID)
+		return psprintf("(%s IS TRUE)", column);
+	get_type_category_preferred(base, &category, &preferred);
+	if (category == TYPCATEGORY_NUMERIC)
+		return psprintf("(((%s)::pg_catalog.text OPERATOR(pg_catalog.!~) '^[-0.]*$') IS TRUE)",
+						column);
+	return psprintf("((pg_catalog.lower((%s)::pg_catalog.text) OPERATOR(pg_catalog.=) "
+					"ANY ('{t,true,y,yes,on,1}'::pg_catalog.text[])) IS TRUE)",
+					column);
+}
+
+/* SQL: is the row not deleted? */
+char *
+model_sql_live(const Model *found, const char *alias, ModelPart part)
+{
+	Oid relid = found->relation[part];
+	const SoftDelete *soft = mapping_declared(relid);
+	StringInfoData sql;
+	AttrNumber deleted_at = soft ? soft->deleted_at : InvalidAttrNumber;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "(true");
+	if (deleted_at != InvalidAttrNumber)
+		appendStringInfo(&sql, " AND %s.%s IS NULL", alias, sql_column(relid, deleted_at));
+	if (part == MODEL_USERS)
+	{
+		if (model_has(found, USERS_DELETED_AT) &&
+			found->column[USERS_DELETED_AT].attnum != deleted_at)
+			appendStringInfo(&sql, " AND %s IS NULL", model_sql(found, alias, USERS_DELETED_AT));
+		if (model_has(found, USERS_FLAG) &&
+			(soft == NULL || found->column[USERS_FLAG].attnum != soft->flag))
+			appendStringInfo(&sql, " AND NOT %s",
+							 model_sql_boolean(found, alias, USERS_FLAG, false));
+	}
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+/* The type that keys of a column are passed as. */
+Oid
+model_key_type(const Model *found, ModelAttribute attribute)
+{
+	switch (getBaseType(found->column[attribute].type))
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return INT8OID;
+		case UUIDOID:
+			return UUIDOID;
+		default:
+			return TEXTOID;
+	}
+}
+
+/* Read a uuid as uuid_in does, without its errors. */
+bool
+model_read_uuid(const char *text, Datum *value)
+{
+	pg_uuid_t *uuid = palloc0(sizeof(pg_uuid_t));
+	bool braces = text[0] == '{';
+	int digits = 0;
+
+	text += braces;
+	for (; *text != '\0' && *text != '}'; text++)
+	{
+		int digit;
+
+		if (*text == '-' && digits > 0 && digits % 4 == 0 && digits < 32 && text[-1] != '-')
+			continue;
+		if (*text >= '0' && *text <= '9')
+			digit = *text - '0';
+		else if (pg_ascii_tolower((unsigned char) *text) >= 'a' &&
+				 pg_ascii_tolower((unsigned char) *text) <= 'f')
+			digit = pg_ascii_tolower((unsigned char) *text) - 'a' + 10;
+		else
+			return false;
+		if (digits >= 32)
+			return false;
+		uuid->data[digits / 2] |= digits % 2 == 0 ? digit << 4 : digit;
+		digits++;
+	}
+	if (digits != 32 || strcmp(text, braces ? "}" : "") != 0)
+		return false;
+	*value = UUIDPGetDatum(uuid);
+	return true;
+}
+
+/* Read a whole number as the types of integers do, without their errors. */
+static bool
+read_integer(const char *text, Datum *value)
+{
+	const char *digits = text + (text[0] == '-');
+	char *end;
+	int64 number;
+
+	if (digits[0] == '\0' || strspn(digits, "0123456789") != strlen(digits))
+		return false;
+	errno = 0;
+	number = strtoi64(text, &end, 10);
+	if (errno != 0 || *end != '\0')
+		return false;
+	*value = Int64GetDatum(number);
+	return true;
+}
+
+/* The value of a key as a parameter; see the header. */
+bool
+model_key_value(const Model *found, ModelAttribute attribute, const char *text, Datum *value)
+{
+	switch (model_key_type(found, attribute))
+	{
+		case INT8OID:
+			return read_integer(text, value);
+		case UUIDOID:
+			return model_read_uuid(text, value);
+		default:
+			*value = CStringGetTextDatum(text);
+			return true;
+	}
+}
+
+/* SQL: is the column the key that this parameter holds? */
+char *
+model_sql_key(const Model *found, const char *alias, ModelAttribute attribute, int parameter)
+{
+	return psprintf("%s OPERATOR(pg_catalog.=) $%d",
+					model_key_type(found, attribute) == TEXTOID
+						? model_sql_text(found, alias, attribute)
+						: model_sql(found, alias, attribute),
+					parameter);
+}
+
+/* SQL: users.tenant = tenants.id. */
+char *
+model_sql_tenant_join(const Model *found, const char *users, const char *tenants)
+{
+	bool kin = model_key_type(found, USERS_TENANT) == model_key_type(found, TENANTS_ID) &&
+			   model_key_type(found, TENANTS_ID) != TEXTOID;
+
+	return psprintf(
+		"%s OPERATOR(pg_catalog.=) %s",
+		kin ? model_sql(found, tenants, TENANTS_ID) : model_sql_text(found, tenants, TENANTS_ID),
+		kin ? model_sql(found, users, USERS_TENANT) : model_sql_text(found, users, USERS_TENANT));
+}
+
+/*
+ * account.model_changed(): trigger function on the registry, for each row. Every session reads the
+ * mapping anew, and makes its statements anew, whoever changed it, a restore included.
+ */
+Datum
+model_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = called_as_trigger(fcinfo, "model_changed");
+	TupleDesc desc = RelationGetDescr(trigdata->tg_relation);
+	HeapTuple tuples[] = {trigdata->tg_trigtuple, trigdata->tg_newtuple};
+
+	CacheInvalidateRelcache(trigdata->tg_relation);
+	for (int i = 0; i < 2; i++)
+	{
+		bool isnull;
+		Oid relid;
+
+		if (!HeapTupleIsValid(tuples[i]))
+			continue;
+		relid = DatumGetObjectId(heap_getattr(tuples[i], REGISTRY_RELATION, desc, &isnull));
+		if (!isnull && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+			CacheInvalidateRelcacheByRelid(relid);
+	}
+	return PointerGetDatum(NULL);
+}

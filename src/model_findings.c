@@ -1,0 +1,190 @@
+/*
+ * model_findings.c
+ *		account.model_findings: what the rows of the mapped tables say about logins to come.
+ *
+ * For account.doctor. Each finding is a count, taken as the owner of the users table, who reads the others
+ * as well; remedies are SQL where SQL can mend it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "identifiers.h"
+#include "model_user.h"
+#include "plan_cache.h"
+
+PG_FUNCTION_INFO_V1(model_findings);
+
+/* Where findings go, and what they are about. */
+typedef struct Findings
+{
+	ReturnSetInfo *result;
+	const Model *model;
+} Findings;
+
+/* Report one finding. */
+static void
+report(Findings *to, const char *severity, const char *code, ModelPart part, const char *message,
+	   const char *remedy)
+{
+	Datum values[] = {CStringGetTextDatum(severity), CStringGetTextDatum(code),
+					  CStringGetTextDatum(display_relation(to->model->relation[part])),
+					  CStringGetTextDatum(message), CStringGetTextDatum(remedy)};
+	bool nulls[5] = {false};
+
+	tuplestore_putvalues(to->result->setResult, to->result->setDesc, values, nulls);
+}
+
+/* The rows of "FROM ... WHERE ...". Within SPI_connect, as the owner of users. */
+static int64
+count_rows(const char *from)
+{
+	bool isnull;
+
+	run_sql(OWN_STATEMENT "SELECT pg_catalog.count(*) %s", from);
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* Tenants whose modules are no list. */
+static void
+find_modules(Findings *to)
+{
+	const Model *model = to->model;
+	char *tenants;
+	char *column;
+	const char *malformed;
+	int64 rows;
+
+	if (!OidIsValid(model->relation[MODEL_TENANTS]) || !model_has(model, TENANTS_MODULES))
+		return;
+	tenants = sql_relation(model->relation[MODEL_TENANTS]);
+	column = sql_column(model->relation[MODEL_TENANTS], model->column[TENANTS_MODULES].attnum);
+	switch (getBaseType(model->column[TENANTS_MODULES].type))
+	{
+		case JSONBOID:
+			malformed = psprintf("pg_catalog.jsonb_typeof(%s) IS DISTINCT FROM 'array'", column);
+			break;
+		case JSONOID:
+			malformed = psprintf("pg_catalog.json_typeof(%s) IS DISTINCT FROM 'array'", column);
+			break;
+		case TEXTARRAYOID:
+		case VARCHARARRAYOID:
+			malformed = psprintf("%s IS NULL", column);
+			break;
+		default:
+			report(to, "warning", "modules_malformed", MODEL_TENANTS,
+				   "the modules are of a type that is no list: tokens carry none",
+				   psprintf("Make %s of %s jsonb, json or text[], or map another column.", column,
+							tenants));
+			return;
+	}
+	rows = count_rows(psprintf("FROM %s WHERE %s", tenants, malformed));
+	if (rows > 0)
+		report(
+			to, "warning", "modules_malformed", MODEL_TENANTS,
+			psprintf(INT64_FORMAT " rows have modules that are NULL or no list: tokens carry none",
+					 rows),
+			psprintf("UPDATE %s SET %s = '%s' WHERE %s;", tenants, column,
+					 type_is_array(getBaseType(model->column[TENANTS_MODULES].type)) ? "{}" : "[]",
+					 malformed));
+}
+
+/* Users of tenants that are not active, or not there. */
+static void
+find_tenants(Findings *to)
+{
+	const Model *model = to->model;
+	char *users = sql_relation(model->relation[MODEL_USERS]);
+	char *tenants;
+	char *inactive;
+	char *missing;
+	char *live;
+	int64 rows;
+
+	if (!OidIsValid(model->relation[MODEL_TENANTS]) || !model_has(model, USERS_TENANT))
+		return;
+	tenants = sql_relation(model->relation[MODEL_TENANTS]);
+	live = psprintf("%s AND %s", model_sql_live(model, "u", MODEL_USERS),
+					model_sql_boolean(model, "u", USERS_IS_ACTIVE, true));
+	inactive =
+		psprintf("EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s AND %s))", tenants,
+				 model_sql_tenant_join(model, "u", "t"), model_sql_live(model, "t", MODEL_TENANTS),
+				 model_sql_boolean(model, "t", TENANTS_IS_ACTIVE, true));
+	rows = count_rows(psprintf("FROM %s u WHERE %s AND %s", users, live, inactive));
+	if (rows > 0)
+		report(to, "info", "inactive_tenant_users", MODEL_USERS,
+			   psprintf(INT64_FORMAT
+						" active users are of a tenant that is not: they cannot log in",
+						rows),
+			   model_has(model, USERS_IS_ACTIVE)
+				   ? psprintf("UPDATE %s AS u SET %s = false WHERE %s AND %s;", users,
+							  sql_column(model->relation[MODEL_USERS],
+										 model->column[USERS_IS_ACTIVE].attnum),
+							  live, inactive)
+				   : psprintf("Activate the tenants in %s, or delete their users.", tenants));
+
+	missing = psprintf("%s IS NOT NULL AND NOT EXISTS (SELECT FROM %s t WHERE %s)",
+					   model_sql(model, "u", USERS_TENANT), tenants,
+					   model_sql_tenant_join(model, "u", "t"));
+	rows = count_rows(psprintf("FROM %s u WHERE %s", users, missing));
+	if (rows > 0)
+		report(
+			to, "warning", "missing_tenant_users", MODEL_USERS,
+			psprintf(INT64_FORMAT " users are of a tenant that %s does not have", rows, tenants),
+			psprintf("UPDATE %s AS u SET %s = NULL WHERE %s;", users,
+					 sql_column(model->relation[MODEL_USERS], model->column[USERS_TENANT].attnum),
+					 missing));
+}
+
+/* Users whose stored hash is lesser than argon2id, or can never be verified. */
+static void
+find_passwords(Findings *to)
+{
+	const Model *model = to->model;
+	char *password;
+	int64 rows;
+
+	if (!model_has(model, USERS_PASSWORD))
+		return;
+	password = model_sql_text(model, "u", USERS_PASSWORD);
+	rows = count_rows(
+		psprintf("FROM %s u WHERE %s AND %s OPERATOR(pg_catalog.<>) '' AND %s "
+				 "OPERATOR(pg_catalog.!~) '^(!|[*]|[$]argon2id[$]|argon2[$]argon2id[$])'",
+				 sql_relation(model->relation[MODEL_USERS]),
+				 model_sql_live(model, "u", MODEL_USERS), password, password));
+	if (rows > 0)
+		report(to, "warning", "weak_password_hash", MODEL_USERS,
+			   psprintf(INT64_FORMAT " users have a password hash that is not argon2id", rows),
+			   "Let the users log in, which hashes a verified password anew; ask those for a new "
+			   "password whose hash account.verify_password does not know.");
+}
+
+/* account.model_findings(): findings, in the columns of account.doctor. */
+Datum
+model_findings(PG_FUNCTION_ARGS)
+{
+	Findings to = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+	const Model *found = model_get();
+	Model model;
+	RoleState saved;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (found == NULL || !model_is_whole(found))
+		return (Datum) 0;
+	model = *found;
+	to.model = &model;
+	SPI_connect();
+	saved = run_as(model.owner[MODEL_USERS]);
+	find_modules(&to);
+	find_tenants(&to);
+	find_passwords(&to);
+	run_as_end(saved);
+	SPI_finish();
+	return (Datum) 0;
+}

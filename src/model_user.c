@@ -1,0 +1,440 @@
+/*
+ * model_user.c
+ *		The record of a user, read through the account model.
+ *
+ * One statement reads user, tenant and profile. Whatever the model lacks has a defined value in its text,
+ * and what the rows lack has one here, so that no combination of missing columns, missing rows and NULLs
+ * is an error. Statements run as the owner of the users table, who must be able to read the others, on a
+ * snapshot of now: what a caller locked before must be seen as it is, in every isolation level.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "identifiers.h"
+#include "mapping.h"
+#include "model_user.h"
+#include "plan_cache.h"
+
+/* Columns of the statement that reads a user. */
+enum
+{
+	COL_ID = 1,
+	COL_EMAIL,
+	COL_USERNAME,
+	COL_PASSWORD,
+	COL_ACTIVE,
+	COL_STAFF,
+	COL_SUPERUSER,
+	COL_LIVE,
+	COL_TENANT_ID,
+	COL_TENANT_KEY,
+	COL_TENANT,
+	COL_TENANT_ACTIVE,
+	COL_MODULES,
+	COL_ROLE
+};
+
+/* Is a column of the type citext, whatever schema that is in? */
+static bool
+is_citext(Oid type)
+{
+	char *name = get_typisdefined(type) ? format_type_be(getBaseType(type)) : "";
+	const char *dot = strrchr(name, '.');
+
+	return strcmp(dot != NULL ? dot + 1 : name, "citext") == 0;
+}
+
+/* Is one of the keys of a unique index lower(column)? */
+static bool
+index_folds(Relation index, AttrNumber attnum)
+{
+	ListCell *cell;
+
+	foreach (cell, RelationGetIndexExpressions(index))
+	{
+		FuncExpr *call = lfirst(cell);
+		Node *arg;
+
+		if (!IsA(call, FuncExpr) || call->funcid != F_LOWER_TEXT)
+			continue;
+		arg = strip_implicit_coercions(linitial(call->args));
+		if (IsA(arg, Var) && ((Var *) arg)->varattno == attnum)
+			return true;
+	}
+	return false;
+}
+
+/* Is a username compared without case? */
+bool
+model_username_folds(const Model *model)
+{
+	Relation rel;
+	List *indexes;
+	ListCell *cell;
+	bool folds = false;
+
+	if (!model_has(model, USERS_USERNAME))
+		return false;
+	if (is_citext(model->column[USERS_USERNAME].type))
+		return true;
+	rel = relation_open(model->relation[MODEL_USERS], AccessShareLock);
+	indexes = RelationGetIndexList(rel);
+	foreach (cell, indexes)
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		folds |= index->rd_index->indisunique &&
+				 index_folds(index, model->column[USERS_USERNAME].attnum);
+		index_close(index, AccessShareLock);
+	}
+	relation_close(rel, AccessShareLock);
+	return folds;
+}
+
+/* SQL: is the attribute the login in this parameter? */
+char *
+model_sql_named(const Model *model, const char *alias, ModelAttribute attribute, int parameter)
+{
+	char *column = model_sql_text(model, alias, attribute);
+
+	if (attribute == USERS_EMAIL || model_username_folds(model))
+		return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)", column,
+						parameter);
+	return psprintf("%s OPERATOR(pg_catalog.=) $%d", column, parameter);
+}
+
+/* SQL: the modules of a tenant, if they are of a type that a token can read. */
+static char *
+modules_sql(const Model *model)
+{
+	switch (model_has(model, TENANTS_MODULES) ? getBaseType(model->column[TENANTS_MODULES].type)
+											  : InvalidOid)
+	{
+		case JSONBOID:
+		case JSONOID:
+		case TEXTARRAYOID:
+		case VARCHARARRAYOID:
+			return model_sql(model, "t", TENANTS_MODULES);
+		default:
+			return "NULL::pg_catalog.jsonb";
+	}
+}
+
+/* Append the tenant of user u as t, at most one row. False: the model knows no tenants. */
+static bool
+append_tenant_join(StringInfo sql, const Model *model)
+{
+	if (!model_has(model, USERS_TENANT) || !OidIsValid(model->relation[MODEL_TENANTS]))
+		return false;
+	appendStringInfo(sql, " LEFT JOIN LATERAL (SELECT t.* FROM %s t WHERE %s LIMIT 1) t ON true",
+					 sql_relation(model->relation[MODEL_TENANTS]),
+					 model_sql_tenant_join(model, "u", "t"));
+	return true;
+}
+
+/* SQL: may those of tenant t come in? */
+static char *
+tenant_active_sql(const Model *model, const char *alias)
+{
+	return psprintf("(%s AND %s)", model_sql_live(model, alias, MODEL_TENANTS),
+					model_sql_boolean(model, alias, TENANTS_IS_ACTIVE, true));
+}
+
+/* SQL: the profile's role of user u. */
+static char *
+role_sql(const Model *model)
+{
+	if (!OidIsValid(model->relation[MODEL_PROFILES]) || !model_has(model, PROFILES_ROLE) ||
+		!model_has(model, PROFILES_USER))
+		return "NULL::pg_catalog.text";
+	return psprintf("(SELECT %s FROM %s p WHERE %s OPERATOR(pg_catalog.=) %s LIMIT 1)",
+					model_sql_text(model, "p", PROFILES_ROLE),
+					sql_relation(model->relation[MODEL_PROFILES]),
+					model_key_type(model, PROFILES_USER) == model_key_type(model, USERS_ID) &&
+							model_key_type(model, USERS_ID) != TEXTOID
+						? model_sql(model, "p", PROFILES_USER)
+						: model_sql_text(model, "p", PROFILES_USER),
+					model_key_type(model, PROFILES_USER) == model_key_type(model, USERS_ID) &&
+							model_key_type(model, USERS_ID) != TEXTOID
+						? model_sql(model, "u", USERS_ID)
+						: model_sql_text(model, "u", USERS_ID));
+}
+
+/* SQL: all of a user, up to WHERE. */
+static void
+append_user(StringInfo sql, const Model *model)
+{
+	StringInfoData join;
+	bool tenants;
+
+	initStringInfo(&join);
+	tenants = append_tenant_join(&join, model);
+	appendStringInfo(
+		sql,
+		OWN_STATEMENT "SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM %s u%s",
+		model_sql_text(model, "u", USERS_ID), model_sql_text(model, "u", USERS_EMAIL),
+		model_sql_text(model, "u", USERS_USERNAME), model_sql_text(model, "u", USERS_PASSWORD),
+		model_sql_boolean(model, "u", USERS_IS_ACTIVE, true),
+		model_sql_boolean(model, "u", USERS_IS_STAFF, false),
+		model_sql_boolean(model, "u", USERS_IS_SUPERUSER, false),
+		model_sql_live(model, "u", MODEL_USERS),
+		tenants ? model_sql_text(model, "t", TENANTS_ID) : model_sql_text(model, "u", USERS_TENANT),
+		model_sql_text(model, "u", USERS_TENANT),
+		tenants ? psprintf("COALESCE(NULLIF(%s, ''), %s)", model_sql_text(model, "t", TENANTS_SLUG),
+						   model_sql_text(model, "t", TENANTS_NAME))
+				: "NULL::pg_catalog.text",
+		tenants ? psprintf("(%s IS NULL OR %s)", model_sql(model, "t", TENANTS_ID),
+						   tenant_active_sql(model, "t"))
+				: "true",
+		tenants ? modules_sql(model) : "NULL::pg_catalog.jsonb", role_sql(model),
+		sql_relation(model->relation[MODEL_USERS]), join.data);
+}
+
+/* Run a statement that reads, as the owner of the users, on a snapshot of now. Within SPI_connect. */
+static void
+run_reader(const Model *model, SPIPlanPtr plan, Datum *values, const char *nulls, long limit)
+{
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, true, false, limit) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not read the account model");
+	UnregisterSnapshot(snapshot);
+}
+
+/* A text of the row just read, in a memory context; NULL for NULL. */
+static char *
+row_text(int column, MemoryContext context)
+{
+	char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+
+	return value == NULL ? NULL : MemoryContextStrdup(context, value);
+}
+
+/* A boolean of the row just read; NULL is false. */
+static bool
+row_boolean(int column)
+{
+	bool isnull;
+	Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+/* The row just read, as a record in a memory context. */
+static UserRecord *
+take_record(MemoryContext context)
+{
+	UserRecord *user = MemoryContextAllocZero(context, sizeof(UserRecord));
+	HeapTuple row = SPI_tuptable->vals[0];
+	TupleDesc desc = SPI_tuptable->tupdesc;
+	MemoryContext spi = CurrentMemoryContext;
+	bool isnull;
+	Datum value;
+
+	user->user_id = row_text(COL_ID, context);
+	user->email = row_text(COL_EMAIL, context);
+	user->username = row_text(COL_USERNAME, context);
+	user->is_active = row_boolean(COL_ACTIVE);
+	user->is_staff = row_boolean(COL_STAFF);
+	user->is_superuser = row_boolean(COL_SUPERUSER);
+	user->is_live = row_boolean(COL_LIVE);
+	user->tenant_id = row_text(COL_TENANT_ID, context);
+	user->tenant_key = row_text(COL_TENANT_KEY, context);
+	user->tenant = row_text(COL_TENANT, context);
+	user->tenant_is_active = row_boolean(COL_TENANT_ACTIVE);
+	user->role = row_text(COL_ROLE, context);
+
+	MemoryContextSwitchTo(context);
+	value = SPI_getbinval(row, desc, COL_PASSWORD, &isnull);
+	user->password = isnull ? NULL : DatumGetTextPCopy(value);
+	value = SPI_getbinval(row, desc, COL_MODULES, &user->modules_isnull);
+	user->modules_type = SPI_gettypeid(desc, COL_MODULES);
+	if (!user->modules_isnull)
+		user->modules = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+	MemoryContextSwitchTo(spi);
+	return user;
+}
+
+/* The user of this id, or NULL. */
+UserRecord *
+model_user_by_id(const Model *model, const char *user_id)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Oid type = model_key_type(model, USERS_ID);
+	UserRecord *user = NULL;
+	SPIPlanPtr plan;
+	RoleState saved;
+	Datum key;
+
+	if (!model_key_value(model, USERS_ID, user_id, &key))
+		return NULL;
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	plan = plan_lookup(PLAN_MODEL_USER, model->relation[MODEL_USERS], InvalidOid);
+	if (plan == NULL)
+	{
+		StringInfoData sql;
+
+		initStringInfo(&sql);
+		append_user(&sql, model);
+		appendStringInfo(&sql, " WHERE %s", model_sql_key(model, "u", USERS_ID, 1));
+		plan = plan_keep_generic(PLAN_MODEL_USER, model->relation[MODEL_USERS], InvalidOid,
+								 sql.data, 1, &type);
+	}
+	run_reader(model, plan, &key, NULL, 1);
+	if (SPI_processed > 0)
+		user = take_record(caller);
+	run_as_end(saved);
+	SPI_finish();
+	return user;
+}
+
+/* The text of the statement that looks for a login. Parameters: the login; the tenant's slug or id. */
+static char *
+login_text(const Model *model, bool with_tenant)
+{
+	StringInfoData sql;
+	const char * or = "";
+
+	initStringInfo(&sql);
+	append_user(&sql, model);
+	appendStringInfoString(&sql, " WHERE (");
+	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
+	{
+		if (!model_has(model, a))
+			continue;
+		appendStringInfo(&sql, "%s%s", or, model_sql_named(model, "u", a, 1));
+		or = " OR ";
+	}
+	appendStringInfo(&sql, ") AND %s", model_sql_live(model, "u", MODEL_USERS));
+	if (with_tenant)
+	{
+		bool tenants = OidIsValid(model->relation[MODEL_TENANTS]);
+
+		appendStringInfo(&sql, " AND (%s OPERATOR(pg_catalog.=) $2",
+						 model_sql_text(model, "u", USERS_TENANT));
+		if (tenants && model_has(model, TENANTS_SLUG))
+			appendStringInfo(&sql, " OR %s OPERATOR(pg_catalog.=) $2",
+							 model_sql_text(model, "t", TENANTS_SLUG));
+		appendStringInfoChar(&sql, ')');
+	}
+	return sql.data;
+}
+
+/* The one live user of this login, or NULL. */
+UserRecord *
+model_user_by_login(const Model *model, const char *login, const char *tenant)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Oid types[] = {TEXTOID, TEXTOID};
+	Datum values[] = {CStringGetTextDatum(login), (Datum) 0};
+	bool with_tenant = tenant != NULL;
+	UserRecord *user = NULL;
+	SPIPlanPtr plan;
+	RoleState saved;
+
+	if (with_tenant && !model_has(model, USERS_TENANT))
+		return NULL;
+	if (with_tenant)
+		values[1] = CStringGetTextDatum(tenant);
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	plan = plan_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant);
+	if (plan == NULL)
+		plan = plan_keep(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant,
+						 login_text(model, with_tenant), 1 + with_tenant, types);
+	run_reader(model, plan, values, NULL, 2);
+	if (SPI_processed == 1)
+		user = take_record(caller);
+	run_as_end(saved);
+	SPI_finish();
+	return user;
+}
+
+/* The live tenant of this slug or id, or NULL. Where slugs look like ids, the id decides. */
+char *
+model_tenant(const Model *model, const char *tenant, bool *is_active)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Oid relid = model->relation[MODEL_TENANTS];
+	Oid types[] = {model_key_type(model, TENANTS_ID), TEXTOID};
+	Datum values[] = {(Datum) 0, CStringGetTextDatum(tenant)};
+	char nulls[] = "  ";
+	SPIPlanPtr plan;
+	RoleState saved;
+	char *found = NULL;
+
+	if (!model_key_value(model, TENANTS_ID, tenant, &values[0]))
+		nulls[0] = 'n';
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_TENANTS]);
+	plan = plan_lookup(PLAN_MODEL_TENANT, relid, InvalidOid);
+	if (plan == NULL)
+	{
+		char *by_id = model_sql_key(model, "t", TENANTS_ID, 1);
+
+		plan = plan_keep(PLAN_MODEL_TENANT, relid, InvalidOid,
+						 psprintf(OWN_STATEMENT "SELECT %s, %s FROM %s t WHERE (%s OR %s) AND %s "
+												"ORDER BY (%s) IS TRUE DESC LIMIT 1",
+								  model_sql_text(model, "t", TENANTS_ID),
+								  model_sql_boolean(model, "t", TENANTS_IS_ACTIVE, true),
+								  sql_relation(relid), by_id,
+								  psprintf("%s OPERATOR(pg_catalog.=) $2",
+										   model_sql_text(model, "t", TENANTS_SLUG)),
+								  model_sql_live(model, "t", MODEL_TENANTS), by_id),
+						 2, types);
+	}
+	run_reader(model, plan, values, nulls, 1);
+	if (SPI_processed > 0)
+	{
+		found = row_text(1, caller);
+		*is_active = row_boolean(2);
+	}
+	run_as_end(saved);
+	SPI_finish();
+	return found;
+}
+
+/* May the user come in? */
+bool
+model_user_admitted(const UserRecord *user)
+{
+	return user->is_live && user->is_active && user->tenant_is_active;
+}
+
+/* Raise 55000 if there is no column for a password's hash, or one that is too short for it. */
+void
+model_require_room(const Model *model, text *hash)
+{
+	Oid users = model->relation[MODEL_USERS];
+	int32 room = model->column[USERS_PASSWORD].typmod;
+
+	if (!model_has(model, USERS_PASSWORD))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("users have no password"),
+				 errdetail("No column of %s is mapped to users.password.", display_relation(users)),
+				 errhint("Map one with account.use_tables(...).")));
+	if (room > 0 && (int32) VARSIZE(hash) > room)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the password column is too short"),
+						errdetail("A hash has %d characters, the column of %s room for %d.",
+								  (int) (VARSIZE(hash) - VARHDRSZ), display_relation(users),
+								  (int) (room - VARHDRSZ)),
+						errhint("ALTER TABLE %s ALTER COLUMN %s TYPE text;", sql_relation(users),
+								sql_column(users, model->column[USERS_PASSWORD].attnum))));
+}

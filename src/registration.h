@@ -1,0 +1,45 @@
+/*
+ * registration.h
+ *		What account.register shares with the room that writes profiles.
+ */
+#ifndef PGACCOUNT_REGISTRATION_H
+#define PGACCOUNT_REGISTRATION_H
+
+#include "access/tupdesc.h"
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
+#include "utils/rel.h"
+
+#include "model.h"
+
+/* Columns of a profile and their values, converted. */
+typedef struct ProfileValues
+{
+	int n;
+	AttrNumber *columns;
+	Oid *types;
+	Datum *values;
+	char *nulls;
+} ProfileValues;
+
+/*
+ * Read the argument profile (NULL: none) and check it: 22023, PT403 for a role that nobody may take; a
+ * WARNING for unknown columns.
+ */
+extern ProfileValues *registration_profile_read(const Model *model, Jsonb *profile);
+
+/* Give the profile of a new user these values; makes it where nothing else has. Within SPI_connect. */
+extern void registration_profile_write(const Model *model, const char *user_id,
+									   ProfileValues *profile);
+
+/* Must a statement give the column a value? */
+extern bool column_needs_value(Relation rel, Form_pg_attribute column);
+
+/* SQL: a neutral value for a mandatory column; NULL: there is none. */
+extern const char *neutral_value(Form_pg_attribute column);
+
+/* Append neutral values of the mandatory columns that are not in given; raises 55000 where there is none. */
+extern void append_neutral_values(Relation rel, StringInfo columns, StringInfo values,
+								  Bitmapset *given);
+
+#endif /* PGACCOUNT_REGISTRATION_H */

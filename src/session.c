@@ -1,0 +1,617 @@
+/*
+ * session.c
+ *		Sessions: opened by a login, gone on with by a refresh, ended by a logout.
+ *
+ * A refusal that has something to remember (a reused token, a session found dead) is an answer, not an
+ * error, so that what was learnt commits with the caller's transaction.
+ *
+ * Locks: who opens a session takes the tenant's advisory lock, then the user's row; who refreshes takes
+ * the session's row. A change of the user takes the user's row, then, by its trigger, the sessions' rows;
+ * so nobody waits for somebody who waits for him.
+ *
+ * Tables of the extension are read and written as their owner, users as theirs; the caller needs EXECUTE.
+ */
+#include "postgres.h"
+
+#include <sodium.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "identifiers.h"
+#include "plan_cache.h"
+#include "profile_rule.h"
+#include "refresh_token.h"
+#include "secret_call.h"
+#include "session.h"
+#include "session_lock.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(refresh);
+PG_FUNCTION_INFO_V1(logout);
+PG_FUNCTION_INFO_V1(issue_tokens);
+PG_FUNCTION_INFO_V1(issue_access_token);
+
+/* Columns of account.session that are read without a statement. */
+enum
+{
+	SESSION_USER_ID = 2,
+	SESSION_ENDED_AT = 9
+};
+
+/* A row of account.session, as a refresh reads it. */
+typedef struct SessionRow
+{
+	char *user_id;
+	char *tenant_id;
+	uint64 counter;
+	unsigned char hash[REFRESH_HASH_BYTES];
+	TimestampTz refreshed_at;
+	TimestampTz expires_at;
+	bool ended;
+} SessionRow;
+
+/* What a token says of the user. */
+void
+session_token_user(const UserRecord *user, const char *session_id, TokenUser *claims)
+{
+	memset(claims, 0, sizeof(*claims));
+	claims->user_id = user->user_id;
+	claims->session_id = session_id;
+	claims->tenant_id = user->tenant_id;
+	claims->tenant = user->tenant;
+	claims->user_role = user->role;
+	claims->is_staff = user->is_staff;
+	claims->modules_type = user->modules_type;
+	claims->modules_isnull = user->modules_isnull;
+	claims->modules = user->modules;
+}
+
+/* A text as a Datum; *isnull for NULL. */
+static Datum
+text_or_null(const char *value, bool *isnull)
+{
+	*isnull = value == NULL;
+	return value == NULL ? (Datum) 0 : CStringGetTextDatum(value);
+}
+
+/* The row that login, refresh and issue_tokens answer. */
+static Datum
+answer(FunctionCallInfo fcinfo, const TokenPair *pair)
+{
+	TupleDesc desc;
+	Datum values[8];
+	bool nulls[8] = {false};
+	bool granted = pair->access_token != NULL;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Int32GetDatum(pair->status);
+	values[1] = text_or_null(pair->error, &nulls[1]);
+	values[2] = PointerGetDatum(pair->access_token);
+	nulls[2] = pair->access_token == NULL;
+	values[3] = PointerGetDatum(pair->refresh_token);
+	nulls[3] = pair->refresh_token == NULL;
+	values[4] = text_or_null(granted ? "Bearer" : NULL, &nulls[4]);
+	values[5] = Int32GetDatum(pgaccount_access_token_ttl);
+	nulls[5] = !granted;
+	values[6] = text_or_null(pair->user_id, &nulls[6]);
+	values[7] = text_or_null(pair->tenant_id, &nulls[7]);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/* A refusal as a row. */
+Datum
+session_refusal(FunctionCallInfo fcinfo, int status, const char *error)
+{
+	TokenPair pair = {.status = status, .error = error};
+
+	return answer(fcinfo, &pair);
+}
+
+/* The tokens of a session as a row. */
+static Datum
+grant(FunctionCallInfo fcinfo, const UserRecord *user, const pg_uuid_t *session,
+	  text *refresh_token)
+{
+	TokenPair pair = {.status = 200, .refresh_token = refresh_token};
+	TokenUser claims;
+
+	session_token_user(user, DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(session))),
+					   &claims);
+	pair.access_token =
+		token_issue(&claims, (int64) pgaccount_access_token_ttl * USECS_PER_SEC, NULL);
+	pair.user_id = user->user_id;
+	pair.tenant_id = user->tenant_id;
+	return answer(fcinfo, &pair);
+}
+
+/* The end of a refresh token that is issued now. */
+static TimestampTz
+token_end(TimestampTz now)
+{
+	return now + (int64) pgaccount_refresh_token_ttl * USECS_PER_SEC;
+}
+
+/* Run a kept statement on a snapshot of now. Within SPI_connect. Returns the rows. */
+static uint64
+run_now(SPIPlanPtr plan, Datum *values, const char *nulls)
+{
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	int result =
+		SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 0);
+
+	UnregisterSnapshot(snapshot);
+	if (result < 0)
+		elog(ERROR, "could not run a statement of sessions: %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+/* SQL: does everything that was read of user u still hold? $1 its key, $2 its tenant. */
+static char *
+still_admitted_sql(const Model *model)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s AND %s AND %s", model_sql_key(model, "u", USERS_ID, 1),
+					 model_sql_live(model, "u", MODEL_USERS),
+					 model_sql_boolean(model, "u", USERS_IS_ACTIVE, true));
+	appendStringInfo(&sql, " AND %s IS NOT DISTINCT FROM $2",
+					 model_sql_text(model, "u", USERS_TENANT));
+	if (model_has(model, USERS_TENANT) && OidIsValid(model->relation[MODEL_TENANTS]))
+		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s AND %s))",
+						 sql_relation(model->relation[MODEL_TENANTS]),
+						 model_sql_tenant_join(model, "u", "t"),
+						 model_sql_live(model, "t", MODEL_TENANTS),
+						 model_sql_boolean(model, "t", TENANTS_IS_ACTIVE, true));
+	return sql.data;
+}
+
+/* The statement that locks the user. $3 the verified hash, $4 the new one. */
+static char *
+admit_text(const Model *model, bool login, bool rehash)
+{
+	Oid users = model->relation[MODEL_USERS];
+	bool stamp = login && model_has(model, USERS_LAST_LOGIN);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	if (stamp || rehash)
+		appendStringInfo(
+			&sql, OWN_STATEMENT "UPDATE %s u SET %s%s%s%s%s WHERE ", sql_relation(users),
+			stamp ? sql_column(users, model->column[USERS_LAST_LOGIN].attnum) : "",
+			stamp ? " = pg_catalog.clock_timestamp()" : "", stamp && rehash ? ", " : "",
+			rehash ? sql_column(users, model->column[USERS_PASSWORD].attnum) : "",
+			rehash ? " = $4" : "");
+	else
+		appendStringInfo(&sql, OWN_STATEMENT "SELECT FROM %s u WHERE ", sql_relation(users));
+	appendStringInfoString(&sql, still_admitted_sql(model));
+	if (login)
+		appendStringInfo(&sql, " AND %s IS NOT DISTINCT FROM $3",
+						 model_sql_text(model, "u", USERS_PASSWORD));
+	if (!stamp && !rehash)
+		appendStringInfoString(&sql, " FOR SHARE OF u");
+	return sql.data;
+}
+
+/* Let a user in; see the header. */
+bool
+session_admit(const Model *model, const UserRecord *user, bool login, text *new_hash)
+{
+	Oid types[] = {model_key_type(model, USERS_ID), TEXTOID, TEXTOID, TEXTOID};
+	Datum values[4] = {0};
+	char nulls[] = "    ";
+	Oid variant = (login ? 1 : 0) + (new_hash != NULL ? 2 : 0);
+	SPIPlanPtr plan;
+	RoleState saved;
+	volatile bool admitted = false;
+
+	if (!model_key_value(model, USERS_ID, user->user_id, &values[0]))
+		return false;
+	if (user->tenant_key != NULL)
+	{
+		values[1] = CStringGetTextDatum(user->tenant_key);
+		session_lock_tenant(user->tenant_key, false);
+	}
+	else
+		nulls[1] = 'n';
+	values[2] = PointerGetDatum(user->password);
+	nulls[2] = user->password == NULL ? 'n' : ' ';
+	values[3] = PointerGetDatum(new_hash);
+	nulls[3] = new_hash == NULL ? 'n' : ' ';
+
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	plan = plan_lookup(PLAN_LOGIN_ENTER, model->relation[MODEL_USERS], variant);
+	if (plan == NULL)
+		plan = plan_keep_generic(PLAN_LOGIN_ENTER, model->relation[MODEL_USERS], variant,
+								 admit_text(model, login, new_hash != NULL), 4, types);
+	if (new_hash != NULL)
+		session_keep(user->user_id, true, NULL);
+	PG_TRY();
+	{
+		admitted = run_now(plan, values, nulls) > 0;
+	}
+	PG_FINALLY();
+	{
+		session_keep_end();
+	}
+	PG_END_TRY();
+	run_as_end(saved);
+	SPI_finish();
+	return admitted;
+}
+
+/* Drop the user's sessions that nobody can ask about any more. Within SPI_connect, as the owner. */
+static void
+prune_sessions(Datum user_id, TimestampTz now)
+{
+	Oid types[] = {TEXTOID, TIMESTAMPTZOID};
+	Datum values[] = {user_id, TimestampTzGetDatum(now - USECS_PER_DAY)};
+	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_PRUNE, InvalidOid, InvalidOid);
+
+	if (plan == NULL)
+		plan = plan_keep_generic(PLAN_SESSION_PRUNE, InvalidOid, InvalidOid,
+								 OWN_STATEMENT "DELETE FROM account.session s "
+											   "WHERE s.user_id OPERATOR(pg_catalog.=) $1 "
+											   "AND s.expires_at OPERATOR(pg_catalog.<) $2",
+								 2, types);
+	(void) run_now(plan, values, NULL);
+}
+
+/* Open a session; see the header. */
+Datum
+session_open(FunctionCallInfo fcinfo, const Model *model, const UserRecord *user, Datum ip,
+			 bool ip_isnull, text *user_agent)
+{
+	Oid types[] = {UUIDOID,        TEXTOID,        TEXTOID, BYTEAOID,
+				   TIMESTAMPTZOID, TIMESTAMPTZOID, INETOID, TEXTOID};
+	TimestampTz now = GetCurrentTimestamp();
+	pg_uuid_t *id = palloc(sizeof(pg_uuid_t));
+	bytea *hash = palloc(VARHDRSZ + REFRESH_HASH_BYTES);
+	text *refresh_token;
+	Datum values[8];
+	char nulls[] = "        ";
+	SPIPlanPtr plan;
+	RoleState saved;
+
+	randombytes_buf(id->data, UUID_LEN);
+	id->data[6] = (id->data[6] & 0x0f) | 0x40; /* RFC 9562 §5.4: version 4 */
+	id->data[8] = (id->data[8] & 0x3f) | 0x80;
+	SET_VARSIZE(hash, VARHDRSZ + REFRESH_HASH_BYTES);
+	refresh_token = refresh_token_make(id, 0, (unsigned char *) VARDATA(hash));
+
+	values[0] = UUIDPGetDatum(id);
+	values[1] = CStringGetTextDatum(user->user_id);
+	values[2] = user->tenant_key ? CStringGetTextDatum(user->tenant_key) : (Datum) 0;
+	nulls[2] = user->tenant_key ? ' ' : 'n';
+	values[3] = PointerGetDatum(hash);
+	values[4] = TimestampTzGetDatum(now);
+	values[5] = TimestampTzGetDatum(token_end(now));
+	values[6] = ip;
+	nulls[6] = ip_isnull ? 'n' : ' ';
+	values[7] = PointerGetDatum(user_agent);
+	nulls[7] = user_agent ? ' ' : 'n';
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_SESSION_INSERT, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan =
+			plan_keep_generic(PLAN_SESSION_INSERT, InvalidOid, InvalidOid,
+							  OWN_STATEMENT "INSERT INTO account.session (id, user_id, tenant_id, "
+											"token_hash, created_at, refreshed_at, expires_at, ip, "
+											"user_agent) VALUES ($1, $2, $3, $4, $5, $5, $6, $7, "
+											"pg_catalog.left($8, 512))",
+							  8, types);
+	(void) run_now(plan, values, nulls);
+	if (id->data[0] < 16) /* one login in 16 */
+		prune_sessions(values[1], now);
+	run_as_end(saved);
+	SPI_finish();
+	return grant(fcinfo, user, id, refresh_token);
+}
+
+/* Read and lock the row of a session. False: there is none. Within SPI_connect, as the owner. */
+static bool
+read_session(const pg_uuid_t *id, SessionRow *row, MemoryContext context)
+{
+	Oid types[] = {UUIDOID};
+	Datum values[] = {UUIDPGetDatum(id)};
+	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_READ, InvalidOid, InvalidOid);
+	HeapTuple tuple;
+	TupleDesc desc;
+	bytea *hash;
+	bool isnull;
+	char *value;
+
+	if (plan == NULL)
+		plan = plan_keep_generic(PLAN_SESSION_READ, InvalidOid, InvalidOid,
+								 OWN_STATEMENT "SELECT s.user_id, s.tenant_id, s.counter, "
+											   "s.token_hash, s.refreshed_at, s.expires_at, "
+											   "s.ended_at IS NOT NULL FROM account.session s "
+											   "WHERE s.id OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+								 1, types);
+	if (run_now(plan, values, NULL) == 0)
+		return false;
+	tuple = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	row->user_id = MemoryContextStrdup(context, SPI_getvalue(tuple, desc, 1));
+	value = SPI_getvalue(tuple, desc, 2);
+	row->tenant_id = value ? MemoryContextStrdup(context, value) : NULL;
+	row->counter = (uint64) DatumGetInt64(SPI_getbinval(tuple, desc, 3, &isnull));
+	hash = DatumGetByteaPP(SPI_getbinval(tuple, desc, 4, &isnull));
+	memset(row->hash, 0, sizeof(row->hash));
+	memcpy(row->hash, VARDATA_ANY(hash), Min(VARSIZE_ANY_EXHDR(hash), REFRESH_HASH_BYTES));
+	row->refreshed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 5, &isnull));
+	row->expires_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 6, &isnull));
+	row->ended = DatumGetBool(SPI_getbinval(tuple, desc, 7, &isnull));
+	return true;
+}
+
+/* End one session. Returns whether it had not ended. Within SPI_connect, as the owner. */
+static bool
+end_session(const pg_uuid_t *id, const char *reason)
+{
+	Oid types[] = {UUIDOID, TEXTOID};
+	Datum values[] = {UUIDPGetDatum(id), CStringGetTextDatum(reason)};
+	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_END, InvalidOid, InvalidOid);
+
+	if (plan == NULL)
+		plan = plan_keep_generic(PLAN_SESSION_END, InvalidOid, InvalidOid,
+								 OWN_STATEMENT
+								 "UPDATE account.session s "
+								 "SET ended_at = pg_catalog.clock_timestamp(), end_reason = $2 "
+								 "WHERE s.id OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL",
+								 2, types);
+	return run_now(plan, values, NULL) > 0;
+}
+
+/* Go on to the next token of a session. Within SPI_connect, as the owner. */
+static void
+rotate(const pg_uuid_t *id, uint64 counter, const unsigned char *hash, Datum ip, bool ip_isnull)
+{
+	Oid types[] = {UUIDOID, INT8OID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INETOID};
+	TimestampTz now = GetCurrentTimestamp();
+	bytea *stored = palloc(VARHDRSZ + REFRESH_HASH_BYTES);
+	Datum values[] = {
+		UUIDPGetDatum(id),        Int64GetDatum((int64) counter),      PointerGetDatum(stored),
+		TimestampTzGetDatum(now), TimestampTzGetDatum(token_end(now)), ip};
+	const char *nulls = ip_isnull ? "     n" : "      ";
+	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_ROTATE, InvalidOid, InvalidOid);
+
+	SET_VARSIZE(stored, VARHDRSZ + REFRESH_HASH_BYTES);
+	memcpy(VARDATA(stored), hash, REFRESH_HASH_BYTES);
+	if (plan == NULL)
+		plan = plan_keep_generic(PLAN_SESSION_ROTATE, InvalidOid, InvalidOid,
+								 OWN_STATEMENT
+								 "UPDATE account.session s SET counter = $2, token_hash = $3, "
+								 "refreshed_at = $4, expires_at = $5, ip = COALESCE($6, s.ip) "
+								 "WHERE s.id OPERATOR(pg_catalog.=) $1",
+								 6, types);
+	(void) run_now(plan, values, nulls);
+}
+
+/*
+ * Decide about an authentic token: NULL, or the refusal. *again: the successor of this token is given
+ * once more. Ends the session where the token was used before, or the user may not come in any more.
+ */
+static const char *
+judge(const Model *model, const RefreshToken *token, const SessionRow *row, UserRecord **user,
+	  bool *again)
+{
+	unsigned char hash[REFRESH_HASH_BYTES];
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (row->ended)
+		return "session_ended";
+	refresh_token_hash(token, hash);
+	if (token->counter > row->counter ||
+		(token->counter == row->counter && sodium_memcmp(hash, row->hash, sizeof(hash)) != 0))
+		return "token_invalid";
+	*again = token->counter < row->counter;
+	if (*again && (token->counter + 1 != row->counter ||
+				   now >= row->refreshed_at + (int64) pgaccount_refresh_grace * 1000))
+	{
+		(void) end_session(&token->session, SESSION_END_REUSED);
+		return "token_reused";
+	}
+	if (now >= row->expires_at)
+		return "token_expired";
+	*user = model_user_by_id(model, row->user_id);
+	if (*user == NULL || !model_user_admitted(*user) ||
+		strcmp((*user)->tenant_key ? (*user)->tenant_key : "",
+			   row->tenant_id ? row->tenant_id : "") != 0)
+	{
+		(void) end_session(&token->session, SESSION_END_USER);
+		return "session_ended";
+	}
+	return NULL;
+}
+
+/* account.refresh(refresh_token text, ip inet): the next tokens of a session, or why not. */
+Datum
+refresh(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	text *token = PG_ARGISNULL(0) ? NULL : (text *) PG_GETARG_POINTER(0);
+	Datum ip = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
+	unsigned char hash[REFRESH_HASH_BYTES];
+	ErrorContextCallback hiding;
+	Model model;
+	RefreshToken read;
+	SessionRow row;
+	UserRecord *user = NULL;
+	const char *refused;
+	bool again = false;
+	text *next = NULL;
+	MemoryContext spi;
+	RoleState saved;
+	Datum result;
+
+	secret_call_begin(&hiding);
+	version_check();
+	model = *model_require();
+	if (!refresh_token_read(token, &read))
+	{
+		result = session_refusal(fcinfo, 401, "token_invalid");
+		secret_call_end(&hiding);
+		return result;
+	}
+	SPI_connect();
+	saved = run_as(registry_owner());
+	refused = read_session(&read.session, &row, context) ? judge(&model, &read, &row, &user, &again)
+														 : "token_invalid";
+	if (refused == NULL)
+	{
+		spi = MemoryContextSwitchTo(context);
+		next = refresh_token_make(&read.session, again ? row.counter : row.counter + 1, hash);
+		MemoryContextSwitchTo(spi);
+		if (!again)
+			rotate(&read.session, row.counter + 1, hash, ip, PG_ARGISNULL(1));
+	}
+	run_as_end(saved);
+	spi = MemoryContextSwitchTo(context);
+	result = refused == NULL ? grant(fcinfo, user, &read.session, next)
+							 : session_refusal(fcinfo, 401, refused);
+	MemoryContextSwitchTo(spi);
+	SPI_finish();
+	secret_call_end(&hiding);
+	return result;
+}
+
+/* account.logout(refresh_token text) RETURNS boolean: was there a session to end? */
+Datum
+logout(PG_FUNCTION_ARGS)
+{
+	text *token = PG_ARGISNULL(0) ? NULL : (text *) PG_GETARG_POINTER(0);
+	ErrorContextCallback hiding;
+	RefreshToken read;
+	RoleState saved;
+	bool ended;
+
+	secret_call_begin(&hiding);
+	version_check();
+	if (!refresh_token_read(token, &read))
+	{
+		secret_call_end(&hiding);
+		PG_RETURN_BOOL(false);
+	}
+	SPI_connect();
+	saved = run_as(registry_owner());
+	ended = end_session(&read.session, SESSION_END_LOGOUT);
+	run_as_end(saved);
+	SPI_finish();
+	secret_call_end(&hiding);
+	PG_RETURN_BOOL(ended);
+}
+
+/* The user that tokens are asked for; raises PT404 or PT403. */
+static UserRecord *
+user_to_issue(FunctionCallInfo fcinfo, const Model *model)
+{
+	UserRecord *user =
+		PG_ARGISNULL(0) ? NULL : model_user_by_id(model, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	if (user == NULL || !user->is_live)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such user"),
+				 errdetail("No live user has this id."), errhint("Pass the id of a live user.")));
+	if (!model_user_admitted(user))
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("account is not active"),
+						errdetail("The user or its tenant is not active."),
+						errhint("Activate it first.")));
+	return user;
+}
+
+/* account.issue_tokens(user_id text, ip inet): a new session, without password. Privileged. */
+Datum
+issue_tokens(PG_FUNCTION_ARGS)
+{
+	Model model;
+	UserRecord *user;
+
+	version_check();
+	model = *model_require();
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		user = user_to_issue(fcinfo, &model);
+	} while (!session_admit(&model, user, false, NULL));
+	return session_open(fcinfo, &model, user, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
+						PG_ARGISNULL(1), NULL);
+}
+
+/* account.issue_access_token(user_id text, ttl interval, extra jsonb): without session. Privileged. */
+Datum
+issue_access_token(PG_FUNCTION_ARGS)
+{
+	int64 ttl = (int64) pgaccount_access_token_ttl * USECS_PER_SEC;
+	Model model;
+	TokenUser claims;
+
+	version_check();
+	model = *model_require();
+	if (!PG_ARGISNULL(1))
+	{
+		Interval *interval = PG_GETARG_INTERVAL_P(1);
+		double usecs = (double) interval->time + (double) interval->day * USECS_PER_DAY +
+					   (double) interval->month * DAYS_PER_MONTH * USECS_PER_DAY;
+
+		/* out of range either way: token_issue() refuses it */
+		ttl = usecs < 0 || usecs > (double) PG_INT64_MAX / 2 ? -1 : (int64) usecs;
+	}
+	session_token_user(user_to_issue(fcinfo, &model), NULL, &claims);
+	PG_RETURN_TEXT_P(token_issue(&claims, ttl, PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2)));
+}
+
+/* Is there a session of this id that has not ended, and is it this user's? */
+bool
+session_is_live(const char *session_id, const char *user_id)
+{
+	Oid schema = account_schema();
+	Relation rel = relation_open(get_relname_relid("session", schema), AccessShareLock);
+	Oid index = get_relname_relid("session_pkey", schema);
+	Snapshot snapshot;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+	Datum id;
+	bool live = false;
+
+	if (model_read_uuid(session_id, &id))
+	{
+		snapshot = RegisterSnapshot(GetLatestSnapshot());
+		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, id);
+		scan = systable_beginscan(rel, index, true, snapshot, 1, &key);
+		tuple = systable_getnext(scan);
+		if (HeapTupleIsValid(tuple))
+		{
+			TupleDesc desc = RelationGetDescr(rel);
+			bool isnull;
+			bool not_ended;
+			Datum owner;
+
+			(void) heap_getattr(tuple, SESSION_ENDED_AT, desc, &not_ended);
+			owner = heap_getattr(tuple, SESSION_USER_ID, desc, &isnull);
+			live = not_ended && !isnull && strcmp(TextDatumGetCString(owner), user_id) == 0;
+		}
+		systable_endscan(scan);
+		UnregisterSnapshot(snapshot);
+	}
+	relation_close(rel, AccessShareLock);
+	return live;
+}

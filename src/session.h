@@ -1,0 +1,71 @@
+/*
+ * session.h
+ *		Sessions of users: what a login opens, a refresh goes on with, and a change of the user ends.
+ */
+#ifndef PGACCOUNT_SESSION_H
+#define PGACCOUNT_SESSION_H
+
+#include "fmgr.h"
+
+#include "model_user.h"
+#include "token.h"
+
+/* Why a session ended, as account.session has it. */
+#define SESSION_END_LOGOUT   "logout"
+#define SESSION_END_REVOKED  "revoked"
+#define SESSION_END_REUSED   "token_reused"
+#define SESSION_END_USER     "user_changed"
+#define SESSION_END_TENANT   "tenant_changed"
+#define SESSION_END_UNMAPPED "tables_changed"
+
+/* Put the triggers that end sessions on the mapped tables; tenants may be InvalidOid. Within SPI_connect. */
+extern void session_attach(Oid users, Oid tenants);
+
+/*
+ * Take the triggers from the tables mapped so far, and end all sessions unless the users table stays
+ * this one. Within SPI_connect.
+ */
+extern void session_detach(Oid users);
+
+/* End the sessions of a user, but the one of this id (NULL: all). Returns their number. */
+extern uint64 session_end_user(const char *user_id, const char *except, const char *reason);
+
+/*
+ * While the caller itself changes the password of this user, the trigger ends no session (keep_all), or
+ * all but the one of this id. session_keep_end() is due on every path.
+ */
+extern void session_keep(const char *user_id, bool keep_all, const char *session_id);
+extern void session_keep_end(void);
+
+/* What login, refresh and issue_tokens answer: account.token_pair. NULL where there is none. */
+typedef struct TokenPair
+{
+	int status;
+	const char *error;
+	text *access_token;
+	text *refresh_token;
+	const char *user_id;
+	const char *tenant_id;
+} TokenPair;
+
+/* A refusal as a row. */
+extern Datum session_refusal(FunctionCallInfo fcinfo, int status, const char *error);
+
+/*
+ * Let a user in that was read before: lock its row, and see that all that was read still holds: live,
+ * active, of that tenant, in an active one. False: it does not, read again. login: write last_login, and
+ * the new hash in place of the one that was verified, where there is a new one.
+ */
+extern bool session_admit(const Model *model, const UserRecord *user, bool login, text *new_hash);
+
+/* Open a session of an admitted user, and answer with its tokens. */
+extern Datum session_open(FunctionCallInfo fcinfo, const Model *model, const UserRecord *user,
+						  Datum ip, bool ip_isnull, text *user_agent);
+
+/* Is there a session of this id that has not ended, and is it this user's? */
+extern bool session_is_live(const char *session_id, const char *user_id);
+
+/* What a token says of the user. */
+extern void session_token_user(const UserRecord *user, const char *session_id, TokenUser *claims);
+
+#endif /* PGACCOUNT_SESSION_H */

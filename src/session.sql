@@ -1,0 +1,37 @@
+
+-- sessions ----------------------------------------------------------------------------------------
+
+-- A session lasts from a login to its end. Its refresh tokens follow from one another by a keyed hash of
+-- id and counter; only the hash of the current one is stored. Not dumped: sessions do not move with data.
+CREATE TABLE account.session (
+    id uuid PRIMARY KEY,
+    user_id text NOT NULL,
+    tenant_id text,
+    counter bigint NOT NULL DEFAULT 0,
+    token_hash bytea NOT NULL,
+    created_at timestamptz NOT NULL,
+    refreshed_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    end_reason text,
+    ip inet,
+    user_agent text
+) WITH (fillfactor = 80);
+CREATE INDEX session_user_id_idx ON account.session (user_id);
+CREATE INDEX session_tenant_id_idx ON account.session (tenant_id) WHERE ended_at IS NULL;
+REVOKE ALL ON account.session FROM PUBLIC;
+COMMENT ON TABLE account.session IS
+'Sessions: one row from login to end. expires_at is the end of the current refresh token, of which only a hash is stored.';
+
+-- The key of the hashes. In a table of its own, which no function returns.
+CREATE TABLE account.session_key (secret bytea NOT NULL);
+REVOKE ALL ON account.session_key FROM PUBLIC;
+INSERT INTO account.session_key VALUES (pg_catalog.sha256(pg_catalog.convert_to(
+    pg_catalog.concat(pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid()), 'UTF8')));
+COMMENT ON TABLE account.session_key IS
+'The key from which refresh tokens follow. Made at installation, never dumped.';
+
+CREATE FUNCTION account.end_sessions() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'end_sessions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION account.end_sessions() IS
+'Trigger of the mapped users and tenants tables: ends the sessions of a user that is deleted, deactivated, moved to another tenant or given another password, and those of a tenant that is deleted or deactivated. Created by account.use_tables.';
