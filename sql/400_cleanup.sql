@@ -19,7 +19,6 @@ INSERT INTO users VALUES (1, 1, NULL), (2, 1, 1), (3, 2, NULL);
 INSERT INTO clients VALUES (1, 1, 2), (2, 2, 3);
 INSERT INTO deals VALUES (1, 1, 1), (2, 1, 2), (3, 2, 3);
 INSERT INTO logs VALUES (1, 1, 1), (2, 3, 1), (3, 3, 2);
-DELETE FROM org WHERE id = 1; -- fails
 SELECT * FROM account.cleanup_plan('org', 1);
 BEGIN;
 SELECT * FROM account.cleanup('org', 1);
