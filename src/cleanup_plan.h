@@ -63,9 +63,6 @@ typedef struct Cleanup
 	bool secured;     /* row security applies to the caller on some table that is read */
 } Cleanup;
 
-/* Called for each row: c.tableoid, c.ctid, then what the query adds. */
-typedef void (*RowCallback)(TupleTableSlot *slot, void *arg);
-
 /*
  * A cleanup of rows of a table; reads the graph. In the current memory context. dry: it is only
  * planned, and will not be executed.
@@ -119,13 +116,6 @@ extern bool cleanup_edge_holds(Cleanup *cleanup, const FkEdge *edge);
 
 /* Is the row (c.tableoid, c.ctid in columns 1 and 2) one that goes? */
 extern bool cleanup_has_row(FkNode *node, TupleTableSlot *slot);
-
-/* Run a query of ours and hand each row to callback. */
-extern uint64 cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg);
-
-/* Run a statement of ours whose account.row_in_set() knows these sets. callback: NULL, or as above. */
-extern uint64 cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known,
-								  RowCallback callback, void *arg);
 
 /* `ONLY schema.table`, or without ONLY where it is partitioned. */
 extern char *cleanup_table_name(Oid relid);

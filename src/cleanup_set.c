@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 
 #include "cleanup_set.h"
+#include "plan_cache.h"
 #include "executor/executor.h"
 
 PG_FUNCTION_INFO_V1(row_in_set);
@@ -258,4 +259,68 @@ row_set_register(QueryEnvironment *env, const char *name, TupleDesc desc, Tuples
 	enr->md.enrtuples = (double) n;
 	enr->reldata = rows;
 	register_ENR(env, enr);
+}
+
+/* A receiver that hands rows to a callback. */
+typedef struct RowReceiver
+{
+	DestReceiver pub;
+	RowCallback callback;
+	void *arg;
+} RowReceiver;
+
+/* A row comes. */
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *receiver = (RowReceiver *) self;
+
+	slot_getallattrs(slot);
+	receiver->callback(slot, receiver->arg);
+	return true;
+}
+
+/* Nothing is to be done before and after. */
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+receiver_shutdown(DestReceiver *self)
+{
+}
+
+/* Run a query of ours and hand each row to callback. */
+uint64
+cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg)
+{
+	OneRun with_receiver = *run;
+	RowReceiver receiver = {
+		{receive_row, receiver_startup, receiver_shutdown, receiver_shutdown, DestNone},
+		callback,
+		arg};
+
+	with_receiver.dest = (DestReceiver *) &receiver;
+	return run_once(sql, &with_receiver);
+}
+
+/* Run a statement of ours whose account.row_in_set() knows these sets. */
+uint64
+cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known, RowCallback callback,
+					void *arg)
+{
+	KnownSets before = row_set_make_known(known);
+	volatile uint64 rows = 0;
+
+	PG_TRY();
+	{
+		rows = callback ? cleanup_query(sql, run, callback, arg) : run_once(sql, run);
+	}
+	PG_FINALLY();
+	{
+		(void) row_set_make_known(before);
+	}
+	PG_END_TRY();
+	return rows;
 }

@@ -11,6 +11,8 @@
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
+#include "plan_cache.h"
+
 /* The columns before the keys. */
 #define SET_TAB   0 /* oid: the partition the row is in */
 #define SET_TID   1 /* tid */
@@ -72,5 +74,15 @@ extern void row_set_free(RowSet *set);
 /* Add rows of this shape to an environment, as a table that SQL can name. */
 extern void row_set_register(QueryEnvironment *env, const char *name, TupleDesc desc,
 							 Tuplestorestate *rows, uint64 n);
+
+/* Called for each row: c.tableoid, c.ctid, then what the query adds. */
+typedef void (*RowCallback)(TupleTableSlot *slot, void *arg);
+
+/* Run a query of ours and hand each row to callback. */
+extern uint64 cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg);
+
+/* Run a statement of ours whose account.row_in_set() knows these sets. callback: NULL, or as above. */
+extern uint64 cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known,
+								  RowCallback callback, void *arg);
 
 #endif /* PGACCOUNT_CLEANUP_SET_H */

@@ -82,13 +82,13 @@ fk_policies(void)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		FkPolicy *policy = palloc(sizeof(FkPolicy));
-		bool isnull;
+		Datum values[3];
+		bool nulls[3];
 
-		policy->child = DatumGetObjectId(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
-		policy->constraint_name =
-			*DatumGetName(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull));
-		policy->action =
-			action_of(TextDatumGetCString(heap_getattr(tuple, 3, RelationGetDescr(rel), &isnull)));
+		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
+		policy->child = DatumGetObjectId(values[0]);
+		namestrcpy(&policy->constraint_name, NameStr(*DatumGetName(values[1])));
+		policy->action = action_of(TextDatumGetCString(values[2]));
 		policies = lappend(policies, policy);
 	}
 	systable_endscan(scan);

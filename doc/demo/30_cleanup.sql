@@ -13,7 +13,7 @@ INSERT INTO app.clients (organisation_id, owner_id, name) VALUES (:leaving, :lea
 INSERT INTO app.deals (client_id, created_by, title, amount)
     SELECT c.id, c.owner_id, 'Deal of ' || c.name, 100 FROM app.clients c WHERE c.organisation_id = :leaving;
 \set QUIET off
-\echo '--- PROTECT stops the DELETE that everybody tries first.'
+\echo '--- The DELETE that everybody tries first is stopped: rows of it are kept elsewhere.'
 \echo
 \set ON_ERROR_STOP 0
 DELETE FROM app.organisations WHERE slug = 'leaving';
@@ -29,11 +29,13 @@ DELETE FROM app.organisations WHERE slug = 'leaving';
 SELECT * FROM account.cleanup_plan('app.organisations', '{"slug": "leaving"}');
 \echo '--- The same to draw: paste it where Mermaid is understood.'
 \echo
+\set QUIET on
 \pset format unaligned
 \pset tuples_only on
 SELECT account.cleanup_graph('app.organisations', '{"slug": "leaving"}');
 \pset tuples_only off
 \pset format aligned
+\set QUIET off
 \echo '--- Do it: in this transaction, or not at all.'
 \echo
 SELECT * FROM account.cleanup('app.organisations', '{"slug": "leaving"}');
