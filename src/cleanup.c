@@ -374,14 +374,33 @@ end_step(Execution *execution, const char *verb, Oid relid, uint64 rows, Timesta
 	execution->messages = NIL;
 }
 
-/* The rows of a table that are to be deleted now. */
-static Tuplestorestate *
-rows_to_delete(Execution *execution, FkNode *node, uint64 *n)
+/* How many rows of a table are to be deleted now. */
+static uint64
+count_to_delete(Execution *execution, FkNode *node)
 {
 	RowSet *set = ((CleanupTable *) node->data)->set;
 
-	*n = execution->repeated ? set->nrecent : set->n;
-	return execution->repeated ? set->recent : set->all;
+	return execution->repeated ? set->nrecent : set->n;
+}
+
+/* The rows of a table that are to be deleted now. */
+static Tuplestorestate *
+rows_to_delete(Execution *execution, FkNode *node)
+{
+	Cleanup *cleanup = execution->cleanup;
+	RowSet *set = ((CleanupTable *) node->data)->set;
+	ListCell *lc;
+
+	if (execution->repeated)
+		return set->recent;
+	foreach (lc, cleanup->lines)
+	{
+		CleanupLine *line = lfirst(lc);
+
+		if (line->node == node && line->action == CLEANUP_DELETE && line->rows > 0)
+			row_set_fill(set, cleanup_line_number(cleanup, line));
+	}
+	return set->all;
 }
 
 /* Blocks of a table, of all its partitions. */
@@ -413,15 +432,14 @@ static void
 append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, int i)
 {
 	RowSet *set = ((CleanupTable *) node->data)->set;
-	uint64 n;
-	Tuplestorestate *rows = rows_to_delete(execution, node, &n);
+	uint64 n = count_to_delete(execution, node);
 
 	appendStringInfo(sql, "DELETE FROM %s c WHERE account.row_in_set(%d, c.tableoid, c.ctid)",
 					 cleanup_table_name(node->relid), i);
 	if (n < MAX_TIDS && n < count_blocks(node->relid) * DENSE_ROWS)
 	{
 		run->types[run->nargs] = TIDARRAYOID;
-		run->values[run->nargs] = row_set_tids(set->desc, rows, n);
+		run->values[run->nargs] = row_set_tids(set->desc, rows_to_delete(execution, node), n);
 		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.=) ANY ($%d)", ++run->nargs);
 	}
 }
@@ -464,12 +482,12 @@ delete_rows(Execution *execution, List *nodes)
 	{
 		FkNode *node = lfirst(lc);
 		int moved = list_length(execution->moved);
-		uint64 n;
-		Tuplestorestate *rows = rows_to_delete(execution, node, &n);
+		uint64 n = count_to_delete(execution, node);
 
 		/* the statement tells only how many rows of the last table it deleted */
 		if (lnext(nodes, lc) != NULL || done != n)
-			account_for(execution, node, ((CleanupTable *) node->data)->set->desc, rows);
+			account_for(execution, node, ((CleanupTable *) node->data)->set->desc,
+						rows_to_delete(execution, node));
 		execution->missing += list_length(execution->moved) - moved;
 		end_step(execution, "delete from", node->relid, n, start);
 	}
@@ -604,13 +622,8 @@ delete_components(Execution *execution)
 
 		set_keys_of(execution, component);
 		foreach (lc2, component)
-		{
-			uint64 n;
-
-			(void) rows_to_delete(execution, lfirst(lc2), &n);
-			if (n > 0)
+			if (count_to_delete(execution, lfirst(lc2)) > 0)
 				busy = lappend(busy, lfirst(lc2));
-		}
 		if (busy != NIL && !execution->proven)
 			delete_rows(execution, busy);
 		else

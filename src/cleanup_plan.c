@@ -100,6 +100,23 @@ find_nodes(Cleanup *cleanup)
 	cleanup->components = fk_components(cleanup->nodes);
 }
 
+/* Do rows of a table join its set in one way only? */
+static bool
+has_one_line(Cleanup *cleanup, FkNode *node)
+{
+	int ways = node == cleanup->node ? 1 : 0;
+	ListCell *lc;
+
+	foreach (lc, cleanup->graph->edges)
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (edge->child_node == node && fk_edge_follows(edge, cleanup->force))
+			ways++;
+	}
+	return ways == 1;
+}
+
 /* Make the set of each table. Those of a cycle keep what is new apart. */
 static void
 make_tables(Cleanup *cleanup, bool dry)
@@ -124,7 +141,7 @@ make_tables(Cleanup *cleanup, bool dry)
 		}
 		table->set = row_set_make(node->relid, table->keys);
 		/* nothing will be joined with rows that nobody references */
-		table->set->places_only = dry && table->keys == NIL;
+		table->set->places_only = table->keys == NIL && (dry || has_one_line(cleanup, node));
 		node->data = table;
 		foreach (lc2, node->referencing)
 		{
@@ -216,8 +233,8 @@ cleanup_line(Cleanup *cleanup, FkNode *node, FkEdge *edge, CleanupAction action)
 }
 
 /* The number of a line. */
-static int
-line_number(Cleanup *cleanup, CleanupLine *line)
+int
+cleanup_line_number(Cleanup *cleanup, CleanupLine *line)
 {
 	int number = 0;
 
@@ -291,7 +308,7 @@ joining_over(Cleanup *cleanup, FkNode *node, FkEdge *edge)
 
 	joining.set = table->set;
 	joining.line = cleanup_line(cleanup, node, edge, CLEANUP_DELETE);
-	joining.number = line_number(cleanup, joining.line);
+	joining.number = cleanup_line_number(cleanup, joining.line);
 	joining.values = palloc0(table->set->desc->natts * sizeof(Datum));
 	joining.nulls = palloc0(table->set->desc->natts * sizeof(bool));
 	return joining;

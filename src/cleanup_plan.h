@@ -91,6 +91,9 @@ extern uint64 cleanup_find_outside(Cleanup *cleanup, Snapshot snapshot, bool cou
 extern CleanupLine *cleanup_line(Cleanup *cleanup, FkNode *node, FkEdge *edge,
 								 CleanupAction action);
 
+/* The number of a line, as in SET_VIA. */
+extern int cleanup_line_number(Cleanup *cleanup, CleanupLine *line);
+
 /* The lines with rows, in order of execution. */
 extern List *cleanup_ordered_lines(Cleanup *cleanup);
 

@@ -129,15 +129,42 @@ row_set_add(RowSet *set, Datum *values, bool *nulls)
 		return false;
 	block->rows[bit / 64] |= mask;
 	set->n++;
-	if (set->places_only)
-		return true;
-	tuplestore_putvalues(set->all, set->desc, values, nulls);
+	if (!set->places_only)
+		tuplestore_putvalues(set->all, set->desc, values, nulls);
 	if (set->recent != NULL)
 	{
 		tuplestore_putvalues(set->recent, set->desc, values, nulls);
 		set->nrecent++;
 	}
 	return true;
+}
+
+/* Store the rows of a set of which only the places are known. */
+void
+row_set_fill(RowSet *set, int via)
+{
+	HASH_SEQ_STATUS status;
+	SetBlock *block;
+
+	if (!set->places_only)
+		return;
+	set->places_only = false;
+	hash_seq_init(&status, set->blocks);
+	while ((block = hash_seq_search(&status)) != NULL)
+		for (int bit = 0; bit < BLOCK_ROWS; bit++)
+		{
+			ItemPointerData tid;
+			Datum values[SET_FIXED];
+			bool nulls[SET_FIXED] = {false};
+
+			if ((block->rows[bit / 64] & (UINT64CONST(1) << (bit % 64))) == 0)
+				continue;
+			ItemPointerSet(&tid, block->key.block, block->key.part * BLOCK_ROWS + bit);
+			values[SET_TAB] = ObjectIdGetDatum(block->key.tab);
+			values[SET_TID] = PointerGetDatum(&tid);
+			values[SET_VIA] = Int32GetDatum(via);
+			tuplestore_putvalues(set->all, set->desc, values, nulls);
+		}
 }
 
 /* From now on keep what is added apart as well. */

@@ -32,7 +32,7 @@ typedef struct RowSet
 	Tuplestorestate *recent; /* NULL: not asked for; rows since row_set_take_recent() */
 	uint64 n;
 	uint64 nrecent;
-	bool places_only; /* the stores are not kept */
+	bool places_only; /* no keys, one line: the rows are stored when they are asked for */
 } RowSet;
 
 /* An empty set. keys: attribute numbers of the table's columns to keep. In the current context. */
@@ -43,6 +43,9 @@ extern bool row_set_contains(RowSet *set, Oid tab, ItemPointer tid);
 
 /* Add a row; false: it was there. values: as desc has them. */
 extern bool row_set_add(RowSet *set, Datum *values, bool *nulls);
+
+/* Store the rows of a set of which only the places are known; via: the line they are counted in. */
+extern void row_set_fill(RowSet *set, int via);
 
 /* From now on keep what is added apart as well. */
 extern void row_set_keep_recent(RowSet *set);
