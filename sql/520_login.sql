@@ -123,6 +123,17 @@ select status, error from account.login(repeat('x', 1000000), repeat('y', 100000
 select status, error from account.login(E'\x01', E'\x02');
 select account.set_password(NULL, NULL);
 
+-- read-only: 25006, and no word about the password
+BEGIN READ ONLY;
+SELECT account.login('t2', 'secret123');	-- fails
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT account.login('t2', 'wrong');	-- fails
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT account.register('ro@x.org', 'secret123');	-- fails
+ROLLBACK;
+
 -- an application role: what grant_api grants, and nothing of the tables
 RESET client_min_messages;
 CREATE ROLE regress_ls_app;

@@ -10,6 +10,8 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 
 #include "authority.h"
@@ -124,6 +126,7 @@ set_password(PG_FUNCTION_ARGS)
 	text *hash;
 
 	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.set_password()");
 	version_check();
 	model = *model_require();
 	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
@@ -153,6 +156,7 @@ revoke_sessions(PG_FUNCTION_ARGS)
 	Model model;
 	UserRecord *user;
 
+	PreventCommandIfReadOnly("account.revoke_sessions()");
 	version_check();
 	model = *model_require();
 	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),

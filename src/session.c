@@ -22,6 +22,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -463,6 +464,7 @@ refresh(PG_FUNCTION_ARGS)
 	Datum result;
 
 	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.refresh()");
 	version_check();
 	model = *model_require();
 	if (!refresh_token_read(token, &read))
@@ -504,6 +506,7 @@ logout(PG_FUNCTION_ARGS)
 	bool ended;
 
 	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.logout()");
 	version_check();
 	if (!refresh_token_read(token, &read))
 	{
@@ -544,6 +547,7 @@ issue_tokens(PG_FUNCTION_ARGS)
 	Model model;
 	UserRecord *user;
 
+	PreventCommandIfReadOnly("account.issue_tokens()");
 	version_check();
 	model = *model_require();
 	do
