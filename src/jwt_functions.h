@@ -17,7 +17,7 @@
 extern void jwt_init(void);
 
 /* Refuse a token: PT401. Neither the token nor the statement it came with is told. */
-extern void refuse_token(JwtResult reason);
+extern void refuse_token(JwtResult reason) pg_attribute_noreturn();
 
 /* Refuse a key or algorithm: 22023. */
 extern void refuse_key(JwtResult reason);

@@ -254,7 +254,7 @@ try_login(FunctionCallInfo fcinfo, const Model *model, Attempt *attempt, UserRec
 			return "too_many_attempts";
 		}
 		*status = 401;
-		if (!verify(*user, password, attempt))
+		if (!verify(*user, password, attempt) || *user == NULL)
 		{
 			attempt_failed(attempt);
 			return "invalid_credentials";
