@@ -102,11 +102,13 @@ compat_init_range_table(EState *estate, Relation rel, Bitmapset *updated)
 #define compat_EvalPlanQualInit(epq, estate) EvalPlanQualInit(epq, estate, NULL, NIL, -1)
 #endif
 
-/* 18 has foreign keys that are there but not enforced. */
+/* 18 has foreign keys that are there but not enforced, and foreign keys over periods. */
 #if PG_VERSION_NUM >= 180000
 #define compat_is_enforced(constraint_form) ((constraint_form)->conenforced)
+#define compat_is_period(constraint_form)   ((constraint_form)->conperiod)
 #else
 #define compat_is_enforced(constraint_form) true
+#define compat_is_period(constraint_form)   false
 #endif
 
 /* The role whose privileges and policies apply to this range table entry; InvalidOid: the caller's. */

@@ -3,8 +3,13 @@
  *		Foreign keys as data, read from pg_constraint.
  *
  * A key of, or to, a partitioned table has a row in pg_constraint for every partition too; those
- * are left out, so each edge is one that somebody declared. Lists are made in the caller's memory
- * context. Nothing is locked: callers hold locks on the tables they start from.
+ * are left out, so each edge is one that somebody declared. Policies (fk_policy.c) are applied: what
+ * an edge does on delete is what the application says, which an ORM hides from the catalog. Lists
+ * are made in the caller's memory context. Nothing is locked: callers hold locks on the tables they
+ * start from.
+ *
+ * In the graph a table is a node, all its partitions folded into the topmost table. Keys that the
+ * server does not enforce, and keys over periods (18), whose reference is no equality, are no edges.
  */
 #include "postgres.h"
 
@@ -16,6 +21,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_operator.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -23,11 +29,12 @@
 
 #include "compat.h"
 #include "fk_graph.h"
+#include "fk_policy.h"
 #include "identifiers.h"
 
-/* Make an edge of a row of pg_constraint. */
+/* Make an edge of a row of pg_constraint; policies as of fk_policies(). */
 static FkEdge *
-make_edge(HeapTuple tuple)
+make_edge(HeapTuple tuple, List *policies)
 {
 	Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 	FkEdge *edge = palloc0(sizeof(FkEdge));
@@ -40,7 +47,10 @@ make_edge(HeapTuple tuple)
 	edge->name = pstrdup(NameStr(form->conname));
 	edge->child = form->conrelid;
 	edge->parent = form->confrelid;
-	edge->on_delete = form->confdeltype;
+	edge->catalog_action = form->confdeltype;
+	edge->on_delete = fk_policy_action(policies, edge->child, edge->name);
+	if (edge->on_delete == FK_POLICY_NONE)
+		edge->on_delete = edge->catalog_action;
 	edge->proven = form->convalidated && compat_is_enforced(form);
 	edge->deferrable = form->condeferrable;
 	edge->deferred = form->condeferred;
@@ -49,6 +59,17 @@ make_edge(HeapTuple tuple)
 	edge->equality = palloc(INDEX_MAX_KEYS * sizeof(Oid));
 	DeconstructFkConstraintRow(tuple, &edge->nkeys, edge->child_cols, edge->parent_cols,
 							   edge->equality, pp, ff, &n_del_set_cols, del_set_cols);
+	if (n_del_set_cols == 0 || edge->on_delete != edge->catalog_action)
+	{
+		edge->nset = edge->nkeys;
+		edge->set_cols = edge->child_cols;
+	}
+	else
+	{
+		edge->nset = n_del_set_cols;
+		edge->set_cols = palloc(n_del_set_cols * sizeof(AttrNumber));
+		memcpy(edge->set_cols, del_set_cols, n_del_set_cols * sizeof(AttrNumber));
+	}
 	return edge;
 }
 
@@ -58,6 +79,7 @@ scan_edges(List *relids, AttrNumber attribute)
 {
 	Relation rel = table_open(ConstraintRelationId, AccessShareLock);
 	bool by_child = (attribute == Anum_pg_constraint_conrelid);
+	List *policies = fk_policies();
 	List *edges = NIL;
 	ListCell *lc;
 
@@ -76,7 +98,7 @@ scan_edges(List *relids, AttrNumber attribute)
 			Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 
 			if (form->contype == CONSTRAINT_FOREIGN && !OidIsValid(form->conparentid))
-				edges = lappend(edges, make_edge(tuple));
+				edges = lappend(edges, make_edge(tuple, policies));
 		}
 		systable_endscan(scan);
 	}
@@ -163,4 +185,187 @@ err_constraint(const FkEdge *edge)
 	err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(edge->child));
 	err_generic_string(PG_DIAG_CONSTRAINT_NAME, edge->name);
 	return 0;
+}
+
+/* The table that a relation is part of: the topmost partitioned one, or itself. */
+Oid
+fk_node_table(Oid relid)
+{
+	return get_rel_relispartition(relid) ? llast_oid(get_partition_ancestors(relid)) : relid;
+}
+
+/* The node of a table; made if there is none. */
+FkNode *
+fk_graph_node(FkGraph *graph, Oid relid)
+{
+	FkNode *node;
+	bool found;
+
+	relid = fk_node_table(relid);
+	node = hash_search(graph->nodes, &relid, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset(node, 0, sizeof(FkNode));
+		node->relid = relid;
+	}
+	return node;
+}
+
+/* An edge with the name by which edges are put in order. */
+typedef struct NamedEdge
+{
+	char *table;
+	FkEdge *edge;
+} NamedEdge;
+
+/* Order edges by table and name, so that two databases with the same tables give the same order. */
+static int
+compare_edges(const void *a, const void *b)
+{
+	const NamedEdge *left = a;
+	const NamedEdge *right = b;
+	int result = strcmp(left->table, right->table);
+
+	return result != 0 ? result : strcmp(left->edge->name, right->edge->name);
+}
+
+/* All foreign keys of the database as a graph, in the current memory context. */
+FkGraph *
+fk_graph_load(void)
+{
+	FkGraph *graph = palloc0(sizeof(FkGraph));
+	HASHCTL ctl = {
+		.keysize = sizeof(Oid), .entrysize = sizeof(FkNode), .hcxt = CurrentMemoryContext};
+	Relation rel = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	List *policies = fk_policies();
+	int allocated = 64;
+	int n = 0;
+	NamedEdge *edges = palloc(allocated * sizeof(NamedEdge));
+	HeapTuple tuple;
+
+	graph->nodes = hash_create("pgaccount graph", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+		char *schema;
+		char *table;
+
+		if (form->contype != CONSTRAINT_FOREIGN || OidIsValid(form->conparentid) ||
+			!compat_is_enforced(form) || compat_is_period(form))
+			continue;
+		/* another session may be dropping the table */
+		table = get_rel_name(form->conrelid);
+		schema = table ? get_namespace_name(get_rel_namespace(form->conrelid)) : NULL;
+		if (schema == NULL || get_rel_name(form->confrelid) == NULL)
+			continue;
+		if (n == allocated)
+		{
+			allocated *= 2;
+			edges = repalloc(edges, allocated * sizeof(NamedEdge));
+		}
+		edges[n].table = psprintf("%s.%s", schema, table);
+		edges[n++].edge = make_edge(tuple, policies);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+
+	qsort(edges, n, sizeof(NamedEdge), compare_edges);
+	for (int i = 0; i < n; i++)
+	{
+		FkEdge *edge = edges[i].edge;
+
+		edge->child_node = fk_graph_node(graph, edge->child);
+		edge->parent_node = fk_graph_node(graph, edge->parent);
+		edge->parent_node->referencing = lappend(edge->parent_node->referencing, edge);
+		graph->edges = lappend(graph->edges, edge);
+	}
+	return graph;
+}
+
+/* What the walk for components keeps. */
+typedef struct ComponentWalk
+{
+	int counter;
+	List *stack;
+	List *components;
+} ComponentWalk;
+
+/* Visit a node and what is reached from it (Tarjan's algorithm). */
+static void
+visit(FkNode *node, ComponentWalk *walk)
+{
+	ListCell *lc;
+
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	node->order = node->low = ++walk->counter;
+	node->on_stack = true;
+	walk->stack = lappend(walk->stack, node);
+	foreach (lc, node->referencing)
+	{
+		FkNode *child = ((FkEdge *) lfirst(lc))->child_node;
+
+		if (!child->member)
+			continue;
+		if (child->order == 0)
+			visit(child, walk);
+		if (child->on_stack)
+			node->low = Min(node->low, child->low);
+	}
+	if (node->low == node->order)
+	{
+		List *component = NIL;
+		FkNode *member;
+
+		do
+		{
+			member = llast(walk->stack);
+			walk->stack = list_delete_last(walk->stack);
+			member->on_stack = false;
+			member->component = list_length(walk->components);
+			component = lcons(member, component);
+		} while (member != node);
+		walk->components = lappend(walk->components, component);
+	}
+}
+
+/*
+ * The strongly connected components of some nodes, a list of lists, children first: no table of a
+ * component is referenced from a later one.
+ */
+List *
+fk_components(List *nodes)
+{
+	ComponentWalk walk = {0, NIL, NIL};
+	ListCell *lc;
+
+	foreach (lc, nodes)
+	{
+		FkNode *node = lfirst(lc);
+
+		node->member = true;
+		node->order = 0;
+	}
+	foreach (lc, nodes)
+		if (((FkNode *) lfirst(lc))->order == 0)
+			visit(lfirst(lc), &walk);
+	foreach (lc, nodes)
+		((FkNode *) lfirst(lc))->member = false;
+	return walk.components;
+}
+
+/* Is this an edge over which rows follow their parent? force: those that are protected, too. */
+bool
+fk_edge_follows(const FkEdge *edge, bool force)
+{
+	return edge->on_delete == FKCONSTR_ACTION_CASCADE || (force && fk_edge_protects(edge));
+}
+
+/* Does a row that references over this edge stand in the way of its parent's deletion? */
+bool
+fk_edge_protects(const FkEdge *edge)
+{
+	return edge->on_delete == FKCONSTR_ACTION_RESTRICT ||
+		   edge->on_delete == FKCONSTR_ACTION_NOACTION;
 }

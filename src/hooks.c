@@ -10,7 +10,9 @@
 #include "nodes/nodes.h"
 #include "optimizer/planner.h"
 #include "tcop/utility.h"
+#include "utils/selfuncs.h"
 
+#include "cleanup_set.h"
 #include "compat.h"
 #include "hooks.h"
 #include "rewrite.h"
@@ -21,6 +23,7 @@ static planner_hook_type next_planner = NULL;
 static ExecutorStart_hook_type next_ExecutorStart = NULL;
 static ProcessUtility_hook_type next_ProcessUtility = NULL;
 static object_access_hook_type next_object_access = NULL;
+static get_relation_stats_hook_type next_relation_stats = NULL;
 
 /* Statements are rewritten before anybody plans them; the next planner sees a plain UPDATE. */
 static PlannedStmt *
@@ -100,6 +103,19 @@ account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 		refuse_truncate_of(object_id);
 }
 
+/* The planner asks what it may know of a column: of the sets of a cleanup there is something to tell. */
+static bool
+account_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum,
+					   VariableStatData *vardata)
+{
+	if (rte->rtekind == RTE_NAMEDTUPLESTORE && row_set_is_unique(rte->enrname, attnum))
+	{
+		vardata->isunique = true;
+		return true;
+	}
+	return next_relation_stats != NULL && next_relation_stats(root, rte, attnum, vardata);
+}
+
 /* Install the hooks, in front of those that are there. */
 void
 hooks_init(void)
@@ -112,6 +128,8 @@ hooks_init(void)
 	ProcessUtility_hook = account_ProcessUtility;
 	next_object_access = object_access_hook;
 	object_access_hook = account_object_access;
+	next_relation_stats = get_relation_stats_hook;
+	get_relation_stats_hook = account_relation_stats;
 	installed = true;
 }
 

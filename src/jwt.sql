@@ -4,18 +4,18 @@
 CREATE FUNCTION account.jwt_sign(claims jsonb, key bytea, alg text DEFAULT 'HS256', kid text DEFAULT NULL) RETURNS text
     AS 'MODULE_PATHNAME', 'jwt_sign' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION account.jwt_sign(jsonb, bytea, text, text) IS
-'A signed token (RFC 7519, RFC 7515 §5.1). claims: an object. key: the secret of at least the hash''s size (RFC 7518 §3.2), or the 32-byte Ed25519 seed (RFC 8037 §3.1). alg: HS256, HS384, HS512 or EdDSA. kid: written into the header unless NULL. Errors: 22023 for a NULL or unsuitable argument. Nothing is added to the claims, no exp either.';
+'A signed token (RFC 7519, RFC 7515 section 5.1). claims: an object. key: the secret of at least the hash''s size (RFC 7518 section 3.2), or the 32-byte Ed25519 seed (RFC 8037 section 3.1). alg: HS256, HS384, HS512 or EdDSA. kid: written into the header unless NULL. Errors: 22023 for a NULL or unsuitable argument. Nothing is added to the claims, no exp either.';
 
 CREATE FUNCTION account.jwt_verify(token text, key bytea, alg text DEFAULT 'HS256', at timestamptz DEFAULT NULL,
         leeway interval DEFAULT '0') RETURNS jsonb
     AS 'MODULE_PATHNAME', 'jwt_verify' LANGUAGE C VOLATILE PARALLEL SAFE;
 COMMENT ON FUNCTION account.jwt_verify(text, bytea, text, timestamptz, interval) IS
-'The claims of a token, or PT401 (RFC 7519 §7.2, RFC 8725). key: the secret, or the 32-byte Ed25519 public key; alg: the key''s, which the token''s must be. at: the time to check exp and nbf against, NULL for the clock (not the transaction''s time); leeway: allowed for both. exp is optional here; iss and aud are checked where pgaccount.issuer and pgaccount.audience are set. Errors: PT401, also for a NULL token; 22023 for a NULL or unsuitable key, alg, at or leeway.';
+'The claims of a token, or PT401 (RFC 7519 section 7.2, RFC 8725). key: the secret, or the 32-byte Ed25519 public key; alg: the key''s, which the token''s must be. at: the time to check exp and nbf against, NULL for the clock (not the transaction''s time); leeway: allowed for both. exp is optional here; iss and aud are checked where pgaccount.issuer and pgaccount.audience are set. Errors: PT401, also for a NULL token; 22023 for a NULL or unsuitable key, alg, at or leeway.';
 
 CREATE FUNCTION account.jws_valid(token text, key bytea, alg text DEFAULT 'HS256') RETURNS boolean
     AS 'MODULE_PATHNAME', 'jws_valid' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION account.jws_valid(text, bytea, text) IS
-'Is the signature of a token right (RFC 7515 §5.2)? Says nothing of its claims: an expired token is true. NULL or malformed: false. Errors: 22023 for a key or alg that does not suit.';
+'Is the signature of a token right (RFC 7515 section 5.2)? Says nothing of its claims: an expired token is true. NULL or malformed: false. Errors: 22023 for a key or alg that does not suit.';
 
 CREATE FUNCTION account.sign(payload json, secret text, algorithm text DEFAULT 'HS256') RETURNS text
     AS 'MODULE_PATHNAME', 'pgjwt_sign' LANGUAGE C IMMUTABLE PARALLEL SAFE;

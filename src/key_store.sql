@@ -37,7 +37,7 @@ CREATE FUNCTION account.create_key(alg text DEFAULT 'HS256', kid text DEFAULT NU
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION account.create_key(text, text, bytea, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION account.create_key(text, text, bytea, boolean) IS
-'Makes a key and returns its kid. alg: HS256, HS384, HS512 or EdDSA. kid: NULL for a random one. secret: NULL for a random one, else at least the hash''s size (RFC 7518 §3.2), or the 32-byte Ed25519 seed; sealed where pgaccount.master_key_file is set. activate: it signs from now on, the former one still verifies. Errors: 22023 for an unsuitable argument, 23505 for a kid that exists, 55000 where the master key cannot be used.';
+'Makes a key and returns its kid. alg: HS256, HS384, HS512 or EdDSA. kid: NULL for a random one. secret: NULL for a random one, else at least the hash''s size (RFC 7518 section 3.2), or the 32-byte Ed25519 seed; sealed where pgaccount.master_key_file is set. activate: it signs from now on, the former one still verifies. Errors: 22023 for an unsuitable argument, 23505 for a kid that exists, 55000 where the master key cannot be used.';
 
 CREATE FUNCTION account.activate_key(kid text) RETURNS void
     AS 'MODULE_PATHNAME', 'activate_key' LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -62,4 +62,4 @@ COMMENT ON FUNCTION account.export_key(text) IS
 CREATE FUNCTION account.jwks() RETURNS jsonb
     AS 'MODULE_PATHNAME', 'jwks' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION account.jwks() IS
-'The public keys that verify tokens made here, a JWK set (RFC 7517 §5, RFC 8037 §2): EdDSA keys that are not retired. HMAC keys are never in it.';
+'The public keys that verify tokens made here, a JWK set (RFC 7517 section 5, RFC 8037 section 2): EdDSA keys that are not retired. HMAC keys are never in it.';

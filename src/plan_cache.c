@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -251,6 +252,16 @@ get_plan(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, 
 	return plan;
 }
 
+/* Raise for a statement that a rule has made several of, or none. */
+static void
+refuse_rules(const char *sql)
+{
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a rule on the table changes the statements of pgaccount"),
+					errdetail("The statement was \"%s\".", sql),
+					errhint("Drop the table's rules, or make them triggers.")));
+}
+
 /*
  * Run a kept one-statement plan in a query descriptor of our own; latest: in a
  * snapshot of now rather than the transaction's; eflags go to ExecutorStart. The
@@ -274,10 +285,7 @@ run(SPIPlanPtr plan, Datum *values, const char *nulls, QueryEnvironment *env, bo
 
 	cplan = get_plan(source, params, env, physical);
 	if (list_length(cplan->stmt_list) != 1)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("a rule on the table changes the statements of pgaccount"),
-						errdetail("The statement was \"%s\".", source->query_string),
-						errhint("Drop the table's rules, or make them triggers.")));
+		refuse_rules(source->query_string);
 	stmt = linitial_node(PlannedStmt, cplan->stmt_list);
 
 	desc = CreateQueryDesc(stmt, pstrdup(source->query_string), GetActiveSnapshot(),
@@ -335,6 +343,74 @@ plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values, const cha
 	ReleaseCachedPlan(get_plan(source, make_params(plan, values, nulls), env, false),
 					  CurrentResourceOwner);
 	AtEOXact_GUC(false, saved);
+}
+
+/* Plan a query; physical marks that planning. */
+static PlannedStmt *
+plan_query(Query *query, const char *sql, ParamListInfo params, bool physical)
+{
+	PlannedStmt *volatile plan = NULL;
+
+	PG_TRY();
+	{
+		physical_planning = physical;
+		plan = pg_plan_query(query, sql, 0, params);
+	}
+	PG_FINALLY();
+	{
+		physical_planning = false;
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+/* Plan a statement and run it once. */
+uint64
+run_once(const char *sql, const OneRun *run)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "pgaccount statement", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ParamListInfo params = NULL;
+	List *queries;
+	QueryDesc *desc;
+	uint64 processed;
+
+	CommandCounterIncrement();
+	PushCopiedSnapshot(run->snapshot ? run->snapshot : GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
+
+	if (run->nargs > 0)
+	{
+		params = makeParamList(run->nargs);
+		for (int i = 0; i < run->nargs; i++)
+		{
+			params->params[i].value = run->values[i];
+			params->params[i].isnull = false;
+			params->params[i].pflags = PARAM_FLAG_CONST;
+			params->params[i].ptype = run->types[i];
+		}
+	}
+	queries = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, pg_parse_query(sql)), sql,
+												 run->types, run->nargs, run->env);
+	if (list_length(queries) != 1)
+		refuse_rules(sql);
+	desc = CreateQueryDesc(plan_query(linitial_node(Query, queries), sql, params, run->physical),
+						   sql, GetActiveSnapshot(), InvalidSnapshot,
+						   run->dest ? run->dest : None_Receiver, params, run->env, 0);
+	ExecutorStart(desc, 0);
+	if (run->tweak != NULL)
+		run->tweak(desc->estate, run->arg);
+	compat_ExecutorRun(desc);
+	processed = desc->estate->es_processed;
+	ExecutorFinish(desc);
+	ExecutorEnd(desc);
+	FreeQueryDesc(desc);
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return processed;
 }
 
 /* SPI_execute of formatted text; raises unless it succeeds. */

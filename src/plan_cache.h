@@ -127,6 +127,26 @@ extern uint64 plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls,
 extern void plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values,
 							  const char *nulls, QueryEnvironment *env);
 
+/* What a statement that is planned for one run has besides its text. */
+typedef struct OneRun
+{
+	int nargs;
+	Oid *types;
+	Datum *values;
+	QueryEnvironment *env; /* the tables of ours that it names */
+	Snapshot snapshot;     /* NULL: as a new statement has */
+	bool physical;
+	ExecutorTweak tweak;
+	void *arg;
+	DestReceiver *dest; /* NULL: nobody looks at its rows */
+} OneRun;
+
+/*
+ * Plan a statement and run it once: for texts whose best plan depends on how many rows there are. The
+ * text must begin with OWN_STATEMENT. Returns the rows processed. Needs no SPI.
+ */
+extern uint64 run_once(const char *sql, const OneRun *run);
+
 /* SPI_execute of formatted text; raises unless it succeeds. Within SPI_connect. */
 extern uint64 run_sql(const char *fmt, ...) pg_attribute_printf(1, 2);
 

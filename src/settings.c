@@ -8,6 +8,9 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
+#include "datatype/timestamp.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
@@ -19,6 +22,7 @@
 int pgaccount_error_detail = ERROR_DETAIL_VERBOSE;
 bool pgaccount_rewrite = true;
 bool pgaccount_show_deleted = false;
+int pgaccount_grace_period = 30 * SECS_PER_DAY;
 int pgaccount_password_min_length = 8;
 int pgaccount_password_ops = 2;
 int pgaccount_password_memory = 64 * 1024;
@@ -194,6 +198,13 @@ settings_init(bool preloaded)
 		"pgaccount.show_deleted", "Shows the deleted rows of soft-delete tables.",
 		"Any role may set it: hiding is convenience, not a security boundary.",
 		&pgaccount_show_deleted, false, PGC_USERSET, 0, NULL, show_deleted_changed, NULL);
+
+	DefineCustomIntVariable("pgaccount.grace_period",
+							"How long deleted rows are kept before account.purge removes them.",
+							"An administrator who may restore for longer, or must forget sooner, "
+							"sets it.",
+							&pgaccount_grace_period, 30 * SECS_PER_DAY, 0, INT_MAX, PGC_SUSET,
+							GUC_UNIT_S, NULL, NULL, NULL);
 
 	password_settings_init(at_restart);
 	login_settings_init();

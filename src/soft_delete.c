@@ -373,7 +373,7 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 		Oid argtypes[INDEX_MAX_KEYS];
 
 		/* a key that was never proven may reference what never was */
-		if (edge->on_delete != FKCONSTR_ACTION_CASCADE || !edge->proven)
+		if (edge->catalog_action != FKCONSTR_ACTION_CASCADE || !edge->proven)
 			continue;
 		for (int i = 0; i < edge->nkeys; i++)
 		{

@@ -48,6 +48,7 @@
 #include "identifiers.h"
 #include "mapping.h"
 #include "plan_cache.h"
+#include "soft_delete_ddl.h"
 #include "target.h"
 #include "version.h"
 
@@ -180,6 +181,14 @@ refresh_consequences(Oid parent)
 			drop_triggers(relid, "soft_delete_flush");
 	}
 	run_as_end(caller);
+}
+
+/* A foreign key to the table follows another rule than before. */
+void
+soft_delete_children_changed(Oid parent)
+{
+	if (mapping_declared(parent) != NULL)
+		refresh_consequences(parent);
 }
 
 /* The children of a table changed: refresh it and every soft-delete table it follows. */

@@ -1,0 +1,712 @@
+/*
+ * cleanup.c
+ *		Removes rows for good, in the order that their foreign keys ask for.
+ *
+ * The set comes from cleanup_plan.c, closed in one snapshot S. Components of the graph go children
+ * first; before a component, keys of rows outside that reference it are set null or default. Rows
+ * are deleted where they are stored (tableoid, ctid), with a filter that looks the place up in the
+ * set, so that a row which another session has changed meanwhile is not deleted in its new state.
+ * The trigger account.soft_delete is set aside in the executor's copy, and the statement is planned
+ * without rewriting, so rows of soft-delete tables go for good; a statement of somebody's trigger
+ * inside is none of ours, and stays what it is.
+ *
+ * Ordinary checks: the server's referential triggers all run; the tables of a component go in one
+ * statement of data-modifying CTEs, so that they see its end.
+ *
+ * Proven path: the referential triggers of the known foreign keys are set aside on the deleted tables,
+ * because each would look up, row by row, what one join proves afterwards for all of them:
+ *
+ * 1. All rows of the set have been deleted by us. Then every foreign key to their tables is asked,
+ *    by a join in a new snapshot N, for rows that reference a key of the set and are not gone.
+ * 2. What N does not show is not there. For whoever makes a row reference a key of ours checks it,
+ *    at once or deferred, by taking FOR KEY SHARE on the row that has the key, which conflicts with
+ *    our DELETE. If its lock came first, our DELETE waited until it committed, and N, taken later,
+ *    shows its row. If ours came first, it waits for us, and fails when we commit. Rows that
+ *    reference a key without a check were there when S was taken, or are new versions of such, whose
+ *    old version was in S: they are found by N, too.
+ * 3. What N shows joins the set if it follows its parent, is deleted, and the question is asked
+ *    again, until nothing new joins. If it is protected the cleanup fails. If its key is to be set
+ *    null, it is.
+ * 4. The server lets nothing happen between our last N and our commit: 2 holds until then, for our
+ *    own transaction as well: its checks see that the keys are gone.
+ *
+ * A row of the set that was not deleted is looked at as it is stored: kept back by a trigger or a
+ * policy, the cleanup fails; deleted by another session, it is not counted; changed by another
+ * session, its new version must have joined the set by 3, else the row has left the set after S,
+ * and what followed it may be gone: 40001.
+ *
+ * The proven path needs new snapshots (READ COMMITTED), must see all rows (no row security on any
+ * table that is read), counts on referential triggers being active (session_replication_role), and,
+ * as everything that changes what a plain statement does, on the library being preloaded.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "tcop/tcopprot.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "cleanup.h"
+#include "compat.h"
+#include "errors.h"
+#include "hooks.h"
+#include "identifiers.h"
+#include "mapping.h"
+#include "target.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(cleanup);
+
+/* Rows that are worth an array of where they are, and rows a block from which the table is read. */
+#define MAX_TIDS   UINT64CONST(5000000)
+#define DENSE_ROWS 8
+
+/* After so long each step is told. */
+#define TELL_AFTER_MS 2000
+
+/* A row whose version of the set is gone, and where its next version is. */
+typedef struct MovedRow
+{
+	FkNode *node;
+	Oid tab;
+	ItemPointerData next;
+} MovedRow;
+
+/* One execution. */
+typedef struct Execution
+{
+	Cleanup *cleanup;
+	bool proven;
+	bool repeated; /* rows are deleted that came later than S */
+	uint64 missing;
+	List *moved;
+	TimestampTz start;
+	List *messages;  /* what is to be told once it takes long */
+	Oid soft_delete; /* account.soft_delete() */
+} Execution;
+
+/* The constraint that somebody declared, of which this one may be a partition's. */
+static Oid
+declared_constraint(Oid constraint)
+{
+	for (;;)
+	{
+		HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+		Oid parent;
+
+		if (!HeapTupleIsValid(tuple))
+			return InvalidOid;
+		parent = ((Form_pg_constraint) GETSTRUCT(tuple))->conparentid;
+		ReleaseSysCache(tuple);
+		if (!OidIsValid(parent))
+			return constraint;
+		constraint = parent;
+	}
+}
+
+/* Is this the trigger of the referenced side of a foreign key that the graph has? */
+static bool
+is_proven_check(Cleanup *cleanup, Trigger *trigger)
+{
+	FkNode *node;
+	Oid constraint;
+	ListCell *lc;
+
+	switch (trigger->tgfoid)
+	{
+		case F_RI_FKEY_CASCADE_DEL:
+		case F_RI_FKEY_RESTRICT_DEL:
+		case F_RI_FKEY_NOACTION_DEL:
+		case F_RI_FKEY_SETNULL_DEL:
+		case F_RI_FKEY_SETDEFAULT_DEL:
+			break;
+		default:
+			return false;
+	}
+	constraint = declared_constraint(trigger->tgconstraint);
+	foreach (lc, cleanup->nodes)
+	{
+		ListCell *lc2;
+
+		node = lfirst(lc);
+		foreach (lc2, node->referencing)
+			if (((FkEdge *) lfirst(lc2))->constraint == constraint)
+				return true;
+	}
+	return false;
+}
+
+/* In the executor's copy, set aside what a removal for good does not want. */
+static void
+set_triggers_aside(EState *estate, void *arg)
+{
+	Execution *execution = arg;
+	ListCell *lc;
+
+	foreach (lc, estate->es_opened_result_relations)
+	{
+		ResultRelInfo *target = lfirst(lc);
+		TriggerDesc *triggers = target->ri_TrigDesc;
+		bool before = false;
+		bool after = false;
+
+		if (triggers == NULL)
+			continue;
+		for (int i = 0; i < triggers->numtriggers; i++)
+		{
+			Trigger *trigger = &triggers->triggers[i];
+
+			if (trigger->tgfoid == execution->soft_delete ||
+				(execution->proven && is_proven_check(execution->cleanup, trigger)))
+				trigger->tgenabled = TRIGGER_DISABLED;
+			if (trigger->tgenabled == TRIGGER_DISABLED || !TRIGGER_FOR_ROW(trigger->tgtype) ||
+				!TRIGGER_FOR_DELETE(trigger->tgtype))
+				continue;
+			before |= TRIGGER_FOR_BEFORE(trigger->tgtype);
+			after |= TRIGGER_FOR_AFTER(trigger->tgtype);
+		}
+		/* without any, the executor need not fetch the row for them */
+		triggers->trig_delete_before_row &= before;
+		triggers->trig_delete_after_row &= after;
+	}
+}
+
+/* Fail because rows of the set are still there. */
+static void
+refuse_kept_back(Oid relid, uint64 n)
+{
+	ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+					errmsg("rows of \"%s\" were kept back", get_rel_name(relid)),
+					errdetail("%s: " UINT64_FORMAT " rows", display_relation(relid), n),
+					errhint("A trigger, a rule or a policy of the table kept them from being "
+							"changed or deleted; nothing was removed.")));
+}
+
+/* Fail because a row left the set under our hands. */
+static void
+refuse_concurrent_change(Oid relid)
+{
+	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					errmsg("could not serialize access due to concurrent update"),
+					errdetail("A row of table \"%s\" was changed while it was being removed.",
+							  get_rel_name(relid)),
+					errhint("Try the transaction again.")));
+}
+
+/* What became of the version of a row that was in the set. */
+typedef enum RowFate
+{
+	ROW_KEPT,
+	ROW_DELETED_HERE,
+	ROW_DELETED_ELSEWHERE,
+	ROW_MOVED
+} RowFate;
+
+/* Look at a row version as it is stored. Its next version in next. */
+static RowFate
+row_fate(Relation rel, ItemPointer tid, ItemPointer next)
+{
+	HeapTupleData tuple;
+	Buffer buffer;
+	TransactionId xmax;
+	RowFate fate;
+
+	if (rel->rd_tableam != GetHeapamTableAmRoutine())
+		refuse_concurrent_change(RelationGetRelid(rel));
+	tuple.t_self = *tid;
+	/* our oldest snapshot sees the version, so it cannot have been pruned */
+	if (!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
+		refuse_concurrent_change(RelationGetRelid(rel));
+	xmax = HeapTupleHeaderGetUpdateXid(tuple.t_data);
+	*next = tuple.t_data->t_ctid;
+	if ((tuple.t_data->t_infomask & HEAP_XMAX_INVALID) != 0 || !TransactionIdIsValid(xmax) ||
+		HEAP_XMAX_IS_LOCKED_ONLY(tuple.t_data->t_infomask))
+		fate = ROW_KEPT;
+	else if (!TransactionIdIsCurrentTransactionId(xmax) && !TransactionIdDidCommit(xmax))
+		fate = ROW_KEPT;
+	else if (HeapTupleHeaderIndicatesMovedPartitions(tuple.t_data))
+	{
+		ReleaseBuffer(buffer);
+		refuse_concurrent_change(RelationGetRelid(rel));
+	}
+	else if (!ItemPointerEquals(next, tid))
+		fate = ROW_MOVED;
+	else
+		fate = TransactionIdIsCurrentTransactionId(xmax) ? ROW_DELETED_HERE : ROW_DELETED_ELSEWHERE;
+	ReleaseBuffer(buffer);
+	return fate;
+}
+
+/* Not all rows were deleted by our statement: account for each of them. */
+static void
+account_for(Execution *execution, FkNode *node, TupleDesc desc, Tuplestorestate *rows)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	Relation rel = NULL;
+	uint64 kept = 0;
+
+	row_set_rewind(rows);
+	while (tuplestore_gettupleslot(rows, true, false, slot))
+	{
+		Oid tab;
+		ItemPointer tid;
+		ItemPointerData next;
+		CleanupLine *line;
+		bool isnull;
+
+		CHECK_FOR_INTERRUPTS();
+		tab = DatumGetObjectId(slot_getattr(slot, SET_TAB + 1, &isnull));
+		tid = (ItemPointer) DatumGetPointer(slot_getattr(slot, SET_TID + 1, &isnull));
+		line = list_nth(execution->cleanup->lines,
+						DatumGetInt32(slot_getattr(slot, SET_VIA + 1, &isnull)));
+		if (rel == NULL || RelationGetRelid(rel) != tab)
+		{
+			if (rel != NULL)
+				table_close(rel, NoLock);
+			rel = table_open(tab, AccessShareLock);
+		}
+		switch (row_fate(rel, tid, &next))
+		{
+			case ROW_KEPT:
+				kept++;
+				break;
+			case ROW_DELETED_HERE:
+				break;
+			case ROW_DELETED_ELSEWHERE:
+				line->rows--;
+				break;
+			case ROW_MOVED:
+			{
+				MovedRow *moved = palloc(sizeof(MovedRow));
+
+				moved->node = node;
+				moved->tab = tab;
+				moved->next = next;
+				execution->moved = lappend(execution->moved, moved);
+				line->rows--;
+				break;
+			}
+		}
+	}
+	if (rel != NULL)
+		table_close(rel, NoLock);
+	ExecDropSingleTupleTableSlot(slot);
+	if (kept > 0)
+		refuse_kept_back(node->relid, kept);
+}
+
+/* Each row that was changed must have joined the set in its last version, or be gone. */
+static void
+check_moved(Execution *execution)
+{
+	ListCell *lc;
+
+	foreach (lc, execution->moved)
+	{
+		MovedRow *moved = lfirst(lc);
+		RowSet *set = ((CleanupTable *) moved->node->data)->set;
+		Relation rel = table_open(moved->tab, AccessShareLock);
+		ItemPointerData tid = moved->next;
+
+		while (!row_set_contains(set, moved->tab, &tid))
+		{
+			ItemPointerData next;
+			RowFate fate = row_fate(rel, &tid, &next);
+
+			CHECK_FOR_INTERRUPTS();
+			if (fate == ROW_KEPT)
+				refuse_concurrent_change(moved->tab);
+			if (fate != ROW_MOVED)
+				break;
+			tid = next;
+		}
+		table_close(rel, NoLock);
+	}
+}
+
+/* Tell what is being done, to pg_stat_activity at once. */
+static void
+begin_step(const char *verb, Oid relid)
+{
+	char *text = psprintf("account.cleanup: %s %s", verb, display_relation(relid));
+
+	pgstat_report_activity(STATE_RUNNING, text);
+	pfree(text);
+}
+
+/* Tell what was done: a NOTICE for each step once the whole takes long. */
+static void
+end_step(Execution *execution, const char *verb, Oid relid, uint64 rows, TimestampTz start)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	ListCell *lc;
+
+	execution->messages = lappend(
+		execution->messages, psprintf("cleanup: %s %s: " UINT64_FORMAT " rows, %.1f s", verb,
+									  display_relation(relid), rows, (now - start) / 1000000.0));
+	if (!TimestampDifferenceExceeds(execution->start, now, TELL_AFTER_MS))
+		return;
+	foreach (lc, execution->messages)
+		ereport(NOTICE, (errmsg_internal("%s", (char *) lfirst(lc))));
+	list_free_deep(execution->messages);
+	execution->messages = NIL;
+}
+
+/* The rows of a table that are to be deleted now. */
+static Tuplestorestate *
+rows_to_delete(Execution *execution, FkNode *node, uint64 *n)
+{
+	RowSet *set = ((CleanupTable *) node->data)->set;
+
+	*n = execution->repeated ? set->nrecent : set->n;
+	return execution->repeated ? set->recent : set->all;
+}
+
+/* Blocks of a table, of all its partitions. */
+static uint64
+count_blocks(Oid relid)
+{
+	uint64 blocks = 0;
+	ListCell *lc;
+
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+	{
+		Relation rel = table_open(relid, AccessShareLock);
+
+		blocks = RelationGetNumberOfBlocks(rel);
+		table_close(rel, NoLock);
+		return blocks;
+	}
+	foreach (lc, find_all_inheritors(relid, AccessShareLock, NULL))
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION)
+			blocks += count_blocks(lfirst_oid(lc));
+	return blocks;
+}
+
+/*
+ * Append a DELETE of the rows that are to go now from one table, as set number i. Many rows are found
+ * by reading the table, few by going where they are.
+ */
+static void
+append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, int i)
+{
+	RowSet *set = ((CleanupTable *) node->data)->set;
+	uint64 n;
+	Tuplestorestate *rows = rows_to_delete(execution, node, &n);
+
+	appendStringInfo(sql, "DELETE FROM %s c WHERE account.row_in_set(%d, c.tableoid, c.ctid)",
+					 cleanup_table_name(node->relid), i);
+	if (n < MAX_TIDS && n < count_blocks(node->relid) * DENSE_ROWS)
+	{
+		run->types[run->nargs] = TIDARRAYOID;
+		run->values[run->nargs] = row_set_tids(set->desc, rows, n);
+		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.=) ANY ($%d)", ++run->nargs);
+	}
+}
+
+/* Delete the rows of some tables in one statement, whose end is what the checks see. */
+static void
+delete_rows(Execution *execution, List *nodes)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "pgaccount deletion", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	int ntables = list_length(nodes);
+	OneRun run = {.physical = true, .tweak = set_triggers_aside, .arg = execution};
+	KnownSets known = {palloc(ntables * sizeof(RowSet *)), ntables};
+	TimestampTz start = GetCurrentTimestamp();
+	StringInfoData sql;
+	uint64 done;
+	ListCell *lc;
+
+	run.types = palloc(ntables * sizeof(Oid));
+	run.values = palloc(ntables * sizeof(Datum));
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, OWN_STATEMENT);
+	foreach (lc, nodes)
+	{
+		FkNode *node = lfirst(lc);
+		int i = foreach_current_index(lc);
+
+		begin_step("delete from", node->relid);
+		known.sets[i] = ((CleanupTable *) node->data)->set;
+		if (i < ntables - 1)
+			appendStringInfo(&sql, "%sd%d AS (", i > 0 ? ", " : "WITH ", i);
+		append_delete(execution, &sql, &run, node, i);
+		appendStringInfoString(&sql, i < ntables - 1 ? ")" : " ");
+	}
+	done = cleanup_run_knowing(sql.data, &run, known, NULL, NULL);
+	MemoryContextSwitchTo(old);
+
+	foreach (lc, nodes)
+	{
+		FkNode *node = lfirst(lc);
+		int moved = list_length(execution->moved);
+		uint64 n;
+		Tuplestorestate *rows = rows_to_delete(execution, node, &n);
+
+		/* the statement tells only how many rows of the last table it deleted */
+		if (lnext(nodes, lc) != NULL || done != n)
+			account_for(execution, node, ((CleanupTable *) node->data)->set->desc, rows);
+		execution->missing += list_length(execution->moved) - moved;
+		end_step(execution, "delete from", node->relid, n, start);
+	}
+	MemoryContextDelete(context);
+}
+
+/* Rows whose key is to be set. */
+typedef struct Nulled
+{
+	FkNode *node;
+	RowSet *set;
+} Nulled;
+
+/* A row that references a row of the set, and stays. */
+static void
+note_nulled(TupleTableSlot *slot, void *arg)
+{
+	Nulled *nulled = arg;
+	Datum values[SET_FIXED] = {slot->tts_values[0], slot->tts_values[1], Int32GetDatum(0)};
+	bool nulls[SET_FIXED] = {false};
+
+	if (!cleanup_has_row(nulled->node, slot))
+		(void) row_set_add(nulled->set, values, nulls);
+}
+
+/* SQL: the assignments that an edge makes to rows that lose their parent. */
+static char *
+set_assignments(FkEdge *edge)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < edge->nset; i++)
+		appendStringInfo(&sql, "%s%s = %s", i > 0 ? ", " : "",
+						 sql_column(edge->child, edge->set_cols[i]),
+						 edge->on_delete == FKCONSTR_ACTION_SETNULL ? "NULL" : "DEFAULT");
+	return sql.data;
+}
+
+/* Set the keys of rows outside that reference the set over an edge. */
+static void
+set_keys(Execution *execution, FkEdge *edge)
+{
+	Cleanup *cleanup = execution->cleanup;
+	RowSet *parents = ((CleanupTable *) edge->parent_node->data)->set;
+	bool to_null = edge->on_delete == FKCONSTR_ACTION_SETNULL;
+	CleanupLine *line = cleanup_line(cleanup, edge->child_node, edge,
+									 to_null ? CLEANUP_SET_NULL : CLEANUP_SET_DEFAULT);
+	TimestampTz start = GetCurrentTimestamp();
+	uint64 first = 0;
+	uint64 done = 0;
+	uint64 n = 0;
+
+	/* what came later is found by the proof, or by the ordinary checks */
+	if (!execution->repeated && line->rows == 0)
+		return;
+	/* a row changed at this moment is found again in its new version */
+	for (int attempt = 0; attempt < 3; attempt++)
+	{
+		Nulled nulled = {edge->child_node, row_set_make(edge->child, NIL)};
+		OneRun run = {.env = create_queryEnv()};
+		EdgeQuery query = {.rows = parents->all, .n = parents->n};
+
+		cleanup_read_edge(edge, &query, note_nulled, &nulled);
+		n = nulled.set->n;
+		if (n > 0)
+		{
+			begin_step("update", edge->child);
+			row_set_register(run.env, SET_NAME, nulled.set->desc, nulled.set->all, n);
+			done = run_once(psprintf(OWN_STATEMENT "UPDATE %s c SET %s FROM " SET_NAME " s WHERE"
+												   " c.ctid OPERATOR(pg_catalog.=) s.tid"
+												   " AND c.ctid OPERATOR(pg_catalog.>=) s.tid"
+												   " AND c.ctid OPERATOR(pg_catalog.<=) s.tid"
+												   " AND c.tableoid OPERATOR(pg_catalog.=) s.tab",
+									 cleanup_table_name(edge->child), set_assignments(edge)),
+							&run);
+			first = Max(first, done);
+		}
+		row_set_free(nulled.set);
+		if (n == 0 || (to_null && done == n))
+			break;
+	}
+	if (n > 0 && done == n && !to_null)
+		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+						errmsg("the default key of \"%s\" references a row that is being removed",
+							   get_rel_name(edge->child)),
+						errdetail("%s.%s: " UINT64_FORMAT " rows", display_relation(edge->child),
+								  reference_column(edge), n),
+						errhint("Give the columns another default, or remove these rows first."),
+						err_constraint(edge)));
+	if (n > 0 && done != n)
+		refuse_kept_back(edge->child, n - done);
+	line->rows = execution->repeated ? line->rows + (int64) first : (int64) first;
+	if (first > 0)
+		end_step(execution, "update", edge->child, first, start);
+}
+
+/* Before rows of a component go: rows outside let go of them. */
+static void
+set_keys_of(Execution *execution, List *component)
+{
+	ListCell *lc;
+
+	foreach (lc, component)
+	{
+		FkNode *node = lfirst(lc);
+		ListCell *lc2;
+
+		if (((CleanupTable *) node->data)->set->n == 0)
+			continue;
+		foreach (lc2, node->referencing)
+		{
+			FkEdge *edge = lfirst(lc2);
+
+			if (!fk_edge_follows(edge, execution->cleanup->force) && !fk_edge_protects(edge))
+				set_keys(execution, edge);
+		}
+	}
+}
+
+/* Delete what is to be deleted, components in order. */
+static void
+delete_components(Execution *execution)
+{
+	ListCell *lc;
+
+	foreach (lc, execution->cleanup->components)
+	{
+		List *component = lfirst(lc);
+		List *busy = NIL;
+		ListCell *lc2;
+
+		set_keys_of(execution, component);
+		foreach (lc2, component)
+		{
+			uint64 n;
+
+			(void) rows_to_delete(execution, lfirst(lc2), &n);
+			if (n > 0)
+				busy = lappend(busy, lfirst(lc2));
+		}
+		if (busy != NIL && !execution->proven)
+			delete_rows(execution, busy);
+		else
+			foreach (lc2, busy)
+				delete_rows(execution, list_make1(lfirst(lc2)));
+	}
+}
+
+/* Raise unless the caller may delete from every table that has rows in the set. */
+static void
+check_may_delete(Cleanup *cleanup)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->nodes)
+	{
+		FkNode *node = lfirst(lc);
+		AclResult result;
+
+		if (((CleanupTable *) node->data)->set->n == 0)
+			continue;
+		result = pg_class_aclcheck(node->relid, GetUserId(), ACL_DELETE);
+		if (result != ACLCHECK_OK)
+			aclcheck_error(result, OBJECT_TABLE, get_rel_name(node->relid));
+	}
+}
+
+/* Do the referential triggers have to run? See the head of this file. */
+static bool
+may_prove(Cleanup *cleanup)
+{
+	return !IsolationUsesXactSnapshot() && !cleanup->secured && hooks_installed() &&
+		   SessionReplicationRole == SESSION_REPLICATION_ROLE_ORIGIN;
+}
+
+/* Remove the rows of a cleanup that is closed and that nothing holds. */
+void
+cleanup_execute(Cleanup *cleanup)
+{
+	Execution execution = {.cleanup = cleanup,
+						   .proven = may_prove(cleanup),
+						   .start = GetCurrentTimestamp(),
+						   .soft_delete = account_function("soft_delete")};
+
+	check_may_delete(cleanup);
+	delete_components(&execution);
+	while (execution.proven || execution.missing > 0)
+	{
+		uint64 found;
+
+		CHECK_FOR_INTERRUPTS();
+		execution.missing = 0;
+		execution.repeated = true;
+		begin_step("prove removal from", cleanup->target);
+		found = cleanup_close_again(cleanup, NULL);
+		found += cleanup_find_outside(cleanup, NULL, false);
+		cleanup_refuse_protected(cleanup);
+		if (found == 0)
+			break;
+		delete_components(&execution);
+	}
+	check_moved(&execution);
+	pgstat_report_activity(STATE_RUNNING, debug_query_string ? debug_query_string : "");
+}
+
+/* account.cleanup(target regclass, key "any" | text, force boolean) RETURNS TABLE (...) */
+Datum
+cleanup(PG_FUNCTION_ARGS)
+{
+	Oid target;
+	Cleanup *work;
+	int nest_level;
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("target");
+	if (PG_ARGISNULL(2))
+		refuse_null_argument("force");
+	target = PG_GETARG_OID(0);
+	check_application_table(target, "a cleanup");
+	LockRelationOid(target, RowExclusiveLock);
+	work = cleanup_make(target, PG_GETARG_BOOL(2), false);
+	cleanup_seed_keys(work, fcinfo, 1);
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	nest_level = cleanup_join_memory();
+	begin_step("plan removal from", target);
+	cleanup_close(work, GetActiveSnapshot());
+	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
+	cleanup_refuse_protected(work);
+	cleanup_execute(work);
+	AtEOXact_GUC(true, nest_level);
+	PopActiveSnapshot();
+
+	cleanup_return(fcinfo, work);
+	cleanup_free(work);
+	return (Datum) 0;
+}

@@ -1,0 +1,808 @@
+/*
+ * cleanup_plan.c
+ *		Which rows go when rows of a table are removed, what follows them and what holds them.
+ *
+ * The delete set is closed over the foreign keys by which rows follow their parents: one join for
+ * each key between the set of the parent and the child table, components of the graph parents first,
+ * so that a set is whole before anything is asked of it. Within a cycle each round asks only for
+ * what references the rows of the last round. All reads are made in one snapshot, with the caller's
+ * privileges and policies, and see deleted rows of soft-delete tables.
+ *
+ * Then each other foreign key to a table with rows is asked for rows outside the set: those that are
+ * protected, and those whose key is to be set null or default. Where row security hides rows from
+ * the caller, the table's owner is asked as well, as a referential check would: what only the owner
+ * sees neither follows nor is changed, it stands in the way.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+#include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
+
+#include "cleanup_plan.h"
+#include "compat.h"
+#include "errors.h"
+#include "identifiers.h"
+#include "keys.h"
+#include "mapping.h"
+#include "target.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(cleanup_plan);
+
+/* Memory of each join, in kB: what does not fit is spilled, and slower. */
+#define JOIN_MEMORY 32768
+
+/* A receiver that hands rows to a callback. */
+typedef struct RowReceiver
+{
+	DestReceiver pub;
+	RowCallback callback;
+	void *arg;
+} RowReceiver;
+
+/* A row comes. */
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *receiver = (RowReceiver *) self;
+
+	slot_getallattrs(slot);
+	receiver->callback(slot, receiver->arg);
+	return true;
+}
+
+/* Nothing is to be done before and after. */
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+receiver_shutdown(DestReceiver *self)
+{
+}
+
+/* Run a query of ours and hand each row to callback. */
+uint64
+cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg)
+{
+	OneRun with_receiver = *run;
+	RowReceiver receiver = {
+		{receive_row, receiver_startup, receiver_shutdown, receiver_shutdown, DestNone},
+		callback,
+		arg};
+
+	with_receiver.dest = (DestReceiver *) &receiver;
+	return run_once(sql, &with_receiver);
+}
+
+/* Run a statement of ours whose account.row_in_set() knows these sets. */
+uint64
+cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known, RowCallback callback,
+					void *arg)
+{
+	KnownSets before = row_set_make_known(known);
+	volatile uint64 rows = 0;
+
+	PG_TRY();
+	{
+		rows = callback ? cleanup_query(sql, run, callback, arg) : run_once(sql, run);
+	}
+	PG_FINALLY();
+	{
+		(void) row_set_make_known(before);
+	}
+	PG_END_TRY();
+	return rows;
+}
+
+/* `ONLY schema.table`, or without ONLY where it is partitioned. */
+char *
+cleanup_table_name(Oid relid)
+{
+	return psprintf("%s%s", get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
+					sql_relation(relid));
+}
+
+/* The column of `to` that is called as column attnum of `from`: partitions may number theirs otherwise. */
+static AttrNumber
+same_column(Oid from, AttrNumber attnum, Oid to)
+{
+	return from == to ? attnum : get_attnum(to, get_attname(from, attnum, false));
+}
+
+/* Note the columns of a node's table that an edge references. */
+static void
+add_keys(CleanupTable *table, const FkEdge *edge)
+{
+	for (int i = 0; i < edge->nkeys; i++)
+		table->keys = list_append_unique_int(
+			table->keys, same_column(edge->parent, edge->parent_cols[i], table->node->relid));
+}
+
+/* Does row security apply to the caller on a table? */
+static bool
+is_secured(Oid relid)
+{
+	return check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
+}
+
+/* The tables whose rows may go, and the order of their components. */
+static void
+find_nodes(Cleanup *cleanup)
+{
+	cleanup->nodes = list_make1(cleanup->node);
+	cleanup->node->member = true;
+	for (int i = 0; i < list_length(cleanup->nodes); i++)
+	{
+		FkNode *node = list_nth(cleanup->nodes, i);
+		ListCell *lc;
+
+		foreach (lc, node->referencing)
+		{
+			FkEdge *edge = lfirst(lc);
+
+			if (!fk_edge_follows(edge, cleanup->force) || edge->child_node->member)
+				continue;
+			edge->child_node->member = true;
+			cleanup->nodes = lappend(cleanup->nodes, edge->child_node);
+		}
+	}
+	cleanup->components = fk_components(cleanup->nodes);
+}
+
+/* Make the set of each table. Those of a cycle keep what is new apart. */
+static void
+make_tables(Cleanup *cleanup, bool dry)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->nodes)
+	{
+		FkNode *node = lfirst(lc);
+		CleanupTable *table = palloc0(sizeof(CleanupTable));
+		ListCell *lc2;
+
+		table->node = node;
+		table->secured = is_secured(node->relid);
+		cleanup->secured |= table->secured;
+		foreach (lc2, node->referencing)
+		{
+			FkEdge *edge = lfirst(lc2);
+
+			add_keys(table, edge);
+			cleanup->secured |= is_secured(edge->child);
+		}
+		table->set = row_set_make(node->relid, table->keys);
+		/* nothing will be joined with rows that nobody references */
+		table->set->places_only = dry && table->keys == NIL;
+		node->data = table;
+		foreach (lc2, node->referencing)
+		{
+			FkEdge *edge = lfirst(lc2);
+
+			if (fk_edge_follows(edge, cleanup->force) &&
+				edge->child_node->component == node->component)
+			{
+				row_set_keep_recent(table->set);
+				break;
+			}
+		}
+	}
+}
+
+/* A cleanup of rows of a table. */
+Cleanup *
+cleanup_make(Oid target, bool force, bool dry)
+{
+	Cleanup *cleanup = palloc0(sizeof(Cleanup));
+
+	cleanup->target = target;
+	cleanup->force = force;
+	cleanup->graph = fk_graph_load();
+	cleanup->node = fk_graph_node(cleanup->graph, target);
+	find_nodes(cleanup);
+	make_tables(cleanup, dry);
+	return cleanup;
+}
+
+/* Give the joins enough memory to be fast. */
+int
+cleanup_join_memory(void)
+{
+	int nest_level = NewGUCNestLevel();
+
+	if (work_mem < JOIN_MEMORY)
+		(void) set_config_option("work_mem", psprintf("%d", JOIN_MEMORY), PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return nest_level;
+}
+
+/* Let go of the sets. */
+void
+cleanup_free(Cleanup *cleanup)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->nodes)
+	{
+		FkNode *node = lfirst(lc);
+
+		row_set_free(((CleanupTable *) node->data)->set);
+	}
+}
+
+/* The rows that the caller names by argument n of the function. */
+void
+cleanup_seed_keys(Cleanup *cleanup, FunctionCallInfo fcinfo, int n)
+{
+	KeySet *keys = keys_of_argument(fcinfo, n, cleanup->target);
+
+	cleanup->seed.from = psprintf("%s c WHERE %s", cleanup_table_name(cleanup->target),
+								  keys_condition(keys, "c", 1));
+	cleanup->seed.nargs = keys->ncols;
+	cleanup->seed.types = keys->array_types;
+	cleanup->seed.values = keys->arrays;
+}
+
+/* The line of an edge and an action; made if there is none. */
+CleanupLine *
+cleanup_line(Cleanup *cleanup, FkNode *node, FkEdge *edge, CleanupAction action)
+{
+	CleanupLine *line;
+	ListCell *lc;
+
+	foreach (lc, cleanup->lines)
+	{
+		line = lfirst(lc);
+		if (line->edge == edge && line->action == action)
+			return line;
+	}
+	line = palloc0(sizeof(CleanupLine));
+	line->node = node;
+	line->edge = edge;
+	line->action = action;
+	cleanup->lines = lappend(cleanup->lines, line);
+	return line;
+}
+
+/* The number of a line. */
+static int
+line_number(Cleanup *cleanup, CleanupLine *line)
+{
+	int number = 0;
+
+	while (list_nth(cleanup->lines, number) != line)
+		number++;
+	return number;
+}
+
+/* SQL: the columns that a set of the node keeps, of table `c` named relid; begins with a comma. */
+static char *
+key_columns(FkNode *node, Oid relid)
+{
+	CleanupTable *table = node->data;
+	StringInfoData sql;
+	ListCell *lc;
+
+	initStringInfo(&sql);
+	if (table != NULL)
+		foreach (lc, table->keys)
+			appendStringInfo(
+				&sql, ", c.%s",
+				sql_column(relid, same_column(node->relid, (AttrNumber) lfirst_int(lc), relid)));
+	return sql.data;
+}
+
+/* Is the row one that goes? */
+bool
+cleanup_has_row(FkNode *node, TupleTableSlot *slot)
+{
+	CleanupTable *table = node->data;
+
+	return table != NULL && row_set_contains(table->set, DatumGetObjectId(slot->tts_values[0]),
+											 (ItemPointer) DatumGetPointer(slot->tts_values[1]));
+}
+
+/* Rows that join a set, counted in a line. */
+typedef struct Joining
+{
+	RowSet *set;
+	CleanupLine *line;
+	int number;
+	Datum *values;
+	bool *nulls;
+} Joining;
+
+/* A row joins its set. */
+static void
+join_set(TupleTableSlot *slot, void *arg)
+{
+	Joining *joining = arg;
+	int nkeys = joining->set->desc->natts - SET_FIXED;
+
+	joining->values[SET_TAB] = slot->tts_values[0];
+	joining->values[SET_TID] = slot->tts_values[1];
+	joining->values[SET_VIA] = Int32GetDatum(joining->number);
+	for (int i = 0; i < nkeys; i++)
+	{
+		joining->values[SET_FIXED + i] = slot->tts_values[2 + i];
+		joining->nulls[SET_FIXED + i] = slot->tts_isnull[2 + i];
+	}
+	if (row_set_add(joining->set, joining->values, joining->nulls))
+		joining->line->rows++;
+}
+
+/* Let rows join the set of a node, over an edge or, NULL, as the caller's own. */
+static Joining
+joining_over(Cleanup *cleanup, FkNode *node, FkEdge *edge)
+{
+	CleanupTable *table = node->data;
+	Joining joining;
+
+	joining.set = table->set;
+	joining.line = cleanup_line(cleanup, node, edge, CLEANUP_DELETE);
+	joining.number = line_number(cleanup, joining.line);
+	joining.values = palloc0(table->set->desc->natts * sizeof(Datum));
+	joining.nulls = palloc0(table->set->desc->natts * sizeof(bool));
+	return joining;
+}
+
+/* The rows that the caller names join the target's set. */
+static void
+join_seed(Cleanup *cleanup, Snapshot snapshot)
+{
+	CleanupSeed *seed = &cleanup->seed;
+	Joining joining = joining_over(cleanup, cleanup->node, NULL);
+	OneRun run = {.nargs = seed->nargs,
+				  .types = seed->types,
+				  .values = seed->values,
+				  .env = seed->env,
+				  .snapshot = snapshot};
+
+	(void) cleanup_query(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s",
+								  key_columns(cleanup->node, cleanup->target), seed->from),
+						 &run, join_set, &joining);
+}
+
+/* ` COLLATE name` of the parent's column where the child's has another collation. */
+static const char *
+join_collation(const FkEdge *edge, int i)
+{
+	Oid type;
+	int32 typmod;
+	Oid parent;
+	Oid child;
+
+	get_atttypetypmodcoll(edge->parent, edge->parent_cols[i], &type, &typmod, &parent);
+	get_atttypetypmodcoll(edge->child, edge->child_cols[i], &type, &typmod, &child);
+	if (parent == child || !OidIsValid(parent) || !OidIsValid(child))
+		return "";
+	return psprintf(" COLLATE %s", generate_collation_name(parent));
+}
+
+/* Read the rows that reference rows of a set over an edge. */
+void
+cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback, void *arg)
+{
+	FkNode *parent = edge->parent_node;
+	CleanupTable *table = parent->data;
+	OneRun run = {.env = create_queryEnv(), .snapshot = query->snapshot};
+	const SoftDelete *mapping = query->dead_only ? mapping_declared(edge->child) : NULL;
+	Oid types[] = {OIDARRAYOID};
+	Datum values[1];
+	StringInfoData sql;
+
+	CHECK_FOR_INTERRUPTS();
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 OWN_STATEMENT "SELECT c.tableoid, c.ctid%s%s FROM %s c, " SET_NAME " s WHERE ",
+					 key_columns(edge->child_node, edge->child),
+					 query->parents ? ", s.tab, s.tid" : "", cleanup_table_name(edge->child));
+	if (mapping != NULL)
+		appendStringInfo(&sql, "c.%s IS NOT NULL AND ",
+						 sql_column(edge->child, mapping->deleted_at));
+	for (int i = 0; i < edge->nkeys; i++)
+		appendStringInfo(&sql, "%ss.k%d%s %s c.%s", i > 0 ? " AND " : "",
+						 same_column(edge->parent, edge->parent_cols[i], parent->relid),
+						 join_collation(edge, i), sql_operator(edge->equality[i]),
+						 sql_column(edge->child, edge->child_cols[i]));
+	if (edge->parent != parent->relid)
+	{
+		/* a key to a part of a partitioned table */
+		List *parts = find_all_inheritors(edge->parent, NoLock, NULL);
+		Datum *oids = palloc(list_length(parts) * sizeof(Datum));
+		int nparts = 0;
+		ListCell *lc;
+
+		foreach (lc, parts)
+			oids[nparts++] = ObjectIdGetDatum(lfirst_oid(lc));
+		values[0] =
+			PointerGetDatum(construct_array(oids, nparts, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+		run.nargs = 1;
+		run.types = types;
+		run.values = values;
+		appendStringInfoString(&sql, " AND s.tab OPERATOR(pg_catalog.=) ANY ($1)");
+	}
+	row_set_register(run.env, SET_NAME, table->set->desc, query->rows, query->n);
+	(void) cleanup_query(sql.data, &run, callback, arg);
+	pfree(sql.data);
+}
+
+/* Over an edge, let the rows join that reference rows of the parent's set. */
+static void
+follow_edge(Cleanup *cleanup, FkEdge *edge, Tuplestorestate *rows, uint64 n, Snapshot snapshot)
+{
+	EdgeQuery query = {
+		.rows = rows, .n = n, .snapshot = snapshot, .dead_only = cleanup->live_rows_hold};
+	Joining joining;
+
+	if (n == 0)
+		return;
+	joining = joining_over(cleanup, edge->child_node, edge);
+	cleanup_read_edge(edge, &query, join_set, &joining);
+}
+
+/* Is the edge within a component? */
+static bool
+is_internal(FkEdge *edge)
+{
+	return edge->child_node->data != NULL &&
+		   edge->child_node->component == edge->parent_node->component;
+}
+
+/* Close the sets of one component over the edges within it. */
+static void
+close_component(Cleanup *cleanup, List *component, Snapshot snapshot)
+{
+	bool again = true;
+
+	while (again)
+	{
+		ListCell *lc;
+
+		again = false;
+		foreach (lc, component)
+		{
+			FkNode *node = lfirst(lc);
+			CleanupTable *table = node->data;
+			Tuplestorestate *recent;
+			uint64 n;
+			ListCell *lc2;
+
+			recent = row_set_take_recent(table->set, &n);
+			if (recent == NULL)
+				continue;
+			foreach (lc2, node->referencing)
+			{
+				FkEdge *edge = lfirst(lc2);
+
+				if (fk_edge_follows(edge, cleanup->force) && is_internal(edge))
+					follow_edge(cleanup, edge, recent, n, snapshot);
+			}
+			tuplestore_end(recent);
+			again = true;
+		}
+	}
+}
+
+/* Over all edges that leave a component, let rows follow. all_edges: those within it, too. */
+static void
+follow_component(Cleanup *cleanup, List *component, Snapshot snapshot, bool all_edges)
+{
+	ListCell *lc;
+
+	foreach (lc, component)
+	{
+		FkNode *node = lfirst(lc);
+		RowSet *set = ((CleanupTable *) node->data)->set;
+		ListCell *lc2;
+
+		foreach (lc2, node->referencing)
+		{
+			FkEdge *edge = lfirst(lc2);
+
+			if (fk_edge_follows(edge, cleanup->force) && (all_edges || !is_internal(edge)))
+				follow_edge(cleanup, edge, set->all, set->n, snapshot);
+		}
+	}
+}
+
+/* Find all rows that go, in this snapshot. */
+void
+cleanup_close(Cleanup *cleanup, Snapshot snapshot)
+{
+	join_seed(cleanup, snapshot);
+	for (int i = list_length(cleanup->components) - 1; i >= 0; i--)
+	{
+		List *component = list_nth(cleanup->components, i);
+
+		close_component(cleanup, component, snapshot);
+		follow_component(cleanup, component, snapshot, false);
+	}
+}
+
+/* Find rows that go and are not known yet, in this snapshot. */
+uint64
+cleanup_close_again(Cleanup *cleanup, Snapshot snapshot)
+{
+	uint64 found = 0;
+	ListCell *lc;
+
+	foreach (lc, cleanup->nodes)
+	{
+		FkNode *node = lfirst(lc);
+
+		row_set_keep_recent(((CleanupTable *) node->data)->set);
+	}
+	join_seed(cleanup, snapshot);
+	for (int i = list_length(cleanup->components) - 1; i >= 0; i--)
+		follow_component(cleanup, list_nth(cleanup->components, i), snapshot, true);
+	foreach (lc, cleanup->nodes)
+	{
+		FkNode *node = lfirst(lc);
+
+		found += ((CleanupTable *) node->data)->set->nrecent;
+	}
+	return found;
+}
+
+/* Rows of an edge that are not in the set of their table. */
+typedef struct Outside
+{
+	FkNode *node;
+	int64 rows;
+} Outside;
+
+/* Count a row that is outside. */
+static void
+count_outside(TupleTableSlot *slot, void *arg)
+{
+	Outside *outside = arg;
+
+	if (!cleanup_has_row(outside->node, slot))
+		outside->rows++;
+}
+
+/* The rows outside that reference rows inside, over one edge. */
+static int64
+rows_outside(FkEdge *edge, Snapshot snapshot)
+{
+	RowSet *set = ((CleanupTable *) edge->parent_node->data)->set;
+	EdgeQuery query = {.rows = set->all, .n = set->n, .snapshot = snapshot};
+	Outside outside = {edge->child_node, 0};
+
+	cleanup_read_edge(edge, &query, count_outside, &outside);
+	return outside.rows;
+}
+
+/* Does a row outside stand in the way of what it references over this edge? */
+bool
+cleanup_edge_holds(Cleanup *cleanup, const FkEdge *edge)
+{
+	if (fk_edge_follows(edge, cleanup->force))
+		return cleanup->live_rows_hold && mapping_declared(edge->child) != NULL;
+	return fk_edge_protects(edge);
+}
+
+/* The action that sets the keys of rows that reference over an edge. */
+static CleanupAction
+setting_action(const FkEdge *edge)
+{
+	return edge->on_delete == FKCONSTR_ACTION_SETNULL ? CLEANUP_SET_NULL : CLEANUP_SET_DEFAULT;
+}
+
+/* Count the rows outside that reference rows inside over one edge. Returns those whose key is to be set. */
+static int64
+find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
+{
+	bool protects = cleanup_edge_holds(cleanup, edge);
+	bool follows = !protects && fk_edge_follows(edge, cleanup->force);
+	int64 rows = follows ? 0 : rows_outside(edge, snapshot);
+	int64 holding = protects ? rows : 0;
+
+	if (is_secured(edge->child))
+	{
+		RoleState caller = run_as(relation_owner(edge->child));
+
+		holding = rows_outside(edge, snapshot) - (protects ? 0 : rows);
+		run_as_end(caller);
+	}
+	if (holding > 0)
+		cleanup_line(cleanup, edge->child_node, edge, CLEANUP_PROTECTED)->rows = holding;
+	if (follows || protects)
+		return 0;
+	if (count_set && rows > 0)
+		cleanup_line(cleanup, edge->child_node, edge, setting_action(edge))->rows = rows;
+	return rows;
+}
+
+/* Count the rows outside that reference rows inside, over all edges. */
+uint64
+cleanup_find_outside(Cleanup *cleanup, Snapshot snapshot, bool count_set)
+{
+	uint64 to_set = 0;
+	ListCell *lc;
+
+	foreach (lc, cleanup->nodes)
+	{
+		FkNode *node = lfirst(lc);
+		ListCell *lc2;
+
+		if (((CleanupTable *) node->data)->set->n == 0)
+			continue;
+		foreach (lc2, node->referencing)
+			to_set += find_outside(cleanup, lfirst(lc2), snapshot, count_set);
+	}
+	return to_set;
+}
+
+/* The line of an edge and an action if it has rows. */
+static CleanupLine *
+find_line(Cleanup *cleanup, FkNode *node, FkEdge *edge, CleanupAction action)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->lines)
+	{
+		CleanupLine *line = lfirst(lc);
+
+		if (line->node == node && line->edge == edge && line->action == action && line->rows > 0)
+			return line;
+	}
+	return NULL;
+}
+
+/* Append what stands outside and references a table: its keys are set before its rows go. */
+static List *
+outside_lines(Cleanup *cleanup, FkNode *node, List *ordered)
+{
+	static const CleanupAction actions[] = {CLEANUP_PROTECTED, CLEANUP_SET_NULL,
+											CLEANUP_SET_DEFAULT};
+	ListCell *lc;
+
+	foreach (lc, node->referencing)
+	{
+		FkEdge *edge = lfirst(lc);
+
+		for (int i = 0; i < lengthof(actions); i++)
+		{
+			CleanupLine *line = find_line(cleanup, edge->child_node, edge, actions[i]);
+
+			if (line != NULL)
+				ordered = lappend(ordered, line);
+		}
+	}
+	return ordered;
+}
+
+/* The lines with rows, in order of execution. */
+List *
+cleanup_ordered_lines(Cleanup *cleanup)
+{
+	CleanupLine *last = find_line(cleanup, cleanup->node, NULL, CLEANUP_DELETE);
+	List *ordered = NIL;
+	ListCell *lc;
+
+	foreach (lc, cleanup->components)
+	{
+		ListCell *lc2;
+
+		foreach (lc2, lfirst(lc))
+			ordered = outside_lines(cleanup, lfirst(lc2), ordered);
+		foreach (lc2, lfirst(lc))
+		{
+			FkNode *node = lfirst(lc2);
+			ListCell *lc3;
+
+			foreach (lc3, cleanup->graph->edges)
+			{
+				CleanupLine *line = find_line(cleanup, node, lfirst(lc3), CLEANUP_DELETE);
+
+				if (line != NULL)
+					ordered = lappend(ordered, line);
+			}
+		}
+	}
+	return last ? lappend(ordered, last) : ordered;
+}
+
+/* Raise 23001 if there are protected rows outside. */
+void
+cleanup_refuse_protected(Cleanup *cleanup)
+{
+	StringInfoData detail;
+	FkEdge *first = NULL;
+	ListCell *lc;
+
+	initStringInfo(&detail);
+	foreach (lc, cleanup_ordered_lines(cleanup))
+	{
+		CleanupLine *line = lfirst(lc);
+
+		if (line->action != CLEANUP_PROTECTED)
+			continue;
+		if (first == NULL)
+			first = line->edge;
+		appendStringInfo(&detail, "%s%s.%s: " INT64_FORMAT " rows", detail.len > 0 ? "\n" : "",
+						 display_relation(line->node->relid), reference_column(line->edge),
+						 line->rows);
+	}
+	if (first != NULL)
+		ereport(ERROR, (errcode(ERRCODE_RESTRICT_VIOLATION),
+						errmsg("protected references stand in the way of removing rows of \"%s\"",
+							   get_rel_name(cleanup->target)),
+						errdetail("%s", detail.data),
+						errhint("Remove or change these rows first, or give force => true to "
+								"remove them as well."),
+						err_constraint(first)));
+}
+
+/* The result of a function that returns lines. */
+void
+cleanup_return(FunctionCallInfo fcinfo, Cleanup *cleanup)
+{
+	static const char *const actions[] = {"delete", "set null", "set default", "protected"};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int step = 0;
+	ListCell *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach (lc, cleanup_ordered_lines(cleanup))
+	{
+		CleanupLine *line = lfirst(lc);
+		Datum values[5];
+		bool nulls[5] = {false};
+		NameData via;
+
+		values[0] = Int32GetDatum(++step);
+		values[1] = ObjectIdGetDatum(line->node->relid);
+		if (line->edge != NULL)
+			namestrcpy(&via, line->edge->name);
+		values[2] = NameGetDatum(&via);
+		nulls[2] = line->edge == NULL;
+		values[3] = CStringGetTextDatum(actions[line->action]);
+		values[4] = Int64GetDatum(line->rows);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+/* account.cleanup_plan(target regclass, key "any" | text, force boolean) RETURNS TABLE (...) */
+Datum
+cleanup_plan(PG_FUNCTION_ARGS)
+{
+	Oid target;
+	Cleanup *cleanup;
+	int nest_level;
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("target");
+	if (PG_ARGISNULL(2))
+		refuse_null_argument("force");
+	target = PG_GETARG_OID(0);
+	check_application_table(target, "a cleanup");
+	LockRelationOid(target, AccessShareLock);
+	cleanup = cleanup_make(target, PG_GETARG_BOOL(2), true);
+	cleanup_seed_keys(cleanup, fcinfo, 1);
+	nest_level = cleanup_join_memory();
+	cleanup_close(cleanup, GetActiveSnapshot());
+	(void) cleanup_find_outside(cleanup, GetActiveSnapshot(), true);
+	AtEOXact_GUC(true, nest_level);
+	cleanup_return(fcinfo, cleanup);
+	cleanup_free(cleanup);
+	return (Datum) 0;
+}

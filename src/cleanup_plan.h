@@ -1,0 +1,139 @@
+/*
+ * cleanup_plan.h
+ *		Which rows go when rows of a table are removed, what follows them and what holds them.
+ */
+#ifndef PGACCOUNT_CLEANUP_PLAN_H
+#define PGACCOUNT_CLEANUP_PLAN_H
+
+#include "fmgr.h"
+#include "tcop/dest.h"
+#include "utils/snapshot.h"
+
+#include "cleanup_set.h"
+#include "fk_graph.h"
+#include "plan_cache.h"
+
+typedef enum CleanupAction
+{
+	CLEANUP_DELETE,
+	CLEANUP_SET_NULL,
+	CLEANUP_SET_DEFAULT,
+	CLEANUP_PROTECTED
+} CleanupAction;
+
+/* Rows of one table that come by one foreign key, or are named by the caller. */
+typedef struct CleanupLine
+{
+	FkNode *node;
+	FkEdge *edge; /* NULL: the caller's own rows */
+	CleanupAction action;
+	int64 rows;
+} CleanupLine;
+
+/* What is known of a table whose rows may go; FkNode.data. */
+typedef struct CleanupTable
+{
+	FkNode *node;
+	List *keys; /* attribute numbers of the columns that others reference */
+	RowSet *set;
+	bool secured; /* row security applies to the caller */
+} CleanupTable;
+
+/* Where the rows come from that the caller names: SQL after FROM, the table being `c`. */
+typedef struct CleanupSeed
+{
+	const char *from;
+	int nargs;
+	Oid *types;
+	Datum *values;
+	QueryEnvironment *env;
+} CleanupSeed;
+
+typedef struct Cleanup
+{
+	Oid target;
+	bool force;
+	bool live_rows_hold; /* purge: live rows of soft-delete tables do not follow, they hold */
+	CleanupSeed seed;
+	FkGraph *graph;
+	FkNode *node;     /* of the target */
+	List *nodes;      /* whose rows may go */
+	List *components; /* of these, children first */
+	List *lines;      /* CleanupLine, numbered as in SET_VIA */
+	bool secured;     /* row security applies to the caller on some table that is read */
+} Cleanup;
+
+/* Called for each row: c.tableoid, c.ctid, then what the query adds. */
+typedef void (*RowCallback)(TupleTableSlot *slot, void *arg);
+
+/*
+ * A cleanup of rows of a table; reads the graph. In the current memory context. dry: it is only
+ * planned, and will not be executed.
+ */
+extern Cleanup *cleanup_make(Oid target, bool force, bool dry);
+
+/* Give the joins enough memory to be fast, until AtEOXact_GUC() of the returned level. */
+extern int cleanup_join_memory(void);
+
+/* The rows that the caller names by argument n of the function. */
+extern void cleanup_seed_keys(Cleanup *cleanup, FunctionCallInfo fcinfo, int n);
+
+/* Find all rows that go, in this snapshot. */
+extern void cleanup_close(Cleanup *cleanup, Snapshot snapshot);
+
+/* Find rows that go and are not known yet, in this snapshot. Returns how many. */
+extern uint64 cleanup_close_again(Cleanup *cleanup, Snapshot snapshot);
+
+/*
+ * Count the rows outside that reference rows inside: what is protected, into lines, and what is to be
+ * set null or default, into lines if count_set. Returns how many are to be set.
+ */
+extern uint64 cleanup_find_outside(Cleanup *cleanup, Snapshot snapshot, bool count_set);
+
+/* The line of an edge and an action; made if there is none. */
+extern CleanupLine *cleanup_line(Cleanup *cleanup, FkNode *node, FkEdge *edge,
+								 CleanupAction action);
+
+/* The lines with rows, in order of execution. */
+extern List *cleanup_ordered_lines(Cleanup *cleanup);
+
+/* Raise 23001 if there are protected rows outside. */
+extern void cleanup_refuse_protected(Cleanup *cleanup);
+
+/* Which rows of an edge are read, and what of them. */
+typedef struct EdgeQuery
+{
+	Tuplestorestate *rows; /* of the parent's set: those that are referenced */
+	uint64 n;
+	Snapshot snapshot;
+	bool dead_only; /* leave live rows out */
+	bool parents;   /* after the row's own columns: tableoid and ctid of the one it references */
+} EdgeQuery;
+
+/* Read the rows that reference some rows of the parent's set over an edge, whether they go or not. */
+extern void cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback,
+							  void *arg);
+
+/* Does a row outside stand in the way of what it references over this edge? */
+extern bool cleanup_edge_holds(Cleanup *cleanup, const FkEdge *edge);
+
+/* Is the row (c.tableoid, c.ctid in columns 1 and 2) one that goes? */
+extern bool cleanup_has_row(FkNode *node, TupleTableSlot *slot);
+
+/* Run a query of ours and hand each row to callback. */
+extern uint64 cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg);
+
+/* Run a statement of ours whose account.row_in_set() knows these sets. callback: NULL, or as above. */
+extern uint64 cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known,
+								  RowCallback callback, void *arg);
+
+/* `ONLY schema.table`, or without ONLY where it is partitioned. */
+extern char *cleanup_table_name(Oid relid);
+
+/* Let go of the sets. */
+extern void cleanup_free(Cleanup *cleanup);
+
+/* The result of a function that returns lines. */
+extern void cleanup_return(FunctionCallInfo fcinfo, Cleanup *cleanup);
+
+#endif /* PGACCOUNT_CLEANUP_PLAN_H */

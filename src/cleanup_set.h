@@ -1,0 +1,76 @@
+/*
+ * cleanup_set.h
+ *		Sets of rows of one table, by where they are stored, with the keys that others reference.
+ */
+#ifndef PGACCOUNT_CLEANUP_SET_H
+#define PGACCOUNT_CLEANUP_SET_H
+
+#include "access/tupdesc.h"
+#include "storage/itemptr.h"
+#include "utils/hsearch.h"
+#include "utils/queryenvironment.h"
+#include "utils/tuplestore.h"
+
+/* The columns before the keys. */
+#define SET_TAB   0 /* oid: the partition the row is in */
+#define SET_TID   1 /* tid */
+#define SET_VIA   2 /* int4: the line it is counted in */
+#define SET_FIXED 3
+
+/* What SQL calls the set that a statement reads. */
+#define SET_NAME "pgaccount_set"
+
+typedef struct RowSet
+{
+	MemoryContext context;
+	HTAB *blocks;            /* which rows: a bitmap for each block that has some */
+	struct SetBlock *last;   /* the block of the row looked up last */
+	TupleDesc desc;          /* tab oid, tid tid, via int4, k<n> of each key column */
+	Tuplestorestate *all;    /* every row */
+	Tuplestorestate *recent; /* NULL: not asked for; rows since row_set_take_recent() */
+	uint64 n;
+	uint64 nrecent;
+	bool places_only; /* the stores are not kept */
+} RowSet;
+
+/* An empty set. keys: attribute numbers of the table's columns to keep. In the current context. */
+extern RowSet *row_set_make(Oid relid, List *keys);
+
+/* Is the row in the set? */
+extern bool row_set_contains(RowSet *set, Oid tab, ItemPointer tid);
+
+/* Add a row; false: it was there. values: as desc has them. */
+extern bool row_set_add(RowSet *set, Datum *values, bool *nulls);
+
+/* From now on keep what is added apart as well. */
+extern void row_set_keep_recent(RowSet *set);
+
+/* What was added since; its number in n. The caller ends it. NULL: nothing. */
+extern Tuplestorestate *row_set_take_recent(RowSet *set, uint64 *n);
+
+/* For the planner: is this column of a table of ours unique, as far as estimates go? */
+extern bool row_set_is_unique(const char *name, AttrNumber attnum);
+
+/* Read a store from its beginning. */
+extern void row_set_rewind(Tuplestorestate *rows);
+
+/* The places of rows of this shape as tid[]. */
+extern Datum row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n);
+
+/* The sets that account.row_in_set() knows by number; the ones before, which the caller puts back. */
+typedef struct KnownSets
+{
+	RowSet **sets;
+	int n;
+} KnownSets;
+
+extern KnownSets row_set_make_known(KnownSets known);
+
+/* Let go of memory and files. */
+extern void row_set_free(RowSet *set);
+
+/* Add rows of this shape to an environment, as a table that SQL can name. */
+extern void row_set_register(QueryEnvironment *env, const char *name, TupleDesc desc,
+							 Tuplestorestate *rows, uint64 n);
+
+#endif /* PGACCOUNT_CLEANUP_SET_H */

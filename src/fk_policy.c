@@ -1,0 +1,274 @@
+/*
+ * fk_policy.c
+ *		What the application says of a foreign key, where the catalog does not.
+ *
+ * account.reference_policy holds one row for each foreign key whose on-delete action is not what
+ * pg_constraint says. It is read anew whenever edges are made (they are cached where that matters);
+ * whoever changes it, restoring a dump included, sends a relation cache invalidation for both tables.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "errors.h"
+#include "fk_graph.h"
+#include "fk_policy.h"
+#include "identifiers.h"
+#include "plan_cache.h"
+#include "soft_delete.h"
+#include "soft_delete_ddl.h"
+#include "target.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(set_reference_policy);
+PG_FUNCTION_INFO_V1(reference_policy_changed);
+PG_FUNCTION_INFO_V1(reference_policy_dropped);
+
+typedef struct FkPolicy
+{
+	Oid child;
+	NameData constraint_name;
+	char action;
+} FkPolicy;
+
+/* Names of policies. */
+static const struct
+{
+	const char *name;
+	char action;
+} policy_names[] = {{"cascade", FKCONSTR_ACTION_CASCADE},
+					{"protect", FKCONSTR_ACTION_RESTRICT},
+					{"set null", FKCONSTR_ACTION_SETNULL}};
+
+/* The action of a policy's name, or FK_POLICY_NONE. */
+static char
+action_of(const char *name)
+{
+	for (int i = 0; i < lengthof(policy_names); i++)
+		if (strcmp(policy_names[i].name, name) == 0)
+			return policy_names[i].action;
+	return FK_POLICY_NONE;
+}
+
+/* The policies of this database. */
+List *
+fk_policies(void)
+{
+	Oid schema = account_schema();
+	Oid relid = OidIsValid(schema) ? get_relname_relid("reference_policy", schema) : InvalidOid;
+	List *policies = NIL;
+	Relation rel;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (!OidIsValid(relid))
+		return NIL;
+	rel = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		FkPolicy *policy = palloc(sizeof(FkPolicy));
+		bool isnull;
+
+		policy->child = DatumGetObjectId(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
+		policy->constraint_name =
+			*DatumGetName(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull));
+		policy->action =
+			action_of(TextDatumGetCString(heap_getattr(tuple, 3, RelationGetDescr(rel), &isnull)));
+		policies = lappend(policies, policy);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return policies;
+}
+
+/* The action that a policy gives a constraint. */
+char
+fk_policy_action(List *policies, Oid child, const char *constraint_name)
+{
+	ListCell *lc;
+
+	foreach (lc, policies)
+	{
+		FkPolicy *policy = lfirst(lc);
+
+		if (policy->child == child &&
+			strcmp(NameStr(policy->constraint_name), constraint_name) == 0)
+			return policy->action;
+	}
+	return FK_POLICY_NONE;
+}
+
+/* The foreign key of this name that a table declares; a partition's is its table's. */
+static FkEdge *
+find_edge(Oid child, const char *constraint_name)
+{
+	Oid oid = get_relation_constraint_oid(child, constraint_name, true);
+	ListCell *lc;
+
+	while (OidIsValid(oid))
+	{
+		HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(oid));
+		Oid parent;
+
+		if (!HeapTupleIsValid(tuple))
+			break;
+		parent = ((Form_pg_constraint) GETSTRUCT(tuple))->conparentid;
+		ReleaseSysCache(tuple);
+		if (!OidIsValid(parent))
+			break;
+		oid = parent;
+	}
+	foreach (lc, fk_of(child))
+		if (((FkEdge *) lfirst(lc))->constraint == oid)
+			return lfirst(lc);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("table \"%s\" has no foreign key \"%s\"", get_rel_name(child), constraint_name),
+			 errdetail("A policy is that of one foreign key of the referencing table."),
+			 errhint("Look up the name of the constraint with \\d %s.", display_relation(child))));
+}
+
+/* Refuse 'set null' for a column that takes no NULL. */
+static void
+check_nullable(const FkEdge *edge)
+{
+	for (int i = 0; i < edge->nkeys; i++)
+	{
+		HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(edge->child),
+										  Int16GetDatum(edge->child_cols[i]));
+		bool not_null;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for attribute %d of relation %u", edge->child_cols[i],
+				 edge->child);
+		not_null = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+		ReleaseSysCache(tuple);
+		if (not_null)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("column \"%s\" of \"%s\" cannot be set null",
+								   get_attname(edge->child, edge->child_cols[i], false),
+								   get_rel_name(edge->child)),
+							errdetail("It is NOT NULL."),
+							errhint("Give 'cascade' or 'protect', or drop NOT NULL first.")));
+	}
+}
+
+/* account.set_reference_policy(child regclass, constraint_name name, policy text) */
+Datum
+set_reference_policy(PG_FUNCTION_ARGS)
+{
+	Oid child;
+	FkEdge *edge;
+	char *policy = NULL;
+	Oid types[] = {REGCLASSOID, NAMEOID, TEXTOID};
+	Datum values[3];
+	const char *sql = "DELETE FROM account.reference_policy WHERE child OPERATOR(pg_catalog.=) $1"
+					  " AND constraint_name OPERATOR(pg_catalog.=) $2";
+	RoleState caller;
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("child");
+	if (PG_ARGISNULL(1))
+		refuse_null_argument("constraint_name");
+	child = PG_GETARG_OID(0);
+	if (!PG_ARGISNULL(2))
+		policy = text_to_cstring(PG_GETARG_TEXT_PP(2));
+
+	check_application_table(child, "a reference policy");
+	check_owner(child);
+	if (policy != NULL && action_of(policy) == FK_POLICY_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown value for \"policy\""),
+				 errdetail("It is \"%.64s\".", policy),
+				 errhint("Give 'cascade', 'protect', 'set null', or NULL for what the "
+						 "catalog says.")));
+	LockRelationOid(child, ShareUpdateExclusiveLock);
+	edge = find_edge(child, NameStr(*PG_GETARG_NAME(1)));
+	check_owner(edge->child);
+	if (policy != NULL && action_of(policy) == FKCONSTR_ACTION_SETNULL)
+		check_nullable(edge);
+
+	values[0] = ObjectIdGetDatum(edge->child);
+	values[1] = CStringGetDatum(edge->name);
+	values[1] = DirectFunctionCall1(namein, values[1]);
+	values[2] = policy ? CStringGetTextDatum(policy) : (Datum) 0;
+	if (policy != NULL)
+		sql = "INSERT INTO account.reference_policy (child, constraint_name, policy)"
+			  " VALUES ($1, $2, $3) ON CONFLICT (child, constraint_name)"
+			  " DO UPDATE SET policy = EXCLUDED.policy";
+	SPI_connect();
+	caller = run_as(relation_owner(get_relname_relid("reference_policy", account_schema())));
+	if (SPI_execute_with_args(sql, policy ? 3 : 2, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not store the policy");
+	run_as_end(caller);
+	CommandCounterIncrement();
+	soft_delete_children_changed(edge->parent);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* The tables of a policy's foreign key are looked at anew, by every session. */
+static void
+policy_changed(Oid child)
+{
+	ListCell *lc;
+
+	if (get_rel_name(child) == NULL)
+		return; /* dropped, or not restored yet: nobody knows anything of it */
+	CacheInvalidateRelcacheByRelid(child);
+	foreach (lc, fk_of(child))
+		CacheInvalidateRelcacheByRelid(((FkEdge *) lfirst(lc))->parent);
+}
+
+/* account.reference_policy_changed() RETURNS trigger: AFTER INSERT OR UPDATE OR DELETE, for each row. */
+Datum
+reference_policy_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = called_as_trigger(fcinfo, "reference_policy_changed");
+	bool isnull;
+
+	policy_changed(DatumGetObjectId(
+		heap_getattr(trigger->tg_trigtuple, 1, RelationGetDescr(trigger->tg_relation), &isnull)));
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		policy_changed(DatumGetObjectId(heap_getattr(
+			trigger->tg_newtuple, 1, RelationGetDescr(trigger->tg_relation), &isnull)));
+	return PointerGetDatum(NULL);
+}
+
+/* account.reference_policy_dropped() RETURNS event_trigger, ON sql_drop: policies go with their keys. */
+Datum
+reference_policy_dropped(PG_FUNCTION_ARGS)
+{
+	RoleState caller;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function account.reference_policy_dropped() must be called as an "
+							   "event trigger")));
+	if (creating_extension || !OidIsValid(account_schema()) || fk_policies() == NIL)
+		PG_RETURN_NULL();
+	SPI_connect();
+	caller = run_as(relation_owner(get_relname_relid("reference_policy", account_schema())));
+	run_sql("DELETE FROM account.reference_policy AS p WHERE NOT EXISTS (SELECT FROM"
+			" pg_catalog.pg_constraint AS c WHERE c.conrelid OPERATOR(pg_catalog.=)"
+			" p.child::pg_catalog.oid AND c.conname OPERATOR(pg_catalog.=) p.constraint_name)");
+	run_as_end(caller);
+	SPI_finish();
+	PG_RETURN_NULL();
+}
