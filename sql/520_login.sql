@@ -123,6 +123,29 @@ select status, error from account.login(repeat('x', 1000000), repeat('y', 100000
 select status, error from account.login(E'\x01', E'\x02');
 select account.set_password(NULL, NULL);
 
+-- a trusted backend says who is asking
+begin;
+select account.act_as((select id::text from ls.users where username = 't2')) is not null;
+select account.uid() = (select id::text from ls.users where username = 't2') as uid, account.claims() ?& '{sub,tenant_id,modules,user_role}' as claims, account.is_staff();
+commit;
+select account.uid();
+select account.act_as('5');	-- fails
+select account.act_as(NULL);	-- fails
+select account.act_as((select id::text from ls.users where username = 't2'), NULL);	-- fails
+select account.act_as((select id::text from ls.users where username = 't2'), false) is not null, account.is_authenticated();
+select account.sign_out();
+
+-- read-only: 25006, and no word about the password
+BEGIN READ ONLY;
+SELECT account.login('t2', 'secret123');	-- fails
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT account.login('t2', 'wrong');	-- fails
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT account.register('ro@x.org', 'secret123');	-- fails
+ROLLBACK;
+
 -- an application role: what grant_api grants, and nothing of the tables
 RESET client_min_messages;
 CREATE ROLE regress_ls_app;
@@ -136,6 +159,7 @@ SELECT status FROM account.login('g@x.org', 'secret123');
 SELECT email FROM account.register('h@x.org', 'secret123');
 SELECT account.issue_tokens('x');	-- fails
 SELECT account.issue_access_token('x');	-- fails
+SELECT account.act_as('x');	-- fails
 TABLE account.session;	-- fails
 TABLE account.session_key;	-- fails
 TABLE account.login_failure;	-- fails

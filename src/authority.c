@@ -10,6 +10,8 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 
 #include "authority.h"
@@ -28,6 +30,7 @@ extern Datum claim(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(set_password);
 PG_FUNCTION_INFO_V1(revoke_sessions);
+PG_FUNCTION_INFO_V1(act_as);
 
 /* The users and tenants of a staff's own: the same tenant, or both without. */
 static bool
@@ -124,6 +127,7 @@ set_password(PG_FUNCTION_ARGS)
 	text *hash;
 
 	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.set_password()");
 	version_check();
 	model = *model_require();
 	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
@@ -153,9 +157,34 @@ revoke_sessions(PG_FUNCTION_ARGS)
 	Model model;
 	UserRecord *user;
 
+	PreventCommandIfReadOnly("account.revoke_sessions()");
 	version_check();
 	model = *model_require();
 	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
 						  true, NULL);
 	PG_RETURN_INT64((int64) session_end_user(user->user_id, NULL, SESSION_END_REVOKED));
+}
+
+/*
+ * account.act_as(user_id text, is_local boolean) RETURNS text: makes a user the identity, for a backend
+ * that knows who is asking. Privileged. The claims are those of a token without session.
+ */
+Datum
+act_as(PG_FUNCTION_ARGS)
+{
+	Model model;
+	UserRecord *user;
+	TokenUser token;
+	StringInfoData claims;
+
+	if (PG_ARGISNULL(1))
+		refuse_null_argument("is_local");
+	version_check();
+	model = *model_require();
+	user = session_user_argument(fcinfo, 0, &model);
+	session_token_user(user, NULL, &token);
+	initStringInfo(&claims);
+	token_claims(&claims, &token, (int64) pgaccount_access_token_ttl * USECS_PER_SEC);
+	identity_set(claims.data, claims.len, PG_GETARG_BOOL(1), DT_NOEND);
+	PG_RETURN_TEXT_P(cstring_to_text(user->user_id));
 }

@@ -151,6 +151,13 @@ compat_guc_malloc(size_t size)
 #endif
 }
 
+/* A function that does not return, said before its declaration: 18 has a keyword for it. */
+#if PG_VERSION_NUM >= 180000
+#define compat_noreturn pg_noreturn
+#else
+#define compat_noreturn pg_attribute_noreturn()
+#endif
+
 /* Names of wait events came with 17; before, an extension's waits all look alike. */
 #if PG_VERSION_NUM >= 170000
 #define compat_wait_event_new(name) WaitEventExtensionNew(name)

@@ -399,7 +399,7 @@ authenticate(PG_FUNCTION_ARGS)
 	identity_set(checked.jws.payload, checked.jws.payload_len, PG_GETARG_BOOL(1), until);
 	token_free(&checked);
 	who = identity;
-	if (who->uid.as_text == NULL)
+	if (who == NULL || who->uid.as_text == NULL)
 		refuse_token(JWT_BAD_CLAIMS);
 	PG_RETURN_TEXT_P(
 		cstring_to_text_with_len(VARDATA(who->uid.as_text), VARSIZE(who->uid.as_text) - VARHDRSZ));

@@ -8,6 +8,7 @@
 #include "fmgr.h"
 #include "datatype/timestamp.h"
 
+#include "compat.h"
 #include "jwt.h"
 
 /* Microseconds from 1970, where JOSE begins to count, to 2000, where PostgreSQL does. */
@@ -17,7 +18,7 @@
 extern void jwt_init(void);
 
 /* Refuse a token: PT401. Neither the token nor the statement it came with is told. */
-extern void refuse_token(JwtResult reason);
+compat_noreturn extern void refuse_token(JwtResult reason);
 
 /* Refuse a key or algorithm: 22023. */
 extern void refuse_key(JwtResult reason);

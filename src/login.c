@@ -20,6 +20,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 #include "utils/inet.h"
@@ -253,7 +254,7 @@ try_login(FunctionCallInfo fcinfo, const Model *model, Attempt *attempt, UserRec
 			return "too_many_attempts";
 		}
 		*status = 401;
-		if (!verify(*user, password, attempt))
+		if (!verify(*user, password, attempt) || *user == NULL)
 		{
 			attempt_failed(attempt);
 			return "invalid_credentials";
@@ -284,6 +285,7 @@ login(PG_FUNCTION_ARGS)
 	Datum result;
 
 	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.login()");
 	version_check();
 	model = *model_require();
 	refused = try_login(fcinfo, &model, &attempt, &user, &status);

@@ -67,6 +67,12 @@ REVOKE ALL ON FUNCTION account.issue_access_token(text, interval, jsonb) FROM PU
 COMMENT ON FUNCTION account.issue_access_token(text, interval, jsonb) IS
 'An access token without a session. Privileged. ttl NULL: pgaccount.access_token_ttl. extra: further claims. Errors: PT404 and PT403 as issue_tokens; 22023 for a reserved claim or a lifetime out of range; 55000 where no tables are mapped or no key signs.';
 
+CREATE FUNCTION account.act_as(user_id text, is_local boolean DEFAULT true) RETURNS text
+    AS 'MODULE_PATHNAME', 'act_as' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION account.act_as(text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION account.act_as(text, boolean) IS
+'Makes a user the identity without a token, for a backend that keeps its own sessions; returns the uid. Privileged. is_local: for this transaction, else for the session, until sign_out or DISCARD ALL. Needs no key. Errors: PT404 for an unknown or deleted user, PT403 for one that is not active or whose tenant is not, 55000 where no tables are mapped, 22023 for NULL is_local.';
+
 CREATE FUNCTION account.grant_api(role regrole) RETURNS void
     AS 'MODULE_PATHNAME', 'grant_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION account.grant_api(regrole) FROM PUBLIC;

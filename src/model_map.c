@@ -94,7 +94,7 @@ take_overrides(Jsonb *columns, const Oid *relation, Choice *choices)
 	JsonbIteratorToken token;
 	JsonbValue v;
 	int part = MODEL_PARTS;
-	char *name = NULL;
+	char *name = "";
 	int depth = 0;
 
 	if (!JB_ROOT_IS_OBJECT(columns))

@@ -23,9 +23,11 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "optimizer/optimizer.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 #include "utils/lsyscache.h"
@@ -609,6 +611,7 @@ register_user(PG_FUNCTION_ARGS)
 	bool nulls[4];
 
 	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.register()");
 	version_check();
 	reg.model = *model_require();
 	InitMaterializedSRF(fcinfo, 0);

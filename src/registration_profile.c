@@ -134,7 +134,7 @@ registration_profile_read(const Model *model, Jsonb *profile)
 	JsonbIteratorToken token;
 	JsonbValue v;
 	RoleState saved = {0};
-	char *name = NULL;
+	char *name = "";
 	int n;
 
 	if (profile == NULL)

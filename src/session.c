@@ -22,6 +22,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -463,6 +464,7 @@ refresh(PG_FUNCTION_ARGS)
 	Datum result;
 
 	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.refresh()");
 	version_check();
 	model = *model_require();
 	if (!refresh_token_read(token, &read))
@@ -504,6 +506,7 @@ logout(PG_FUNCTION_ARGS)
 	bool ended;
 
 	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.logout()");
 	version_check();
 	if (!refresh_token_read(token, &read))
 	{
@@ -519,13 +522,14 @@ logout(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(ended);
 }
 
-/* The user that tokens are asked for; raises PT404 or PT403. */
-static UserRecord *
-user_to_issue(FunctionCallInfo fcinfo, const Model *model)
+/* The live and active user of the text argument n; raises PT404 or PT403. */
+UserRecord *
+session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model)
 {
-	UserRecord *user =
-		PG_ARGISNULL(0) ? NULL : model_user_by_id(model, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	UserRecord *user = NULL;
 
+	if (!PG_ARGISNULL(n))
+		user = model_user_by_id(model, text_to_cstring(PG_GETARG_TEXT_PP(n)));
 	if (user == NULL || !user->is_live)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such user"),
@@ -544,12 +548,13 @@ issue_tokens(PG_FUNCTION_ARGS)
 	Model model;
 	UserRecord *user;
 
+	PreventCommandIfReadOnly("account.issue_tokens()");
 	version_check();
 	model = *model_require();
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		user = user_to_issue(fcinfo, &model);
+		user = session_user_argument(fcinfo, 0, &model);
 	} while (!session_admit(&model, user, false, NULL));
 	return session_open(fcinfo, &model, user, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
 						PG_ARGISNULL(1), NULL);
@@ -574,7 +579,7 @@ issue_access_token(PG_FUNCTION_ARGS)
 		/* out of range either way: token_issue() refuses it */
 		ttl = usecs < 0 || usecs > (double) PG_INT64_MAX / 2 ? -1 : (int64) usecs;
 	}
-	session_token_user(user_to_issue(fcinfo, &model), NULL, &claims);
+	session_token_user(session_user_argument(fcinfo, 0, &model), NULL, &claims);
 	PG_RETURN_TEXT_P(token_issue(&claims, ttl, PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2)));
 }
 

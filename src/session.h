@@ -65,6 +65,9 @@ extern Datum session_open(FunctionCallInfo fcinfo, const Model *model, const Use
 /* Is there a session of this id that has not ended, and is it this user's? */
 extern bool session_is_live(const char *session_id, const char *user_id);
 
+/* The live and active user of the text argument n; raises PT404 or PT403. */
+extern UserRecord *session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model);
+
 /* What a token says of the user. */
 extern void session_token_user(const UserRecord *user, const char *session_id, TokenUser *claims);
 

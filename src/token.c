@@ -194,6 +194,13 @@ make_claims(StringInfo buf, const TokenUser *user, int64 now, int64 ttl, Jsonb *
 	appendStringInfoChar(buf, '}');
 }
 
+/* The claims that a token would carry; see token.h. */
+void
+token_claims(StringInfo buf, const TokenUser *user, int64 ttl)
+{
+	make_claims(buf, user, jwt_now(), ttl, NULL);
+}
+
 /* Make and sign a token; see token.h. */
 text *
 token_issue(const TokenUser *user, int64 ttl, Jsonb *extra)

@@ -5,6 +5,7 @@
 #ifndef PGACCOUNT_TOKEN_H
 #define PGACCOUNT_TOKEN_H
 
+#include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
 #include "jwt.h"
@@ -29,6 +30,9 @@ typedef struct TokenUser
  * name is 22023. Raises 55000 if no key signs. user_id is not NULL.
  */
 extern text *token_issue(const TokenUser *user, int64 ttl, Jsonb *extra);
+
+/* The claims that such a token would carry, as JSON in UTF-8, appended to buf. Needs no key. */
+extern void token_claims(StringInfo buf, const TokenUser *user, int64 ttl);
 
 /* Claims of an access token beside the registered ones. */
 enum

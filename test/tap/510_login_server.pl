@@ -1,0 +1,93 @@
+# Logins as the server sees them: attempts that many make at once or roll back, a restart, a hot standby,
+# a dump that takes the mapping and leaves sessions, and a log without secrets.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('primary');
+$node->init(allows_streaming => 1);
+$node->append_conf('postgresql.conf', <<'CONF');
+shared_preload_libraries = 'pgaccount'
+pgaccount.password_memory = '8kB'
+pgaccount.password_ops = 1
+max_connections = 60
+log_statement = none
+log_min_messages = debug1
+log_min_error_statement = debug5
+log_error_verbosity = verbose
+CONF
+$node->start;
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION pgaccount;
+SELECT account.create_starter();
+SELECT account.create_key();
+SELECT account.register('a@x.org', 'a-right-secret', 'a'), account.register('b@x.org', 'a-right-secret', 'b'), account.register('c@x.org', 'a-right-secret', 'c');
+SQL
+
+# --- attempts at once, none of which commits -----------------------------------------------------------
+my $guess = $node->basedir . '/guess.sql';
+append_to_file($guess, <<'SQL');
+BEGIN;
+SELECT CASE WHEN (account.login('a', 'a-wrong-secret')).status = 401 THEN 1 / nextval('looked')::int END;
+ROLLBACK;
+SQL
+$node->safe_psql('postgres', 'CREATE SEQUENCE looked');
+$node->command_ok([ 'pgbench', '-n', '-c', '16', '-j', '2', '-t', '10', '-f', $guess, 'postgres' ], 'guessing ran');
+is($node->safe_psql('postgres', 'SELECT last_value FROM looked'), '10',
+	'of 160 guesses at once, all rolled back, 10 were looked at');
+is($node->safe_psql('postgres', "SELECT status FROM account.login('a', 'a-right-secret')"), '429', 'and the right password is refused');
+is($node->safe_psql('postgres', "SELECT status FROM account.login('b', 'a-right-secret')"), '200', 'another user is not');
+
+# --- what committed outlives a restart -----------------------------------------------------------------
+$node->safe_psql('postgres', "SELECT account.login('c', 'a-wrong-secret')") for 1 .. 10;
+$node->restart;
+is($node->safe_psql('postgres', "SELECT status FROM account.login('c', 'a-right-secret')"), '429', 'failures that committed count after a restart');
+
+# --- a hot standby -------------------------------------------------------------------------------------
+my ($access, $refresh) = split /\|/, $node->safe_psql('postgres', "SELECT access_token, refresh_token FROM account.login('b', 'a-right-secret')");
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+like($standby->safe_psql('postgres', "SELECT account.authenticate('$access')"), qr/^[0-9a-f-]{36}$/, 'a standby authenticates, with the live check');
+for my $call ("account.login('b', 'a-right-secret')", "account.login('b', 'a-wrong-secret')", "account.refresh('$refresh')",
+	"account.register('d\@x.org', 'a-right-secret')")
+{
+	my ($status, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY sqlstate\nSELECT $call");
+	like($err, qr/25006/, 'a standby refuses what writes: ' . substr($call, 8, 8));
+}
+$node->safe_psql('postgres', "DELETE FROM app.users WHERE username = 'b'");
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+my ($status, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY sqlstate\nSELECT account.authenticate('$access')");
+like($err, qr/PT401/, 'a user deleted on the primary is nobody on the standby');
+$standby->stop;
+
+# --- dump and restore ----------------------------------------------------------------------------------
+my $dump = $node->basedir . '/dump';
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'postgres' ], 'dumped');
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+$node->command_ok([ 'pg_restore', '-e', '-d', 'restored', $dump ], 'restored without an error');
+is($node->safe_psql('restored', "SELECT count(*) FROM account.model WHERE relation = 'app.users'::regclass AND column_name IS NOT NULL"),
+	$node->safe_psql('postgres', "SELECT count(*) FROM account.model WHERE relation = 'app.users'::regclass AND column_name IS NOT NULL"),
+	'the mapping came along');
+is($node->safe_psql('restored', 'SELECT (SELECT count(*) FROM account.session) + (SELECT count(*) FROM account.login_failure)'), '0', 'sessions and attempts did not');
+isnt($node->safe_psql('restored', "SELECT encode(secret, 'hex') FROM account.session_key"),
+	$node->safe_psql('postgres', "SELECT encode(secret, 'hex') FROM account.session_key"), 'nor the key of refresh tokens');
+$node->safe_psql('restored', 'SELECT account.create_key()');
+is($node->safe_psql('restored', "SELECT status FROM account.login('c', 'a-right-secret')"), '200', 'users log in there');
+is($node->safe_psql('restored', "SELECT status, error FROM account.refresh('$refresh')"), '401|token_invalid', 'with sessions of their own');
+
+# --- the log -------------------------------------------------------------------------------------------
+$node->psql('postgres', "SELECT account.register('x', 'a-right-secret')");
+$node->psql('postgres', "SELECT account.register('a\@x.org', 'a-right-secret')");
+$node->psql('postgres', "SELECT account.set_password('a', 'a-right-secret')");
+$node->psql('postgres', "BEGIN READ ONLY; SELECT account.login('a', 'a-right-secret')");
+my $log = slurp_file($node->logfile);
+ok($log =~ /email is malformed/, 'errors are logged');
+ok($log !~ /a-right-secret|a-wrong-secret/, 'without a password');
+ok(index($log, $refresh) < 0 && index($log, $access) < 0, 'and without a token');
+$node->stop;
+done_testing();
