@@ -26,8 +26,9 @@ COMMENT ON TABLE account.session IS
 -- The key of the hashes. In a table of its own, which no function returns.
 CREATE TABLE account.session_key (secret bytea NOT NULL);
 REVOKE ALL ON account.session_key FROM PUBLIC;
-INSERT INTO account.session_key VALUES (pg_catalog.sha256(pg_catalog.convert_to(
-    pg_catalog.concat(pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid()), 'UTF8')));
+INSERT INTO account.session_key VALUES (pg_catalog.sha256(pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
+    OPERATOR(pg_catalog.||) pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
+    OPERATOR(pg_catalog.||) pg_catalog.uuid_send(pg_catalog.gen_random_uuid())));
 COMMENT ON TABLE account.session_key IS
 'The key from which refresh tokens follow. Made at installation, never dumped.';
 
