@@ -53,7 +53,7 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test lint sanitize fuzz regress-core compile-17 demo bench bench-quick dist
+.PHONY: test lint sanitize fuzz regress-core stress compile-17 demo bench bench-quick dist
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -70,6 +70,11 @@ sanitize:
 # PostgreSQL's own suite with the library preloaded, and with soft delete on every table.
 regress-core:
 	@test/regress-core/run
+
+# All calls at random from 8 clients, with kills, cancels and timeouts; then the invariants. make stress SECONDS_LONG=60
+stress: export SECONDS_LONG := $(SECONDS_LONG)
+stress:
+	@test/stress/run
 
 # Compile against PostgreSQL 17 in a Debian 13 chroot, made when missing. make compile-17 CHROOT=directory
 compile-17: export CHROOT := $(CHROOT)
