@@ -53,7 +53,7 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test lint sanitize fuzz regress-core stress compile-17 demo bench bench-quick dist
+.PHONY: test lint sanitize fuzz regress-core stress sqlsmith compile-17 demo bench bench-quick dist
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -75,6 +75,12 @@ regress-core:
 stress: export SECONDS_LONG := $(SECONDS_LONG)
 stress:
 	@test/stress/run
+
+# Random statements from the catalog. make sqlsmith QUERIES=2000 SEEDS="1 2"
+sqlsmith: export QUERIES := $(QUERIES)
+sqlsmith: export SEEDS := $(SEEDS)
+sqlsmith:
+	@test/stress/sqlsmith
 
 # Compile against PostgreSQL 17 in a Debian 13 chroot, made when missing. make compile-17 CHROOT=directory
 compile-17: export CHROOT := $(CHROOT)
