@@ -26,6 +26,7 @@
 #include "errors.h"
 #include "identity.h"
 #include "jwt_functions.h"
+#include "secret_call.h"
 #include "settings.h"
 #include "token.h"
 
@@ -369,14 +370,16 @@ member_string(const JsonMember *member)
 Datum
 authenticate(PG_FUNCTION_ARGS)
 {
+	ErrorContextCallback hiding;
 	CheckedToken checked;
 	JwtResult result;
 	double end;
 	TimestampTz until;
 	const Identity *who;
 
+	secret_call_begin(&hiding);
 	if (PG_ARGISNULL(1))
-		refuse_null_beside_secret("is_local");
+		refuse_null_argument("is_local");
 	if (PG_ARGISNULL(0))
 		refuse_token(JWT_MISSING);
 	result = token_check(PG_GETARG_TEXT_PP(0), &checked, NULL, NULL);
@@ -401,6 +404,7 @@ authenticate(PG_FUNCTION_ARGS)
 	who = identity;
 	if (who == NULL || who->uid.as_text == NULL)
 		refuse_token(JWT_BAD_CLAIMS);
+	secret_call_end(&hiding);
 	PG_RETURN_TEXT_P(
 		cstring_to_text_with_len(VARDATA(who->uid.as_text), VARSIZE(who->uid.as_text) - VARHDRSZ));
 }

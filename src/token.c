@@ -22,6 +22,7 @@
 #include "errors.h"
 #include "jwt_functions.h"
 #include "key_store.h"
+#include "secret_call.h"
 #include "token.h"
 
 PG_FUNCTION_INFO_V1(verify_access_token);
@@ -318,11 +319,13 @@ token_free(CheckedToken *checked)
 Datum
 verify_access_token(PG_FUNCTION_ARGS)
 {
+	ErrorContextCallback hiding;
 	CheckedToken checked;
 	ClaimsJsonb builder = {0};
 	JwtResult result;
 	Jsonb *claims;
 
+	secret_call_begin(&hiding);
 	if (PG_ARGISNULL(0))
 		refuse_token(JWT_MISSING);
 	result = token_check(PG_GETARG_TEXT_PP(0), &checked, claims_jsonb_sink, &builder);
@@ -332,5 +335,6 @@ verify_access_token(PG_FUNCTION_ARGS)
 	if (claims == NULL)
 		refuse_token(JWT_BAD_CLAIMS);
 	token_free(&checked);
+	secret_call_end(&hiding);
 	PG_RETURN_JSONB_P(claims);
 }
