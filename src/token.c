@@ -195,6 +195,22 @@ make_claims(StringInfo buf, const TokenUser *user, int64 now, int64 ttl, Jsonb *
 	appendStringInfoChar(buf, '}');
 }
 
+/* Refuse further claims that no check would take: too deep, or a number that is too long. */
+static void
+require_readable(StringInfo claims)
+{
+	char *arena;
+
+	if (json_scan_object(claims->data, claims->len, NULL, 0, NULL, NULL, &arena) != JSON_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("extra claims cannot be verified"),
+				 errdetail("A token nests at most %d deep, and a number in it has at most %d "
+						   "characters.",
+						   JSON_MAX_DEPTH, JSON_MAX_NUMBER),
+				 errhint("Give simpler extra claims."), errhidesecrets()));
+}
+
 /* The claims that a token would carry; see token.h. */
 void
 token_claims(StringInfo buf, const TokenUser *user, int64 ttl)
@@ -221,6 +237,8 @@ token_issue(const TokenUser *user, int64 ttl, Jsonb *extra)
 						errhint("Pass an interval such as '15 minutes'."), errhidesecrets()));
 	initStringInfo(&claims);
 	make_claims(&claims, user, now, ttl, extra);
+	if (extra != NULL && JB_ROOT_COUNT(extra) > 0)
+		require_readable(&claims);
 
 	stored = key_store_signing();
 	header = jwt_header(stored->key.alg, stored->kid);
