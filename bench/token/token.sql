@@ -60,7 +60,7 @@ CREATE POLICY b ON big TO bench_bigint_uid USING (owner = account.uid_bigint());
 CREATE POLICY c ON big TO bench_text_constant USING (owner_text = '42');
 CREATE POLICY d ON big TO bench_text_uid USING (owner_text = account.uid());
 
-CREATE TABLE contender (n serial, name text, expression text, loops int, source text);
+CREATE TABLE contender (n serial, name text, expression text, loops int, source text, is_local boolean DEFAULT true);
 INSERT INTO contender (name, expression, loops, source) VALUES
 	('floor_sign', 'floor_sign(claims, key)', 5000, 'token'),
 	('sign', 'account.sign(json, key)', 5000, 'token'),
@@ -77,9 +77,9 @@ INSERT INTO contender (name, expression, loops, source) VALUES
 INSERT INTO contender (name, expression, loops, source) VALUES ('check_token', 'check_token(token)', 5000, 'token');
 \endif
 -- a helper costs some nanoseconds: a hundred calls for each turn of the loop, which is measured alone too
-INSERT INTO contender (name, expression, loops, source)
-	SELECT coalesce(helper, 'loop'), 'num_nulls(' || repeat(coalesce(helper, 'g') || ', ', 99) || coalesce(helper, 'g') || ')', 5000, '(SELECT) x'
-	FROM unnest(ARRAY[NULL, 'floor_empty()', 'account.uid()', 'account.uid_bigint()', 'account.tenant_id()', 'account.user_role()', 'account.is_staff()', 'account.is_authenticated()', 'account.has_module(''reports'')']) helper;
+INSERT INTO contender (name, expression, loops, source, is_local)
+	SELECT CASE WHEN is_local THEN '' ELSE 'session ' END || coalesce(helper, 'loop'), 'num_nulls(' || repeat(coalesce(helper, 'g') || ', ', 99) || coalesce(helper, 'g') || ')', 5000, '(SELECT) x', is_local
+	FROM unnest(ARRAY[NULL, 'floor_empty()', 'account.uid()', 'account.uid_bigint()', 'account.tenant_id()', 'account.user_role()', 'account.is_staff()', 'account.is_authenticated()', 'account.has_module(''reports'')']) helper, unnest(ARRAY[true, false]) is_local;
 CREATE TABLE measured (name text, us float8);
 
 CREATE PROCEDURE measure(c contender) LANGUAGE plpgsql AS $$
@@ -88,6 +88,7 @@ DECLARE
 	began float8;
 	took float8;
 BEGIN
+	PERFORM account.authenticate(current_setting('bench.token'), c.is_local);
 	IF c.expression IS NULL THEN
 		PERFORM set_config('role', 'bench_' || c.name, true);
 		statement := 'SELECT count(*) FROM big';
@@ -102,7 +103,7 @@ END $$;
 SET pgaccount.live_check = off;
 SET max_parallel_workers_per_gather = 0;
 SET jit = off;
-SELECT account.authenticate(account.jwt_sign('{"sub": "42", "tenant_id": "7", "user_role": "teacher", "modules": ["crm", "billing", "reports"], "exp": 4000000000}', repeat('k', 32)::bytea, 'HS256', 'bench'), false) \g /dev/null
+SELECT set_config('bench.token', account.jwt_sign('{"sub": "42", "tenant_id": "7", "user_role": "teacher", "modules": ["crm", "billing", "reports"], "exp": 4000000000}', repeat('k', 32)::bytea, 'HS256', 'bench'), false) \g /dev/null
 SET bench.rounds = :rounds;
 -- contenders take turns, each round beginning with another
 DO $$
