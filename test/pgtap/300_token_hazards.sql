@@ -96,6 +96,17 @@ SELECT is(looked_at(raw(:'hs', '{"sub":"1","exp":4000000000,' || (SELECT string_
 SELECT is(looked_at(raw(:'hs', '{"sub":"1","exp":4000000000,' || (SELECT string_agg('"k' || i % 3999 || '":0', ',') FROM generate_series(1, 4000) i) || '}')), 'PT401', 'many_members: 4,000 of which two are one');
 RESET statement_timeout;
 
+-- who asks for iss and aud: the functions of this database's tokens and jwt_verify, not pgjwt's
+SET LOCAL pgaccount.issuer = 'https://auth.example.com';
+SELECT is(looked_at(raw(:'hs', :'good')), ' accepted by account.verify', 'issuer_is_asked_for: and pgjwt''s verify goes on as before');
+SELECT is(looked_at(raw(:'hs', '{"sub":"1","exp":4000000000,"iss":"https://auth.example.com"}')), :'accepted', 'issuer_is_asked_for: the right one');
+SELECT is(looked_at(raw(:'hs', '{"sub":"1","exp":4000000000,"iss":["https://auth.example.com"]}')), 'PT401', 'issuer_is_asked_for: a list is none');
+SET LOCAL pgaccount.issuer = '';
+SET LOCAL pgaccount.audience = 'api';
+SELECT is(looked_at(raw(:'hs', claims)), CASE WHEN good THEN :'accepted' ELSE ' accepted by account.verify' END, 'audience_is_asked_for: ' || claims)
+	FROM (VALUES ('{"sub":"1","exp":4000000000}', false), ('{"sub":"1","exp":4000000000,"aud":"api"}', true), ('{"sub":"1","exp":4000000000,"aud":["a","\u0061pi"]}', true), ('{"sub":"1","exp":4000000000,"aud":["apis"]}', false), ('{"sub":"1","exp":4000000000,"aud":[]}', false)) x (claims, good);
+SET LOCAL pgaccount.audience = '';
+
 -- Tokens 3: Ed25519 points that verify anything -------------------------------------------------------------
 SELECT throws_ok(format('SELECT account.%s(''a.b.c'', %L, ''EdDSA'')', f, point::bytea), '22023', NULL, 'small_order_point: ' || f || ' ' || left(point, 10)) FROM unnest(ARRAY['jwt_verify', 'jws_valid']) f, unnest(ARRAY[
 	'\x0000000000000000000000000000000000000000000000000000000000000000', '\x0100000000000000000000000000000000000000000000000000000000000000', '\xecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
