@@ -4,12 +4,12 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.con
 MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache actor fk_graph fk_policy cleanup_set cleanup_plan cleanup cleanup_graph purge \
+CONCEPTS_C   = pgaccount hooks settings version errors secret_call identifiers plan_cache actor fk_graph fk_policy cleanup_set cleanup_plan cleanup cleanup_graph purge \
                mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
                profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry profile_findings \
                password_format password_slots password \
                base64url json_claims jwt claims_jsonb jwt_functions master_key key_store token identity tenant_isolation \
-               model model_detect model_map model_user session_end session_lock starter secret_call registration registration_profile \
+               model model_detect model_map model_user session_end session_lock starter registration registration_profile \
                refresh_token session throttle login authority live_check grant_api model_findings
 CONCEPTS_SQL = install errors fk_graph soft_delete restore unique_live guard profile password jwt key_store token identity tenant_isolation \
                cleanup purge model session starter registration login doctor
@@ -102,21 +102,6 @@ bench:
 bench-quick:
 	@bench/run --quick
 
-# The parsers of stored password hashes under libFuzzer, FUZZ_SECONDS long; new inputs go to build/.
-FUZZ_SECONDS ?= 300
-FUZZ_CC ?= clang-14
-.PHONY: fuzz-password
-fuzz-password:
-	mkdir -p build/password_corpus
-	$(FUZZ_CC) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc \
-		test/fuzz/password_fuzz.c src/password_format.c -lsodium -o build/password_fuzz
-	build/password_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=600 -dict=test/fuzz/password.dict \
-		build/password_corpus test/fuzz/password_corpus
-
-# The token codec likewise; fuzz: both.
-fuzz-jwt: export ONLY = jwt
-fuzz-jwt:
+# The parsers that strangers feed, under libFuzzer. make fuzz FUZZ_SECONDS=60 ONLY=jwt
+fuzz:
 	@test/fuzz/run
-
-.PHONY: fuzz-jwt
-fuzz: fuzz-jwt fuzz-password

@@ -59,6 +59,26 @@ BEGIN;
 SELECT m, account.authenticate(make_token(jsonb_build_object('sub', '1', 'modules', m))) AS uid, account.has_module('crm') FROM unnest(ARRAY['null', '{}', '"crm"', '[]', '["crm"]', '[1, "crm"]', '["a", "crm"]', '[["crm"]]']::jsonb[]) m;
 COMMIT;
 
+-- has_module keeps the answer of a constant: not over a change, and never that of a variable
+DO $$
+DECLARE
+	seen text := '';
+	m text;
+BEGIN
+	FOREACH m IN ARRAY ARRAY['["crm"]', '["hr"]', '[]', '["crm"]'] LOOP
+		PERFORM account.authenticate(make_token(jsonb_build_object('sub', '1', 'modules', m::jsonb)));
+		seen := seen || CASE WHEN account.has_module('crm') THEN ' crm' ELSE ' -' END;
+	END LOOP;
+	FOREACH m IN ARRAY ARRAY['crm', 'hr', 'crm', NULL, 'crm'] LOOP
+		seen := seen || CASE WHEN account.has_module(m) THEN ' ' || m ELSE ' -' END;
+	END LOOP;
+	RAISE NOTICE '%', seen;
+END $$;
+BEGIN;
+SELECT i, account.authenticate(make_token(jsonb_build_object('sub', i, 'modules', CASE WHEN i::int % 2 = 0 THEN '["crm"]' ELSE '[]' END::jsonb))) AS uid, account.has_module('crm') FROM unnest(ARRAY['1', '2', '3', '4']) i;
+SELECT m, account.has_module(m) FROM unnest(ARRAY['crm', 'hr', NULL, 'crm']) m;
+COMMIT;
+
 -- savepoints, errors
 BEGIN;
 SELECT account.authenticate(:'t42');

@@ -15,6 +15,7 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "mb/pg_wchar.h"
+#include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
@@ -26,6 +27,7 @@
 #include "errors.h"
 #include "identity.h"
 #include "jwt_functions.h"
+#include "secret_call.h"
 #include "settings.h"
 #include "token.h"
 
@@ -74,16 +76,16 @@ typedef struct Identity
 } Identity;
 
 /* What a helper keeps from call to call of one expression: its last value. */
-typedef struct KeptText
+typedef struct KeptValue
 {
 	uint64 generation;
 	Datum value;
-} KeptText;
+} KeptValue;
 
 static char *identity_setting = NULL;
 static Identity *identity = NULL;
 
-/* Changes with the identity; see KeptText. */
+/* Changes with the identity; see KeptValue. */
 static uint64 identity_generation = 1;
 
 /* True while we set the setting ourselves. */
@@ -369,14 +371,16 @@ member_string(const JsonMember *member)
 Datum
 authenticate(PG_FUNCTION_ARGS)
 {
+	ErrorContextCallback hiding;
 	CheckedToken checked;
 	JwtResult result;
 	double end;
 	TimestampTz until;
 	const Identity *who;
 
+	secret_call_begin(&hiding);
 	if (PG_ARGISNULL(1))
-		refuse_null_beside_secret("is_local");
+		refuse_null_argument("is_local");
 	if (PG_ARGISNULL(0))
 		refuse_token(JWT_MISSING);
 	result = token_check(PG_GETARG_TEXT_PP(0), &checked, NULL, NULL);
@@ -401,6 +405,7 @@ authenticate(PG_FUNCTION_ARGS)
 	who = identity;
 	if (who == NULL || who->uid.as_text == NULL)
 		refuse_token(JWT_BAD_CLAIMS);
+	secret_call_end(&hiding);
 	PG_RETURN_TEXT_P(
 		cstring_to_text_with_len(VARDATA(who->uid.as_text), VARSIZE(who->uid.as_text) - VARHDRSZ));
 }
@@ -421,7 +426,7 @@ sign_out(PG_FUNCTION_ARGS)
 static Datum
 return_text(FunctionCallInfo fcinfo, const text *value)
 {
-	KeptText *kept = fcinfo->flinfo->fn_extra;
+	KeptValue *kept = fcinfo->flinfo->fn_extra;
 	text *copy;
 
 	if (value == NULL)
@@ -431,7 +436,7 @@ return_text(FunctionCallInfo fcinfo, const text *value)
 
 	if (kept == NULL)
 	{
-		kept = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(KeptText));
+		kept = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(KeptValue));
 		copy = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, VARSIZE(value));
 		kept->generation = identity_generation;
 		kept->value = PointerGetDatum(copy);
@@ -540,21 +545,48 @@ is_authenticated(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(current_identity() != NULL);
 }
 
-/* account.has_module(module text): has the tenant this module? */
+/* Is this one of the modules of an identity? */
+static bool
+find_module(const Identity *who, const text *module)
+{
+	for (int i = 0; i < who->nmodules; i++)
+		if (VARSIZE(who->modules[i]) - VARHDRSZ == VARSIZE_ANY_EXHDR(module) &&
+			memcmp(VARDATA(who->modules[i]), VARDATA_ANY(module), VARSIZE_ANY_EXHDR(module)) == 0)
+			return true;
+	return false;
+}
+
+/* Is the first argument of a call written out in the query? A parameter changes while its expression is kept. */
+static bool
+argument_is_constant(const FmgrInfo *flinfo)
+{
+	return flinfo->fn_expr != NULL && IsA(flinfo->fn_expr, FuncExpr) &&
+		   IsA(linitial(((FuncExpr *) flinfo->fn_expr)->args), Const);
+}
+
+/* account.has_module(module text): has the tenant this module? What a constant gave is kept. */
 Datum
 has_module(PG_FUNCTION_ARGS)
 {
 	const Identity *who = current_identity();
-	text *module;
+	KeptValue *kept = fcinfo->flinfo->fn_extra;
+	bool result;
 
 	if (who == NULL || PG_ARGISNULL(0))
 		PG_RETURN_BOOL(false);
-	module = PG_GETARG_TEXT_PP(0);
-	for (int i = 0; i < who->nmodules; i++)
-		if (VARSIZE(who->modules[i]) - VARHDRSZ == VARSIZE_ANY_EXHDR(module) &&
-			memcmp(VARDATA(who->modules[i]), VARDATA_ANY(module), VARSIZE_ANY_EXHDR(module)) == 0)
-			PG_RETURN_BOOL(true);
-	PG_RETURN_BOOL(false);
+	if (kept != NULL && kept->generation == identity_generation)
+		return kept->value;
+
+	result = find_module(who, PG_GETARG_TEXT_PP(0));
+	if (kept == NULL && argument_is_constant(fcinfo->flinfo))
+		fcinfo->flinfo->fn_extra = kept =
+			MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(KeptValue));
+	if (kept != NULL)
+	{
+		kept->generation = identity_generation;
+		kept->value = BoolGetDatum(result);
+	}
+	PG_RETURN_BOOL(result);
 }
 
 /* The claims of an identity as jsonb. */

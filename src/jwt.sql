@@ -10,7 +10,7 @@ CREATE FUNCTION account.jwt_verify(token text, key bytea, alg text DEFAULT 'HS25
         leeway interval DEFAULT '0') RETURNS jsonb
     AS 'MODULE_PATHNAME', 'jwt_verify' LANGUAGE C VOLATILE PARALLEL SAFE;
 COMMENT ON FUNCTION account.jwt_verify(text, bytea, text, timestamptz, interval) IS
-'The claims of a token, or PT401 (RFC 7519 section 7.2, RFC 8725). key: the secret, or the 32-byte Ed25519 public key; alg: the key''s, which the token''s must be. at: the time to check exp and nbf against, NULL for the clock (not the transaction''s time); leeway: allowed for both. exp is optional here; iss and aud are checked where pgaccount.issuer and pgaccount.audience are set. Errors: PT401, also for a NULL token; 22023 for a NULL or unsuitable key, alg, at or leeway.';
+'The claims of a token, or PT401 (RFC 7519 section 7.2, RFC 8725). key: the secret, or the 32-byte Ed25519 public key; alg: the key''s, which the token''s must be. at: the time to check exp and nbf against, NULL for the clock (not the transaction''s time); leeway: allowed for both. exp is optional here; iss and aud are checked where pgaccount.issuer and pgaccount.audience are set. A member of the header or the claims that stands twice is refused, at any depth. Errors: PT401, also for a NULL token; 22023 for a NULL or unsuitable key, alg, at or leeway.';
 
 CREATE FUNCTION account.jws_valid(token text, key bytea, alg text DEFAULT 'HS256') RETURNS boolean
     AS 'MODULE_PATHNAME', 'jws_valid' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -26,4 +26,4 @@ CREATE FUNCTION account.verify(token text, secret text, algorithm text DEFAULT '
         RETURNS TABLE (header json, payload json, valid boolean)
     AS 'MODULE_PATHNAME', 'pgjwt_verify' LANGUAGE C VOLATILE PARALLEL SAFE ROWS 1;
 COMMENT ON FUNCTION account.verify(text, text, text) IS
-'pgjwt''s verify: one row, whatever the token. header and payload: NULL where they cannot be read, and proven only if valid. valid: the signature is right and the clock is within nbf and exp. secret: any but NULL or empty (22023). Prefer jwt_verify, which cannot be misread.';
+'pgjwt''s verify: one row, whatever the token. header and payload: NULL where they cannot be read, and proven only if valid. valid: the signature is right and the clock is within nbf and exp; iss and aud are not looked at. secret: any but NULL or empty (22023). Prefer jwt_verify, which cannot be misread.';

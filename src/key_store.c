@@ -29,6 +29,7 @@
 #include "jwt_functions.h"
 #include "key_store.h"
 #include "master_key.h"
+#include "secret_call.h"
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(create_key);
@@ -383,13 +384,6 @@ new_secret(FunctionCallInfo fcinfo, JwtAlg alg, size_t *len)
 	return secret;
 }
 
-/* Called for an error on the way, whoever raises it: the statement may carry the secret. */
-static void
-hide_statement(void *arg)
-{
-	(void) errhidesecrets();
-}
-
 /* account.create_key(alg text, kid text, secret bytea, activate boolean): the kid. */
 Datum
 create_key(PG_FUNCTION_ARGS)
@@ -408,10 +402,11 @@ create_key(PG_FUNCTION_ARGS)
 	bytea *public_key = NULL;
 	ErrorContextCallback hiding;
 
+	secret_call_begin(&hiding);
 	if (PG_ARGISNULL(0))
-		refuse_null_beside_secret("alg");
+		refuse_null_argument("alg");
 	if (PG_ARGISNULL(3))
-		refuse_null_beside_secret("activate");
+		refuse_null_argument("activate");
 	alg = jwt_alg_argument(PG_GETARG_TEXT_PP(0));
 	activate = PG_GETARG_BOOL(3);
 	kid = new_kid(fcinfo);
@@ -445,10 +440,6 @@ create_key(PG_FUNCTION_ARGS)
 	values[5] = BoolGetDatum(activate);
 	if (public_key == NULL)
 		nulls[4] = 'n';
-	hiding.callback = hide_statement;
-	hiding.arg = NULL;
-	hiding.previous = error_context_stack;
-	error_context_stack = &hiding;
 	SPI_connect();
 	lock_keys();
 	if (activate)
@@ -459,8 +450,8 @@ create_key(PG_FUNCTION_ARGS)
 				"VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 THEN pg_catalog.now() END)",
 				lengthof(types), types, values, nulls);
 	SPI_finish();
-	error_context_stack = hiding.previous;
 	sodium_memzero(VARDATA(stored), VARSIZE(stored) - VARHDRSZ);
+	secret_call_end(&hiding);
 	PG_RETURN_TEXT_P(kid);
 }
 

@@ -7,8 +7,8 @@
  *
  * Memory: a password lives, in UTF-8, in a Secret with a memory context of its own, which is wiped
  * when the context goes, on success and on error alike. What pgcrypto copies for itself is out of reach.
- * Logging: every entry point runs under an error context callback, which hides the statement (it may
- * carry the password) of whatever is raised underneath, a cancellation too.
+ * Logging: every entry point is a secret call, whose statement is hidden whatever is raised underneath, a
+ * cancellation too.
  */
 #include "postgres.h"
 
@@ -42,6 +42,7 @@
 #include "password.h"
 #include "password_format.h"
 #include "password_slots.h"
+#include "secret_call.h"
 #include "settings.h"
 
 PG_FUNCTION_INFO_V1(hash_password);
@@ -92,32 +93,6 @@ password_init(void)
 	if (sodium_init() < 0)
 		ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not initialize libsodium")));
 	password_slots_init();
-}
-
-/* Whatever is raised underneath, keep the statement and the context out of the log. */
-static void
-hide_statement(void *arg)
-{
-	errhidestmt(true);
-	errhidecontext(true);
-}
-
-/* Begin to hide statements. The caller ends it by restoring error_context_stack. */
-static void
-hide_begin(ErrorContextCallback *callback)
-{
-	callback->callback = hide_statement;
-	callback->arg = NULL;
-	callback->previous = error_context_stack;
-	error_context_stack = callback;
-}
-
-/* Stop hiding statements. A cancellation that came during argon2 is taken here, while they are hidden. */
-static void
-hide_end(ErrorContextCallback *callback)
-{
-	CHECK_FOR_INTERRUPTS();
-	error_context_stack = callback->previous;
 }
 
 /* Memory context callback: wipe the secret before its memory goes. */
@@ -596,9 +571,9 @@ password_verify(text *password, text *hash)
 	Effort effort = {false, 0};
 	bool matches;
 
-	hide_begin(&hiding);
+	secret_call_begin(&hiding);
 	matches = verify(password, hash, &effort);
-	hide_end(&hiding);
+	secret_call_end(&hiding);
 	return matches;
 }
 
@@ -613,7 +588,7 @@ password_verify_padded(text *password, text *hash)
 	Effort effort = {false, 0};
 	bool matches;
 
-	hide_begin(&hiding);
+	secret_call_begin(&hiding);
 	matches = verify(password, hash, &effort);
 	if (effort.current)
 		password_pace_learn(effort.seconds);
@@ -625,7 +600,7 @@ password_verify_padded(text *password, text *hash)
 		if (spent < 1)
 			spend(1 - spent);
 	}
-	hide_end(&hiding);
+	secret_call_end(&hiding);
 	return matches;
 }
 
@@ -647,7 +622,7 @@ password_hash(text *password)
 	double start;
 	int failed;
 
-	hide_begin(&hiding);
+	secret_call_begin(&hiding);
 	if (password == NULL)
 		refuse_null_argument("password");
 	secret = secret_make(password);
@@ -668,7 +643,7 @@ password_hash(text *password)
 	if (failed)
 		refuse_for_memory(pgaccount_password_memory);
 	password_pace_learn(cpu_seconds() - start);
-	hide_end(&hiding);
+	secret_call_end(&hiding);
 	result = cstring_to_text(hashed);
 	sodium_memzero(hashed, sizeof(hashed));
 	return result;
@@ -694,7 +669,7 @@ password_require_length(text *password)
 	text *packed;
 	int characters;
 
-	hide_begin(&hiding);
+	secret_call_begin(&hiding);
 	if (password == NULL)
 		refuse_null_argument("password");
 	packed = pg_detoast_datum_packed(password);
@@ -708,7 +683,7 @@ password_require_length(text *password)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("password is too short"),
 						errdetail("A password needs %d characters.", pgaccount_password_min_length),
 						errhint("Ask the user for a longer password.")));
-	hide_end(&hiding);
+	secret_call_end(&hiding);
 }
 
 /* The argument as it was passed, perhaps toasted; NULL for SQL NULL. */

@@ -1,6 +1,6 @@
 /*
  * secret_call.c
- *		Calls that carry a password or a token: what they raise is logged without the statement.
+ *		Calls that carry a password, a token or a key: what they raise is logged without the statement.
  */
 #include "postgres.h"
 

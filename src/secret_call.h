@@ -1,6 +1,6 @@
 /*
  * secret_call.h
- *		Calls that carry a password or a token: what they raise is logged without the statement.
+ *		Calls that carry a password, a token or a key: what they raise is logged without the statement.
  */
 #ifndef PGACCOUNT_SECRET_CALL_H
 #define PGACCOUNT_SECRET_CALL_H

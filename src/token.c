@@ -22,6 +22,7 @@
 #include "errors.h"
 #include "jwt_functions.h"
 #include "key_store.h"
+#include "secret_call.h"
 #include "token.h"
 
 PG_FUNCTION_INFO_V1(verify_access_token);
@@ -194,6 +195,22 @@ make_claims(StringInfo buf, const TokenUser *user, int64 now, int64 ttl, Jsonb *
 	appendStringInfoChar(buf, '}');
 }
 
+/* Refuse further claims that no check would take: too deep, or a number that is too long. */
+static void
+require_readable(StringInfo claims)
+{
+	char *arena;
+
+	if (json_scan_object(claims->data, claims->len, NULL, 0, NULL, NULL, &arena) != JSON_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("extra claims cannot be verified"),
+				 errdetail("A token nests at most %d deep, and a number in it has at most %d "
+						   "characters.",
+						   JSON_MAX_DEPTH, JSON_MAX_NUMBER),
+				 errhint("Give simpler extra claims."), errhidesecrets()));
+}
+
 /* The claims that a token would carry; see token.h. */
 void
 token_claims(StringInfo buf, const TokenUser *user, int64 ttl)
@@ -220,6 +237,8 @@ token_issue(const TokenUser *user, int64 ttl, Jsonb *extra)
 						errhint("Pass an interval such as '15 minutes'."), errhidesecrets()));
 	initStringInfo(&claims);
 	make_claims(&claims, user, now, ttl, extra);
+	if (extra != NULL && JB_ROOT_COUNT(extra) > 0)
+		require_readable(&claims);
 
 	stored = key_store_signing();
 	header = jwt_header(stored->key.alg, stored->kid);
@@ -318,11 +337,13 @@ token_free(CheckedToken *checked)
 Datum
 verify_access_token(PG_FUNCTION_ARGS)
 {
+	ErrorContextCallback hiding;
 	CheckedToken checked;
 	ClaimsJsonb builder = {0};
 	JwtResult result;
 	Jsonb *claims;
 
+	secret_call_begin(&hiding);
 	if (PG_ARGISNULL(0))
 		refuse_token(JWT_MISSING);
 	result = token_check(PG_GETARG_TEXT_PP(0), &checked, claims_jsonb_sink, &builder);
@@ -332,5 +353,6 @@ verify_access_token(PG_FUNCTION_ARGS)
 	if (claims == NULL)
 		refuse_token(JWT_BAD_CLAIMS);
 	token_free(&checked);
+	secret_call_end(&hiding);
 	PG_RETURN_JSONB_P(claims);
 }

@@ -2,23 +2,26 @@
  * password_api.c
  *		SQL functions, for the benchmark alone, over the C interface of passwords that logins use.
  *
- * Compiled by bench/password/time.pl, and linked at load time with the preloaded library (which exports
- * its C interface up to PostgreSQL 15). Each function returns the CPU milliseconds that the call took.
+ * Linked at load time with the preloaded library, which exports its C interface up to PostgreSQL 15. Each
+ * function returns the CPU milliseconds that the call took.
  */
 #include "postgres.h"
 
+#include <sodium.h>
 #include <sys/resource.h>
 
 #include "fmgr.h"
 
 #include "password.h"
+#include "settings.h"
 
 PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(cost_of_verify);
 PG_FUNCTION_INFO_V1(cost_of_verify_padded);
 PG_FUNCTION_INFO_V1(cost_of_dummy_verify);
-PG_FUNCTION_INFO_V1(require_length);
+PG_FUNCTION_INFO_V1(cost_of_hash);
+PG_FUNCTION_INFO_V1(cost_of_libsodium);
 
 /* CPU milliseconds this process has used. */
 static double
@@ -70,10 +73,27 @@ cost_of_dummy_verify(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(cpu_ms() - start);
 }
 
-/* require_length(password): password_require_length(). */
+/* cost_of_hash(password): of password_hash(). */
 Datum
-require_length(PG_FUNCTION_ARGS)
+cost_of_hash(PG_FUNCTION_ARGS)
 {
-	password_require_length(argument(fcinfo, 0));
-	PG_RETURN_VOID();
+	double start = cpu_ms();
+
+	(void) password_hash(argument(fcinfo, 0));
+	PG_RETURN_FLOAT8(cpu_ms() - start);
+}
+
+/* cost_of_libsodium(password): the floor of password_hash(), the same hash by libsodium alone. */
+Datum
+cost_of_libsodium(PG_FUNCTION_ARGS)
+{
+	text *password = argument(fcinfo, 0);
+	char hash[crypto_pwhash_STRBYTES];
+	double start = cpu_ms();
+
+	if (crypto_pwhash_str_alg(hash, VARDATA_ANY(password), VARSIZE_ANY_EXHDR(password),
+							  pgaccount_password_ops, (size_t) pgaccount_password_memory * 1024,
+							  crypto_pwhash_ALG_ARGON2ID13) != 0)
+		elog(ERROR, "out of memory");
+	PG_RETURN_FLOAT8(cpu_ms() - start);
 }

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include <sodium.h>
+#include <time.h>
 
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -16,9 +17,20 @@
 
 PG_MODULE_MAGIC;
 
+PG_FUNCTION_INFO_V1(cpu_us);
 PG_FUNCTION_INFO_V1(floor_empty);
 PG_FUNCTION_INFO_V1(floor_sign);
 PG_FUNCTION_INFO_V1(floor_verify);
+
+/* CPU microseconds that this backend has used: what others do on the machine does not count. */
+Datum
+cpu_us(PG_FUNCTION_ARGS)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	PG_RETURN_FLOAT8(now.tv_sec * 1e6 + now.tv_nsec / 1e3);
+}
 
 /* Nothing. */
 Datum

@@ -1,12 +1,16 @@
--- Tokens and identity against named floors, in loops inside one backend; prints ratios. Run it as a
--- superuser in a database that it may fill, with -v floor=path/to/floor.so; see run.
+-- Tokens and identity against named floors, in loops inside one backend. Prints the median of each
+-- contender, in microseconds of CPU: name|median. For bench/run, with -v floor=, -v check=, -v rounds=.
 \set ON_ERROR_STOP on
+\set QUIET 1
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgaccount;
 CREATE EXTENSION IF NOT EXISTS pgcrypto;
-CREATE FUNCTION floor_empty() RETURNS bigint AS :'floor', 'floor_empty' LANGUAGE C VOLATILE;
+CREATE FUNCTION cpu_us() RETURNS float8 AS :'floor', 'cpu_us' LANGUAGE C VOLATILE;
+CREATE FUNCTION floor_empty() RETURNS bigint AS :'floor', 'floor_empty' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION floor_sign(claims text, key text) RETURNS text AS :'floor', 'floor_sign' LANGUAGE C VOLATILE;
 CREATE FUNCTION floor_verify(token text, key text) RETURNS text AS :'floor', 'floor_verify' LANGUAGE C VOLATILE;
+\if :has_check
+CREATE FUNCTION check_token(token text) RETURNS boolean AS :'check', 'check_token' LANGUAGE C VOLATILE;
+\endif
 
 -- pgjwt 0.2, as it is installed, but for the names
 CREATE FUNCTION pgjwt_encode(data bytea) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.translate(pg_catalog.encode(data, 'base64'), E'+/=\n', '-_') $$;
@@ -27,61 +31,94 @@ CREATE FUNCTION pgjwt_verify(token text, secret text, algorithm text DEFAULT 'HS
 	FROM (SELECT convert_from(pgjwt_decode(r[1]), 'utf8')::json AS header, convert_from(pgjwt_decode(r[2]), 'utf8')::json AS payload, r[3] = pgjwt_mac(r[1] || '.' || r[2], secret, algorithm) AS signature_ok
 		FROM regexp_split_to_array(token, '\.') r) jwt $$;
 
+-- the least that PL/pgSQL and pgcrypto can do for the same: one algorithm, header and key known
+CREATE FUNCTION lean_sign(payload text, secret bytea) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE signed text := 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.' || translate(encode(convert_to(payload, 'utf8'), 'base64'), E'+/=\n', '-_');
+BEGIN
+	RETURN signed || '.' || translate(encode(hmac(signed::bytea, secret, 'sha256'), 'base64'), E'+/=\n', '-_');
+END $$;
+
 CREATE TABLE sample AS SELECT repeat('k', 32) AS key, '{"iss":"https://auth.example.com","aud":"api","sub":"0190d5a2-7b1c-7e2a-9c3d-1234567890ab","iat":1700000000,"nbf":1700000000,"exp":4000000000,"jti":"c2b1d0e9f8a7","sid":"51","tenant_id":"7","tenant":"acme","modules":["crm","billing","reports"],"user_role":"teacher","is_staff":false,"name":"Some User of Acme"}' AS claims;
-SELECT count(account.create_key('HS256', 'bench', repeat('k', 32)::bytea)) FROM sample \g /dev/null
+SELECT account.create_key('HS256', 'bench', repeat('k', 32)::bytea) \g /dev/null
 CREATE TABLE token AS SELECT account.jwt_sign(claims::jsonb, key::bytea, 'HS256', 'bench') AS token, key, key::bytea AS bytes, claims, claims::json AS json, claims::jsonb AS jsonb FROM sample;
+DO $$ BEGIN
+	ASSERT (SELECT floor_sign(claims, key) = account.sign(json, key) AND pgjwt_sign(json, key) = account.sign(json, key) AND lean_sign(claims, bytes) = account.sign(json, key) FROM token), 'all sign alike';
+	ASSERT (SELECT floor_verify(token, key)::jsonb = account.verify_access_token(token) AND (SELECT valid FROM pgjwt_verify(token, key)) FROM token), 'all verify alike';
+END $$;
+
+-- a million rows, which one role reads by a constant and the other by who is asking
 CREATE TABLE big AS SELECT i AS id, i % 2 + 41 AS owner, (i % 2 + 41)::text AS owner_text, md5(i::text) AS pad FROM generate_series(1::bigint, 1000000) i;
-VACUUM ANALYZE big;
+VACUUM (FREEZE, ANALYZE) big;
+ALTER TABLE big ENABLE ROW LEVEL SECURITY;
+CREATE ROLE bench_bigint_constant;
+CREATE ROLE bench_bigint_uid;
+CREATE ROLE bench_text_constant;
+CREATE ROLE bench_text_uid;
+GRANT SELECT ON big TO bench_bigint_constant, bench_bigint_uid, bench_text_constant, bench_text_uid;
+CREATE POLICY a ON big TO bench_bigint_constant USING (owner = 42);
+CREATE POLICY b ON big TO bench_bigint_uid USING (owner = account.uid_bigint());
+CREATE POLICY c ON big TO bench_text_constant USING (owner_text = '42');
+CREATE POLICY d ON big TO bench_text_uid USING (owner_text = account.uid());
+
+CREATE TABLE contender (n serial, name text, expression text, loops int, source text, is_local boolean DEFAULT true);
+INSERT INTO contender (name, expression, loops, source) VALUES
+	('floor_sign', 'floor_sign(claims, key)', 5000, 'token'),
+	('sign', 'account.sign(json, key)', 5000, 'token'),
+	('jwt_sign', 'account.jwt_sign(jsonb, bytes)', 5000, 'token'),
+	('pgjwt_sign', 'pgjwt_sign(json, key)', 500, 'token'),
+	('lean_sign', 'lean_sign(claims, bytes)', 2000, 'token'),
+	('floor_verify', 'floor_verify(token, key)', 5000, 'token'),
+	('jws_valid', 'account.jws_valid(token, bytes)', 5000, 'token'),
+	('jwt_verify', 'account.jwt_verify(token, bytes)', 5000, 'token'),
+	('verify_access_token', 'account.verify_access_token(token)', 5000, 'token'),
+	('pgjwt_verify', '(SELECT v FROM pgjwt_verify(token || left(g::text, 0), key) v)', 500, 'token'),
+	('bigint_constant', NULL, 1, NULL), ('bigint_uid', NULL, 1, NULL), ('text_constant', NULL, 1, NULL), ('text_uid', NULL, 1, NULL);
+\if :has_check
+INSERT INTO contender (name, expression, loops, source) VALUES ('check_token', 'check_token(token)', 5000, 'token');
+\endif
+-- a helper costs some nanoseconds: a hundred calls for each turn of the loop, which is measured alone too
+INSERT INTO contender (name, expression, loops, source, is_local)
+	SELECT CASE WHEN is_local THEN '' ELSE 'session ' END || coalesce(helper, 'loop'), 'num_nulls(' || repeat(coalesce(helper, 'g') || ', ', 99) || coalesce(helper, 'g') || ')', 5000, '(SELECT) x', is_local
+	FROM unnest(ARRAY[NULL, 'floor_empty()', 'account.uid()', 'account.uid_bigint()', 'account.tenant_id()', 'account.user_role()', 'account.is_staff()', 'account.is_authenticated()', 'account.has_module(''reports'')']) helper, unnest(ARRAY[true, false]) is_local;
 CREATE TABLE measured (name text, us float8);
 
--- microseconds of one evaluation, n in one statement
-CREATE PROCEDURE measure(name text, expression text, n int, source text DEFAULT 'token') LANGUAGE plpgsql AS $$
+CREATE PROCEDURE measure(c contender) LANGUAGE plpgsql AS $$
 DECLARE
-	began timestamptz := clock_timestamp();
+	statement text := format('SELECT count(%s) FROM %s, generate_series(1, %s) g', c.expression, c.source, c.loops);
+	began float8;
+	took float8;
 BEGIN
-	EXECUTE format('SELECT count(%s) FROM %s, generate_series(1, %s) g', expression, source, n);
-	INSERT INTO measured VALUES (name, extract(epoch FROM clock_timestamp() - began) * 1e6 / n);
+	PERFORM account.authenticate(current_setting('bench.token'), c.is_local);
+	IF c.expression IS NULL THEN
+		PERFORM set_config('role', 'bench_' || c.name, true);
+		statement := 'SELECT count(*) FROM big';
+	END IF;
+	began := cpu_us();
+	EXECUTE statement;
+	took := (cpu_us() - began) / c.loops;
+	PERFORM set_config('role', 'none', true);
+	INSERT INTO measured VALUES (c.name, took);
 END $$;
-CREATE PROCEDURE measure_scan(name text, condition text) LANGUAGE plpgsql AS $$
-DECLARE
-	began timestamptz := clock_timestamp();
-BEGIN
-	EXECUTE 'SELECT count(*) FROM big WHERE ' || condition;
-	INSERT INTO measured VALUES (name, extract(epoch FROM clock_timestamp() - began) * 1e6);
-END $$;
+
 SET pgaccount.live_check = off;
 SET max_parallel_workers_per_gather = 0;
 SET jit = off;
-SELECT account.authenticate(account.jwt_sign('{"sub": "42", "exp": 4000000000}', repeat('k', 32)::bytea, 'HS256', 'bench'), false) \g /dev/null
+SELECT set_config('bench.token', account.jwt_sign('{"sub": "42", "tenant_id": "7", "user_role": "teacher", "modules": ["crm", "billing", "reports"], "exp": 4000000000}', repeat('k', 32)::bytea, 'HS256', 'bench'), false) \g /dev/null
+SET bench.rounds = :rounds;
+-- contenders take turns, each round beginning with another
 DO $$
+DECLARE
+	contenders contender[] := (SELECT array_agg(c ORDER BY n) FROM contender c);
+	n int := cardinality(contenders);
 BEGIN
-	FOR round IN 1 .. 15 LOOP
-		CALL measure('loop', 'g', 20000);
-		CALL measure('floor_empty', 'floor_empty()', 200000, '(SELECT) x');
-		CALL measure('uid', 'account.uid()', 200000, '(SELECT) x');
-		CALL measure('uid_bigint', 'account.uid_bigint()', 200000, '(SELECT) x');
-		CALL measure('floor_sign', 'floor_sign(claims, key)', 5000);
-		CALL measure('sign', 'account.sign(json, key)', 5000);
-		CALL measure('jwt_sign', 'account.jwt_sign(jsonb, bytes)', 5000);
-		CALL measure('pgjwt_sign', 'pgjwt_sign(json, key)', 500);
-		CALL measure('floor_verify', 'floor_verify(token, key)', 5000);
-		CALL measure('jws_valid', 'account.jws_valid(token, bytes)', 5000);
-		CALL measure('jwt_verify', 'account.jwt_verify(token, bytes)', 5000);
-		CALL measure('verify_access_token', 'account.verify_access_token(token)', 5000);
-		CALL measure('pgjwt_verify', '(SELECT v FROM pgjwt_verify(token || left(g::text, 0), key) v)', 500);
-		CALL measure_scan('constant bigint', 'owner = 42');
-		CALL measure_scan('policy uid_bigint', 'owner = account.uid_bigint()');
-		CALL measure_scan('constant text', 'owner_text = ''42''');
-		CALL measure_scan('policy uid', 'owner_text = account.uid()');
+	FOR round IN 1 .. current_setting('bench.rounds')::int LOOP
+		FOR i IN 1 .. n LOOP
+			CALL measure(contenders[(i * 7 + round) % n + 1]);
+		END LOOP;
 	END LOOP;
 END $$;
-
--- each against its floor; bars are upper bounds, except those of "times faster"
-WITH m AS (SELECT name, percentile_cont(0.5) WITHIN GROUP (ORDER BY us) AS us FROM measured GROUP BY name)
-SELECT b.name, round(m.us::numeric, 2) AS us, b.floor, round((CASE WHEN b.faster THEN f.us / m.us ELSE m.us / f.us END)::numeric, 2) AS ratio,
-	CASE WHEN b.faster THEN 'at least ' ELSE 'at most ' END || b.bar AS bar
-FROM (VALUES ('sign', 'floor_sign', 1.0, false), ('sign', 'pgjwt_sign', 20, true), ('jwt_sign', 'floor_sign', NULL, false), ('jws_valid', 'floor_verify', 1.2, false),
-	('jwt_verify', 'floor_verify', 2.0, false), ('verify_access_token', 'floor_verify', 2.0, false), ('verify_access_token', 'pgjwt_verify', 10, true),
-	('uid', 'floor_empty', 2.0, false), ('uid_bigint', 'floor_empty', 2.0, false),
-	('policy uid_bigint', 'constant bigint', 1.15, false), ('policy uid', 'constant text', 1.15, false)) b (name, floor, bar, faster)
-JOIN m USING (name) JOIN m f ON f.name = b.floor;
+\pset format unaligned
+\pset tuples_only on
+SELECT name, percentile_cont(0.5) WITHIN GROUP (ORDER BY us) FROM measured GROUP BY name;
+DROP OWNED BY bench_bigint_constant, bench_bigint_uid, bench_text_constant, bench_text_uid;
+DROP ROLE bench_bigint_constant, bench_bigint_uid, bench_text_constant, bench_text_uid;

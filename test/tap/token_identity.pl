@@ -53,14 +53,26 @@ sub refused_everywhere
 	like(asks($workers), qr/^0\|/, "$when: nor in a parallel worker");
 	like(asks("SET pgaccount.identity = '$forged'; $who"), qr/^0\|f|^\|.*(permission denied|cannot be set)/, "$when: nor SET before the first call");
 	like(asks("SELECT set_config('pgaccount.identity', '$forged', false); $who", user => 'postgres'), qr/0\|f|cannot be set/, "$when: nor set_config before the first call");
+	# a placeholder with a stack of values: the library comes while a savepoint is open
+	for my $user (qw(app postgres))
+	{
+		unlike(asks("BEGIN; SET pgaccount.identity = '$forged'; SAVEPOINT s; SET LOCAL pgaccount.identity = '$forged'; SELECT account.jwks() IS NULL; $who; ROLLBACK TO s; $who; COMMIT; $who", user => $user),
+			qr/^1|\|t/m, "$when: nor SET and SET LOCAL in a transaction in which the library loads, as $user");
+	}
+	unlike(asks('SELECT forge()'), qr/forged/, "$when: nor the SET clause of a function");
+	unlike(asks('SELECT forge()', user => 'postgres'), qr/forged/, "$when: nor when a superuser calls it");
 	like(asks("SELECT account.authenticate('$token', false); $who"), qr/^42\n1\|t/, "$when: authenticate is");
 	like(asks("SELECT account.authenticate('$token', false); $workers"), qr/^42\n20000\|/, "$when: in parallel workers too");
 }
 
 # Set before the library is there: a placeholder, which the server stores without asking anybody.
 $node->safe_psql('postgres', "ALTER ROLE app SET pgaccount.identity = '$forged'");
+$node->safe_psql('other', "ALTER ROLE ALL SET pgaccount.identity = '$forged'");
+$node->safe_psql('other', "ALTER ROLE app IN DATABASE postgres SET pgaccount.identity = '$forged'");
 $node->safe_psql('other', "ALTER DATABASE postgres SET pgaccount.identity = '$forged'");
-is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_db_role_setting WHERE setconfig::text LIKE '%pgaccount.identity%'}), '2', 'placeholders are stored');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_db_role_setting WHERE setconfig::text LIKE '%pgaccount.identity%'}), '4', 'placeholders are stored');
+# and a function whose SET clause was written then
+$node->safe_psql('postgres', "CREATE FUNCTION forge() RETURNS text LANGUAGE plpgsql SET pgaccount.identity = '$forged' AS 'BEGIN RETURN account.uid(); END'");
 refused_everywhere('not preloaded');
 $node->append_conf('postgresql.conf', "session_preload_libraries = 'pgaccount'\n");
 $node->reload;
@@ -70,7 +82,16 @@ $node->restart;
 refused_everywhere('preloaded');
 my ($rc, $out, $err) = $node->psql('postgres', "ALTER ROLE app SET pgaccount.identity = 'x'");
 like($err, qr/cannot be set/, 'preloaded: the role setting is refused');
-$node->safe_psql('postgres', 'ALTER ROLE app RESET ALL; ALTER DATABASE postgres RESET ALL');
+for my $statement ('ALTER ROLE ALL SET', 'ALTER ROLE app IN DATABASE postgres SET', 'ALTER DATABASE postgres SET', 'ALTER SYSTEM SET')
+{
+	($rc, $out, $err) = $node->psql('postgres', "$statement pgaccount.identity = 'x'");
+	like($err, qr/cannot be (set|changed)/, "preloaded: $statement is refused");
+}
+$node->safe_psql('postgres', 'GRANT SET, ALTER SYSTEM ON PARAMETER pgaccount.identity TO app');
+refused_everywhere('preloaded, with the right to set it');
+($rc, $out, $err) = $node->psql('postgres', "CREATE FUNCTION forge2() RETURNS text LANGUAGE sql SET pgaccount.identity = '$forged' AS 'SELECT account.uid()'");
+like($err, qr/cannot be set/, 'preloaded: the SET clause of a function is refused');
+$node->safe_psql('postgres', 'ALTER ROLE app RESET ALL; ALTER ROLE ALL RESET ALL; ALTER ROLE app IN DATABASE postgres RESET ALL; ALTER DATABASE postgres RESET ALL');
 $node->append_conf('postgresql.conf', "pgaccount.identity = 'L0 {}'\n");
 $node->psql('postgres', 'SELECT pg_reload_conf()');
 like(asks($who), qr/^0\|f/, 'a configuration file is not believed');

@@ -137,14 +137,35 @@ for my $sql (
 	$err =~ s/^(LINE \d+|CONTEXT):.*//mg;
 	$errors .= $err;
 }
+# what others raise while a token is looked at: a lock that is not had, on the keys or on the users
+$node->safe_psql('postgres', 'CREATE TABLE holds (n int); ALTER SYSTEM SET pgaccount.live_check = on; SELECT pg_reload_conf()');
+$node->safe_psql('postgres', 'SELECT account.create_starter()');
+my $live = $node->safe_psql('postgres', q{INSERT INTO app.users (email) VALUES ('a@b.c'); SELECT account.activate_key('plain'); SELECT account.issue_access_token(id::text) FROM app.users});
+$live =~ s/^\s+//;
+for my $case ([ 'account.signing_key', 'verify_access_token' ], [ 'account.signing_key', 'authenticate' ], [ 'app.users', 'authenticate' ])
+{
+	my ($table, $call) = @$case;
+	my ($in, $out) = ("BEGIN; LOCK $table IN ACCESS EXCLUSIVE MODE;\n\\echo locked\n", '');
+	my $holder = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$in, '>', \$out, '2>&1');
+	$holder->pump until $out =~ /locked/;
+	my $err = error_of("SET lock_timeout = '100ms';\nSELECT account.$call('$live')");
+	like($err, qr/55P03/, "$call: 55P03 while $table is locked");
+	$errors .= $err;
+	$in .= "\\q\n";
+	$holder->finish;
+}
+is($node->safe_psql('postgres', "SELECT account.authenticate('$live') IS NOT NULL"), 't', 'the token is good');
+
 my $log = slurp_file($node->logfile, $log_from);
+like($log, qr/55P03/, 'the log has what was raised');
 $node->command_ok([ 'pg_dump', '-f', "$dir/owner.sql", $node->connstr('postgres') ], 'owner dumps');
 $node->command_ok([ 'pg_dump', '-U', 'dumper', '-f', "$dir/dumper.sql", $node->connstr('postgres') ], 'pg_read_all_data dumps');
 my $statements = $node->safe_psql('postgres', 'SELECT query FROM pg_stat_statements');
 my ($signature) = $good =~ /([^.]+)$/;
+my ($live_signature) = $live =~ /([^.]+)$/;
 for my $place ([ 'errors', $errors ], [ 'server log', $log ], [ 'pg_stat_statements', $statements ], [ 'dump of the owner', slurp_file("$dir/owner.sql") ], [ 'dump of another', slurp_file("$dir/dumper.sql") ])
 {
-	for my $known ([ 'secret', $secret ], [ 'secret in hexadecimal', $hex ], [ 'token', $signature ], [ 'other secret', unpack('H*', 'S' x 32) ])
+	for my $known ([ 'secret', $secret ], [ 'secret in hexadecimal', $hex ], [ 'token', $signature ], [ 'token of a user', $live_signature ], [ 'other secret', unpack('H*', 'S' x 32) ])
 	{
 		ok(index($place->[1], $known->[1]) < 0, "$place->[0]: no $known->[0]");
 	}
