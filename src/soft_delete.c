@@ -355,6 +355,24 @@ count_same_reference(const FkEdge *edge, Datum *keys)
 }
 
 /*
+ * A key that was never proven (NOT VALID) may reference what never was: is it this transaction that
+ * removed the row it references? So it is if the row was there before our own commands, or if the
+ * reference is our own doing, which the server checked. plan looks for the parent. Within SPI_connect.
+ */
+static bool
+removed_by_us(HeapTuple tuple, SPIPlanPtr plan, Datum *keys)
+{
+	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+		return true;
+	PushCopiedSnapshot(GetActiveSnapshot());
+	GetActiveSnapshot()->curcid = FirstCommandId;
+	if (SPI_execute_plan(plan, keys, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for the parent");
+	PopActiveSnapshot();
+	return SPI_processed > 0;
+}
+
+/*
  * Within a referential action: is the parent of one of the row's CASCADE keys gone? Then this is
  * that action. Returns the edge and its key values; NULL: all parents are there.
  */
@@ -371,9 +389,9 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 		SPIPlanPtr plan;
 		RoleState caller;
 		Oid argtypes[INDEX_MAX_KEYS];
+		bool gone;
 
-		/* a key that was never proven may reference what never was */
-		if (edge->catalog_action != FKCONSTR_ACTION_CASCADE || !edge->proven)
+		if (edge->catalog_action != FKCONSTR_ACTION_CASCADE || !edge->enforced)
 			continue;
 		for (int i = 0; i < edge->nkeys; i++)
 		{
@@ -401,8 +419,9 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 		}
 		if (SPI_execute_plan(plan, keys, NULL, false, 1) != SPI_OK_SELECT)
 			elog(ERROR, "could not look for the parent");
+		gone = SPI_processed == 0 && (edge->proven || removed_by_us(tuple, plan, keys));
 		run_as_end(caller);
-		if (SPI_processed == 0)
+		if (gone)
 			return edge;
 	}
 	return NULL;
