@@ -82,8 +82,8 @@ typedef struct EdgesEntry
 {
 	Oid relid; /* hash key */
 	bool valid;
-	bool has_flush;  /* whichever table a statement names to reach this one, it will flush */
-	List *ancestors; /* those tables */
+	bool has_flush; /* whichever table a statement names to reach this one, it will flush */
+	List *tables;   /* those tables, and all that reference this one: the answer hangs on them */
 	MemoryContext context;
 	List *edges;
 } EdgesEntry;
@@ -93,7 +93,10 @@ static List *batches = NIL; /* in TopTransactionContext */
 static uint64 rows_followed = 0;
 static uint64 relation_changes = 0; /* grows with every invalidation */
 
-/* A relation changed: what is known of its edges, and of those of tables below it, is outdated. */
+/*
+ * A relation changed: what is known of its edges, of those of tables below it, and of those of tables
+ * it references is outdated. (Whether a child has soft delete is the child's to change.)
+ */
 static void
 relation_changed(Datum arg, Oid relid)
 {
@@ -104,7 +107,7 @@ relation_changed(Datum arg, Oid relid)
 	hash_seq_init(&status, edges_of);
 	while ((entry = hash_seq_search(&status)) != NULL)
 		if (!OidIsValid(relid) || entry->relid == relid ||
-			(entry->valid && list_member_oid(entry->ancestors, relid)))
+			(entry->valid && list_member_oid(entry->tables, relid)))
 			entry->valid = false;
 }
 
@@ -172,18 +175,18 @@ consequences_take_count(void)
 	return count;
 }
 
-/* The keys by which rows of soft-delete tables follow this one's. In the current memory context. */
-List *
-consequences_edges(Oid relid)
+/* Those of these foreign keys by which rows of soft-delete tables follow the rows they reference. */
+static List *
+following_edges(List *references)
 {
 	List *edges = NIL;
 	ListCell *lc;
 
-	foreach (lc, fk_referencing(relid))
+	foreach (lc, references)
 	{
 		FkEdge *edge = lfirst(lc);
 
-		if (edge->on_delete != FKCONSTR_ACTION_CASCADE || mapping_active(edge->child) == NULL)
+		if (edge->on_delete != FKCONSTR_ACTION_CASCADE || mapping_declared(edge->child) == NULL)
 			continue;
 		for (int i = 0; i < edge->nkeys; i++)
 		{
@@ -203,6 +206,26 @@ consequences_edges(Oid relid)
 		}
 		edges = lappend(edges, edge);
 	}
+	return edges;
+}
+
+/* The same as below, whether the children's triggers fire at present or not. */
+List *
+consequences_declared_edges(Oid relid)
+{
+	return following_edges(fk_referencing(relid));
+}
+
+/* The keys by which rows of soft-delete tables follow this one's. In the current memory context. */
+List *
+consequences_edges(Oid relid)
+{
+	List *edges = NIL;
+	ListCell *lc;
+
+	foreach (lc, consequences_declared_edges(relid))
+		if (mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
+			edges = lappend(edges, lfirst(lc));
 	return edges;
 }
 
@@ -258,6 +281,7 @@ edges_entry(Relation rel)
 	bool found;
 	EdgesEntry *entry = hash_search(edges_of, &relid, HASH_ENTER, &found);
 	uint64 changes = relation_changes;
+	List *references;
 	MemoryContext old;
 	ListCell *lc;
 
@@ -277,11 +301,14 @@ edges_entry(Relation rel)
 	entry->edges = NIL;
 	entry->has_flush = true;
 	old = MemoryContextSwitchTo(entry->context);
-	entry->ancestors = tables_above(relid);
-	entry->edges = consequences_edges(relid);
-	MemoryContextSwitchTo(old);
-	foreach (lc, entry->ancestors)
+	entry->tables = tables_above(relid);
+	references = fk_referencing(relid);
+	entry->edges = following_edges(references);
+	foreach (lc, entry->tables)
 		entry->has_flush &= has_flush_trigger(lfirst_oid(lc));
+	foreach (lc, references)
+		entry->tables = list_append_unique_oid(entry->tables, ((FkEdge *) lfirst(lc))->child);
+	MemoryContextSwitchTo(old);
 	/* reading the catalogs may have brought news: then this answer is for this time only */
 	entry->valid = (changes == relation_changes);
 	return entry;
@@ -538,8 +565,9 @@ soft_delete_changed(PG_FUNCTION_ARGS)
 	entry = edges_entry(rel);
 	has_flush = entry->has_flush;
 	foreach (lc, entry->edges)
-		collect(lfirst(lc), change, rel, trigger->tg_newtuple, was_live ? 0 : old_stamp,
-				is_live ? 0 : new_stamp);
+		if (mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
+			collect(lfirst(lc), change, rel, trigger->tg_newtuple, was_live ? 0 : old_stamp,
+					is_live ? 0 : new_stamp);
 	flush(has_flush ? BATCH_ROWS : 1);
 	return PointerGetDatum(NULL);
 }
