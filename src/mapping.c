@@ -341,12 +341,15 @@ refuse_deleted_conflict(PG_FUNCTION_ARGS)
 	const char *table = get_rel_name(relid);
 
 	if (!PG_GETARG_BOOL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("the key is taken by a deleted row of \"%s\"", table ? table : "?"),
-				 errdetail("ON CONFLICT DO UPDATE would write into a row that is hidden."),
-				 errhint("Restore the row with account.restore, or let account.unique_among_live "
-						 "free the key.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("the key is taken by a deleted row of \"%s\"", table ? table : "?"),
+			 errdetail("ON CONFLICT DO UPDATE would write into a row that is hidden."),
+			 errhint("Restore the row with account.restore, or let account.unique_among_live "
+					 "free the key."),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, get_namespace_name(get_rel_namespace(relid))),
+			 err_generic_string(PG_DIAG_TABLE_NAME, table ? table : "?")));
 	PG_RETURN_BOOL(true);
 }
 
