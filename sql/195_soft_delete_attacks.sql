@@ -1,6 +1,7 @@
 -- A second round of attacks. Each statement here once did what its comment says.
 SET client_min_messages = warning;
 DROP SCHEMA IF EXISTS attack CASCADE;
+DROP ROLE IF EXISTS account_hugo;
 CREATE SCHEMA attack;
 SET client_min_messages = notice;
 SET search_path = attack;
@@ -67,6 +68,28 @@ DELETE FROM parents WHERE id = 7;
 SELECT id FROM children WHERE id = 7;
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'children'::regclass AND NOT tgisinternal;
 
+-- owners without rights in schema account: partitions could not be made, and parents not be deleted (42501)
+RESET search_path;
+CREATE ROLE account_hugo;
+GRANT ALL ON SCHEMA attack TO account_hugo;
+SET ROLE account_hugo;
+CREATE TABLE attack.monthly (id int PRIMARY KEY, deleted_at timestamptz) PARTITION BY RANGE (id);
+CREATE TABLE attack.lines (id int PRIMARY KEY, m int REFERENCES attack.monthly ON DELETE CASCADE, deleted_at timestamptz, deleted_by varchar(7));
+RESET ROLE;
+SELECT account.enable_soft_delete('attack.monthly'), account.enable_soft_delete('attack.lines');
+BEGIN;
+REVOKE USAGE ON SCHEMA account FROM PUBLIC;
+SET LOCAL ROLE account_hugo;
+CREATE TABLE attack.monthly1 PARTITION OF attack.monthly FOR VALUES FROM (1) TO (10);
+INSERT INTO attack.monthly VALUES (1);
+INSERT INTO attack.lines VALUES (1, 1);
+DELETE FROM attack.monthly;
+SET LOCAL pgaccount.show_deleted = on;
+SELECT deleted_at IS NOT NULL AS deleted, deleted_by = session_user::varchar(7) AS by_session_user FROM attack.lines;
+TRUNCATE attack.monthly1; -- fails
+ROLLBACK;
+SET search_path = attack;
+
 -- restore and a rule (XX000)
 CREATE TABLE ruled (id int PRIMARY KEY, deleted_at timestamptz);
 SELECT account.enable_soft_delete('ruled');
@@ -95,3 +118,4 @@ $$;
 RESET search_path;
 SET client_min_messages = warning;
 DROP SCHEMA attack CASCADE;
+DROP ROLE account_hugo;

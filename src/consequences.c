@@ -42,6 +42,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "actor.h"
 #include "compat.h"
 #include "consequences.h"
 #include "fk_graph.h"
@@ -323,7 +324,7 @@ static const PlanKind following_kinds[] = {
 
 /*
  * The statement that makes children follow. $1... are arrays of the parent's key columns, then of its
- * old stamps, then of its new ones.
+ * old stamps, then of its new ones; then who deleted.
  */
 static SPIPlanPtr
 following_plan(const FkEdge *edge, Change change)
@@ -331,7 +332,7 @@ following_plan(const FkEdge *edge, Change change)
 	SPIPlanPtr plan = plan_lookup(following_kinds[change], edge->constraint, InvalidOid);
 	const SoftDelete *mapping;
 	StringInfoData sql;
-	Oid argtypes[INDEX_MAX_KEYS + 2];
+	Oid argtypes[INDEX_MAX_KEYS + 3];
 	char *stamp;
 
 	if (plan != NULL)
@@ -344,7 +345,8 @@ following_plan(const FkEdge *edge, Change change)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s c SET ", sql_relation(edge->child));
 	if (change == CHANGE_DELETED)
-		appendStringInfoString(&sql, sql_set_deleted(mapping, "k.new"));
+		appendStringInfoString(&sql,
+							   sql_set_deleted(mapping, "k.new", psprintf("$%d", edge->nkeys + 3)));
 	else if (change == CHANGE_RESTORED)
 		appendStringInfoString(&sql, sql_set_live(mapping));
 	else
@@ -358,6 +360,7 @@ following_plan(const FkEdge *edge, Change change)
 		argtypes[i] = get_array_type(type);
 		appendStringInfo(&sql, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", i + 1);
 	}
+	argtypes[edge->nkeys + 2] = TEXTOID;
 	appendStringInfoString(&sql, ") AS k(");
 	for (int i = 0; i < edge->nkeys; i++)
 		appendStringInfo(&sql, "k%d, ", i + 1);
@@ -368,7 +371,7 @@ following_plan(const FkEdge *edge, Change change)
 		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) k.old::%s", stamp,
 						 sql_column_type(edge->child, mapping->deleted_at));
 	return plan_keep(following_kinds[change], edge->constraint, InvalidOid, sql.data,
-					 edge->nkeys + 2, argtypes);
+					 edge->nkeys + 3, argtypes);
 }
 
 /* An array of values of a type. */
@@ -388,11 +391,12 @@ static void
 run_batch(Batch *batch)
 {
 	FkEdge *edge = batch->edge;
-	Datum values[INDEX_MAX_KEYS + 2];
+	Datum values[INDEX_MAX_KEYS + 3];
 	SPIPlanPtr plan;
 	RoleState caller;
 
 	SPI_connect();
+	values[edge->nkeys + 2] = CStringGetTextDatum(actor_name());
 	caller = run_as(relation_owner(edge->child));
 	plan = following_plan(edge, batch->change);
 	for (int i = 0; i < edge->nkeys; i++)

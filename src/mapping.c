@@ -291,9 +291,9 @@ mapping_of_table(Oid relid)
 	return mapping;
 }
 
-/* SQL: the assignments of an UPDATE that deletes rows softly. */
+/* SQL: the assignments of an UPDATE that deletes rows softly; stamp and actor are expressions. */
 char *
-sql_set_deleted(const SoftDelete *mapping, const char *stamp)
+sql_set_deleted(const SoftDelete *mapping, const char *stamp, const char *actor)
 {
 	StringInfoData sql;
 
@@ -303,9 +303,8 @@ sql_set_deleted(const SoftDelete *mapping, const char *stamp)
 		appendStringInfo(&sql, ", %s = true", sql_column(mapping->relid, mapping->flag));
 	if (mapping->deleted_by != InvalidAttrNumber)
 		/* an explicit cast, which cuts a name to the column's length */
-		appendStringInfo(&sql, ", %s = account.actor()::%s",
-						 sql_column(mapping->relid, mapping->deleted_by),
-						 sql_column_type(mapping->relid, mapping->deleted_by));
+		appendStringInfo(&sql, ", %s = %s::%s", sql_column(mapping->relid, mapping->deleted_by),
+						 actor, sql_column_type(mapping->relid, mapping->deleted_by));
 	return sql.data;
 }
 

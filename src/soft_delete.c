@@ -290,27 +290,30 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 {
 	Oid root = llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
 	const SoftDelete *root_mapping = mapping_declared(root);
-	Datum values[2];
+	const char *actor;
+	Datum values[3];
 	SPIPlanPtr plan;
 	RoleState caller;
 
 	if (root_mapping == NULL)
 		root_mapping = mapping, root = RelationGetRelid(rel);
+	actor = actor_name();
 	SPI_connect();
 	caller = run_as(relation_owner(root));
 	plan = plan_lookup(PLAN_MOVE_ROW, root, InvalidOid);
 	if (plan == NULL)
 	{
-		Oid argtypes[] = {OIDOID, TIDOID};
+		Oid argtypes[] = {OIDOID, TIDOID, TEXTOID};
 		char *sql =
 			psprintf(OWN_STATEMENT "UPDATE %s SET %s WHERE tableoid OPERATOR(pg_catalog.=) $1"
 								   " AND ctid OPERATOR(pg_catalog.=) $2",
-					 sql_relation(root), sql_set_deleted(root_mapping, "pg_catalog.now()"));
+					 sql_relation(root), sql_set_deleted(root_mapping, "pg_catalog.now()", "$3"));
 
-		plan = plan_keep(PLAN_MOVE_ROW, root, InvalidOid, sql, 2, argtypes);
+		plan = plan_keep(PLAN_MOVE_ROW, root, InvalidOid, sql, 3, argtypes);
 	}
 	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
 	values[1] = PointerGetDatum(tid);
+	values[2] = CStringGetTextDatum(actor);
 	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
 							 0) != SPI_OK_UPDATE)
 		plan_refuse(PLAN_MOVE_ROW, root, InvalidOid);

@@ -33,6 +33,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "parser/parser.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -345,14 +346,26 @@ create_declaration(Oid relid, const EnableRequest *request, const char *flag,
 				quote_identifier(flag));
 }
 
-/* Refuse TRUNCATE of a table, or of a partition, which a TRUNCATE may name itself. */
+/*
+ * Refuse TRUNCATE of a table, or of a partition, which a TRUNCATE may name itself. Its owner may have no
+ * rights in our schema when a partition is attached, so the function is not looked up by name.
+ */
 static void
 create_truncate_trigger(Oid relid)
 {
-	if (!has_trigger(relid, "soft_delete_truncate"))
-		run_sql("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
-				" EXECUTE FUNCTION account.soft_delete_truncate()",
-				quote_identifier(TRIGGER_TRUNCATE), sql_relation(relid));
+	char *sql;
+	RawStmt *parsed;
+
+	if (has_trigger(relid, "soft_delete_truncate"))
+		return;
+	sql = psprintf("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
+				   " EXECUTE FUNCTION account.soft_delete_truncate()",
+				   quote_identifier(TRIGGER_TRUNCATE), sql_relation(relid));
+	parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
+	CreateTrigger(castNode(CreateTrigStmt, parsed->stmt), sql, relid, InvalidOid, InvalidOid,
+				  InvalidOid, account_function("soft_delete_truncate"), InvalidOid, NULL, false,
+				  false);
+	CommandCounterIncrement();
 }
 
 /*
