@@ -114,6 +114,8 @@ EXCEPTION WHEN unique_violation THEN
     RAISE NOTICE '%.%', s, t;
 END
 $$;
+-- anybody may call what refuses it, of anything
+SELECT account.refuse_deleted_conflict(0, false); -- fails
 
 RESET search_path;
 SET client_min_messages = warning;

@@ -338,17 +338,18 @@ refuse_deleted_conflict(PG_FUNCTION_ARGS)
 {
 	Oid relid = PG_GETARG_OID(0);
 	const char *table = get_rel_name(relid);
+	const char *schema = get_namespace_name(get_rel_namespace(relid));
 
+	/* anybody may call it, of anything */
 	if (!PG_GETARG_BOOL(1))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_UNIQUE_VIOLATION),
-			 errmsg("the key is taken by a deleted row of \"%s\"", table ? table : "?"),
-			 errdetail("ON CONFLICT DO UPDATE would write into a row that is hidden."),
-			 errhint("Restore the row with account.restore, or let account.unique_among_live "
-					 "free the key."),
-			 err_generic_string(PG_DIAG_SCHEMA_NAME, get_namespace_name(get_rel_namespace(relid))),
-			 err_generic_string(PG_DIAG_TABLE_NAME, table ? table : "?")));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("the key is taken by a deleted row of \"%s\"", table ? table : "?"),
+				 errdetail("ON CONFLICT DO UPDATE would write into a row that is hidden."),
+				 errhint("Restore the row with account.restore, or let account.unique_among_live "
+						 "free the key."),
+				 schema ? err_generic_string(PG_DIAG_SCHEMA_NAME, schema) : 0,
+				 table ? err_generic_string(PG_DIAG_TABLE_NAME, table) : 0));
 	PG_RETURN_BOOL(true);
 }
 
