@@ -42,6 +42,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "actor.h"
 #include "compat.h"
 #include "consequences.h"
 #include "fk_graph.h"
@@ -82,8 +83,8 @@ typedef struct EdgesEntry
 {
 	Oid relid; /* hash key */
 	bool valid;
-	bool has_flush;  /* whichever table a statement names to reach this one, it will flush */
-	List *ancestors; /* those tables */
+	bool has_flush; /* whichever table a statement names to reach this one, it will flush */
+	List *tables;   /* those tables, and all that reference this one: the answer hangs on them */
 	MemoryContext context;
 	List *edges;
 } EdgesEntry;
@@ -93,7 +94,10 @@ static List *batches = NIL; /* in TopTransactionContext */
 static uint64 rows_followed = 0;
 static uint64 relation_changes = 0; /* grows with every invalidation */
 
-/* A relation changed: what is known of its edges, and of those of tables below it, is outdated. */
+/*
+ * A relation changed: what is known of its edges, of those of tables below it, and of those of tables
+ * it references is outdated. (Whether a child has soft delete is the child's to change.)
+ */
 static void
 relation_changed(Datum arg, Oid relid)
 {
@@ -104,7 +108,7 @@ relation_changed(Datum arg, Oid relid)
 	hash_seq_init(&status, edges_of);
 	while ((entry = hash_seq_search(&status)) != NULL)
 		if (!OidIsValid(relid) || entry->relid == relid ||
-			(entry->valid && list_member_oid(entry->ancestors, relid)))
+			(entry->valid && list_member_oid(entry->tables, relid)))
 			entry->valid = false;
 }
 
@@ -172,18 +176,18 @@ consequences_take_count(void)
 	return count;
 }
 
-/* The keys by which rows of soft-delete tables follow this one's. In the current memory context. */
-List *
-consequences_edges(Oid relid)
+/* Those of these foreign keys by which rows of soft-delete tables follow the rows they reference. */
+static List *
+following_edges(List *references)
 {
 	List *edges = NIL;
 	ListCell *lc;
 
-	foreach (lc, fk_referencing(relid))
+	foreach (lc, references)
 	{
 		FkEdge *edge = lfirst(lc);
 
-		if (edge->on_delete != FKCONSTR_ACTION_CASCADE || mapping_active(edge->child) == NULL)
+		if (edge->on_delete != FKCONSTR_ACTION_CASCADE || mapping_declared(edge->child) == NULL)
 			continue;
 		for (int i = 0; i < edge->nkeys; i++)
 		{
@@ -203,6 +207,26 @@ consequences_edges(Oid relid)
 		}
 		edges = lappend(edges, edge);
 	}
+	return edges;
+}
+
+/* The same as below, whether the children's triggers fire at present or not. */
+List *
+consequences_declared_edges(Oid relid)
+{
+	return following_edges(fk_referencing(relid));
+}
+
+/* The keys by which rows of soft-delete tables follow this one's. In the current memory context. */
+List *
+consequences_edges(Oid relid)
+{
+	List *edges = NIL;
+	ListCell *lc;
+
+	foreach (lc, consequences_declared_edges(relid))
+		if (mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
+			edges = lappend(edges, lfirst(lc));
 	return edges;
 }
 
@@ -258,6 +282,7 @@ edges_entry(Relation rel)
 	bool found;
 	EdgesEntry *entry = hash_search(edges_of, &relid, HASH_ENTER, &found);
 	uint64 changes = relation_changes;
+	List *references;
 	MemoryContext old;
 	ListCell *lc;
 
@@ -277,11 +302,14 @@ edges_entry(Relation rel)
 	entry->edges = NIL;
 	entry->has_flush = true;
 	old = MemoryContextSwitchTo(entry->context);
-	entry->ancestors = tables_above(relid);
-	entry->edges = consequences_edges(relid);
-	MemoryContextSwitchTo(old);
-	foreach (lc, entry->ancestors)
+	entry->tables = tables_above(relid);
+	references = fk_referencing(relid);
+	entry->edges = following_edges(references);
+	foreach (lc, entry->tables)
 		entry->has_flush &= has_flush_trigger(lfirst_oid(lc));
+	foreach (lc, references)
+		entry->tables = list_append_unique_oid(entry->tables, ((FkEdge *) lfirst(lc))->child);
+	MemoryContextSwitchTo(old);
 	/* reading the catalogs may have brought news: then this answer is for this time only */
 	entry->valid = (changes == relation_changes);
 	return entry;
@@ -296,7 +324,7 @@ static const PlanKind following_kinds[] = {
 
 /*
  * The statement that makes children follow. $1... are arrays of the parent's key columns, then of its
- * old stamps, then of its new ones.
+ * old stamps, then of its new ones; then who deleted.
  */
 static SPIPlanPtr
 following_plan(const FkEdge *edge, Change change)
@@ -304,7 +332,7 @@ following_plan(const FkEdge *edge, Change change)
 	SPIPlanPtr plan = plan_lookup(following_kinds[change], edge->constraint, InvalidOid);
 	const SoftDelete *mapping;
 	StringInfoData sql;
-	Oid argtypes[INDEX_MAX_KEYS + 2];
+	Oid argtypes[INDEX_MAX_KEYS + 3];
 	char *stamp;
 
 	if (plan != NULL)
@@ -317,7 +345,8 @@ following_plan(const FkEdge *edge, Change change)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s c SET ", sql_relation(edge->child));
 	if (change == CHANGE_DELETED)
-		appendStringInfoString(&sql, sql_set_deleted(mapping, "k.new"));
+		appendStringInfoString(&sql,
+							   sql_set_deleted(mapping, "k.new", psprintf("$%d", edge->nkeys + 3)));
 	else if (change == CHANGE_RESTORED)
 		appendStringInfoString(&sql, sql_set_live(mapping));
 	else
@@ -331,6 +360,7 @@ following_plan(const FkEdge *edge, Change change)
 		argtypes[i] = get_array_type(type);
 		appendStringInfo(&sql, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", i + 1);
 	}
+	argtypes[edge->nkeys + 2] = TEXTOID;
 	appendStringInfoString(&sql, ") AS k(");
 	for (int i = 0; i < edge->nkeys; i++)
 		appendStringInfo(&sql, "k%d, ", i + 1);
@@ -341,7 +371,7 @@ following_plan(const FkEdge *edge, Change change)
 		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) k.old::%s", stamp,
 						 sql_column_type(edge->child, mapping->deleted_at));
 	return plan_keep(following_kinds[change], edge->constraint, InvalidOid, sql.data,
-					 edge->nkeys + 2, argtypes);
+					 edge->nkeys + 3, argtypes);
 }
 
 /* An array of values of a type. */
@@ -361,11 +391,12 @@ static void
 run_batch(Batch *batch)
 {
 	FkEdge *edge = batch->edge;
-	Datum values[INDEX_MAX_KEYS + 2];
+	Datum values[INDEX_MAX_KEYS + 3];
 	SPIPlanPtr plan;
 	RoleState caller;
 
 	SPI_connect();
+	values[edge->nkeys + 2] = CStringGetTextDatum(actor_name());
 	caller = run_as(relation_owner(edge->child));
 	plan = following_plan(edge, batch->change);
 	for (int i = 0; i < edge->nkeys; i++)
@@ -538,8 +569,9 @@ soft_delete_changed(PG_FUNCTION_ARGS)
 	entry = edges_entry(rel);
 	has_flush = entry->has_flush;
 	foreach (lc, entry->edges)
-		collect(lfirst(lc), change, rel, trigger->tg_newtuple, was_live ? 0 : old_stamp,
-				is_live ? 0 : new_stamp);
+		if (mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
+			collect(lfirst(lc), change, rel, trigger->tg_newtuple, was_live ? 0 : old_stamp,
+					is_live ? 0 : new_stamp);
 	flush(has_flush ? BATCH_ROWS : 1);
 	return PointerGetDatum(NULL);
 }

@@ -12,6 +12,9 @@ extern void consequences_init(void);
 /* The keys by which rows of soft-delete tables follow this one's. In the current memory context. */
 extern List *consequences_edges(Oid relid);
 
+/* The same, and those of tables whose triggers do not fire at present. */
+extern List *consequences_declared_edges(Oid relid);
+
 /* Rows that followed others since the last call. */
 extern uint64 consequences_take_count(void);
 

@@ -161,13 +161,19 @@ CREATE FUNCTION account.profile_findings(OUT users regclass, OUT profiles regcla
         OUT user_column text, OUT missing bigint, OUT orphans bigint) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'profile_findings' LANGUAGE C STABLE;
 COMMENT ON FUNCTION account.profile_findings() IS
-'For each pair of tables with automatic profiles: users without profile, and live profiles without user.';
+'For each pair of tables with automatic profiles: users without profile, and live profiles without user. NULLs: the rule cannot work any more.';
 REVOKE ALL ON FUNCTION account.profile_findings() FROM PUBLIC;
 
 CREATE FUNCTION account.doctor_profile()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+    SELECT 'error', 'profile_rule_broken', f.users::text,
+           format('new rows get no profile in %s: its unique column of the user, or the key it refers to, is gone', f.profiles),
+           'Make the column of the profiles table unique again, then call account.enable_profile for the two tables.'
+    FROM account.profile_findings() AS f
+    WHERE f.user_column IS NULL
+    UNION ALL
     SELECT 'warning', 'users_without_profile', f.users::text,
            format('%s rows have no profile in %s: they came by ATTACH PARTITION or under replica', f.missing, f.profiles),
            format('SELECT account.enable_profile(%L, %L, %L, %L, %L);', f.users::text, f.profiles::text,

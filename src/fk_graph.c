@@ -51,7 +51,8 @@ make_edge(HeapTuple tuple, List *policies)
 	edge->on_delete = fk_policy_action(policies, edge->child, edge->name);
 	if (edge->on_delete == FK_POLICY_NONE)
 		edge->on_delete = edge->catalog_action;
-	edge->proven = form->convalidated && compat_is_enforced(form);
+	edge->enforced = compat_is_enforced(form);
+	edge->proven = form->convalidated && edge->enforced;
 	edge->deferrable = form->condeferrable;
 	edge->deferred = form->condeferred;
 	edge->child_cols = palloc(INDEX_MAX_KEYS * sizeof(AttrNumber));

@@ -291,9 +291,9 @@ mapping_of_table(Oid relid)
 	return mapping;
 }
 
-/* SQL: the assignments of an UPDATE that deletes rows softly. */
+/* SQL: the assignments of an UPDATE that deletes rows softly; stamp and actor are expressions. */
 char *
-sql_set_deleted(const SoftDelete *mapping, const char *stamp)
+sql_set_deleted(const SoftDelete *mapping, const char *stamp, const char *actor)
 {
 	StringInfoData sql;
 
@@ -303,9 +303,8 @@ sql_set_deleted(const SoftDelete *mapping, const char *stamp)
 		appendStringInfo(&sql, ", %s = true", sql_column(mapping->relid, mapping->flag));
 	if (mapping->deleted_by != InvalidAttrNumber)
 		/* an explicit cast, which cuts a name to the column's length */
-		appendStringInfo(&sql, ", %s = account.actor()::%s",
-						 sql_column(mapping->relid, mapping->deleted_by),
-						 sql_column_type(mapping->relid, mapping->deleted_by));
+		appendStringInfo(&sql, ", %s = %s::%s", sql_column(mapping->relid, mapping->deleted_by),
+						 actor, sql_column_type(mapping->relid, mapping->deleted_by));
 	return sql.data;
 }
 
@@ -339,14 +338,18 @@ refuse_deleted_conflict(PG_FUNCTION_ARGS)
 {
 	Oid relid = PG_GETARG_OID(0);
 	const char *table = get_rel_name(relid);
+	const char *schema = get_namespace_name(get_rel_namespace(relid));
 
+	/* anybody may call it, of anything */
 	if (!PG_GETARG_BOOL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("the key is taken by a deleted row of \"%s\"", table ? table : "?"),
 				 errdetail("ON CONFLICT DO UPDATE would write into a row that is hidden."),
 				 errhint("Restore the row with account.restore, or let account.unique_among_live "
-						 "free the key.")));
+						 "free the key."),
+				 schema ? err_generic_string(PG_DIAG_SCHEMA_NAME, schema) : 0,
+				 table ? err_generic_string(PG_DIAG_TABLE_NAME, table) : 0));
 	PG_RETURN_BOOL(true);
 }
 

@@ -65,8 +65,11 @@ extern const SoftDelete *mapping_declared(Oid relid);
 /* The same; raises 22023 where the table has no soft delete. */
 extern const SoftDelete *mapping_of_table(Oid relid);
 
-/* SQL: the assignments of an UPDATE that deletes rows softly, stamp being an expression. */
-extern char *sql_set_deleted(const SoftDelete *mapping, const char *stamp);
+/*
+ * SQL: the assignments of an UPDATE that deletes rows softly; stamp and actor are expressions, such as
+ * parameters: the statement runs as a table's owner, who may have no rights in our schema.
+ */
+extern char *sql_set_deleted(const SoftDelete *mapping, const char *stamp, const char *actor);
 
 /* SQL: the assignments of an UPDATE that brings rows back. */
 extern char *sql_set_live(const SoftDelete *mapping);

@@ -253,7 +253,7 @@ get_plan(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, 
 }
 
 /* Raise for a statement that a rule has made several of, or none. */
-static void
+void
 refuse_rules(const char *sql)
 {
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -70,6 +70,9 @@ extern SPIPlanPtr plan_lookup(PlanKind kind, Oid relid, Oid other);
  */
 extern void plan_refuse(PlanKind kind, Oid relid, Oid other);
 
+/* The same for a statement that is not kept. */
+extern void refuse_rules(const char *sql);
+
 /* Prepare sql and keep it. Within SPI_connect. The text must begin with OWN_STATEMENT. */
 extern SPIPlanPtr plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs,
 							Oid *argtypes);

@@ -534,9 +534,12 @@ disable_profile(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The query for the keys of users without profile, of all rules of this users table; NULL: none. */
+/*
+ * The query for the keys of users without profile, of all rules of this users table that work; NULL:
+ * none. broken is set for a rule that does not.
+ */
 static char *
-missing_text(Oid users)
+missing_text(Oid users, bool *broken)
 {
 	StringInfoData sql;
 	ListCell *cell;
@@ -553,7 +556,10 @@ missing_text(Oid users)
 			continue;
 		rule = profile_rule(users, registered->profiles);
 		if (rule == NULL)
+		{
+			*broken = true;
 			continue;
+		}
 		key = psprintf("u.%s", sql_column(users, rule->key));
 		column = psprintf("p.%s", sql_column(rule->profiles, rule->user_column));
 		appendStringInfo(&sql,
@@ -572,17 +578,21 @@ missing_profiles(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPIExecuteOptions options = {.read_only = true};
+	bool broken = false;
 	char *sql;
 
 	if (PG_ARGISNULL(0))
 		refuse_null_argument("users");
 	version_check();
-	sql = missing_text(PG_GETARG_OID(0));
+	sql = missing_text(PG_GETARG_OID(0), &broken);
 	if (sql == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("users of %s get no profiles", display_relation(PG_GETARG_OID(0))),
-						errdetail("account.enable_profile was not called for this table."),
-						errhint("Call account.enable_profile.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("users of %s get no profiles", display_relation(PG_GETARG_OID(0))),
+				 broken ? errdetail("The unique column of the profiles table that holds the user, "
+									"or the key it refers to, is gone.")
+						: errdetail("account.enable_profile was not called for this table."),
+				 errhint("Call account.enable_profile.")));
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	options.dest = CreateTuplestoreDestReceiver();
 	SetTuplestoreDestReceiverParams(options.dest, result->setResult,

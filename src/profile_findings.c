@@ -45,7 +45,7 @@ count_without(Oid table, Oid other, const char *condition, const char *live)
 
 /*
  * account.profile_findings(): for each rule its user column and keys, how many users have no profile,
- * deleted ones included, and how many live profiles have no user.
+ * deleted ones included, and how many live profiles have no user. NULLs: it cannot work any more.
  */
 Datum
 profile_findings(PG_FUNCTION_ARGS)
@@ -65,7 +65,14 @@ profile_findings(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		if (rule == NULL)
+		{
+			/* the tables are there, but not what a profile is made by */
+			values[0] = ObjectIdGetDatum(entry->users);
+			values[1] = ObjectIdGetDatum(entry->profiles);
+			memset(nulls + 2, true, 4);
+			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 			continue;
+		}
 		key = sql_column(rule->users, rule->key);
 		column = sql_column(rule->profiles, rule->user_column);
 		values[0] = ObjectIdGetDatum(rule->users);

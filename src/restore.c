@@ -573,7 +573,7 @@ restore(PG_FUNCTION_ARGS)
 	(void) consequences_take_count();
 	if (SPI_execute_with_args(sql, keys->ncols, keys->array_types, keys->arrays, NULL, false, 0) !=
 		SPI_OK_UPDATE)
-		elog(ERROR, "could not restore rows of \"%s\"", get_rel_name(relid));
+		refuse_rules(sql);
 	restored = SPI_processed + consequences_take_count();
 	SPI_finish();
 	PG_RETURN_INT64(restored);

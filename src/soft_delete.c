@@ -290,27 +290,30 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 {
 	Oid root = llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
 	const SoftDelete *root_mapping = mapping_declared(root);
-	Datum values[2];
+	const char *actor;
+	Datum values[3];
 	SPIPlanPtr plan;
 	RoleState caller;
 
 	if (root_mapping == NULL)
 		root_mapping = mapping, root = RelationGetRelid(rel);
+	actor = actor_name();
 	SPI_connect();
 	caller = run_as(relation_owner(root));
 	plan = plan_lookup(PLAN_MOVE_ROW, root, InvalidOid);
 	if (plan == NULL)
 	{
-		Oid argtypes[] = {OIDOID, TIDOID};
+		Oid argtypes[] = {OIDOID, TIDOID, TEXTOID};
 		char *sql =
 			psprintf(OWN_STATEMENT "UPDATE %s SET %s WHERE tableoid OPERATOR(pg_catalog.=) $1"
 								   " AND ctid OPERATOR(pg_catalog.=) $2",
-					 sql_relation(root), sql_set_deleted(root_mapping, "pg_catalog.now()"));
+					 sql_relation(root), sql_set_deleted(root_mapping, "pg_catalog.now()", "$3"));
 
-		plan = plan_keep(PLAN_MOVE_ROW, root, InvalidOid, sql, 2, argtypes);
+		plan = plan_keep(PLAN_MOVE_ROW, root, InvalidOid, sql, 3, argtypes);
 	}
 	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
 	values[1] = PointerGetDatum(tid);
+	values[2] = CStringGetTextDatum(actor);
 	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
 							 0) != SPI_OK_UPDATE)
 		plan_refuse(PLAN_MOVE_ROW, root, InvalidOid);
@@ -355,6 +358,24 @@ count_same_reference(const FkEdge *edge, Datum *keys)
 }
 
 /*
+ * A key that was never proven (NOT VALID) may reference what never was: is it this transaction that
+ * removed the row it references? So it is if the row was there before our own commands, or if the
+ * reference is our own doing, which the server checked. plan looks for the parent. Within SPI_connect.
+ */
+static bool
+removed_by_us(HeapTuple tuple, SPIPlanPtr plan, Datum *keys)
+{
+	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+		return true;
+	PushCopiedSnapshot(GetActiveSnapshot());
+	GetActiveSnapshot()->curcid = FirstCommandId;
+	if (SPI_execute_plan(plan, keys, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for the parent");
+	PopActiveSnapshot();
+	return SPI_processed > 0;
+}
+
+/*
  * Within a referential action: is the parent of one of the row's CASCADE keys gone? Then this is
  * that action. Returns the edge and its key values; NULL: all parents are there.
  */
@@ -371,9 +392,9 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 		SPIPlanPtr plan;
 		RoleState caller;
 		Oid argtypes[INDEX_MAX_KEYS];
+		bool gone;
 
-		/* a key that was never proven may reference what never was */
-		if (edge->catalog_action != FKCONSTR_ACTION_CASCADE || !edge->proven)
+		if (edge->catalog_action != FKCONSTR_ACTION_CASCADE || !edge->enforced)
 			continue;
 		for (int i = 0; i < edge->nkeys; i++)
 		{
@@ -401,8 +422,9 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 		}
 		if (SPI_execute_plan(plan, keys, NULL, false, 1) != SPI_OK_SELECT)
 			elog(ERROR, "could not look for the parent");
+		gone = SPI_processed == 0 && (edge->proven || removed_by_us(tuple, plan, keys));
 		run_as_end(caller);
-		if (SPI_processed == 0)
+		if (gone)
 			return edge;
 	}
 	return NULL;

@@ -33,6 +33,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "parser/parser.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -135,7 +136,7 @@ static void
 refresh_consequences(Oid parent)
 {
 	const SoftDelete *mapping = mapping_declared(parent);
-	bool wanted = mapping != NULL && consequences_edges(parent) != NIL;
+	bool wanted = mapping != NULL && consequences_declared_edges(parent) != NIL;
 	RoleState caller = run_as(relation_owner(parent));
 	ListCell *lc;
 
@@ -345,14 +346,26 @@ create_declaration(Oid relid, const EnableRequest *request, const char *flag,
 				quote_identifier(flag));
 }
 
-/* Refuse TRUNCATE of a table, or of a partition, which a TRUNCATE may name itself. */
+/*
+ * Refuse TRUNCATE of a table, or of a partition, which a TRUNCATE may name itself. Its owner may have no
+ * rights in our schema when a partition is attached, so the function is not looked up by name.
+ */
 static void
 create_truncate_trigger(Oid relid)
 {
-	if (!has_trigger(relid, "soft_delete_truncate"))
-		run_sql("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
-				" EXECUTE FUNCTION account.soft_delete_truncate()",
-				quote_identifier(TRIGGER_TRUNCATE), sql_relation(relid));
+	char *sql;
+	RawStmt *parsed;
+
+	if (has_trigger(relid, "soft_delete_truncate"))
+		return;
+	sql = psprintf("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
+				   " EXECUTE FUNCTION account.soft_delete_truncate()",
+				   quote_identifier(TRIGGER_TRUNCATE), sql_relation(relid));
+	parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
+	CreateTrigger(castNode(CreateTrigStmt, parsed->stmt), sql, relid, InvalidOid, InvalidOid,
+				  InvalidOid, account_function("soft_delete_truncate"), InvalidOid, NULL, false,
+				  false);
+	CommandCounterIncrement();
 }
 
 /*
@@ -646,6 +659,9 @@ disable_soft_delete(PG_FUNCTION_ARGS)
 Datum
 soft_delete_dropped(PG_FUNCTION_ARGS)
 {
+	Oid types[] = {OIDOID};
+	Datum values[1];
+
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function account.soft_delete_dropped() must be called as an event "
@@ -653,24 +669,32 @@ soft_delete_dropped(PG_FUNCTION_ARGS)
 	if (dropping_triggers || creating_extension)
 		PG_RETURN_NULL();
 
+	/* the trigger may have had another name: then its companion is left behind */
+	values[0] = ObjectIdGetDatum(account_function("soft_delete_step"));
 	SPI_connect();
-	if (SPI_execute("SELECT address_names[1], address_names[2]"
-					" FROM pg_catalog.pg_event_trigger_dropped_objects()"
-					" WHERE object_type OPERATOR(pg_catalog.=) 'trigger'"
-					" AND address_names[3] OPERATOR(pg_catalog.=) '" TRIGGER_SOFT_DELETE "'",
-					true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(
+			"SELECT DISTINCT c.oid FROM pg_catalog.pg_event_trigger_dropped_objects() AS d"
+			" JOIN pg_catalog.pg_namespace AS n ON n.nspname OPERATOR(pg_catalog.=)"
+			" d.address_names[1]"
+			" JOIN pg_catalog.pg_class AS c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid"
+			" AND c.relname OPERATOR(pg_catalog.=) d.address_names[2]"
+			" WHERE d.object_type OPERATOR(pg_catalog.=) 'trigger' AND"
+			" (d.address_names[3] OPERATOR(pg_catalog.=) '" TRIGGER_SOFT_DELETE "'"
+			" OR EXISTS (SELECT 1 FROM pg_catalog.pg_trigger AS s WHERE"
+			" s.tgrelid OPERATOR(pg_catalog.=) c.oid AND s.tgfoid OPERATOR(pg_catalog.=) $1))"
+			" ORDER BY c.oid",
+			1, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the dropped objects");
 	for (uint64 i = 0, n = SPI_processed; i < n; i++)
 	{
 		SPITupleTable *rows = SPI_tuptable;
-		char *schema = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
-		char *table = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
-		Oid relid = get_relname_relid(table, get_namespace_oid(schema, true));
+		bool isnull;
+		Oid relid = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
 
-		if (!OidIsValid(relid) || mapping_declared(relid) != NULL)
+		if (get_rel_relkind(relid) == '\0' || mapping_declared(relid) != NULL)
 			continue;
 		if (!get_rel_relispartition(relid))
-			ereport(WARNING, (errmsg("soft delete of \"%s\" is switched off", table),
+			ereport(WARNING, (errmsg("soft delete of \"%s\" is switched off", get_rel_name(relid)),
 							  errdetail("Its trigger was dropped, by itself or with a column it "
 										"maps: a DELETE removes rows for good."),
 							  errhint("Call account.enable_soft_delete to switch it on again.")));

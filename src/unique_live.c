@@ -13,6 +13,7 @@
 #include "access/relation.h"
 #include "catalog/dependency.h"
 #include "catalog/index.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
@@ -93,6 +94,9 @@ examine_index(Oid index_id)
 	if (form->indisprimary)
 		refuse_index(found.name, "It is the primary key.",
 					 "A deleted row keeps its key: name another unique constraint or index.");
+	if (index->rd_rel->relam != BTREE_AM_OID)
+		refuse_index(found.name, "It is an index that keeps periods apart (WITHOUT OVERLAPS).",
+					 "Make it an exclusion constraint WHERE (deleted_at IS NULL).");
 	if (!form->indisvalid)
 		refuse_index(found.name, "The index is not valid.", "REINDEX or drop it first.");
 	if (index->rd_rel->relispartition)

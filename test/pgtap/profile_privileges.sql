@@ -8,7 +8,8 @@ FROM (VALUES ('enable_profile(regclass, regclass, name, jsonb, boolean)'), ('dis
     ('marks_profile(regclass)'), ('marks_profile(regclass, "any")'), ('replaced_profile(regclass, "any")'),
     ('make_profile()'), ('adopt_profile()'), ('keep_profile()')) v(f);
 SELECT is(has_function_privilege('nobody_in_particular', ('account.' || f)::regprocedure, 'EXECUTE'), false, f || ': the owner alone')
-FROM (VALUES ('profile_rule_changed()'), ('profile_rule_replaced()'), ('follow_profile_columns()'), ('follow_profile_drops()')) v(f);
+FROM (VALUES ('profile_rule_changed()'), ('profile_rule_replaced()'), ('follow_profile_columns()'), ('follow_profile_drops()'),
+    ('registry_triggers_enabled()')) v(f);
 SELECT table_privs_are('account', t, 'nobody_in_particular', '{}'::text[], t || ': only enable_profile writes it, nobody reads it')
 FROM (VALUES ('profile_rule'), ('profile_default')) v(t);
 

@@ -68,6 +68,9 @@ for my $way ('plain', '--disable-triggers')
 	command_ok([ 'pg_restore', @connection, '--data-only', '--exit-on-error', @option, '-d', $database, "$dir/data.dump" ], "$way: data");
 	is( $node->safe_psql($database, q(SELECT count(*) FROM "App".profiles WHERE user_id <> 30)), '49', "$way: no profile is lost");
 	is( $node->safe_psql($database, q(SELECT string_agg(p::text, ',' ORDER BY user_id) FROM "App".profiles p WHERE user_id <> 30)), $source, "$way: nor changed");
+	is( $node->safe_psql($database, q(SELECT string_agg(DISTINCT tgenabled::text, '') FROM pg_trigger
+	WHERE tgrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'account'::regnamespace) AND NOT tgisinternal)),
+		'A', "$way: the registry's triggers fire always, as before");
 	registers($database, $way);
 	# and once more over the rules that are there
 	$node->safe_psql($database, q(TRUNCATE "App".users CASCADE; ALTER TABLE "App".profiles RENAME comment TO remark));
