@@ -185,6 +185,6 @@ act_as(PG_FUNCTION_ARGS)
 	session_token_user(user, NULL, &token);
 	initStringInfo(&claims);
 	token_claims(&claims, &token, (int64) pgaccount_access_token_ttl * USECS_PER_SEC);
-	identity_set(claims.data, claims.len, PG_GETARG_BOOL(1), DT_NOEND);
+	identity_set(claims.data, claims.len, NULL, PG_GETARG_BOOL(1), DT_NOEND);
 	PG_RETURN_TEXT_P(cstring_to_text(user->user_id));
 }
