@@ -200,7 +200,7 @@ default_major() {
 
 has_header() { printf '#include <%s>\n' "$1" | cc -E -o /dev/null - 2>/dev/null; }
 
-# Find PG_CONFIG, and install what building and running need. Arguments: of pgtap, tap, what is needed too.
+# Find PG_CONFIG, and install what building and running need. Arguments: of pgtap, tap, prove or packages, what is needed too.
 throwaway_prepare() {
     local missing=() major='' pgxs want
 
@@ -236,6 +236,7 @@ throwaway_prepare() {
                         missing+=("postgresql-$major-pgtap")
                 fi
                 ;;
+            prove) command -v prove >/dev/null || missing+=(perl) ;;
             tap)
                 command -v prove >/dev/null || missing+=(perl)
                 perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl)
