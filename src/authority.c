@@ -133,7 +133,7 @@ set_password(PG_FUNCTION_ARGS)
 	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
 						  true, &is_self);
 	password_require_length(password);
-	hash = password_hash(password);
+	hash = model_hash_password(&model, password);
 	session = is_self ? own_session() : NULL;
 	session_keep(user->user_id, false, session);
 	PG_TRY();

@@ -179,6 +179,9 @@ model_get(void)
 	for (int i = 0; i < MODEL_PARTS; i++)
 		if (OidIsValid(fresh.relation[i]))
 			fresh.owner[i] = relation_owner(fresh.relation[i]);
+	if (OidIsValid(fresh.relation[MODEL_USERS]))
+		fresh.django = OidIsValid(
+			get_relname_relid("django_migrations", get_rel_namespace(fresh.relation[MODEL_USERS])));
 	model = fresh;
 	model_reads++;
 	model_mapped = OidIsValid(model.relation[MODEL_USERS]);

@@ -74,6 +74,7 @@ typedef struct Model
 	Oid relation[MODEL_PARTS];
 	Oid owner[MODEL_PARTS];
 	ModelColumn column[MODEL_ATTRIBUTES];
+	bool django; /* users is a table of Django's: its migrations are recorded beside it */
 } Model;
 
 extern const char *const model_part_names[MODEL_PARTS];

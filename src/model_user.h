@@ -43,6 +43,9 @@ extern char *model_tenant(const Model *model, const char *tenant, bool *is_activ
 /* May the user come in: live, active, in an active tenant or in none? */
 extern bool model_user_admitted(const UserRecord *user);
 
+/* The hash of a password, in the form that the application itself reads. Raises as password_hash() does. */
+extern text *model_hash_password(const Model *model, text *password);
+
 /* Raise 55000 if there is no column for a password's hash, or one that is too short for it. */
 extern void model_require_room(const Model *model, text *hash);
 

@@ -638,7 +638,7 @@ register_user(PG_FUNCTION_ARGS)
 	profile = registration_profile_read(&reg.model, PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4));
 	resolve_tenant(&reg, users, text_argument(fcinfo, 3, "tenant", 1024));
 	find_unique(&reg, users);
-	reg.hash = password_hash(password);
+	reg.hash = model_hash_password(&reg.model, password);
 	if (model_has(&reg.model, USERS_PASSWORD))
 		model_require_room(&reg.model, reg.hash);
 	else
