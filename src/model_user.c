@@ -58,9 +58,9 @@ is_citext(Oid type)
 	return strcmp(dot != NULL ? dot + 1 : name, "citext") == 0;
 }
 
-/* Is one of the keys of a unique index lower(column)? */
-static bool
-index_folds(Relation index, AttrNumber attnum)
+/* Is one of the keys of an index lower(column)? */
+bool
+model_index_folds(Relation index, AttrNumber attnum)
 {
 	ListCell *cell;
 
@@ -98,7 +98,7 @@ model_username_folds(const Model *model)
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		folds |= index->rd_index->indisunique &&
-				 index_folds(index, model->column[USERS_USERNAME].attnum);
+				 model_index_folds(index, model->column[USERS_USERNAME].attnum);
 		index_close(index, AccessShareLock);
 	}
 	relation_close(rel, AccessShareLock);

@@ -5,6 +5,8 @@
 #ifndef PGACCOUNT_MODEL_USER_H
 #define PGACCOUNT_MODEL_USER_H
 
+#include "utils/rel.h"
+
 #include "model.h"
 
 /* A user as a login or a token needs it. NULL: no such column, or NULL. In the caller's memory context. */
@@ -51,6 +53,9 @@ extern void model_require_room(const Model *model, text *hash);
 
 /* Is a username compared without case: is it citext, or unique by lower()? */
 extern bool model_username_folds(const Model *model);
+
+/* Is one of the keys of an index lower(column)? */
+extern bool model_index_folds(Relation index, AttrNumber attnum);
 
 /* SQL: is the attribute, an email or username, the login in this text parameter? */
 extern char *model_sql_named(const Model *model, const char *alias, ModelAttribute attribute,
