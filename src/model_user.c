@@ -58,6 +58,21 @@ is_citext(Oid type)
 	return strcmp(dot != NULL ? dot + 1 : name, "citext") == 0;
 }
 
+/* Are all live users in the index? */
+bool
+model_index_holds_live(const Model *model, Relation index)
+{
+	List *predicate = RelationGetIndexPredicate(index);
+	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
+	NullTest *test;
+
+	if (predicate == NIL)
+		return true;
+	test = linitial(predicate);
+	return list_length(predicate) == 1 && IsA(test, NullTest) && test->nulltesttype == IS_NULL &&
+		   IsA(test->arg, Var) && soft != NULL && ((Var *) test->arg)->varattno == soft->deleted_at;
+}
+
 /* Is one of the keys of an index lower(column)? */
 bool
 model_index_folds(Relation index, AttrNumber attnum)

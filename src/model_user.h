@@ -54,6 +54,9 @@ extern void model_require_room(const Model *model, text *hash);
 /* Is a username compared without case: is it citext, or unique by lower()? */
 extern bool model_username_folds(const Model *model);
 
+/* Are all live users in the index: has it no predicate, or that of soft delete? */
+extern bool model_index_holds_live(const Model *model, Relation index);
+
 /* Is one of the keys of an index lower(column)? */
 extern bool model_index_folds(Relation index, AttrNumber attnum);
 

@@ -39,7 +39,6 @@
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
-#include "mapping.h"
 #include "model_user.h"
 #include "password.h"
 #include "plan_cache.h"
@@ -238,21 +237,6 @@ index_subject(const Model *model, Relation index)
 						   : bms_next_member(columns, -1) + FirstLowInvalidHeapAttributeNumber;
 }
 
-/* Are all live users in the index: has it no predicate, or that of soft delete? */
-static bool
-holds_live_users(const Model *model, Relation index)
-{
-	List *predicate = RelationGetIndexPredicate(index);
-	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
-	NullTest *test;
-
-	if (predicate == NIL)
-		return true;
-	test = linitial(predicate);
-	return list_length(predicate) == 1 && IsA(test, NullTest) && test->nulltesttype == IS_NULL &&
-		   IsA(test->arg, Var) && soft != NULL && ((Var *) test->arg)->varattno == soft->deleted_at;
-}
-
 /*
  * The attribute whose values differ among live users because of the index, compared as a login compares
  * them. An index that does so later, at the end of the transaction, is none.
@@ -264,7 +248,7 @@ index_proves(const Model *model, Relation index)
 	List *expressions = RelationGetIndexExpressions(index);
 
 	if (form->indnkeyatts != 1 || !form->indimmediate || !form->indisvalid ||
-		!holds_live_users(model, index))
+		!model_index_holds_live(model, index))
 		return MODEL_ATTRIBUTES;
 	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
 	{
