@@ -14,7 +14,7 @@ BEGIN;
 UPDATE account.signing_key SET signs = false;
 SELECT severity, object, message, remedy FROM account.doctor_model() WHERE code = 'no_signing_key';
 ROLLBACK;
-SELECT remedy FROM account.doctor_model() WHERE remedy ~ '^(UPDATE|SELECT)' \gexec
+SELECT remedy FROM account.doctor_model() WHERE remedy ~ '^(UPDATE|SELECT|CREATE)' \gexec
 SELECT code FROM account.doctor_model() ORDER BY code;
 TABLE dm.tenants ORDER BY id;
 SELECT id, tenant_id, is_active FROM dm.users ORDER BY id;

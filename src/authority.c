@@ -133,7 +133,7 @@ set_password(PG_FUNCTION_ARGS)
 	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
 						  true, &is_self);
 	password_require_length(password);
-	hash = password_hash(password);
+	hash = model_hash_password(&model, password);
 	session = is_self ? own_session() : NULL;
 	session_keep(user->user_id, false, session);
 	PG_TRY();
@@ -185,6 +185,6 @@ act_as(PG_FUNCTION_ARGS)
 	session_token_user(user, NULL, &token);
 	initStringInfo(&claims);
 	token_claims(&claims, &token, (int64) pgaccount_access_token_ttl * USECS_PER_SEC);
-	identity_set(claims.data, claims.len, PG_GETARG_BOOL(1), DT_NOEND);
+	identity_set(claims.data, claims.len, NULL, PG_GETARG_BOOL(1), DT_NOEND);
 	PG_RETURN_TEXT_P(cstring_to_text(user->user_id));
 }

@@ -140,6 +140,13 @@ compat_check_as_user(Query *query, RangeTblEntry *rte)
 	index_beginscan(heap, index, snapshot, nkeys, 0)
 #endif
 
+/* The index of a table's primary key; 18 asks whether it may be deferrable. */
+#if PG_VERSION_NUM >= 180000
+#define compat_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel, false)
+#else
+#define compat_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel)
+#endif
+
 /* Memory of a check hook's extra, which the GUC mechanism frees: 16 gave it a context of its own. */
 static inline void *
 compat_guc_malloc(size_t size)

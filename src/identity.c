@@ -30,6 +30,7 @@
 #include "secret_call.h"
 #include "settings.h"
 #include "token.h"
+#include "token_known.h"
 
 PG_FUNCTION_INFO_V1(authenticate);
 PG_FUNCTION_INFO_V1(sign_out);
@@ -88,8 +89,9 @@ static Identity *identity = NULL;
 /* Changes with the identity; see KeptValue. */
 static uint64 identity_generation = 1;
 
-/* True while we set the setting ourselves. */
+/* True while we set the setting ourselves; then its members, where they are known already. */
 static bool setting_identity = false;
+static const JsonMember *setting_members = NULL;
 
 /* Room for a text of len bytes, aligned. */
 #define TEXT_ROOM(len) MAXALIGN(VARHDRSZ + (len))
@@ -219,8 +221,13 @@ parse_identity(const char *value)
 	ModuleWalk walk;
 	size_t list_room;
 
-	token_members_init(members);
-	if (json == NULL ||
+	if (setting_members != NULL)
+		memcpy(members, setting_members, sizeof(members));
+	else
+		token_members_init(members);
+	if (json == NULL)
+		goto done;
+	if (setting_members == NULL &&
 		jwt_scan_claims(json, len, members, TOKEN_MEMBERS, NULL, NULL, &arena, &times) != JWT_OK)
 		goto done;
 
@@ -300,9 +307,11 @@ identity_init(void)
 
 /* Set the setting, and request.jwt.claims beside it. */
 static void
-store_identity(const char *value, const char *request_claims, GucAction action)
+store_identity(const char *value, const JsonMember *members, const char *request_claims,
+			   GucAction action)
 {
 	setting_identity = true;
+	setting_members = members;
 	PG_TRY();
 	{
 		(void) set_config_option(IDENTITY_SETTING, value, PGC_SUSET, PGC_S_SESSION, action, true, 0,
@@ -311,6 +320,7 @@ store_identity(const char *value, const char *request_claims, GucAction action)
 	PG_FINALLY();
 	{
 		setting_identity = false;
+		setting_members = NULL;
 	}
 	PG_END_TRY();
 	if (pgaccount_set_request_claims)
@@ -320,7 +330,8 @@ store_identity(const char *value, const char *request_claims, GucAction action)
 
 /* Make these claims the identity; see identity.h. */
 void
-identity_set(const char *claims, int len, bool is_local, TimestampTz until)
+identity_set(const char *claims, int len, const JsonMember *members, bool is_local,
+			 TimestampTz until)
 {
 	StringInfoData value;
 	int server_len;
@@ -331,7 +342,7 @@ identity_set(const char *claims, int len, bool is_local, TimestampTz until)
 	initStringInfo(&value);
 	appendStringInfo(&value, "%c" INT64_FORMAT " ", is_local ? 'L' : 'S', until);
 	appendBinaryStringInfo(&value, claims, len);
-	store_identity(value.data, pnstrdup(server, server_len),
+	store_identity(value.data, members, pnstrdup(server, server_len),
 				   is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET);
 }
 
@@ -372,7 +383,7 @@ Datum
 authenticate(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hiding;
-	CheckedToken checked;
+	const CheckedToken *checked;
 	JwtResult result;
 	double end;
 	TimestampTz until;
@@ -383,25 +394,32 @@ authenticate(PG_FUNCTION_ARGS)
 		refuse_null_argument("is_local");
 	if (PG_ARGISNULL(0))
 		refuse_token(JWT_MISSING);
-	result = token_check(PG_GETARG_TEXT_PP(0), &checked, NULL, NULL);
+	result = token_check_known(PG_GETARG_TEXT_PP(0), &checked);
 	if (result != JWT_OK)
 		refuse_token(result);
-	if (checked.members[JWT_SUB].kind != JSON_STRING || checked.members[JWT_SUB].len == 0)
+	if (checked->members[JWT_SUB].kind != JSON_STRING || checked->members[JWT_SUB].len == 0)
 		refuse_token(JWT_NO_SUBJECT);
-	if (pgaccount_live_check)
-	{
-		IdentityClaims live = {member_string(&checked.members[JWT_SUB]),
-							   member_string(&checked.members[TOKEN_TENANT_ID]),
-							   member_string(&checked.members[TOKEN_SID])};
-
-		identity_live_check(&live);
-	}
 
 	/* Leeway lets a token in, it makes none last longer. Beyond PostgreSQL's time there is no end. */
-	end = checked.times.exp * USECS_PER_SEC - (double) JWT_UNIX_TO_POSTGRES;
+	end = checked->times.exp * USECS_PER_SEC - (double) JWT_UNIX_TO_POSTGRES;
 	until = end < (double) END_TIMESTAMP ? (TimestampTz) end : DT_NOEND;
-	identity_set(checked.jws.payload, checked.jws.payload_len, PG_GETARG_BOOL(1), until);
-	token_free(&checked);
+	if (pgaccount_live_check)
+	{
+		IdentityClaims live = {member_string(&checked->members[JWT_SUB]),
+							   member_string(&checked->members[TOKEN_TENANT_ID]),
+							   member_string(&checked->members[TOKEN_SID])};
+		uint64 checks = token_known_checks();
+
+		identity_live_check(&live);
+
+		/* It may have run an application's code, and that may have authenticated. */
+		if (checks != token_known_checks())
+			result = token_check_known(PG_GETARG_TEXT_PP(0), &checked);
+		if (result != JWT_OK)
+			refuse_token(result);
+	}
+	identity_set(checked->jws.payload, checked->jws.payload_len, checked->members,
+				 PG_GETARG_BOOL(1), until);
 	who = identity;
 	if (who == NULL || who->uid.as_text == NULL)
 		refuse_token(JWT_BAD_CLAIMS);
@@ -415,7 +433,7 @@ Datum
 sign_out(PG_FUNCTION_ARGS)
 {
 	if (identity != NULL)
-		store_identity("", "", GUC_ACTION_SET);
+		store_identity("", NULL, "", GUC_ACTION_SET);
 	PG_RETURN_VOID();
 }
 

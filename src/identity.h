@@ -7,6 +7,8 @@
 
 #include "utils/timestamp.h"
 
+#include "json_claims.h"
+
 /* What a live check compares with the tables, in the database's encoding. NULL: none. */
 typedef struct IdentityClaims
 {
@@ -23,9 +25,11 @@ extern void identity_live_check(const IdentityClaims *claims);
 
 /*
  * Make these claims, a JSON object in UTF-8 that a scan has accepted, the identity: of the transaction,
- * or of the session until a time (DT_NOEND: for good).
+ * or of the session until a time (DT_NOEND: for good). members: what that scan found in them, as a
+ * CheckedToken has it, or NULL.
  */
-extern void identity_set(const char *claims, int len, bool is_local, TimestampTz until);
+extern void identity_set(const char *claims, int len, const JsonMember *members, bool is_local,
+						 TimestampTz until);
 
 /* The uid of the identity, or NULL: none, or expired. Valid until the identity changes. */
 extern const char *identity_uid(void);

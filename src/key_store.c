@@ -250,6 +250,16 @@ key_store_keys(int *count)
 	return keys;
 }
 
+/* Another number whenever the keys may have changed. */
+uint64
+key_store_state(void)
+{
+	int count;
+
+	(void) key_store_keys(&count);
+	return keys_state;
+}
+
 /* Refuse the use of a key whose secret cannot be opened, with the reason. */
 static void
 refuse_sealed(const StoredKey *stored)

@@ -28,6 +28,9 @@ extern void key_store_init(void);
  */
 extern const StoredKey *key_store_keys(int *nkeys);
 
+/* Another number, never 0, whenever the keys may have changed. Asks for changes as key_store_keys() does. */
+extern uint64 key_store_state(void);
+
 /* The key of this name, or NULL: unknown or retired. Raises 55000 if it cannot be used. */
 extern const StoredKey *key_store_find(const char *kid, int kid_len);
 

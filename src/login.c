@@ -216,7 +216,7 @@ new_hash(const Model *model, const UserRecord *user, text *password)
 
 	if (user->password == NULL || !password_is_stale(user->password))
 		return NULL;
-	hash = password_hash(password);
+	hash = model_hash_password(model, password);
 	if (room > 0 && (int32) VARSIZE(hash) > room)
 		return NULL;
 	return hash;

@@ -51,6 +51,7 @@ static Model model;
 static bool model_valid = false;
 static uint64 model_changes = 0; /* counted by the callback */
 static bool model_mapped = false;
+static uint64 model_reads = 0;
 static Oid model_registry = InvalidOid;
 
 /* A mapped column that the model cannot do without, and that is gone; MODEL_ATTRIBUTES: none. */
@@ -178,10 +179,21 @@ model_get(void)
 	for (int i = 0; i < MODEL_PARTS; i++)
 		if (OidIsValid(fresh.relation[i]))
 			fresh.owner[i] = relation_owner(fresh.relation[i]);
+	if (OidIsValid(fresh.relation[MODEL_USERS]))
+		fresh.django = OidIsValid(
+			get_relname_relid("django_migrations", get_rel_namespace(fresh.relation[MODEL_USERS])));
 	model = fresh;
+	model_reads++;
 	model_mapped = OidIsValid(model.relation[MODEL_USERS]);
 	model_valid = changes == model_changes;
 	return model_mapped ? &model : NULL;
+}
+
+/* Another number whenever the mapping was read anew. */
+uint64
+model_generation(void)
+{
+	return model_reads;
 }
 
 /* Has the mapping all that it cannot do without? */
@@ -313,34 +325,37 @@ model_key_type(const Model *found, ModelAttribute attribute)
 	}
 }
 
+/* The value of a hexadecimal digit, or -1. */
+static inline int
+hex_digit(unsigned char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Read a uuid as uuid_in does, without its errors. */
 bool
 model_read_uuid(const char *text, Datum *value)
 {
-	pg_uuid_t *uuid = palloc0(sizeof(pg_uuid_t));
+	pg_uuid_t *uuid = palloc(sizeof(pg_uuid_t));
 	bool braces = text[0] == '{';
-	int digits = 0;
 
 	text += braces;
-	for (; *text != '\0' && *text != '}'; text++)
+	for (int i = 0; i < UUID_LEN; i++)
 	{
-		int digit;
+		int high = hex_digit(text[0]);
+		int low = high < 0 ? -1 : hex_digit(text[1]);
 
-		if (*text == '-' && digits > 0 && digits % 4 == 0 && digits < 32 && text[-1] != '-')
-			continue;
-		if (*text >= '0' && *text <= '9')
-			digit = *text - '0';
-		else if (pg_ascii_tolower((unsigned char) *text) >= 'a' &&
-				 pg_ascii_tolower((unsigned char) *text) <= 'f')
-			digit = pg_ascii_tolower((unsigned char) *text) - 'a' + 10;
-		else
+		if (low < 0)
 			return false;
-		if (digits >= 32)
-			return false;
-		uuid->data[digits / 2] |= digits % 2 == 0 ? digit << 4 : digit;
-		digits++;
+		uuid->data[i] = high << 4 | low;
+		text += 2;
+		if (*text == '-' && i % 2 == 1 && i < UUID_LEN - 1)
+			text++;
 	}
-	if (digits != 32 || strcmp(text, braces ? "}" : "") != 0)
+	if (strcmp(text, braces ? "}" : "") != 0)
 		return false;
 	*value = UUIDPGetDatum(uuid);
 	return true;

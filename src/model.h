@@ -74,6 +74,7 @@ typedef struct Model
 	Oid relation[MODEL_PARTS];
 	Oid owner[MODEL_PARTS];
 	ModelColumn column[MODEL_ATTRIBUTES];
+	bool django; /* users is a table of Django's: its migrations are recorded beside it */
 } Model;
 
 extern const char *const model_part_names[MODEL_PARTS];
@@ -89,6 +90,9 @@ extern const Model *model_get(void);
 
 /* The same; raises 55000 where there is none, or where a required column is gone. */
 extern const Model *model_require(void);
+
+/* Another number whenever model_get() has read the mapping, or its tables, anew. Never 0 after it. */
+extern uint64 model_generation(void);
 
 /* Has the mapping that model_get() returned last all that it cannot do without? */
 extern bool model_is_whole(const Model *model);

@@ -7,12 +7,16 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 
 #include "compat.h"
 #include "identifiers.h"
@@ -142,6 +146,57 @@ find_tenants(Findings *to)
 					 missing));
 }
 
+/* Is there an index that finds users by this column, or by lower() of it? */
+static bool
+has_index(const Model *model, ModelAttribute attribute, bool folded)
+{
+	AttrNumber attnum = model->column[attribute].attnum;
+	Relation rel = table_open(model->relation[MODEL_USERS], AccessShareLock);
+	List *indexes = RelationGetIndexList(rel);
+	ListCell *cell;
+	bool found = false;
+
+	foreach (cell, indexes)
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+		AttrNumber first = index->rd_index->indkey.values[0];
+
+		if (index->rd_index->indisvalid && model_index_holds_live(model, index))
+			found |= folded ? first == 0 && model_index_folds(index, attnum) : first == attnum;
+		index_close(index, AccessShareLock);
+	}
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Emails and usernames that only a look at all users can find. */
+static void
+find_slow_lookups(Findings *to)
+{
+	const Model *model = to->model;
+	char *users = sql_relation(model->relation[MODEL_USERS]);
+
+	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
+	{
+		char *column;
+
+		if (!model_has(model, a))
+			continue;
+		column = sql_column(model->relation[MODEL_USERS], model->column[a].attnum);
+		if (!has_index(model, a, true))
+			report(to, "warning", "lookup_without_index", MODEL_USERS,
+				   psprintf("no index finds users by lower(%s): logins or registrations read the "
+							"whole table",
+							column),
+				   psprintf("CREATE INDEX ON %s (pg_catalog.lower((%s)::pg_catalog.text));", users,
+							column));
+		if (a == USERS_USERNAME && !model_username_folds(model) && !has_index(model, a, false))
+			report(to, "warning", "lookup_without_index", MODEL_USERS,
+				   psprintf("no index finds users by %s: logins read the whole table", column),
+				   psprintf("CREATE INDEX ON %s (%s);", users, column));
+	}
+}
+
 /* Users whose stored hash is lesser than argon2id, or can never be verified. */
 static void
 find_passwords(Findings *to)
@@ -184,6 +239,7 @@ model_findings(PG_FUNCTION_ARGS)
 	find_modules(&to);
 	find_tenants(&to);
 	find_passwords(&to);
+	find_slow_lookups(&to);
 	run_as_end(saved);
 	SPI_finish();
 	return (Datum) 0;

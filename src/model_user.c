@@ -26,6 +26,7 @@
 #include "identifiers.h"
 #include "mapping.h"
 #include "model_user.h"
+#include "password.h"
 #include "plan_cache.h"
 
 /* Columns of the statement that reads a user. */
@@ -57,9 +58,24 @@ is_citext(Oid type)
 	return strcmp(dot != NULL ? dot + 1 : name, "citext") == 0;
 }
 
-/* Is one of the keys of a unique index lower(column)? */
-static bool
-index_folds(Relation index, AttrNumber attnum)
+/* Are all live users in the index? */
+bool
+model_index_holds_live(const Model *model, Relation index)
+{
+	List *predicate = RelationGetIndexPredicate(index);
+	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
+	NullTest *test;
+
+	if (predicate == NIL)
+		return true;
+	test = linitial(predicate);
+	return list_length(predicate) == 1 && IsA(test, NullTest) && test->nulltesttype == IS_NULL &&
+		   IsA(test->arg, Var) && soft != NULL && ((Var *) test->arg)->varattno == soft->deleted_at;
+}
+
+/* Is one of the keys of an index lower(column)? */
+bool
+model_index_folds(Relation index, AttrNumber attnum)
 {
 	ListCell *cell;
 
@@ -97,7 +113,7 @@ model_username_folds(const Model *model)
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		folds |= index->rd_index->indisunique &&
-				 index_folds(index, model->column[USERS_USERNAME].attnum);
+				 model_index_folds(index, model->column[USERS_USERNAME].attnum);
 		index_close(index, AccessShareLock);
 	}
 	relation_close(rel, AccessShareLock);
@@ -414,6 +430,20 @@ bool
 model_user_admitted(const UserRecord *user)
 {
 	return user->is_live && user->is_active && user->tenant_is_active;
+}
+
+/*
+ * The hash of a password, in the form that the application itself reads: Django finds the hasher of a
+ * stored hash by what stands before its first dollar sign.
+ */
+text *
+model_hash_password(const Model *model, text *password)
+{
+	text *hash = password_hash(password);
+
+	if (!model->django)
+		return hash;
+	return cstring_to_text(psprintf("argon2%s", text_to_cstring(hash)));
 }
 
 /* Raise 55000 if there is no column for a password's hash, or one that is too short for it. */

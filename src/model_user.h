@@ -5,6 +5,8 @@
 #ifndef PGACCOUNT_MODEL_USER_H
 #define PGACCOUNT_MODEL_USER_H
 
+#include "utils/rel.h"
+
 #include "model.h"
 
 /* A user as a login or a token needs it. NULL: no such column, or NULL. In the caller's memory context. */
@@ -43,11 +45,20 @@ extern char *model_tenant(const Model *model, const char *tenant, bool *is_activ
 /* May the user come in: live, active, in an active tenant or in none? */
 extern bool model_user_admitted(const UserRecord *user);
 
+/* The hash of a password, in the form that the application itself reads. Raises as password_hash() does. */
+extern text *model_hash_password(const Model *model, text *password);
+
 /* Raise 55000 if there is no column for a password's hash, or one that is too short for it. */
 extern void model_require_room(const Model *model, text *hash);
 
 /* Is a username compared without case: is it citext, or unique by lower()? */
 extern bool model_username_folds(const Model *model);
+
+/* Are all live users in the index: has it no predicate, or that of soft delete? */
+extern bool model_index_holds_live(const Model *model, Relation index);
+
+/* Is one of the keys of an index lower(column)? */
+extern bool model_index_folds(Relation index, AttrNumber attnum);
 
 /* SQL: is the attribute, an email or username, the login in this text parameter? */
 extern char *model_sql_named(const Model *model, const char *alias, ModelAttribute attribute,

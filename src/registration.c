@@ -31,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
@@ -57,7 +58,14 @@ typedef struct UniqueName
 {
 	const char *index;
 	AttrNumber column;
+	ModelAttribute
+		proves; /* no two live users share this email or username; MODEL_ATTRIBUTES: none */
 } UniqueName;
+
+/* The unique indexes of this generation of the model, in a context of their own. */
+static List *unique_names = NIL;
+static uint64 unique_generation = 0;
+static MemoryContext unique_context = NULL;
 
 /* What is being registered. */
 typedef struct Registration
@@ -67,7 +75,7 @@ typedef struct Registration
 	char *username;
 	char *tenant; /* the tenant's id, or NULL */
 	text *hash;
-	List *unique;    /* of UniqueName */
+	List *unique;    /* of UniqueName; as long as the model stays */
 	char *values[4]; /* user_id, email, username, tenant_id as they were stored */
 } Registration;
 
@@ -229,26 +237,84 @@ index_subject(const Model *model, Relation index)
 						   : bms_next_member(columns, -1) + FirstLowInvalidHeapAttributeNumber;
 }
 
+/*
+ * The attribute whose values differ among live users because of the index, compared as a login compares
+ * them. An index that does so later, at the end of the transaction, is none.
+ */
+static ModelAttribute
+index_proves(const Model *model, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+	List *expressions = RelationGetIndexExpressions(index);
+
+	if (form->indnkeyatts != 1 || !form->indimmediate || !form->indisvalid ||
+		!model_index_holds_live(model, index))
+		return MODEL_ATTRIBUTES;
+	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
+	{
+		bool folds = a == USERS_EMAIL || model_username_folds(model);
+
+		if (!model_has(model, a))
+			continue;
+		if (folds ? model_index_folds(index, model->column[a].attnum)
+				  : expressions == NIL && form->indkey.values[0] == model->column[a].attnum)
+			return a;
+	}
+	return MODEL_ATTRIBUTES;
+}
+
 /* The unique indexes of users, as an error names them. After an error the catalog cannot be asked. */
 static void
 find_unique(Registration *reg, Relation users)
 {
+	MemoryContext caller = CurrentMemoryContext;
+	List *indexes;
 	ListCell *cell;
 
-	foreach (cell, RelationGetIndexList(users))
+	if (unique_generation != model_generation())
 	{
-		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-
-		if (index->rd_index->indisunique)
+		unique_generation = 0;
+		if (unique_context == NULL)
+			unique_context = AllocSetContextCreate(TopMemoryContext, "pgaccount unique indexes",
+												   ALLOCSET_SMALL_SIZES);
+		MemoryContextReset(unique_context);
+		unique_names = NIL;
+		indexes = RelationGetIndexList(users);
+		foreach (cell, indexes)
 		{
-			UniqueName *name = palloc(sizeof(UniqueName));
+			Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 
-			name->index = pstrdup(RelationGetRelationName(index));
-			name->column = index_subject(&reg->model, index);
-			reg->unique = lappend(reg->unique, name);
+			if (index->rd_index->indisunique)
+			{
+				AttrNumber column = index_subject(&reg->model, index);
+				ModelAttribute proves = index_proves(&reg->model, index);
+				UniqueName *name;
+
+				MemoryContextSwitchTo(unique_context);
+				name = palloc(sizeof(UniqueName));
+				name->index = pstrdup(RelationGetRelationName(index));
+				name->column = column;
+				name->proves = proves;
+				unique_names = lappend(unique_names, name);
+				MemoryContextSwitchTo(caller);
+			}
+			index_close(index, AccessShareLock);
 		}
-		index_close(index, AccessShareLock);
+		unique_generation = model_generation();
 	}
+	reg->unique = unique_names;
+}
+
+/* Does an index see to it that no two live users share this email or username? */
+static bool
+is_proved(const Registration *reg, ModelAttribute attribute)
+{
+	ListCell *cell;
+
+	foreach (cell, reg->unique)
+		if (((UniqueName *) lfirst(cell))->proves == attribute)
+			return true;
+	return false;
 }
 
 /* Raise 23505: a live user has this name. */
@@ -301,27 +367,58 @@ lock_names(const Registration *reg)
 		session_lock_name(second);
 }
 
-/*
- * SQL: is one of the names of users the email (parameter 1) or the username (parameter 2)? An email is
- * compared with usernames without case, because a login finds it so.
- */
+/* SQL: is the attribute of a user this email or username? NULL: an index is asked by the INSERT itself. */
 static char *
-any_name_sql(const Model *model, int parameter)
+taken_sql(const Registration *reg, ModelAttribute attribute, int parameter, bool same)
 {
-	char *email = "false";
-	char *username = "false";
+	const Model *model = &reg->model;
+	bool own = (attribute == USERS_EMAIL) == (parameter == 1) || same;
 
-	if (model_has(model, USERS_EMAIL))
-		email = model_sql_named(model, "u", USERS_EMAIL, parameter);
-	if (model_has(model, USERS_USERNAME) && parameter == 2)
-		username = model_sql_named(model, "u", USERS_USERNAME, parameter);
-	else if (model_has(model, USERS_USERNAME))
-		username = psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)",
-							model_sql_text(model, "u", USERS_USERNAME), parameter);
-	return psprintf("%s OR %s", email, username);
+	if (!model_has(model, attribute) || (parameter == 2 && reg->username == NULL) ||
+		(own && is_proved(reg, attribute)))
+		return NULL;
+	/* an email is compared with usernames without case, because a login finds it so */
+	if (attribute == USERS_USERNAME && parameter == 1)
+		return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)",
+						model_sql_text(model, "u", attribute), parameter);
+	return model_sql_named(model, "u", attribute, parameter);
 }
 
-/* Raise 23505 if a live user has the email or the username. The caller has locked both. */
+/*
+ * The statement that looks for a live user of the email (parameter 1) or the username (parameter 2), and
+ * says whether it is the email that is taken. NULL: there is nothing to look for.
+ */
+static char *
+look_text(const Registration *reg, bool same)
+{
+	StringInfoData by_email;
+	StringInfoData any;
+
+	initStringInfo(&by_email);
+	initStringInfo(&any);
+	for (int parameter = 1; parameter <= 2; parameter++)
+		for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
+		{
+			char *condition = taken_sql(reg, a, parameter, same);
+
+			if (condition == NULL)
+				continue;
+			appendStringInfo(&any, "%s%s", any.len > 0 ? " OR " : "", condition);
+			if (parameter == 1)
+				appendStringInfo(&by_email, "%s%s", by_email.len > 0 ? " OR " : "", condition);
+		}
+	if (any.len == 0)
+		return NULL;
+	return psprintf(
+		OWN_STATEMENT "SELECT (%s) IS TRUE FROM %s u WHERE (%s) AND %s LIMIT 1 FOR SHARE",
+		by_email.len > 0 ? by_email.data : "false", sql_relation(reg->model.relation[MODEL_USERS]),
+		any.data, model_sql_live(&reg->model, "u", MODEL_USERS));
+}
+
+/*
+ * Raise 23505 if a live user has the email or the username. The caller has locked both. What a unique
+ * index says at the INSERT is not asked here.
+ */
 static void
 check_free(const Registration *reg, Relation users)
 {
@@ -331,19 +428,23 @@ check_free(const Registration *reg, Relation users)
 	Datum values[] = {CStringGetTextDatum(reg->email),
 					  reg->username ? CStringGetTextDatum(reg->username) : (Datum) 0};
 	const char *nulls = reg->username != NULL ? "  " : " n";
-	SPIPlanPtr plan = plan_lookup(PLAN_REGISTER_TAKEN, relid, InvalidOid);
+	bool same = reg->username != NULL && strcmp(fold(reg->email), fold(reg->username)) == 0;
+	Oid variant = reg->username == NULL ? 0 : same ? 1 : 2;
+	SPIPlanPtr plan = plan_lookup(PLAN_REGISTER_TAKEN, relid, variant);
 	Snapshot snapshot;
 	bool by_email;
 	bool isnull;
 
 	if (plan == NULL)
-		plan = plan_keep(
-			PLAN_REGISTER_TAKEN, relid, InvalidOid,
-			psprintf(OWN_STATEMENT "SELECT (%s) IS TRUE FROM %s u WHERE (%s OR %s) AND %s "
-								   "LIMIT 1 FOR SHARE",
-					 any_name_sql(model, 1), sql_relation(relid), any_name_sql(model, 1),
-					 any_name_sql(model, 2), model_sql_live(model, "u", MODEL_USERS)),
-			2, types);
+	{
+		char *sql = look_text(reg, same);
+
+		if (sql == NULL)
+			return;
+		plan = plan_keep_generic(PLAN_REGISTER_TAKEN, relid, variant, sql, 2, types);
+		/* the table may be empty still */
+		plan_make_without(plan, "enable_seqscan", values, nulls, NULL);
+	}
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 1) !=
 		SPI_OK_SELECT)
@@ -542,6 +643,18 @@ insert_user(Registration *reg, Relation users, MemoryContext context)
 	}
 }
 
+/* The lines of an error's context but the first, if that is about a statement of ours: it says nothing to a caller. */
+static char *
+without_own_statement(char *context)
+{
+	char *own = context != NULL ? strstr(context, OWN_STATEMENT) : NULL;
+	char *end = context != NULL ? strchr(context, '\n') : NULL;
+
+	if (own == NULL || (end != NULL && own > end))
+		return context;
+	return end != NULL ? end + 1 : NULL;
+}
+
 /* Complete an error of an insertion: the column that a unique violation is about; no row data if not wanted. */
 static void
 rethrow(const Registration *reg, Relation users, MemoryContext context)
@@ -557,10 +670,15 @@ rethrow(const Registration *reg, Relation users, MemoryContext context)
 		{
 			UniqueName *name = lfirst(cell);
 
-			if (error->column_name == NULL && strcmp(name->index, error->constraint_name) == 0 &&
-				name->column > 0)
+			if (strcmp(name->index, error->constraint_name) != 0)
+				continue;
+			if (error->column_name == NULL && name->column > 0)
 				error->column_name = pstrdup(
 					NameStr(TupleDescAttr(RelationGetDescr(users), name->column - 1)->attname));
+			error->context = without_own_statement(error->context);
+			if (error->hint == NULL && name->proves != MODEL_ATTRIBUTES)
+				error->hint =
+					psprintf("Ask the user for another %s.", model_attributes[name->proves].name);
 		}
 		if (pgaccount_error_detail == ERROR_DETAIL_GENERIC && error->detail_log == NULL)
 		{
@@ -597,6 +715,23 @@ make_account(Registration *reg, Relation users, ProfileValues *profile)
 	SPI_finish();
 }
 
+/* Open and lock the users table, and see the model and its indexes as they are under the lock. */
+static Relation
+open_users(Registration *reg)
+{
+	for (;;)
+	{
+		Oid relid = reg->model.relation[MODEL_USERS];
+		Relation users = try_table_open(relid, RowExclusiveLock);
+
+		reg->model = *model_require();
+		if (users != NULL && reg->model.relation[MODEL_USERS] == relid)
+			return users;
+		if (users != NULL)
+			table_close(users, RowExclusiveLock);
+	}
+}
+
 /* account.register(email text, password text, username text, tenant text, profile jsonb). */
 Datum
 register_user(PG_FUNCTION_ARGS)
@@ -628,7 +763,7 @@ register_user(PG_FUNCTION_ARGS)
 	}
 	password_require_length(password);
 
-	users = table_open(reg.model.relation[MODEL_USERS], RowExclusiveLock);
+	users = open_users(&reg);
 	if (reg.username == NULL && model_has(&reg.model, USERS_USERNAME) &&
 		(!model_has(&reg.model, USERS_EMAIL) ||
 		 column_needs_value(users, users_column(&reg, users, USERS_USERNAME))))
@@ -638,7 +773,7 @@ register_user(PG_FUNCTION_ARGS)
 	profile = registration_profile_read(&reg.model, PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4));
 	resolve_tenant(&reg, users, text_argument(fcinfo, 3, "tenant", 1024));
 	find_unique(&reg, users);
-	reg.hash = password_hash(password);
+	reg.hash = model_hash_password(&reg.model, password);
 	if (model_has(&reg.model, USERS_PASSWORD))
 		model_require_room(&reg.model, reg.hash);
 	else

@@ -15,7 +15,6 @@
 
 #include <sodium.h>
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/pg_type.h"
@@ -33,6 +32,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
+#include "key_scan.h"
 #include "plan_cache.h"
 #include "profile_rule.h"
 #include "refresh_token.h"
@@ -585,38 +585,37 @@ issue_access_token(PG_FUNCTION_ARGS)
 
 /* Is there a session of this id that has not ended, and is it this user's? */
 bool
-session_is_live(const char *session_id, const char *user_id)
+session_is_live(const char *session_id, const char *user_id, Snapshot snapshot)
 {
+	static Oid table_schema = InvalidOid;
+	static Oid table; /* in that schema, as long as that lives */
 	Oid schema = account_schema();
-	Relation rel = relation_open(get_relname_relid("session", schema), AccessShareLock);
-	Oid index = get_relname_relid("session_pkey", schema);
-	Snapshot snapshot;
-	SysScanDesc scan;
-	ScanKeyData key;
-	HeapTuple tuple;
+	KeyIndex by = {.type = UUIDOID, .equality = F_UUID_EQ};
+	Relation rel;
+	KeyScan scan;
 	Datum id;
 	bool live = false;
 
-	if (model_read_uuid(session_id, &id))
+	if (!model_read_uuid(session_id, &id))
+		return false;
+	if (table_schema != schema)
 	{
-		snapshot = RegisterSnapshot(GetLatestSnapshot());
-		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, id);
-		scan = systable_beginscan(rel, index, true, snapshot, 1, &key);
-		tuple = systable_getnext(scan);
-		if (HeapTupleIsValid(tuple))
-		{
-			TupleDesc desc = RelationGetDescr(rel);
-			bool isnull;
-			bool not_ended;
-			Datum owner;
-
-			(void) heap_getattr(tuple, SESSION_ENDED_AT, desc, &not_ended);
-			owner = heap_getattr(tuple, SESSION_USER_ID, desc, &isnull);
-			live = not_ended && !isnull && strcmp(TextDatumGetCString(owner), user_id) == 0;
-		}
-		systable_endscan(scan);
-		UnregisterSnapshot(snapshot);
+		table = get_relname_relid("session", schema);
+		table_schema = schema;
 	}
-	relation_close(rel, AccessShareLock);
+	rel = relation_open(table, AccessShareLock);
+	by.index = compat_primary_key_index(rel);
+	key_scan_begin(&scan, rel, &by, id, snapshot);
+	if (key_scan_next(&scan))
+	{
+		bool isnull;
+		text *owner = DatumGetTextPP(slot_getattr(scan.slot, SESSION_USER_ID, &isnull));
+		size_t len = VARSIZE_ANY_EXHDR(owner);
+
+		live = slot_attisnull(scan.slot, SESSION_ENDED_AT) && len == strlen(user_id) &&
+			   memcmp(VARDATA_ANY(owner), user_id, len) == 0;
+	}
+	key_scan_end(&scan);
+	relation_close(rel, NoLock);
 	return live;
 }

@@ -6,6 +6,7 @@
 #define PGACCOUNT_SESSION_H
 
 #include "fmgr.h"
+#include "utils/snapshot.h"
 
 #include "model_user.h"
 #include "token.h"
@@ -62,8 +63,8 @@ extern bool session_admit(const Model *model, const UserRecord *user, bool login
 extern Datum session_open(FunctionCallInfo fcinfo, const Model *model, const UserRecord *user,
 						  Datum ip, bool ip_isnull, text *user_agent);
 
-/* Is there a session of this id that has not ended, and is it this user's? */
-extern bool session_is_live(const char *session_id, const char *user_id);
+/* Is there, in a registered snapshot, a session of this id that has not ended, and is it this user's? */
+extern bool session_is_live(const char *session_id, const char *user_id, Snapshot snapshot);
 
 /* The live and active user of the text argument n; raises PT404 or PT403. */
 extern UserRecord *session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model);

@@ -15,16 +15,13 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
-#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -35,6 +32,7 @@
 
 #include "compat.h"
 #include "identifiers.h"
+#include "key_scan.h"
 #include "mapping.h"
 #include "plan_cache.h"
 #include "profile_rule.h"
@@ -131,30 +129,19 @@ any_session(const char *index_name, const char *key)
 {
 	Oid schema = account_schema();
 	Oid table = get_relname_relid("session", schema);
-	Oid index = get_relname_relid(index_name, schema);
+	KeyIndex by = {get_relname_relid(index_name, schema), TEXTOID, F_TEXTEQ};
 	Relation rel = OidIsValid(table) ? try_relation_open(table, AccessShareLock) : NULL;
-	Relation index_rel;
 	Snapshot snapshot;
-	IndexScanDesc scan;
-	TupleTableSlot *slot;
-	ScanKeyData scankey;
+	KeyScan scan;
 	bool found;
 
 	if (rel == NULL)
 		return false;
-	index_rel = index_open(index, AccessShareLock);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	slot = table_slot_create(rel, NULL);
-	ScanKeyEntryInitialize(&scankey, 0, 1, BTEqualStrategyNumber, TEXTOID,
-						   TupleDescAttr(RelationGetDescr(index_rel), 0)->attcollation, F_TEXTEQ,
-						   CStringGetTextDatum(key));
-	scan = compat_index_beginscan(rel, index_rel, snapshot, 1);
-	index_rescan(scan, &scankey, 1, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, slot);
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
+	key_scan_begin(&scan, rel, &by, CStringGetTextDatum(key), snapshot);
+	found = key_scan_next(&scan);
+	key_scan_end(&scan);
 	UnregisterSnapshot(snapshot);
-	index_close(index_rel, AccessShareLock);
 	relation_close(rel, AccessShareLock);
 	return found;
 }

@@ -62,6 +62,29 @@ static const char *const statements[] = {
 	"bio pg_catalog.text, "
 	"metadata pg_catalog.jsonb NOT NULL DEFAULT '{}')",
 
+	/* policies, of no effect until row security is enabled; no privilege comes with them */
+	"CREATE POLICY tenants_own ON @.tenants FOR SELECT USING (id OPERATOR(pg_catalog.=) "
+	"account.tenant_uuid())",
+	"CREATE POLICY users_own ON @.users FOR SELECT USING (id OPERATOR(pg_catalog.=) "
+	"account.uid_uuid() AND deleted_at IS NULL)",
+	"CREATE POLICY users_staff ON @.users FOR SELECT USING (account.is_staff() AND "
+	"tenant_id IS NOT DISTINCT FROM account.tenant_uuid() AND deleted_at IS NULL)",
+	"CREATE POLICY profiles_own ON @.profiles FOR SELECT USING (user_id OPERATOR(pg_catalog.=) "
+	"account.uid_uuid())",
+	"CREATE POLICY profiles_own_update ON @.profiles FOR UPDATE USING (user_id "
+	"OPERATOR(pg_catalog.=) account.uid_uuid())",
+	"CREATE POLICY profiles_staff ON @.profiles FOR SELECT USING (account.is_staff() AND "
+	"EXISTS (SELECT FROM @.users u WHERE u.id OPERATOR(pg_catalog.=) user_id))",
+	"COMMENT ON POLICY tenants_own ON @.tenants IS 'A user sees its tenant.'",
+	"COMMENT ON POLICY users_own ON @.users IS 'A user sees itself; it is changed by the functions "
+	"of accounts.'",
+	"COMMENT ON POLICY users_staff ON @.users IS 'Staff see the users of their tenant.'",
+	"COMMENT ON POLICY profiles_own ON @.profiles IS 'A user sees its profile.'",
+	"COMMENT ON POLICY profiles_own_update ON @.profiles IS 'A user changes its profile: GRANT "
+	"UPDATE of the columns that it may change, not of role.'",
+	"COMMENT ON POLICY profiles_staff ON @.profiles IS 'Staff see the profiles of users that they "
+	"see.'",
+
 	"COMMENT ON TABLE @.tenants IS 'Organisations that users belong to.'",
 	"COMMENT ON COLUMN @.tenants.slug IS 'Short name, as in addresses.'",
 	"COMMENT ON COLUMN @.tenants.modules IS 'Modules the tenant has, a JSON array of names.'",

@@ -1,0 +1,69 @@
+-- What a registration looks for itself, and what it leaves to unique indexes: the answers are the same.
+SET client_min_messages = warning;
+SET pgaccount.password_memory = '8kB';
+SET pgaccount.password_ops = 1;
+CREATE SCHEMA rl;
+CREATE FUNCTION rl.try(email text, username text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE c text; t text; col text;
+BEGIN
+    PERFORM account.register($1, 'secret123', $2);
+    RETURN 'registered';
+EXCEPTION WHEN unique_violation THEN
+    GET STACKED DIAGNOSTICS c = CONSTRAINT_NAME, t = TABLE_NAME, col = COLUMN_NAME;
+    RETURN concat_ws(' ', SQLSTATE, t, col);
+END $$;
+-- every way that an index may be there, and be of no use
+CREATE FUNCTION rl.round() RETURNS TABLE (what text, outcome text) LANGUAGE plpgsql AS $$
+BEGIN
+    TRUNCATE rl.users;
+    INSERT INTO rl.users (email, username) VALUES ('Old@x.org', 'old'), ('mail@x.org', 'name@x.org');
+    RETURN QUERY SELECT v.what, rl.try(v.email, v.username) FROM (VALUES
+        ('new', 'a@x.org', 'a'), ('email taken', 'old@X.org', 'b'), ('username taken', 'c@x.org', 'old'),
+        ('email is a username', 'Name@x.org', 'd'), ('username is an email', 'e@x.org', 'MAIL@x.org'),
+        ('both the same', 'same@x.org', 'same@x.org'), ('both the same, taken', 'Same@x.org', 'Same@x.org'),
+        ('no username', 'f@x.org', NULL), ('no username, taken', 'F@x.org', NULL), ('free again', 'g@x.org', 'g')) v(what, email, username);
+END $$;
+CREATE TABLE rl.users (id bigserial PRIMARY KEY, email text, username text, password text, is_active boolean DEFAULT true, gone timestamptz);
+SELECT count(*) FROM account.use_tables('rl.users');
+SELECT * FROM rl.round();
+CREATE TEMP TABLE bare AS SELECT * FROM rl.round();
+-- an index between two calls of one session: its plans follow
+DO $$
+DECLARE
+    i text;
+BEGIN
+    FOREACH i IN ARRAY ARRAY[
+        'CREATE UNIQUE INDEX i ON rl.users (lower(email))',
+        'CREATE UNIQUE INDEX i ON rl.users (username)',
+        'CREATE UNIQUE INDEX i ON rl.users (lower(email)) WHERE is_active',
+        'CREATE UNIQUE INDEX i ON rl.users (lower(email), id)',
+        'CREATE INDEX i ON rl.users (lower(email))',
+        'CREATE UNIQUE INDEX i ON rl.users (upper(email))',
+        'CREATE UNIQUE INDEX i ON rl.users (lower(password))',
+        'ALTER TABLE rl.users ADD CONSTRAINT i UNIQUE (username) DEFERRABLE INITIALLY DEFERRED'] LOOP
+        EXECUTE i;
+        IF EXISTS (SELECT FROM (SELECT * FROM rl.round() EXCEPT TABLE bare) d) THEN
+            RAISE WARNING 'with % it is not the same', i;
+        END IF;
+        EXECUTE CASE WHEN i LIKE 'ALTER%' THEN 'ALTER TABLE rl.users DROP CONSTRAINT i' ELSE 'DROP INDEX rl.i' END;
+        IF EXISTS (SELECT FROM (SELECT * FROM rl.round() EXCEPT TABLE bare) d) THEN
+            RAISE WARNING 'after % it is not the same', i;
+        END IF;
+    END LOOP;
+END $$;
+-- usernames without case, by their index
+CREATE UNIQUE INDEX i ON rl.users (lower(username));
+CREATE TEMP TABLE folded AS SELECT * FROM rl.round();
+SELECT count(*) FROM (TABLE folded EXCEPT TABLE bare) d;
+SELECT rl.try('h@x.org', 'OLD');
+-- live users only, by soft delete's column; dead ones are no obstacle, of any index
+SELECT account.enable_soft_delete('rl.users', 'gone');
+SELECT count(*) FROM account.use_tables('rl.users');
+SELECT account.unique_among_live('rl.i');
+CREATE UNIQUE INDEX j ON rl.users (lower(email)) WHERE gone IS NULL;
+SELECT rl.try('Old@x.org', 'old');
+DELETE FROM rl.users WHERE username = 'old';
+SELECT rl.try('Old@x.org', 'old'), rl.try('old@x.org');
+SELECT count(*) FROM rl.users WHERE lower(email) = 'old@x.org';
+SELECT account.forget_tables();
+DROP SCHEMA rl CASCADE;

@@ -1,0 +1,44 @@
+/*
+ * key_scan.h
+ *		The rows of a table that have one value in an indexed column, without a statement.
+ */
+#ifndef PGACCOUNT_KEY_SCAN_H
+#define PGACCOUNT_KEY_SCAN_H
+
+#include "access/genam.h"
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+/* A look through an index. The row that key_scan_next() found is in slot. */
+typedef struct KeyScan
+{
+	Relation index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+} KeyScan;
+
+/*
+ * How the values of an index on one column alone are compared. equality is InvalidOid where the index,
+ * or the type, is none that a KeyScan can use.
+ */
+typedef struct KeyIndex
+{
+	Oid index;
+	Oid type; /* int2, int4, int8, uuid or text */
+	RegProcedure equality;
+} KeyIndex;
+
+/* The valid unique btree index on just this column, of all rows. False: there is none to use. */
+extern bool key_index_find(Relation rel, AttrNumber attnum, KeyIndex *found);
+
+/*
+ * Begin, on a table that the caller has open and locked, in a registered snapshot. value is of the
+ * index's type. key_scan_end() is due, unless an error goes up.
+ */
+extern void key_scan_begin(KeyScan *scan, Relation rel, const KeyIndex *by, Datum value,
+						   Snapshot snapshot);
+extern bool key_scan_next(KeyScan *scan);
+extern void key_scan_end(KeyScan *scan);
+
+#endif /* PGACCOUNT_KEY_SCAN_H */

@@ -1,0 +1,1 @@
+"""A school's application as such applications are: written before anybody thought of pgaccount."""
