@@ -11,7 +11,8 @@
  * Then each other foreign key to a table with rows is asked for rows outside the set: those that are
  * protected, and those whose key is to be set null or default. Where row security hides rows from
  * the caller, the table's owner is asked as well, as a referential check would: what only the owner
- * sees neither follows nor is changed, it stands in the way.
+ * sees neither follows nor is changed, it stands in the way. So is the owner of a table that the
+ * caller may not read: only where its rows are to change does the caller need rights on it.
  */
 #include "postgres.h"
 
@@ -24,6 +25,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -558,22 +560,40 @@ setting_action(const FkEdge *edge)
 	return edge->on_delete == FKCONSTR_ACTION_SETNULL ? CLEANUP_SET_NULL : CLEANUP_SET_DEFAULT;
 }
 
+/* The rows outside, as the owner of the referencing table sees them: all. */
+static int64
+all_rows_outside(FkEdge *edge, Snapshot snapshot)
+{
+	RoleState caller = run_as(relation_owner(edge->child));
+	int64 rows = rows_outside(edge, snapshot);
+
+	run_as_end(caller);
+	return rows;
+}
+
+/* May the caller not even look at a table? Its referential checks are the owner's, so it need not. */
+static bool
+is_unreadable(Oid relid)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+		   !compat_may_use_schema(get_rel_namespace(relid), GetUserId());
+}
+
 /* Count the rows outside that reference rows inside over one edge. Returns those whose key is to be set. */
 static int64
 find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
 {
 	bool protects = cleanup_edge_holds(cleanup, edge);
 	bool follows = !protects && fk_edge_follows(edge, cleanup->force);
-	int64 rows = follows ? 0 : rows_outside(edge, snapshot);
-	int64 holding = protects ? rows : 0;
+	bool unreadable = !follows && is_unreadable(edge->child);
+	int64 rows = 0;
+	int64 holding;
 
-	if (is_secured(edge->child))
-	{
-		RoleState caller = run_as(relation_owner(edge->child));
-
-		holding = rows_outside(edge, snapshot) - (protects ? 0 : rows);
-		run_as_end(caller);
-	}
+	if (!follows)
+		rows = unreadable ? all_rows_outside(edge, snapshot) : rows_outside(edge, snapshot);
+	holding = protects ? rows : 0;
+	if (!unreadable && is_secured(edge->child))
+		holding = all_rows_outside(edge, snapshot) - (protects ? 0 : rows);
 	if (holding > 0)
 		cleanup_line(cleanup, edge->child_node, edge, CLEANUP_PROTECTED)->rows = holding;
 	if (follows || protects)
