@@ -72,8 +72,8 @@ add_keys(CleanupTable *table, const FkEdge *edge)
 }
 
 /* Does row security apply to the caller on a table? */
-static bool
-is_secured(Oid relid)
+bool
+cleanup_is_secured(Oid relid)
 {
 	return check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
 }
@@ -132,14 +132,14 @@ make_tables(Cleanup *cleanup, bool dry)
 		ListCell *lc2;
 
 		table->node = node;
-		table->secured = is_secured(node->relid);
+		table->secured = cleanup_is_secured(node->relid);
 		cleanup->secured |= table->secured;
 		foreach (lc2, node->referencing)
 		{
 			FkEdge *edge = lfirst(lc2);
 
 			add_keys(table, edge);
-			cleanup->secured |= is_secured(edge->child);
+			cleanup->secured |= cleanup_is_secured(edge->child);
 		}
 		table->set = row_set_make(node->relid, table->keys);
 		/* nothing will be joined with rows that nobody references */
@@ -592,7 +592,7 @@ find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
 	if (!follows)
 		rows = unreadable ? all_rows_outside(edge, snapshot) : rows_outside(edge, snapshot);
 	holding = protects ? rows : 0;
-	if (!unreadable && is_secured(edge->child))
+	if (!unreadable && cleanup_is_secured(edge->child))
 		holding = all_rows_outside(edge, snapshot) - (protects ? 0 : rows);
 	if (holding > 0)
 		cleanup_line(cleanup, edge->child_node, edge, CLEANUP_PROTECTED)->rows = holding;

@@ -117,6 +117,9 @@ extern void cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback 
 /* Does a row outside stand in the way of what it references over this edge? */
 extern bool cleanup_edge_holds(Cleanup *cleanup, const FkEdge *edge);
 
+/* Does row security apply to the caller on a table? */
+extern bool cleanup_is_secured(Oid relid);
+
 /* Is the row (c.tableoid, c.ctid in columns 1 and 2) one that goes? */
 extern bool cleanup_has_row(FkNode *node, TupleTableSlot *slot);
 

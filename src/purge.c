@@ -200,7 +200,8 @@ typedef struct Holding
 	FkEdge *edge;
 	RowSet *children; /* the held rows on both sides of the edge */
 	RowSet *parents;
-	HTAB *held; /* FkNode to RowSet */
+	RowSet *let_go; /* NULL, or the rows whose key on the edge the caller can set null */
+	HTAB *held;     /* FkNode to RowSet */
 	bool grown;
 } Holding;
 
@@ -229,47 +230,72 @@ note_held(TupleTableSlot *slot, void *arg)
 	Holding *holding = arg;
 	FkNode *child = holding->edge->child_node;
 	int parent = slot->tts_tupleDescriptor->natts - 2;
+	Oid tab = SLOT_TAB(slot, 0);
+	ItemPointer tid = SLOT_TID(slot, 0);
 
-	if (!cleanup_has_row(child, slot) ||
-		row_set_contains(holding->children, SLOT_TAB(slot, 0), SLOT_TID(slot, 0)))
+	if (holding->let_go != NULL && row_set_contains(holding->let_go, tab, tid))
+		return;
+	if (!cleanup_has_row(child, slot) || row_set_contains(holding->children, tab, tid))
 		holding->grown |=
 			add_place(holding->parents, SLOT_TAB(slot, parent), SLOT_TID(slot, parent));
+}
+
+/* A row that the caller sees. */
+static void
+note_visible(TupleTableSlot *slot, void *arg)
+{
+	(void) add_place(arg, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
+}
+
+/* Find the rows of a node's set that must stay because of what references them over an edge. */
+static void
+find_held_over(Holding *holding, FkNode *node, FkEdge *edge)
+{
+	Cleanup *cleanup = holding->cleanup;
+	RowSet *set = ((CleanupTable *) node->data)->set;
+	EdgeQuery query = {
+		.rows = set->all, .n = set->n, .snapshot = GetActiveSnapshot(), .parents = true};
+	RoleState caller;
+
+	/* not made in the memory of the statement */
+	holding->edge = edge;
+	holding->children = held_rows(holding, edge->child_node);
+	holding->parents = held_rows(holding, node);
+	holding->let_go = NULL;
+	if (!fk_edge_follows(edge, cleanup->force) && !fk_edge_protects(edge))
+	{
+		/* a key that is set null lets go of what it references, unless row security hides it */
+		if (!cleanup_is_secured(edge->child))
+			return;
+		holding->let_go = row_set_make(edge->child, NIL);
+		cleanup_read_edge(edge, &query, note_visible, holding->let_go);
+	}
+	/* as referential checks ask; what the caller cannot see is not in the set, and holds */
+	caller = run_as(relation_owner(edge->child));
+	cleanup_read_edge(edge, &query, note_held, holding);
+	run_as_end(caller);
+	if (holding->let_go != NULL)
+		row_set_free(holding->let_go);
 }
 
 /* Find the rows of the set that must stay. */
 static void
 find_held(Holding *holding)
 {
-	Cleanup *cleanup = holding->cleanup;
-
 	do
 	{
 		ListCell *lc;
 
 		holding->grown = false;
-		foreach (lc, cleanup->nodes)
+		foreach (lc, holding->cleanup->nodes)
 		{
 			FkNode *node = lfirst(lc);
-			RowSet *set = ((CleanupTable *) node->data)->set;
-			EdgeQuery query = {
-				.rows = set->all, .n = set->n, .snapshot = GetActiveSnapshot(), .parents = true};
 			ListCell *lc2;
 
-			if (set->n == 0)
+			if (((CleanupTable *) node->data)->set->n == 0)
 				continue;
 			foreach (lc2, node->referencing)
-			{
-				FkEdge *edge = lfirst(lc2);
-
-				/* a key that is set null lets go of what it references */
-				if (!fk_edge_follows(edge, cleanup->force) && !fk_edge_protects(edge))
-					continue;
-				holding->edge = edge;
-				/* not made in the memory of the statement */
-				holding->children = held_rows(holding, edge->child_node);
-				holding->parents = held_rows(holding, node);
-				cleanup_read_edge(edge, &query, note_held, holding);
-			}
+				find_held_over(holding, node, lfirst(lc2));
 		}
 	} while (holding->grown);
 }
@@ -421,6 +447,12 @@ try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 		note_holders(purge, cleanup);
 		old = MemoryContextSwitchTo(keep_in);
 		rest = part_of(purge, slice, PG_UINT64_MAX, held_rows(&holding, cleanup->node));
+		/* should none of it be found to be held, all is: not to ask for ever */
+		if (rest->n == slice->n)
+		{
+			row_set_free(rest);
+			rest = part_of(purge, slice, PG_UINT64_MAX, slice);
+		}
 		MemoryContextSwitchTo(old);
 	}
 	else if (slice->n > purge->wanted - purge->purged)
