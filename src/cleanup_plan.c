@@ -26,6 +26,7 @@
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 #include "utils/ruleutils.h"
@@ -60,13 +61,42 @@ same_column(Oid from, AttrNumber attnum, Oid to)
 	return from == to ? attnum : get_attnum(to, get_attname(from, attnum, false));
 }
 
+/* Key column i that an edge references, as the table of its node numbers it. */
+static AttrNumber
+parent_key(const FkEdge *edge, int i)
+{
+	return same_column(edge->parent, edge->parent_cols[i], edge->parent_node->relid);
+}
+
 /* Note the columns of a node's table that an edge references. */
 static void
 add_keys(CleanupTable *table, const FkEdge *edge)
 {
 	for (int i = 0; i < edge->nkeys; i++)
-		table->keys = list_append_unique_int(
-			table->keys, same_column(edge->parent, edge->parent_cols[i], table->node->relid));
+		table->keys = list_append_unique_int(table->keys, parent_key(edge, i));
+}
+
+/* Does an edge compare integers, and nothing else? */
+static bool
+compares_integers(const FkEdge *edge)
+{
+	if (edge->nkeys != 1)
+		return false;
+	switch (get_opcode(edge->equality[0]))
+	{
+		case F_INT2EQ:
+		case F_INT4EQ:
+		case F_INT8EQ:
+		case F_INT24EQ:
+		case F_INT28EQ:
+		case F_INT42EQ:
+		case F_INT48EQ:
+		case F_INT82EQ:
+		case F_INT84EQ:
+			return true;
+		default:
+			return false;
+	}
 }
 
 /* Does row security apply to the caller on a table? */
@@ -140,6 +170,9 @@ make_tables(Cleanup *cleanup, bool dry)
 			cleanup->secured |= is_secured(edge->child);
 		}
 		table->set = row_set_make(node->relid, table->keys);
+		foreach (lc2, node->referencing)
+			if (compares_integers(lfirst(lc2)))
+				row_set_map_key(table->set, parent_key(lfirst(lc2), 0));
 		/* nothing will be joined with rows that nobody references */
 		table->set->places_only = table->keys == NIL && (dry || has_one_line(cleanup, node));
 		node->data = table;
@@ -347,51 +380,113 @@ join_collation(const FkEdge *edge, int i)
 	return psprintf(" COLLATE %s", generate_collation_name(parent));
 }
 
-/* Read the rows that reference rows of a set over an edge. */
+/* Does a plan look rows up, one set row after the other, and not read a whole table? */
+static bool
+looks_up(Plan *plan)
+{
+	ListCell *lc;
+
+	switch (nodeTag(plan))
+	{
+		case T_NestLoop:
+			return looks_up(outerPlan(plan)) && looks_up(innerPlan(plan));
+		case T_Append:
+			foreach (lc, ((Append *) plan)->appendplans)
+				if (!looks_up(lfirst(lc)))
+					return false;
+			return true;
+		case T_NamedTuplestoreScan:
+		case T_IndexScan:
+		case T_IndexOnlyScan:
+		case T_BitmapHeapScan:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* SQL: the rows that reference rows of the set SET_NAME, `s`, over an edge. */
+static char *
+joined_with_set(const FkEdge *edge)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s c, " SET_NAME " s WHERE ", cleanup_table_name(edge->child));
+	for (int i = 0; i < edge->nkeys; i++)
+		appendStringInfo(&sql, "%ss.k%d%s %s c.%s", i > 0 ? " AND " : "", parent_key(edge, i),
+						 join_collation(edge, i), sql_operator(edge->equality[i]),
+						 sql_column(edge->child, edge->child_cols[i]));
+	return sql.data;
+}
+
+/* Let a statement that is joined with a set read only keys of a part of a partitioned table. */
+static void
+add_parts_condition(StringInfo sql, OneRun *run, const FkEdge *edge)
+{
+	List *parts = find_all_inheritors(edge->parent, NoLock, NULL);
+	Datum *oids = palloc(list_length(parts) * sizeof(Datum));
+	int nparts = 0;
+	ListCell *lc;
+
+	foreach (lc, parts)
+		oids[nparts++] = ObjectIdGetDatum(lfirst_oid(lc));
+	run->nargs = 1;
+	run->types = palloc(sizeof(Oid));
+	run->types[0] = OIDARRAYOID;
+	run->values = palloc(sizeof(Datum));
+	run->values[0] =
+		PointerGetDatum(construct_array(oids, nparts, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	appendStringInfoString(sql, " AND s.tab OPERATOR(pg_catalog.=) ANY ($1)");
+}
+
+/*
+ * Read the rows that reference rows of a set over an edge. Few rows of the set are joined with: the
+ * planner sees how many they are, and uses an index. Where it would read the whole table it is read
+ * without a join, each key being asked for in the set, if they are integers.
+ */
 void
 cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback, void *arg)
 {
 	FkNode *parent = edge->parent_node;
-	CleanupTable *table = parent->data;
+	RowSet *set = ((CleanupTable *) parent->data)->set;
 	OneRun run = {.env = create_queryEnv(), .snapshot = query->snapshot};
 	const SoftDelete *mapping = query->dead_only ? mapping_declared(edge->child) : NULL;
-	Oid types[] = {OIDARRAYOID};
-	Datum values[1];
+	int mapped = -1;
+	const char *condition = "";
+	char *columns = key_columns(edge->child_node, edge->child);
 	StringInfoData sql;
 
 	CHECK_FOR_INTERRUPTS();
-	initStringInfo(&sql);
-	appendStringInfo(&sql,
-					 OWN_STATEMENT "SELECT c.tableoid, c.ctid%s%s FROM %s c, " SET_NAME " s WHERE ",
-					 key_columns(edge->child_node, edge->child),
-					 query->parents ? ", s.tab, s.tid" : "", cleanup_table_name(edge->child));
 	if (mapping != NULL)
-		appendStringInfo(&sql, "c.%s IS NOT NULL AND ",
-						 sql_column(edge->child, mapping->deleted_at));
-	for (int i = 0; i < edge->nkeys; i++)
-		appendStringInfo(&sql, "%ss.k%d%s %s c.%s", i > 0 ? " AND " : "",
-						 same_column(edge->parent, edge->parent_cols[i], parent->relid),
-						 join_collation(edge, i), sql_operator(edge->equality[i]),
-						 sql_column(edge->child, edge->child_cols[i]));
+		condition = psprintf(" AND c.%s IS NOT NULL", sql_column(edge->child, mapping->deleted_at));
+	initStringInfo(&sql);
+	appendStringInfo(&sql, OWN_STATEMENT "SELECT c.tableoid, c.ctid%s%s FROM %s%s", columns,
+					 query->parents ? ", s.tab, s.tid" : "", joined_with_set(edge), condition);
+	row_set_register(run.env, SET_NAME, set->desc, query->rows, query->n);
 	if (edge->parent != parent->relid)
+		add_parts_condition(&sql, &run, edge);
+	else if (!query->parents && query->rows == set->all && compares_integers(edge))
+		mapped = row_set_mapped_key(set, parent_key(edge, 0));
+	if (mapped >= 0)
 	{
-		/* a key to a part of a partitioned table */
-		List *parts = find_all_inheritors(edge->parent, NoLock, NULL);
-		Datum *oids = palloc(list_length(parts) * sizeof(Datum));
-		int nparts = 0;
-		ListCell *lc;
+		KnownSets known = {&set, 1};
 
-		foreach (lc, parts)
-			oids[nparts++] = ObjectIdGetDatum(lfirst_oid(lc));
-		values[0] =
-			PointerGetDatum(construct_array(oids, nparts, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
-		run.nargs = 1;
-		run.types = types;
-		run.values = values;
-		appendStringInfoString(&sql, " AND s.tab OPERATOR(pg_catalog.=) ANY ($1)");
+		run.plan = plan_once(sql.data, &run);
+		if (!looks_up(run.plan->planTree))
+		{
+			run.plan = NULL;
+			resetStringInfo(&sql);
+			appendStringInfo(&sql,
+							 OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s c WHERE"
+										   " account.key_in_set(0, %d, c.%s)%s",
+							 columns, cleanup_table_name(edge->child), mapped,
+							 sql_column(edge->child, edge->child_cols[0]), condition);
+		}
+		(void) cleanup_run_knowing(sql.data, &run, known, callback, arg);
 	}
-	row_set_register(run.env, SET_NAME, table->set->desc, query->rows, query->n);
-	(void) cleanup_query(sql.data, &run, callback, arg);
+	else
+		(void) cleanup_query(sql.data, &run, callback, arg);
 	pfree(sql.data);
 }
 

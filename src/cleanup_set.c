@@ -27,6 +27,10 @@
 #include "executor/executor.h"
 
 PG_FUNCTION_INFO_V1(row_in_set);
+PG_FUNCTION_INFO_V1(key_in_set);
+
+/* Memory of the keys of a column, in kB. Sets that need more are joined with. */
+#define KEY_MEMORY 32768
 
 #define BLOCK_ROWS 256
 
@@ -78,9 +82,69 @@ row_set_make(Oid relid, List *keys)
 		TupleDescInitEntry(set->desc, ++column, name, type, typmod, 0);
 		TupleDescInitEntryCollation(set->desc, column, collation);
 	}
+	set->bitmaps = palloc0(list_length(keys) * sizeof(KeyBitmap *));
 	set->all = tuplestore_begin_heap(true, false, work_mem);
 	MemoryContextSwitchTo(old);
 	return set;
+}
+
+/* Where desc has a key column, not counting those before the keys. */
+static int
+key_column(RowSet *set, AttrNumber attnum)
+{
+	char name[NAMEDATALEN];
+	int column = 0;
+
+	snprintf(name, sizeof(name), "k%d", attnum);
+	while (strcmp(NameStr(TupleDescAttr(set->desc, SET_FIXED + column)->attname), name) != 0)
+		column++;
+	return column;
+}
+
+/* From now on keep the keys of a column for account.key_in_set(). */
+void
+row_set_map_key(RowSet *set, AttrNumber attnum)
+{
+	int column = key_column(set, attnum);
+	MemoryContext old = MemoryContextSwitchTo(set->context);
+
+	if (set->bitmaps[column] == NULL)
+		set->bitmaps[column] = key_bitmap_make(KEY_MEMORY);
+	MemoryContextSwitchTo(old);
+}
+
+/* The number of a key column for account.key_in_set(). */
+int
+row_set_mapped_key(RowSet *set, AttrNumber attnum)
+{
+	int column = key_column(set, attnum);
+
+	return set->bitmaps[column] != NULL && key_bitmap_is_whole(set->bitmaps[column]) ? column : -1;
+}
+
+/* Keep the keys of a row for account.key_in_set(). */
+static void
+map_keys(RowSet *set, Datum *values, bool *nulls)
+{
+	for (int i = SET_FIXED; i < set->desc->natts; i++)
+	{
+		KeyBitmap *bitmap = set->bitmaps[i - SET_FIXED];
+
+		if (bitmap == NULL || nulls[i])
+			continue;
+		switch (TupleDescAttr(set->desc, i)->attlen)
+		{
+			case sizeof(int16):
+				(void) key_bitmap_add(bitmap, DatumGetInt16(values[i]));
+				break;
+			case sizeof(int32):
+				(void) key_bitmap_add(bitmap, DatumGetInt32(values[i]));
+				break;
+			default:
+				(void) key_bitmap_add(bitmap, DatumGetInt64(values[i]));
+				break;
+		}
+	}
 }
 
 /* The bitmap that has a row; NULL: none yet and it is not to be made. */
@@ -129,6 +193,7 @@ row_set_add(RowSet *set, Datum *values, bool *nulls)
 		return false;
 	block->rows[bit / 64] |= mask;
 	set->n++;
+	map_keys(set, values, nulls);
 	if (!set->places_only)
 		tuplestore_putvalues(set->all, set->desc, values, nulls);
 	if (set->recent != NULL)
@@ -236,7 +301,7 @@ row_set_rewind(Tuplestorestate *rows)
 	tuplestore_rescan(rows);
 }
 
-/* Let account.row_in_set() know these sets; returns those it knew. */
+/* Let statements ask these sets by number; returns those they could ask. */
 KnownSets
 row_set_make_known(KnownSets known)
 {
@@ -260,6 +325,25 @@ row_in_set(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	PG_RETURN_BOOL(row_set_contains(known_sets.sets[number], PG_GETARG_OID(1),
 									(ItemPointer) PG_GETARG_POINTER(2)));
+}
+
+/*
+ * account.key_in_set(set integer, key_column integer, key bigint) RETURNS boolean: in the statement of a
+ * cleanup, is this the key of a row of its set?
+ */
+Datum
+key_in_set(PG_FUNCTION_ARGS)
+{
+	int number = PG_GETARG_INT32(0);
+	int column = PG_GETARG_INT32(1);
+	RowSet *set;
+
+	if (number < 0 || number >= known_sets.n)
+		PG_RETURN_BOOL(false);
+	set = known_sets.sets[number];
+	if (column < 0 || column >= set->desc->natts - SET_FIXED || set->bitmaps[column] == NULL)
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(key_bitmap_contains(set->bitmaps[column], PG_GETARG_INT64(2)));
 }
 
 /* Let go of memory and files. */
@@ -332,7 +416,7 @@ cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *ar
 	return run_once(sql, &with_receiver);
 }
 
-/* Run a statement of ours whose account.row_in_set() knows these sets. */
+/* Run a statement of ours that asks these sets by number. */
 uint64
 cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known, RowCallback callback,
 					void *arg)

@@ -11,6 +11,7 @@
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
+#include "key_bitmap.h"
 #include "plan_cache.h"
 
 /* The columns before the keys. */
@@ -28,6 +29,7 @@ typedef struct RowSet
 	HTAB *blocks;            /* which rows: a bitmap for each block that has some */
 	struct SetBlock *last;   /* the block of the row looked up last */
 	TupleDesc desc;          /* tab oid, tid tid, via int4, k<n> of each key column */
+	KeyBitmap **bitmaps;     /* of each key column; NULL: row_set_map_key() was not called */
 	Tuplestorestate *all;    /* every row */
 	Tuplestorestate *recent; /* NULL: not asked for; rows since row_set_take_recent() */
 	uint64 n;
@@ -37,6 +39,14 @@ typedef struct RowSet
 
 /* An empty set. keys: attribute numbers of the table's columns to keep. In the current context. */
 extern RowSet *row_set_make(Oid relid, List *keys);
+
+/*
+ * From now on keep the keys of a column, k<n> of desc, for account.key_in_set(). They are integers.
+ */
+extern void row_set_map_key(RowSet *set, AttrNumber attnum);
+
+/* The number of a key column for account.key_in_set(); -1: it does not have all keys. */
+extern int row_set_mapped_key(RowSet *set, AttrNumber attnum);
 
 /* Is the row in the set? */
 extern bool row_set_contains(RowSet *set, Oid tab, ItemPointer tid);
@@ -62,7 +72,10 @@ extern void row_set_rewind(Tuplestorestate *rows);
 /* The places of rows of this shape as tid[]. */
 extern Datum row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n);
 
-/* The sets that account.row_in_set() knows by number; the ones before, which the caller puts back. */
+/*
+ * The sets that account.row_in_set() and account.key_in_set() know by number; the ones before, which
+ * the caller puts back.
+ */
 typedef struct KnownSets
 {
 	RowSet **sets;
@@ -84,7 +97,7 @@ typedef void (*RowCallback)(TupleTableSlot *slot, void *arg);
 /* Run a query of ours and hand each row to callback. */
 extern uint64 cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg);
 
-/* Run a statement of ours whose account.row_in_set() knows these sets. callback: NULL, or as above. */
+/* Run a statement of ours that asks these sets by number. callback: NULL, or as above. */
 extern uint64 cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known,
 								  RowCallback callback, void *arg);
 

@@ -139,7 +139,11 @@ typedef struct OneRun
 	ExecutorTweak tweak;
 	void *arg;
 	DestReceiver *dest; /* NULL: nobody looks at its rows */
+	PlannedStmt *plan;  /* of plan_once(); NULL: it is planned now */
 } OneRun;
+
+/* Plan a statement for one run, to look at the plan first. In the current memory context. */
+extern PlannedStmt *plan_once(const char *sql, const OneRun *run);
 
 /*
  * Plan a statement and run it once: for texts whose best plan depends on how many rows there are. The
