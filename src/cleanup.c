@@ -387,20 +387,9 @@ count_to_delete(Execution *execution, FkNode *node)
 static Tuplestorestate *
 rows_to_delete(Execution *execution, FkNode *node)
 {
-	Cleanup *cleanup = execution->cleanup;
 	RowSet *set = ((CleanupTable *) node->data)->set;
-	ListCell *lc;
 
-	if (execution->repeated)
-		return set->recent;
-	foreach (lc, cleanup->lines)
-	{
-		CleanupLine *line = lfirst(lc);
-
-		if (line->node == node && line->action == CLEANUP_DELETE && line->rows > 0)
-			row_set_fill(set, cleanup_line_number(cleanup, line));
-	}
-	return set->all;
+	return execution->repeated ? set->recent : row_set_rows(set);
 }
 
 /* Blocks of a table, of all its partitions. */
@@ -532,7 +521,6 @@ static void
 set_keys(Execution *execution, FkEdge *edge)
 {
 	Cleanup *cleanup = execution->cleanup;
-	RowSet *parents = ((CleanupTable *) edge->parent_node->data)->set;
 	bool to_null = edge->on_delete == FKCONSTR_ACTION_SETNULL;
 	CleanupLine *line = cleanup_line(cleanup, edge->child_node, edge,
 									 to_null ? CLEANUP_SET_NULL : CLEANUP_SET_DEFAULT);
@@ -549,7 +537,7 @@ set_keys(Execution *execution, FkEdge *edge)
 	{
 		Nulled nulled = {edge->child_node, row_set_make(edge->child, NIL)};
 		OneRun run = {.env = create_queryEnv()};
-		EdgeQuery query = {.rows = parents->all, .n = parents->n};
+		EdgeQuery query = {0};
 
 		cleanup_read_edge(edge, &query, note_nulled, &nulled);
 		n = nulled.set->n;
@@ -693,25 +681,13 @@ cleanup_execute(Cleanup *cleanup)
 Datum
 cleanup(PG_FUNCTION_ARGS)
 {
-	Oid target;
-	Cleanup *work;
+	Cleanup *work = cleanup_of_arguments(fcinfo, RowExclusiveLock, CLEANUP_TO_EXECUTE);
 	int nest_level;
-
-	version_check();
-	if (PG_ARGISNULL(0))
-		refuse_null_argument("target");
-	if (PG_ARGISNULL(2))
-		refuse_null_argument("force");
-	target = PG_GETARG_OID(0);
-	check_application_table(target, "a cleanup");
-	LockRelationOid(target, RowExclusiveLock);
-	work = cleanup_make(target, PG_GETARG_BOOL(2), false);
-	cleanup_seed_keys(work, fcinfo, 1);
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	nest_level = cleanup_join_memory();
-	begin_step("plan removal from", target);
+	begin_step("plan removal from", work->target);
 	cleanup_close(work, GetActiveSnapshot());
 	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
 	cleanup_refuse_protected(work);

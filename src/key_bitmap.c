@@ -4,10 +4,12 @@
  *
  * A hash table of words of 64 bits, each for 64 neighbouring integers. Keys mostly come from sequences,
  * so that a word has many of them: a set of 200,000 stays in the processor's nearest cache, where a
- * hash table of rows does not. Keys that are far from each other take 24 bytes and up each, which is why
- * a set has a limit.
+ * hash table of rows does not. Keys that are far from each other take 24 bytes and up each: callers
+ * look how large a set becomes.
  */
 #include "postgres.h"
+
+#include "port/pg_bitutils.h"
 
 #include "key_bitmap.h"
 
@@ -35,20 +37,15 @@ typedef struct KeyWord
 struct KeyBitmap
 {
 	words_hash *words;
-	uint64 most; /* words */
-	bool whole;
 };
 
 /* An empty set. */
 KeyBitmap *
-key_bitmap_make(int kilobytes)
+key_bitmap_make(void)
 {
 	KeyBitmap *bitmap = palloc(sizeof(KeyBitmap));
 
 	bitmap->words = words_create(CurrentMemoryContext, 256, NULL);
-	/* the table doubles, and has its old self beside it while it does */
-	bitmap->most = (uint64) kilobytes * 1024 / sizeof(KeyWord) / 3;
-	bitmap->whole = true;
 	return bitmap;
 }
 
@@ -60,15 +57,12 @@ key_bitmap_add(KeyBitmap *bitmap, int64 key)
 	KeyWord *word;
 	bool found;
 
-	if (!bitmap->whole)
-		return false;
 	word = words_insert(bitmap->words, key >> 6, &found);
 	if (!found)
 		word->bits = 0;
 	if ((word->bits & bit) != 0)
 		return false;
 	word->bits |= bit;
-	bitmap->whole = bitmap->words->members < bitmap->most;
 	return true;
 }
 
@@ -81,9 +75,22 @@ key_bitmap_contains(KeyBitmap *bitmap, int64 key)
 	return word != NULL && (word->bits & (UINT64CONST(1) << (key & 63))) != 0;
 }
 
-/* Has every key been kept? */
+/* Does the set take more than this many bytes? */
 bool
-key_bitmap_is_whole(const KeyBitmap *bitmap)
+key_bitmap_exceeds(const KeyBitmap *bitmap, Size bytes)
 {
-	return bitmap->whole;
+	return bitmap->words->size * sizeof(KeyWord) > bytes;
+}
+
+/* Hand all keys to callback. */
+void
+key_bitmap_each(KeyBitmap *bitmap, KeyCallback callback, void *arg)
+{
+	words_iterator iterator;
+	KeyWord *word;
+
+	words_start_iterate(bitmap->words, &iterator);
+	while ((word = words_iterate(bitmap->words, &iterator)) != NULL)
+		for (uint64 bits = word->bits; bits != 0; bits &= bits - 1)
+			callback(word->number * 64 + pg_rightmost_one_pos64(bits), arg);
 }

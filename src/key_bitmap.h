@@ -7,19 +7,22 @@
 
 typedef struct KeyBitmap KeyBitmap;
 
-/* An empty set, in the current memory context, of at most this many kB. */
-extern KeyBitmap *key_bitmap_make(int kilobytes);
+/* An empty set, in the current memory context. */
+extern KeyBitmap *key_bitmap_make(void);
 
-/*
- * Add a key; true: it is new. Once the set has outgrown its memory nothing is added any more: see
- * key_bitmap_is_whole().
- */
+/* Add a key; true: it is new. */
 extern bool key_bitmap_add(KeyBitmap *bitmap, int64 key);
 
 /* Is the key in the set? */
 extern bool key_bitmap_contains(KeyBitmap *bitmap, int64 key);
 
-/* Has every key been kept? */
-extern bool key_bitmap_is_whole(const KeyBitmap *bitmap);
+/* Does the set take more than this many bytes? It may take twice as many for a moment when it grows. */
+extern bool key_bitmap_exceeds(const KeyBitmap *bitmap, Size bytes);
+
+/* Called for each key. */
+typedef void (*KeyCallback)(int64 key, void *arg);
+
+/* Hand all keys to callback, neighbours together; the set must not change meanwhile. */
+extern void key_bitmap_each(KeyBitmap *bitmap, KeyCallback callback, void *arg);
 
 #endif /* PGACCOUNT_KEY_BITMAP_H */
