@@ -392,25 +392,29 @@ rows_to_delete(Execution *execution, FkNode *node)
 	return execution->repeated ? set->recent : row_set_rows(set);
 }
 
-/* Blocks of a table, of all its partitions. */
-static uint64
-count_blocks(Oid relid)
+/* Are so many rows of a table better found by going where they are than by reading it? */
+static bool
+are_sparse(Oid relid, uint64 n)
 {
 	uint64 blocks = 0;
+	uint64 tables = 0;
 	ListCell *lc;
 
-	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+	foreach (lc, get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE
+					 ? find_all_inheritors(relid, AccessShareLock, NULL)
+					 : list_make1_oid(relid))
 	{
-		Relation rel = table_open(relid, AccessShareLock);
+		Relation rel = table_open(lfirst_oid(lc), AccessShareLock);
 
-		blocks = RelationGetNumberOfBlocks(rel);
+		if (rel->rd_rel->relkind == RELKIND_RELATION)
+		{
+			blocks += RelationGetNumberOfBlocks(rel);
+			tables++;
+		}
 		table_close(rel, NoLock);
-		return blocks;
 	}
-	foreach (lc, find_all_inheritors(relid, AccessShareLock, NULL))
-		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION)
-			blocks += count_blocks(lfirst_oid(lc));
-	return blocks;
+	/* each partition is asked for all places */
+	return n < MAX_TIDS && n * tables < blocks * DENSE_ROWS;
 }
 
 /*
@@ -425,11 +429,13 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
 
 	appendStringInfo(sql, "DELETE FROM %s c WHERE account.row_in_set(%d, c.tableoid, c.ctid)",
 					 cleanup_table_name(node->relid), i);
-	if (n < MAX_TIDS && n < count_blocks(node->relid) * DENSE_ROWS)
+	if (are_sparse(node->relid, n))
 	{
 		run->types[run->nargs] = TIDARRAYOID;
 		run->values[run->nargs] = row_set_tids(set->desc, rows_to_delete(execution, node), n);
 		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.=) ANY ($%d)", ++run->nargs);
+		/* for the planner each place is a block read at random: they are read in order */
+		run->without = "enable_seqscan";
 	}
 }
 

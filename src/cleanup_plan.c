@@ -118,6 +118,26 @@ is_internal(const FkEdge *edge)
 		   edge->child_node->component == edge->parent_node->component;
 }
 
+/* Is it enough to count the rows of a table? If nobody else asks whether one of them goes. */
+static bool
+may_count(Cleanup *cleanup, CleanupTable *table)
+{
+	ListCell *lc;
+
+	if (table->node == cleanup->node || table->secured || table->keys != NIL ||
+		list_length(table->incoming) != 1)
+		return false;
+	foreach (lc, cleanup->graph->edges)
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (edge->child_node == table->node && edge->parent_node->data != NULL &&
+			edge != linitial(table->incoming))
+			return false;
+	}
+	return true;
+}
+
 /* Make the set of a table. Those of a cycle keep what is new apart. */
 static void
 make_set(Cleanup *cleanup, CleanupTable *table, CleanupUse use)
@@ -127,6 +147,7 @@ make_set(Cleanup *cleanup, CleanupTable *table, CleanupUse use)
 	int ways = list_length(table->incoming) + (table->node == cleanup->node ? 1 : 0);
 	ListCell *lc;
 
+	table->counted = use == CLEANUP_TO_PLAN && may_count(cleanup, table);
 	table->set = row_set_make(table->node->relid, table->keys);
 	foreach (lc, table->node->referencing)
 	{
@@ -314,6 +335,16 @@ join_set(TupleTableSlot *slot, void *arg)
 		joining->line->rows++;
 }
 
+/* Rows are counted that would join a set. */
+static void
+count_set(TupleTableSlot *slot, void *arg)
+{
+	Joining *joining = arg;
+
+	joining->line->rows += DatumGetInt64(slot->tts_values[0]);
+	joining->set->n += DatumGetInt64(slot->tts_values[0]);
+}
+
 /* Let rows join the set of a node, over an edge or, NULL, as the caller's own. */
 static Joining
 joining_over(Cleanup *cleanup, FkNode *node, FkEdge *edge)
@@ -355,6 +386,7 @@ follow_edges(Cleanup *cleanup, List *edges, EdgeQuery query)
 	void **args = palloc(n * sizeof(void *));
 
 	query.dead_only = cleanup->live_rows_hold;
+	query.count = ((CleanupTable *) ((FkEdge *) linitial(edges))->child_node->data)->counted;
 	for (int i = 0; i < n; i++)
 	{
 		FkEdge *edge = list_nth(edges, i);
@@ -362,7 +394,7 @@ follow_edges(Cleanup *cleanup, List *edges, EdgeQuery query)
 		joinings[i] = joining_over(cleanup, edge->child_node, edge);
 		args[i] = &joinings[i];
 	}
-	cleanup_read_edges(edges, &query, join_set, args);
+	cleanup_read_edges(edges, &query, query.count ? count_set : join_set, args);
 }
 
 /* Close the sets of one component over the edges within it. */
@@ -483,7 +515,7 @@ typedef struct Outside
 
 /* Count a row that is outside. */
 static void
-count_outside(TupleTableSlot *slot, void *arg)
+count_row_outside(TupleTableSlot *slot, void *arg)
 {
 	Outside *outside = arg;
 
@@ -491,14 +523,22 @@ count_outside(TupleTableSlot *slot, void *arg)
 		outside->rows++;
 }
 
+/* All rows are outside: they were counted. */
+static void
+count_all_outside(TupleTableSlot *slot, void *arg)
+{
+	((Outside *) arg)->rows = DatumGetInt64(slot->tts_values[0]);
+}
+
 /* The rows outside that reference rows inside, over one edge. */
 static int64
 rows_outside(FkEdge *edge, Snapshot snapshot)
 {
-	EdgeQuery query = {.snapshot = snapshot};
+	bool all = edge->child_node->data == NULL;
+	EdgeQuery query = {.snapshot = snapshot, .count = all};
 	Outside outside = {edge->child_node, 0};
 
-	cleanup_read_edge(edge, &query, count_outside, &outside);
+	cleanup_read_edge(edge, &query, all ? count_all_outside : count_row_outside, &outside);
 	return outside.rows;
 }
 

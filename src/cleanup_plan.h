@@ -39,6 +39,8 @@ typedef struct CleanupTable
 	List *incoming; /* the edges by which rows follow, those from components further up first */
 	RowSet *set;
 	bool secured; /* row security applies to the caller */
+	bool
+		counted; /* nothing asks for its rows: they are counted, and the set stays empty but for n */
 } CleanupTable;
 
 /* Where the rows come from that the caller names: SQL after FROM, the table being `c`. */

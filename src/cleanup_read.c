@@ -125,6 +125,8 @@ looks_up(Plan *plan)
 
 	switch (nodeTag(plan))
 	{
+		case T_Agg:
+			return looks_up(outerPlan(plan));
 		case T_NestLoop:
 			return looks_up(outerPlan(plan)) && looks_up(innerPlan(plan));
 		case T_Append:
@@ -187,8 +189,10 @@ set_of(const FkEdge *edge)
 
 /* SQL: what is read of a row that references. */
 static char *
-read_columns(const FkEdge *edge)
+read_columns(const FkEdge *edge, const EdgeQuery *query)
 {
+	if (query->count)
+		return pstrdup("pg_catalog.count(*)");
 	return psprintf("c.tableoid, c.ctid%s", cleanup_key_columns(edge->child_node, edge->child));
 }
 
@@ -242,15 +246,15 @@ make_read(FkEdge *edge, const EdgeQuery *query)
 		appendStringInfo(&read.sql,
 						 OWN_STATEMENT
 						 "SELECT %s FROM %s c WHERE c.%s OPERATOR(pg_catalog.=) ANY ($1)%s",
-						 read_columns(edge), cleanup_table_name(edge->child),
+						 read_columns(edge, query), cleanup_table_name(edge->child),
 						 sql_column(edge->child, edge->child_cols[0]), read_condition(edge, query));
 	}
 	else
 	{
 		read.run.env = create_queryEnv();
-		appendStringInfo(&read.sql, OWN_STATEMENT "SELECT %s%s FROM %s%s", read_columns(edge),
-						 query->parents ? ", s.tab, s.tid" : "", joined_with_set(edge),
-						 read_condition(edge, query));
+		appendStringInfo(&read.sql, OWN_STATEMENT "SELECT %s%s FROM %s%s",
+						 read_columns(edge, query), query->parents ? ", s.tab, s.tid" : "",
+						 joined_with_set(edge), read_condition(edge, query));
 		if (edge->parent != edge->parent_node->relid)
 			add_parts_condition(&read.sql, &read.run, edge);
 		row_set_register(read.run.env, SET_NAME, set->desc, query->rows,
@@ -320,7 +324,7 @@ read_table(FkEdge **edges, int n, const EdgeQuery *query, RowCallback callback, 
 		if (i < n - 1)
 			appendStringInfo(&number, " WHEN %s THEN %d", asks, i);
 	}
-	appendStringInfo(&sql, OWN_STATEMENT "SELECT %s", read_columns(first));
+	appendStringInfo(&sql, OWN_STATEMENT "SELECT %s", read_columns(first, query));
 	if (n > 1)
 		appendStringInfo(&sql, ", CASE%s ELSE %d END", number.data, n - 1);
 	appendStringInfo(&sql, " FROM %s c WHERE (%s)%s", cleanup_table_name(first->child),

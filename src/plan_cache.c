@@ -327,6 +327,14 @@ plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical
 	return run(plan, values, nulls, NULL, physical, tweak, arg, false, EXEC_FLAG_SKIP_TRIGGERS);
 }
 
+/* Turn a setting off until AtEOXact_GUC(). */
+static void
+turn_off(const char *setting)
+{
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
 /* Make a kept plan now, without a kind of node. */
 void
 plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values, const char *nulls,
@@ -338,8 +346,7 @@ plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values, const cha
 	if (source->gplan != NULL && source->gplan->is_valid)
 		return;
 	saved = NewGUCNestLevel();
-	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	turn_off(setting);
 	ReleaseCachedPlan(get_plan(source, make_params(plan, values, nulls), env, false),
 					  CurrentResourceOwner);
 	AtEOXact_GUC(false, saved);
@@ -398,10 +405,17 @@ make_once(const char *sql, const OneRun *run, ParamListInfo params)
 {
 	List *queries = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, pg_parse_query(sql)),
 													   sql, run->types, run->nargs, run->env);
+	PlannedStmt *plan;
+	int saved;
 
 	if (list_length(queries) != 1)
 		refuse_rules(sql);
-	return plan_query(linitial_node(Query, queries), sql, params, run->physical);
+	saved = NewGUCNestLevel();
+	if (run->without != NULL)
+		turn_off(run->without);
+	plan = plan_query(linitial_node(Query, queries), sql, params, run->physical);
+	AtEOXact_GUC(false, saved);
+	return plan;
 }
 
 /* Plan a statement for one run. */

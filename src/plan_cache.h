@@ -139,7 +139,9 @@ typedef struct OneRun
 	ExecutorTweak tweak;
 	void *arg;
 	DestReceiver *dest; /* NULL: nobody looks at its rows */
-	PlannedStmt *plan;  /* of plan_once(); NULL: it is planned now */
+	const char
+		*without; /* NULL, or a setting that is off for the planner, such as "enable_seqscan" */
+	PlannedStmt *plan; /* of plan_once(); NULL: it is planned now */
 } OneRun;
 
 /* Plan a statement for one run, to look at the plan first. In the current memory context. */
