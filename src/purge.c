@@ -359,7 +359,7 @@ is_held(Cleanup *cleanup)
 static Cleanup *
 close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 {
-	Cleanup *cleanup = cleanup_make(purge->target, purge->force, false);
+	Cleanup *cleanup = cleanup_make(purge->target, purge->force, CLEANUP_TO_CUT);
 	char *stamp = sql_column(purge->target, purge->deleted_at);
 
 	cleanup->live_rows_hold = !purge->force;
