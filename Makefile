@@ -53,7 +53,7 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test lint sanitize fuzz regress-core compile-17 demo bench bench-quick
+.PHONY: test lint sanitize fuzz regress-core compile-17 demo bench bench-quick dist
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -75,6 +75,10 @@ regress-core:
 compile-17: export CHROOT := $(CHROOT)
 compile-17:
 	@test/compile-17
+
+# The distribution for PGXN, of what is committed.
+dist:
+	@test/dist
 
 # The stories, told with psql on a throwaway cluster.
 demo:
