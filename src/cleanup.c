@@ -387,41 +387,34 @@ count_to_delete(Execution *execution, FkNode *node)
 static Tuplestorestate *
 rows_to_delete(Execution *execution, FkNode *node)
 {
-	Cleanup *cleanup = execution->cleanup;
 	RowSet *set = ((CleanupTable *) node->data)->set;
-	ListCell *lc;
 
-	if (execution->repeated)
-		return set->recent;
-	foreach (lc, cleanup->lines)
-	{
-		CleanupLine *line = lfirst(lc);
-
-		if (line->node == node && line->action == CLEANUP_DELETE && line->rows > 0)
-			row_set_fill(set, cleanup_line_number(cleanup, line));
-	}
-	return set->all;
+	return execution->repeated ? set->recent : row_set_rows(set);
 }
 
-/* Blocks of a table, of all its partitions. */
-static uint64
-count_blocks(Oid relid)
+/* Are so many rows of a table better found by going where they are than by reading it? */
+static bool
+are_sparse(Oid relid, uint64 n)
 {
 	uint64 blocks = 0;
+	uint64 tables = 0;
 	ListCell *lc;
 
-	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+	foreach (lc, get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE
+					 ? find_all_inheritors(relid, AccessShareLock, NULL)
+					 : list_make1_oid(relid))
 	{
-		Relation rel = table_open(relid, AccessShareLock);
+		Relation rel = table_open(lfirst_oid(lc), AccessShareLock);
 
-		blocks = RelationGetNumberOfBlocks(rel);
+		if (rel->rd_rel->relkind == RELKIND_RELATION)
+		{
+			blocks += RelationGetNumberOfBlocks(rel);
+			tables++;
+		}
 		table_close(rel, NoLock);
-		return blocks;
 	}
-	foreach (lc, find_all_inheritors(relid, AccessShareLock, NULL))
-		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION)
-			blocks += count_blocks(lfirst_oid(lc));
-	return blocks;
+	/* each partition is asked for all places */
+	return n < MAX_TIDS && n * tables < blocks * DENSE_ROWS;
 }
 
 /*
@@ -436,11 +429,13 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
 
 	appendStringInfo(sql, "DELETE FROM %s c WHERE account.row_in_set(%d, c.tableoid, c.ctid)",
 					 cleanup_table_name(node->relid), i);
-	if (n < MAX_TIDS && n < count_blocks(node->relid) * DENSE_ROWS)
+	if (are_sparse(node->relid, n))
 	{
 		run->types[run->nargs] = TIDARRAYOID;
 		run->values[run->nargs] = row_set_tids(set->desc, rows_to_delete(execution, node), n);
 		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.=) ANY ($%d)", ++run->nargs);
+		/* for the planner each place is a block read at random: they are read in order */
+		run->without = "enable_seqscan";
 	}
 }
 
@@ -532,7 +527,6 @@ static void
 set_keys(Execution *execution, FkEdge *edge)
 {
 	Cleanup *cleanup = execution->cleanup;
-	RowSet *parents = ((CleanupTable *) edge->parent_node->data)->set;
 	bool to_null = edge->on_delete == FKCONSTR_ACTION_SETNULL;
 	CleanupLine *line = cleanup_line(cleanup, edge->child_node, edge,
 									 to_null ? CLEANUP_SET_NULL : CLEANUP_SET_DEFAULT);
@@ -549,7 +543,7 @@ set_keys(Execution *execution, FkEdge *edge)
 	{
 		Nulled nulled = {edge->child_node, row_set_make(edge->child, NIL)};
 		OneRun run = {.env = create_queryEnv()};
-		EdgeQuery query = {.rows = parents->all, .n = parents->n};
+		EdgeQuery query = {0};
 
 		cleanup_read_edge(edge, &query, note_nulled, &nulled);
 		n = nulled.set->n;
@@ -693,25 +687,13 @@ cleanup_execute(Cleanup *cleanup)
 Datum
 cleanup(PG_FUNCTION_ARGS)
 {
-	Oid target;
-	Cleanup *work;
+	Cleanup *work = cleanup_of_arguments(fcinfo, RowExclusiveLock, CLEANUP_TO_EXECUTE);
 	int nest_level;
-
-	version_check();
-	if (PG_ARGISNULL(0))
-		refuse_null_argument("target");
-	if (PG_ARGISNULL(2))
-		refuse_null_argument("force");
-	target = PG_GETARG_OID(0);
-	check_application_table(target, "a cleanup");
-	LockRelationOid(target, RowExclusiveLock);
-	work = cleanup_make(target, PG_GETARG_BOOL(2), false);
-	cleanup_seed_keys(work, fcinfo, 1);
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	nest_level = cleanup_join_memory();
-	begin_step("plan removal from", target);
+	begin_step("plan removal from", work->target);
 	cleanup_close(work, GetActiveSnapshot());
 	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
 	cleanup_refuse_protected(work);

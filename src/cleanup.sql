@@ -7,6 +7,11 @@ CREATE FUNCTION account.row_in_set(set integer, tab oid, tid tid) RETURNS boolea
 COMMENT ON FUNCTION account.row_in_set(integer, oid, tid) IS
 'Within a statement of account.cleanup: is the row at this place one that goes? Elsewhere false.';
 
+CREATE FUNCTION account.key_in_set(set integer, key_column integer, key bigint) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'key_in_set' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION account.key_in_set(integer, integer, bigint) IS
+'Within a statement of account.cleanup: is this the key of a row that goes? Elsewhere false.';
+
 CREATE FUNCTION account.cleanup_plan(target regclass, key "any", force boolean DEFAULT false)
     RETURNS TABLE (step integer, relation regclass, via name, action text, rows bigint)
     AS 'MODULE_PATHNAME', 'cleanup_plan' LANGUAGE C STABLE PARALLEL UNSAFE;

@@ -150,17 +150,9 @@ draw_plan(Chart *chart, Cleanup *cleanup)
 Datum
 cleanup_graph(PG_FUNCTION_ARGS)
 {
-	Oid target;
-	Cleanup *cleanup;
+	Cleanup *cleanup = cleanup_of_arguments(fcinfo, AccessShareLock, CLEANUP_TO_PLAN);
 	Chart chart = {.nodes = NIL};
 
-	version_check();
-	if (PG_ARGISNULL(0))
-		refuse_null_argument("target");
-	target = PG_GETARG_OID(0);
-	check_application_table(target, "a cleanup");
-	LockRelationOid(target, AccessShareLock);
-	cleanup = cleanup_make(target, false, true);
 	initStringInfo(&chart.text);
 	appendStringInfoString(&chart.text, "flowchart RL\n");
 	if (PG_ARGISNULL(1))
@@ -169,7 +161,6 @@ cleanup_graph(PG_FUNCTION_ARGS)
 	{
 		int nest_level = cleanup_join_memory();
 
-		cleanup_seed_keys(cleanup, fcinfo, 1);
 		cleanup_close(cleanup, GetActiveSnapshot());
 		(void) cleanup_find_outside(cleanup, GetActiveSnapshot(), true);
 		AtEOXact_GUC(true, nest_level);

@@ -11,7 +11,8 @@
  * Then each other foreign key to a table with rows is asked for rows outside the set: those that are
  * protected, and those whose key is to be set null or default. Where row security hides rows from
  * the caller, the table's owner is asked as well, as a referential check would: what only the owner
- * sees neither follows nor is changed, it stands in the way.
+ * sees neither follows nor is changed, it stands in the way. So is the owner of a table that the
+ * caller may not read: only where its rows are to change does the caller need rights on it.
  */
 #include "postgres.h"
 
@@ -24,8 +25,10 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 #include "utils/ruleutils.h"
@@ -45,33 +48,17 @@ PG_FUNCTION_INFO_V1(cleanup_plan);
 /* Memory of each join, in kB: what does not fit is spilled, and slower. */
 #define JOIN_MEMORY 32768
 
-/* `ONLY schema.table`, or without ONLY where it is partitioned. */
-char *
-cleanup_table_name(Oid relid)
-{
-	return psprintf("%s%s", get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
-					sql_relation(relid));
-}
-
-/* The column of `to` that is called as column attnum of `from`: partitions may number theirs otherwise. */
-static AttrNumber
-same_column(Oid from, AttrNumber attnum, Oid to)
-{
-	return from == to ? attnum : get_attnum(to, get_attname(from, attnum, false));
-}
-
 /* Note the columns of a node's table that an edge references. */
 static void
 add_keys(CleanupTable *table, const FkEdge *edge)
 {
 	for (int i = 0; i < edge->nkeys; i++)
-		table->keys = list_append_unique_int(
-			table->keys, same_column(edge->parent, edge->parent_cols[i], table->node->relid));
+		table->keys = list_append_unique_int(table->keys, cleanup_parent_key(edge, i));
 }
 
 /* Does row security apply to the caller on a table? */
-static bool
-is_secured(Oid relid)
+bool
+cleanup_is_secured(Oid relid)
 {
 	return check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
 }
@@ -100,26 +87,89 @@ find_nodes(Cleanup *cleanup)
 	cleanup->components = fk_components(cleanup->nodes);
 }
 
-/* Do rows of a table join its set in one way only? */
-static bool
-has_one_line(Cleanup *cleanup, FkNode *node)
+/* Note by which edges rows follow into each table. */
+static void
+find_incoming(Cleanup *cleanup)
 {
-	int ways = node == cleanup->node ? 1 : 0;
+	for (int i = list_length(cleanup->components) - 1; i >= 0; i--)
+	{
+		ListCell *lc;
+
+		foreach (lc, list_nth(cleanup->components, i))
+		{
+			FkNode *node = lfirst(lc);
+			ListCell *lc2;
+
+			foreach (lc2, node->referencing)
+			{
+				FkEdge *edge = lfirst(lc2);
+				CleanupTable *child = edge->child_node->data;
+
+				if (fk_edge_follows(edge, cleanup->force))
+					child->incoming = lappend(child->incoming, edge);
+			}
+		}
+	}
+}
+
+/* Is the edge within a component? */
+static bool
+is_internal(const FkEdge *edge)
+{
+	return edge->child_node->data != NULL &&
+		   edge->child_node->component == edge->parent_node->component;
+}
+
+/* Is it enough to count the rows of a table? If nobody else asks whether one of them goes. */
+static bool
+may_count(Cleanup *cleanup, CleanupTable *table)
+{
 	ListCell *lc;
 
+	if (table->node == cleanup->node || table->secured || table->keys != NIL ||
+		list_length(table->incoming) != 1)
+		return false;
 	foreach (lc, cleanup->graph->edges)
 	{
 		FkEdge *edge = lfirst(lc);
 
-		if (edge->child_node == node && fk_edge_follows(edge, cleanup->force))
-			ways++;
+		if (edge->child_node == table->node && edge->parent_node->data != NULL &&
+			edge != linitial(table->incoming))
+			return false;
 	}
-	return ways == 1;
+	return true;
 }
 
-/* Make the set of each table. Those of a cycle keep what is new apart. */
+/* Make the set of a table. Those of a cycle keep what is new apart. */
 static void
-make_tables(Cleanup *cleanup, bool dry)
+make_set(Cleanup *cleanup, CleanupTable *table, CleanupUse use)
+{
+	bool integers = true;
+	bool cycle = false;
+	int ways = list_length(table->incoming) + (table->node == cleanup->node ? 1 : 0);
+	ListCell *lc;
+
+	table->counted = use == CLEANUP_TO_PLAN && may_count(cleanup, table);
+	table->set = row_set_make(table->node->relid, table->keys);
+	foreach (lc, table->node->referencing)
+	{
+		FkEdge *edge = lfirst(lc);
+
+		cycle |= fk_edge_follows(edge, cleanup->force) && is_internal(edge);
+		if (cleanup_compares_integers(edge))
+			row_set_map_key(table->set, cleanup_parent_key(edge, 0));
+		integers &= cleanup_compares_integers(edge) && edge->parent == table->node->relid;
+	}
+	/* places and keys are enough where no join needs them side by side */
+	if (integers && use != CLEANUP_TO_CUT)
+		row_set_keep_places(table->set, ways > 1 && use != CLEANUP_TO_PLAN);
+	if (cycle)
+		row_set_keep_recent(table->set);
+}
+
+/* Make what is known of each table. */
+static void
+make_tables(Cleanup *cleanup, CleanupUse use)
 {
 	ListCell *lc;
 
@@ -130,36 +180,25 @@ make_tables(Cleanup *cleanup, bool dry)
 		ListCell *lc2;
 
 		table->node = node;
-		table->secured = is_secured(node->relid);
+		table->secured = cleanup_is_secured(node->relid);
 		cleanup->secured |= table->secured;
 		foreach (lc2, node->referencing)
 		{
 			FkEdge *edge = lfirst(lc2);
 
 			add_keys(table, edge);
-			cleanup->secured |= is_secured(edge->child);
+			cleanup->secured |= cleanup_is_secured(edge->child);
 		}
-		table->set = row_set_make(node->relid, table->keys);
-		/* nothing will be joined with rows that nobody references */
-		table->set->places_only = table->keys == NIL && (dry || has_one_line(cleanup, node));
 		node->data = table;
-		foreach (lc2, node->referencing)
-		{
-			FkEdge *edge = lfirst(lc2);
-
-			if (fk_edge_follows(edge, cleanup->force) &&
-				edge->child_node->component == node->component)
-			{
-				row_set_keep_recent(table->set);
-				break;
-			}
-		}
 	}
+	find_incoming(cleanup);
+	foreach (lc, cleanup->nodes)
+		make_set(cleanup, ((FkNode *) lfirst(lc))->data, use);
 }
 
 /* A cleanup of rows of a table. */
 Cleanup *
-cleanup_make(Oid target, bool force, bool dry)
+cleanup_make(Oid target, bool force, CleanupUse use)
 {
 	Cleanup *cleanup = palloc0(sizeof(Cleanup));
 
@@ -168,7 +207,33 @@ cleanup_make(Oid target, bool force, bool dry)
 	cleanup->graph = fk_graph_load();
 	cleanup->node = fk_graph_node(cleanup->graph, target);
 	find_nodes(cleanup);
-	make_tables(cleanup, dry);
+	make_tables(cleanup, use);
+	return cleanup;
+}
+
+/* The same for a function, from its arguments. */
+Cleanup *
+cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode, CleanupUse use)
+{
+	Cleanup *cleanup;
+	Oid target;
+	bool force = false;
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("target");
+	if (PG_NARGS() > 2)
+	{
+		if (PG_ARGISNULL(2))
+			refuse_null_argument("force");
+		force = PG_GETARG_BOOL(2);
+	}
+	target = PG_GETARG_OID(0);
+	check_application_table(target, "a cleanup");
+	LockRelationOid(target, lockmode);
+	cleanup = cleanup_make(target, force, use);
+	if (PG_NARGS() > 2 || !PG_ARGISNULL(1))
+		cleanup_seed_keys(cleanup, fcinfo, 1);
 	return cleanup;
 }
 
@@ -243,33 +308,6 @@ cleanup_line_number(Cleanup *cleanup, CleanupLine *line)
 	return number;
 }
 
-/* SQL: the columns that a set of the node keeps, of table `c` named relid; begins with a comma. */
-static char *
-key_columns(FkNode *node, Oid relid)
-{
-	CleanupTable *table = node->data;
-	StringInfoData sql;
-	ListCell *lc;
-
-	initStringInfo(&sql);
-	if (table != NULL)
-		foreach (lc, table->keys)
-			appendStringInfo(
-				&sql, ", c.%s",
-				sql_column(relid, same_column(node->relid, (AttrNumber) lfirst_int(lc), relid)));
-	return sql.data;
-}
-
-/* Is the row one that goes? */
-bool
-cleanup_has_row(FkNode *node, TupleTableSlot *slot)
-{
-	CleanupTable *table = node->data;
-
-	return table != NULL && row_set_contains(table->set, DatumGetObjectId(slot->tts_values[0]),
-											 (ItemPointer) DatumGetPointer(slot->tts_values[1]));
-}
-
 /* Rows that join a set, counted in a line. */
 typedef struct Joining
 {
@@ -297,6 +335,16 @@ join_set(TupleTableSlot *slot, void *arg)
 	}
 	if (row_set_add(joining->set, joining->values, joining->nulls))
 		joining->line->rows++;
+}
+
+/* Rows are counted that would join a set. */
+static void
+count_set(TupleTableSlot *slot, void *arg)
+{
+	Joining *joining = arg;
+
+	joining->line->rows += DatumGetInt64(slot->tts_values[0]);
+	joining->set->n += DatumGetInt64(slot->tts_values[0]);
 }
 
 /* Let rows join the set of a node, over an edge or, NULL, as the caller's own. */
@@ -327,94 +375,28 @@ join_seed(Cleanup *cleanup, Snapshot snapshot)
 				  .snapshot = snapshot};
 
 	(void) cleanup_query(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s",
-								  key_columns(cleanup->node, cleanup->target), seed->from),
+								  cleanup_key_columns(cleanup->node, cleanup->target), seed->from),
 						 &run, join_set, &joining);
 }
 
-/* ` COLLATE name` of the parent's column where the child's has another collation. */
-static const char *
-join_collation(const FkEdge *edge, int i)
-{
-	Oid type;
-	int32 typmod;
-	Oid parent;
-	Oid child;
-
-	get_atttypetypmodcoll(edge->parent, edge->parent_cols[i], &type, &typmod, &parent);
-	get_atttypetypmodcoll(edge->child, edge->child_cols[i], &type, &typmod, &child);
-	if (parent == child || !OidIsValid(parent) || !OidIsValid(child))
-		return "";
-	return psprintf(" COLLATE %s", generate_collation_name(parent));
-}
-
-/* Read the rows that reference rows of a set over an edge. */
-void
-cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback, void *arg)
-{
-	FkNode *parent = edge->parent_node;
-	CleanupTable *table = parent->data;
-	OneRun run = {.env = create_queryEnv(), .snapshot = query->snapshot};
-	const SoftDelete *mapping = query->dead_only ? mapping_declared(edge->child) : NULL;
-	Oid types[] = {OIDARRAYOID};
-	Datum values[1];
-	StringInfoData sql;
-
-	CHECK_FOR_INTERRUPTS();
-	initStringInfo(&sql);
-	appendStringInfo(&sql,
-					 OWN_STATEMENT "SELECT c.tableoid, c.ctid%s%s FROM %s c, " SET_NAME " s WHERE ",
-					 key_columns(edge->child_node, edge->child),
-					 query->parents ? ", s.tab, s.tid" : "", cleanup_table_name(edge->child));
-	if (mapping != NULL)
-		appendStringInfo(&sql, "c.%s IS NOT NULL AND ",
-						 sql_column(edge->child, mapping->deleted_at));
-	for (int i = 0; i < edge->nkeys; i++)
-		appendStringInfo(&sql, "%ss.k%d%s %s c.%s", i > 0 ? " AND " : "",
-						 same_column(edge->parent, edge->parent_cols[i], parent->relid),
-						 join_collation(edge, i), sql_operator(edge->equality[i]),
-						 sql_column(edge->child, edge->child_cols[i]));
-	if (edge->parent != parent->relid)
-	{
-		/* a key to a part of a partitioned table */
-		List *parts = find_all_inheritors(edge->parent, NoLock, NULL);
-		Datum *oids = palloc(list_length(parts) * sizeof(Datum));
-		int nparts = 0;
-		ListCell *lc;
-
-		foreach (lc, parts)
-			oids[nparts++] = ObjectIdGetDatum(lfirst_oid(lc));
-		values[0] =
-			PointerGetDatum(construct_array(oids, nparts, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
-		run.nargs = 1;
-		run.types = types;
-		run.values = values;
-		appendStringInfoString(&sql, " AND s.tab OPERATOR(pg_catalog.=) ANY ($1)");
-	}
-	row_set_register(run.env, SET_NAME, table->set->desc, query->rows, query->n);
-	(void) cleanup_query(sql.data, &run, callback, arg);
-	pfree(sql.data);
-}
-
-/* Over an edge, let the rows join that reference rows of the parent's set. */
+/* Over some edges of one table, let the rows join that reference rows of the parents' sets. */
 static void
-follow_edge(Cleanup *cleanup, FkEdge *edge, Tuplestorestate *rows, uint64 n, Snapshot snapshot)
+follow_edges(Cleanup *cleanup, List *edges, EdgeQuery query)
 {
-	EdgeQuery query = {
-		.rows = rows, .n = n, .snapshot = snapshot, .dead_only = cleanup->live_rows_hold};
-	Joining joining;
+	int n = list_length(edges);
+	Joining *joinings = palloc(n * sizeof(Joining));
+	void **args = palloc(n * sizeof(void *));
 
-	if (n == 0)
-		return;
-	joining = joining_over(cleanup, edge->child_node, edge);
-	cleanup_read_edge(edge, &query, join_set, &joining);
-}
+	query.dead_only = cleanup->live_rows_hold;
+	query.count = ((CleanupTable *) ((FkEdge *) linitial(edges))->child_node->data)->counted;
+	for (int i = 0; i < n; i++)
+	{
+		FkEdge *edge = list_nth(edges, i);
 
-/* Is the edge within a component? */
-static bool
-is_internal(FkEdge *edge)
-{
-	return edge->child_node->data != NULL &&
-		   edge->child_node->component == edge->parent_node->component;
+		joinings[i] = joining_over(cleanup, edge->child_node, edge);
+		args[i] = &joinings[i];
+	}
+	cleanup_read_edges(edges, &query, query.count ? count_set : join_set, args);
 }
 
 /* Close the sets of one component over the edges within it. */
@@ -444,7 +426,8 @@ close_component(Cleanup *cleanup, List *component, Snapshot snapshot)
 				FkEdge *edge = lfirst(lc2);
 
 				if (fk_edge_follows(edge, cleanup->force) && is_internal(edge))
-					follow_edge(cleanup, edge, recent, n, snapshot);
+					follow_edges(cleanup, list_make1(edge),
+								 (EdgeQuery){.rows = recent, .n = n, .snapshot = snapshot});
 			}
 			tuplestore_end(recent);
 			again = true;
@@ -452,25 +435,37 @@ close_component(Cleanup *cleanup, List *component, Snapshot snapshot)
 	}
 }
 
-/* Over all edges that leave a component, let rows follow. all_edges: those within it, too. */
+/*
+ * Let rows follow into the tables of a component, over edges from components further up, whose sets
+ * are whole. all_edges: over those within it, too.
+ */
 static void
-follow_component(Cleanup *cleanup, List *component, Snapshot snapshot, bool all_edges)
+follow_into(Cleanup *cleanup, List *component, Snapshot snapshot, bool all_edges)
 {
 	ListCell *lc;
 
 	foreach (lc, component)
 	{
-		FkNode *node = lfirst(lc);
-		RowSet *set = ((CleanupTable *) node->data)->set;
+		CleanupTable *table = ((FkNode *) lfirst(lc))->data;
+		List *edges = NIL; /* of one table: the node's, or one of its partitions */
 		ListCell *lc2;
 
-		foreach (lc2, node->referencing)
+		foreach (lc2, table->incoming)
 		{
 			FkEdge *edge = lfirst(lc2);
 
-			if (fk_edge_follows(edge, cleanup->force) && (all_edges || !is_internal(edge)))
-				follow_edge(cleanup, edge, set->all, set->n, snapshot);
+			if (((CleanupTable *) edge->parent_node->data)->set->n == 0 ||
+				(is_internal(edge) && !all_edges))
+				continue;
+			if (edges != NIL && ((FkEdge *) linitial(edges))->child != edge->child)
+			{
+				follow_edges(cleanup, edges, (EdgeQuery){.snapshot = snapshot});
+				edges = NIL;
+			}
+			edges = lappend(edges, edge);
 		}
+		if (edges != NIL)
+			follow_edges(cleanup, edges, (EdgeQuery){.snapshot = snapshot});
 	}
 }
 
@@ -483,8 +478,8 @@ cleanup_close(Cleanup *cleanup, Snapshot snapshot)
 	{
 		List *component = list_nth(cleanup->components, i);
 
+		follow_into(cleanup, component, snapshot, false);
 		close_component(cleanup, component, snapshot);
-		follow_component(cleanup, component, snapshot, false);
 	}
 }
 
@@ -503,7 +498,7 @@ cleanup_close_again(Cleanup *cleanup, Snapshot snapshot)
 	}
 	join_seed(cleanup, snapshot);
 	for (int i = list_length(cleanup->components) - 1; i >= 0; i--)
-		follow_component(cleanup, list_nth(cleanup->components, i), snapshot, true);
+		follow_into(cleanup, list_nth(cleanup->components, i), snapshot, true);
 	foreach (lc, cleanup->nodes)
 	{
 		FkNode *node = lfirst(lc);
@@ -522,7 +517,7 @@ typedef struct Outside
 
 /* Count a row that is outside. */
 static void
-count_outside(TupleTableSlot *slot, void *arg)
+count_row_outside(TupleTableSlot *slot, void *arg)
 {
 	Outside *outside = arg;
 
@@ -530,15 +525,22 @@ count_outside(TupleTableSlot *slot, void *arg)
 		outside->rows++;
 }
 
+/* All rows are outside: they were counted. */
+static void
+count_all_outside(TupleTableSlot *slot, void *arg)
+{
+	((Outside *) arg)->rows = DatumGetInt64(slot->tts_values[0]);
+}
+
 /* The rows outside that reference rows inside, over one edge. */
 static int64
 rows_outside(FkEdge *edge, Snapshot snapshot)
 {
-	RowSet *set = ((CleanupTable *) edge->parent_node->data)->set;
-	EdgeQuery query = {.rows = set->all, .n = set->n, .snapshot = snapshot};
+	bool all = edge->child_node->data == NULL;
+	EdgeQuery query = {.snapshot = snapshot, .count = all};
 	Outside outside = {edge->child_node, 0};
 
-	cleanup_read_edge(edge, &query, count_outside, &outside);
+	cleanup_read_edge(edge, &query, all ? count_all_outside : count_row_outside, &outside);
 	return outside.rows;
 }
 
@@ -558,22 +560,40 @@ setting_action(const FkEdge *edge)
 	return edge->on_delete == FKCONSTR_ACTION_SETNULL ? CLEANUP_SET_NULL : CLEANUP_SET_DEFAULT;
 }
 
+/* The rows outside, as the owner of the referencing table sees them: all. */
+static int64
+all_rows_outside(FkEdge *edge, Snapshot snapshot)
+{
+	RoleState caller = run_as(relation_owner(edge->child));
+	int64 rows = rows_outside(edge, snapshot);
+
+	run_as_end(caller);
+	return rows;
+}
+
+/* May the caller not even look at a table? Its referential checks are the owner's, so it need not. */
+static bool
+is_unreadable(Oid relid)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+		   !compat_may_use_schema(get_rel_namespace(relid), GetUserId());
+}
+
 /* Count the rows outside that reference rows inside over one edge. Returns those whose key is to be set. */
 static int64
 find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
 {
 	bool protects = cleanup_edge_holds(cleanup, edge);
 	bool follows = !protects && fk_edge_follows(edge, cleanup->force);
-	int64 rows = follows ? 0 : rows_outside(edge, snapshot);
-	int64 holding = protects ? rows : 0;
+	bool unreadable = !follows && is_unreadable(edge->child);
+	int64 rows = 0;
+	int64 holding;
 
-	if (is_secured(edge->child))
-	{
-		RoleState caller = run_as(relation_owner(edge->child));
-
-		holding = rows_outside(edge, snapshot) - (protects ? 0 : rows);
-		run_as_end(caller);
-	}
+	if (!follows)
+		rows = unreadable ? all_rows_outside(edge, snapshot) : rows_outside(edge, snapshot);
+	holding = protects ? rows : 0;
+	if (!unreadable && cleanup_is_secured(edge->child))
+		holding = all_rows_outside(edge, snapshot) - (protects ? 0 : rows);
 	if (holding > 0)
 		cleanup_line(cleanup, edge->child_node, edge, CLEANUP_PROTECTED)->rows = holding;
 	if (follows || protects)
@@ -737,21 +757,9 @@ cleanup_return(FunctionCallInfo fcinfo, Cleanup *cleanup)
 Datum
 cleanup_plan(PG_FUNCTION_ARGS)
 {
-	Oid target;
-	Cleanup *cleanup;
-	int nest_level;
+	Cleanup *cleanup = cleanup_of_arguments(fcinfo, AccessShareLock, CLEANUP_TO_PLAN);
+	int nest_level = cleanup_join_memory();
 
-	version_check();
-	if (PG_ARGISNULL(0))
-		refuse_null_argument("target");
-	if (PG_ARGISNULL(2))
-		refuse_null_argument("force");
-	target = PG_GETARG_OID(0);
-	check_application_table(target, "a cleanup");
-	LockRelationOid(target, AccessShareLock);
-	cleanup = cleanup_make(target, PG_GETARG_BOOL(2), true);
-	cleanup_seed_keys(cleanup, fcinfo, 1);
-	nest_level = cleanup_join_memory();
 	cleanup_close(cleanup, GetActiveSnapshot());
 	(void) cleanup_find_outside(cleanup, GetActiveSnapshot(), true);
 	AtEOXact_GUC(true, nest_level);

@@ -9,6 +9,7 @@
 #include "tcop/dest.h"
 #include "utils/snapshot.h"
 
+#include "cleanup_read.h"
 #include "cleanup_set.h"
 #include "fk_graph.h"
 #include "plan_cache.h"
@@ -34,9 +35,12 @@ typedef struct CleanupLine
 typedef struct CleanupTable
 {
 	FkNode *node;
-	List *keys; /* attribute numbers of the columns that others reference */
+	List *keys;     /* attribute numbers of the columns that others reference */
+	List *incoming; /* the edges by which rows follow, those from components further up first */
 	RowSet *set;
 	bool secured; /* row security applies to the caller */
+	bool
+		counted; /* nothing asks for its rows: they are counted, and the set stays empty but for n */
 } CleanupTable;
 
 /* Where the rows come from that the caller names: SQL after FROM, the table being `c`. */
@@ -63,11 +67,22 @@ typedef struct Cleanup
 	bool secured;     /* row security applies to the caller on some table that is read */
 } Cleanup;
 
+/* What a cleanup is made for. */
+typedef enum CleanupUse
+{
+	CLEANUP_TO_PLAN, /* it will not be executed */
+	CLEANUP_TO_EXECUTE,
+	CLEANUP_TO_CUT /* and it will be asked which row references which */
+} CleanupUse;
+
+/* A cleanup of rows of a table; reads the graph. In the current memory context. */
+extern Cleanup *cleanup_make(Oid target, bool force, CleanupUse use);
+
 /*
- * A cleanup of rows of a table; reads the graph. In the current memory context. dry: it is only
- * planned, and will not be executed.
+ * The same for a function whose arguments are target, key and, unless the rest are fewer, force. Locks
+ * the target.
  */
-extern Cleanup *cleanup_make(Oid target, bool force, bool dry);
+extern Cleanup *cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode, CleanupUse use);
 
 /* Give the joins enough memory to be fast, until AtEOXact_GUC() of the returned level. */
 extern int cleanup_join_memory(void);
@@ -100,28 +115,11 @@ extern List *cleanup_ordered_lines(Cleanup *cleanup);
 /* Raise 23001 if there are protected rows outside. */
 extern void cleanup_refuse_protected(Cleanup *cleanup);
 
-/* Which rows of an edge are read, and what of them. */
-typedef struct EdgeQuery
-{
-	Tuplestorestate *rows; /* of the parent's set: those that are referenced */
-	uint64 n;
-	Snapshot snapshot;
-	bool dead_only; /* leave live rows out */
-	bool parents;   /* after the row's own columns: tableoid and ctid of the one it references */
-} EdgeQuery;
-
-/* Read the rows that reference some rows of the parent's set over an edge, whether they go or not. */
-extern void cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback,
-							  void *arg);
-
 /* Does a row outside stand in the way of what it references over this edge? */
 extern bool cleanup_edge_holds(Cleanup *cleanup, const FkEdge *edge);
 
-/* Is the row (c.tableoid, c.ctid in columns 1 and 2) one that goes? */
-extern bool cleanup_has_row(FkNode *node, TupleTableSlot *slot);
-
-/* `ONLY schema.table`, or without ONLY where it is partitioned. */
-extern char *cleanup_table_name(Oid relid);
+/* Does row security apply to the caller on a table? */
+extern bool cleanup_is_secured(Oid relid);
 
 /* Let go of the sets. */
 extern void cleanup_free(Cleanup *cleanup);

@@ -2,10 +2,12 @@
  * cleanup_set.c
  *		Sets of rows of one table, by where they are stored, with the keys that others reference.
  *
- * A set has two sides. Which rows are in it is a bitmap for each block of the table that has some: a
- * few bytes a row where rows lie close together, so millions of them fit in memory. Their keys are in
- * tuplestores, which spill to temporary files at work_mem and which SQL reads as tables (ephemeral
- * named relations), so closure, deletion and proof are joins that the planner plans.
+ * A set has two sides. Which rows are in it is a bitmap of their places: a fraction of a byte a row
+ * where rows lie close together, so millions of them fit in memory. Their keys, if they are integers,
+ * are bitmaps too, which a statement asks row by row (account.key_in_set), or reads as rows if there
+ * are few of them. All others are in tuplestores, which spill to temporary files at work_mem and which
+ * SQL reads as tables (ephemeral named relations), so closure and proof are joins that the planner
+ * plans; and so are integers that are too far from each other to fit in memory.
  *
  * A row is where it is stored: (tableoid, ctid). That stays true while a snapshot from before the row
  * joined is held: its place is given to no other row as long as that snapshot could see it.
@@ -27,24 +29,12 @@
 #include "executor/executor.h"
 
 PG_FUNCTION_INFO_V1(row_in_set);
+PG_FUNCTION_INFO_V1(key_in_set);
 
-#define BLOCK_ROWS 256
+/* Memory of the keys of a column, in bytes. More are spilled, and joined with. */
+#define KEY_MEMORY ((Size) 32 * 1024 * 1024)
 
 static KnownSets known_sets = {NULL, 0};
-
-/* 256 line pointers of one block. */
-typedef struct SetBlockKey
-{
-	Oid tab;
-	BlockNumber block;
-	uint32 part; /* of the block, for tables with more line pointers */
-} SetBlockKey;
-
-typedef struct SetBlock
-{
-	SetBlockKey key;
-	uint64 rows[BLOCK_ROWS / 64];
-} SetBlock;
 
 /* An empty set. */
 RowSet *
@@ -53,14 +43,14 @@ row_set_make(Oid relid, List *keys)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "pgaccount row set", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	HASHCTL ctl = {.keysize = sizeof(SetBlockKey), .entrysize = sizeof(SetBlock), .hcxt = context};
 	RowSet *set = palloc0(sizeof(RowSet));
 	int column = SET_FIXED;
 	ListCell *lc;
 
 	set->context = context;
-	set->blocks =
-		hash_create("pgaccount row set", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	set->allocated = 4;
+	set->tabs = palloc(set->allocated * sizeof(Oid));
+	set->places = key_bitmap_make();
 	set->desc = CreateTemplateTupleDesc(SET_FIXED + list_length(keys));
 	TupleDescInitEntry(set->desc, SET_TAB + 1, "tab", OIDOID, -1, 0);
 	TupleDescInitEntry(set->desc, SET_TID + 1, "tid", TIDOID, -1, 0);
@@ -78,59 +68,287 @@ row_set_make(Oid relid, List *keys)
 		TupleDescInitEntry(set->desc, ++column, name, type, typmod, 0);
 		TupleDescInitEntryCollation(set->desc, column, collation);
 	}
+	set->keys = palloc0(list_length(keys) * sizeof(KeyColumn));
 	set->all = tuplestore_begin_heap(true, false, work_mem);
 	MemoryContextSwitchTo(old);
 	return set;
 }
 
-/* The bitmap that has a row; NULL: none yet and it is not to be made. */
-static SetBlock *
-find_block(RowSet *set, Oid tab, ItemPointer tid, bool make)
+/* Where desc has a key column, not counting those before the keys. */
+static int
+key_column(RowSet *set, AttrNumber attnum)
 {
-	SetBlockKey key;
-	SetBlock *block;
-	bool found;
+	char name[NAMEDATALEN];
+	int column = 0;
 
-	key.tab = tab;
-	key.block = ItemPointerGetBlockNumberNoCheck(tid);
-	key.part = ItemPointerGetOffsetNumberNoCheck(tid) / BLOCK_ROWS;
-	/* rows of a block come together */
-	if (set->last != NULL && memcmp(&set->last->key, &key, sizeof(key)) == 0)
-		return set->last;
-	block = hash_search(set->blocks, &key, make ? HASH_ENTER : HASH_FIND, &found);
-	if (block == NULL)
-		return NULL;
-	if (!found)
-		memset(block->rows, 0, sizeof(block->rows));
-	set->last = block;
-	return block;
+	snprintf(name, sizeof(name), "k%d", attnum);
+	while (strcmp(NameStr(TupleDescAttr(set->desc, SET_FIXED + column)->attname), name) != 0)
+		column++;
+	return column;
+}
+
+/* From now on keep the keys of a column for account.key_in_set(). */
+void
+row_set_map_key(RowSet *set, AttrNumber attnum)
+{
+	KeyColumn *column = &set->keys[key_column(set, attnum)];
+	MemoryContext old = MemoryContextSwitchTo(set->context);
+
+	if (column->bitmap == NULL)
+		column->bitmap = key_bitmap_make();
+	MemoryContextSwitchTo(old);
+}
+
+/* Keep only the places of rows. */
+void
+row_set_keep_places(RowSet *set, bool several_lines)
+{
+	set->places_only = true;
+	if (several_lines)
+		set->lines = MemoryContextAllocZero(set->context, sizeof(KeyBitmap *));
+}
+
+/* The number of a key column for account.key_in_set(). */
+int
+row_set_mapped_key(RowSet *set, AttrNumber attnum, bool all_known)
+{
+	int number = key_column(set, attnum);
+	KeyColumn *column = &set->keys[number];
+
+	return column->bitmap == NULL || (all_known && column->spilled) ? -1 : number;
+}
+
+/* A key as the type of its column has it. */
+static Datum
+key_datum(RowSet *set, int column, int64 key)
+{
+	switch (TupleDescAttr(set->desc, SET_FIXED + column)->attlen)
+	{
+		case sizeof(int16):
+			return Int16GetDatum((int16) key);
+		case sizeof(int32):
+			return Int32GetDatum((int32) key);
+		default:
+			return Int64GetDatum(key);
+	}
+}
+
+/* What is being stored key by key, or place by place. */
+typedef struct Storing
+{
+	RowSet *set;
+	int column;
+	Datum *values;
+	bool *nulls;
+} Storing;
+
+/* Begin to store. */
+static Storing
+begin_storing(RowSet *set)
+{
+	Storing storing = {.set = set};
+
+	storing.values = palloc0(set->desc->natts * sizeof(Datum));
+	storing.nulls = palloc(set->desc->natts * sizeof(bool));
+	memset(storing.nulls, true, set->desc->natts * sizeof(bool));
+	return storing;
+}
+
+/* Store a key, as a row that has nothing else. */
+static void
+store_key(int64 key, void *arg)
+{
+	Storing *storing = arg;
+	KeyColumn *column = &storing->set->keys[storing->column];
+	int at = SET_FIXED + storing->column;
+
+	storing->values[at] = key_datum(storing->set, storing->column, key);
+	storing->nulls[at] = false;
+	tuplestore_putvalues(column->rows, storing->set->desc, storing->values, storing->nulls);
+	column->stored++;
+}
+
+/* The keys of a column that is mapped. */
+Tuplestorestate *
+row_set_keys(RowSet *set, int number)
+{
+	KeyColumn *column = &set->keys[number];
+
+	if (column->rows == NULL || column->stored != column->n)
+	{
+		MemoryContext old = MemoryContextSwitchTo(set->context);
+		Storing storing = begin_storing(set);
+
+		/* a statement may be reading the one there is */
+		if (column->rows != NULL)
+			set->retired = lappend(set->retired, column->rows);
+		column->rows = tuplestore_begin_heap(true, false, work_mem);
+		column->stored = 0;
+		storing.column = number;
+		key_bitmap_each(column->bitmap, store_key, &storing);
+		MemoryContextSwitchTo(old);
+	}
+	return column->rows;
+}
+
+/* An int8[] being filled. */
+typedef struct KeyArray
+{
+	Datum *keys;
+	int n;
+} KeyArray;
+
+/* Note a key. */
+static void
+note_key(int64 key, void *arg)
+{
+	KeyArray *array = arg;
+
+	array->keys[array->n++] = Int64GetDatum(key);
+}
+
+/* The keys of a column that is mapped, as int8[]. */
+Datum
+row_set_key_array(RowSet *set, int number)
+{
+	KeyColumn *column = &set->keys[number];
+	KeyArray array = {palloc(column->n * sizeof(Datum)), 0};
+
+	Assert(!column->spilled);
+	key_bitmap_each(column->bitmap, note_key, &array);
+	return PointerGetDatum(construct_array(array.keys, array.n, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* Keep a key of a column that is mapped. */
+static void
+map_key(RowSet *set, int number, int64 key)
+{
+	KeyColumn *column = &set->keys[number];
+
+	if (!column->spilled)
+	{
+		column->n += key_bitmap_add(column->bitmap, key);
+		if (!key_bitmap_exceeds(column->bitmap, KEY_MEMORY))
+			return;
+		/* a statement may be asking the bitmap for the keys it has: it stays */
+		(void) row_set_keys(set, number);
+		column->spilled = true;
+		return;
+	}
+	if (!key_bitmap_contains(column->bitmap, key))
+	{
+		Storing storing = begin_storing(set);
+
+		storing.column = number;
+		store_key(key, &storing);
+		column->n++;
+		pfree(storing.values);
+		pfree(storing.nulls);
+	}
+}
+
+/* Keep the keys of a row for account.key_in_set(). */
+static void
+map_keys(RowSet *set, Datum *values, bool *nulls)
+{
+	for (int i = SET_FIXED; i < set->desc->natts; i++)
+	{
+		int number = i - SET_FIXED;
+
+		if (set->keys[number].bitmap == NULL || nulls[i])
+			continue;
+		switch (TupleDescAttr(set->desc, i)->attlen)
+		{
+			case sizeof(int16):
+				map_key(set, number, DatumGetInt16(values[i]));
+				break;
+			case sizeof(int32):
+				map_key(set, number, DatumGetInt32(values[i]));
+				break;
+			default:
+				map_key(set, number, DatumGetInt64(values[i]));
+				break;
+		}
+	}
+}
+
+/* The number of a partition in a set; -1: it has no rows and is not to be added. */
+static int
+tab_number(RowSet *set, Oid tab, bool add)
+{
+	/* rows of a partition come together */
+	if (set->ntabs > 0 && set->tabs[set->last_tab] == tab)
+		return set->last_tab;
+	for (int i = 0; i < set->ntabs; i++)
+		if (set->tabs[i] == tab)
+			return set->last_tab = i;
+	if (!add)
+		return -1;
+	if (set->ntabs == PG_INT16_MAX)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("rows of more than %d partitions go at once", PG_INT16_MAX)));
+	if (set->ntabs == set->allocated)
+	{
+		set->allocated *= 2;
+		set->tabs = repalloc(set->tabs, set->allocated * sizeof(Oid));
+	}
+	set->tabs[set->ntabs] = tab;
+	return set->last_tab = set->ntabs++;
+}
+
+/* A row's place as one integer: partition, block, line pointer. */
+static int64
+place_number(int tab, ItemPointer tid)
+{
+	return ((int64) tab << 48) | ((int64) ItemPointerGetBlockNumberNoCheck(tid) << 16) |
+		   ItemPointerGetOffsetNumberNoCheck(tid);
 }
 
 /* Is the row in the set? */
 bool
 row_set_contains(RowSet *set, Oid tab, ItemPointer tid)
 {
-	SetBlock *block = find_block(set, tab, tid, false);
-	int bit = ItemPointerGetOffsetNumberNoCheck(tid) % BLOCK_ROWS;
+	int number = tab_number(set, tab, false);
 
-	return block != NULL && (block->rows[bit / 64] & (UINT64CONST(1) << (bit % 64))) != 0;
+	return number >= 0 && key_bitmap_contains(set->places, place_number(number, tid));
+}
+
+/* Note that a place is counted in a line. */
+static void
+note_line(RowSet *set, int line, int64 place)
+{
+	MemoryContext old = MemoryContextSwitchTo(set->context);
+
+	if (line >= set->nlines)
+	{
+		set->lines = repalloc(set->lines, (line + 1) * sizeof(KeyBitmap *));
+		while (set->nlines <= line)
+			set->lines[set->nlines++] = NULL;
+	}
+	if (set->lines[line] == NULL)
+		set->lines[line] = key_bitmap_make();
+	(void) key_bitmap_add(set->lines[line], place);
+	MemoryContextSwitchTo(old);
 }
 
 /* Add a row. */
 bool
 row_set_add(RowSet *set, Datum *values, bool *nulls)
 {
-	ItemPointer tid = (ItemPointer) DatumGetPointer(values[SET_TID]);
-	SetBlock *block = find_block(set, DatumGetObjectId(values[SET_TAB]), tid, true);
-	int bit = ItemPointerGetOffsetNumberNoCheck(tid) % BLOCK_ROWS;
-	uint64 mask = UINT64CONST(1) << (bit % 64);
+	int tab = tab_number(set, DatumGetObjectId(values[SET_TAB]), true);
+	int64 place = place_number(tab, (ItemPointer) DatumGetPointer(values[SET_TID]));
 
-	if ((block->rows[bit / 64] & mask) != 0)
+	if (!key_bitmap_add(set->places, place))
 		return false;
-	block->rows[bit / 64] |= mask;
 	set->n++;
+	map_keys(set, values, nulls);
 	if (!set->places_only)
 		tuplestore_putvalues(set->all, set->desc, values, nulls);
+	else if (set->lines != NULL)
+		note_line(set, DatumGetInt32(values[SET_VIA]), place);
+	else
+		set->line = DatumGetInt32(values[SET_VIA]);
 	if (set->recent != NULL)
 	{
 		tuplestore_putvalues(set->recent, set->desc, values, nulls);
@@ -139,32 +357,39 @@ row_set_add(RowSet *set, Datum *values, bool *nulls)
 	return true;
 }
 
-/* Store the rows of a set of which only the places are known. */
-void
-row_set_fill(RowSet *set, int via)
+/* Store a row of which only the place is known. */
+static void
+store_place(int64 place, void *arg)
 {
-	HASH_SEQ_STATUS status;
-	SetBlock *block;
+	Storing *storing = arg;
+	RowSet *set = storing->set;
+	int line = set->line;
+	ItemPointerData tid;
 
-	if (!set->places_only)
-		return;
-	set->places_only = false;
-	hash_seq_init(&status, set->blocks);
-	while ((block = hash_seq_search(&status)) != NULL)
-		for (int bit = 0; bit < BLOCK_ROWS; bit++)
-		{
-			ItemPointerData tid;
-			Datum values[SET_FIXED];
-			bool nulls[SET_FIXED] = {false};
+	for (int i = 0; i < set->nlines; i++)
+		if (set->lines[i] != NULL && key_bitmap_contains(set->lines[i], place))
+			line = i;
+	ItemPointerSet(&tid, (BlockNumber) (place >> 16), (OffsetNumber) place);
+	storing->values[SET_TAB] = ObjectIdGetDatum(set->tabs[place >> 48]);
+	storing->values[SET_TID] = PointerGetDatum(&tid);
+	storing->values[SET_VIA] = Int32GetDatum(line);
+	tuplestore_putvalues(set->all, set->desc, storing->values, storing->nulls);
+}
 
-			if ((block->rows[bit / 64] & (UINT64CONST(1) << (bit % 64))) == 0)
-				continue;
-			ItemPointerSet(&tid, block->key.block, block->key.part * BLOCK_ROWS + bit);
-			values[SET_TAB] = ObjectIdGetDatum(block->key.tab);
-			values[SET_TID] = PointerGetDatum(&tid);
-			values[SET_VIA] = Int32GetDatum(via);
-			tuplestore_putvalues(set->all, set->desc, values, nulls);
-		}
+/* Every row: what is kept of it. */
+Tuplestorestate *
+row_set_rows(RowSet *set)
+{
+	if (set->places_only && set->stored != set->n)
+	{
+		Storing storing = begin_storing(set);
+
+		tuplestore_clear(set->all);
+		storing.nulls[SET_TAB] = storing.nulls[SET_TID] = storing.nulls[SET_VIA] = false;
+		key_bitmap_each(set->places, store_place, &storing);
+		set->stored = set->n;
+	}
+	return set->all;
 }
 
 /* From now on keep what is added apart as well. */
@@ -236,7 +461,7 @@ row_set_rewind(Tuplestorestate *rows)
 	tuplestore_rescan(rows);
 }
 
-/* Let account.row_in_set() know these sets; returns those it knew. */
+/* Let statements ask these sets by number; returns those they could ask. */
 KnownSets
 row_set_make_known(KnownSets known)
 {
@@ -262,13 +487,39 @@ row_in_set(PG_FUNCTION_ARGS)
 									(ItemPointer) PG_GETARG_POINTER(2)));
 }
 
+/*
+ * account.key_in_set(set integer, key_column integer, key bigint) RETURNS boolean: in the statement of a
+ * cleanup, is this the key of a row of its set?
+ */
+Datum
+key_in_set(PG_FUNCTION_ARGS)
+{
+	int number = PG_GETARG_INT32(0);
+	int column = PG_GETARG_INT32(1);
+	RowSet *set;
+
+	if (number < 0 || number >= known_sets.n)
+		PG_RETURN_BOOL(false);
+	set = known_sets.sets[number];
+	if (column < 0 || column >= set->desc->natts - SET_FIXED || set->keys[column].bitmap == NULL)
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(key_bitmap_contains(set->keys[column].bitmap, PG_GETARG_INT64(2)));
+}
+
 /* Let go of memory and files. */
 void
 row_set_free(RowSet *set)
 {
+	ListCell *lc;
+
 	tuplestore_end(set->all);
 	if (set->recent != NULL)
 		tuplestore_end(set->recent);
+	for (int i = 0; i < set->desc->natts - SET_FIXED; i++)
+		if (set->keys[i].rows != NULL)
+			tuplestore_end(set->keys[i].rows);
+	foreach (lc, set->retired)
+		tuplestore_end(lfirst(lc));
 	MemoryContextDelete(set->context);
 }
 
@@ -332,7 +583,7 @@ cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *ar
 	return run_once(sql, &with_receiver);
 }
 
-/* Run a statement of ours whose account.row_in_set() knows these sets. */
+/* Run a statement of ours that asks these sets by number. */
 uint64
 cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known, RowCallback callback,
 					void *arg)

@@ -11,6 +11,7 @@
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
+#include "key_bitmap.h"
 #include "plan_cache.h"
 
 /* The columns before the keys. */
@@ -22,30 +23,70 @@
 /* What SQL calls the set that a statement reads. */
 #define SET_NAME "pgaccount_set"
 
+/* The keys of a column, for statements that read a set by its keys. */
+typedef struct KeyColumn
+{
+	KeyBitmap *bitmap; /* NULL: row_set_map_key() was not called */
+	Tuplestorestate *rows;
+	uint64 n;
+	uint64 stored; /* of these, in rows */
+	bool spilled;  /* not all keys are in the bitmap */
+} KeyColumn;
+
 typedef struct RowSet
 {
 	MemoryContext context;
-	HTAB *blocks;            /* which rows: a bitmap for each block that has some */
-	struct SetBlock *last;   /* the block of the row looked up last */
+	Oid *tabs; /* the partitions that have rows */
+	int ntabs;
+	int allocated;
+	int last_tab;            /* of the row looked up last */
+	KeyBitmap *places;       /* which rows */
 	TupleDesc desc;          /* tab oid, tid tid, via int4, k<n> of each key column */
-	Tuplestorestate *all;    /* every row */
+	KeyColumn *keys;         /* as many as desc has */
+	List *retired;           /* stores that were replaced */
+	Tuplestorestate *all;    /* every row, or see row_set_keep_places() */
 	Tuplestorestate *recent; /* NULL: not asked for; rows since row_set_take_recent() */
 	uint64 n;
 	uint64 nrecent;
-	bool places_only; /* no keys, one line: the rows are stored when they are asked for */
+	bool places_only;  /* rows are stored when they are asked for */
+	uint64 stored;     /* in that case: rows in all */
+	int line;          /* the line of all of them, unless */
+	KeyBitmap **lines; /* there are several: their places by line */
+	int nlines;
 } RowSet;
 
 /* An empty set. keys: attribute numbers of the table's columns to keep. In the current context. */
 extern RowSet *row_set_make(Oid relid, List *keys);
+
+/* From now on keep the keys of a column, which are integers, for account.key_in_set(). */
+extern void row_set_map_key(RowSet *set, AttrNumber attnum);
+
+/*
+ * Keep only the places of rows, and the keys that are mapped, which must be all. several_lines: and in
+ * which line each of them is counted.
+ */
+extern void row_set_keep_places(RowSet *set, bool several_lines);
+
+/*
+ * The number of a key column for account.key_in_set(); -1: none. With all_known only if every key is
+ * known there, else there may be more in row_set_keys().
+ */
+extern int row_set_mapped_key(RowSet *set, AttrNumber attnum, bool all_known);
+
+/* The keys of a column that is mapped, as rows that have nothing else. */
+extern Tuplestorestate *row_set_keys(RowSet *set, int column);
+
+/* The same as int8[]. */
+extern Datum row_set_key_array(RowSet *set, int column);
+
+/* Every row: what is kept of it. */
+extern Tuplestorestate *row_set_rows(RowSet *set);
 
 /* Is the row in the set? */
 extern bool row_set_contains(RowSet *set, Oid tab, ItemPointer tid);
 
 /* Add a row; false: it was there. values: as desc has them. */
 extern bool row_set_add(RowSet *set, Datum *values, bool *nulls);
-
-/* Store the rows of a set of which only the places are known; via: the line they are counted in. */
-extern void row_set_fill(RowSet *set, int via);
 
 /* From now on keep what is added apart as well. */
 extern void row_set_keep_recent(RowSet *set);
@@ -62,7 +103,10 @@ extern void row_set_rewind(Tuplestorestate *rows);
 /* The places of rows of this shape as tid[]. */
 extern Datum row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n);
 
-/* The sets that account.row_in_set() knows by number; the ones before, which the caller puts back. */
+/*
+ * The sets that account.row_in_set() and account.key_in_set() know by number; the ones before, which
+ * the caller puts back.
+ */
 typedef struct KnownSets
 {
 	RowSet **sets;
@@ -84,7 +128,7 @@ typedef void (*RowCallback)(TupleTableSlot *slot, void *arg);
 /* Run a query of ours and hand each row to callback. */
 extern uint64 cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg);
 
-/* Run a statement of ours whose account.row_in_set() knows these sets. callback: NULL, or as above. */
+/* Run a statement of ours that asks these sets by number. callback: NULL, or as above. */
 extern uint64 cleanup_run_knowing(const char *sql, const OneRun *run, KnownSets known,
 								  RowCallback callback, void *arg);
 

@@ -10,6 +10,7 @@
 #include "access/attmap.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
@@ -47,6 +48,17 @@ compat_object_ownercheck(Oid classid, Oid objid, Oid roleid)
 	return pg_class_ownercheck(objid, roleid);
 }
 #endif
+
+/* May the role use the schema? 16 made one function of the privilege checks, too. */
+static inline bool
+compat_may_use_schema(Oid schema, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(NamespaceRelationId, schema, roleid, ACL_USAGE) == ACLCHECK_OK;
+#else
+	return pg_namespace_aclcheck(schema, roleid, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
 
 /*
  * Say that an UPDATE sets these columns of its target (a bitmapset of attribute numbers, offset by

@@ -38,11 +38,13 @@ BEGIN ATOMIC
         UNION
         SELECT t.relid, s.relation FROM soft AS s, LATERAL pg_partition_tree(s.relation) AS t),
     foreign_key AS (
-        SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.conkey, c.confdeltype,
+        SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.conkey,
+               coalesce(r.policy = 'cascade', c.confdeltype = 'c') AS cascades,
                (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
                 FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, n)
                 JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum) AS columns
         FROM pg_constraint AS c
+        LEFT JOIN account.reference_policy AS r ON r.child = c.conrelid AND r.constraint_name = c.conname
         WHERE c.contype = 'f' AND c.conparentid = 0)
     SELECT 'warning', 'not_preloaded', 'pgaccount',
            'the library is not preloaded: DELETE on soft-delete tables reports 0 rows, and deleted rows are not hidden',
@@ -120,7 +122,7 @@ BEGIN ATOMIC
                f.conrelid::regclass, s.relation, f.conname),
            s.again
     FROM soft AS s
-    JOIN foreign_key AS f ON f.confrelid = s.relation AND f.confdeltype = 'c'
+    JOIN foreign_key AS f ON f.confrelid = s.relation AND f.cascades
     JOIN soft AS child ON child.relation = f.conrelid
     WHERE NOT EXISTS (
               SELECT FROM pg_trigger AS t
@@ -133,7 +135,7 @@ BEGIN ATOMIC
                f.conrelid::regclass, s.relation),
            s.again
     FROM soft AS s
-    JOIN foreign_key AS f ON f.confrelid = s.relation AND f.confdeltype = 'c'
+    JOIN foreign_key AS f ON f.confrelid = s.relation AND f.cascades
     WHERE s.children AND NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = f.conrelid)
     UNION ALL
     SELECT 'warning', 'uncovered_child', h.inhrelid::regclass::text,

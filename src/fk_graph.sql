@@ -28,6 +28,16 @@ COMMENT ON FUNCTION account.reference_policy_dropped() IS
 'Event trigger: the policy of a dropped foreign key goes with it.';
 CREATE EVENT TRIGGER pgaccount_reference_policy_dropped ON sql_drop
     EXECUTE FUNCTION account.reference_policy_dropped();
+ALTER EVENT TRIGGER pgaccount_reference_policy_dropped ENABLE ALWAYS;
+
+CREATE FUNCTION account.reference_policy_renamed() RETURNS event_trigger
+    AS 'MODULE_PATHNAME', 'reference_policy_renamed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION account.reference_policy_renamed() FROM PUBLIC;
+COMMENT ON FUNCTION account.reference_policy_renamed() IS
+'Event trigger: the policy of a renamed foreign key follows it.';
+CREATE EVENT TRIGGER pgaccount_reference_policy_renamed ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+    EXECUTE FUNCTION account.reference_policy_renamed();
+ALTER EVENT TRIGGER pgaccount_reference_policy_renamed ENABLE ALWAYS;
 
 CREATE FUNCTION account.set_reference_policy(child regclass, constraint_name name, policy text)
     RETURNS void

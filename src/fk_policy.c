@@ -11,6 +11,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
@@ -37,6 +38,7 @@
 PG_FUNCTION_INFO_V1(set_reference_policy);
 PG_FUNCTION_INFO_V1(reference_policy_changed);
 PG_FUNCTION_INFO_V1(reference_policy_dropped);
+PG_FUNCTION_INFO_V1(reference_policy_renamed);
 
 typedef struct FkPolicy
 {
@@ -251,23 +253,81 @@ reference_policy_changed(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* account.reference_policy_dropped() RETURNS event_trigger, ON sql_drop: policies go with their keys. */
+/* The command of an event trigger; raises where there is none. */
+static EventTriggerData *
+called_as_event_trigger(FunctionCallInfo fcinfo, const char *function)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function account.%s() must be called as an event trigger", function)));
+	return (EventTriggerData *) fcinfo->context;
+}
+
+/*
+ * account.reference_policy_dropped() RETURNS event_trigger, ON sql_drop: policies go with their keys.
+ * With those only: while a dump is restored, policies are there before their keys.
+ */
 Datum
 reference_policy_dropped(PG_FUNCTION_ARGS)
 {
 	RoleState caller;
 
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function account.reference_policy_dropped() must be called as an "
-							   "event trigger")));
+	(void) called_as_event_trigger(fcinfo, "reference_policy_dropped");
 	if (creating_extension || !OidIsValid(account_schema()) || fk_policies() == NIL)
 		PG_RETURN_NULL();
 	SPI_connect();
 	caller = run_as(relation_owner(get_relname_relid("reference_policy", account_schema())));
-	run_sql("DELETE FROM account.reference_policy AS p WHERE NOT EXISTS (SELECT FROM"
-			" pg_catalog.pg_constraint AS c WHERE c.conrelid OPERATOR(pg_catalog.=)"
-			" p.child::pg_catalog.oid AND c.conname OPERATOR(pg_catalog.=) p.constraint_name)");
+	/* the table of a dropped key has its name still, unless it was dropped itself */
+	run_sql("DELETE FROM account.reference_policy AS p"
+			" USING pg_catalog.pg_event_trigger_dropped_objects() AS d"
+			" WHERE (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+			" AND d.objsubid OPERATOR(pg_catalog.=) 0"
+			" AND d.objid OPERATOR(pg_catalog.=) p.child::pg_catalog.oid)"
+			" OR (d.object_type OPERATOR(pg_catalog.=) 'table constraint'"
+			" AND d.address_names[3] OPERATOR(pg_catalog.=) p.constraint_name"
+			" AND EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n"
+			" ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+			" WHERE c.oid OPERATOR(pg_catalog.=) p.child::pg_catalog.oid"
+			" AND n.nspname OPERATOR(pg_catalog.=) d.address_names[1]"
+			" AND c.relname OPERATOR(pg_catalog.=) d.address_names[2]))");
+	run_as_end(caller);
+	SPI_finish();
+	PG_RETURN_NULL();
+}
+
+/*
+ * account.reference_policy_renamed() RETURNS event_trigger, ON ddl_command_end: a policy follows its
+ * key's name. Tables are known by oid, so that theirs may change.
+ */
+Datum
+reference_policy_renamed(PG_FUNCTION_ARGS)
+{
+	RenameStmt *stmt =
+		(RenameStmt *) called_as_event_trigger(fcinfo, "reference_policy_renamed")->parsetree;
+	Oid types[] = {REGCLASSOID, NAMEOID, NAMEOID};
+	Datum values[3];
+	RoleState caller;
+
+	if (stmt == NULL || !IsA(stmt, RenameStmt) || stmt->renameType != OBJECT_TABCONSTRAINT ||
+		creating_extension || !OidIsValid(account_schema()) || fk_policies() == NIL)
+		PG_RETURN_NULL();
+	values[0] = ObjectIdGetDatum(RangeVarGetRelid(stmt->relation, NoLock, true));
+	values[1] = DirectFunctionCall1(namein, CStringGetDatum(stmt->subname));
+	values[2] = DirectFunctionCall1(namein, CStringGetDatum(stmt->newname));
+	SPI_connect();
+	caller = run_as(relation_owner(get_relname_relid("reference_policy", account_schema())));
+	/* what has the new name already is the policy of no key */
+	if (SPI_execute_with_args("DELETE FROM account.reference_policy"
+							  " WHERE child OPERATOR(pg_catalog.=) $1"
+							  " AND constraint_name OPERATOR(pg_catalog.=) $3"
+							  " AND $2 OPERATOR(pg_catalog.<>) $3",
+							  3, types, values, NULL, false, 0) != SPI_OK_DELETE ||
+		SPI_execute_with_args("UPDATE account.reference_policy SET constraint_name = $3"
+							  " WHERE child OPERATOR(pg_catalog.=) $1"
+							  " AND constraint_name OPERATOR(pg_catalog.=) $2",
+							  3, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not rename a policy");
 	run_as_end(caller);
 	SPI_finish();
 	PG_RETURN_NULL();

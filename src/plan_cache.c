@@ -327,6 +327,14 @@ plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical
 	return run(plan, values, nulls, NULL, physical, tweak, arg, false, EXEC_FLAG_SKIP_TRIGGERS);
 }
 
+/* Turn a setting off until AtEOXact_GUC(). */
+static void
+turn_off(const char *setting)
+{
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
 /* Make a kept plan now, without a kind of node. */
 void
 plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values, const char *nulls,
@@ -338,8 +346,7 @@ plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values, const cha
 	if (source->gplan != NULL && source->gplan->is_valid)
 		return;
 	saved = NewGUCNestLevel();
-	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	turn_off(setting);
 	ReleaseCachedPlan(get_plan(source, make_params(plan, values, nulls), env, false),
 					  CurrentResourceOwner);
 	AtEOXact_GUC(false, saved);
@@ -364,6 +371,65 @@ plan_query(Query *query, const char *sql, ParamListInfo params, bool physical)
 	return plan;
 }
 
+/* The parameters of a statement that is planned for one run. */
+static ParamListInfo
+once_params(const OneRun *run)
+{
+	ParamListInfo params;
+
+	if (run->nargs == 0)
+		return NULL;
+	params = makeParamList(run->nargs);
+	for (int i = 0; i < run->nargs; i++)
+	{
+		params->params[i].value = run->values[i];
+		params->params[i].isnull = false;
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = run->types[i];
+	}
+	return params;
+}
+
+/* Push the snapshot that a statement is run in. */
+static void
+push_once_snapshot(const OneRun *run)
+{
+	CommandCounterIncrement();
+	PushCopiedSnapshot(run->snapshot ? run->snapshot : GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
+}
+
+/* Analyse and plan a statement; the snapshot is pushed. */
+static PlannedStmt *
+make_once(const char *sql, const OneRun *run, ParamListInfo params)
+{
+	List *queries = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, pg_parse_query(sql)),
+													   sql, run->types, run->nargs, run->env);
+	PlannedStmt *plan;
+	int saved;
+
+	if (list_length(queries) != 1)
+		refuse_rules(sql);
+	saved = NewGUCNestLevel();
+	if (run->without != NULL)
+		turn_off(run->without);
+	plan = plan_query(linitial_node(Query, queries), sql, params, run->physical);
+	AtEOXact_GUC(false, saved);
+	return plan;
+}
+
+/* Plan a statement for one run. */
+PlannedStmt *
+plan_once(const char *sql, const OneRun *run)
+{
+	PlannedStmt *plan;
+
+	push_once_snapshot(run);
+	plan = make_once(sql, run, once_params(run));
+	PopActiveSnapshot();
+	return plan;
+}
+
 /* Plan a statement and run it once. */
 uint64
 run_once(const char *sql, const OneRun *run)
@@ -371,32 +437,13 @@ run_once(const char *sql, const OneRun *run)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "pgaccount statement", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	ParamListInfo params = NULL;
-	List *queries;
+	ParamListInfo params = once_params(run);
 	QueryDesc *desc;
 	uint64 processed;
 
-	CommandCounterIncrement();
-	PushCopiedSnapshot(run->snapshot ? run->snapshot : GetTransactionSnapshot());
-	UpdateActiveSnapshotCommandId();
-
-	if (run->nargs > 0)
-	{
-		params = makeParamList(run->nargs);
-		for (int i = 0; i < run->nargs; i++)
-		{
-			params->params[i].value = run->values[i];
-			params->params[i].isnull = false;
-			params->params[i].pflags = PARAM_FLAG_CONST;
-			params->params[i].ptype = run->types[i];
-		}
-	}
-	queries = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, pg_parse_query(sql)), sql,
-												 run->types, run->nargs, run->env);
-	if (list_length(queries) != 1)
-		refuse_rules(sql);
-	desc = CreateQueryDesc(plan_query(linitial_node(Query, queries), sql, params, run->physical),
-						   sql, GetActiveSnapshot(), InvalidSnapshot,
+	push_once_snapshot(run);
+	desc = CreateQueryDesc(run->plan ? run->plan : make_once(sql, run, params), sql,
+						   GetActiveSnapshot(), InvalidSnapshot,
 						   run->dest ? run->dest : None_Receiver, params, run->env, 0);
 	ExecutorStart(desc, 0);
 	if (run->tweak != NULL)

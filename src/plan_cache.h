@@ -142,7 +142,13 @@ typedef struct OneRun
 	ExecutorTweak tweak;
 	void *arg;
 	DestReceiver *dest; /* NULL: nobody looks at its rows */
+	const char
+		*without; /* NULL, or a setting that is off for the planner, such as "enable_seqscan" */
+	PlannedStmt *plan; /* of plan_once(); NULL: it is planned now */
 } OneRun;
+
+/* Plan a statement for one run, to look at the plan first. In the current memory context. */
+extern PlannedStmt *plan_once(const char *sql, const OneRun *run);
 
 /*
  * Plan a statement and run it once: for texts whose best plan depends on how many rows there are. The

@@ -8,14 +8,19 @@
  * what a held row itself references must stay with it, up to rows of the target. These are left out,
  * and the rest is closed again, until nothing of it is held.
  *
- * Rows go in slices, each planned and removed on its own in the one transaction, so memory stays
- * flat. Rows that were held are tried once more after others have gone, for those may have held them.
+ * Rows go in slices, each planned and removed on its own, so memory stays flat. Rows that were held
+ * are tried once more after others have gone, for those may have held them.
+ *
+ * What is to go is looked for in chunks, oldest first, and known by its place. A place is a hint: each
+ * slice asks again whether the row that is there now is dead for long enough. So places may outlive
+ * the transaction that found them, and a purge in batches reads the table once, not once a batch.
  */
 #include "postgres.h"
 
 #include "access/relation.h"
 #include "access/sysattr.h"
 #include "access/xact.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -41,11 +46,36 @@
 PG_FUNCTION_INFO_V1(purge);
 PG_FUNCTION_INFO_V1(purge_batches);
 
-/* Rows of the target that are planned together. */
+/* Rows of the target that are planned together, and that are looked for at once. */
 #define SLICE_ROWS 50000
+#define CHUNK_ROWS 1000000
 
 /* At most so many kept rows are named; the others are counted. */
 #define MAX_LISTED 100
+
+/* A purge in batches tells how far it is each time so long has passed. */
+#define TELL_EVERY_MS 2000
+
+/* Where rows are stored, or were. */
+typedef struct Place
+{
+	Oid tab;
+	ItemPointerData tid;
+} Place;
+
+typedef struct Places
+{
+	Place *rows;
+	uint64 n;
+	uint64 allocated;
+} Places;
+
+/* A reference that holds rows. */
+typedef struct Holder
+{
+	char *reference;
+	int64 rows;
+} Holder;
 
 /* A purge: what was asked for, and how far it is. */
 typedef struct Purge
@@ -55,45 +85,112 @@ typedef struct Purge
 	TimestampTz cutoff;
 	bool force;
 	uint64 wanted; /* rows to purge at most */
+	uint64 batch;  /* 0: all in one transaction */
+	uint64 batch_taken;
 	uint64 purged;
-	RowSet *held; /* rows of the target that were held */
-	StringInfoData holders;
+	MemoryContext context; /* outlives transactions */
+	Places candidates;
+	bool any;         /* below: the last candidate found */
+	TimestampTz last; /* its stamp */
+	Places held;      /* rows of the target that were held */
+	List *holders;    /* Holder */
+	TimestampTz told;
 } Purge;
 
-/* Add a row, tableoid and ctid being columns `first` and after, to a set without keys. */
-static bool
-add_place(RowSet *set, TupleTableSlot *slot, int first)
+/* Append a place. */
+static void
+append_place(Purge *purge, Places *places, Oid tab, ItemPointer tid)
 {
-	Datum values[SET_FIXED] = {slot->tts_values[first], slot->tts_values[first + 1],
-							   Int32GetDatum(0)};
+	MemoryContext old = MemoryContextSwitchTo(purge->context);
+
+	if (places->allocated == 0)
+	{
+		places->allocated = 1024;
+		places->rows = palloc(places->allocated * sizeof(Place));
+	}
+	else if (places->n == places->allocated)
+	{
+		places->allocated *= 2;
+		places->rows = repalloc_huge(places->rows, places->allocated * sizeof(Place));
+	}
+	places->rows[places->n].tab = tab;
+	places->rows[places->n++].tid = *tid;
+	MemoryContextSwitchTo(old);
+}
+
+/* Let go of places. */
+static void
+free_places(Places *places)
+{
+	if (places->rows != NULL)
+		pfree(places->rows);
+	memset(places, 0, sizeof(Places));
+}
+
+/* Add a place to a set without keys; false: it was there. */
+static bool
+add_place(RowSet *set, Oid tab, ItemPointer tid)
+{
+	Datum values[SET_FIXED] = {ObjectIdGetDatum(tab), PointerGetDatum(tid), Int32GetDatum(0)};
 	bool nulls[SET_FIXED] = {false};
 
 	return row_set_add(set, values, nulls);
 }
 
+/* The table and the place in two columns of a row. */
+#define SLOT_TAB(slot, first) DatumGetObjectId((slot)->tts_values[first])
+#define SLOT_TID(slot, first) ((ItemPointer) DatumGetPointer((slot)->tts_values[(first) + 1]))
+
 /* A candidate comes. */
 static void
 add_candidate(TupleTableSlot *slot, void *arg)
 {
-	(void) add_place(arg, slot, 0);
+	Purge *purge = arg;
+
+	append_place(purge, &purge->candidates, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
+	purge->any = true;
+	purge->last = DatumGetTimestampTz(slot->tts_values[2]);
 }
 
-/* The rows that are dead for long enough, oldest first. */
-static RowSet *
+/* Find the next rows that are dead for long enough, oldest first. False: there are no more. */
+static bool
 find_candidates(Purge *purge)
 {
-	RowSet *candidates = row_set_make(purge->target, NIL);
-	Oid types[] = {TIMESTAMPTZOID};
-	Datum values[] = {TimestampTzGetDatum(purge->cutoff)};
-	OneRun run = {.nargs = 1, .types = types, .values = values};
+	Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TIDOID};
+	Datum values[4];
+	OneRun run = {.nargs = purge->any ? 4 : 1, .types = types, .values = values};
 	char *stamp = sql_column(purge->target, purge->deleted_at);
+	Places *candidates = &purge->candidates;
+	uint64 chunk = purge->batch > 0 ? CHUNK_ROWS : Min(Max(purge->wanted, SLICE_ROWS), CHUNK_ROWS);
+	Place last;
+	int nest_level;
+	StringInfoData sql;
 
-	(void) cleanup_query(psprintf(OWN_STATEMENT
-								  "SELECT c.tableoid, c.ctid FROM %s c WHERE"
-								  " c.%s OPERATOR(pg_catalog.<=) $1 ORDER BY c.%s, c.ctid",
-								  cleanup_table_name(purge->target), stamp, stamp),
-						 &run, add_candidate, candidates);
-	return candidates;
+	values[0] = TimestampTzGetDatum(purge->cutoff);
+	if (purge->any)
+	{
+		last = candidates->rows[candidates->n - 1];
+		values[1] = TimestampTzGetDatum(purge->last);
+		values[2] = ObjectIdGetDatum(last.tab);
+		values[3] = PointerGetDatum(&last.tid);
+	}
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 OWN_STATEMENT "SELECT c.tableoid, c.ctid, c.%s FROM %s c WHERE"
+								   " c.%s OPERATOR(pg_catalog.<=) $1",
+					 stamp, cleanup_table_name(purge->target), stamp);
+	if (purge->any)
+		appendStringInfo(
+			&sql, " AND (c.%s, c.tableoid, c.ctid) OPERATOR(pg_catalog.>) ($2, $3, $4)", stamp);
+	appendStringInfo(&sql, " ORDER BY c.%s, c.tableoid, c.ctid LIMIT " UINT64_FORMAT, stamp, chunk);
+	candidates->n = 0;
+	nest_level = cleanup_join_memory();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	(void) cleanup_query(sql.data, &run, add_candidate, purge);
+	PopActiveSnapshot();
+	AtEOXact_GUC(true, nest_level);
+	pfree(sql.data);
+	return candidates->n > 0;
 }
 
 /* Held rows of the tables of a cleanup; FkNode.data has the sets of those that go. */
@@ -103,7 +200,8 @@ typedef struct Holding
 	FkEdge *edge;
 	RowSet *children; /* the held rows on both sides of the edge */
 	RowSet *parents;
-	HTAB *held; /* FkNode to RowSet */
+	RowSet *let_go; /* NULL, or the rows whose key on the edge the caller can set null */
+	HTAB *held;     /* FkNode to RowSet */
 	bool grown;
 } Holding;
 
@@ -132,52 +230,104 @@ note_held(TupleTableSlot *slot, void *arg)
 	Holding *holding = arg;
 	FkNode *child = holding->edge->child_node;
 	int parent = slot->tts_tupleDescriptor->natts - 2;
+	Oid tab = SLOT_TAB(slot, 0);
+	ItemPointer tid = SLOT_TID(slot, 0);
 
-	if (!cleanup_has_row(child, slot) ||
-		row_set_contains(holding->children, DatumGetObjectId(slot->tts_values[0]),
-						 (ItemPointer) DatumGetPointer(slot->tts_values[1])))
-		holding->grown |= add_place(holding->parents, slot, parent);
+	if (holding->let_go != NULL && row_set_contains(holding->let_go, tab, tid))
+		return;
+	if (!cleanup_has_row(child, slot) || row_set_contains(holding->children, tab, tid))
+		holding->grown |=
+			add_place(holding->parents, SLOT_TAB(slot, parent), SLOT_TID(slot, parent));
+}
+
+/* A row that the caller sees. */
+static void
+note_visible(TupleTableSlot *slot, void *arg)
+{
+	(void) add_place(arg, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
+}
+
+/* Find the rows of a node's set that must stay because of what references them over an edge. */
+static void
+find_held_over(Holding *holding, FkNode *node, FkEdge *edge)
+{
+	Cleanup *cleanup = holding->cleanup;
+	RowSet *set = ((CleanupTable *) node->data)->set;
+	EdgeQuery query = {
+		.rows = set->all, .n = set->n, .snapshot = GetActiveSnapshot(), .parents = true};
+	RoleState caller;
+
+	/* not made in the memory of the statement */
+	holding->edge = edge;
+	holding->children = held_rows(holding, edge->child_node);
+	holding->parents = held_rows(holding, node);
+	holding->let_go = NULL;
+	if (!fk_edge_follows(edge, cleanup->force) && !fk_edge_protects(edge))
+	{
+		/* a key that is set null lets go of what it references, unless row security hides it */
+		if (!cleanup_is_secured(edge->child))
+			return;
+		holding->let_go = row_set_make(edge->child, NIL);
+		cleanup_read_edge(edge, &query, note_visible, holding->let_go);
+	}
+	/* as referential checks ask; what the caller cannot see is not in the set, and holds */
+	caller = run_as(relation_owner(edge->child));
+	cleanup_read_edge(edge, &query, note_held, holding);
+	run_as_end(caller);
+	if (holding->let_go != NULL)
+		row_set_free(holding->let_go);
 }
 
 /* Find the rows of the set that must stay. */
 static void
 find_held(Holding *holding)
 {
-	Cleanup *cleanup = holding->cleanup;
-
 	do
 	{
 		ListCell *lc;
 
 		holding->grown = false;
-		foreach (lc, cleanup->nodes)
+		foreach (lc, holding->cleanup->nodes)
 		{
 			FkNode *node = lfirst(lc);
-			RowSet *set = ((CleanupTable *) node->data)->set;
-			EdgeQuery query = {
-				.rows = set->all, .n = set->n, .snapshot = GetActiveSnapshot(), .parents = true};
 			ListCell *lc2;
 
-			if (set->n == 0)
+			if (((CleanupTable *) node->data)->set->n == 0)
 				continue;
 			foreach (lc2, node->referencing)
-			{
-				FkEdge *edge = lfirst(lc2);
-
-				/* a key that is set null lets go of what it references */
-				if (!fk_edge_follows(edge, cleanup->force) && !fk_edge_protects(edge))
-					continue;
-				holding->edge = edge;
-				/* not made in the memory of the statement */
-				holding->children = held_rows(holding, edge->child_node);
-				holding->parents = held_rows(holding, node);
-				cleanup_read_edge(edge, &query, note_held, holding);
-			}
+				find_held_over(holding, node, lfirst(lc2));
 		}
 	} while (holding->grown);
 }
 
 /* Note what holds, for the NOTICE. */
+static void
+note_holder(Purge *purge, CleanupLine *line)
+{
+	char *reference =
+		psprintf("%s.%s", display_relation(line->node->relid), reference_column(line->edge));
+	MemoryContext old;
+	Holder *holder;
+	ListCell *lc;
+
+	foreach (lc, purge->holders)
+	{
+		holder = lfirst(lc);
+		if (strcmp(holder->reference, reference) == 0)
+		{
+			holder->rows += line->rows;
+			return;
+		}
+	}
+	old = MemoryContextSwitchTo(purge->context);
+	holder = palloc(sizeof(Holder));
+	holder->reference = pstrdup(reference);
+	holder->rows = line->rows;
+	purge->holders = lappend(purge->holders, holder);
+	MemoryContextSwitchTo(old);
+}
+
+/* Note all that holds. */
 static void
 note_holders(Purge *purge, Cleanup *cleanup)
 {
@@ -186,14 +336,9 @@ note_holders(Purge *purge, Cleanup *cleanup)
 	foreach (lc, cleanup->lines)
 	{
 		CleanupLine *line = lfirst(lc);
-		char *text;
 
-		if (line->action != CLEANUP_PROTECTED || line->rows == 0)
-			continue;
-		text = psprintf("%s.%s: " INT64_FORMAT " rows", display_relation(line->node->relid),
-						reference_column(line->edge), line->rows);
-		if (strstr(purge->holders.data, text) == NULL)
-			appendStringInfo(&purge->holders, "%s%s", purge->holders.len > 0 ? "\n" : "", text);
+		if (line->action == CLEANUP_PROTECTED && line->rows > 0)
+			note_holder(purge, line);
 	}
 }
 
@@ -214,7 +359,7 @@ is_held(Cleanup *cleanup)
 static Cleanup *
 close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 {
-	Cleanup *cleanup = cleanup_make(purge->target, purge->force, false);
+	Cleanup *cleanup = cleanup_make(purge->target, purge->force, CLEANUP_TO_CUT);
 	char *stamp = sql_column(purge->target, purge->deleted_at);
 
 	cleanup->live_rows_hold = !purge->force;
@@ -251,30 +396,34 @@ target_rows(Cleanup *cleanup)
 	return rows;
 }
 
-/* The rows of a slice that are not among others. */
+/* The first rows of a slice, at most n. others: NULL, or rows to leave out, which are noted as held. */
 static RowSet *
-without(Purge *purge, RowSet *slice, RowSet *others)
+part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 {
 	RowSet *rest = row_set_make(purge->target, NIL);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(slice->desc, &TTSOpsMinimalTuple);
 
 	row_set_rewind(slice->all);
-	while (tuplestore_gettupleslot(slice->all, true, false, slot))
+	while (rest->n < n && tuplestore_gettupleslot(slice->all, true, false, slot))
 	{
+		Oid tab;
+		ItemPointer tid;
+
 		slot_getallattrs(slot);
-		if (!row_set_contains(others, DatumGetObjectId(slot->tts_values[SET_TAB]),
-							  (ItemPointer) DatumGetPointer(slot->tts_values[SET_TID])))
-			(void) add_place(rest, slot, 0);
+		tab = SLOT_TAB(slot, SET_TAB);
+		tid = SLOT_TID(slot, SET_TAB);
+		if (others == NULL || !row_set_contains(others, tab, tid))
+			(void) add_place(rest, tab, tid);
 		else
-			(void) add_place(purge->held, slot, 0);
+			append_place(purge, &purge->held, tab, tid);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	return rest;
 }
 
 /*
- * Remove the rows of a slice if nothing of it is held; else the slice without what is, made in
- * keep_in, is returned.
+ * Remove the rows of a slice if nothing of it is held, and if they are not more than wanted; else the
+ * slice without what is, made in keep_in, is returned.
  */
 static RowSet *
 try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
@@ -297,7 +446,20 @@ try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 		find_held(&holding);
 		note_holders(purge, cleanup);
 		old = MemoryContextSwitchTo(keep_in);
-		rest = without(purge, slice, held_rows(&holding, cleanup->node));
+		rest = part_of(purge, slice, PG_UINT64_MAX, held_rows(&holding, cleanup->node));
+		/* should none of it be found to be held, all is: not to ask for ever */
+		if (rest->n == slice->n)
+		{
+			row_set_free(rest);
+			rest = part_of(purge, slice, PG_UINT64_MAX, slice);
+		}
+		MemoryContextSwitchTo(old);
+	}
+	else if (slice->n > purge->wanted - purge->purged)
+	{
+		MemoryContext old = MemoryContextSwitchTo(keep_in);
+
+		rest = part_of(purge, slice, purge->wanted - purge->purged, NULL);
 		MemoryContextSwitchTo(old);
 	}
 	else
@@ -334,6 +496,7 @@ static void
 purge_slice(Purge *purge, RowSet *slice)
 {
 	MemoryContext old = CurrentMemoryContext;
+	int nest_level = cleanup_join_memory();
 
 	while (slice != NULL && slice->n > 0)
 	{
@@ -353,54 +516,92 @@ purge_slice(Purge *purge, RowSet *slice)
 	}
 	if (slice != NULL)
 		row_set_free(slice);
+	AtEOXact_GUC(true, nest_level);
 }
 
-/* Remove candidates slice by slice until enough are gone. */
+/* Raise unless it is an application's table with soft delete; locks it. */
 static void
-purge_candidates(Purge *purge, RowSet *candidates)
+check_target(Oid target)
 {
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(candidates->desc, &TTSOpsMinimalTuple);
-	bool more = true;
+	check_application_table(target, "a purge");
+	LockRelationOid(target, RowExclusiveLock);
+	(void) mapping_of_table(target);
+}
 
-	row_set_rewind(candidates->all);
-	while (more && purge->purged < purge->wanted)
+/* Commit what was purged, and go on in a new transaction. */
+static void
+next_batch(Purge *purge)
+{
+	TimestampTz now;
+
+	SPI_commit();
+	purge->batch_taken = 0;
+	/* everything may have changed: the table may be gone, or its declaration */
+	check_target(purge->target);
+	purge->deleted_at = mapping_of_table(purge->target)->deleted_at;
+	now = GetCurrentTimestamp();
+	if (!TimestampDifferenceExceeds(purge->told, now, TELL_EVERY_MS))
+		return;
+	ereport(NOTICE, (errmsg("purge: " UINT64_FORMAT " rows of \"%s\" so far", purge->purged,
+							get_rel_name(purge->target))));
+	purge->told = now;
+}
+
+/* Remove rows slice by slice until enough are gone. */
+static void
+purge_places(Purge *purge, const Places *places)
+{
+	uint64 next = 0;
+	uint64 look_at = 0;
+
+	while (next < places->n && purge->purged < purge->wanted)
 	{
-		uint64 size = Min(purge->wanted - purge->purged, SLICE_ROWS);
 		RowSet *slice = row_set_make(purge->target, NIL);
+		uint64 room = purge->batch > 0 ? purge->batch - purge->batch_taken : SLICE_ROWS;
+		uint64 size =
+			Min(Max(look_at, purge->wanted - purge->purged), Min(room, (uint64) SLICE_ROWS));
+		uint64 before = purge->purged;
 
 		CHECK_FOR_INTERRUPTS();
-		while (slice->n < size &&
-			   (more = tuplestore_gettupleslot(candidates->all, true, false, slot)))
+		while (slice->n < size && next < places->n)
 		{
-			slot_getallattrs(slot);
-			(void) add_place(slice, slot, 0);
+			(void) add_place(slice, places->rows[next].tab, &places->rows[next].tid);
+			next++;
 		}
+		purge->batch_taken += slice->n;
 		purge_slice(purge, slice);
+		/* where all was held, look at more at once */
+		look_at = purge->purged > before ? 0 : size * 2;
+		if (purge->batch > 0 && purge->batch_taken >= purge->batch)
+			next_batch(purge);
 	}
-	ExecDropSingleTupleTableSlot(slot);
 }
 
-/* SQL: a row's primary key as text, and the names of its columns; NULL without one. */
+/* SQL: a row's primary key as text; its columns' names, and what orders by them. NULL without one. */
 static char *
-key_as_text(Oid relid, char **names)
+key_as_text(Oid relid, char **names, char **order)
 {
 	Relation rel = relation_open(relid, AccessShareLock);
 	Bitmapset *key = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
 	StringInfoData columns;
 	StringInfoData values;
+	StringInfoData ordering;
 	int member = -1;
 
 	initStringInfo(&columns);
 	initStringInfo(&values);
+	initStringInfo(&ordering);
 	while ((member = bms_next_member(key, member)) >= 0)
 	{
 		char *column = sql_column(relid, member + FirstLowInvalidHeapAttributeNumber);
 
 		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "", column);
 		appendStringInfo(&values, "%sc.%s", values.len > 0 ? ", ', ', " : "", column);
+		appendStringInfo(&ordering, "%sc.%s", ordering.len > 0 ? ", " : "", column);
 	}
 	relation_close(rel, NoLock);
 	*names = columns.data;
+	*order = ordering.data;
 	return values.len > 0 ? psprintf("pg_catalog.concat(%s)", values.data) : NULL;
 }
 
@@ -427,82 +628,102 @@ tell_held(Purge *purge)
 {
 	Naming naming;
 	char *names;
-	char *key = key_as_text(purge->target, &names);
-	KnownSets known = {&purge->held, 1};
+	char *order;
+	char *key = key_as_text(purge->target, &names, &order);
+	RowSet *held = row_set_make(purge->target, NIL);
+	KnownSets known = {&held, 1};
 	Oid types[] = {TIDARRAYOID};
 	Datum values[1];
 	OneRun run = {.nargs = 1, .types = types, .values = values};
+	ListCell *lc;
 
-	if (purge->held->n == 0)
-		return;
+	for (uint64 i = 0; i < purge->held.n; i++)
+		(void) add_place(held, purge->held.rows[i].tab, &purge->held.rows[i].tid);
 	initStringInfo(&naming.text);
 	naming.names = names;
 	if (key != NULL)
 	{
-		values[0] = row_set_tids(purge->held->desc, purge->held->all, purge->held->n);
-		(void) cleanup_run_knowing(psprintf(OWN_STATEMENT
-											"SELECT %s FROM %s c WHERE"
-											" c.ctid OPERATOR(pg_catalog.=) ANY ($1) AND"
-											" account.row_in_set(0, c.tableoid, c.ctid)"
-											" ORDER BY 1 LIMIT %d",
-											key, cleanup_table_name(purge->target), MAX_LISTED),
-								   &run, known, name_row, &naming);
+		values[0] = row_set_tids(held->desc, held->all, held->n);
+		(void) cleanup_run_knowing(
+			psprintf(OWN_STATEMENT "SELECT %s FROM %s c WHERE"
+								   " c.ctid OPERATOR(pg_catalog.=) ANY ($1) AND"
+								   " account.row_in_set(0, c.tableoid, c.ctid)"
+								   " ORDER BY %s LIMIT %d",
+					 key, cleanup_table_name(purge->target), order, MAX_LISTED),
+			&run, known, name_row, &naming);
+	}
+	foreach (lc, purge->holders)
+	{
+		Holder *holder = lfirst(lc);
+
+		appendStringInfo(&naming.text, "%s%s: " INT64_FORMAT " rows",
+						 foreach_current_index(lc) > 0 ? "\n" : "", holder->reference,
+						 holder->rows);
 	}
 	ereport(NOTICE,
 			(errmsg("deleted rows of \"%s\" that others still reference are kept: " UINT64_FORMAT,
-					get_rel_name(purge->target), purge->held->n),
-			 errdetail_row("%s%s", naming.text.data, purge->holders.data),
+					get_rel_name(purge->target), held->n),
+			 errdetail_row("%s", naming.text.data),
 			 errhint("Remove what references them, or purge with force => true.")));
+	row_set_free(held);
 }
 
-/*
- * Remove rows that are dead for long enough; returns how many of the target's. Kept rows are told,
- * unless there is another batch to come that will.
- */
-static uint64
-purge_rows(Oid target, TimestampTz cutoff, uint64 wanted, bool force, bool batch)
+/* Remove the rows of one table that are dead for long enough, and tell which are kept. */
+static void
+purge_table(Purge *purge, Oid table)
 {
-	Purge purge = {.target = target, .cutoff = cutoff, .force = force, .wanted = wanted};
-	RowSet *candidates;
-	uint64 before;
-	int nest_level = cleanup_join_memory();
+	uint64 before = purge->purged;
+	Places again = {0};
 
-	purge.deleted_at = mapping_of_table(target)->deleted_at;
-	initStringInfo(&purge.holders);
-	/* held until the end: what it sees keeps its place */
-	PushActiveSnapshot(GetTransactionSnapshot());
-	candidates = find_candidates(&purge);
-	do
+	purge->target = table;
+	purge->deleted_at = mapping_of_table(table)->deleted_at;
+	purge->any = false;
+	memset(&purge->candidates, 0, sizeof(Places));
+	while (purge->purged < purge->wanted && find_candidates(purge))
+		purge_places(purge, &purge->candidates);
+	free_places(&purge->candidates);
+	while (purge->held.n > 0 && purge->purged > before && purge->purged < purge->wanted)
 	{
-		before = purge.purged;
-		purge.held = row_set_make(target, NIL);
-		resetStringInfo(&purge.holders);
-		purge_candidates(&purge, candidates);
-		row_set_free(candidates);
-		candidates = purge.held;
-	} while (purge.held->n > 0 && purge.purged > before && purge.purged < wanted);
-	if (!batch || purge.purged < wanted)
-		tell_held(&purge);
-	row_set_free(purge.held);
-	PopActiveSnapshot();
-	AtEOXact_GUC(true, nest_level);
-	return purge.purged;
+		before = purge->purged;
+		again = purge->held;
+		memset(&purge->held, 0, sizeof(Places));
+		purge->holders = NIL;
+		purge_places(purge, &again);
+		free_places(&again);
+	}
+	if (purge->held.n > 0)
+		tell_held(purge);
+	free_places(&purge->held);
+	purge->holders = NIL;
+}
+
+/* Remove rows that are dead for long enough; returns how many of the target's. */
+static uint64
+purge_rows(Purge *purge, Oid target)
+{
+	List *tables = list_make1_oid(target);
+	ListCell *lc;
+
+	purge->context = CurrentMemoryContext;
+	purge->told = GetCurrentTimestamp();
+	/* partitions are parts of their table, those that inherit are tables of their own */
+	if (get_rel_relkind(target) != RELKIND_PARTITIONED_TABLE)
+		tables = find_all_inheritors(target, RowExclusiveLock, NULL);
+	foreach (lc, tables)
+		if (lfirst_oid(lc) == target || mapping_declared(lfirst_oid(lc)) != NULL)
+			purge_table(purge, lfirst_oid(lc));
+	return purge->purged;
 }
 
 /* The target argument, checked and locked. */
 static Oid
 target_argument(FunctionCallInfo fcinfo)
 {
-	Oid target;
-
 	version_check();
 	if (PG_ARGISNULL(0))
 		refuse_null_argument("target");
-	target = PG_GETARG_OID(0);
-	check_application_table(target, "a purge");
-	LockRelationOid(target, RowExclusiveLock);
-	(void) mapping_of_table(target);
-	return target;
+	check_target(PG_GETARG_OID(0));
+	return PG_GETARG_OID(0);
 }
 
 /* Rows deleted until then are purged: now less older_than, or less the grace period. */
@@ -522,21 +743,26 @@ Datum
 purge(PG_FUNCTION_ARGS)
 {
 	Oid target = target_argument(fcinfo);
-	uint64 wanted = PG_UINT64_MAX;
+	Purge work = {.cutoff = cutoff_argument(fcinfo), .wanted = PG_UINT64_MAX};
+	uint64 purged;
 
 	if (PG_ARGISNULL(3))
 		refuse_null_argument("force");
+	work.force = PG_GETARG_BOOL(3);
 	if (!PG_ARGISNULL(2))
 	{
 		if (PG_GETARG_INT64(2) < 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("\"max_rows\" must not be negative"),
+							errdetail("It is %lld.", (long long) PG_GETARG_INT64(2)),
 							errhint("Give a number of rows, or NULL for all.")));
-		wanted = (uint64) PG_GETARG_INT64(2);
+		work.wanted = (uint64) PG_GETARG_INT64(2);
 	}
 	CommandCounterIncrement();
-	PG_RETURN_INT64(
-		(int64) purge_rows(target, cutoff_argument(fcinfo), wanted, PG_GETARG_BOOL(3), false));
+	PushActiveSnapshot(GetTransactionSnapshot());
+	purged = purge_rows(&work, target);
+	PopActiveSnapshot();
+	PG_RETURN_INT64((int64) purged);
 }
 
 /* account.purge_batches(target regclass, older_than interval, batch_size bigint): a procedure */
@@ -546,18 +772,17 @@ purge_batches(PG_FUNCTION_ARGS)
 	bool atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 				  castNode(CallContext, fcinfo->context)->atomic;
 	Oid target = target_argument(fcinfo);
-	TimestampTz cutoff = cutoff_argument(fcinfo);
-	uint64 total = 0;
-	uint64 purged;
-	int64 batch;
+	Purge work = {.cutoff = cutoff_argument(fcinfo), .wanted = PG_UINT64_MAX};
+	char *name = get_rel_name(target);
 
 	if (PG_ARGISNULL(2))
 		refuse_null_argument("batch_size");
-	batch = PG_GETARG_INT64(2);
-	if (batch <= 0)
+	if (PG_GETARG_INT64(2) <= 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"batch_size\" must be positive"),
+						errdetail("It is %lld.", (long long) PG_GETARG_INT64(2)),
 						errhint("Give the number of rows that one transaction removes.")));
+	work.batch = (uint64) PG_GETARG_INT64(2);
 	if (atomic)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 						errmsg("account.purge_batches cannot run inside a transaction block"),
@@ -565,17 +790,9 @@ purge_batches(PG_FUNCTION_ARGS)
 						errhint("CALL it by itself, or use account.purge.")));
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	for (;;)
-	{
-		(void) target_argument(fcinfo);
-		purged = purge_rows(target, cutoff, (uint64) batch, false, true);
-		total += purged;
-		SPI_commit();
-		if (purged < (uint64) batch)
-			break;
-	}
+	(void) purge_rows(&work, target);
+	SPI_commit();
 	SPI_finish();
-	ereport(NOTICE,
-			(errmsg("purged " UINT64_FORMAT " rows of \"%s\"", total, get_rel_name(target))));
+	ereport(NOTICE, (errmsg("purged " UINT64_FORMAT " rows of \"%s\"", work.purged, name)));
 	PG_RETURN_VOID();
 }

@@ -4,11 +4,11 @@
 -- policies and soft deletes are random. The oracle is a copy of them where each foreign key says itself what
 -- is to happen: what follows is ON DELETE CASCADE, what is protected is checked at the end. There the server
 -- deletes. Compared: the rows that are left, the numbers that cleanup_plan and cleanup told, refusals, and
--- that no key dangles. psql -v schemas=N for more than the usual number.
+-- that no key dangles. psql -v schemas=N for another number than 200.
 \set ON_ERROR_STOP 1
 \if :{?schemas}
 \else
-\set schemas 40
+\set schemas 200
 \endif
 SET client_min_messages = warning;
 SELECT plan(4 * :schemas);

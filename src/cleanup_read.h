@@ -1,0 +1,53 @@
+/*
+ * cleanup_read.h
+ *		Which rows reference rows of a set.
+ */
+#ifndef PGACCOUNT_CLEANUP_READ_H
+#define PGACCOUNT_CLEANUP_READ_H
+
+#include "utils/snapshot.h"
+
+#include "cleanup_set.h"
+#include "fk_graph.h"
+
+/* `ONLY schema.table`, or without ONLY where it is partitioned. */
+extern char *cleanup_table_name(Oid relid);
+
+/* Key column i that an edge references, as the table of its node numbers it. */
+extern AttrNumber cleanup_parent_key(const FkEdge *edge, int i);
+
+/* Does an edge compare integers, and nothing else? */
+extern bool cleanup_compares_integers(const FkEdge *edge);
+
+/* SQL: the columns that a set of the node keeps, of table `c` named relid; begins with a comma. */
+extern char *cleanup_key_columns(FkNode *node, Oid relid);
+
+/* Is the row (c.tableoid, c.ctid in columns 1 and 2) one that goes? */
+extern bool cleanup_has_row(FkNode *node, TupleTableSlot *slot);
+
+/* Which rows are read, and what of them. */
+typedef struct EdgeQuery
+{
+	Tuplestorestate *rows; /* of the parent's set: those that are referenced; NULL: all of them */
+	uint64 n;              /* so many */
+	Snapshot snapshot;
+	bool dead_only; /* leave live rows out */
+	bool parents;   /* after the row's own columns: tableoid and ctid of the one it references */
+	bool count;     /* one row, which has only the number of rows; for one edge at a time */
+} EdgeQuery;
+
+/*
+ * Read the rows that reference some rows of the parent's set over an edge, whether they go or not. With
+ * parents the set must have its rows stored, see row_set_keep_places().
+ */
+extern void cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback,
+							  void *arg);
+
+/*
+ * The same over several edges of one referencing table; args: what callback gets for rows of each. A row
+ * may come once for each edge, or only for the first.
+ */
+extern void cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback,
+							   void **args);
+
+#endif /* PGACCOUNT_CLEANUP_READ_H */

@@ -1,0 +1,29 @@
+/*
+ * export_user.c
+ *		account.export_user: what the database holds about a user, for the user itself or staff.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+#include "authority.h"
+#include "export_walk.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(export_user);
+
+/* account.export_user(user_id text) RETURNS jsonb */
+Datum
+export_user(PG_FUNCTION_ARGS)
+{
+	Model model;
+	UserRecord *user;
+
+	version_check();
+	model = *model_require();
+	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						  true, NULL);
+	PG_RETURN_JSONB_P(export_rows(&model, user->user_id));
+}
