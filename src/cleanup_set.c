@@ -31,8 +31,12 @@
 PG_FUNCTION_INFO_V1(row_in_set);
 PG_FUNCTION_INFO_V1(key_in_set);
 
-/* Memory of the keys of a column, in bytes. More are spilled, and joined with. */
+/* Memory of the keys of a column, in bytes. More are spilled, and joined with: tests see that, too. */
+#ifdef USE_ASSERT_CHECKING
+#define KEY_MEMORY ((Size) 32 * 1024)
+#else
 #define KEY_MEMORY ((Size) 32 * 1024 * 1024)
+#endif
 
 static KnownSets known_sets = {NULL, 0};
 

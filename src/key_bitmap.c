@@ -37,6 +37,8 @@ typedef struct KeyWord
 struct KeyBitmap
 {
 	words_hash *words;
+	int64 last_number; /* the word asked for last; neighbours are asked for one after the other */
+	uint64 last_bits;  /* 0 if there is none */
 };
 
 /* An empty set. */
@@ -46,6 +48,8 @@ key_bitmap_make(void)
 	KeyBitmap *bitmap = palloc(sizeof(KeyBitmap));
 
 	bitmap->words = words_create(CurrentMemoryContext, 256, NULL);
+	bitmap->last_number = 0;
+	bitmap->last_bits = 0;
 	return bitmap;
 }
 
@@ -63,6 +67,8 @@ key_bitmap_add(KeyBitmap *bitmap, int64 key)
 	if ((word->bits & bit) != 0)
 		return false;
 	word->bits |= bit;
+	if (word->number == bitmap->last_number)
+		bitmap->last_bits = word->bits;
 	return true;
 }
 
@@ -70,9 +76,16 @@ key_bitmap_add(KeyBitmap *bitmap, int64 key)
 bool
 key_bitmap_contains(KeyBitmap *bitmap, int64 key)
 {
-	KeyWord *word = words_lookup(bitmap->words, key >> 6);
+	int64 number = key >> 6;
 
-	return word != NULL && (word->bits & (UINT64CONST(1) << (key & 63))) != 0;
+	if (number != bitmap->last_number)
+	{
+		KeyWord *word = words_lookup(bitmap->words, number);
+
+		bitmap->last_number = number;
+		bitmap->last_bits = word ? word->bits : 0;
+	}
+	return (bitmap->last_bits & (UINT64CONST(1) << (key & 63))) != 0;
 }
 
 /* Does the set take more than this many bytes? */
