@@ -87,21 +87,6 @@ bench:
 bench-quick:
 	@bench/run --quick
 
-# The parsers of stored password hashes under libFuzzer, FUZZ_SECONDS long; new inputs go to build/.
-FUZZ_SECONDS ?= 300
-FUZZ_CC ?= clang-14
-.PHONY: fuzz-password
-fuzz-password:
-	mkdir -p build/password_corpus
-	$(FUZZ_CC) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc \
-		test/fuzz/password_fuzz.c src/password_format.c -lsodium -o build/password_fuzz
-	build/password_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=600 -dict=test/fuzz/password.dict \
-		build/password_corpus test/fuzz/password_corpus
-
-# The token codec likewise; fuzz: both.
-fuzz-jwt: export ONLY = jwt
-fuzz-jwt:
+# The parsers that strangers feed, under libFuzzer. make fuzz FUZZ_SECONDS=60 ONLY=jwt
+fuzz:
 	@test/fuzz/run
-
-.PHONY: fuzz-jwt
-fuzz: fuzz-jwt fuzz-password

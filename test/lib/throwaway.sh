@@ -113,6 +113,7 @@ throwaway_end() {
         kill -KILL -- "-$child" 2>/dev/null
         child=
     fi
+    remove_for_now
     [ -n "$work" ] && [ -d "$work" ] || return 0
     # Every server below $work, ours and those of the TAP tests. A pid file may be stale: the process
     # must have its data directory, which is its working directory, in $work.
@@ -167,9 +168,17 @@ unprivileged_step() {
 
 # --- packages -------------------------------------------------------------------------------------
 
-# Install packages by name. PostgreSQL's package would make and start a cluster "main": not wanted here.
+# Files of the system that are there while packages are installed.
+for_now=()
+remove_for_now() {
+    [ ${#for_now[@]} = 0 ] || "${as_root[@]}" rm -f "${for_now[@]}"
+    for_now=()
+}
+
+# Install packages by name. PostgreSQL's package would make and start a cluster "main", PgBouncer's its
+# service: neither is wanted here.
 apt_install() {
-    local conf=/etc/postgresql-common/createcluster.d/pgaccount-throwaway.conf made=''
+    local conf=/etc/postgresql-common/createcluster.d/pgaccount-throwaway.conf policy=/usr/sbin/policy-rc.d
     command -v apt-get >/dev/null || die "missing: $*, and there is no apt-get to install it"
     if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
         die "missing: $*; run as root or with sudo, or install it first"
@@ -177,14 +186,19 @@ apt_install() {
     say "installing: $*"
     "${as_root[@]}" apt-get update -qq || say "apt-get update failed: trying with the lists there are"
     if [ ! -e "$conf" ]; then
+        for_now+=("$conf")
         "${as_root[@]}" mkdir -p "${conf%/*}"
         printf 'create_main_cluster = false\n' | "${as_root[@]}" tee "$conf" >/dev/null
-        made=yes
+    fi
+    if [ ! -e "$policy" ]; then
+        for_now+=("$policy")
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+        "${as_root[@]}" chmod 755 "$policy"
     fi
     local status=0
     "${as_root[@]}" apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 \
         -o Dpkg::Options::=--force-confold "$@" </dev/null >"$work/apt.log" 2>&1 || status=$?
-    [ -z "$made" ] || "${as_root[@]}" rm -f "$conf"
+    remove_for_now
     if [ "$status" != 0 ]; then
         tail -n 30 "$work/apt.log"
         die "apt-get could not install: $*"
@@ -200,7 +214,7 @@ default_major() {
 
 has_header() { printf '#include <%s>\n' "$1" | cc -E -o /dev/null - 2>/dev/null; }
 
-# Find PG_CONFIG, and install what building and running need. Arguments: of pgtap, tap, what is needed too.
+# Find PG_CONFIG, and install what building and running need. Arguments: of pgtap, tap, prove or packages, what is needed too.
 throwaway_prepare() {
     local missing=() major='' pgxs want
 
@@ -236,9 +250,11 @@ throwaway_prepare() {
                         missing+=("postgresql-$major-pgtap")
                 fi
                 ;;
+            prove) command -v prove >/dev/null || missing+=(perl) ;;
             tap)
                 command -v prove >/dev/null || missing+=(perl)
                 perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl)
+                PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null || missing+=(pgbouncer)
                 ;;
             *) missing+=("$want") ;;
         esac
