@@ -53,10 +53,15 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test lint sanitize fuzz regress-core compile-17 demo bench bench-quick
+.PHONY: test test-clients lint sanitize fuzz regress-core compile-17 demo bench bench-quick
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
+	@test/run
+
+# Every real client, also those that make test has no time for. make test-clients ONLY=jdbc
+test-clients: SUITES := all_clients
+test-clients:
 	@test/run
 
 # Format, warnings, static analysis.
