@@ -53,7 +53,7 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test test-clients lint sanitize fuzz regress-core compile-17 demo bench bench-quick
+.PHONY: test test-clients lint sanitize fuzz regress-core matrix compile-17 demo bench bench-quick
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -76,7 +76,12 @@ sanitize:
 regress-core:
 	@test/regress-core/run
 
-# Compile against PostgreSQL 17 in a Debian 13 chroot, made when missing. make compile-17 CHROOT=directory
+# Every major of PostgreSQL, in systems made when missing. make matrix MAJORS="15 17" CHROOT_17=directory
+export MAJORS CHROOT_16 CHROOT_17 CHROOT_18
+matrix:
+	@test/matrix
+
+# Compile against PostgreSQL 17 in one of them. make compile-17 CHROOT=directory
 compile-17: export CHROOT := $(CHROOT)
 compile-17:
 	@test/compile-17
