@@ -53,10 +53,15 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test lint sanitize fuzz regress-core stress sqlsmith compile-17 demo bench bench-quick dist
+.PHONY: test test-clients lint sanitize fuzz regress-core stress sqlsmith matrix compile-17 demo bench bench-quick dist
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
+	@test/run
+
+# Every real client, also those that make test has no time for. make test-clients ONLY=jdbc
+test-clients: SUITES := all_clients
+test-clients:
 	@test/run
 
 # Format, warnings, static analysis.
@@ -82,7 +87,12 @@ sqlsmith: export SEEDS := $(SEEDS)
 sqlsmith:
 	@test/stress/sqlsmith
 
-# Compile against PostgreSQL 17 in a Debian 13 chroot, made when missing. make compile-17 CHROOT=directory
+# Every major of PostgreSQL, in systems made when missing. make matrix MAJORS="15 17" CHROOT_17=directory
+export MAJORS CHROOT_16 CHROOT_17 CHROOT_18
+matrix:
+	@test/matrix
+
+# Compile against PostgreSQL 17 in one of them. make compile-17 CHROOT=directory
 compile-17: export CHROOT := $(CHROOT)
 compile-17:
 	@test/compile-17

@@ -1,0 +1,168 @@
+# shellcheck shell=bash
+#
+# chroot.sh: systems with other majors of PostgreSQL, in directories. To be sourced after throwaway.sh.
+#
+# Debian 12 has PostgreSQL 15 alone. 17 is Debian 13's, 18 that of Debian's next release, 16 Ubuntu 24.04's.
+# Each is made by debootstrap when missing, below /var/cache/pgaccount, and kept.
+#
+#   CHROOT_16, CHROOT_17, CHROOT_18   their directories, where others are to be used
+#   MIRROR, UBUNTU_MIRROR             where debootstrap finds Debian, Ubuntu (default: where it always does)
+
+chroot_half_made=
+
+# The directory of a major's system. Usage: chroot_of major
+chroot_of() {
+    local variable=CHROOT_$1
+    say "${!variable:-/var/cache/pgaccount/postgresql-$1}"
+}
+
+# A chroot needs root; so does debootstrap. Starts the calling script anew when it is not.
+chroot_needs_root() {
+    [ "$(id -u)" != 0 ] || return 0
+    sudo -n true 2>/dev/null || die "a chroot needs root: run as root or with sudo"
+    exec sudo -n env PG_CONFIG="${PG_CONFIG:-}" SUITES="${SUITES:-}" ONLY="${ONLY:-}" MAJORS="${MAJORS:-}" MIRROR="${MIRROR:-}" \
+        UBUNTU_MIRROR="${UBUNTU_MIRROR:-}" CHROOT_16="${CHROOT_16:-}" CHROOT_17="${CHROOT_17:-}" CHROOT_18="${CHROOT_18:-}" \
+        "$0" "$@"
+}
+
+# Run a command in a system, with mounts and processes that end with it. Usage: chroot_run directory command...
+# TERM ends it all, for the first process of a namespace does not die of it.
+chroot_run() {
+    unshare --mount --pid --fork --kill-child bash -c 'set -e
+        mount -t proc proc "$0/proc"
+        mountpoint -q "$0/dev" || mount --rbind /dev "$0/dev"
+        mount -t tmpfs tmpfs "$0/dev/shm"
+        exec chroot "$0" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+            DEBIAN_FRONTEND=noninteractive "$@"' "$@"
+}
+# For step, which starts programs.
+export -f chroot_run
+
+# Install packages in a system, without starting what they would start. Usage: chroot_install directory package...
+chroot_install() {
+    local dir=$1
+    shift
+    # A failed update is not the end: the lists there are may do.
+    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/apt" bash -c 'chroot_run "$0" sh -c "apt-get update -qq; exec apt-get install -y -qq \
+        --no-install-recommends -o Dpkg::Use-Pty=0 $*"' "$dir" "$@" || {
+        tail -n 20 "$work/log/apt"
+        die "apt-get could not install in $dir: $*"
+    }
+}
+
+# Make a major's system when it is missing. Nothing half made is ever taken for one: it gets its name when
+# it is complete. Usage: chroot_make major
+chroot_make() {
+    local major=$1 dir partial options suite mirror script components=main
+    dir=$(chroot_of "$major")
+    [ ! -x "$dir/usr/lib/postgresql/$major/bin/pg_config" ] || return 0
+    [ ! -e "$dir" ] || die "$dir exists, without PostgreSQL $major: remove it, or choose another CHROOT_$major"
+    mirror=${MIRROR:-http://deb.debian.org/debian}
+    script=/usr/share/debootstrap/scripts/sid
+    options=(--variant=minbase)
+    case $major in
+        16)
+            # Ubuntu's keys come from Debian 13, which has them in a package.
+            chroot_make 17
+            chroot_install "$(chroot_of 17)" ubuntu-archive-keyring
+            suite=noble
+            mirror=${UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
+            script=/usr/share/debootstrap/scripts/gutsy
+            components=main,universe
+            options+=(--keyring="$(chroot_of 17)/usr/share/keyrings/ubuntu-archive-keyring.gpg" --components="$components")
+            ;;
+        17) suite=trixie ;;
+        18) suite=forky ;;
+        *) die "no system is known to have PostgreSQL $major" ;;
+    esac
+    command -v debootstrap >/dev/null || apt_install debootstrap
+    partial=$dir.partial
+    mkdir -p "$(dirname "$dir")"
+    chroot_half_made=$partial
+    chroot_remove_half_made
+    chroot_half_made=$partial
+    say "making a system with PostgreSQL $major ($suite) in $dir: some minutes"
+    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/debootstrap" debootstrap "${options[@]}" "$suite" "$partial" "$mirror" "$script" || {
+        tail -n 20 "$work/log/debootstrap"
+        die "debootstrap failed"
+    }
+    # The host's resolver, proxies and other ways to its mirrors serve there too.
+    cp -L /etc/resolv.conf "$partial/etc/resolv.conf"
+    apt-config dump Acquire | grep -E '^Acquire::(http|https|Check-Valid-Until|Retries)[: ]' >"$partial/etc/apt/apt.conf.d/90host" || true
+    printf 'deb %s %s %s\n' "$mirror" "$suite" "${components//,/ }" >"$partial/etc/apt/sources.list"
+    printf '#!/bin/sh\nexit 101\n' >"$partial/usr/sbin/policy-rc.d"
+    chmod 755 "$partial/usr/sbin/policy-rc.d"
+    mkdir -p "$partial/etc/postgresql-common/createcluster.d"
+    printf 'create_main_cluster = false\n' >"$partial/etc/postgresql-common/createcluster.d/none.conf"
+    chroot_install "$partial" gcc libc6-dev make libsodium-dev perl "postgresql-$major" "postgresql-server-dev-$major"
+    chroot_run "$partial" apt-get clean
+    mv "$partial" "$dir"
+    chroot_half_made=
+}
+
+# For at_exit.
+chroot_remove_half_made() {
+    [ -n "$chroot_half_made" ] && [ -d "$chroot_half_made" ] || return 0
+    umount "$chroot_half_made/proc" "$chroot_half_made/sys" 2>/dev/null || true
+    rm -rf --one-file-system "$chroot_half_made"
+    chroot_half_made=
+}
+
+# --- a visit --------------------------------------------------------------------------------------
+
+chroot_dir=
+chroot_tmp=
+chroot_major=
+
+# Go to a major's system, with a copy of the sources: $chroot_tmp/tree, as it is called in there. The caller's
+# at_exit calls chroot_end. Usage: chroot_begin major
+chroot_begin() {
+    local path
+    chroot_make "$1"
+    chroot_major=$1
+    chroot_dir=$(chroot_of "$1")
+    path=$(mktemp -d "$chroot_dir/tmp/pga.XXXXXX")
+    chmod 755 "$path"
+    chroot_tmp=/tmp/${path##*/}
+    copy_tree "$path/tree"
+}
+
+# Remove what was left there.
+chroot_end() {
+    [ -n "$chroot_tmp" ] || return 0
+    rm -rf --one-file-system "${chroot_dir:?}$chroot_tmp"
+    chroot_tmp=
+}
+
+# The system's own name.
+chroot_name() { sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' "$chroot_dir/etc/os-release"; }
+
+# Compile with every warning an error, in a copy of its own.
+chroot_compile() {
+    copy_tree "$chroot_dir$chroot_tmp/strict"
+    say "compiling for $(chroot_run "$chroot_dir" "/usr/lib/postgresql/$chroot_major/bin/pg_config" --version)"
+    step "$work/log/build" bash -c 'chroot_run "$@"' - "$chroot_dir" make -C "$chroot_tmp/strict" -s -j"$(nproc)" with_llvm=no \
+        COPT="$strict_flags" PG_CONFIG="/usr/lib/postgresql/$chroot_major/bin/pg_config" ||
+        die "it does not compile for PostgreSQL $chroot_major"
+    say "it compiles for PostgreSQL $chroot_major, without a warning"
+}
+
+# Lend the system another server: $chroot_tmp/old has its directories below their own names (programs find their
+# files relative to themselves), $chroot_tmp/libraries the shared libraries it needs that the system does not
+# have. The server must not be built for a newer C library. Usage: chroot_lend pg_config destdir-of-the-extension
+chroot_lend() {
+    local old=$chroot_dir$chroot_tmp/old libraries=$chroot_dir$chroot_tmp/libraries dir library
+    mkdir -p "$old" "$libraries"
+    for dir in --bindir --pkglibdir --sharedir --libdir; do
+        dir=$("$1" "$dir")
+        case $dir in /usr/lib/*-linux-*) continue ;; esac
+        [ -e "$old$dir" ] || { mkdir -p "$old${dir%/*}" && cp -a "$dir" "$old$dir"; }
+    done
+    cp -a "$2/." "$old/"
+    # libpq and what the programs load; never what the C library is made of.
+    while read -r library; do
+        case ${library##*/} in libc.so.* | libm.so.* | libdl.so.* | libpthread.so.* | librt.so.* | ld-linux*) continue ;; esac
+        [ -n "$(find "$chroot_dir"/lib/ "$chroot_dir"/usr/lib/ -name "${library##*/}" -print -quit)" ] || cp -L "$library" "$libraries/"
+    done < <(find "$("$1" --bindir)" "$("$1" --pkglibdir)" "$2" -type f \( -perm -u+x -o -name '*.so' \) -exec ldd {} + 2>/dev/null |
+        sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p' | sort -u)
+}
