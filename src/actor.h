@@ -14,4 +14,14 @@ extern void actor_register(const char *(*verified_uid)(void) );
 /* The verified uid, else the role of the session. palloc'd, or good until the identity changes. */
 extern const char *actor_name(void);
 
+/*
+ * Who acts, for the record: the verified uid; else who request.jwt.claims or pghistory.context_metadata
+ * name, with *unverified set to that setting; else the role of the session (NULL if it was dropped).
+ * palloc'd, or good until the identity changes. Never raises.
+ */
+extern const char *actor_for_record(const char **unverified);
+
+/* Is there a verified identity? */
+extern bool actor_is_verified(void);
+
 #endif /* PGACCOUNT_ACTOR_H */

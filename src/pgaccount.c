@@ -10,6 +10,7 @@
 
 #include "actor.h"
 #include "consequences.h"
+#include "event.h"
 #include "hooks.h"
 #include "identity.h"
 #include "jwt_functions.h"
@@ -62,6 +63,7 @@ _PG_init(void)
 	plan_cache_init();
 	soft_delete_init();
 	consequences_init();
+	event_init();
 	profiles_init();
 	password_init();
 	model_init();
