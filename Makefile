@@ -4,7 +4,7 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.con
 MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache client actor operation event fk_graph fk_policy cleanup_set cleanup_plan cleanup cleanup_graph purge \
+CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache client actor stats failure_queue operation event failure_worker fk_graph fk_policy cleanup_set cleanup_plan cleanup cleanup_graph purge \
                mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
                profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry profile_findings \
                password_format password_slots password \

@@ -19,6 +19,7 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "identity.h"
+#include "operation.h"
 #include "password.h"
 #include "plan_cache.h"
 #include "secret_call.h"
@@ -28,9 +29,9 @@
 /* account.claim(name text), of identity.c. */
 extern Datum claim(PG_FUNCTION_ARGS);
 
-PG_FUNCTION_INFO_V1(set_password);
-PG_FUNCTION_INFO_V1(revoke_sessions);
-PG_FUNCTION_INFO_V1(act_as);
+ACCOUNT_OPERATION(set_password, "set_password", 0);
+ACCOUNT_OPERATION(revoke_sessions, "revoke_sessions", 0);
+ACCOUNT_OPERATION(act_as, "act_as", 0);
 
 /* The users and tenants of a staff's own: the same tenant, or both without. */
 static bool
@@ -115,8 +116,8 @@ store_hash(const Model *model, const char *user_id, text *hash)
 }
 
 /* account.set_password(user_id text, password text): self or staff; ends other sessions. */
-Datum
-set_password(PG_FUNCTION_ARGS)
+static Datum
+set_password_operation(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hiding;
 	text *password = PG_ARGISNULL(1) ? NULL : (text *) PG_GETARG_POINTER(1);
@@ -151,8 +152,8 @@ set_password(PG_FUNCTION_ARGS)
 }
 
 /* account.revoke_sessions(user_id text) RETURNS bigint: self or staff; the number of sessions ended. */
-Datum
-revoke_sessions(PG_FUNCTION_ARGS)
+static Datum
+revoke_sessions_operation(PG_FUNCTION_ARGS)
 {
 	Model model;
 	UserRecord *user;
@@ -169,8 +170,8 @@ revoke_sessions(PG_FUNCTION_ARGS)
  * account.act_as(user_id text, is_local boolean) RETURNS text: makes a user the identity, for a backend
  * that knows who is asking. Privileged. The claims are those of a token without session.
  */
-Datum
-act_as(PG_FUNCTION_ARGS)
+static Datum
+act_as_operation(PG_FUNCTION_ARGS)
 {
 	Model model;
 	UserRecord *user;

@@ -74,10 +74,11 @@
 #include "hooks.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "operation.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(cleanup);
+ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
 
 /* Rows that are worth an array of where they are, and rows a block from which the table is read. */
 #define MAX_TIDS   UINT64CONST(5000000)
@@ -690,8 +691,8 @@ cleanup_execute(Cleanup *cleanup)
 }
 
 /* account.cleanup(target regclass, key "any" | text, force boolean) RETURNS TABLE (...) */
-Datum
-cleanup(PG_FUNCTION_ARGS)
+static Datum
+cleanup_operation(PG_FUNCTION_ARGS)
 {
 	Oid target;
 	Cleanup *work;

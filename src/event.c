@@ -17,6 +17,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
@@ -24,6 +25,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/inet.h"
 #include "utils/json.h"
@@ -35,17 +37,28 @@
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
+#include "failure_queue.h"
 #include "operation.h"
+#include "mapping.h"
 #include "plan_cache.h"
+#include "profile_rule.h"
+#include "settings.h"
 #include "soft_delete.h"
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(event_guard);
+PG_FUNCTION_INFO_V1(prune_events);
 
 #define EVENT_CHANNEL "account_event"
 
 /* A message has fewer bytes than this, by async.c. */
 #define MAX_PAYLOAD (BLCKSZ - NAMEDATALEN - 128)
+
+/* Every so many events the background workers are asked to remove old ones. */
+#define PRUNE_EVERY 1024
+
+/* So many are looked at in one statement. */
+#define PRUNE_BATCH 10000
 
 /* Columns of account.event, in order. */
 enum
@@ -296,6 +309,7 @@ mark_unverified(Jsonb *detail, const char *setting)
 void
 event_fill(Event *event, const char **unverified)
 {
+	actor_note_session();
 	event->actor = actor_for_record(unverified);
 	event->duration_ms = operation_elapsed_ms();
 	if (event->ip == NULL)
@@ -321,6 +335,8 @@ record(Event *event)
 	id = event_writer_put(writer, event);
 	event_writer_close(writer);
 	event_notify(event->type, &id, 1);
+	if (id % PRUNE_EVERY == 0)
+		failure_queue_request_prune();
 }
 
 /* Record a success. */
@@ -363,6 +379,70 @@ event_refusal_from(inet *ip, const char *type, const char *subject, const char *
 				   .detail = detail};
 
 	record(&event);
+}
+
+/* The statement of ours that removes old events needs no guard: set it aside in the executor's copy. */
+static void
+set_guard_aside(EState *estate, void *arg)
+{
+	ListCell *lc;
+
+	foreach (lc, estate->es_opened_result_relations)
+	{
+		TriggerDesc *triggers = ((ResultRelInfo *) lfirst(lc))->ri_TrigDesc;
+
+		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+			if (triggers->triggers[i].tgfoid == *(Oid *) arg)
+				triggers->triggers[i].tgenabled = TRIGGER_DISABLED;
+	}
+}
+
+/* Remove a batch of old events; see the header. */
+uint64
+event_prune_batch(void)
+{
+	Oid types[] = {TIMESTAMPTZOID, INT8OID};
+	Datum values[] = {TimestampTzGetDatum(GetCurrentTimestamp() -
+										  (int64) pgaccount_event_retention * USECS_PER_SEC),
+					  Int64GetDatum(PRUNE_BATCH)};
+	Oid guard = account_function("event_guard");
+	SPIPlanPtr plan;
+	RoleState saved;
+	uint64 removed;
+
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_EVENT_PRUNE, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(
+			PLAN_EVENT_PRUNE, InvalidOid, InvalidOid,
+			OWN_STATEMENT
+			"DELETE FROM account.event e WHERE e.id OPERATOR(pg_catalog.=) ANY (ARRAY("
+			"SELECT o.id FROM account.event o ORDER BY o.id LIMIT $2)) "
+			"AND e.at OPERATOR(pg_catalog.<) $1",
+			2, types);
+	removed = plan_run(plan, values, NULL, NULL, true, set_guard_aside, &guard);
+	run_as_end(saved);
+	SPI_finish();
+	return removed;
+}
+
+/* account.prune_events() RETURNS bigint: removes events that are older than pgaccount.event_retention. */
+Datum
+prune_events(PG_FUNCTION_ARGS)
+{
+	uint64 removed = 0;
+	uint64 batch;
+
+	PreventCommandIfReadOnly("account.prune_events()");
+	version_check();
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		batch = event_prune_batch();
+		removed += batch;
+	} while (batch > 0);
+	PG_RETURN_INT64((int64) removed);
 }
 
 /*

@@ -92,6 +92,12 @@ extern void event_writer_close(EventWriter *writer);
 /* Tell who listens of these events of one type, where pgaccount.notify is on. */
 extern void event_notify(const char *type, const int64 *ids, int n);
 
+/*
+ * Remove the oldest events of this database that are older than pgaccount.event_retention, a batch of
+ * them; returns how many. 0: there are no more.
+ */
+extern uint64 event_prune_batch(void);
+
 extern void event_init(void);
 
 #endif /* PGACCOUNT_EVENT_H */

@@ -42,3 +42,51 @@ COMMENT ON FUNCTION account.event_guard() IS 'Trigger of account.event: refuses 
 CREATE TRIGGER event_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON account.event
     FOR EACH STATEMENT EXECUTE FUNCTION account.event_guard();
 ALTER TABLE account.event ENABLE ALWAYS TRIGGER event_guard;
+
+CREATE FUNCTION account.prune_events() RETURNS bigint
+    AS 'MODULE_PATHNAME', 'prune_events' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION account.prune_events() FROM PUBLIC;
+COMMENT ON FUNCTION account.prune_events() IS
+'Removes the events that are older than pgaccount.event_retention; returns their number. Privileged. Preloaded, background workers do the same now and then.';
+
+-- statistics ----------------------------------------------------------------------------------------
+
+CREATE FUNCTION account.stat_operations(OUT operation text, OUT calls bigint, OUT failures bigint, OUT slow bigint,
+        OUT total_ms float8, OUT mean_ms float8, OUT max_ms float8, OUT p95_ms float8, OUT last_error text,
+        OUT last_error_at timestamptz) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'stat_operations' LANGUAGE C VOLATILE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION account.stat_operations() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION account.stat_operations() TO pg_monitor;
+COMMENT ON FUNCTION account.stat_operations() IS 'What account.stats shows.';
+
+CREATE VIEW account.stats AS
+    SELECT s.operation, s.calls, s.failures, s.slow, s.total_ms, s.mean_ms, s.max_ms, s.last_error,
+           s.last_error_at, s.p95_ms
+    FROM account.stat_operations() AS s;
+REVOKE ALL ON account.stats FROM PUBLIC;
+GRANT SELECT ON account.stats TO pg_monitor;
+COMMENT ON VIEW account.stats IS
+'Calls of each function of pgaccount in this database (soft_delete: DELETE statements), since the last account.stats_reset(). Empty where the library is not preloaded by shared_preload_libraries.';
+COMMENT ON COLUMN account.stats.slow IS 'Calls that took longer than pgaccount.slow_threshold.';
+COMMENT ON COLUMN account.stats.p95_ms IS '95 of 100 calls took no longer; by buckets a fifth wide.';
+
+CREATE FUNCTION account.stat_failures(OUT operation text, OUT error_code text, OUT calls bigint,
+        OUT last_at timestamptz) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'stat_failures' LANGUAGE C VOLATILE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION account.stat_failures() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION account.stat_failures() TO pg_monitor;
+COMMENT ON FUNCTION account.stat_failures() IS 'What account.failures shows.';
+
+CREATE VIEW account.failures AS
+    SELECT f.operation, f.error_code, f.calls, f.last_at
+    FROM account.stat_failures() AS f;
+REVOKE ALL ON account.failures FROM PUBLIC;
+GRANT SELECT ON account.failures TO pg_monitor;
+COMMENT ON VIEW account.failures IS
+'Failed calls in this database by operation and SQLSTATE, refusals that are data (login, refresh) too, since the last account.stats_reset().';
+
+CREATE FUNCTION account.stats_reset() RETURNS void
+    AS 'MODULE_PATHNAME', 'stats_reset' LANGUAGE C VOLATILE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION account.stats_reset() FROM PUBLIC;
+COMMENT ON FUNCTION account.stats_reset() IS
+'Forgets account.stats and account.failures of this database, and how many failures could not be recorded. Privileged.';

@@ -29,12 +29,13 @@
 #include "jwt_functions.h"
 #include "key_store.h"
 #include "master_key.h"
+#include "operation.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(create_key);
-PG_FUNCTION_INFO_V1(activate_key);
-PG_FUNCTION_INFO_V1(retire_key);
-PG_FUNCTION_INFO_V1(export_key);
+ACCOUNT_OPERATION(create_key, "create_key", 1);
+ACCOUNT_OPERATION(activate_key, "activate_key", 0);
+ACCOUNT_OPERATION(retire_key, "retire_key", 0);
+ACCOUNT_OPERATION(export_key, "export_key", 0);
 PG_FUNCTION_INFO_V1(jwks);
 PG_FUNCTION_INFO_V1(signing_key_changed);
 
@@ -391,8 +392,8 @@ hide_statement(void *arg)
 }
 
 /* account.create_key(alg text, kid text, secret bytea, activate boolean): the kid. */
-Datum
-create_key(PG_FUNCTION_ARGS)
+static Datum
+create_key_operation(PG_FUNCTION_ARGS)
 {
 	static Oid types[] = {TEXTOID, TEXTOID, BYTEAOID, BOOLOID, BYTEAOID, BOOLOID};
 	char nulls[] = "      ";
@@ -465,8 +466,8 @@ create_key(PG_FUNCTION_ARGS)
 }
 
 /* account.activate_key(kid text): this key signs from now on. */
-Datum
-activate_key(PG_FUNCTION_ARGS)
+static Datum
+activate_key_operation(PG_FUNCTION_ARGS)
 {
 	Oid types[] = {TEXTOID};
 	Datum values[] = {PointerGetDatum(kid_argument(fcinfo))};
@@ -495,8 +496,8 @@ activate_key(PG_FUNCTION_ARGS)
 }
 
 /* account.retire_key(kid text): tokens of this key are refused from now on. */
-Datum
-retire_key(PG_FUNCTION_ARGS)
+static Datum
+retire_key_operation(PG_FUNCTION_ARGS)
 {
 	Oid types[] = {TEXTOID};
 	Datum values[] = {PointerGetDatum(kid_argument(fcinfo))};
@@ -513,8 +514,8 @@ retire_key(PG_FUNCTION_ARGS)
 }
 
 /* account.export_key(kid text): the secret, also of a retired key. */
-Datum
-export_key(PG_FUNCTION_ARGS)
+static Datum
+export_key_operation(PG_FUNCTION_ARGS)
 {
 	text *kid = kid_argument(fcinfo);
 	Relation rel = table_open(key_table(), AccessShareLock);

@@ -29,6 +29,7 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "operation.h"
 #include "password.h"
 #include "plan_cache.h"
 #include "profile_rule.h"
@@ -38,7 +39,7 @@
 #include "throttle.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(login);
+ACCOUNT_OPERATION(login, "login", NO_SUBJECT);
 
 /* Longer logins name nobody. */
 #define MAX_LOGIN 1024
@@ -273,8 +274,8 @@ try_login(FunctionCallInfo fcinfo, const Model *model, Attempt *attempt, UserRec
 }
 
 /* account.login(login text, password text, ip inet, user_agent text, tenant text): tokens, or why not. */
-Datum
-login(PG_FUNCTION_ARGS)
+static Datum
+login_operation(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hiding;
 	Attempt attempt;

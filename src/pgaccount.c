@@ -11,6 +11,8 @@
 #include "actor.h"
 #include "consequences.h"
 #include "event.h"
+#include "failure_queue.h"
+#include "failure_worker.h"
 #include "hooks.h"
 #include "identity.h"
 #include "jwt_functions.h"
@@ -22,6 +24,7 @@
 #include "profile.h"
 #include "settings.h"
 #include "soft_delete.h"
+#include "stats.h"
 #include "throttle.h"
 #include "version.h"
 
@@ -64,6 +67,9 @@ _PG_init(void)
 	soft_delete_init();
 	consequences_init();
 	event_init();
+	stats_init();
+	failure_queue_init();
+	failure_worker_init();
 	profiles_init();
 	password_init();
 	model_init();

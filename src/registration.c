@@ -39,6 +39,7 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "model_user.h"
+#include "operation.h"
 #include "password.h"
 #include "plan_cache.h"
 #include "registration.h"
@@ -46,7 +47,7 @@
 #include "session_lock.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(register_user);
+ACCOUNT_OPERATION(register_user, "register", NO_SUBJECT);
 
 /* The longest email (RFC 5321 §4.5.3.1.3) and username, in characters. */
 #define MAX_EMAIL    254
@@ -598,8 +599,8 @@ make_account(Registration *reg, Relation users, ProfileValues *profile)
 }
 
 /* account.register(email text, password text, username text, tenant text, profile jsonb). */
-Datum
-register_user(PG_FUNCTION_ARGS)
+static Datum
+register_user_operation(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Registration reg = {{{InvalidOid}}};

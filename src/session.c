@@ -33,6 +33,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "profile_rule.h"
 #include "refresh_token.h"
@@ -41,10 +42,10 @@
 #include "session_lock.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(refresh);
-PG_FUNCTION_INFO_V1(logout);
-PG_FUNCTION_INFO_V1(issue_tokens);
-PG_FUNCTION_INFO_V1(issue_access_token);
+ACCOUNT_OPERATION(refresh, "refresh", NO_SUBJECT);
+ACCOUNT_OPERATION(logout, "logout", NO_SUBJECT);
+ACCOUNT_OPERATION(issue_tokens, "issue_tokens", 0);
+ACCOUNT_OPERATION(issue_access_token, "issue_access_token", 0);
 
 /* Columns of account.session that are read without a statement. */
 enum
@@ -444,8 +445,8 @@ judge(const Model *model, const RefreshToken *token, const SessionRow *row, User
 }
 
 /* account.refresh(refresh_token text, ip inet): the next tokens of a session, or why not. */
-Datum
-refresh(PG_FUNCTION_ARGS)
+static Datum
+refresh_operation(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = CurrentMemoryContext;
 	text *token = PG_ARGISNULL(0) ? NULL : (text *) PG_GETARG_POINTER(0);
@@ -496,8 +497,8 @@ refresh(PG_FUNCTION_ARGS)
 }
 
 /* account.logout(refresh_token text) RETURNS boolean: was there a session to end? */
-Datum
-logout(PG_FUNCTION_ARGS)
+static Datum
+logout_operation(PG_FUNCTION_ARGS)
 {
 	text *token = PG_ARGISNULL(0) ? NULL : (text *) PG_GETARG_POINTER(0);
 	ErrorContextCallback hiding;
@@ -542,8 +543,8 @@ session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model)
 }
 
 /* account.issue_tokens(user_id text, ip inet): a new session, without password. Privileged. */
-Datum
-issue_tokens(PG_FUNCTION_ARGS)
+static Datum
+issue_tokens_operation(PG_FUNCTION_ARGS)
 {
 	Model model;
 	UserRecord *user;
@@ -561,8 +562,8 @@ issue_tokens(PG_FUNCTION_ARGS)
 }
 
 /* account.issue_access_token(user_id text, ttl interval, extra jsonb): without session. Privileged. */
-Datum
-issue_access_token(PG_FUNCTION_ARGS)
+static Datum
+issue_access_token_operation(PG_FUNCTION_ARGS)
 {
 	int64 ttl = (int64) pgaccount_access_token_ttl * USECS_PER_SEC;
 	Model model;
