@@ -17,6 +17,7 @@
 #include "authority.h"
 #include "compat.h"
 #include "errors.h"
+#include "event.h"
 #include "identifiers.h"
 #include "identity.h"
 #include "operation.h"
@@ -55,6 +56,7 @@ authority_over(const Model *model, const char *user_id, bool self, bool *is_self
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_UNAUTHENTICATED), errmsg("not authenticated"),
 						errdetail("There is no identity of a user that may come in."),
 						errhint("Call account.authenticate(token) first.")));
+	operation_concerns(user_id, target != NULL ? target->tenant_id : NULL);
 	own = target != NULL && strcmp(target->user_id, actor->user_id) == 0;
 	if (is_self != NULL)
 		*is_self = own;
@@ -147,6 +149,7 @@ set_password_operation(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 	(void) session_end_user(user->user_id, session, SESSION_END_USER);
+	event_success(EVENT_PASSWORD_CHANGED, user->user_id, user->tenant_id, NULL);
 	secret_call_end(&hiding);
 	PG_RETURN_VOID();
 }
@@ -157,13 +160,16 @@ revoke_sessions_operation(PG_FUNCTION_ARGS)
 {
 	Model model;
 	UserRecord *user;
+	uint64 ended;
 
 	PreventCommandIfReadOnly("account.revoke_sessions()");
 	version_check();
 	model = *model_require();
 	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
 						  true, NULL);
-	PG_RETURN_INT64((int64) session_end_user(user->user_id, NULL, SESSION_END_REVOKED));
+	ended = session_end_user(user->user_id, NULL, SESSION_END_REVOKED);
+	session_event_revoked(user->user_id, user->tenant_id, ended, SESSION_END_REVOKED);
+	PG_RETURN_INT64((int64) ended);
 }
 
 /*

@@ -30,6 +30,7 @@
 #include "utils/inet.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
 #include "utils/rel.h"
 
 #include "actor.h"
@@ -255,24 +256,60 @@ event_notify(const char *type, const int64 *ids, int n)
 	pfree(payload.data);
 }
 
-/* Push a string, or null, as the value of a key. */
+/* Push a member, beginning the object where there is none. */
 static void
-push_pair(JsonbParseState **state, const char *name, const char *value)
+push_member(JsonbParseState **state, const char *name, JsonbValue *value)
 {
-	JsonbValue item;
+	JsonbValue key = {.type = jbvString};
 
-	item.type = jbvString;
-	item.val.string.val = unconstify(char *, name);
-	item.val.string.len = strlen(name);
-	pushJsonbValue(state, WJB_KEY, &item);
-	if (value == NULL)
-		item.type = jbvNull;
-	else
+	if (*state == NULL)
+		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	key.val.string.val = unconstify(char *, name);
+	key.val.string.len = strlen(name);
+	pushJsonbValue(state, WJB_KEY, &key);
+	pushJsonbValue(state, WJB_VALUE, value);
+}
+
+/* A member that is a string, or null for NULL. The text must stay until detail_end(). */
+void
+detail_text(JsonbParseState **state, const char *name, const char *value)
+{
+	JsonbValue item = {.type = jbvNull};
+
+	if (value != NULL)
 	{
+		item.type = jbvString;
 		item.val.string.val = unconstify(char *, value);
 		item.val.string.len = strlen(value);
 	}
-	pushJsonbValue(state, WJB_VALUE, &item);
+	push_member(state, name, &item);
+}
+
+/* A member that is a number. */
+void
+detail_number(JsonbParseState **state, const char *name, int64 value)
+{
+	JsonbValue item = {.type = jbvNumeric};
+
+	item.val.numeric = int64_to_numeric(value);
+	push_member(state, name, &item);
+}
+
+/* A member that is true or false. */
+void
+detail_bool(JsonbParseState **state, const char *name, bool value)
+{
+	JsonbValue item = {.type = jbvBool};
+
+	item.val.boolean = value;
+	push_member(state, name, &item);
+}
+
+/* The object. It has a member at least. */
+Jsonb *
+detail_end(JsonbParseState **state)
+{
+	return JsonbValueToJsonb(pushJsonbValue(state, WJB_END_OBJECT, NULL));
 }
 
 /* A JSON object of strings. */
@@ -282,15 +319,14 @@ event_detail(const char *name, ...)
 	JsonbParseState *state = NULL;
 	va_list args;
 
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	va_start(args, name);
 	while (name != NULL)
 	{
-		push_pair(&state, name, va_arg(args, const char *));
+		detail_text(&state, name, va_arg(args, const char *));
 		name = va_arg(args, const char *);
 	}
 	va_end(args);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	return detail_end(&state);
 }
 
 /* The detail, with the setting that an unverified actor comes from. */

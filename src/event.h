@@ -69,6 +69,12 @@ extern void event_refusal_from(inet *ip, const char *type, const char *subject,
 /* A JSON object of strings: name, value, ..., NULL. A value that is NULL is null. */
 extern Jsonb *event_detail(const char *name, ...);
 
+/* The same piece by piece: *state begins as NULL. */
+extern void detail_text(JsonbParseState **state, const char *name, const char *value);
+extern void detail_number(JsonbParseState **state, const char *name, int64 value);
+extern void detail_bool(JsonbParseState **state, const char *name, bool value);
+extern Jsonb *detail_end(JsonbParseState **state);
+
 /*
  * Why users are being deleted or restored, for the events that the trigger records. For the statement
  * that the caller runs next: call event_reason(NULL) after it, on every path. An error, too, ends it.

@@ -203,9 +203,12 @@ write_drops(EventWriter *writer, int64 dropped, const char *reason)
 				   .failure = true,
 				   .duration_ms = -1,
 				   .error_code = unpack_sql_state(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED)};
+	JsonbParseState *state = NULL;
 
-	event.detail = event_detail("operation", "event_queue", "dropped",
-								psprintf(INT64_FORMAT, dropped), "reason", reason, NULL);
+	detail_text(&state, "operation", "event_queue");
+	detail_number(&state, "dropped", dropped);
+	detail_text(&state, "reason", reason);
+	event.detail = detail_end(&state);
 	return event_writer_put(writer, &event);
 }
 

@@ -26,6 +26,7 @@
 #include "base64url.h"
 #include "compat.h"
 #include "errors.h"
+#include "event.h"
 #include "jwt_functions.h"
 #include "key_store.h"
 #include "master_key.h"
@@ -407,6 +408,7 @@ create_key_operation(PG_FUNCTION_ARGS)
 	bool activate;
 	bytea *stored;
 	bytea *public_key = NULL;
+	JsonbParseState *detail = NULL;
 	ErrorContextCallback hiding;
 
 	if (PG_ARGISNULL(0))
@@ -462,6 +464,9 @@ create_key_operation(PG_FUNCTION_ARGS)
 	SPI_finish();
 	error_context_stack = hiding.previous;
 	sodium_memzero(VARDATA(stored), VARSIZE(stored) - VARHDRSZ);
+	detail_text(&detail, "alg", jwt_alg_name(alg));
+	detail_bool(&detail, "signs", activate);
+	event_success(EVENT_KEY_CREATED, text_to_cstring(kid), NULL, detail_end(&detail));
 	PG_RETURN_TEXT_P(kid);
 }
 
@@ -488,9 +493,10 @@ activate_key_operation(PG_FUNCTION_ARGS)
 	run_on_keys("UPDATE account.signing_key SET signs = false "
 				"WHERE signs AND kid OPERATOR(pg_catalog.<>) $1",
 				1, types, values, NULL);
-	run_on_keys("UPDATE account.signing_key SET signs = true, activated_at = pg_catalog.now() "
-				"WHERE NOT signs AND kid OPERATOR(pg_catalog.=) $1",
-				1, types, values, NULL);
+	if (run_on_keys("UPDATE account.signing_key SET signs = true, activated_at = pg_catalog.now() "
+					"WHERE NOT signs AND kid OPERATOR(pg_catalog.=) $1",
+					1, types, values, NULL) > 0)
+		event_success(EVENT_KEY_ACTIVATED, TextDatumGetCString(values[0]), NULL, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -501,14 +507,18 @@ retire_key_operation(PG_FUNCTION_ARGS)
 {
 	Oid types[] = {TEXTOID};
 	Datum values[] = {PointerGetDatum(kid_argument(fcinfo))};
+	bool isnull;
 
 	SPI_connect();
 	lock_keys();
 	if (run_on_keys("UPDATE account.signing_key SET signs = false, "
 					"retired_at = COALESCE(retired_at, pg_catalog.now()) "
-					"WHERE kid OPERATOR(pg_catalog.=) $1",
+					"WHERE kid OPERATOR(pg_catalog.=) $1 "
+					"RETURNING retired_at OPERATOR(pg_catalog.=) pg_catalog.now()",
 					1, types, values, NULL) == 0)
 		refuse_unknown(DatumGetTextPP(values[0]));
+	if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)))
+		event_success(EVENT_KEY_RETIRED, TextDatumGetCString(values[0]), NULL, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

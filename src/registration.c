@@ -37,6 +37,7 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "event.h"
 #include "identifiers.h"
 #include "model_user.h"
 #include "operation.h"
@@ -654,6 +655,8 @@ register_user_operation(PG_FUNCTION_ARGS)
 		values[i] = nulls[i] ? (Datum) 0 : CStringGetTextDatum(reg.values[i]);
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	event_success(EVENT_USER_REGISTERED, reg.values[0], reg.values[3],
+				  event_detail("email", reg.values[1], "username", reg.values[2], NULL));
 	secret_call_end(&hiding);
 	return (Datum) 0;
 }
