@@ -48,7 +48,7 @@
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(event_guard);
-PG_FUNCTION_INFO_V1(prune_events);
+ACCOUNT_OPERATION(prune_events, "prune_events", NO_SUBJECT);
 
 #define EVENT_CHANNEL "account_event"
 
@@ -464,8 +464,8 @@ event_prune_batch(void)
 }
 
 /* account.prune_events() RETURNS bigint: removes events that are older than pgaccount.event_retention. */
-Datum
-prune_events(PG_FUNCTION_ARGS)
+static Datum
+prune_events_operation(PG_FUNCTION_ARGS)
 {
 	uint64 removed = 0;
 	uint64 batch;

@@ -85,8 +85,22 @@ GRANT SELECT ON account.failures TO pg_monitor;
 COMMENT ON VIEW account.failures IS
 'Failed calls in this database by operation and SQLSTATE, refusals that are data (login, refresh) too, since the last account.stats_reset().';
 
+CREATE FUNCTION account.event_queue(OUT waiting bigint, OUT capacity bigint, OUT dropped bigint, OUT attended boolean)
+    AS 'MODULE_PATHNAME', 'event_queue' LANGUAGE C VOLATILE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION account.event_queue() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION account.event_queue() TO pg_monitor;
+COMMENT ON FUNCTION account.event_queue() IS
+'Failures of this database that wait to be recorded, room for those of the whole server (0: no queue, the library is not preloaded by shared_preload_libraries), failures that were dropped since the last account.stats_reset(), and whether the background worker is there that has them recorded.';
+
 CREATE FUNCTION account.stats_reset() RETURNS void
     AS 'MODULE_PATHNAME', 'stats_reset' LANGUAGE C VOLATILE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION account.stats_reset() FROM PUBLIC;
 COMMENT ON FUNCTION account.stats_reset() IS
 'Forgets account.stats and account.failures of this database, and how many failures could not be recorded. Privileged.';
+
+-- health --------------------------------------------------------------------------------------------
+
+CREATE FUNCTION account.health() RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'health' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION account.health() IS
+'Can accounts be used? {"status": healthy, degraded (works, something to mend) or unhealthy (nobody can log in), "database", "timestamp", "version" of the library, "library": preloaded, session (no shared memory) or loaded (DELETE by trigger only), "keys": {"signing", "verifying"}, "model": mapped, incomplete or none, "queue": {"waiting", "capacity", "dropped", "recording"} or null}. Never raises, but for a cancellation: then "error" has the SQLSTATE. Cheap enough for a probe a second; account.doctor() says more.';

@@ -469,6 +469,7 @@ failure_queue_state(FailureQueueState *state)
 		state->dropped = place->dropped;
 	}
 	state->capacity = queue->capacity;
+	state->attended = queue->launcher != NULL;
 	LWLockRelease(queue->lock);
 }
 

@@ -34,6 +34,7 @@ typedef struct FailureQueueState
 	int64 waiting;
 	int64 capacity; /* of the whole server; 0: there is no queue */
 	int64 dropped;  /* not recorded, and never will be, since the statistics were reset */
+	bool attended;  /* there is a launcher */
 } FailureQueueState;
 
 extern void failure_queue_init(void);

@@ -212,6 +212,22 @@ operation_begin(OperationFrame *frame, const Operation *operation, FunctionCallI
 	current = frame;
 }
 
+/* Set a running operation aside. */
+void
+operation_suspend(OperationFrame *frame)
+{
+	Assert(current == frame);
+	current = frame->outer;
+}
+
+/* Take it up again. */
+void
+operation_resume(OperationFrame *frame)
+{
+	frame->outer = current;
+	current = frame;
+}
+
 /* The operation came to its end. */
 void
 operation_end(OperationFrame *frame)

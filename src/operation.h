@@ -60,6 +60,10 @@ extern void operation_begin(OperationFrame *frame, const Operation *operation,
 extern void operation_end(OperationFrame *frame);
 extern void operation_fail(OperationFrame *frame);
 
+/* Set a running operation aside, and take it up again: its time goes on. */
+extern void operation_suspend(OperationFrame *frame);
+extern void operation_resume(OperationFrame *frame);
+
 /* Say whom the running operation is about, for the event of its failure. NULL: not known. */
 extern void operation_concerns(const char *subject, const char *tenant_id);
 

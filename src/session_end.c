@@ -83,17 +83,16 @@ create_trigger(Oid relid, const char *name, const char *level)
 	run_as_end(saved);
 }
 
-/* Take the triggers from a table, if it has them. Within SPI_connect. */
+/* Take a trigger from a table, if it has it. Within SPI_connect. */
 static void
-drop_trigger(Oid relid)
+drop_trigger(Oid relid, const char *name)
 {
 	RoleState saved;
 
 	if (!OidIsValid(relid))
 		return;
 	saved = run_as(relation_owner(relid));
-	run_sql("DROP TRIGGER IF EXISTS " TRIGGER_SESSIONS " ON %s", sql_relation(relid));
-	run_sql("DROP TRIGGER IF EXISTS " TRIGGER_STATEMENT " ON %s", sql_relation(relid));
+	run_sql("DROP TRIGGER IF EXISTS %s ON %s", name, sql_relation(relid));
 	run_as_end(saved);
 }
 
@@ -124,9 +123,10 @@ session_detach(Oid users)
 							  "end_reason = '" SESSION_END_UNMAPPED "' WHERE ended_at IS NULL");
 		run_as_end(saved);
 	}
-	drop_trigger(mapped[MODEL_USERS]);
+	drop_trigger(mapped[MODEL_USERS], TRIGGER_SESSIONS);
+	drop_trigger(mapped[MODEL_USERS], TRIGGER_STATEMENT);
 	if (mapped[MODEL_TENANTS] != mapped[MODEL_USERS])
-		drop_trigger(mapped[MODEL_TENANTS]);
+		drop_trigger(mapped[MODEL_TENANTS], TRIGGER_SESSIONS);
 }
 
 /* Is there a session of this user or tenant, ended or not, by a snapshot of now? */

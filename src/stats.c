@@ -15,6 +15,7 @@
 
 #include <unistd.h>
 
+#include "access/htup_details.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -32,11 +33,13 @@
 
 #include "compat.h"
 #include "failure_queue.h"
+#include "operation.h"
 #include "stats.h"
 
 PG_FUNCTION_INFO_V1(stat_operations);
 PG_FUNCTION_INFO_V1(stat_failures);
-PG_FUNCTION_INFO_V1(stats_reset);
+PG_FUNCTION_INFO_V1(event_queue);
+ACCOUNT_OPERATION(stats_reset, "stats_reset", NO_SUBJECT);
 
 #define STATS_FILE PGSTAT_STAT_PERMANENT_DIRECTORY "/pgaccount.stat"
 
@@ -585,9 +588,28 @@ stat_failures(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* account.stats_reset(): forgets what was counted in this database, lost failures too. */
+/* account.event_queue(): failures of this database that wait, and those that were dropped. */
 Datum
-stats_reset(PG_FUNCTION_ARGS)
+event_queue(PG_FUNCTION_ARGS)
+{
+	FailureQueueState state;
+	TupleDesc desc;
+	Datum values[4];
+	bool nulls[4] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	failure_queue_state(&state);
+	values[0] = Int64GetDatum(state.waiting);
+	values[1] = Int64GetDatum(state.capacity);
+	values[2] = Int64GetDatum(state.dropped);
+	values[3] = BoolGetDatum(state.attended);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* account.stats_reset(): forgets what was counted in this database, lost failures too. */
+static Datum
+stats_reset_operation(PG_FUNCTION_ARGS)
 {
 	stats_forget();
 	failure_queue_forget_drops();
