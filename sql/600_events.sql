@@ -10,7 +10,7 @@ GRANT USAGE ON SCHEMA ev TO regress_ev_app;
 GRANT SELECT, UPDATE, DELETE ON ev.users TO regress_ev_app;
 SELECT account.create_key(kid => 'events') AS kid;
 SELECT max(id) AS start FROM account.event \gset
-CREATE VIEW ev.events AS SELECT row_number() OVER (ORDER BY id) AS n, type, outcome, actor = session_user AS by_role, u.email AS subject, e.ip, error_code,
+CREATE VIEW ev.events AS SELECT row_number() OVER (ORDER BY e.id) AS n, e.type, e.outcome, e.actor = session_user AS by_role, u.email AS subject, e.ip, e.error_code,
     e.detail FROM account.event AS e LEFT JOIN ev.users AS u ON u.id::text = e.subject WHERE e.id > current_setting('ev.start')::bigint;
 SET ev.start = :start;
 SET pgaccount.show_deleted = on;
@@ -48,7 +48,8 @@ SELECT max(id) AS start FROM account.event \gset
 SET ev.start = :start;
 SELECT account.create_key(kid => 'events-2', activate => false);
 SELECT account.activate_key('events-2'), account.activate_key('events-2');
-SELECT account.retire_key('events'), account.retire_key('events');
+SELECT account.retire_key('events');
+SELECT account.retire_key('events');
 SELECT type, outcome, e.subject, detail FROM account.event AS e WHERE id > :start ORDER BY id;
 
 -- deletion by a plain statement: soft, restored, hard, purged; who, from where, why
@@ -75,9 +76,9 @@ SELECT account.purge('ev.users', '0');
 INSERT INTO ev.users (email) VALUES ('bob@x.org'), ('cleo@x.org'), ('dan@x.org');
 BEGIN;
 SELECT account.act_as(id::text) = id::text AS acting FROM ev.users WHERE email = 'bob@x.org';
-SELECT account.cleanup('ev.users', id) IS NOT NULL AS cleaned FROM ev.users WHERE email = 'cleo@x.org';
+SELECT count(account.cleanup('ev.users', id)) FROM ev.users WHERE email = 'cleo@x.org';
 COMMIT;
-SELECT n, type, outcome, by_role, ip, detail FROM ev.events ORDER BY n;
+SELECT n, type, outcome, by_role, ip, detail - 'key' AS detail FROM ev.events ORDER BY n;
 SELECT count(*) FROM account.event WHERE id > :start AND actor IN ('somebody', '42') AND detail ? 'unverified_actor';
 
 -- one row each, whatever the statement; what rolls back was not
@@ -143,6 +144,7 @@ UPDATE ev.users SET deleted_at = NULL, is_deleted = false WHERE email = 'dan@x.o
 SET ROLE regress_ev_app;
 DELETE FROM ev.users WHERE email = 'dan@x.org';
 RESET ROLE;
+SELECT noted FROM account.event ORDER BY id DESC LIMIT 1;
 SELECT type, email, who = (SELECT tableowner FROM pg_tables WHERE schemaname = 'account' AND tablename = 'event') AS as_owner FROM ev.copy;
 SET enable_seqscan = off;
 SELECT count(*) FROM account.event WHERE type = 'user_deleted' AND detail ->> 'email' = 'dan@x.org' AND id > :start;
@@ -153,18 +155,6 @@ ALTER TABLE account.event DROP COLUMN noted;
 -- with a column gone before the end, rows are still right
 UPDATE ev.users SET deleted_at = NULL, is_deleted = false WHERE email = 'dan@x.org';
 SELECT type, detail ->> 'email' AS email FROM account.event ORDER BY id DESC LIMIT 1;
-
--- NOTIFY: once a statement
-SET pgaccount.notify = on;
-LISTEN account_event;
-UNLISTEN *;
-BEGIN;
-DELETE FROM ev.users WHERE email = 'dan@x.org';
-\set VERBOSITY terse
-PREPARE TRANSACTION 'ev'; -- fails
-\set VERBOSITY default
-RESET pgaccount.notify;
--- without it, or with nothing to prepare, two-phase commit works where it is allowed
 
 -- retention
 BEGIN;

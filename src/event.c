@@ -25,6 +25,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/inet.h"
@@ -86,6 +87,7 @@ struct EventWriter
 	ResultRelInfo target;
 	TupleTableSlot *slot;
 	bool after_triggers;
+	ExprState **defaults; /* of the columns that an administrator has added; NULL: there are none */
 };
 
 /* Why users are being deleted; in memory of its own. */
@@ -131,6 +133,27 @@ event_reason_given(void)
 	return given_reason;
 }
 
+/* Prepare the defaults of columns that are not ours. In the memory of the writer. */
+static void
+prepare_defaults(EventWriter *writer)
+{
+	TupleDesc desc = RelationGetDescr(writer->rel);
+
+	if (desc->natts <= EVENT_COLUMNS)
+		return;
+	writer->defaults = palloc0(desc->natts * sizeof(ExprState *));
+	for (int i = EVENT_COLUMNS; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+		Node *value = column->attisdropped || column->attgenerated
+						  ? NULL
+						  : build_column_default(writer->rel, i + 1);
+
+		if (value != NULL)
+			writer->defaults[i] = ExecPrepareExpr((Expr *) value, writer->estate);
+	}
+}
+
 /* Open the table of events for writing; see the header. */
 EventWriter *
 event_writer_open(void)
@@ -157,6 +180,7 @@ event_writer_open(void)
 	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
 	writer->after_triggers = rel->trigdesc != NULL && rel->trigdesc->trig_insert_after_row;
 	ExecOpenIndices(&writer->target, false);
+	prepare_defaults(writer);
 	MemoryContextSwitchTo(old);
 	return writer;
 }
@@ -201,6 +225,11 @@ event_writer_put(EventWriter *writer, const Event *event)
 	put_text(slot, EVENT_ERROR_CODE, event->error_code);
 	slot->tts_values[EVENT_DETAIL] = JsonbPGetDatum(event->detail);
 	slot->tts_isnull[EVENT_DETAIL] = event->detail == NULL;
+	for (int i = EVENT_COLUMNS; writer->defaults != NULL && i < slot->tts_tupleDescriptor->natts;
+		 i++)
+		if (writer->defaults[i] != NULL)
+			slot->tts_values[i] = ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(estate),
+											   &slot->tts_isnull[i]);
 	ExecStoreVirtualTuple(slot);
 	MemoryContextSwitchTo(estate->es_query_cxt);
 
@@ -230,7 +259,8 @@ event_writer_close(EventWriter *writer)
 
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	ExecCloseIndices(&writer->target);
-	FreeExecutorState(estate); /* writer goes with it */
+	ExecCloseResultRelations(estate); /* those that AFTER triggers have opened */
+	FreeExecutorState(estate);        /* writer goes with it */
 	table_close(rel, NoLock);
 }
 

@@ -17,6 +17,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "actor.h"
@@ -78,8 +79,12 @@ forget(void)
 static void
 transaction_ends(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+	if ((event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) && nrows > 0)
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
 		event_user_flush();
+		PopActiveSnapshot();
+	}
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
 	{
 		/* its memory was the transaction's */

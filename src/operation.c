@@ -268,7 +268,7 @@ operation_fail(OperationFrame *frame)
 	call.ms = elapsed_ms(frame);
 	call.slow = is_slow(call.ms);
 	call.sqlerrcode = error->sqlerrcode;
-	call.message = message;
+	call.message = message[0] != '\0' ? message : unpack_sql_state(error->sqlerrcode);
 	stats_count(&call);
 	/* an operation inside this one has remembered the same error */
 	if (frame->inner_error != identity)

@@ -33,13 +33,12 @@
 
 #include "compat.h"
 #include "failure_queue.h"
-#include "operation.h"
 #include "stats.h"
 
 PG_FUNCTION_INFO_V1(stat_operations);
 PG_FUNCTION_INFO_V1(stat_failures);
 PG_FUNCTION_INFO_V1(event_queue);
-ACCOUNT_OPERATION(stats_reset, "stats_reset", NO_SUBJECT);
+PG_FUNCTION_INFO_V1(stats_reset);
 
 #define STATS_FILE PGSTAT_STAT_PERMANENT_DIRECTORY "/pgaccount.stat"
 
@@ -608,8 +607,8 @@ event_queue(PG_FUNCTION_ARGS)
 }
 
 /* account.stats_reset(): forgets what was counted in this database, lost failures too. */
-static Datum
-stats_reset_operation(PG_FUNCTION_ARGS)
+Datum
+stats_reset(PG_FUNCTION_ARGS)
 {
 	stats_forget();
 	failure_queue_forget_drops();
