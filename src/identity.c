@@ -27,12 +27,13 @@
 #include "errors.h"
 #include "identity.h"
 #include "jwt_functions.h"
+#include "operation.h"
 #include "secret_call.h"
 #include "settings.h"
 #include "token.h"
 #include "token_known.h"
 
-PG_FUNCTION_INFO_V1(authenticate);
+ACCOUNT_OPERATION(authenticate, "authenticate", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(sign_out);
 PG_FUNCTION_INFO_V1(uid);
 PG_FUNCTION_INFO_V1(uid_bigint);
@@ -379,8 +380,8 @@ member_string(const JsonMember *member)
 }
 
 /* account.authenticate(token text, is_local boolean): the uid, or PT401. */
-Datum
-authenticate(PG_FUNCTION_ARGS)
+static Datum
+authenticate_operation(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hiding;
 	const CheckedToken *checked;

@@ -39,11 +39,12 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "operation.h"
 #include "settings.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(purge);
+ACCOUNT_OPERATION(purge, "purge", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(purge_batches);
 
 /* Rows of the target that are planned together, and that are looked for at once. */
@@ -739,8 +740,8 @@ cutoff_argument(FunctionCallInfo fcinfo)
 }
 
 /* account.purge(target regclass, older_than interval, max_rows bigint, force boolean) RETURNS bigint */
-Datum
-purge(PG_FUNCTION_ARGS)
+static Datum
+purge_operation(PG_FUNCTION_ARGS)
 {
 	Oid target = target_argument(fcinfo);
 	Purge work = {.cutoff = cutoff_argument(fcinfo), .wanted = PG_UINT64_MAX};

@@ -38,8 +38,10 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "event.h"
 #include "identifiers.h"
 #include "model_user.h"
+#include "operation.h"
 #include "password.h"
 #include "plan_cache.h"
 #include "registration.h"
@@ -47,7 +49,7 @@
 #include "session_lock.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(register_user);
+ACCOUNT_OPERATION(register_user, "register", NO_SUBJECT);
 
 /* The longest email (RFC 5321 §4.5.3.1.3) and username, in characters. */
 #define MAX_EMAIL    254
@@ -733,8 +735,8 @@ open_users(Registration *reg)
 }
 
 /* account.register(email text, password text, username text, tenant text, profile jsonb). */
-Datum
-register_user(PG_FUNCTION_ARGS)
+static Datum
+register_user_operation(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Registration reg = {{{InvalidOid}}};
@@ -788,6 +790,8 @@ register_user(PG_FUNCTION_ARGS)
 		values[i] = nulls[i] ? (Datum) 0 : CStringGetTextDatum(reg.values[i]);
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	event_success(EVENT_USER_REGISTERED, reg.values[0], reg.values[3],
+				  event_detail("email", reg.values[1], "username", reg.values[2], NULL));
 	secret_call_end(&hiding);
 	return (Datum) 0;
 }

@@ -39,11 +39,12 @@
 #include "identifiers.h"
 #include "keys.h"
 #include "mapping.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(restore);
+ACCOUNT_OPERATION(restore, "restore", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(is_deleted);
 
 /* At most so many colliding rows are named; the others are counted. */
@@ -529,8 +530,8 @@ check_collisions(RowSet *first, List *tables)
 }
 
 /* account.restore(target regclass, key "any" | text) RETURNS bigint */
-Datum
-restore(PG_FUNCTION_ARGS)
+static Datum
+restore_operation(PG_FUNCTION_ARGS)
 {
 	Oid relid;
 	SoftDelete mapping;

@@ -15,6 +15,7 @@
 #include "utils/guc.h"
 #include "utils/plancache.h"
 
+#include "client.h"
 #include "compat.h"
 #include "identity.h"
 #include "settings.h"
@@ -41,6 +42,11 @@ char *pgaccount_db_role = NULL;
 char *pgaccount_master_key_file = NULL;
 bool pgaccount_set_request_claims = true;
 bool pgaccount_live_check = true;
+bool pgaccount_log_events = true;
+bool pgaccount_notify = false;
+int pgaccount_event_retention = 365 * SECS_PER_DAY;
+int pgaccount_event_queue_size = 4096;
+int pgaccount_slow_threshold = 2000;
 
 static const struct config_enum_entry error_detail_options[] = {
 	{"verbose", ERROR_DETAIL_VERBOSE, false},
@@ -176,6 +182,40 @@ login_settings_init(void)
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
+/* The settings of events and statistics. at_restart: the context of those that shape shared memory. */
+static void
+event_settings_init(GucContext at_restart)
+{
+	DefineCustomBoolVariable(
+		"pgaccount.log_events", "Records events in account.event.",
+		"Off, neither successes nor failures are recorded; statistics are kept "
+		"all the same.",
+		&pgaccount_log_events, true, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("pgaccount.notify", "Notifies of events on channel account_event.",
+							 "NOTIFY lets transactions commit one after another, and a transaction "
+							 "that notifies cannot be prepared.",
+							 &pgaccount_notify, false, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgaccount.event_retention", "How long events are kept.",
+							"Older ones are removed now and then; 0 keeps none for long, INT_MAX "
+							"all but for ever.",
+							&pgaccount_event_retention, 365 * SECS_PER_DAY, 0, INT_MAX, PGC_SUSET,
+							GUC_UNIT_S, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"pgaccount.event_queue_size",
+		"How many failures may wait to be recorded, in the whole server.",
+		"What does not fit is counted. Without shared_preload_libraries there is "
+		"no queue.",
+		&pgaccount_event_queue_size, 4096, 16, 1048576, at_restart, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgaccount.slow_threshold",
+							"Operations that take longer are slow: counted, with a WARNING.",
+							"0: all are; -1: none is.", &pgaccount_slow_threshold, 2000, -1,
+							INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+}
+
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 void
 settings_init(bool preloaded)
@@ -209,7 +249,9 @@ settings_init(bool preloaded)
 	password_settings_init(at_restart);
 	login_settings_init();
 	token_settings_init(at_restart);
+	event_settings_init(at_restart);
 	identity_init();
+	client_init();
 
 	MarkGUCPrefixReserved("pgaccount");
 }

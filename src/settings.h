@@ -36,6 +36,12 @@ extern int pgaccount_refresh_grace;     /* milliseconds */
 extern int pgaccount_login_max_failures;
 extern int pgaccount_login_window; /* seconds */
 
+extern bool pgaccount_log_events;
+extern bool pgaccount_notify;
+extern int pgaccount_event_retention; /* seconds */
+extern int pgaccount_event_queue_size;
+extern int pgaccount_slow_threshold; /* milliseconds; -1: none is slow */
+
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 extern void settings_init(bool preloaded);
 

@@ -1,0 +1,29 @@
+/*
+ * client.h
+ *		Where a request comes from: the address and the agent of the client.
+ */
+#ifndef PGACCOUNT_CLIENT_H
+#define PGACCOUNT_CLIENT_H
+
+#include "utils/inet.h"
+
+/* Define the setting that holds the address. Called by settings_init, before the prefix is reserved. */
+extern void client_init(void);
+
+/*
+ * The client's address: account.set_client_ip's of this transaction, else the first of x-forwarded-for in
+ * request.headers, else the connection's. NULL: a local connection. palloc'd. Never raises.
+ */
+extern inet *client_ip(void);
+
+/* The client's agent: user-agent in request.headers, shortened. NULL: not known. palloc'd. Never raises. */
+extern char *client_user_agent(void);
+
+/*
+ * A member of a JSON object that is held by a setting anybody may set, as PostgREST sets request.headers:
+ * a string or a number as text in the database's encoding, palloc'd. NULL: there is none. Never raises, and
+ * reads no catalog.
+ */
+extern char *request_member(const char *setting, const char *name);
+
+#endif /* PGACCOUNT_CLIENT_H */

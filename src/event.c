@@ -1,0 +1,528 @@
+/*
+ * event.c
+ *		The record of what happened: rows of account.event.
+ *
+ * A success is recorded by the transaction that did it, and goes with it. The row is written without a
+ * statement, as the server's own logical replication writes rows: indexes, constraints and row triggers
+ * that an administrator has added see it, statement triggers do not. The table's own statement trigger
+ * refuses everybody else; see event_guard().
+ *
+ * What failed by an error cannot be recorded here: failure_queue.c.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "commands/sequence.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/inet.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/rel.h"
+
+#include "actor.h"
+#include "client.h"
+#include "compat.h"
+#include "errors.h"
+#include "event.h"
+#include "failure_queue.h"
+#include "operation.h"
+#include "mapping.h"
+#include "plan_cache.h"
+#include "profile_rule.h"
+#include "settings.h"
+#include "soft_delete.h"
+#include "version.h"
+
+PG_FUNCTION_INFO_V1(event_guard);
+ACCOUNT_OPERATION(prune_events, "prune_events", NO_SUBJECT);
+
+#define EVENT_CHANNEL "account_event"
+
+/* A message has fewer bytes than this, by async.c. */
+#define MAX_PAYLOAD (BLCKSZ - NAMEDATALEN - 128)
+
+/* Every so many events the background workers are asked to remove old ones. */
+#define PRUNE_EVERY 1024
+
+/* So many are looked at in one statement. */
+#define PRUNE_BATCH 10000
+
+/* Columns of account.event, in order. */
+enum
+{
+	EVENT_ID,
+	EVENT_AT,
+	EVENT_TYPE,
+	EVENT_OUTCOME,
+	EVENT_ACTOR,
+	EVENT_SUBJECT,
+	EVENT_TENANT_ID,
+	EVENT_IP,
+	EVENT_DURATION_MS,
+	EVENT_ERROR_CODE,
+	EVENT_DETAIL,
+	EVENT_COLUMNS
+};
+
+struct EventWriter
+{
+	Relation rel;
+	Oid sequence;
+	EState *estate;
+	ResultRelInfo target;
+	TupleTableSlot *slot;
+	bool after_triggers;
+	ExprState **defaults; /* of the columns that an administrator has added; NULL: there are none */
+};
+
+/* Why users are being deleted; in memory of its own. */
+static char *given_reason = NULL;
+
+/* A reason is for one statement: none outlives the (sub)transaction it was given in. */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+		event_reason(NULL);
+}
+
+/* The same of subtransactions that fail. */
+static void
+subtransaction_ends(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		event_reason(NULL);
+}
+
+/* Follow transactions. */
+void
+event_init(void)
+{
+	RegisterXactCallback(transaction_ends, NULL);
+	RegisterSubXactCallback(subtransaction_ends, NULL);
+}
+
+/* Why users are being deleted or restored by the next statement. */
+void
+event_reason(const char *reason)
+{
+	if (given_reason != NULL)
+		pfree(given_reason);
+	given_reason = reason == NULL ? NULL : MemoryContextStrdup(TopMemoryContext, reason);
+}
+
+/* The reason given. */
+const char *
+event_reason_given(void)
+{
+	return given_reason;
+}
+
+/* Prepare the defaults of columns that are not ours. In the memory of the writer. */
+static void
+prepare_defaults(EventWriter *writer)
+{
+	TupleDesc desc = RelationGetDescr(writer->rel);
+
+	if (desc->natts <= EVENT_COLUMNS)
+		return;
+	writer->defaults = palloc0(desc->natts * sizeof(ExprState *));
+	for (int i = EVENT_COLUMNS; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+		Node *value = column->attisdropped || column->attgenerated
+						  ? NULL
+						  : build_column_default(writer->rel, i + 1);
+
+		if (value != NULL)
+			writer->defaults[i] = ExecPrepareExpr((Expr *) value, writer->estate);
+	}
+}
+
+/* Open the table of events for writing; see the header. */
+EventWriter *
+event_writer_open(void)
+{
+	Oid schema = account_schema();
+	Oid table = OidIsValid(schema) ? get_relname_relid("event", schema) : InvalidOid;
+	Oid sequence = OidIsValid(schema) ? get_relname_relid("event_id_seq", schema) : InvalidOid;
+	EState *estate;
+	EventWriter *writer;
+	MemoryContext old;
+	Relation rel;
+
+	if (!OidIsValid(table) || !OidIsValid(sequence))
+		return NULL;
+	rel = table_open(table, RowExclusiveLock);
+	estate = CreateExecutorState();
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	writer = palloc0(sizeof(EventWriter));
+	writer->rel = rel;
+	writer->sequence = sequence;
+	writer->estate = estate;
+	compat_init_range_table(estate, rel, NULL);
+	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
+	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
+	writer->after_triggers = rel->trigdesc != NULL && rel->trigdesc->trig_insert_after_row;
+	ExecOpenIndices(&writer->target, false);
+	prepare_defaults(writer);
+	MemoryContextSwitchTo(old);
+	return writer;
+}
+
+/* A text as the value of a column. */
+static void
+put_text(TupleTableSlot *slot, int column, const char *value)
+{
+	slot->tts_isnull[column] = value == NULL;
+	if (value != NULL)
+		slot->tts_values[column] = CStringGetTextDatum(value);
+}
+
+/* Write an event; returns its id. */
+int64
+event_writer_put(EventWriter *writer, const Event *event)
+{
+	EState *estate = writer->estate;
+	TupleTableSlot *slot = writer->slot;
+	bool triggers = writer->rel->trigdesc != NULL;
+	MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+	RoleState saved = {InvalidOid, 0};
+	int64 id = nextval_internal(writer->sequence, false);
+
+	ExecClearTuple(slot);
+	memset(slot->tts_values, 0, slot->tts_tupleDescriptor->natts * sizeof(Datum));
+	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	slot->tts_values[EVENT_ID] = Int64GetDatum(id);
+	slot->tts_isnull[EVENT_ID] = false;
+	slot->tts_values[EVENT_AT] =
+		TimestampTzGetDatum(event->at != 0 ? event->at : GetCurrentTimestamp());
+	slot->tts_isnull[EVENT_AT] = false;
+	put_text(slot, EVENT_TYPE, event->type);
+	put_text(slot, EVENT_OUTCOME, event->failure ? "failure" : "success");
+	put_text(slot, EVENT_ACTOR, event->actor);
+	put_text(slot, EVENT_SUBJECT, event->subject);
+	put_text(slot, EVENT_TENANT_ID, event->tenant_id);
+	slot->tts_values[EVENT_IP] = InetPGetDatum(event->ip);
+	slot->tts_isnull[EVENT_IP] = event->ip == NULL;
+	slot->tts_values[EVENT_DURATION_MS] = Float8GetDatum(event->duration_ms);
+	slot->tts_isnull[EVENT_DURATION_MS] = event->duration_ms < 0;
+	put_text(slot, EVENT_ERROR_CODE, event->error_code);
+	slot->tts_values[EVENT_DETAIL] = JsonbPGetDatum(event->detail);
+	slot->tts_isnull[EVENT_DETAIL] = event->detail == NULL;
+	for (int i = EVENT_COLUMNS; writer->defaults != NULL && i < slot->tts_tupleDescriptor->natts;
+		 i++)
+		if (writer->defaults[i] != NULL)
+			slot->tts_values[i] = ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(estate),
+											   &slot->tts_isnull[i]);
+	ExecStoreVirtualTuple(slot);
+	MemoryContextSwitchTo(estate->es_query_cxt);
+
+	/* an administrator's triggers run with the rights of an INSERT by the table's owner */
+	if (triggers)
+		saved = run_as(writer->rel->rd_rel->relowner);
+	if (writer->after_triggers)
+		AfterTriggerBeginQuery();
+	ExecSimpleRelationInsert(&writer->target, estate, slot);
+	if (writer->after_triggers)
+		AfterTriggerEndQuery(estate);
+	if (triggers)
+		run_as_end(saved);
+
+	ExecClearTuple(slot);
+	ResetPerTupleExprContext(estate);
+	MemoryContextSwitchTo(old);
+	return id;
+}
+
+/* Close what event_writer_open() has opened. */
+void
+event_writer_close(EventWriter *writer)
+{
+	Relation rel = writer->rel;
+	EState *estate = writer->estate;
+
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	ExecCloseIndices(&writer->target);
+	ExecCloseResultRelations(estate); /* those that AFTER triggers have opened */
+	FreeExecutorState(estate);        /* writer goes with it */
+	table_close(rel, NoLock);
+}
+
+/* Tell who listens of events of one type, in as few messages as they fit in. */
+void
+event_notify(const char *type, const int64 *ids, int n)
+{
+	StringInfoData payload;
+
+	if (!pgaccount_notify || n == 0)
+		return;
+	initStringInfo(&payload);
+	for (int i = 0; i < n;)
+	{
+		resetStringInfo(&payload);
+		appendStringInfo(&payload, "{\"type\":\"%s\",\"ids\":[" INT64_FORMAT, type, ids[i++]);
+		/* room for one more id, and the end */
+		while (i < n && payload.len + MAXINT8LEN + 4 < MAX_PAYLOAD)
+			appendStringInfo(&payload, "," INT64_FORMAT, ids[i++]);
+		appendStringInfoString(&payload, "]}");
+		Async_Notify(EVENT_CHANNEL, payload.data);
+	}
+	pfree(payload.data);
+}
+
+/* Push a member, beginning the object where there is none. */
+static void
+push_member(JsonbParseState **state, const char *name, JsonbValue *value)
+{
+	JsonbValue key = {.type = jbvString};
+
+	if (*state == NULL)
+		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	key.val.string.val = unconstify(char *, name);
+	key.val.string.len = strlen(name);
+	pushJsonbValue(state, WJB_KEY, &key);
+	pushJsonbValue(state, WJB_VALUE, value);
+}
+
+/* A member that is a string, or null for NULL. The text must stay until detail_end(). */
+void
+detail_text(JsonbParseState **state, const char *name, const char *value)
+{
+	JsonbValue item = {.type = jbvNull};
+
+	if (value != NULL)
+	{
+		item.type = jbvString;
+		item.val.string.val = unconstify(char *, value);
+		item.val.string.len = strlen(value);
+	}
+	push_member(state, name, &item);
+}
+
+/* A member that is a number. */
+void
+detail_number(JsonbParseState **state, const char *name, int64 value)
+{
+	JsonbValue item = {.type = jbvNumeric};
+
+	item.val.numeric = int64_to_numeric(value);
+	push_member(state, name, &item);
+}
+
+/* A member that is true or false. */
+void
+detail_bool(JsonbParseState **state, const char *name, bool value)
+{
+	JsonbValue item = {.type = jbvBool};
+
+	item.val.boolean = value;
+	push_member(state, name, &item);
+}
+
+/* The object. It has a member at least. */
+Jsonb *
+detail_end(JsonbParseState **state)
+{
+	return JsonbValueToJsonb(pushJsonbValue(state, WJB_END_OBJECT, NULL));
+}
+
+/* A JSON object of strings. */
+Jsonb *
+event_detail(const char *name, ...)
+{
+	JsonbParseState *state = NULL;
+	va_list args;
+
+	va_start(args, name);
+	while (name != NULL)
+	{
+		detail_text(&state, name, va_arg(args, const char *));
+		name = va_arg(args, const char *);
+	}
+	va_end(args);
+	return detail_end(&state);
+}
+
+/* The detail, with the setting that an unverified actor comes from. */
+static Jsonb *
+mark_unverified(Jsonb *detail, const char *setting)
+{
+	Jsonb *mark = event_detail("unverified_actor", setting, NULL);
+
+	if (detail == NULL)
+		return mark;
+	return DatumGetJsonbP(
+		DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(detail), JsonbPGetDatum(mark)));
+}
+
+/* Fill in what all events of this moment have. */
+void
+event_fill(Event *event, const char **unverified)
+{
+	actor_note_session();
+	event->actor = actor_for_record(unverified);
+	event->duration_ms = operation_elapsed_ms();
+	if (event->ip == NULL)
+		event->ip = client_ip();
+}
+
+/* Record one event. */
+static void
+record(Event *event)
+{
+	const char *unverified;
+	EventWriter *writer;
+	int64 id;
+
+	if (!pgaccount_log_events)
+		return;
+	event_fill(event, &unverified);
+	if (unverified != NULL)
+		event->detail = mark_unverified(event->detail, unverified);
+	writer = event_writer_open();
+	if (writer == NULL)
+		return;
+	id = event_writer_put(writer, event);
+	event_writer_close(writer);
+	event_notify(event->type, &id, 1);
+	if (id % PRUNE_EVERY == 0)
+		failure_queue_request_prune();
+}
+
+/* Record a success. */
+void
+event_success(const char *type, const char *subject, const char *tenant_id, Jsonb *detail)
+{
+	event_success_from(NULL, type, subject, tenant_id, detail);
+}
+
+/* Record a refusal that is data. */
+void
+event_refusal(const char *type, const char *subject, const char *tenant_id, const char *error_code,
+			  Jsonb *detail)
+{
+	event_refusal_from(NULL, type, subject, tenant_id, error_code, detail);
+}
+
+/* Record a success of a client whose address the caller was given. */
+void
+event_success_from(inet *ip, const char *type, const char *subject, const char *tenant_id,
+				   Jsonb *detail)
+{
+	Event event = {
+		.type = type, .subject = subject, .tenant_id = tenant_id, .ip = ip, .detail = detail};
+
+	record(&event);
+}
+
+/* Record a refusal that is data, of a client whose address the caller was given. */
+void
+event_refusal_from(inet *ip, const char *type, const char *subject, const char *tenant_id,
+				   const char *error_code, Jsonb *detail)
+{
+	Event event = {.type = type,
+				   .failure = true,
+				   .subject = subject,
+				   .tenant_id = tenant_id,
+				   .ip = ip,
+				   .error_code = error_code,
+				   .detail = detail};
+
+	record(&event);
+}
+
+/* The statement of ours that removes old events needs no guard: set it aside in the executor's copy. */
+static void
+set_guard_aside(EState *estate, void *arg)
+{
+	ListCell *lc;
+
+	foreach (lc, estate->es_opened_result_relations)
+	{
+		TriggerDesc *triggers = ((ResultRelInfo *) lfirst(lc))->ri_TrigDesc;
+
+		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+			if (triggers->triggers[i].tgfoid == *(Oid *) arg)
+				triggers->triggers[i].tgenabled = TRIGGER_DISABLED;
+	}
+}
+
+/* Remove a batch of old events; see the header. */
+uint64
+event_prune_batch(void)
+{
+	Oid types[] = {TIMESTAMPTZOID, INT8OID};
+	Datum values[] = {TimestampTzGetDatum(GetCurrentTimestamp() -
+										  (int64) pgaccount_event_retention * USECS_PER_SEC),
+					  Int64GetDatum(PRUNE_BATCH)};
+	Oid guard = account_function("event_guard");
+	SPIPlanPtr plan;
+	RoleState saved;
+	uint64 removed;
+
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_EVENT_PRUNE, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(
+			PLAN_EVENT_PRUNE, InvalidOid, InvalidOid,
+			OWN_STATEMENT
+			"DELETE FROM account.event e WHERE e.id OPERATOR(pg_catalog.=) ANY (ARRAY("
+			"SELECT o.id FROM account.event o ORDER BY o.id LIMIT $2)) "
+			"AND e.at OPERATOR(pg_catalog.<) $1",
+			2, types);
+	removed = plan_run(plan, values, NULL, NULL, true, set_guard_aside, &guard);
+	run_as_end(saved);
+	SPI_finish();
+	return removed;
+}
+
+/* account.prune_events() RETURNS bigint: removes events that are older than pgaccount.event_retention. */
+static Datum
+prune_events_operation(PG_FUNCTION_ARGS)
+{
+	uint64 removed = 0;
+	uint64 batch;
+
+	PreventCommandIfReadOnly("account.prune_events()");
+	version_check();
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		batch = event_prune_batch();
+		removed += batch;
+	} while (batch > 0);
+	PG_RETURN_INT64((int64) removed);
+}
+
+/*
+ * account.event_guard() RETURNS trigger: BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE, for each
+ * statement. A grant, or membership in pg_write_all_data, must not let anybody rewrite what happened.
+ */
+Datum
+event_guard(PG_FUNCTION_ARGS)
+{
+	(void) called_as_trigger(fcinfo, "event_guard");
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("table \"event\" is append-only"),
+				 errdetail("Events are recorded by pgaccount alone."),
+				 errhint("Let pgaccount.event_retention prune old events.")));
+	return PointerGetDatum(NULL);
+}
