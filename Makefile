@@ -10,9 +10,10 @@ CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache cl
                password_format password_slots password \
                base64url json_claims jwt claims_jsonb jwt_functions master_key key_store token identity tenant_isolation \
                model model_detect model_map model_user session_end session_lock starter secret_call registration registration_profile \
-               refresh_token session throttle login authority live_check grant_api model_findings
+               refresh_token session throttle login authority live_check grant_api model_findings \
+               text_argument json_object login_attempt lifecycle
 CONCEPTS_SQL = install errors event fk_graph soft_delete restore unique_live guard profile password jwt key_store token identity tenant_isolation \
-               cleanup purge model session starter registration login doctor
+               cleanup purge model session starter registration login lifecycle doctor
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql

@@ -689,13 +689,47 @@ cleanup_execute(Cleanup *cleanup)
 	pgstat_report_activity(STATE_RUNNING, debug_query_string ? debug_query_string : "");
 }
 
+/* Remove the rows that a new cleanup was seeded with, or raise and change nothing. */
+void
+cleanup_run(Cleanup *work)
+{
+	int nest_level;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	nest_level = cleanup_join_memory();
+	begin_step("plan removal from", work->target);
+	cleanup_close(work, GetActiveSnapshot());
+	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
+	cleanup_refuse_protected(work);
+	cleanup_execute(work);
+	AtEOXact_GUC(true, nest_level);
+	PopActiveSnapshot();
+}
+
+/* Rows of the target that a cleanup has removed. */
+uint64
+cleanup_target_rows(Cleanup *work)
+{
+	uint64 rows = 0;
+	ListCell *lc;
+
+	foreach (lc, work->lines)
+	{
+		CleanupLine *line = lfirst(lc);
+
+		if (line->action == CLEANUP_DELETE && line->node == work->node)
+			rows += line->rows;
+	}
+	return rows;
+}
+
 /* account.cleanup(target regclass, key "any" | text, force boolean) RETURNS TABLE (...) */
 Datum
 cleanup(PG_FUNCTION_ARGS)
 {
 	Oid target;
 	Cleanup *work;
-	int nest_level;
 
 	version_check();
 	if (PG_ARGISNULL(0))
@@ -707,18 +741,7 @@ cleanup(PG_FUNCTION_ARGS)
 	LockRelationOid(target, RowExclusiveLock);
 	work = cleanup_make(target, PG_GETARG_BOOL(2), false);
 	cleanup_seed_keys(work, fcinfo, 1);
-
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	nest_level = cleanup_join_memory();
-	begin_step("plan removal from", target);
-	cleanup_close(work, GetActiveSnapshot());
-	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
-	cleanup_refuse_protected(work);
-	cleanup_execute(work);
-	AtEOXact_GUC(true, nest_level);
-	PopActiveSnapshot();
-
+	cleanup_run(work);
 	cleanup_return(fcinfo, work);
 	cleanup_free(work);
 	return (Datum) 0;

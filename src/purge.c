@@ -34,6 +34,7 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "purge.h"
 #include "settings.h"
 #include "target.h"
 #include "version.h"
@@ -234,23 +235,6 @@ close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 	return cleanup;
 }
 
-/* Rows of the target that a cleanup has removed. */
-static uint64
-target_rows(Cleanup *cleanup)
-{
-	uint64 rows = 0;
-	ListCell *lc;
-
-	foreach (lc, cleanup->lines)
-	{
-		CleanupLine *line = lfirst(lc);
-
-		if (line->action == CLEANUP_DELETE && line->node == cleanup->node)
-			rows += line->rows;
-	}
-	return rows;
-}
-
 /* The rows of a slice that are not among others. */
 static RowSet *
 without(Purge *purge, RowSet *slice, RowSet *others)
@@ -303,7 +287,7 @@ try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 	else
 	{
 		cleanup_execute(cleanup);
-		purge->purged += target_rows(cleanup);
+		purge->purged += cleanup_target_rows(cleanup);
 	}
 	cleanup_free(cleanup);
 	return rest;
@@ -455,19 +439,20 @@ tell_held(Purge *purge)
 			 errhint("Remove what references them, or purge with force => true.")));
 }
 
-/*
- * Remove rows that are dead for long enough; returns how many of the target's. Kept rows are told,
- * unless there is another batch to come that will.
- */
-static uint64
-purge_rows(Oid target, TimestampTz cutoff, uint64 wanted, bool force, bool batch)
+/* Remove rows that are dead for long enough; see the header. */
+uint64
+purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted, bool force,
+		   bool batch)
 {
-	Purge purge = {.target = target, .cutoff = cutoff, .force = force, .wanted = wanted};
+	Purge purge = {.target = target,
+				   .deleted_at = deleted_at,
+				   .cutoff = cutoff,
+				   .force = force,
+				   .wanted = wanted};
 	RowSet *candidates;
 	uint64 before;
 	int nest_level = cleanup_join_memory();
 
-	purge.deleted_at = mapping_of_table(target)->deleted_at;
 	initStringInfo(&purge.holders);
 	/* held until the end: what it sees keeps its place */
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -489,9 +474,9 @@ purge_rows(Oid target, TimestampTz cutoff, uint64 wanted, bool force, bool batch
 	return purge.purged;
 }
 
-/* The target argument, checked and locked. */
+/* The target argument, checked and locked, and its column deleted_at. */
 static Oid
-target_argument(FunctionCallInfo fcinfo)
+target_argument(FunctionCallInfo fcinfo, AttrNumber *deleted_at)
 {
 	Oid target;
 
@@ -501,42 +486,56 @@ target_argument(FunctionCallInfo fcinfo)
 	target = PG_GETARG_OID(0);
 	check_application_table(target, "a purge");
 	LockRelationOid(target, RowExclusiveLock);
-	(void) mapping_of_table(target);
+	*deleted_at = mapping_of_table(target)->deleted_at;
 	return target;
+}
+
+/* The argument max_rows: how many rows at most. */
+uint64
+max_rows_argument(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		return PG_UINT64_MAX;
+	if (PG_GETARG_INT64(n) < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"max_rows\" must not be negative"),
+						errhint("Give a number of rows, or NULL for all.")));
+	return (uint64) PG_GETARG_INT64(n);
+}
+
+/* Rows deleted until then are purged after the grace period. */
+TimestampTz
+purge_cutoff(void)
+{
+	return GetCurrentTransactionStartTimestamp() -
+		   (TimestampTz) pgaccount_grace_period * USECS_PER_SEC;
 }
 
 /* Rows deleted until then are purged: now less older_than, or less the grace period. */
 static TimestampTz
 cutoff_argument(FunctionCallInfo fcinfo)
 {
-	TimestampTz now = GetCurrentTransactionStartTimestamp();
-
 	if (PG_ARGISNULL(1))
-		return now - (TimestampTz) pgaccount_grace_period * USECS_PER_SEC;
-	return DatumGetTimestampTz(
-		DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(now), PG_GETARG_DATUM(1)));
+		return purge_cutoff();
+	return DatumGetTimestampTz(DirectFunctionCall2(
+		timestamptz_mi_interval, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+		PG_GETARG_DATUM(1)));
 }
 
 /* account.purge(target regclass, older_than interval, max_rows bigint, force boolean) RETURNS bigint */
 Datum
 purge(PG_FUNCTION_ARGS)
 {
-	Oid target = target_argument(fcinfo);
-	uint64 wanted = PG_UINT64_MAX;
+	AttrNumber deleted_at;
+	Oid target = target_argument(fcinfo, &deleted_at);
+	uint64 wanted;
 
 	if (PG_ARGISNULL(3))
 		refuse_null_argument("force");
-	if (!PG_ARGISNULL(2))
-	{
-		if (PG_GETARG_INT64(2) < 0)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("\"max_rows\" must not be negative"),
-							errhint("Give a number of rows, or NULL for all.")));
-		wanted = (uint64) PG_GETARG_INT64(2);
-	}
+	wanted = max_rows_argument(fcinfo, 2);
 	CommandCounterIncrement();
-	PG_RETURN_INT64(
-		(int64) purge_rows(target, cutoff_argument(fcinfo), wanted, PG_GETARG_BOOL(3), false));
+	PG_RETURN_INT64((int64) purge_rows(target, deleted_at, cutoff_argument(fcinfo), wanted,
+									   PG_GETARG_BOOL(3), false));
 }
 
 /* account.purge_batches(target regclass, older_than interval, batch_size bigint): a procedure */
@@ -545,7 +544,8 @@ purge_batches(PG_FUNCTION_ARGS)
 {
 	bool atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 				  castNode(CallContext, fcinfo->context)->atomic;
-	Oid target = target_argument(fcinfo);
+	AttrNumber deleted_at;
+	Oid target = target_argument(fcinfo, &deleted_at);
 	TimestampTz cutoff = cutoff_argument(fcinfo);
 	uint64 total = 0;
 	uint64 purged;
@@ -567,8 +567,8 @@ purge_batches(PG_FUNCTION_ARGS)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	for (;;)
 	{
-		(void) target_argument(fcinfo);
-		purged = purge_rows(target, cutoff, (uint64) batch, false, true);
+		(void) target_argument(fcinfo, &deleted_at);
+		purged = purge_rows(target, deleted_at, cutoff, (uint64) batch, false, true);
 		total += purged;
 		SPI_commit();
 		if (purged < (uint64) batch)
