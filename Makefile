@@ -11,9 +11,9 @@ CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache cl
                base64url json_claims jwt claims_jsonb jwt_functions master_key key_store token identity tenant_isolation \
                model model_detect model_map model_user session_end session_lock starter secret_call registration registration_profile \
                refresh_token session throttle login authority live_check grant_api model_findings \
-               text_argument json_object login_attempt lifecycle
+               text_argument json_object login_attempt profile_grant lifecycle invitation role_application
 CONCEPTS_SQL = install errors event fk_graph soft_delete restore unique_live guard profile password jwt key_store token identity tenant_isolation \
-               cleanup purge model session starter registration login lifecycle doctor
+               cleanup purge model session starter registration login lifecycle invitation role_application doctor
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql
