@@ -36,8 +36,9 @@
 /* The longest name of a role, in characters. */
 #define MAX_ROLE 254
 
-/* The most grants at once. */
-#define MAX_GRANTS 100
+/* The most grants at once, and their size in bytes. */
+#define MAX_GRANTS      100
+#define MAX_GRANTS_SIZE (64 * 1024)
 
 /* The name of a role. */
 char *
@@ -60,10 +61,12 @@ grants_argument(FunctionCallInfo fcinfo, int n)
 	if (PG_ARGISNULL(n))
 		refuse_null_argument("grants");
 	grants = PG_GETARG_JSONB_P(n);
-	if (!JB_ROOT_IS_OBJECT(grants) || JB_ROOT_COUNT(grants) > MAX_GRANTS)
+	if (!JB_ROOT_IS_OBJECT(grants) || JB_ROOT_COUNT(grants) > MAX_GRANTS ||
+		VARSIZE(grants) > MAX_GRANTS_SIZE)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"grants\" must be a JSON object"),
-						errdetail("It has at most %d members, columns of a profile.", MAX_GRANTS),
+						errdetail("It has at most %d members, columns of a profile, and %d bytes.",
+								  MAX_GRANTS, MAX_GRANTS_SIZE),
 						errhint("Pass {\"column\": value, ...}.")));
 	return grants;
 }
