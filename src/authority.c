@@ -79,14 +79,6 @@ authority_actor(const Model *model)
 	return actor;
 }
 
-/* Lock the row of a user that may come in; see the header. */
-void
-authority_admit(const Model *model, const UserRecord *user)
-{
-	if (!session_admit(model, user, false, NULL))
-		require_admitted(NULL);
-}
-
 /* Raise PT403 unless this is staff, or a superuser. */
 void
 authority_require_staff(const UserRecord *actor)

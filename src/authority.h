@@ -10,12 +10,6 @@
 /* The user of the identity, if that may come in; raises PT401. */
 extern UserRecord *authority_actor(const Model *model);
 
-/*
- * Lock the row of a user that was read before against changes, to the end of the transaction; raises PT401
- * unless it may come in as it was read.
- */
-extern void authority_admit(const Model *model, const UserRecord *user);
-
 /* Raise PT403 unless this is staff, or a superuser. */
 extern void authority_require_staff(const UserRecord *actor);
 

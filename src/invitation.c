@@ -42,6 +42,7 @@
 #include "profile_rule.h"
 #include "registration.h"
 #include "secret_call.h"
+#include "session.h"
 #include "session_lock.h"
 #include "text_argument.h"
 #include "version.h"
@@ -55,6 +56,9 @@ ACCOUNT_OPERATION(accept_invitation, "accept_invitation", NO_SUBJECT);
 
 /* The longest name or id of a tenant, in characters. */
 #define MAX_TENANT 1024
+
+/* How often a user is looked at anew because it changed. */
+#define MAX_TRIES 5
 
 /* An invitation lasts at most ten years. */
 #define MAX_TTL ((int64) 3653 * USECS_PER_DAY)
@@ -371,8 +375,8 @@ join_text(const Model *model)
 		model_sql_boolean(model, "u", USERS_IS_ACTIVE, true), model_sql(model, "u", USERS_TENANT));
 }
 
-/* Let a user that has no tenant join one; its sessions end. Raises PT401 if the user has changed. */
-static void
+/* Let a user that has no tenant join one; its sessions end. False: the user has changed. */
+static bool
 join_tenant(const Model *model, const UserRecord *user, const char *tenant)
 {
 	Oid users = model->relation[MODEL_USERS];
@@ -399,10 +403,7 @@ join_tenant(const Model *model, const UserRecord *user, const char *tenant)
 	rows = SPI_processed;
 	run_as_end(saved);
 	SPI_finish();
-	if (rows == 0)
-		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_UNAUTHENTICATED), errmsg("not authenticated"),
-						errdetail("The user has changed meanwhile."),
-						errhint("Call account.authenticate(token) again."), errhidesecrets()));
+	return rows > 0;
 }
 
 /* Who made the invitation, who still may; raises PT404. */
@@ -453,6 +454,33 @@ check_acceptance(const Model *model, const UserRecord *user, const Invitation *i
 	return inviter;
 }
 
+/*
+ * Let the user that asks accept the invitation, whose row is locked: lock its row, too, and let it join the
+ * tenant. *user is that user as it was before; returns who made the invitation. Raises where it may not.
+ */
+static UserRecord *
+admit(const Model *model, const Invitation *invitation, UserRecord **user, bool *joins)
+{
+	for (int try = 0; try < MAX_TRIES; try++)
+	{
+		UserRecord *inviter;
+
+		CHECK_FOR_INTERRUPTS();
+		*user = authority_actor(model);
+		inviter = check_acceptance(model, *user, invitation);
+		*joins = invitation->tenant_id != NULL && (*user)->tenant_key == NULL &&
+				 model_has(model, USERS_TENANT);
+		if (*joins ? join_tenant(model, *user, invitation->tenant_id)
+				   : session_admit(model, *user, false, NULL))
+			return inviter;
+		/* the user has changed: look again */
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("the user changes all the time"),
+			 errdetail("The invitation has not been accepted."), errhint("Try again."),
+			 errhidesecrets()));
+}
+
 /* The invitation is used. */
 static void
 mark_used(const Invitation *invitation, const UserRecord *user)
@@ -496,17 +524,11 @@ accept_invitation_operation(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("account.accept_invitation()");
 	version_check();
 	model = *model_require();
-	user = authority_actor(&model);
+	(void) authority_actor(&model);
 	hash = hash_of_token(fcinfo, 0);
 	if (hash == NULL || !lock_invitation(hash, &invitation))
 		refuse_unknown();
-	inviter = check_acceptance(&model, user, &invitation);
-	joins =
-		invitation.tenant_id != NULL && user->tenant_key == NULL && model_has(&model, USERS_TENANT);
-	if (joins)
-		join_tenant(&model, user, invitation.tenant_id);
-	else
-		authority_admit(&model, user);
+	inviter = admit(&model, &invitation, &user, &joins);
 	grant = profile_grant_read(&model, inviter, invitation.role, invitation.grants);
 	profile_grant_write(&model, user->user_id, grant);
 	mark_used(&invitation, user);

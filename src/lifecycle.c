@@ -425,7 +425,7 @@ restore_user_operation(PG_FUNCTION_ARGS)
 	user = authority_over_any(&model, id_argument(fcinfo, 0), false, NULL);
 	if (user->is_live)
 		refuse_nothing_to_do("user is not deleted", "Pass the id of a deleted user.");
-	registration_claim_names(&model, user->email, user->username);
+	registration_claim_names(&model, user);
 	event_reason(reason);
 	PG_TRY();
 	{

@@ -351,14 +351,15 @@ clash_sql(const Registration *reg, ModelAttribute own, ModelAttribute other)
 
 /* Claim the names of a user that is to come back. */
 void
-registration_claim_names(const Model *model, const char *email, const char *username)
+registration_claim_names(const Model *model, const UserRecord *user)
 {
-	Registration reg = {.model = *model, .email = (char *) email, .username = (char *) username};
+	Registration reg = {.model = *model, .email = user->email, .username = user->username};
 	Relation users = table_open(model->relation[MODEL_USERS], RowExclusiveLock);
-	Oid types[] = {TEXTOID, TEXTOID};
-	Datum values[] = {email ? CStringGetTextDatum(email) : (Datum) 0,
-					  username ? CStringGetTextDatum(username) : (Datum) 0};
-	char nulls[] = {email ? ' ' : 'n', username ? ' ' : 'n', '\0'};
+	Oid types[] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum values[] = {user->email ? CStringGetTextDatum(user->email) : (Datum) 0,
+					  user->username ? CStringGetTextDatum(user->username) : (Datum) 0,
+					  CStringGetTextDatum(user->user_id)};
+	char nulls[] = {user->email ? ' ' : 'n', user->username ? ' ' : 'n', ' ', '\0'};
 	Snapshot snapshot;
 	SPIPlanPtr plan;
 	RoleState saved;
@@ -373,11 +374,13 @@ registration_claim_names(const Model *model, const char *email, const char *user
 	saved = run_as(model->owner[MODEL_USERS]);
 	by_email = clash_sql(&reg, USERS_EMAIL, USERS_USERNAME);
 	plan = SPI_prepare(psprintf(OWN_STATEMENT "SELECT %s FROM %s u WHERE (%s OR %s) AND %s "
+											  "AND %s OPERATOR(pg_catalog.<>) $3 "
 											  "LIMIT 1 FOR SHARE",
 								by_email, sql_relation(RelationGetRelid(users)), by_email,
 								clash_sql(&reg, USERS_USERNAME, USERS_EMAIL),
-								model_sql_live(model, "u", MODEL_USERS)),
-					   2, types);
+								model_sql_live(model, "u", MODEL_USERS),
+								model_sql_text(model, "u", USERS_ID)),
+					   3, types);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (plan == NULL || SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false,
 											 true, 1) != SPI_OK_SELECT)
@@ -391,9 +394,9 @@ registration_claim_names(const Model *model, const char *email, const char *user
 	SPI_finish();
 	if (taken && email_taken)
 		refuse_taken(&reg, users, model_has(model, USERS_EMAIL) ? USERS_EMAIL : USERS_USERNAME,
-					 email);
+					 user->email);
 	if (taken)
-		refuse_taken(&reg, users, USERS_USERNAME, username);
+		refuse_taken(&reg, users, USERS_USERNAME, user->username);
 	table_close(users, NoLock);
 }
 

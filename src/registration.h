@@ -10,7 +10,7 @@
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 
-#include "model.h"
+#include "model_user.h"
 
 /* The longest email (RFC 5321 §4.5.3.1.3), in characters. */
 #define MAX_EMAIL 254
@@ -40,9 +40,9 @@ extern void registration_check_email(const char *email);
 
 /*
  * Lock the email and username of a user that is to come back, and raise 23505 where another live user has
- * one of them that no unique index looks after. Needs no SPI.
+ * one of them that no unique index looks after. Not within SPI_connect.
  */
-extern void registration_claim_names(const Model *model, const char *email, const char *username);
+extern void registration_claim_names(const Model *model, const UserRecord *user);
 
 /* Does the column belong to the account, where users and profiles are one table? */
 extern bool registration_column_of_account(const Model *model, AttrNumber attnum);

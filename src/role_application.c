@@ -73,7 +73,6 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 	user = authority_actor(&model);
 	role = role_argument(fcinfo, 0);
 	note = text_argument(fcinfo, 1, "note", MAX_NOTE);
-	authority_admit(&model, user);
 	values[0] = CStringGetTextDatum(user->user_id);
 	values[1] = text_or_null(user->tenant_key, &nulls[1]);
 	values[2] = CStringGetTextDatum(role);
