@@ -38,7 +38,7 @@ INSERT INTO iv.token SELECT 'ann2', iv.as('staff', $$SELECT account.invite('ann@
 SELECT token ~ '^[A-Za-z0-9_-]{43}$' AS form, token <> (SELECT token FROM iv.token WHERE name = 'ann2') AS random,
     token_hash = sha256(decode(translate(token, '-_', '+/') || '=', 'base64')) AS hashed,
     email, role, i.tenant_id, grants, invited_by, expires_at - created_at BETWEEN '7 days' AND '7 days 1 minute' AS ttl, accepted_at, accepted_by
-FROM iv.token, account.invitation i WHERE name = 'ann' ORDER BY i.id LIMIT 1;
+FROM iv.token, account.invitation i JOIN account.invitation_token ON invitation_id = i.id WHERE name = 'ann' ORDER BY i.id LIMIT 1;
 -- used once, by who was invited
 SELECT who, iv.attempt(format('SELECT iv.as(%L, %L)', who, format('SELECT account.accept_invitation(%L)', token)))
 FROM iv.token, unnest('{staff,free,far,root,chief}'::text[]) AS who WHERE name = 'ann';
@@ -159,7 +159,7 @@ CREATE ROLE regress_iv_app;
 SELECT account.grant_api('regress_iv_app');
 GRANT USAGE ON SCHEMA iv TO regress_iv_app;
 SET ROLE regress_iv_app;
-SELECT iv.attempt('TABLE account.invitation'), iv.attempt('TABLE account.role_application');
+SELECT iv.attempt('TABLE account.invitation'), iv.attempt('TABLE account.role_application'), iv.attempt('TABLE account.invitation_token');
 SELECT iv.attempt($$DELETE FROM account.invitation$$), iv.attempt($$SELECT nextval('account.invitation_id_seq')$$);
 SELECT account.apply_for_role('editor') IS NOT NULL AS applied;
 RESET ROLE;

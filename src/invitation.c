@@ -2,8 +2,8 @@
  * invitation.c
  *		Invitations: staff gives a role in a tenant to whoever has an email, and shows a token.
  *
- * The token is 32 random bytes in base64url (RFC 4648 §5); the table has but their SHA-256, by which it is
- * looked for, so nothing of a token can be learnt from the table, nor from the time that a look takes.
+ * The token is 32 random bytes in base64url (RFC 4648 §5); a table of its own has their SHA-256, by which it
+ * is looked for, so nothing of a token can be learnt from a table, nor from the time that a look takes.
  *
  * An invitation is as good as who made it: it is void once that user could not make it any more (deleted,
  * deactivated, no longer staff, moved to another tenant), so that taking a right away takes what was made of
@@ -241,9 +241,11 @@ store(const Invitation *invitation, bytea *hash)
 	if (plan == NULL)
 		plan = plan_keep_generic(
 			PLAN_INVITATION_MAKE, InvalidOid, InvalidOid,
-			OWN_STATEMENT "INSERT INTO account.invitation (token_hash, email, role, tenant_id, "
-						  "grants, invited_by, expires_at) "
-						  "VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+			OWN_STATEMENT "WITH made AS (INSERT INTO account.invitation (email, role, tenant_id, "
+						  "grants, invited_by, expires_at) VALUES ($2, $3, $4, $5, $6, $7) "
+						  "RETURNING id) INSERT INTO account.invitation_token "
+						  "(invitation_id, token_hash) SELECT m.id, $1 FROM made m "
+						  "RETURNING invitation_id",
 			lengthof(types), types);
 	if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not store the invitation");
@@ -320,8 +322,10 @@ lock_invitation(bytea *hash, Invitation *invitation)
 		plan = plan_keep_generic(
 			PLAN_INVITATION_LOCK, InvalidOid, InvalidOid,
 			OWN_STATEMENT "SELECT i.id, i.email, i.role, i.tenant_id, i.grants, i.invited_by, "
-						  "i.expires_at, i.accepted_at IS NOT NULL FROM account.invitation i "
-						  "WHERE i.token_hash OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+						  "i.expires_at, i.accepted_at IS NOT NULL "
+						  "FROM account.invitation_token t JOIN account.invitation i "
+						  "ON i.id OPERATOR(pg_catalog.=) t.invitation_id "
+						  "WHERE t.token_hash OPERATOR(pg_catalog.=) $1 FOR UPDATE OF i",
 			1, types);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot, false, true, 1) !=

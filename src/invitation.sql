@@ -1,10 +1,9 @@
 
 -- invitations ---------------------------------------------------------------------------------------
 
--- Dumped: they are the application's data, and of a token, 32 random bytes, there is only a hash.
+-- Dumped: they are the application's data.
 CREATE TABLE account.invitation (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    token_hash bytea NOT NULL CONSTRAINT invitation_token_hash_key UNIQUE,
     email text NOT NULL,
     role text NOT NULL,
     tenant_id text,
@@ -19,12 +18,22 @@ REVOKE ALL ON account.invitation FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('account.invitation', '');
 SELECT pg_catalog.pg_extension_config_dump('account.invitation_id_seq', '');
 COMMENT ON TABLE account.invitation IS
-'Invitations, open ones and used ones. Of a token there is only a hash. Written by account.invite and account.accept_invitation; the owner of the extension may delete rows, which takes an invitation back.';
-COMMENT ON COLUMN account.invitation.token_hash IS 'SHA-256 of the token''s 32 bytes.';
+'Invitations, open ones and used ones. Written by account.invite and account.accept_invitation; the owner of the extension may delete rows, which takes an invitation back.';
 COMMENT ON COLUMN account.invitation.tenant_id IS 'The tenant the invitation is into; NULL: none.';
 COMMENT ON COLUMN account.invitation.grants IS 'Columns of the profile that it sets, with their values.';
 COMMENT ON COLUMN account.invitation.invited_by IS 'The id of the user that made it.';
 COMMENT ON COLUMN account.invitation.accepted_by IS 'The id of the user that used it; NULL: nobody has.';
+
+-- By what a token is recognised. Not dumped, and shut to pg_read_all_data, as keys and sessions are: links
+-- that were sent work in this database alone.
+CREATE TABLE account.invitation_token (
+    invitation_id bigint PRIMARY KEY REFERENCES account.invitation ON DELETE CASCADE,
+    token_hash bytea NOT NULL UNIQUE
+);
+REVOKE ALL ON account.invitation_token FROM PUBLIC;
+ALTER TABLE account.invitation_token ENABLE ROW LEVEL SECURITY;
+COMMENT ON TABLE account.invitation_token IS
+'Hashes of the tokens of invitations: SHA-256 of the token''s 32 bytes.';
 
 CREATE FUNCTION account.invite(email text, role text, tenant text DEFAULT NULL, ttl interval DEFAULT '7 days',
         grants jsonb DEFAULT '{}') RETURNS text
