@@ -4,14 +4,14 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.con
 MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache client actor operation event fk_graph fk_policy cleanup_set cleanup_plan cleanup cleanup_graph purge \
-               mapping rewrite delete_rewrite hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
+CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache client actor stats failure_queue operation event failure_worker fk_graph fk_policy cleanup_set cleanup_plan cleanup cleanup_graph purge \
+               mapping rewrite delete_rewrite delete_call hiding soft_delete consequences target guard soft_delete_ddl keys restore unique_live doctor \
                profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry profile_findings \
                password_format password_slots password \
                base64url json_claims jwt claims_jsonb jwt_functions master_key key_store token identity tenant_isolation \
-               model model_detect model_map model_user session_end session_lock starter secret_call registration registration_profile \
-               refresh_token session throttle login authority live_check grant_api model_findings \
-               text_argument json_object login_attempt profile_grant lifecycle invitation role_application
+               model model_detect model_map model_user event_user session_end session_lock starter secret_call registration registration_profile \
+               refresh_token session throttle login authority live_check grant_api model_findings health \
+               text_argument login_attempt profile_grant lifecycle invitation role_application
 CONCEPTS_SQL = install errors event fk_graph soft_delete restore unique_live guard profile password jwt key_store token identity tenant_isolation \
                cleanup purge model session starter registration login lifecycle invitation role_application doctor
 

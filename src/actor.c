@@ -18,6 +18,10 @@ PG_FUNCTION_INFO_V1(actor);
 
 static const char *(*uid_source)(void) = NULL;
 
+/* The role of the session, for when the catalog cannot be asked. */
+static Oid session_role = InvalidOid;
+static char session_role_name[NAMEDATALEN] = "";
+
 /* Say where the verified identity comes from. */
 void
 actor_register(const char *(*verified_uid)(void) )
@@ -57,7 +61,23 @@ actor_for_record(const char **unverified)
 			return uid;
 		}
 	}
-	return GetUserNameFromId(GetSessionUserId(), true);
+	return session_role == GetSessionUserId() ? session_role_name : NULL;
+}
+
+/* Know the name of the session's role from now on. */
+void
+actor_note_session(void)
+{
+	char *name;
+
+	if (session_role == GetSessionUserId())
+		return;
+	name = GetUserNameFromId(GetSessionUserId(), true);
+	if (name == NULL)
+		return;
+	strlcpy(session_role_name, name, NAMEDATALEN);
+	session_role = GetSessionUserId();
+	pfree(name);
 }
 
 /* Is there a verified identity? */

@@ -16,10 +16,13 @@ extern const char *actor_name(void);
 
 /*
  * Who acts, for the record: the verified uid; else who request.jwt.claims or pghistory.context_metadata
- * name, with *unverified set to that setting; else the role of the session (NULL if it was dropped).
- * palloc'd, or good until the identity changes. Never raises.
+ * name, with *unverified set to that setting; else the role of the session, as actor_note_session() knew
+ * it. palloc'd, or good until the identity changes. Reads no catalog.
  */
 extern const char *actor_for_record(const char **unverified);
+
+/* Know the name of the session's role from now on. A role that is renamed meanwhile keeps its old name. */
+extern void actor_note_session(void);
 
 /* Is there a verified identity? */
 extern bool actor_is_verified(void);

@@ -17,8 +17,10 @@
 #include "authority.h"
 #include "compat.h"
 #include "errors.h"
+#include "event.h"
 #include "identifiers.h"
 #include "identity.h"
+#include "operation.h"
 #include "password.h"
 #include "plan_cache.h"
 #include "secret_call.h"
@@ -28,9 +30,9 @@
 /* account.claim(name text), of identity.c. */
 extern Datum claim(PG_FUNCTION_ARGS);
 
-PG_FUNCTION_INFO_V1(set_password);
-PG_FUNCTION_INFO_V1(revoke_sessions);
-PG_FUNCTION_INFO_V1(act_as);
+ACCOUNT_OPERATION(set_password, "set_password", 0);
+ACCOUNT_OPERATION(revoke_sessions, "revoke_sessions", 0);
+ACCOUNT_OPERATION(act_as, "act_as", 0);
 
 /* Raise PT403. */
 static void
@@ -108,6 +110,7 @@ authority_over_any(const Model *model, const char *user_id, bool self, bool *is_
 	UserRecord *target = user_id != NULL ? model_user_by_id(model, user_id) : NULL;
 	bool own = target != NULL && actor != NULL && strcmp(target->user_id, actor->user_id) == 0;
 
+	operation_concerns(user_id, target != NULL ? target->tenant_id : NULL);
 	if (is_self != NULL)
 		*is_self = own;
 	/* who is deleted already may be told so */
@@ -182,8 +185,8 @@ store_hash(const Model *model, const char *user_id, text *hash)
 }
 
 /* account.set_password(user_id text, password text): self or staff; ends other sessions. */
-Datum
-set_password(PG_FUNCTION_ARGS)
+static Datum
+set_password_operation(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hiding;
 	text *password = PG_ARGISNULL(1) ? NULL : (text *) PG_GETARG_POINTER(1);
@@ -213,31 +216,35 @@ set_password(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 	(void) session_end_user(user->user_id, session, SESSION_END_USER);
+	event_success(EVENT_PASSWORD_CHANGED, user->user_id, user->tenant_id, NULL);
 	secret_call_end(&hiding);
 	PG_RETURN_VOID();
 }
 
 /* account.revoke_sessions(user_id text) RETURNS bigint: self or staff; the number of sessions ended. */
-Datum
-revoke_sessions(PG_FUNCTION_ARGS)
+static Datum
+revoke_sessions_operation(PG_FUNCTION_ARGS)
 {
 	Model model;
 	UserRecord *user;
+	uint64 ended;
 
 	PreventCommandIfReadOnly("account.revoke_sessions()");
 	version_check();
 	model = *model_require();
 	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
 						  true, NULL);
-	PG_RETURN_INT64((int64) session_end_user(user->user_id, NULL, SESSION_END_REVOKED));
+	ended = session_end_user(user->user_id, NULL, SESSION_END_REVOKED);
+	session_event_revoked(user->user_id, user->tenant_id, ended, SESSION_END_REVOKED);
+	PG_RETURN_INT64((int64) ended);
 }
 
 /*
  * account.act_as(user_id text, is_local boolean) RETURNS text: makes a user the identity, for a backend
  * that knows who is asking. Privileged. The claims are those of a token without session.
  */
-Datum
-act_as(PG_FUNCTION_ARGS)
+static Datum
+act_as_operation(PG_FUNCTION_ARGS)
 {
 	Model model;
 	UserRecord *user;

@@ -54,6 +54,7 @@
 #include "commands/trigger.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
@@ -71,13 +72,15 @@
 #include "cleanup.h"
 #include "compat.h"
 #include "errors.h"
+#include "event.h"
 #include "hooks.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "operation.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(cleanup);
+ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
 
 /* Rows that are worth an array of where they are, and rows a block from which the table is read. */
 #define MAX_TIDS   UINT64CONST(5000000)
@@ -85,6 +88,9 @@ PG_FUNCTION_INFO_V1(cleanup);
 
 /* After so long each step is told. */
 #define TELL_AFTER_MS 2000
+
+/* So much of a key is recorded. */
+#define MAX_RECORDED_KEY 512
 
 /* A row whose version of the set is gone, and where its next version is. */
 typedef struct MovedRow
@@ -724,9 +730,50 @@ cleanup_target_rows(Cleanup *work)
 	return rows;
 }
 
+/* The key that the caller named, as text. */
+static char *
+key_as_text(FunctionCallInfo fcinfo)
+{
+	Oid type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+	Oid output;
+	bool is_varlena;
+	char *key;
+
+	if (PG_ARGISNULL(1) || !OidIsValid(type))
+		return NULL;
+	if (type == UNKNOWNOID)
+		key = pstrdup(DatumGetCString(PG_GETARG_DATUM(1)));
+	else
+	{
+		getTypeOutputInfo(type, &output, &is_varlena);
+		key = OidOutputFunctionCall(output, PG_GETARG_DATUM(1));
+	}
+	key[pg_mbcliplen(key, strlen(key), MAX_RECORDED_KEY)] = '\0';
+	return key;
+}
+
+/* Record what was removed, if anything was. */
+static void
+record_cleanup(FunctionCallInfo fcinfo, Cleanup *work)
+{
+	JsonbParseState *detail = NULL;
+	int64 rows = 0;
+	ListCell *lc;
+
+	foreach (lc, cleanup_ordered_lines(work))
+		rows += ((CleanupLine *) lfirst(lc))->rows;
+	if (rows == 0)
+		return;
+	detail_text(&detail, "target", display_relation(work->target));
+	detail_text(&detail, "key", key_as_text(fcinfo));
+	detail_number(&detail, "rows", rows);
+	detail_bool(&detail, "force", work->force);
+	event_success(EVENT_CLEANUP_DONE, NULL, NULL, detail_end(&detail));
+}
+
 /* account.cleanup(target regclass, key "any" | text, force boolean) RETURNS TABLE (...) */
-Datum
-cleanup(PG_FUNCTION_ARGS)
+static Datum
+cleanup_operation(PG_FUNCTION_ARGS)
 {
 	Oid target;
 	Cleanup *work;
@@ -743,6 +790,7 @@ cleanup(PG_FUNCTION_ARGS)
 	cleanup_seed_keys(work, fcinfo, 1);
 	cleanup_run(work);
 	cleanup_return(fcinfo, work);
+	record_cleanup(fcinfo, work);
 	cleanup_free(work);
 	return (Datum) 0;
 }

@@ -18,10 +18,11 @@
 #include "cleanup_plan.h"
 #include "errors.h"
 #include "identifiers.h"
+#include "operation.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(cleanup_graph);
+ACCOUNT_OPERATION(cleanup_graph, "cleanup_graph", NO_SUBJECT);
 
 /* The nodes of a chart, by number. */
 typedef struct Chart
@@ -147,8 +148,8 @@ draw_plan(Chart *chart, Cleanup *cleanup)
 }
 
 /* account.cleanup_graph(target regclass, key "any" | text) RETURNS text */
-Datum
-cleanup_graph(PG_FUNCTION_ARGS)
+static Datum
+cleanup_graph_operation(PG_FUNCTION_ARGS)
 {
 	Oid target;
 	Cleanup *cleanup;

@@ -37,10 +37,11 @@
 #include "identifiers.h"
 #include "keys.h"
 #include "mapping.h"
+#include "operation.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(cleanup_plan);
+ACCOUNT_OPERATION(cleanup_plan, "cleanup_plan", NO_SUBJECT);
 
 /* Memory of each join, in kB: what does not fit is spilled, and slower. */
 #define JOIN_MEMORY 32768
@@ -734,8 +735,8 @@ cleanup_return(FunctionCallInfo fcinfo, Cleanup *cleanup)
 }
 
 /* account.cleanup_plan(target regclass, key "any" | text, force boolean) RETURNS TABLE (...) */
-Datum
-cleanup_plan(PG_FUNCTION_ARGS)
+static Datum
+cleanup_plan_operation(PG_FUNCTION_ARGS)
 {
 	Oid target;
 	Cleanup *cleanup;

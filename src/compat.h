@@ -131,6 +131,16 @@ compat_check_as_user(Query *query, RangeTblEntry *rte)
 #define compat_ExecutorRun(queryDesc) ExecutorRun(queryDesc, ForwardScanDirection, 0, true)
 #endif
 
+/* The arguments of the executor's hook, as a function has them and as it hands them on. */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_EXECUTOR_RUN_PARAMS QueryDesc *desc, ScanDirection direction, uint64 count
+#define COMPAT_EXECUTOR_RUN_ARGS   desc, direction, count
+#else
+#define COMPAT_EXECUTOR_RUN_PARAMS                                                                 \
+	QueryDesc *desc, ScanDirection direction, uint64 count, bool execute_once
+#define COMPAT_EXECUTOR_RUN_ARGS desc, direction, count, execute_once
+#endif
+
 /* 18 counts index searches for EXPLAIN, 17 and before do not. */
 #if PG_VERSION_NUM >= 180000
 #define compat_index_beginscan(heap, index, snapshot, nkeys)                                       \

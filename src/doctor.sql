@@ -209,6 +209,24 @@ BEGIN ATOMIC
     WHERE EXISTS (SELECT FROM account.model_column)
           AND NOT EXISTS (SELECT FROM account.signing_key AS k WHERE k.signs)
     UNION ALL
+    SELECT 'info', 'key_old', k.kid,
+           'the key that signs is older than a year',
+           format('SELECT account.create_key(%L);', k.alg)
+    FROM account.signing_key AS k
+    WHERE k.signs AND coalesce(k.activated_at, k.created_at) < now() - interval '1 year'
+    UNION ALL
+    -- users are looked up before there is an identity: they are no table to isolate
+    SELECT DISTINCT 'info', 'tenant_not_isolated', f.conrelid::regclass::text,
+           format('rows of every tenant are seen by all who may read the table: nothing compares %I with account.tenant_id()', a.attname),
+           format('SELECT account.enable_tenant_isolation(%L, %L);', f.conrelid::regclass::text, a.attname)
+    FROM pg_constraint AS f
+    JOIN pg_class AS r ON r.oid = f.conrelid
+    JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = f.conkey[1]
+    WHERE f.contype = 'f' AND cardinality(f.conkey) = 1 AND NOT r.relispartition AND NOT r.relrowsecurity
+          AND f.confrelid IN (SELECT c.relation FROM account.model_column AS c WHERE c.part = 'tenants')
+          AND f.conrelid NOT IN (SELECT c.relation FROM account.model_column AS c)
+          AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype, 'text'::regtype, 'varchar'::regtype)
+    UNION ALL
     SELECT 'error', 'model_incomplete', c.relation::text,
            format('%s.%s is mapped to column %I, which is gone', c.part, c.attribute, c.column_name),
            'Call account.use_tables again, with the columns as they are now.'
@@ -229,6 +247,39 @@ END;
 COMMENT ON FUNCTION account.doctor_model() IS 'The findings of account.doctor about the account model.';
 REVOKE ALL ON FUNCTION account.doctor_model() FROM PUBLIC;
 
+CREATE FUNCTION account.doctor_events()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', 'not_preloaded', 'account.stats',
+           'the library is not in shared_preload_libraries: failures are not recorded past a rollback, there are no statistics,'
+           || ' and nothing limits logins that roll back, or passwords hashed at once',
+           'Add pgaccount to shared_preload_libraries in postgresql.conf and restart the server.'
+    FROM account.event_queue() AS q
+    WHERE q.capacity = 0
+    UNION ALL
+    SELECT 'warning', 'events_dropped', 'account.event',
+           format('%s failures were not recorded: the queue was full (pgaccount.event_queue_size), or a crash lost it;'
+               || ' events of the operation event_queue tell when', q.dropped),
+           'SELECT account.stats_reset();'
+    FROM account.event_queue() AS q
+    WHERE q.dropped > 0
+    UNION ALL
+    SELECT 'error', 'events_unattended', 'account.event',
+           'there is no background worker that records failures',
+           'Look in the server''s log for why "pgaccount launcher" does not run; it may need a higher max_worker_processes.'
+    FROM account.event_queue() AS q
+    WHERE q.capacity > 0 AND NOT q.attended AND NOT pg_is_in_recovery()
+    UNION ALL
+    SELECT 'info', 'events_expired', 'account.event',
+           'there are events older than pgaccount.event_retention, and a day',
+           'SELECT account.prune_events();'
+    WHERE (SELECT e.at FROM account.event AS e ORDER BY e.id LIMIT 1)
+          < now() - current_setting('pgaccount.event_retention')::interval - interval '1 day';
+END;
+COMMENT ON FUNCTION account.doctor_events() IS 'The findings of account.doctor about events.';
+REVOKE ALL ON FUNCTION account.doctor_events() FROM PUBLIC;
+
 CREATE FUNCTION account.doctor()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -238,7 +289,9 @@ BEGIN ATOMIC
           UNION ALL
           SELECT * FROM account.doctor_profile()
           UNION ALL
-          SELECT * FROM account.doctor_model()) AS f
+          SELECT * FROM account.doctor_model()
+          UNION ALL
+          SELECT * FROM account.doctor_events()) AS f
     ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.severity), f.code, f.object;
 END;
 COMMENT ON FUNCTION account.doctor() IS

@@ -17,6 +17,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
@@ -24,10 +25,14 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/inet.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
 #include "utils/rel.h"
 
 #include "actor.h"
@@ -35,17 +40,28 @@
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
+#include "failure_queue.h"
 #include "operation.h"
+#include "mapping.h"
 #include "plan_cache.h"
+#include "profile_rule.h"
+#include "settings.h"
 #include "soft_delete.h"
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(event_guard);
+ACCOUNT_OPERATION(prune_events, "prune_events", NO_SUBJECT);
 
 #define EVENT_CHANNEL "account_event"
 
 /* A message has fewer bytes than this, by async.c. */
 #define MAX_PAYLOAD (BLCKSZ - NAMEDATALEN - 128)
+
+/* Every so many events the background workers are asked to remove old ones. */
+#define PRUNE_EVERY 1024
+
+/* So many are looked at in one statement. */
+#define PRUNE_BATCH 10000
 
 /* Columns of account.event, in order. */
 enum
@@ -72,6 +88,7 @@ struct EventWriter
 	ResultRelInfo target;
 	TupleTableSlot *slot;
 	bool after_triggers;
+	ExprState **defaults; /* of the columns that an administrator has added; NULL: there are none */
 };
 
 /* Why users are being deleted; in memory of its own. */
@@ -117,6 +134,27 @@ event_reason_given(void)
 	return given_reason;
 }
 
+/* Prepare the defaults of columns that are not ours. In the memory of the writer. */
+static void
+prepare_defaults(EventWriter *writer)
+{
+	TupleDesc desc = RelationGetDescr(writer->rel);
+
+	if (desc->natts <= EVENT_COLUMNS)
+		return;
+	writer->defaults = palloc0(desc->natts * sizeof(ExprState *));
+	for (int i = EVENT_COLUMNS; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+		Node *value = column->attisdropped || column->attgenerated
+						  ? NULL
+						  : build_column_default(writer->rel, i + 1);
+
+		if (value != NULL)
+			writer->defaults[i] = ExecPrepareExpr((Expr *) value, writer->estate);
+	}
+}
+
 /* Open the table of events for writing; see the header. */
 EventWriter *
 event_writer_open(void)
@@ -143,6 +181,7 @@ event_writer_open(void)
 	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
 	writer->after_triggers = rel->trigdesc != NULL && rel->trigdesc->trig_insert_after_row;
 	ExecOpenIndices(&writer->target, false);
+	prepare_defaults(writer);
 	MemoryContextSwitchTo(old);
 	return writer;
 }
@@ -187,6 +226,11 @@ event_writer_put(EventWriter *writer, const Event *event)
 	put_text(slot, EVENT_ERROR_CODE, event->error_code);
 	slot->tts_values[EVENT_DETAIL] = JsonbPGetDatum(event->detail);
 	slot->tts_isnull[EVENT_DETAIL] = event->detail == NULL;
+	for (int i = EVENT_COLUMNS; writer->defaults != NULL && i < slot->tts_tupleDescriptor->natts;
+		 i++)
+		if (writer->defaults[i] != NULL)
+			slot->tts_values[i] = ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(estate),
+											   &slot->tts_isnull[i]);
 	ExecStoreVirtualTuple(slot);
 	MemoryContextSwitchTo(estate->es_query_cxt);
 
@@ -216,7 +260,8 @@ event_writer_close(EventWriter *writer)
 
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	ExecCloseIndices(&writer->target);
-	FreeExecutorState(estate); /* writer goes with it */
+	ExecCloseResultRelations(estate); /* those that AFTER triggers have opened */
+	FreeExecutorState(estate);        /* writer goes with it */
 	table_close(rel, NoLock);
 }
 
@@ -242,24 +287,85 @@ event_notify(const char *type, const int64 *ids, int n)
 	pfree(payload.data);
 }
 
-/* Push a string, or null, as the value of a key. */
+/* Push a member, beginning the object where there is none. */
 static void
-push_pair(JsonbParseState **state, const char *name, const char *value)
+push_member(JsonbParseState **state, const char *name, JsonbValue *value)
 {
-	JsonbValue item;
+	JsonbValue key = {.type = jbvString};
 
-	item.type = jbvString;
-	item.val.string.val = unconstify(char *, name);
-	item.val.string.len = strlen(name);
-	pushJsonbValue(state, WJB_KEY, &item);
-	if (value == NULL)
-		item.type = jbvNull;
-	else
+	if (*state == NULL)
+		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	key.val.string.val = unconstify(char *, name);
+	key.val.string.len = strlen(name);
+	pushJsonbValue(state, WJB_KEY, &key);
+	pushJsonbValue(state, WJB_VALUE, value);
+}
+
+/* A member that is a string, or null for NULL. The text must stay until detail_end(). */
+void
+detail_text(JsonbParseState **state, const char *name, const char *value)
+{
+	JsonbValue item = {.type = jbvNull};
+
+	if (value != NULL)
 	{
+		item.type = jbvString;
 		item.val.string.val = unconstify(char *, value);
 		item.val.string.len = strlen(value);
 	}
-	pushJsonbValue(state, WJB_VALUE, &item);
+	push_member(state, name, &item);
+}
+
+/* A member that is a number. */
+void
+detail_number(JsonbParseState **state, const char *name, int64 value)
+{
+	JsonbValue item = {.type = jbvNumeric};
+
+	item.val.numeric = int64_to_numeric(value);
+	push_member(state, name, &item);
+}
+
+/* A member that is true or false. */
+void
+detail_bool(JsonbParseState **state, const char *name, bool value)
+{
+	JsonbValue item = {.type = jbvBool};
+
+	item.val.boolean = value;
+	push_member(state, name, &item);
+}
+
+/* A member that is a time, as to_jsonb() writes it. */
+void
+detail_time(JsonbParseState **state, const char *name, TimestampTz value)
+{
+	char text[MAXDATELEN + 1];
+
+	(void) JsonEncodeDateTime(text, TimestampTzGetDatum(value), TIMESTAMPTZOID, NULL);
+	detail_text(state, name, pstrdup(text));
+}
+
+/* A member that is an object or an array, or null for NULL. */
+void
+detail_json(JsonbParseState **state, const char *name, const Jsonb *value)
+{
+	JsonbValue item = {.type = jbvNull};
+
+	if (value != NULL)
+	{
+		item.type = jbvBinary;
+		item.val.binary.data = unconstify(JsonbContainer *, &value->root);
+		item.val.binary.len = VARSIZE(value) - VARHDRSZ;
+	}
+	push_member(state, name, &item);
+}
+
+/* The object. It has a member at least. */
+Jsonb *
+detail_end(JsonbParseState **state)
+{
+	return JsonbValueToJsonb(pushJsonbValue(state, WJB_END_OBJECT, NULL));
 }
 
 /* A JSON object of strings. */
@@ -269,15 +375,14 @@ event_detail(const char *name, ...)
 	JsonbParseState *state = NULL;
 	va_list args;
 
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	va_start(args, name);
 	while (name != NULL)
 	{
-		push_pair(&state, name, va_arg(args, const char *));
+		detail_text(&state, name, va_arg(args, const char *));
 		name = va_arg(args, const char *);
 	}
 	va_end(args);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	return detail_end(&state);
 }
 
 /* The detail, with the setting that an unverified actor comes from. */
@@ -296,6 +401,7 @@ mark_unverified(Jsonb *detail, const char *setting)
 void
 event_fill(Event *event, const char **unverified)
 {
+	actor_note_session();
 	event->actor = actor_for_record(unverified);
 	event->duration_ms = operation_elapsed_ms();
 	if (event->ip == NULL)
@@ -321,6 +427,8 @@ record(Event *event)
 	id = event_writer_put(writer, event);
 	event_writer_close(writer);
 	event_notify(event->type, &id, 1);
+	if (id % PRUNE_EVERY == 0)
+		failure_queue_request_prune();
 }
 
 /* Record a success. */
@@ -363,6 +471,70 @@ event_refusal_from(inet *ip, const char *type, const char *subject, const char *
 				   .detail = detail};
 
 	record(&event);
+}
+
+/* The statement of ours that removes old events needs no guard: set it aside in the executor's copy. */
+static void
+set_guard_aside(EState *estate, void *arg)
+{
+	ListCell *lc;
+
+	foreach (lc, estate->es_opened_result_relations)
+	{
+		TriggerDesc *triggers = ((ResultRelInfo *) lfirst(lc))->ri_TrigDesc;
+
+		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+			if (triggers->triggers[i].tgfoid == *(Oid *) arg)
+				triggers->triggers[i].tgenabled = TRIGGER_DISABLED;
+	}
+}
+
+/* Remove a batch of old events; see the header. */
+uint64
+event_prune_batch(void)
+{
+	Oid types[] = {TIMESTAMPTZOID, INT8OID};
+	Datum values[] = {TimestampTzGetDatum(GetCurrentTimestamp() -
+										  (int64) pgaccount_event_retention * USECS_PER_SEC),
+					  Int64GetDatum(PRUNE_BATCH)};
+	Oid guard = account_function("event_guard");
+	SPIPlanPtr plan;
+	RoleState saved;
+	uint64 removed;
+
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_EVENT_PRUNE, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(
+			PLAN_EVENT_PRUNE, InvalidOid, InvalidOid,
+			OWN_STATEMENT
+			"DELETE FROM account.event e WHERE e.id OPERATOR(pg_catalog.=) ANY (ARRAY("
+			"SELECT o.id FROM account.event o ORDER BY o.id LIMIT $2)) "
+			"AND e.at OPERATOR(pg_catalog.<) $1",
+			2, types);
+	removed = plan_run(plan, values, NULL, NULL, true, set_guard_aside, &guard);
+	run_as_end(saved);
+	SPI_finish();
+	return removed;
+}
+
+/* account.prune_events() RETURNS bigint: removes events that are older than pgaccount.event_retention. */
+static Datum
+prune_events_operation(PG_FUNCTION_ARGS)
+{
+	uint64 removed = 0;
+	uint64 batch;
+
+	PreventCommandIfReadOnly("account.prune_events()");
+	version_check();
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		batch = event_prune_batch();
+		removed += batch;
+	} while (batch > 0);
+	PG_RETURN_INT64((int64) removed);
 }
 
 /*

@@ -69,6 +69,14 @@ extern void event_refusal_from(inet *ip, const char *type, const char *subject,
 /* A JSON object of strings: name, value, ..., NULL. A value that is NULL is null. */
 extern Jsonb *event_detail(const char *name, ...);
 
+/* The same piece by piece: *state begins as NULL. */
+extern void detail_text(JsonbParseState **state, const char *name, const char *value);
+extern void detail_number(JsonbParseState **state, const char *name, int64 value);
+extern void detail_bool(JsonbParseState **state, const char *name, bool value);
+extern void detail_time(JsonbParseState **state, const char *name, TimestampTz value);
+extern void detail_json(JsonbParseState **state, const char *name, const Jsonb *value);
+extern Jsonb *detail_end(JsonbParseState **state);
+
 /*
  * Why users are being deleted or restored, for the events that the trigger records. For the statement
  * that the caller runs next: call event_reason(NULL) after it, on every path. An error, too, ends it.
@@ -91,6 +99,12 @@ extern void event_writer_close(EventWriter *writer);
 
 /* Tell who listens of these events of one type, where pgaccount.notify is on. */
 extern void event_notify(const char *type, const int64 *ids, int n);
+
+/*
+ * Remove the oldest events of this database that are older than pgaccount.event_retention, a batch of
+ * them; returns how many. 0: there are no more.
+ */
+extern uint64 event_prune_batch(void);
 
 extern void event_init(void);
 

@@ -28,13 +28,14 @@
 #include "fk_graph.h"
 #include "fk_policy.h"
 #include "identifiers.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "soft_delete.h"
 #include "soft_delete_ddl.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(set_reference_policy);
+ACCOUNT_OPERATION(set_reference_policy, "set_reference_policy", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(reference_policy_changed);
 PG_FUNCTION_INFO_V1(reference_policy_dropped);
 
@@ -169,8 +170,8 @@ check_nullable(const FkEdge *edge)
 }
 
 /* account.set_reference_policy(child regclass, constraint_name name, policy text) */
-Datum
-set_reference_policy(PG_FUNCTION_ARGS)
+static Datum
+set_reference_policy_operation(PG_FUNCTION_ARGS)
 {
 	Oid child;
 	FkEdge *edge;

@@ -17,10 +17,11 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(grant_api);
+ACCOUNT_OPERATION(grant_api, "grant_api", NO_SUBJECT);
 
 /* The unprivileged calls that are not PUBLIC's; those that a version has not are passed over. */
 static const char *const api[] = {"register",
@@ -43,8 +44,8 @@ static const char *const api[] = {"register",
 								  "disable_tenant_isolation"};
 
 /* account.grant_api(role regrole): lets an application role call the unprivileged functions. */
-Datum
-grant_api(PG_FUNCTION_ARGS)
+static Datum
+grant_api_operation(PG_FUNCTION_ARGS)
 {
 	Oid schema;
 	char *role;

@@ -14,6 +14,7 @@
 
 #include "cleanup_set.h"
 #include "compat.h"
+#include "delete_call.h"
 #include "hooks.h"
 #include "rewrite.h"
 #include "soft_delete.h"
@@ -21,6 +22,8 @@
 static bool installed = false;
 static planner_hook_type next_planner = NULL;
 static ExecutorStart_hook_type next_ExecutorStart = NULL;
+static ExecutorRun_hook_type next_ExecutorRun = NULL;
+static ExecutorFinish_hook_type next_ExecutorFinish = NULL;
 static ProcessUtility_hook_type next_ProcessUtility = NULL;
 static object_access_hook_type next_object_access = NULL;
 static get_relation_stats_hook_type next_relation_stats = NULL;
@@ -50,6 +53,73 @@ account_ExecutorStart(QueryDesc *desc, int eflags)
 	else
 		standard_ExecutorStart(desc, eflags);
 	rewrite_executor_start(desc);
+	delete_call_start(desc);
+}
+
+/* Run a statement. */
+static void
+run_executor(COMPAT_EXECUTOR_RUN_PARAMS)
+{
+	if (next_ExecutorRun)
+		next_ExecutorRun(COMPAT_EXECUTOR_RUN_ARGS);
+	else
+		standard_ExecutorRun(COMPAT_EXECUTOR_RUN_ARGS);
+}
+
+/* Rewritten deletions are measured: their rows, */
+static void
+account_ExecutorRun(COMPAT_EXECUTOR_RUN_PARAMS)
+{
+	if (!delete_call_follows(desc))
+	{
+		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
+		return;
+	}
+	delete_call_enter(desc);
+	PG_TRY();
+	{
+		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
+	}
+	PG_CATCH();
+	{
+		delete_call_fail(desc);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	delete_call_leave(desc, false);
+}
+
+/* Finish a statement. */
+static void
+finish_executor(QueryDesc *desc)
+{
+	if (next_ExecutorFinish)
+		next_ExecutorFinish(desc);
+	else
+		standard_ExecutorFinish(desc);
+}
+
+/* and what follows from them. */
+static void
+account_ExecutorFinish(QueryDesc *desc)
+{
+	if (!delete_call_follows(desc))
+	{
+		finish_executor(desc);
+		return;
+	}
+	delete_call_enter(desc);
+	PG_TRY();
+	{
+		finish_executor(desc);
+	}
+	PG_CATCH();
+	{
+		delete_call_fail(desc);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	delete_call_leave(desc, true);
 }
 
 /* Hand a utility statement on. */
@@ -124,6 +194,10 @@ hooks_init(void)
 	planner_hook = account_planner;
 	next_ExecutorStart = ExecutorStart_hook;
 	ExecutorStart_hook = account_ExecutorStart;
+	next_ExecutorRun = ExecutorRun_hook;
+	ExecutorRun_hook = account_ExecutorRun;
+	next_ExecutorFinish = ExecutorFinish_hook;
+	ExecutorFinish_hook = account_ExecutorFinish;
 	next_ProcessUtility = ProcessUtility_hook;
 	ProcessUtility_hook = account_ProcessUtility;
 	next_object_access = object_access_hook;

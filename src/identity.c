@@ -26,10 +26,11 @@
 #include "errors.h"
 #include "identity.h"
 #include "jwt_functions.h"
+#include "operation.h"
 #include "settings.h"
 #include "token.h"
 
-PG_FUNCTION_INFO_V1(authenticate);
+ACCOUNT_OPERATION(authenticate, "authenticate", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(sign_out);
 PG_FUNCTION_INFO_V1(uid);
 PG_FUNCTION_INFO_V1(uid_bigint);
@@ -366,8 +367,8 @@ member_string(const JsonMember *member)
 }
 
 /* account.authenticate(token text, is_local boolean): the uid, or PT401. */
-Datum
-authenticate(PG_FUNCTION_ARGS)
+static Datum
+authenticate_operation(PG_FUNCTION_ARGS)
 {
 	CheckedToken checked;
 	JwtResult result;

@@ -35,7 +35,6 @@
 #include "errors.h"
 #include "event.h"
 #include "identifiers.h"
-#include "json_object.h"
 #include "operation.h"
 #include "plan_cache.h"
 #include "profile_grant.h"
@@ -263,7 +262,7 @@ invite_operation(PG_FUNCTION_ARGS)
 	Model model;
 	UserRecord *actor;
 	char *tenant;
-	JsonObject detail;
+	JsonbParseState *detail = NULL;
 	text *token;
 	bytea *hash;
 
@@ -284,13 +283,12 @@ invite_operation(PG_FUNCTION_ARGS)
 	token = make_token(&hash);
 	invitation.id = store(&invitation, hash);
 
-	json_object_begin(&detail);
-	json_object_number(&detail, "invitation_id", invitation.id);
-	json_object_text(&detail, "email", invitation.email);
-	json_object_text(&detail, "role", invitation.role);
-	json_object_jsonb(&detail, "grants", invitation.grants);
-	json_object_time(&detail, "expires_at", invitation.expires_at);
-	event_success(EVENT_INVITATION_CREATED, NULL, invitation.tenant_id, json_object_end(&detail));
+	detail_number(&detail, "invitation_id", invitation.id);
+	detail_text(&detail, "email", invitation.email);
+	detail_text(&detail, "role", invitation.role);
+	detail_json(&detail, "grants", invitation.grants);
+	detail_time(&detail, "expires_at", invitation.expires_at);
+	event_success(EVENT_INVITATION_CREATED, NULL, invitation.tenant_id, detail_end(&detail));
 	PG_RETURN_TEXT_P(token);
 }
 
@@ -519,8 +517,8 @@ accept_invitation_operation(PG_FUNCTION_ARGS)
 	UserRecord *user;
 	UserRecord *inviter;
 	ProfileGrant *grant;
-	JsonObject answer;
-	JsonObject detail;
+	JsonbParseState *answer = NULL;
+	JsonbParseState *detail = NULL;
 	bytea *hash;
 	bool joins;
 
@@ -528,7 +526,8 @@ accept_invitation_operation(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("account.accept_invitation()");
 	version_check();
 	model = *model_require();
-	(void) authority_actor(&model);
+	user = authority_actor(&model);
+	operation_concerns(user->user_id, user->tenant_id);
 	hash = hash_of_token(fcinfo, 0);
 	if (hash == NULL || !lock_invitation(hash, &invitation))
 		refuse_unknown();
@@ -537,24 +536,22 @@ accept_invitation_operation(PG_FUNCTION_ARGS)
 	profile_grant_write(&model, user->user_id, grant);
 	mark_used(&invitation, user);
 
-	json_object_begin(&detail);
-	json_object_number(&detail, "invitation_id", invitation.id);
-	json_object_text(&detail, "role", invitation.role);
-	json_object_jsonb(&detail, "grants", grant->applied);
-	json_object_text(&detail, "invited_by", invitation.invited_by);
-	json_object_bool(&detail, "joined", joins);
+	detail_number(&detail, "invitation_id", invitation.id);
+	detail_text(&detail, "role", invitation.role);
+	detail_json(&detail, "grants", grant->applied);
+	detail_text(&detail, "invited_by", invitation.invited_by);
+	detail_bool(&detail, "joined", joins);
 	event_success(EVENT_INVITATION_ACCEPTED, user->user_id, invitation.tenant_id,
-				  json_object_end(&detail));
+				  detail_end(&detail));
 
-	json_object_begin(&answer);
-	json_object_bool(&answer, "status", true);
-	json_object_text(&answer, "message", "Invitation successfully accepted");
-	json_object_text(&answer, "user_id", user->user_id);
-	json_object_text(&answer, "role", invitation.role);
-	json_object_text(&answer, "tenant_id",
-					 user->tenant_key != NULL ? user->tenant_key : invitation.tenant_id);
-	json_object_jsonb(&answer, "grants", grant->applied);
-	json_object_bool(&answer, "joined", joins);
+	detail_bool(&answer, "status", true);
+	detail_text(&answer, "message", "Invitation successfully accepted");
+	detail_text(&answer, "user_id", user->user_id);
+	detail_text(&answer, "role", invitation.role);
+	detail_text(&answer, "tenant_id",
+				user->tenant_key != NULL ? user->tenant_key : invitation.tenant_id);
+	detail_json(&answer, "grants", grant->applied);
+	detail_bool(&answer, "joined", joins);
 	secret_call_end(&hiding);
-	PG_RETURN_JSONB_P(json_object_end(&answer));
+	PG_RETURN_JSONB_P(detail_end(&answer));
 }

@@ -26,15 +26,17 @@
 #include "base64url.h"
 #include "compat.h"
 #include "errors.h"
+#include "event.h"
 #include "jwt_functions.h"
 #include "key_store.h"
 #include "master_key.h"
+#include "operation.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(create_key);
-PG_FUNCTION_INFO_V1(activate_key);
-PG_FUNCTION_INFO_V1(retire_key);
-PG_FUNCTION_INFO_V1(export_key);
+ACCOUNT_OPERATION(create_key, "create_key", 1);
+ACCOUNT_OPERATION(activate_key, "activate_key", 0);
+ACCOUNT_OPERATION(retire_key, "retire_key", 0);
+ACCOUNT_OPERATION(export_key, "export_key", 0);
 PG_FUNCTION_INFO_V1(jwks);
 PG_FUNCTION_INFO_V1(signing_key_changed);
 
@@ -391,8 +393,8 @@ hide_statement(void *arg)
 }
 
 /* account.create_key(alg text, kid text, secret bytea, activate boolean): the kid. */
-Datum
-create_key(PG_FUNCTION_ARGS)
+static Datum
+create_key_operation(PG_FUNCTION_ARGS)
 {
 	static Oid types[] = {TEXTOID, TEXTOID, BYTEAOID, BOOLOID, BYTEAOID, BOOLOID};
 	char nulls[] = "      ";
@@ -406,6 +408,7 @@ create_key(PG_FUNCTION_ARGS)
 	bool activate;
 	bytea *stored;
 	bytea *public_key = NULL;
+	JsonbParseState *detail = NULL;
 	ErrorContextCallback hiding;
 
 	if (PG_ARGISNULL(0))
@@ -461,12 +464,15 @@ create_key(PG_FUNCTION_ARGS)
 	SPI_finish();
 	error_context_stack = hiding.previous;
 	sodium_memzero(VARDATA(stored), VARSIZE(stored) - VARHDRSZ);
+	detail_text(&detail, "alg", jwt_alg_name(alg));
+	detail_bool(&detail, "signs", activate);
+	event_success(EVENT_KEY_CREATED, text_to_cstring(kid), NULL, detail_end(&detail));
 	PG_RETURN_TEXT_P(kid);
 }
 
 /* account.activate_key(kid text): this key signs from now on. */
-Datum
-activate_key(PG_FUNCTION_ARGS)
+static Datum
+activate_key_operation(PG_FUNCTION_ARGS)
 {
 	Oid types[] = {TEXTOID};
 	Datum values[] = {PointerGetDatum(kid_argument(fcinfo))};
@@ -487,34 +493,39 @@ activate_key(PG_FUNCTION_ARGS)
 	run_on_keys("UPDATE account.signing_key SET signs = false "
 				"WHERE signs AND kid OPERATOR(pg_catalog.<>) $1",
 				1, types, values, NULL);
-	run_on_keys("UPDATE account.signing_key SET signs = true, activated_at = pg_catalog.now() "
-				"WHERE NOT signs AND kid OPERATOR(pg_catalog.=) $1",
-				1, types, values, NULL);
+	if (run_on_keys("UPDATE account.signing_key SET signs = true, activated_at = pg_catalog.now() "
+					"WHERE NOT signs AND kid OPERATOR(pg_catalog.=) $1",
+					1, types, values, NULL) > 0)
+		event_success(EVENT_KEY_ACTIVATED, TextDatumGetCString(values[0]), NULL, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
 
 /* account.retire_key(kid text): tokens of this key are refused from now on. */
-Datum
-retire_key(PG_FUNCTION_ARGS)
+static Datum
+retire_key_operation(PG_FUNCTION_ARGS)
 {
 	Oid types[] = {TEXTOID};
 	Datum values[] = {PointerGetDatum(kid_argument(fcinfo))};
+	bool isnull;
 
 	SPI_connect();
 	lock_keys();
 	if (run_on_keys("UPDATE account.signing_key SET signs = false, "
 					"retired_at = COALESCE(retired_at, pg_catalog.now()) "
-					"WHERE kid OPERATOR(pg_catalog.=) $1",
+					"WHERE kid OPERATOR(pg_catalog.=) $1 "
+					"RETURNING retired_at OPERATOR(pg_catalog.=) pg_catalog.now()",
 					1, types, values, NULL) == 0)
 		refuse_unknown(DatumGetTextPP(values[0]));
+	if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)))
+		event_success(EVENT_KEY_RETIRED, TextDatumGetCString(values[0]), NULL, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
 
 /* account.export_key(kid text): the secret, also of a retired key. */
-Datum
-export_key(PG_FUNCTION_ARGS)
+static Datum
+export_key_operation(PG_FUNCTION_ARGS)
 {
 	text *kid = kid_argument(fcinfo);
 	Relation rel = table_open(key_table(), AccessShareLock);

@@ -34,7 +34,6 @@
 #include "errors.h"
 #include "event.h"
 #include "identifiers.h"
-#include "json_object.h"
 #include "login_attempt.h"
 #include "mapping.h"
 #include "operation.h"
@@ -313,7 +312,7 @@ delete_user_operation(PG_FUNCTION_ARGS)
 	UserRecord *user;
 	Deletion deletion;
 	TimestampTz deleted_at;
-	JsonObject answer;
+	JsonbParseState *answer = NULL;
 	bool has_time;
 	bool is_self;
 
@@ -332,18 +331,17 @@ delete_user_operation(PG_FUNCTION_ARGS)
 	delete_live(&model, user, deletion, &deleted_at, &has_time);
 	event_reason(NULL);
 
-	json_object_begin(&answer);
-	json_object_bool(&answer, "status", true);
-	json_object_text(&answer, "message", "User successfully deleted");
-	json_object_text(&answer, "user_id", user->user_id);
-	json_object_time(&answer, "deleted_at", deleted_at);
+	detail_bool(&answer, "status", true);
+	detail_text(&answer, "message", "User successfully deleted");
+	detail_text(&answer, "user_id", user->user_id);
+	detail_time(&answer, "deleted_at", deleted_at);
 	if (has_time)
-		json_object_time(&answer, "purge_after",
-						 deleted_at + (int64) pgaccount_grace_period * USECS_PER_SEC);
+		detail_time(&answer, "purge_after",
+					deleted_at + (int64) pgaccount_grace_period * USECS_PER_SEC);
 	else
-		json_object_null(&answer, "purge_after");
+		detail_text(&answer, "purge_after", NULL);
 	secret_call_end(&hiding);
-	PG_RETURN_JSONB_P(json_object_end(&answer));
+	PG_RETURN_JSONB_P(detail_end(&answer));
 }
 
 /* Bring the row back by the mapped columns. Within SPI_connect, as the owner. Returns how many rows. */
@@ -416,7 +414,7 @@ restore_user_operation(PG_FUNCTION_ARGS)
 	UserRecord *now;
 	MemoryContext context = CurrentMemoryContext;
 	volatile uint64 restored = 0;
-	JsonObject answer;
+	JsonbParseState *answer = NULL;
 
 	PreventCommandIfReadOnly("account.restore_user()");
 	version_check();
@@ -446,13 +444,12 @@ restore_user_operation(PG_FUNCTION_ARGS)
 	if (!now->is_live)
 		refuse_kept_back(&model, "restored");
 
-	json_object_begin(&answer);
-	json_object_bool(&answer, "status", true);
-	json_object_text(&answer, "message", "User successfully restored");
-	json_object_text(&answer, "user_id", user->user_id);
-	json_object_time(&answer, "restored_at", GetCurrentTransactionStartTimestamp());
-	json_object_number(&answer, "rows", (int64) restored);
-	PG_RETURN_JSONB_P(json_object_end(&answer));
+	detail_bool(&answer, "status", true);
+	detail_text(&answer, "message", "User successfully restored");
+	detail_text(&answer, "user_id", user->user_id);
+	detail_time(&answer, "restored_at", GetCurrentTransactionStartTimestamp());
+	detail_number(&answer, "rows", (int64) restored);
+	PG_RETURN_JSONB_P(detail_end(&answer));
 }
 
 /* The column that says when a user was deleted; raises 55000 where there is none. */

@@ -13,18 +13,23 @@
 
 #include "access/detoast.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 
+#include "client.h"
 #include "compat.h"
+#include "errors.h"
+#include "event.h"
+#include "operation.h"
 #include "login_attempt.h"
 #include "password.h"
 #include "secret_call.h"
 #include "session.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(login);
+ACCOUNT_OPERATION(login, "login", NO_SUBJECT);
 
 /* Longer logins name nobody. */
 #define MAX_LOGIN 1024
@@ -54,6 +59,19 @@ short_argument(FunctionCallInfo fcinfo, int n)
 	Size size = PG_ARGISNULL(n) ? 0 : toast_raw_datum_size(PG_GETARG_DATUM(n)) - VARHDRSZ;
 
 	return size == 0 || size > MAX_LOGIN ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/* The client's agent as an event tells it: the argument, cut, else what the request says. */
+static char *
+agent_argument(FunctionCallInfo fcinfo, int n)
+{
+	char *agent;
+
+	if (PG_ARGISNULL(n) || toast_raw_datum_size(PG_GETARG_DATUM(n)) - VARHDRSZ > MAX_LOGIN)
+		return client_user_agent();
+	agent = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	agent[pg_mbcliplen(agent, strlen(agent), 512)] = '\0';
+	return agent;
 }
 
 /* Look for the user, verify, let in. *user is set with NULL returned; else why not. */
@@ -98,15 +116,17 @@ try_login(FunctionCallInfo fcinfo, const Model *model, Attempt *attempt, UserRec
 }
 
 /* account.login(login text, password text, ip inet, user_agent text, tenant text): tokens, or why not. */
-Datum
-login(PG_FUNCTION_ARGS)
+static Datum
+login_operation(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hiding;
 	Attempt attempt;
 	Model model;
-	UserRecord *user;
+	UserRecord *user = NULL;
 	const char *refused;
 	int status;
+	JsonbParseState *detail = NULL;
+	inet *ip;
 	Datum result;
 
 	secret_call_begin(&hiding);
@@ -114,13 +134,29 @@ login(PG_FUNCTION_ARGS)
 	version_check();
 	model = *model_require();
 	refused = try_login(fcinfo, &model, &attempt, &user, &status);
+	ip = PG_ARGISNULL(2) ? NULL : DatumGetInetPP(PG_GETARG_DATUM(2));
+	detail_text(&detail, "user_agent", agent_argument(fcinfo, 3));
 	if (refused != NULL)
+	{
+		int code = status == 429   ? ERRCODE_ACCOUNT_TOO_MANY
+				   : status == 403 ? ERRCODE_ACCOUNT_FORBIDDEN
+								   : ERRCODE_ACCOUNT_UNAUTHENTICATED;
+
 		result = session_refusal(fcinfo, status, refused);
+		detail_text(&detail, "error", refused);
+		operation_concerns(user ? user->user_id : NULL, user ? user->tenant_id : NULL);
+		operation_refused(code, refused);
+		event_refusal_from(ip, EVENT_LOGIN_FAILED, user ? user->user_id : NULL,
+						   user ? user->tenant_id : NULL, unpack_sql_state(code),
+						   detail_end(&detail));
+	}
 	else
 	{
 		result = session_open(fcinfo, &model, user, PG_GETARG_DATUM(2), PG_ARGISNULL(2),
 							  PG_ARGISNULL(3) ? NULL : PG_GETARG_TEXT_PP(3));
 		attempt_succeeded(&attempt);
+		event_success_from(ip, EVENT_LOGIN_SUCCEEDED, user->user_id, user->tenant_id,
+						   detail_end(&detail));
 	}
 	secret_call_end(&hiding);
 	return result;

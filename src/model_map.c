@@ -22,14 +22,15 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "model.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "profile_rule.h"
 #include "session.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(use_tables);
-PG_FUNCTION_INFO_V1(forget_tables);
+ACCOUNT_OPERATION(use_tables, "use_tables", NO_SUBJECT);
+ACCOUNT_OPERATION(forget_tables, "forget_tables", NO_SUBJECT);
 
 /* A column as it was asked for or found. */
 typedef struct Choice
@@ -192,8 +193,8 @@ write_row(ModelAttribute attribute, const Oid *relation, const Choice *choice)
  * account.use_tables(users regclass, profiles regclass, tenants regclass, columns jsonb): see the
  * contract, and model.sql.
  */
-Datum
-use_tables(PG_FUNCTION_ARGS)
+static Datum
+use_tables_operation(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid relation[MODEL_PARTS] = {InvalidOid};
@@ -263,8 +264,8 @@ use_tables(PG_FUNCTION_ARGS)
 }
 
 /* account.forget_tables(): no tables are mapped any more. */
-Datum
-forget_tables(PG_FUNCTION_ARGS)
+static Datum
+forget_tables_operation(PG_FUNCTION_ARGS)
 {
 	RoleState saved;
 

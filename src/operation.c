@@ -1,24 +1,311 @@
 /*
  * operation.c
  *		Calls of public functions: measured, counted, and their failures remembered.
+ *
+ * The frames of the calls that are running are on the C stack, chained. An error unwinds them: each
+ * counts its own failure, and the innermost remembers it, in the queue and in the server's log, before
+ * anybody can catch it. So a failure that a PL/pgSQL block swallows is remembered, and one that nobody
+ * catches is remembered once.
+ *
+ * While an error is unwinding no catalog may be read: what a failure tells is what the call already
+ * knows. Its message goes with it, unless a procedural language raised it: an application's trigger may
+ * put anything there, a row with its password hash too.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "common/hashfn.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/inet.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "actor.h"
+#include "client.h"
+#include "compat.h"
+#include "failure_queue.h"
 #include "operation.h"
+#include "settings.h"
+#include "stats.h"
 
-/* Run the body of an operation. */
-Datum
-operation_run(const Operation *operation, PGFunction body, FunctionCallInfo fcinfo)
+/* The operation that is running; NULL: none. */
+static OperationFrame *current = NULL;
+
+/* Milliseconds since a frame was begun. */
+static double
+elapsed_ms(const OperationFrame *frame)
 {
-	return body(fcinfo);
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, frame->start);
+	return INSTR_TIME_GET_MILLISEC(now);
 }
 
 /* How long what is running has taken; see the header. */
 double
 operation_elapsed_ms(void)
 {
-	return (double) (GetCurrentTimestamp() - GetCurrentStatementStartTimestamp()) / 1000.0;
+	OperationFrame *frame = current;
+
+	if (frame == NULL)
+		return (double) (GetCurrentTimestamp() - GetCurrentStatementStartTimestamp()) / 1000.0;
+	while (frame->outer != NULL)
+		frame = frame->outer;
+	return elapsed_ms(frame);
+}
+
+/* Copy a text into an array, as much of it as fits. */
+static void
+copy_clipped(char *target, size_t size, const char *text, size_t len)
+{
+	len = pg_mbcliplen(text, len, size - 1);
+	memcpy(target, text, len);
+	target[len] = '\0';
+}
+
+/* Say whom the running operation is about; see the header. */
+void
+operation_concerns(const char *subject, const char *tenant_id)
+{
+	if (current == NULL)
+		return;
+	if (subject != NULL)
+		copy_clipped(current->subject, sizeof(current->subject), subject, strlen(subject));
+	if (tenant_id != NULL)
+		copy_clipped(current->tenant_id, sizeof(current->tenant_id), tenant_id, strlen(tenant_id));
+}
+
+/* The running operation is about to answer a refusal; see the header. */
+void
+operation_refused(int sqlerrcode, const char *reason)
+{
+	if (current == NULL)
+		return;
+	current->refused = sqlerrcode;
+	strlcpy(current->refusal, reason, sizeof(current->refusal));
+}
+
+/* Whom the call is about, by its argument: only what can be read without asking anything. */
+static void
+take_subject(OperationFrame *frame)
+{
+	FunctionCallInfo fcinfo = frame->fcinfo;
+	int n = frame->operation->subject;
+	struct varlena *value;
+
+	if (frame->subject[0] != '\0' || fcinfo == NULL || n == NO_SUBJECT || fcinfo->nargs <= n ||
+		fcinfo->args[n].isnull)
+		return;
+	value = (struct varlena *) DatumGetPointer(fcinfo->args[n].value);
+	if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value))
+		return;
+	copy_clipped(frame->subject, sizeof(frame->subject), VARDATA_ANY(value),
+				 VARSIZE_ANY_EXHDR(value));
+}
+
+/* May an error's message be remembered? */
+static bool
+message_is_known(const ErrorData *error)
+{
+	static const char *const languages[] = {"pl_exec.c", "plperl.c", "plpy_elog.c",
+											"plpy_plpymodule.c", "pltcl.c"};
+	const char *file = error->filename != NULL ? error->filename : "";
+	const char *slash = strrchr(file, '/');
+
+	if (slash != NULL)
+		file = slash + 1;
+	for (int i = 0; i < lengthof(languages); i++)
+		if (strcmp(file, languages[i]) == 0)
+			return false;
+	return true;
+}
+
+/* Write a failure to the server's log, never to the client, without the statement. */
+static void
+log_failure(const Failure *failure)
+{
+	char *address = "";
+
+	if (failure->has_ip)
+	{
+		char text[64];
+
+		if (pg_inet_net_ntop(ip_family(&failure->ip), ip_addr(&failure->ip), ip_bits(&failure->ip),
+							 text, sizeof(text)) != NULL)
+			address = pstrdup(text);
+	}
+	ereport(
+		LOG_SERVER_ONLY,
+		(errcode(failure->sqlerrcode),
+		 errmsg("operation \"%s\" failed: SQLSTATE %s%s%s", failure->operation,
+				unpack_sql_state(failure->sqlerrcode), failure->message[0] ? ", " : "",
+				failure->message),
+		 errdetail_internal("actor=%s%s subject=%s tenant=%s ip=%s duration=%.3f ms",
+							failure->actor, failure->unverified[0] ? " (unverified)" : "",
+							failure->subject, failure->tenant_id, address, failure->duration_ms),
+		 errhidestmt(true), errhidecontext(true)));
+}
+
+/* Warn of a call that was slow. */
+static void
+warn_slow(const OperationFrame *frame, double ms)
+{
+	ereport(WARNING, (errmsg("operation \"%s\" was slow: %.3f ms", frame->operation->name, ms),
+					  errhint("Calls above pgaccount.slow_threshold (%d ms) warn.",
+							  pgaccount_slow_threshold),
+					  errhidestmt(true), errhidecontext(true)));
+}
+
+/* Is a call that took so long slow? */
+static bool
+is_slow(double ms)
+{
+	return pgaccount_slow_threshold >= 0 && ms >= pgaccount_slow_threshold;
+}
+
+/* What is known of a failure. */
+static void
+describe_failure(Failure *failure, OperationFrame *frame, int sqlerrcode, const char *message,
+				 double ms)
+{
+	const char *unverified = NULL;
+	const char *actor = actor_for_record(&unverified);
+	inet *ip = client_ip();
+
+	take_subject(frame);
+	memset(failure, 0, sizeof(*failure));
+	failure->at = GetCurrentTimestamp();
+	failure->duration_ms = ms;
+	failure->sqlerrcode = sqlerrcode;
+	strlcpy(failure->operation, frame->operation->name, sizeof(failure->operation));
+	strlcpy(failure->subject, frame->subject, sizeof(failure->subject));
+	strlcpy(failure->tenant_id, frame->tenant_id, sizeof(failure->tenant_id));
+	copy_clipped(failure->message, sizeof(failure->message), message, strlen(message));
+	if (actor != NULL)
+		copy_clipped(failure->actor, sizeof(failure->actor), actor, strlen(actor));
+	if (unverified != NULL)
+		strlcpy(failure->unverified, unverified, sizeof(failure->unverified));
+	if (ip != NULL && VARSIZE(ip) <= sizeof(failure->ip_bytes))
+	{
+		failure->has_ip = true;
+		memcpy(&failure->ip, ip, VARSIZE(ip));
+	}
+}
+
+/* Begin an operation. */
+void
+operation_begin(OperationFrame *frame, const Operation *operation, FunctionCallInfo fcinfo)
+{
+	frame->operation = operation;
+	frame->fcinfo = fcinfo;
+	frame->context = CurrentMemoryContext;
+	frame->refused = 0;
+	frame->inner_error = 0;
+	frame->subject[0] = '\0';
+	frame->tenant_id[0] = '\0';
+	frame->outer = current;
+	actor_note_session();
+	INSTR_TIME_SET_CURRENT(frame->start);
+	current = frame;
+}
+
+/* Set a running operation aside. */
+void
+operation_suspend(OperationFrame *frame)
+{
+	Assert(current == frame);
+	current = frame->outer;
+}
+
+/* Take it up again. */
+void
+operation_resume(OperationFrame *frame)
+{
+	frame->outer = current;
+	current = frame;
+}
+
+/* The operation came to its end. */
+void
+operation_end(OperationFrame *frame)
+{
+	StatsCall call = {frame->operation->name};
+
+	Assert(current == frame);
+	current = frame->outer;
+	call.ms = elapsed_ms(frame);
+	call.slow = is_slow(call.ms);
+	call.sqlerrcode = frame->refused;
+	call.message = frame->refused != 0 ? frame->refusal : NULL;
+	stats_count(&call);
+	if (frame->refused != 0)
+	{
+		Failure failure;
+
+		/* its event is the transaction's own */
+		describe_failure(&failure, frame, frame->refused, frame->refusal, call.ms);
+		log_failure(&failure);
+	}
+	if (call.slow)
+		warn_slow(frame, call.ms);
+}
+
+/* The operation failed: an error is unwinding it, and goes on when this returns. */
+void
+operation_fail(OperationFrame *frame)
+{
+	MemoryContext old = MemoryContextSwitchTo(frame->context);
+	StatsCall call = {frame->operation->name};
+	ErrorData *error = CopyErrorData();
+	const char *message = message_is_known(error) && error->message != NULL ? error->message : "";
+	uint32 identity =
+		hash_bytes((const unsigned char *) message, strlen(message)) ^ (uint32) error->sqlerrcode;
+
+	current = frame->outer;
+	call.ms = elapsed_ms(frame);
+	call.slow = is_slow(call.ms);
+	call.sqlerrcode = error->sqlerrcode;
+	call.message = message[0] != '\0' ? message : unpack_sql_state(error->sqlerrcode);
+	stats_count(&call);
+	/* an operation inside this one has remembered the same error */
+	if (frame->inner_error != identity)
+	{
+		Failure failure;
+
+		describe_failure(&failure, frame, error->sqlerrcode, message, call.ms);
+		if (pgaccount_log_events)
+			failure_queue_push(&failure);
+		log_failure(&failure);
+	}
+	if (frame->outer != NULL)
+		frame->outer->inner_error = identity;
+	if (call.slow)
+		warn_slow(frame, call.ms);
+	FreeErrorData(error);
+	MemoryContextSwitchTo(old);
+}
+
+/* Run the body of an operation. */
+Datum
+operation_run(const Operation *operation, PGFunction body, FunctionCallInfo fcinfo)
+{
+	OperationFrame frame;
+	volatile Datum result = (Datum) 0;
+
+	operation_begin(&frame, operation, fcinfo);
+	PG_TRY();
+	{
+		result = body(fcinfo);
+	}
+	PG_CATCH();
+	{
+		operation_fail(&frame);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	operation_end(&frame);
+	return result;
 }

@@ -6,6 +6,7 @@
 #define PGACCOUNT_OPERATION_H
 
 #include "fmgr.h"
+#include "portability/instr_time.h"
 
 /* A public function, as statistics and events name it. */
 typedef struct Operation
@@ -34,6 +35,40 @@ typedef struct Operation
 
 /* Run the body of an operation; see ACCOUNT_OPERATION. */
 extern Datum operation_run(const Operation *operation, PGFunction body, FunctionCallInfo fcinfo);
+
+/* A call that is running. Texts are cut to fit. */
+typedef struct OperationFrame
+{
+	const Operation *operation;
+	FunctionCallInfo fcinfo; /* NULL: no call of a function */
+	MemoryContext context;
+	struct OperationFrame *outer;
+	instr_time start;
+	uint32 inner_error; /* what an operation within this one has remembered; 0: nothing */
+	int refused;        /* SQLSTATE of a refusal that is data; 0: it is none */
+	char refusal[40];
+	char subject[128];
+	char tenant_id[64];
+} OperationFrame;
+
+/*
+ * The same for what is no function: begin, then end or, in PG_CATCH, fail, then throw on. The frame is the
+ * caller's, and what was begun last ends first.
+ */
+extern void operation_begin(OperationFrame *frame, const Operation *operation,
+							FunctionCallInfo fcinfo);
+extern void operation_end(OperationFrame *frame);
+extern void operation_fail(OperationFrame *frame);
+
+/* Set a running operation aside, and take it up again: its time goes on. */
+extern void operation_suspend(OperationFrame *frame);
+extern void operation_resume(OperationFrame *frame);
+
+/* Say whom the running operation is about, for the event of its failure. NULL: not known. */
+extern void operation_concerns(const char *subject, const char *tenant_id);
+
+/* The running operation is about to answer a refusal as data: it counts, and is logged, as a failure. */
+extern void operation_refused(int sqlerrcode, const char *reason);
 
 /* Milliseconds since the outermost operation that is running began; since the statement began, if none is. */
 extern double operation_elapsed_ms(void);

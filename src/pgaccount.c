@@ -11,6 +11,9 @@
 #include "actor.h"
 #include "consequences.h"
 #include "event.h"
+#include "event_user.h"
+#include "failure_queue.h"
+#include "failure_worker.h"
 #include "hooks.h"
 #include "identity.h"
 #include "jwt_functions.h"
@@ -22,6 +25,7 @@
 #include "profile.h"
 #include "settings.h"
 #include "soft_delete.h"
+#include "stats.h"
 #include "throttle.h"
 #include "version.h"
 
@@ -64,6 +68,10 @@ _PG_init(void)
 	soft_delete_init();
 	consequences_init();
 	event_init();
+	event_user_init();
+	stats_init();
+	failure_queue_init();
+	failure_worker_init();
 	profiles_init();
 	password_init();
 	model_init();

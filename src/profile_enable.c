@@ -35,13 +35,14 @@
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
+#include "operation.h"
 #include "profile_registry.h"
 #include "profile_rule.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(enable_profile);
-PG_FUNCTION_INFO_V1(disable_profile);
-PG_FUNCTION_INFO_V1(missing_profiles);
+ACCOUNT_OPERATION(enable_profile, "enable_profile", NO_SUBJECT);
+ACCOUNT_OPERATION(disable_profile, "disable_profile", NO_SUBJECT);
+ACCOUNT_OPERATION(missing_profiles, "missing_profiles", NO_SUBJECT);
 
 /* ---- What is no table, or no column, for automatic profiles ---- */
 
@@ -432,8 +433,8 @@ backfill(Oid users, Oid profiles)
  * account.enable_profile(users regclass, profiles regclass, user_column name, defaults jsonb,
  * adopt boolean) RETURNS bigint: see the contract, and profile.sql.
  */
-Datum
-enable_profile(PG_FUNCTION_ARGS)
+static Datum
+enable_profile_operation(PG_FUNCTION_ARGS)
 {
 	static const char *const arguments[] = {"users", "profiles", "user_column", "defaults",
 											"adopt"};
@@ -496,8 +497,8 @@ enable_profile(PG_FUNCTION_ARGS)
 }
 
 /* account.disable_profile(users regclass, profiles regclass): users get no profiles any more. */
-Datum
-disable_profile(PG_FUNCTION_ARGS)
+static Datum
+disable_profile_operation(PG_FUNCTION_ARGS)
 {
 	Relation users;
 	Relation profiles;
@@ -567,8 +568,8 @@ missing_text(Oid users)
 }
 
 /* account.missing_profiles(users regclass) RETURNS SETOF text, with the caller's privileges. */
-Datum
-missing_profiles(PG_FUNCTION_ARGS)
+static Datum
+missing_profiles_operation(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPIExecuteOptions options = {.read_only = true};

@@ -34,12 +34,13 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "operation.h"
 #include "purge.h"
 #include "settings.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(purge);
+ACCOUNT_OPERATION(purge, "purge", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(purge_batches);
 
 /* Rows of the target that are planned together. */
@@ -523,8 +524,8 @@ cutoff_argument(FunctionCallInfo fcinfo)
 }
 
 /* account.purge(target regclass, older_than interval, max_rows bigint, force boolean) RETURNS bigint */
-Datum
-purge(PG_FUNCTION_ARGS)
+static Datum
+purge_operation(PG_FUNCTION_ARGS)
 {
 	AttrNumber deleted_at;
 	Oid target = target_argument(fcinfo, &deleted_at);

@@ -36,8 +36,10 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "event.h"
 #include "identifiers.h"
 #include "model_user.h"
+#include "operation.h"
 #include "password.h"
 #include "plan_cache.h"
 #include "registration.h"
@@ -46,7 +48,7 @@
 #include "text_argument.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(register_user);
+ACCOUNT_OPERATION(register_user, "register", NO_SUBJECT);
 
 /* The longest username, in characters. */
 #define MAX_USERNAME 254
@@ -634,8 +636,8 @@ make_account(Registration *reg, Relation users, ProfileValues *profile)
 }
 
 /* account.register(email text, password text, username text, tenant text, profile jsonb). */
-Datum
-register_user(PG_FUNCTION_ARGS)
+static Datum
+register_user_operation(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Registration reg = {{{InvalidOid}}};
@@ -689,6 +691,8 @@ register_user(PG_FUNCTION_ARGS)
 		values[i] = nulls[i] ? (Datum) 0 : CStringGetTextDatum(reg.values[i]);
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	event_success(EVENT_USER_REGISTERED, reg.values[0], reg.values[3],
+				  event_detail("email", reg.values[1], "username", reg.values[2], NULL));
 	secret_call_end(&hiding);
 	return (Datum) 0;
 }

@@ -41,12 +41,13 @@
 #include "identifiers.h"
 #include "keys.h"
 #include "mapping.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "restore.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(restore);
+ACCOUNT_OPERATION(restore, "restore", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(is_deleted);
 
 /* At most so many colliding rows are named; the others are counted. */
@@ -588,8 +589,8 @@ restore_rows(Oid relid, const RestoreKeys *keys, Oid caller)
 }
 
 /* account.restore(target regclass, key "any" | text) RETURNS bigint */
-Datum
-restore(PG_FUNCTION_ARGS)
+static Datum
+restore_operation(PG_FUNCTION_ARGS)
 {
 	Oid relid;
 	KeySet *keys;

@@ -20,7 +20,6 @@
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
-#include "json_object.h"
 #include "operation.h"
 #include "plan_cache.h"
 #include "profile_grant.h"
@@ -61,7 +60,7 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 	UserRecord *user;
 	SPIPlanPtr plan;
 	RoleState saved;
-	JsonObject detail;
+	JsonbParseState *detail = NULL;
 	char *role;
 	char *note;
 	int64 id = 0;
@@ -71,6 +70,7 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 	version_check();
 	model = *model_require();
 	user = authority_actor(&model);
+	operation_concerns(user->user_id, user->tenant_id);
 	role = role_argument(fcinfo, 0);
 	note = text_argument(fcinfo, 1, "note", MAX_NOTE);
 	values[0] = CStringGetTextDatum(user->user_id);
@@ -104,11 +104,10 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 						errdetail("The user has applied for this role, and waits for an answer."),
 						errhint("Wait for account.review_application().")));
 
-	json_object_begin(&detail);
-	json_object_number(&detail, "application_id", id);
-	json_object_text(&detail, "role", role);
-	json_object_text(&detail, "note", note);
-	event_success(EVENT_ROLE_APPLIED, user->user_id, user->tenant_key, json_object_end(&detail));
+	detail_number(&detail, "application_id", id);
+	detail_text(&detail, "role", role);
+	detail_text(&detail, "note", note);
+	event_success(EVENT_ROLE_APPLIED, user->user_id, user->tenant_key, detail_end(&detail));
 	PG_RETURN_INT64(id);
 }
 
@@ -195,8 +194,8 @@ review_application_operation(PG_FUNCTION_ARGS)
 	UserRecord *actor;
 	UserRecord *user;
 	ProfileGrant *grant = NULL;
-	JsonObject answer;
-	JsonObject detail;
+	JsonbParseState *answer = NULL;
+	JsonbParseState *detail = NULL;
 	Jsonb *grants;
 	char *note;
 	char *user_id;
@@ -240,24 +239,22 @@ review_application_operation(PG_FUNCTION_ARGS)
 	}
 	mark_reviewed(id, approve, note, actor, approve ? grant->applied : NULL);
 
-	json_object_begin(&detail);
-	json_object_number(&detail, "application_id", id);
-	json_object_text(&detail, "role", role);
-	json_object_text(&detail, "note", note);
+	detail_number(&detail, "application_id", id);
+	detail_text(&detail, "role", role);
+	detail_text(&detail, "note", note);
 	if (approve)
-		json_object_jsonb(&detail, "grants", grant->applied);
+		detail_json(&detail, "grants", grant->applied);
 	event_success(approve ? EVENT_ROLE_APPROVED : EVENT_ROLE_REJECTED, user->user_id,
-				  user->tenant_key, json_object_end(&detail));
+				  user->tenant_key, detail_end(&detail));
 
-	json_object_begin(&answer);
-	json_object_bool(&answer, "status", true);
-	json_object_text(&answer, "message",
-					 approve ? "Application successfully approved" : "Application rejected");
-	json_object_number(&answer, "application_id", id);
-	json_object_text(&answer, "user_id", user->user_id);
-	json_object_text(&answer, "role", role);
-	json_object_bool(&answer, "approved", approve);
+	detail_bool(&answer, "status", true);
+	detail_text(&answer, "message",
+				approve ? "Application successfully approved" : "Application rejected");
+	detail_number(&answer, "application_id", id);
+	detail_text(&answer, "user_id", user->user_id);
+	detail_text(&answer, "role", role);
+	detail_bool(&answer, "approved", approve);
 	if (approve)
-		json_object_jsonb(&answer, "grants", grant->applied);
-	PG_RETURN_JSONB_P(json_object_end(&answer));
+		detail_json(&answer, "grants", grant->applied);
+	PG_RETURN_JSONB_P(detail_end(&answer));
 }

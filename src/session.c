@@ -32,7 +32,9 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "event.h"
 #include "identifiers.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "profile_rule.h"
 #include "refresh_token.h"
@@ -41,10 +43,10 @@
 #include "session_lock.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(refresh);
-PG_FUNCTION_INFO_V1(logout);
-PG_FUNCTION_INFO_V1(issue_tokens);
-PG_FUNCTION_INFO_V1(issue_access_token);
+ACCOUNT_OPERATION(refresh, "refresh", NO_SUBJECT);
+ACCOUNT_OPERATION(logout, "logout", NO_SUBJECT);
+ACCOUNT_OPERATION(issue_tokens, "issue_tokens", 0);
+ACCOUNT_OPERATION(issue_access_token, "issue_access_token", 0);
 
 /* Columns of account.session that are read without a statement. */
 enum
@@ -363,7 +365,10 @@ read_session(const pg_uuid_t *id, SessionRow *row, MemoryContext context)
 	return true;
 }
 
-/* End one session. Returns whether it had not ended. Within SPI_connect, as the owner. */
+/*
+ * End one session. Returns whether it had not ended; then SPI_tuptable has its user and tenant. Within
+ * SPI_connect, as the owner.
+ */
 static bool
 end_session(const pg_uuid_t *id, const char *reason)
 {
@@ -376,7 +381,8 @@ end_session(const pg_uuid_t *id, const char *reason)
 								 OWN_STATEMENT
 								 "UPDATE account.session s "
 								 "SET ended_at = pg_catalog.clock_timestamp(), end_reason = $2 "
-								 "WHERE s.id OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL",
+								 "WHERE s.id OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL "
+								 "RETURNING s.user_id, s.tenant_id",
 								 2, types);
 	return run_now(plan, values, NULL) > 0;
 }
@@ -443,9 +449,30 @@ judge(const Model *model, const RefreshToken *token, const SessionRow *row, User
 	return NULL;
 }
 
+/* Record a refresh; row NULL: of no session of ours; refused NULL: it succeeded. */
+static void
+record_refresh(FunctionCallInfo fcinfo, const SessionRow *row, const char *refused)
+{
+	inet *ip = PG_ARGISNULL(1) ? NULL : DatumGetInetPP(PG_GETARG_DATUM(1));
+	const char *user_id = row ? row->user_id : NULL;
+	const char *tenant_id = row ? row->tenant_id : NULL;
+
+	if (refused == NULL)
+	{
+		event_success_from(ip, EVENT_TOKEN_REFRESHED, user_id, tenant_id, NULL);
+		return;
+	}
+	operation_concerns(user_id, tenant_id);
+	operation_refused(ERRCODE_ACCOUNT_UNAUTHENTICATED, refused);
+	event_refusal_from(
+		ip, strcmp(refused, "token_reused") == 0 ? EVENT_TOKEN_REUSED : EVENT_OPERATION_FAILED,
+		user_id, tenant_id, unpack_sql_state(ERRCODE_ACCOUNT_UNAUTHENTICATED),
+		event_detail("operation", "refresh", "error", refused, NULL));
+}
+
 /* account.refresh(refresh_token text, ip inet): the next tokens of a session, or why not. */
-Datum
-refresh(PG_FUNCTION_ARGS)
+static Datum
+refresh_operation(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = CurrentMemoryContext;
 	text *token = PG_ARGISNULL(0) ? NULL : (text *) PG_GETARG_POINTER(0);
@@ -458,6 +485,7 @@ refresh(PG_FUNCTION_ARGS)
 	UserRecord *user = NULL;
 	const char *refused;
 	bool again = false;
+	bool found;
 	text *next = NULL;
 	MemoryContext spi;
 	RoleState saved;
@@ -470,13 +498,14 @@ refresh(PG_FUNCTION_ARGS)
 	if (!refresh_token_read(token, &read))
 	{
 		result = session_refusal(fcinfo, 401, "token_invalid");
+		record_refresh(fcinfo, NULL, "token_invalid");
 		secret_call_end(&hiding);
 		return result;
 	}
 	SPI_connect();
 	saved = run_as(registry_owner());
-	refused = read_session(&read.session, &row, context) ? judge(&model, &read, &row, &user, &again)
-														 : "token_invalid";
+	found = read_session(&read.session, &row, context);
+	refused = found ? judge(&model, &read, &row, &user, &again) : "token_invalid";
 	if (refused == NULL)
 	{
 		spi = MemoryContextSwitchTo(context);
@@ -489,15 +518,28 @@ refresh(PG_FUNCTION_ARGS)
 	spi = MemoryContextSwitchTo(context);
 	result = refused == NULL ? grant(fcinfo, user, &read.session, next)
 							 : session_refusal(fcinfo, 401, refused);
+	record_refresh(fcinfo, found ? &row : NULL, refused);
 	MemoryContextSwitchTo(spi);
 	SPI_finish();
 	secret_call_end(&hiding);
 	return result;
 }
 
+/* Record that sessions of a user were ended. */
+void
+session_event_revoked(const char *user_id, const char *tenant_id, uint64 sessions,
+					  const char *reason)
+{
+	JsonbParseState *detail = NULL;
+
+	detail_number(&detail, "sessions", (int64) sessions);
+	detail_text(&detail, "reason", reason);
+	event_success(EVENT_SESSIONS_REVOKED, user_id, tenant_id, detail_end(&detail));
+}
+
 /* account.logout(refresh_token text) RETURNS boolean: was there a session to end? */
-Datum
-logout(PG_FUNCTION_ARGS)
+static Datum
+logout_operation(PG_FUNCTION_ARGS)
 {
 	text *token = PG_ARGISNULL(0) ? NULL : (text *) PG_GETARG_POINTER(0);
 	ErrorContextCallback hiding;
@@ -517,6 +559,10 @@ logout(PG_FUNCTION_ARGS)
 	saved = run_as(registry_owner());
 	ended = end_session(&read.session, SESSION_END_LOGOUT);
 	run_as_end(saved);
+	if (ended)
+		session_event_revoked(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1),
+							  SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), 1,
+							  SESSION_END_LOGOUT);
 	SPI_finish();
 	secret_call_end(&hiding);
 	PG_RETURN_BOOL(ended);
@@ -542,8 +588,8 @@ session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model)
 }
 
 /* account.issue_tokens(user_id text, ip inet): a new session, without password. Privileged. */
-Datum
-issue_tokens(PG_FUNCTION_ARGS)
+static Datum
+issue_tokens_operation(PG_FUNCTION_ARGS)
 {
 	Model model;
 	UserRecord *user;
@@ -561,8 +607,8 @@ issue_tokens(PG_FUNCTION_ARGS)
 }
 
 /* account.issue_access_token(user_id text, ttl interval, extra jsonb): without session. Privileged. */
-Datum
-issue_access_token(PG_FUNCTION_ARGS)
+static Datum
+issue_access_token_operation(PG_FUNCTION_ARGS)
 {
 	int64 ttl = (int64) pgaccount_access_token_ttl * USECS_PER_SEC;
 	Model model;

@@ -37,6 +37,10 @@ extern uint64 session_end_user(const char *user_id, const char *except, const ch
 extern void session_keep(const char *user_id, bool keep_all, const char *session_id);
 extern void session_keep_end(void);
 
+/* Record that so many sessions of a user were ended by a call. */
+extern void session_event_revoked(const char *user_id, const char *tenant_id, uint64 sessions,
+								  const char *reason);
+
 /* What login, refresh and issue_tokens answer: account.token_pair. NULL where there is none. */
 typedef struct TokenPair
 {

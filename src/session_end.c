@@ -34,6 +34,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "event_user.h"
 #include "identifiers.h"
 #include "mapping.h"
 #include "plan_cache.h"
@@ -45,7 +46,8 @@
 
 PG_FUNCTION_INFO_V1(end_sessions);
 
-#define TRIGGER_SESSIONS "zz_account_sessions"
+#define TRIGGER_SESSIONS  "zz_account_sessions"
+#define TRIGGER_STATEMENT "zz_account_statement"
 
 /* The user whose password the session itself is changing; see session_keep(). */
 static const char *keep_user = NULL;
@@ -69,28 +71,28 @@ session_keep_end(void)
 	keep_session = NULL;
 }
 
-/* Put the trigger on a table, as its owner. Within SPI_connect. */
+/* Put a trigger on a table, as its owner. Within SPI_connect. */
 static void
-create_trigger(Oid relid)
+create_trigger(Oid relid, const char *name, const char *level)
 {
 	RoleState saved = run_as(relation_owner(relid));
 
-	run_sql("CREATE TRIGGER " TRIGGER_SESSIONS
-			" AFTER UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION account.end_sessions()",
-			sql_relation(relid));
+	run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH %s "
+			"EXECUTE FUNCTION account.end_sessions()",
+			name, sql_relation(relid), level);
 	run_as_end(saved);
 }
 
-/* Take the trigger from a table, if it has it. Within SPI_connect. */
+/* Take a trigger from a table, if it has it. Within SPI_connect. */
 static void
-drop_trigger(Oid relid)
+drop_trigger(Oid relid, const char *name)
 {
 	RoleState saved;
 
 	if (!OidIsValid(relid))
 		return;
 	saved = run_as(relation_owner(relid));
-	run_sql("DROP TRIGGER IF EXISTS " TRIGGER_SESSIONS " ON %s", sql_relation(relid));
+	run_sql("DROP TRIGGER IF EXISTS %s ON %s", name, sql_relation(relid));
 	run_as_end(saved);
 }
 
@@ -98,9 +100,10 @@ drop_trigger(Oid relid)
 void
 session_attach(Oid users, Oid tenants)
 {
-	create_trigger(users);
+	create_trigger(users, TRIGGER_SESSIONS, "ROW");
+	create_trigger(users, TRIGGER_STATEMENT, "STATEMENT");
 	if (OidIsValid(tenants) && tenants != users)
-		create_trigger(tenants);
+		create_trigger(tenants, TRIGGER_SESSIONS, "ROW");
 }
 
 /* Take the triggers away, and end all sessions unless the users table stays this one. */
@@ -120,9 +123,10 @@ session_detach(Oid users)
 							  "end_reason = '" SESSION_END_UNMAPPED "' WHERE ended_at IS NULL");
 		run_as_end(saved);
 	}
-	drop_trigger(mapped[MODEL_USERS]);
+	drop_trigger(mapped[MODEL_USERS], TRIGGER_SESSIONS);
+	drop_trigger(mapped[MODEL_USERS], TRIGGER_STATEMENT);
 	if (mapped[MODEL_TENANTS] != mapped[MODEL_USERS])
-		drop_trigger(mapped[MODEL_TENANTS]);
+		drop_trigger(mapped[MODEL_TENANTS], TRIGGER_SESSIONS);
 }
 
 /* Is there a session of this user or tenant, ended or not, by a snapshot of now? */
@@ -316,18 +320,28 @@ is_table(Relation rel, Oid relid)
 		   list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), relid);
 }
 
-/* account.end_sessions() RETURNS trigger: AFTER UPDATE OR DELETE, for each row. */
+/*
+ * account.end_sessions() RETURNS trigger: AFTER UPDATE OR DELETE, for each row; on users also for each
+ * statement, when its rows' events are written.
+ */
 Datum
 end_sessions(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = called_as_trigger(fcinfo, "end_sessions");
 	const Model *model = model_get();
 
-	if (model == NULL || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !model_has(model, USERS_ID))
+	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+	{
+		event_user_flush();
+		return PointerGetDatum(NULL);
+	}
+	if (model == NULL || !TRIGGER_FIRED_AFTER(trigger->tg_event) || !model_has(model, USERS_ID))
 		return PointerGetDatum(NULL);
 	if (is_table(trigger->tg_relation, model->relation[MODEL_USERS]))
+	{
+		event_user_changed(model, trigger);
 		user_changed(model, trigger);
+	}
 	if (is_table(trigger->tg_relation, model->relation[MODEL_TENANTS]) &&
 		model_has(model, TENANTS_ID))
 		tenant_changed(model, trigger);

@@ -47,13 +47,14 @@
 #include "guard.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "soft_delete_ddl.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(enable_soft_delete);
-PG_FUNCTION_INFO_V1(disable_soft_delete);
+ACCOUNT_OPERATION(enable_soft_delete, "enable_soft_delete", NO_SUBJECT);
+ACCOUNT_OPERATION(disable_soft_delete, "disable_soft_delete", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(soft_delete_dropped);
 PG_FUNCTION_INFO_V1(soft_delete_attached);
 
@@ -556,8 +557,8 @@ name_argument(FunctionCallInfo fcinfo, int n)
  * account.enable_soft_delete(target, deleted_at, flag, deleted_by, hide, guard_references,
  * on_parent_delete, children)
  */
-Datum
-enable_soft_delete(PG_FUNCTION_ARGS)
+static Datum
+enable_soft_delete_operation(PG_FUNCTION_ARGS)
 {
 	static const char *const arguments[] = {
 		"target",           "deleted_at",       NULL,      NULL, "hide",
@@ -619,8 +620,8 @@ disable_table(Oid relid)
 }
 
 /* account.disable_soft_delete(target regclass) */
-Datum
-disable_soft_delete(PG_FUNCTION_ARGS)
+static Datum
+disable_soft_delete_operation(PG_FUNCTION_ARGS)
 {
 	Oid relid;
 

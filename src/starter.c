@@ -17,10 +17,11 @@
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(create_starter);
+ACCOUNT_OPERATION(create_starter, "create_starter", NO_SUBJECT);
 
 /* The tables. @ stands for the schema. */
 static const char *const statements[] = {
@@ -95,8 +96,8 @@ run_in_schema(const char *statement, const char *schema)
 }
 
 /* account.create_starter(schema name): see the contract, and starter.sql. */
-Datum
-create_starter(PG_FUNCTION_ARGS)
+static Datum
+create_starter_operation(PG_FUNCTION_ARGS)
 {
 	const char *name;
 	const char *schema;

@@ -31,11 +31,12 @@
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "target.h"
 
-PG_FUNCTION_INFO_V1(enable_tenant_isolation);
-PG_FUNCTION_INFO_V1(disable_tenant_isolation);
+ACCOUNT_OPERATION(enable_tenant_isolation, "enable_tenant_isolation", NO_SUBJECT);
+ACCOUNT_OPERATION(disable_tenant_isolation, "disable_tenant_isolation", NO_SUBJECT);
 
 /* Binds whatever other policies allow. */
 #define RESTRICTIVE_POLICY "pgaccount_tenant"
@@ -199,8 +200,8 @@ disable_one(Oid relid)
 }
 
 /* account.enable_tenant_isolation(target regclass, tenant_column name) */
-Datum
-enable_tenant_isolation(PG_FUNCTION_ARGS)
+static Datum
+enable_tenant_isolation_operation(PG_FUNCTION_ARGS)
 {
 	Oid target = target_argument(fcinfo);
 	List *family;
@@ -217,8 +218,8 @@ enable_tenant_isolation(PG_FUNCTION_ARGS)
 }
 
 /* account.disable_tenant_isolation(target regclass) */
-Datum
-disable_tenant_isolation(PG_FUNCTION_ARGS)
+static Datum
+disable_tenant_isolation_operation(PG_FUNCTION_ARGS)
 {
 	Oid target = target_argument(fcinfo);
 	List *family = find_all_inheritors(target, AccessExclusiveLock, NULL);

@@ -32,12 +32,13 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "operation.h"
 #include "plan_cache.h"
 #include "target.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(unique_among_live_columns);
-PG_FUNCTION_INFO_V1(unique_among_live_index);
+ACCOUNT_OPERATION(unique_among_live_columns, "unique_among_live", NO_SUBJECT);
+ACCOUNT_OPERATION(unique_among_live_index, "unique_among_live", NO_SUBJECT);
 
 /* A unique index that is to hold live rows only. */
 typedef struct UniqueIndex
@@ -264,8 +265,8 @@ same_columns(Form_pg_index form, int ncols, const AttrNumber *columns)
 }
 
 /* account.unique_among_live(target regclass, VARIADIC columns name[]) RETURNS name */
-Datum
-unique_among_live_columns(PG_FUNCTION_ARGS)
+static Datum
+unique_among_live_columns_operation(PG_FUNCTION_ARGS)
 {
 	Oid relid;
 	AttrNumber *columns;
@@ -327,8 +328,8 @@ unique_among_live_columns(PG_FUNCTION_ARGS)
 }
 
 /* account.unique_among_live(index regclass) RETURNS name */
-Datum
-unique_among_live_index(PG_FUNCTION_ARGS)
+static Datum
+unique_among_live_index_operation(PG_FUNCTION_ARGS)
 {
 	Oid index_id;
 	UniqueIndex unique;

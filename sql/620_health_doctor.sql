@@ -1,0 +1,55 @@
+-- Health in each state, and what the doctor says of keys, tenants and events; each remedy mends its finding.
+SET client_min_messages = error;
+SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(account.health()) AS k;
+DELETE FROM account.signing_key;
+SELECT account.health() - 'timestamp' - 'version' - 'queue' - 'database' AS health, account.health() ->> 'database' = current_database() AS database;
+SELECT account.health() -> 'queue' ->> 'capacity' AS capacity, (account.health() ->> 'timestamp')::timestamptz - clock_timestamp() < '1 min' AS now,
+    account.health() ->> 'version' = extversion AS version FROM pg_extension WHERE extname = 'pgaccount';
+CREATE SCHEMA hd;
+SELECT account.create_starter('hd');
+SELECT account.health() ->> 'status' AS status, account.health() ->> 'model' AS model, account.health() -> 'keys' AS keys;
+SELECT account.create_key(kid => 'health');
+SELECT account.health() ->> 'status' AS status, account.health() -> 'keys' AS keys;
+-- never raises, and leaves the transaction as it was: a library of another version, a model that lost its column
+\c -
+BEGIN;
+SAVEPOINT s;
+UPDATE pg_extension SET extversion = '0.9' WHERE extname = 'pgaccount';
+SELECT account.health() ->> 'status' AS status, account.health() ->> 'error' AS error;
+CREATE TABLE hd.kept (id int);
+ROLLBACK TO s;
+SELECT account.health() ->> 'status' AS status;
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT account.health() ->> 'status' AS status;
+COMMIT;
+SET client_min_messages = error;
+CREATE TABLE hd.plain (id int PRIMARY KEY, mail text);
+BEGIN;
+SELECT count(*) FROM account.use_tables('hd.plain', columns => '{"users": {"email": "mail"}}');
+ALTER TABLE hd.plain DROP COLUMN mail;
+SELECT account.health() ->> 'status' AS status, account.health() ->> 'model' AS model;
+SELECT code, object FROM account.doctor() WHERE code = 'model_incomplete' AND severity = 'error';
+ROLLBACK;
+
+-- each finding, and its remedy
+CREATE TABLE hd.notes (id int PRIMARY KEY, tenant_id uuid REFERENCES hd.tenants);
+CREATE INDEX ON hd.notes (tenant_id);
+CREATE TABLE hd.secured (id int PRIMARY KEY, tenant_id uuid REFERENCES hd.tenants);
+CREATE INDEX ON hd.secured (tenant_id);
+ALTER TABLE hd.secured ENABLE ROW LEVEL SECURITY;
+UPDATE account.signing_key SET activated_at = now() - interval '2 years' WHERE kid = 'health';
+UPDATE account.event SET at = at - interval '2 years' WHERE id = (SELECT min(id) FROM account.event);
+SELECT severity, code, object, message, remedy FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_isolated', 'events_expired') ORDER BY code;
+\set QUIET on
+\o /dev/null
+SELECT remedy FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_isolated', 'events_expired') ORDER BY code \gexec
+\o
+\set QUIET off
+SELECT code, object FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_isolated', 'events_expired');
+SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'hd' ORDER BY 1, 2;
+SELECT count(*) FROM account.doctor() WHERE code IN ('not_preloaded', 'events_unattended', 'events_dropped');
+
+SELECT account.forget_tables();
+DROP SCHEMA hd CASCADE;
+DELETE FROM account.signing_key WHERE kid = 'health' OR signs;

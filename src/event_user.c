@@ -1,0 +1,371 @@
+/*
+ * event_user.c
+ *		Events of users that are deleted, restored or removed, by whatever statement.
+ *
+ * The row trigger of the mapped users table, account.end_sessions(), collects; its statement trigger
+ * writes, many events at a time. What no statement trigger has written, because the statement named a
+ * partition, is written when the transaction commits. Rows belong to the subtransaction that changed
+ * them: those of one that fails are forgotten with it.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "actor.h"
+#include "client.h"
+#include "compat.h"
+#include "event.h"
+#include "event_user.h"
+#include "mapping.h"
+#include "model_user.h"
+#include "settings.h"
+
+/* So many events are written at once, at most. */
+#define BATCH 1000
+
+/* What became of a user. */
+typedef enum UserChange
+{
+	USER_DELETED,
+	USER_DELETED_HARD,
+	USER_RESTORED,
+	USER_PURGED
+} UserChange;
+
+static const char *const types[] = {
+	[USER_DELETED] = EVENT_USER_DELETED,
+	[USER_DELETED_HARD] = EVENT_USER_DELETED,
+	[USER_RESTORED] = EVENT_USER_RESTORED,
+	[USER_PURGED] = EVENT_USER_PURGED,
+};
+
+/* A user that waits to be recorded. Texts in the batch's memory. */
+typedef struct UserRow
+{
+	UserChange change;
+	int nest_level;
+	char *user_id;
+	char *tenant_id;
+	char *email;
+} UserRow;
+
+/* Rows that wait, in order; in memory of the transaction. */
+static MemoryContext batch_context = NULL;
+static UserRow *rows = NULL;
+static int nrows = 0;
+static int room = 0;
+
+/* Forget what waits. */
+static void
+forget(void)
+{
+	if (batch_context != NULL)
+		MemoryContextDelete(batch_context);
+	batch_context = NULL;
+	rows = NULL;
+	nrows = 0;
+}
+
+/* Before the end of a transaction what still waits is written; after it nothing does. */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	if ((event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) && nrows > 0)
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		event_user_flush();
+		PopActiveSnapshot();
+	}
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+	{
+		/* its memory was the transaction's */
+		batch_context = NULL;
+		rows = NULL;
+		nrows = 0;
+	}
+}
+
+/* Rows of a subtransaction that fails are forgotten; a committed one's are its parent's. */
+static void
+subtransaction_ends(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	int level = GetCurrentTransactionNestLevel();
+	int kept = 0;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	for (int i = 0; i < nrows; i++)
+	{
+		if (rows[i].nest_level >= level)
+		{
+			if (event == SUBXACT_EVENT_ABORT_SUB)
+				continue;
+			rows[i].nest_level = level - 1;
+		}
+		rows[kept++] = rows[i];
+	}
+	nrows = kept;
+}
+
+/* Follow transactions. */
+void
+event_user_init(void)
+{
+	RegisterXactCallback(transaction_ends, NULL);
+	RegisterSubXactCallback(subtransaction_ends, NULL);
+}
+
+/* The detail of a user's event. */
+static Jsonb *
+user_detail(const UserRow *row, const char *user_agent, bool verified, const char *unverified)
+{
+	JsonbParseState *state = NULL;
+
+	detail_text(&state, "email", row->email);
+	if (row->change == USER_DELETED || row->change == USER_DELETED_HARD)
+		detail_text(&state, "deletion", row->change == USER_DELETED ? "soft" : "hard");
+	detail_text(&state, "reason", event_reason_given());
+	detail_bool(&state, "verified", verified);
+	detail_text(&state, "user_agent", user_agent);
+	if (unverified != NULL)
+		detail_text(&state, "unverified_actor", unverified);
+	return detail_end(&state);
+}
+
+/* Tell who listens, each type by itself. ids: by row; 0: it was not written. */
+static void
+notify(const int64 *ids)
+{
+	static const UserChange told[] = {USER_DELETED, USER_RESTORED, USER_PURGED};
+	int64 *some = palloc(nrows * sizeof(int64));
+
+	for (int t = 0; t < lengthof(told); t++)
+	{
+		int count = 0;
+
+		for (int i = 0; i < nrows; i++)
+			if (ids[i] != 0 && types[rows[i].change] == types[told[t]])
+				some[count++] = ids[i];
+		event_notify(types[told[t]], some, count);
+	}
+	pfree(some);
+}
+
+/*
+ * Forget the rows of this subtransaction, which have been written. Those of the ones around it are still
+ * theirs: what is written here goes if this one is rolled back.
+ */
+static void
+forget_written(void)
+{
+	int level = GetCurrentTransactionNestLevel();
+	int kept = 0;
+
+	for (int i = 0; i < nrows; i++)
+		if (rows[i].nest_level < level)
+			rows[kept++] = rows[i];
+	nrows = kept;
+	if (nrows == 0)
+		forget();
+}
+
+/* Write the events of the rows seen so far. */
+void
+event_user_flush(void)
+{
+	int level = GetCurrentTransactionNestLevel();
+	Event event = {.at = GetCurrentTimestamp()};
+	EventWriter *writer;
+	const char *unverified;
+	char *user_agent;
+	bool verified;
+	int64 *ids;
+	MemoryContext context;
+	MemoryContext old;
+
+	if (nrows == 0)
+		return;
+	writer = event_writer_open();
+	if (writer == NULL)
+	{
+		forget();
+		return;
+	}
+	context = AllocSetContextCreate(CurrentMemoryContext, "pgaccount events", ALLOCSET_SMALL_SIZES);
+	ids = palloc0(nrows * sizeof(int64));
+	event_fill(&event, &unverified);
+	verified = actor_is_verified();
+	user_agent = client_user_agent();
+	old = MemoryContextSwitchTo(context);
+	for (int i = 0; i < nrows; i++)
+	{
+		if (rows[i].nest_level < level)
+			continue;
+		event.type = types[rows[i].change];
+		event.subject = rows[i].user_id;
+		event.tenant_id = rows[i].tenant_id;
+		event.detail = user_detail(&rows[i], user_agent, verified, unverified);
+		ids[i] = event_writer_put(writer, &event);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	event_writer_close(writer);
+	if (pgaccount_notify)
+		notify(ids);
+	pfree(ids);
+	forget_written();
+}
+
+/* A column of the users table in the trigger's, which may be a partition. */
+static AttrNumber
+column_here(const Model *model, ModelAttribute attribute, Relation rel)
+{
+	Oid relid = model->relation[MODEL_USERS];
+
+	if (!model_has(model, attribute))
+		return InvalidAttrNumber;
+	if (relid == RelationGetRelid(rel))
+		return model->column[attribute].attnum;
+	return get_attnum(RelationGetRelid(rel),
+					  get_attname(relid, model->column[attribute].attnum, false));
+}
+
+/* A column's value as text; NULL for NULL, and where there is no such column. */
+static char *
+column_text(const Model *model, ModelAttribute attribute, Relation rel, HeapTuple tuple)
+{
+	AttrNumber attnum = column_here(model, attribute, rel);
+	TupleDesc desc = RelationGetDescr(rel);
+	bool isnull;
+	Datum value;
+	Oid type;
+	Oid output;
+	bool is_varlena;
+
+	if (attnum == InvalidAttrNumber)
+		return NULL;
+	value = heap_getattr(tuple, attnum, desc, &isnull);
+	if (isnull)
+		return NULL;
+	type = TupleDescAttr(desc, attnum - 1)->atttypid;
+	if (type == TEXTOID || type == VARCHAROID)
+		return TextDatumGetCString(value);
+	getTypeOutputInfo(type, &output, &is_varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+/* Is this version of a row a user that is not deleted, by soft delete and by the mapped columns? */
+static bool
+is_live(const Model *model, Relation rel, HeapTuple tuple)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+	const SoftDelete *soft = mapping_declared(RelationGetRelid(rel));
+	AttrNumber column;
+	bool isnull;
+	Datum value;
+
+	if (soft != NULL && soft->deleted_at != InvalidAttrNumber)
+	{
+		(void) heap_getattr(tuple, soft->deleted_at, desc, &isnull);
+		if (!isnull)
+			return false;
+	}
+	column = column_here(model, USERS_DELETED_AT, rel);
+	if (column != InvalidAttrNumber)
+	{
+		(void) heap_getattr(tuple, column, desc, &isnull);
+		if (!isnull)
+			return false;
+	}
+	column = column_here(model, USERS_FLAG, rel);
+	if (column != InvalidAttrNumber && TupleDescAttr(desc, column - 1)->atttypid == BOOLOID)
+	{
+		value = heap_getattr(tuple, column, desc, &isnull);
+		if (!isnull && DatumGetBool(value))
+			return false;
+	}
+	return true;
+}
+
+/* What became of the user; false: nothing that is recorded. */
+static bool
+what_became(const Model *model, TriggerData *trigger, UserChange *change)
+{
+	Relation rel = trigger->tg_relation;
+	bool was_live = is_live(model, rel, trigger->tg_trigtuple);
+	bool live;
+
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+	{
+		UserRecord *moved = NULL;
+
+		/* a row that moves to another partition is deleted here, and is there */
+		if (rel->rd_rel->relispartition)
+		{
+			char *key = column_text(model, USERS_ID, rel, trigger->tg_trigtuple);
+
+			moved = key == NULL ? NULL : model_user_by_id(model, key);
+		}
+		if (moved == NULL)
+		{
+			*change = was_live ? USER_DELETED_HARD : USER_PURGED;
+			return true;
+		}
+		live = moved->is_live;
+	}
+	else
+		live = is_live(model, rel, trigger->tg_newtuple);
+	*change = was_live ? USER_DELETED : USER_RESTORED;
+	return was_live != live;
+}
+
+/* A row of the mapped users table was updated or deleted. */
+void
+event_user_changed(const Model *found, TriggerData *trigger)
+{
+	Model model = *found;
+	HeapTuple tuple = trigger->tg_trigtuple;
+	UserChange change;
+	UserRow *row;
+	MemoryContext old;
+
+	if (!pgaccount_log_events || !what_became(&model, trigger, &change))
+		return;
+	if (nrows >= BATCH)
+		event_user_flush();
+	if (batch_context == NULL)
+	{
+		batch_context = AllocSetContextCreate(TopTransactionContext, "pgaccount users' events",
+											  ALLOCSET_DEFAULT_SIZES);
+		rows = NULL;
+	}
+	old = MemoryContextSwitchTo(batch_context);
+	if (rows == NULL)
+	{
+		room = 8; /* mostly it is one */
+		rows = palloc(room * sizeof(UserRow));
+	}
+	else if (nrows == room)
+	{
+		room *= 2;
+		rows = repalloc_huge(rows, room * sizeof(UserRow));
+	}
+	row = &rows[nrows];
+	row->change = change;
+	row->nest_level = GetCurrentTransactionNestLevel();
+	row->user_id = column_text(&model, USERS_ID, trigger->tg_relation, tuple);
+	row->tenant_id = column_text(&model, USERS_TENANT, trigger->tg_relation, tuple);
+	row->email = column_text(&model, USERS_EMAIL, trigger->tg_relation, tuple);
+	nrows++;
+	MemoryContextSwitchTo(old);
+}

@@ -1,0 +1,639 @@
+/*
+ * failure_queue.c
+ *		Failures that wait to be recorded, in shared memory, where no ROLLBACK reaches.
+ *
+ * A fixed number of slots, a list of free ones, and for each database that has work a list of its
+ * failures, all under one lightweight lock. Under it nothing is done but moving one slot, or copying a
+ * batch; nothing raises.
+ *
+ * Exactly once: a worker copies failures out, records them in a transaction, and takes them out of the
+ * queue in the callback of its commit. Between the two only the death of the process can come, and that
+ * makes the postmaster throw shared memory away. There is one worker a database.
+ *
+ * What is lost then must be known. So a file beside the server's temporary statistics says, for each
+ * slot, whose failure it holds. It is written with each change, not synced: it outlives processes, not
+ * the machine. The next start counts what it finds as dropped. A clean shutdown writes the failures
+ * themselves to a file instead, and loses nothing. Base backups leave the former out, and while the
+ * server runs there is none of the latter.
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+
+#include "compat.h"
+#include "failure_queue.h"
+#include "settings.h"
+
+#define QUEUE_FILE  PGSTAT_STAT_PERMANENT_DIRECTORY "/pgaccount_queue.stat"
+#define MARKER_FILE PG_STAT_TMP_DIR "/pgaccount_queue"
+
+/* Tells a file of ours, of this layout. */
+#define QUEUE_MAGIC 0x70676132
+
+/* So many databases can have work at a time; those that have none give their place away. */
+#define MAX_DATABASES 128
+
+/* How long after a failed attempt a database's worker is started again: doubled each time. */
+#define RETRY_FIRST_MS 1000
+#define RETRY_LAST_MS  60000
+
+#define NO_SLOT        (-1)
+
+typedef struct Slot
+{
+	int next; /* in its list */
+	Failure failure;
+} Slot;
+
+/* A database that has, or had, work. */
+typedef struct Database
+{
+	Oid oid; /* InvalidOid: this place is free */
+	int head;
+	int tail;
+	int waiting;
+	int64 dropped;
+	int64 dropped_full; /* of these, those that no event tells of */
+	int64 dropped_lost;
+	bool prune;
+	Latch *worker;       /* NULL: it has none */
+	TimestampTz next_at; /* no worker is started before */
+	int retry_ms;
+} Database;
+
+typedef struct Queue
+{
+	LWLock *lock; /* protects all */
+	int capacity;
+	int free;
+	int64 waiting;
+	Latch *launcher; /* NULL: it is not there */
+	Database databases[MAX_DATABASES];
+	Slot slots[FLEXIBLE_ARRAY_MEMBER];
+} Queue;
+
+/* Head of the file of a clean shutdown; databases and their failures follow. */
+typedef struct FileHeader
+{
+	uint32 magic;
+	uint32 failure_bytes;
+	uint32 databases;
+} FileHeader;
+
+typedef struct FileDatabase
+{
+	Oid oid;
+	uint32 waiting;
+	int64 dropped;
+	int64 dropped_full;
+	int64 dropped_lost;
+} FileDatabase;
+
+/* NULL: not preloaded. */
+static Queue *queue = NULL;
+
+/* This process's descriptor of the marker file; -1: not open. */
+static int marker = -1;
+
+static bool exit_registered = false;
+static bool is_launcher = false;
+static bool is_worker = false;
+
+static shmem_request_hook_type prev_shmem_request_hook = NULL;
+static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
+
+/* Size of the shared memory. */
+static Size
+queue_size(void)
+{
+	return add_size(offsetof(Queue, slots), mul_size(pgaccount_event_queue_size, sizeof(Slot)));
+}
+
+/* Reserve the shared memory. */
+static void
+queue_shmem_request(void)
+{
+	if (prev_shmem_request_hook)
+		prev_shmem_request_hook();
+	RequestAddinShmemSpace(queue_size());
+	RequestNamedLWLockTranche("pgaccount failures", 1);
+}
+
+/* --- the marker file ------------------------------------------------------------------------------- */
+
+/* Note whose failure a slot holds. Where that cannot be written, a crash loses it unnoticed. */
+static void
+mark_slot(int slot, Oid database)
+{
+	if (marker < 0)
+	{
+		marker = BasicOpenFile(MARKER_FILE, O_RDWR | O_CREAT | PG_BINARY);
+		if (marker >= 0)
+			ReserveExternalFD();
+	}
+	if (marker >= 0 && pg_pwrite(marker, &database, sizeof(database),
+								 (off_t) slot * sizeof(database)) != sizeof(database))
+	{
+		close(marker);
+		ReleaseExternalFD();
+		marker = -1;
+	}
+}
+
+static Database *place_of(Oid database, bool make);
+
+/* Count what the marker file of a server that crashed says was lost, and begin a new one. */
+static void
+read_marker(void)
+{
+	FILE *file = AllocateFile(MARKER_FILE, PG_BINARY_R);
+	Oid database;
+
+	if (file == NULL)
+		return;
+	while (fread(&database, sizeof(database), 1, file) == 1)
+	{
+		Database *place = OidIsValid(database) ? place_of(database, true) : NULL;
+
+		if (place != NULL)
+		{
+			place->dropped++;
+			place->dropped_lost++;
+		}
+	}
+	FreeFile(file);
+	unlink(MARKER_FILE);
+}
+
+/* --- lists; the lock is held ----------------------------------------------------------------------- */
+
+/* Has the database something to do? */
+static bool
+has_work(const Database *place)
+{
+	return place->waiting > 0 || place->dropped_full > 0 || place->dropped_lost > 0 || place->prune;
+}
+
+/*
+ * The place of a database. NULL: it has none; with make: all are taken by databases that have work. A
+ * count of drops that events tell of is given up where there is no other place.
+ */
+static Database *
+place_of(Oid database, bool make)
+{
+	Database *idle = NULL;
+
+	for (int i = 0; i < MAX_DATABASES; i++)
+	{
+		Database *place = &queue->databases[i];
+
+		if (place->oid == database)
+			return place;
+		if (place->worker == NULL && !has_work(place) &&
+			(idle == NULL || (idle->dropped > 0 && place->dropped == 0)))
+			idle = place;
+	}
+	if (!make || idle == NULL)
+		return NULL;
+	memset(idle, 0, sizeof(*idle));
+	idle->oid = database;
+	idle->head = idle->tail = NO_SLOT;
+	return idle;
+}
+
+/* Put a failure into a free slot, at the end of its database's list. False: there is none. */
+static bool
+append(Database *place, const Failure *failure)
+{
+	int slot = queue->free;
+
+	if (slot == NO_SLOT)
+		return false;
+	queue->free = queue->slots[slot].next;
+	queue->slots[slot].failure = *failure;
+	queue->slots[slot].next = NO_SLOT;
+	if (place->tail == NO_SLOT)
+		place->head = slot;
+	else
+		queue->slots[place->tail].next = slot;
+	place->tail = slot;
+	place->waiting++;
+	queue->waiting++;
+	mark_slot(slot, place->oid);
+	return true;
+}
+
+/* Free the first slots of a database's list. */
+static void
+remove_first(Database *place, int n)
+{
+	while (n-- > 0 && place->head != NO_SLOT)
+	{
+		int slot = place->head;
+
+		place->head = queue->slots[slot].next;
+		queue->slots[slot].next = queue->free;
+		queue->free = slot;
+		place->waiting--;
+		queue->waiting--;
+		mark_slot(slot, InvalidOid);
+	}
+	if (place->head == NO_SLOT)
+		place->tail = NO_SLOT;
+}
+
+/* Whom to wake for work of this database: its worker, else the launcher. */
+static Latch *
+who_attends(const Database *place)
+{
+	return place->worker != NULL ? place->worker : queue->launcher;
+}
+
+/* --- start and shutdown of the server -------------------------------------------------------------- */
+
+/* Write the failures that wait to their file. */
+static bool
+write_file(FILE *file)
+{
+	FileHeader header = {QUEUE_MAGIC, sizeof(Failure), 0};
+	bool good;
+
+	for (int i = 0; i < MAX_DATABASES; i++)
+		if (OidIsValid(queue->databases[i].oid))
+			header.databases++;
+	good = fwrite(&header, sizeof(header), 1, file) == 1;
+	for (int i = 0; i < MAX_DATABASES; i++)
+	{
+		const Database *place = &queue->databases[i];
+		FileDatabase written = {place->oid, place->waiting, place->dropped, place->dropped_full,
+								place->dropped_lost};
+
+		if (!OidIsValid(place->oid))
+			continue;
+		good = good && fwrite(&written, sizeof(written), 1, file) == 1;
+		for (int slot = place->head; slot != NO_SLOT; slot = queue->slots[slot].next)
+			good = good && fwrite(&queue->slots[slot].failure, sizeof(Failure), 1, file) == 1;
+	}
+	return good;
+}
+
+/* At a clean shutdown of the postmaster, after all others have gone: keep what waits. */
+static void
+queue_shmem_shutdown(int code, Datum arg)
+{
+	FILE *file;
+	bool good;
+
+	if (code != 0 || queue == NULL)
+		return;
+	file = AllocateFile(QUEUE_FILE ".tmp", PG_BINARY_W);
+	good = file != NULL && write_file(file);
+	if (!good)
+		ereport(LOG, (errcode_for_file_access(),
+					  errmsg("could not write file \"%s\": %m", QUEUE_FILE ".tmp")));
+	if (file != NULL && FreeFile(file) != 0)
+		good = false;
+	/* the marker file goes last: a failure is in one of the two files at any time */
+	if (good && durable_rename(QUEUE_FILE ".tmp", QUEUE_FILE, LOG) == 0)
+		unlink(MARKER_FILE);
+}
+
+/* Read the failures of one database. False: the file is at its end. */
+static bool
+read_database(FILE *file)
+{
+	FileDatabase read;
+	Database *place;
+	Failure failure;
+
+	if (fread(&read, sizeof(read), 1, file) != 1)
+		return false;
+	place = place_of(read.oid, true);
+	if (place == NULL)
+		return false;
+	place->dropped += read.dropped;
+	place->dropped_full += read.dropped_full;
+	place->dropped_lost += read.dropped_lost;
+	for (uint32 i = 0; i < read.waiting; i++)
+	{
+		if (fread(&failure, sizeof(failure), 1, file) != 1)
+			return false;
+		if (!append(place, &failure))
+		{
+			place->dropped++;
+			place->dropped_full++;
+		}
+	}
+	return true;
+}
+
+/* Read the file of the last clean shutdown, and remove it. */
+static void
+read_file(void)
+{
+	FILE *file = AllocateFile(QUEUE_FILE, PG_BINARY_R);
+	FileHeader header;
+	bool good;
+
+	if (file == NULL)
+		return;
+	good = fread(&header, sizeof(header), 1, file) == 1 && header.magic == QUEUE_MAGIC &&
+		   header.failure_bytes == sizeof(Failure);
+	for (uint32 i = 0; good && i < header.databases; i++)
+		good = read_database(file);
+	if (!good)
+		ereport(LOG, (errmsg("ignoring what is not ours in file \"%s\"", QUEUE_FILE)));
+	FreeFile(file);
+	unlink(QUEUE_FILE);
+}
+
+/* Make the shared memory, or find it. */
+static void
+queue_shmem_startup(void)
+{
+	bool found;
+
+	if (prev_shmem_startup_hook)
+		prev_shmem_startup_hook();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	queue = ShmemInitStruct("pgaccount failures", queue_size(), &found);
+	if (!found)
+	{
+		memset(queue, 0, queue_size());
+		queue->lock = &GetNamedLWLockTranche("pgaccount failures")->lock;
+		queue->capacity = pgaccount_event_queue_size;
+		for (int i = 0; i < queue->capacity; i++)
+			queue->slots[i].next = i + 1 < queue->capacity ? i + 1 : NO_SLOT;
+	}
+	LWLockRelease(AddinShmemInitLock);
+	if (!IsUnderPostmaster)
+		on_shmem_exit(queue_shmem_shutdown, (Datum) 0);
+	if (!found)
+	{
+		read_marker();
+		read_file();
+		/* the children open it themselves */
+		if (marker >= 0)
+		{
+			close(marker);
+			ReleaseExternalFD();
+			marker = -1;
+		}
+	}
+}
+
+/* Ask for shared memory, if the server is preloading its libraries. */
+void
+failure_queue_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	prev_shmem_request_hook = shmem_request_hook;
+	shmem_request_hook = queue_shmem_request;
+	prev_shmem_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = queue_shmem_startup;
+}
+
+/* --- for those that fail ---------------------------------------------------------------------------- */
+
+/* Queue a failure of this database. */
+void
+failure_queue_push(const Failure *failure)
+{
+	Database *place;
+	Latch *latch = NULL;
+
+	if (queue == NULL || !OidIsValid(MyDatabaseId))
+		return;
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	place = place_of(MyDatabaseId, true);
+	if (place != NULL)
+	{
+		if (!append(place, failure))
+		{
+			place->dropped++;
+			place->dropped_full++;
+		}
+		latch = who_attends(place);
+	}
+	/* latches are set under the lock: whose they are takes them away under it */
+	if (latch != NULL)
+		SetLatch(latch);
+	LWLockRelease(queue->lock);
+}
+
+/* Ask the background workers to prune this database's events. */
+void
+failure_queue_request_prune(void)
+{
+	Database *place;
+
+	if (queue == NULL)
+		return;
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	place = place_of(MyDatabaseId, true);
+	if (place != NULL && !place->prune)
+	{
+		place->prune = true;
+		if (who_attends(place) != NULL)
+			SetLatch(who_attends(place));
+	}
+	LWLockRelease(queue->lock);
+}
+
+/* What became of this database's failures. */
+void
+failure_queue_state(FailureQueueState *state)
+{
+	Database *place;
+
+	memset(state, 0, sizeof(*state));
+	if (queue == NULL)
+		return;
+	LWLockAcquire(queue->lock, LW_SHARED);
+	place = place_of(MyDatabaseId, false);
+	if (place != NULL)
+	{
+		state->waiting = place->waiting;
+		state->dropped = place->dropped;
+	}
+	state->capacity = queue->capacity;
+	state->attended = queue->launcher != NULL;
+	LWLockRelease(queue->lock);
+}
+
+/* Forget how many failures of this database were dropped; events still tell of all of them. */
+void
+failure_queue_forget_drops(void)
+{
+	Database *place;
+
+	if (queue == NULL)
+		return;
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	place = place_of(MyDatabaseId, false);
+	if (place != NULL)
+		place->dropped = 0;
+	LWLockRelease(queue->lock);
+}
+
+/* --- for the background workers -------------------------------------------------------------------- */
+
+/* Look at this database's oldest failures. */
+void
+failure_queue_peek(Failure *failures, int max, FailureWork *work)
+{
+	Database *place;
+
+	memset(work, 0, sizeof(*work));
+	LWLockAcquire(queue->lock, LW_SHARED);
+	place = place_of(MyDatabaseId, false);
+	if (place != NULL)
+	{
+		for (int slot = place->head; slot != NO_SLOT && work->n < max;
+			 slot = queue->slots[slot].next)
+			failures[work->n++] = queue->slots[slot].failure;
+		work->dropped_full = place->dropped_full;
+		work->dropped_lost = place->dropped_lost;
+		work->prune = place->prune;
+	}
+	LWLockRelease(queue->lock);
+}
+
+/* The work is done: take it out. */
+void
+failure_queue_done(const FailureWork *work, int unrecordable)
+{
+	Database *place;
+
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	place = place_of(MyDatabaseId, false);
+	if (place != NULL)
+	{
+		remove_first(place, work->n);
+		place->dropped_full -= work->dropped_full;
+		place->dropped_lost -= work->dropped_lost;
+		place->dropped += unrecordable;
+		if (work->prune)
+			place->prune = false;
+		place->retry_ms = 0;
+		place->next_at = 0;
+	}
+	LWLockRelease(queue->lock);
+}
+
+/* This process ends: its latch must not be set any more. */
+static void
+attendant_exits(int code, Datum arg)
+{
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	if (is_launcher && queue->launcher == MyLatch)
+		queue->launcher = NULL;
+	if (is_worker)
+	{
+		Database *place = place_of(MyDatabaseId, false);
+
+		if (place != NULL && place->worker == MyLatch)
+		{
+			place->worker = NULL;
+			if (has_work(place) && queue->launcher != NULL)
+				SetLatch(queue->launcher);
+		}
+	}
+	LWLockRelease(queue->lock);
+}
+
+/* See to the end of this process. */
+static void
+register_exit(void)
+{
+	if (!exit_registered)
+		before_shmem_exit(attendant_exits, (Datum) 0);
+	exit_registered = true;
+}
+
+/* The launcher: be woken by failures. */
+void
+failure_queue_launch(void)
+{
+	register_exit();
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	queue->launcher = MyLatch;
+	is_launcher = true;
+	LWLockRelease(queue->lock);
+}
+
+/* A worker: be woken by failures of this database. */
+bool
+failure_queue_attend(void)
+{
+	Database *place;
+
+	register_exit();
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	place = place_of(MyDatabaseId, true);
+	if (place != NULL && place->worker == NULL)
+	{
+		place->worker = MyLatch;
+		is_worker = true;
+	}
+	LWLockRelease(queue->lock);
+	return is_worker;
+}
+
+/* A database whose time has come. */
+Oid
+failure_queue_next_database(TimestampTz *next)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Oid found = InvalidOid;
+
+	*next = 0;
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_DATABASES; i++)
+	{
+		Database *place = &queue->databases[i];
+
+		if (!OidIsValid(place->oid) || place->worker != NULL || !has_work(place))
+			continue;
+		if (place->next_at <= now && !OidIsValid(found))
+		{
+			/* if its worker comes to nothing, it is tried again later, and then later still */
+			place->retry_ms =
+				place->retry_ms == 0 ? RETRY_FIRST_MS : Min(place->retry_ms * 2, RETRY_LAST_MS);
+			place->next_at = TimestampTzPlusMilliseconds(now, place->retry_ms);
+			found = place->oid;
+		}
+		if (*next == 0 || place->next_at < *next)
+			*next = place->next_at;
+	}
+	LWLockRelease(queue->lock);
+	return found;
+}
+
+/* The database is gone: so is its work. */
+void
+failure_queue_forget_database(Oid database)
+{
+	Database *place;
+
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	place = place_of(database, false);
+	if (place != NULL)
+	{
+		remove_first(place, place->waiting);
+		memset(place, 0, sizeof(*place));
+	}
+	LWLockRelease(queue->lock);
+}
