@@ -1,5 +1,6 @@
 -- The end of an account and its return, on the tables of several frameworks.
 SET client_min_messages = warning;
+DELETE FROM account.event;
 SET pgaccount.password_memory = '8kB';
 SET pgaccount.password_ops = 1;
 CREATE SCHEMA lc;
@@ -241,6 +242,11 @@ SELECT count(*) FROM "Lc"."User" WHERE "userId" = '00000000-0000-0000-0000-00000
 BEGIN READ ONLY;
 SELECT lc.attempt('SELECT account.delete_user(''x'')'), lc.attempt('SELECT account.restore_user(''x'')'), lc.attempt('SELECT account.purge_users()');
 ROLLBACK;
+-- the events: one for each user and change, with the reason; none of a refusal that was rolled back
+SELECT type, actor, subject, e.tenant_id, detail FROM account.event e WHERE detail ->> 'reason' <> '' OR type = 'user_purged' ORDER BY id;
+SELECT type, count(*), count(DISTINCT subject) AS users, bool_and((detail ->> 'verified')::boolean) AS verified, count(*) FILTER (WHERE detail ->> 'deletion' = 'hard') AS hard
+FROM account.event WHERE actor <> session_user AND type IN ('user_deleted', 'user_restored') GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM account.event e WHERE e::text ~ 'secret123|wrong|argon2';
 SELECT account.forget_tables();
 SELECT lc.attempt('SELECT account.delete_user(''x'')');
 SELECT lc.attempt('SELECT account.purge_users()');

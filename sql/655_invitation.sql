@@ -1,5 +1,6 @@
 -- Invitations and applications for a role: what they give, to whom, and how often.
 SET client_min_messages = warning;
+DELETE FROM account.event;
 CREATE SCHEMA iv;
 CREATE FUNCTION iv.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE d text;
