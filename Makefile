@@ -11,9 +11,11 @@ CONCEPTS_C   = pgaccount hooks settings version errors secret_call identifiers p
                profile_findings password_format password_slots password base64url json_claims jwt claims_jsonb jwt_functions master_key \
                key_store token token_known identity tenant_isolation model model_detect model_map model_user event_user key_scan \
                session_end session_lock starter registration registration_profile refresh_token session throttle login authority live_check \
-               export_walk export_user grant_api model_findings health
+               export_walk export_user grant_api model_findings health text_argument login_attempt profile_grant lifecycle invitation \
+               role_application
 CONCEPTS_SQL = install errors event registry_triggers fk_graph soft_delete restore unique_live guard profile password jwt key_store token \
-               identity tenant_isolation cleanup purge model session starter registration login export_user doctor
+               identity tenant_isolation cleanup purge model session starter registration login lifecycle invitation role_application \
+               export_user doctor
 
 OBJS       = $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql

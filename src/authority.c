@@ -34,44 +34,111 @@ ACCOUNT_OPERATION(set_password, "set_password", 0);
 ACCOUNT_OPERATION(revoke_sessions, "revoke_sessions", 0);
 ACCOUNT_OPERATION(act_as, "act_as", 0);
 
-/* The users and tenants of a staff's own: the same tenant, or both without. */
-static bool
-same_tenant(const UserRecord *a, const UserRecord *b)
+/* Raise PT403. */
+static void
+refuse_forbidden(void)
 {
-	if (a->tenant_key == NULL || b->tenant_key == NULL)
-		return a->tenant_key == b->tenant_key;
-	return strcmp(a->tenant_key, b->tenant_key) == 0;
+	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
+					errdetail("Only staff of the user's tenant, or a superuser, may do this."),
+					errhint("Ask somebody who may.")));
 }
 
-/* The user on whom the identity may act; see the header. */
-UserRecord *
-authority_over(const Model *model, const char *user_id, bool self, bool *is_self)
+/* Raise PT404. */
+void
+authority_no_such_user(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such user"),
+			 errdetail("No live user has this id."), errhint("Pass the id of a live user.")));
+}
+
+/* The user of the identity, whether it may come in or not; NULL: there is none. */
+static UserRecord *
+identity_user(const Model *model)
 {
 	const char *uid = identity_uid();
-	UserRecord *actor = uid != NULL ? model_user_by_id(model, uid) : NULL;
-	UserRecord *target = user_id != NULL ? model_user_by_id(model, user_id) : NULL;
-	bool own;
 
+	return uid != NULL ? model_user_by_id(model, uid) : NULL;
+}
+
+/* Raise PT401 unless this is a user that may come in. */
+static void
+require_admitted(const UserRecord *actor)
+{
 	if (actor == NULL || !model_user_admitted(actor))
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_UNAUTHENTICATED), errmsg("not authenticated"),
 						errdetail("There is no identity of a user that may come in."),
 						errhint("Call account.authenticate(token) first.")));
+}
+
+/* The user of the identity, who may come in; see the header. */
+UserRecord *
+authority_actor(const Model *model)
+{
+	UserRecord *actor = identity_user(model);
+
+	require_admitted(actor);
+	return actor;
+}
+
+/* Raise PT403 unless this is staff, or a superuser. */
+void
+authority_require_staff(const UserRecord *actor)
+{
+	if (!actor->is_staff && !actor->is_superuser)
+		refuse_forbidden();
+}
+
+/* May staff, or a superuser, act on users of this tenant? */
+bool
+authority_covers_tenant(const UserRecord *actor, const char *tenant_key)
+{
+	if (actor->is_superuser)
+		return true;
+	if (!actor->is_staff)
+		return false;
+	if (actor->tenant_key == NULL || tenant_key == NULL)
+		return actor->tenant_key == tenant_key;
+	return strcmp(actor->tenant_key, tenant_key) == 0;
+}
+
+/* The user on whom the identity may act, deleted or not; see the header. */
+UserRecord *
+authority_over_any(const Model *model, const char *user_id, bool self, bool *is_self)
+{
+	UserRecord *actor = identity_user(model);
+	UserRecord *target = user_id != NULL ? model_user_by_id(model, user_id) : NULL;
+	bool own = target != NULL && actor != NULL && strcmp(target->user_id, actor->user_id) == 0;
+
 	operation_concerns(user_id, target != NULL ? target->tenant_id : NULL);
-	own = target != NULL && strcmp(target->user_id, actor->user_id) == 0;
 	if (is_self != NULL)
 		*is_self = own;
+	/* who is deleted already may be told so */
+	if (own && self && !target->is_live)
+		return target;
+	require_admitted(actor);
 	if (own && self)
 		return target;
-	if (!actor->is_superuser &&
-		(!actor->is_staff ||
-		 (target != NULL && (!same_tenant(actor, target) || target->is_superuser))))
-		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
-						errdetail("Only staff of the user's tenant, or a superuser, may do this."),
-						errhint("Ask somebody who may.")));
-	if (target == NULL || !target->is_live)
-		ereport(ERROR,
-				(errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such user"),
-				 errdetail("No live user has this id."), errhint("Pass the id of a live user.")));
+	authority_require_staff(actor);
+	if (target != NULL && !actor->is_superuser &&
+		(!authority_covers_tenant(actor, target->tenant_key) || target->is_superuser))
+		refuse_forbidden();
+	if (target == NULL)
+		authority_no_such_user();
+	return target;
+}
+
+/* The live user on whom the identity may act; see the header. */
+UserRecord *
+authority_over(const Model *model, const char *user_id, bool self, bool *is_self)
+{
+	UserRecord *target = authority_over_any(model, user_id, self, is_self);
+
+	if (!target->is_live)
+	{
+		require_admitted(identity_user(model));
+		authority_no_such_user();
+	}
 	return target;
 }
 

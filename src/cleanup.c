@@ -689,6 +689,41 @@ cleanup_execute(Cleanup *cleanup)
 	pgstat_report_activity(STATE_RUNNING, debug_query_string ? debug_query_string : "");
 }
 
+/* Remove the rows that a new cleanup was seeded with, or raise and change nothing. */
+void
+cleanup_run(Cleanup *work)
+{
+	int nest_level;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	nest_level = cleanup_join_memory();
+	begin_step("plan removal from", work->target);
+	cleanup_close(work, GetActiveSnapshot());
+	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
+	cleanup_refuse_protected(work);
+	cleanup_execute(work);
+	AtEOXact_GUC(true, nest_level);
+	PopActiveSnapshot();
+}
+
+/* Rows of the target that a cleanup has removed. */
+uint64
+cleanup_target_rows(Cleanup *work)
+{
+	uint64 rows = 0;
+	ListCell *lc;
+
+	foreach (lc, work->lines)
+	{
+		CleanupLine *line = lfirst(lc);
+
+		if (line->action == CLEANUP_DELETE && line->node == work->node)
+			rows += line->rows;
+	}
+	return rows;
+}
+
 /* The key that the caller named, as text. */
 static char *
 key_as_text(FunctionCallInfo fcinfo)
@@ -735,19 +770,8 @@ static Datum
 cleanup_operation(PG_FUNCTION_ARGS)
 {
 	Cleanup *work = cleanup_of_arguments(fcinfo, RowExclusiveLock, CLEANUP_TO_EXECUTE);
-	int nest_level;
 
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	nest_level = cleanup_join_memory();
-	begin_step("plan removal from", work->target);
-	cleanup_close(work, GetActiveSnapshot());
-	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
-	cleanup_refuse_protected(work);
-	cleanup_execute(work);
-	AtEOXact_GUC(true, nest_level);
-	PopActiveSnapshot();
-
+	cleanup_run(work);
 	cleanup_return(fcinfo, work);
 	record_cleanup(fcinfo, work);
 	cleanup_free(work);

@@ -14,4 +14,10 @@
  */
 extern void cleanup_execute(Cleanup *cleanup);
 
+/* All of it: find the rows that a new cleanup was seeded with, and remove them, or raise. */
+extern void cleanup_run(Cleanup *cleanup);
+
+/* Rows of the target that a cleanup has removed. */
+extern uint64 cleanup_target_rows(Cleanup *cleanup);
+
 #endif /* PGACCOUNT_CLEANUP_H */

@@ -30,6 +30,19 @@ refuse_null_beside_secret(const char *argument)
 					errhint("Give a value for \"%s\".", argument), errhidesecrets()));
 }
 
+/* Raise an error again, without the data of a row where that is not wanted; see the header. */
+void
+rethrow_discreetly(ErrorData *error)
+{
+	if (pgaccount_error_detail == ERROR_DETAIL_GENERIC && error->detail_log == NULL)
+	{
+		error->detail_log = error->detail;
+		error->detail = NULL;
+	}
+	FlushErrorState();
+	ReThrowError(error);
+}
+
 /* SQLSTATEs that mean something to an HTTP client, beside the class PT. Classes have three zeros. */
 static const struct
 {

@@ -15,7 +15,7 @@
 #define ERRCODE_ACCOUNT_FORBIDDEN       MAKE_SQLSTATE('P', 'T', '4', '0', '3')
 #define ERRCODE_ACCOUNT_NOT_FOUND       MAKE_SQLSTATE('P', 'T', '4', '0', '4')
 #define ERRCODE_ACCOUNT_CONFLICT        MAKE_SQLSTATE('P', 'T', '4', '0', '9')
-#define ERRCODE_ACCOUNT_TOO_MANY        MAKE_SQLSTATE('P', 'T', '4', '2', '9') /* never raised */
+#define ERRCODE_ACCOUNT_TOO_MANY        MAKE_SQLSTATE('P', 'T', '4', '2', '9')
 
 /* Does pgaccount.error_detail allow row data in DETAIL? Use: errdetail_row("...", ...) */
 #define errdetail_row(...)                                                                         \
@@ -30,5 +30,11 @@ extern void refuse_null_argument(const char *argument);
 
 /* The same in a function that is called with secrets: the log does not get the statement. */
 extern void refuse_null_beside_secret(const char *argument);
+
+/*
+ * In PG_CATCH, once the memory context has been left: raise the error again. With pgaccount.error_detail =
+ * 'generic' its DETAIL, which an application's table may have filled with a row, goes to the log alone.
+ */
+extern void rethrow_discreetly(ErrorData *error);
 
 #endif /* PGACCOUNT_ERRORS_H */

@@ -28,6 +28,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/inet.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -332,6 +333,31 @@ detail_bool(JsonbParseState **state, const char *name, bool value)
 	JsonbValue item = {.type = jbvBool};
 
 	item.val.boolean = value;
+	push_member(state, name, &item);
+}
+
+/* A member that is a time, as to_jsonb() writes it. */
+void
+detail_time(JsonbParseState **state, const char *name, TimestampTz value)
+{
+	char text[MAXDATELEN + 1];
+
+	(void) JsonEncodeDateTime(text, TimestampTzGetDatum(value), TIMESTAMPTZOID, NULL);
+	detail_text(state, name, pstrdup(text));
+}
+
+/* A member that is an object or an array, or null for NULL. */
+void
+detail_json(JsonbParseState **state, const char *name, const Jsonb *value)
+{
+	JsonbValue item = {.type = jbvNull};
+
+	if (value != NULL)
+	{
+		item.type = jbvBinary;
+		item.val.binary.data = unconstify(JsonbContainer *, &value->root);
+		item.val.binary.len = VARSIZE(value) - VARHDRSZ;
+	}
 	push_member(state, name, &item);
 }
 

@@ -73,6 +73,8 @@ extern Jsonb *event_detail(const char *name, ...);
 extern void detail_text(JsonbParseState **state, const char *name, const char *value);
 extern void detail_number(JsonbParseState **state, const char *name, int64 value);
 extern void detail_bool(JsonbParseState **state, const char *name, bool value);
+extern void detail_time(JsonbParseState **state, const char *name, TimestampTz value);
+extern void detail_json(JsonbParseState **state, const char *name, const Jsonb *value);
 extern Jsonb *detail_end(JsonbParseState **state);
 
 /*

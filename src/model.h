@@ -135,6 +135,9 @@ extern char *model_sql_tenant_join(const Model *model, const char *users, const 
 /* model_detect.c: the column for an attribute by the names it goes by; 0: none. */
 extern AttrNumber model_detect(ModelAttribute attribute, const Oid *relation);
 
+/* model_detect.c: is this one of the names that the attribute goes by? */
+extern bool model_name_fits(ModelAttribute attribute, const char *name);
+
 /* model_detect.c: is the column of a type that the attribute can have? */
 extern bool model_type_fits(ModelAttribute attribute, Oid type);
 

@@ -114,6 +114,16 @@ same_name(const char *a, const char *b)
 	}
 }
 
+/* Is this one of the names that the attribute goes by? */
+bool
+model_name_fits(ModelAttribute attribute, const char *name)
+{
+	for (const char *const *known = model_attributes[attribute].candidates; *known; known++)
+		if (same_name(name, *known))
+			return true;
+	return false;
+}
+
 /* The column by its name; 0: none that fits. */
 static AttrNumber
 by_name(Relation rel, ModelAttribute attribute)

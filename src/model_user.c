@@ -319,6 +319,41 @@ model_user_by_id(const Model *model, const char *user_id)
 	return user;
 }
 
+/* Lock the row of a live user. */
+bool
+model_user_lock(const Model *model, const char *user_id, bool to_change)
+{
+	Oid users = model->relation[MODEL_USERS];
+	Oid type = model_key_type(model, USERS_ID);
+	Snapshot snapshot;
+	SPIPlanPtr plan;
+	RoleState saved;
+	Datum key;
+	bool found;
+
+	if (!model_key_value(model, USERS_ID, user_id, &key))
+		return false;
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	plan = plan_lookup(PLAN_USER_LOCK, users, to_change);
+	if (plan == NULL)
+		plan = plan_keep_generic(
+			PLAN_USER_LOCK, users, to_change,
+			psprintf(OWN_STATEMENT "SELECT FROM %s u WHERE %s AND %s FOR %s", sql_relation(users),
+					 model_sql_key(model, "u", USERS_ID, 1),
+					 model_sql_live(model, "u", MODEL_USERS), to_change ? "UPDATE" : "SHARE"),
+			1, &type);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (SPI_execute_snapshot(plan, &key, NULL, snapshot, InvalidSnapshot, false, true, 1) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not lock the user");
+	UnregisterSnapshot(snapshot);
+	found = SPI_processed > 0;
+	run_as_end(saved);
+	SPI_finish();
+	return found;
+}
+
 /* The text of the statement that looks for a login. Parameters: the login; the tenant's slug or id. */
 static char *
 login_text(const Model *model, bool with_tenant)

@@ -34,6 +34,12 @@ typedef struct UserRecord
 extern UserRecord *model_user_by_id(const Model *model, const char *user_id);
 
 /*
+ * Lock the row of a live user to the end of the transaction: against changes (FOR SHARE), or to change it
+ * (FOR UPDATE). False: there is none.
+ */
+extern bool model_user_lock(const Model *model, const char *user_id, bool to_change);
+
+/*
  * The one live user of this email or username. tenant: its slug or id decides among several; NULL: any.
  * NULL: there is none, or several.
  */

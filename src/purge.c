@@ -40,6 +40,7 @@
 #include "identifiers.h"
 #include "mapping.h"
 #include "operation.h"
+#include "purge.h"
 #include "settings.h"
 #include "target.h"
 #include "version.h"
@@ -380,23 +381,6 @@ close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 	return cleanup;
 }
 
-/* Rows of the target that a cleanup has removed. */
-static uint64
-target_rows(Cleanup *cleanup)
-{
-	uint64 rows = 0;
-	ListCell *lc;
-
-	foreach (lc, cleanup->lines)
-	{
-		CleanupLine *line = lfirst(lc);
-
-		if (line->action == CLEANUP_DELETE && line->node == cleanup->node)
-			rows += line->rows;
-	}
-	return rows;
-}
-
 /* The first rows of a slice, at most n. others: NULL, or rows to leave out, which are noted as held. */
 static RowSet *
 part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
@@ -466,7 +450,7 @@ try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 	else
 	{
 		cleanup_execute(cleanup);
-		purge->purged += target_rows(cleanup);
+		purge->purged += cleanup_target_rows(cleanup);
 	}
 	cleanup_free(cleanup);
 	return rest;
@@ -673,11 +657,13 @@ tell_held(Purge *purge)
 static void
 purge_table(Purge *purge, Oid table)
 {
+	const SoftDelete *soft = mapping_declared(table);
 	uint64 before = purge->purged;
 	Places again = {0};
 
 	purge->target = table;
-	purge->deleted_at = mapping_of_table(table)->deleted_at;
+	if (soft != NULL)
+		purge->deleted_at = soft->deleted_at;
 	purge->any = false;
 	memset(&purge->candidates, 0, sizeof(Places));
 	while (purge->purged < purge->wanted && find_candidates(purge))
@@ -700,7 +686,7 @@ purge_table(Purge *purge, Oid table)
 
 /* Remove rows that are dead for long enough; returns how many of the target's. */
 static uint64
-purge_rows(Purge *purge, Oid target)
+purge_target(Purge *purge, Oid target)
 {
 	List *tables = list_make1_oid(target);
 	ListCell *lc;
@@ -716,6 +702,20 @@ purge_rows(Purge *purge, Oid target)
 	return purge->purged;
 }
 
+/* Remove rows that are dead for long enough; see the header. */
+uint64
+purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted, bool force)
+{
+	Purge work = {.deleted_at = deleted_at, .cutoff = cutoff, .wanted = wanted, .force = force};
+	uint64 purged;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	purged = purge_target(&work, target);
+	PopActiveSnapshot();
+	return purged;
+}
+
 /* The target argument, checked and locked. */
 static Oid
 target_argument(FunctionCallInfo fcinfo)
@@ -727,16 +727,37 @@ target_argument(FunctionCallInfo fcinfo)
 	return PG_GETARG_OID(0);
 }
 
+/* The argument max_rows: how many rows at most. */
+uint64
+max_rows_argument(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		return PG_UINT64_MAX;
+	if (PG_GETARG_INT64(n) < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"max_rows\" must not be negative"),
+						errdetail("It is %lld.", (long long) PG_GETARG_INT64(n)),
+						errhint("Give a number of rows, or NULL for all.")));
+	return (uint64) PG_GETARG_INT64(n);
+}
+
+/* Rows deleted until then are purged after the grace period. */
+TimestampTz
+purge_cutoff(void)
+{
+	return GetCurrentTransactionStartTimestamp() -
+		   (TimestampTz) pgaccount_grace_period * USECS_PER_SEC;
+}
+
 /* Rows deleted until then are purged: now less older_than, or less the grace period. */
 static TimestampTz
 cutoff_argument(FunctionCallInfo fcinfo)
 {
-	TimestampTz now = GetCurrentTransactionStartTimestamp();
-
 	if (PG_ARGISNULL(1))
-		return now - (TimestampTz) pgaccount_grace_period * USECS_PER_SEC;
-	return DatumGetTimestampTz(
-		DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(now), PG_GETARG_DATUM(1)));
+		return purge_cutoff();
+	return DatumGetTimestampTz(DirectFunctionCall2(
+		timestamptz_mi_interval, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+		PG_GETARG_DATUM(1)));
 }
 
 /* account.purge(target regclass, older_than interval, max_rows bigint, force boolean) RETURNS bigint */
@@ -744,26 +765,12 @@ static Datum
 purge_operation(PG_FUNCTION_ARGS)
 {
 	Oid target = target_argument(fcinfo);
-	Purge work = {.cutoff = cutoff_argument(fcinfo), .wanted = PG_UINT64_MAX};
-	uint64 purged;
+	TimestampTz cutoff = cutoff_argument(fcinfo);
 
 	if (PG_ARGISNULL(3))
 		refuse_null_argument("force");
-	work.force = PG_GETARG_BOOL(3);
-	if (!PG_ARGISNULL(2))
-	{
-		if (PG_GETARG_INT64(2) < 0)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("\"max_rows\" must not be negative"),
-							errdetail("It is %lld.", (long long) PG_GETARG_INT64(2)),
-							errhint("Give a number of rows, or NULL for all.")));
-		work.wanted = (uint64) PG_GETARG_INT64(2);
-	}
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	purged = purge_rows(&work, target);
-	PopActiveSnapshot();
-	PG_RETURN_INT64((int64) purged);
+	PG_RETURN_INT64((int64) purge_rows(target, mapping_of_table(target)->deleted_at, cutoff,
+									   max_rows_argument(fcinfo, 2), PG_GETARG_BOOL(3)));
 }
 
 /* account.purge_batches(target regclass, older_than interval, batch_size bigint): a procedure */
@@ -791,7 +798,7 @@ purge_batches(PG_FUNCTION_ARGS)
 						errhint("CALL it by itself, or use account.purge.")));
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	(void) purge_rows(&work, target);
+	(void) purge_target(&work, target);
 	SPI_commit();
 	SPI_finish();
 	ereport(NOTICE, (errmsg("purged " UINT64_FORMAT " rows of \"%s\"", work.purged, name)));

@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "access/detoast.h"
 #include "access/genam.h"
 #include "access/table.h"
 #include "catalog/pg_collation.h"
@@ -47,12 +46,12 @@
 #include "registration.h"
 #include "secret_call.h"
 #include "session_lock.h"
+#include "text_argument.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(register_user, "register", NO_SUBJECT);
 
-/* The longest email (RFC 5321 §4.5.3.1.3) and username, in characters. */
-#define MAX_EMAIL    254
+/* The longest username, in characters. */
 #define MAX_USERNAME 254
 
 /* A unique index of the users table, and the column its violation is about. */
@@ -81,33 +80,6 @@ typedef struct Registration
 	char *values[4]; /* user_id, email, username, tenant_id as they were stored */
 } Registration;
 
-/* Raise 22023 about an argument. */
-static void
-refuse_argument(const char *what, const char *detail)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is malformed", what),
-			 errdetail_internal("%s", detail), errhint("Ask the user for another %s.", what)));
-}
-
-/* A text argument as a C string; NULL for NULL. Too long ones are refused before they are copied. */
-static char *
-text_argument(FunctionCallInfo fcinfo, int n, const char *what, int max)
-{
-	if (PG_ARGISNULL(n))
-		return NULL;
-	if (toast_raw_datum_size(PG_GETARG_DATUM(n)) - VARHDRSZ > (Size) max * MAX_MULTIBYTE_CHAR_LEN)
-		refuse_argument(what, psprintf("It is longer than %d characters.", max));
-	return text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
-/* Is this character a control character or white space? */
-static bool
-is_control(unsigned char c)
-{
-	return c < 0x20 || c == 0x7f;
-}
-
 /* Does a text keep to the dots of a dot-atom (RFC 5322 §3.2.3): none first, last or doubled? */
 static bool
 dots_fit(const char *s, size_t len)
@@ -121,15 +93,13 @@ dots_fit(const char *s, size_t len)
 }
 
 /* Raise 22023 unless this is an email: dot-atom@domain. Characters beyond ASCII are let through (RFC 6531). */
-static void
-check_email(const char *email)
+void
+registration_check_email(const char *email)
 {
 	const char *at;
 
 	if (email == NULL || email[0] == '\0')
 		refuse_argument("email", "It is empty.");
-	if (pg_mbstrlen(email) > MAX_EMAIL)
-		refuse_argument("email", psprintf("It is longer than %d characters.", MAX_EMAIL));
 	for (const char *c = email; *c != '\0'; c++)
 		if (is_control((unsigned char) *c) || strchr(" \"(),:;<>[]\\", *c) != NULL)
 			refuse_argument("email", "It has a character that an email does not have.");
@@ -137,23 +107,6 @@ check_email(const char *email)
 	if (at == NULL || strchr(at + 1, '@') != NULL || !dots_fit(email, at - email) ||
 		!dots_fit(at + 1, strlen(at + 1)))
 		refuse_argument("email", "It is not of the form name@domain.");
-}
-
-/* Raise 22023 unless this can be a username. */
-static void
-check_username(const char *username)
-{
-	size_t len = strlen(username);
-
-	if (len == 0)
-		refuse_argument("username", "It is empty.");
-	if (pg_mbstrlen(username) > MAX_USERNAME)
-		refuse_argument("username", psprintf("It is longer than %d characters.", MAX_USERNAME));
-	if (username[0] == ' ' || username[len - 1] == ' ')
-		refuse_argument("username", "It begins or ends with a space.");
-	for (const char *c = username; *c != '\0'; c++)
-		if (is_control((unsigned char) *c))
-			refuse_argument("username", "It has a control character.");
 }
 
 /* Raise 22023 if a text is too long for its column. */
@@ -354,7 +307,7 @@ fold(const char *name)
 static void
 lock_names(const Registration *reg)
 {
-	char *first = fold(reg->email);
+	char *first = fold(reg->email != NULL ? reg->email : "");
 	char *second = reg->username != NULL ? fold(reg->username) : NULL;
 
 	if (second != NULL && strcmp(first, second) > 0)
@@ -461,6 +414,95 @@ check_free(const Registration *reg, Relation users)
 	refuse_taken(reg, users, USERS_USERNAME, reg->username ? reg->username : reg->email);
 }
 
+/* Does a unique index look after the names that this attribute holds? */
+static bool
+has_index(const Registration *reg, ModelAttribute attribute)
+{
+	ListCell *cell;
+
+	foreach (cell, reg->unique)
+		if (((UniqueName *) lfirst(cell))->column == reg->model.column[attribute].attnum)
+			return true;
+	return false;
+}
+
+/* SQL: is a name of user u the one in a parameter, without case? As any_name_sql() has it across columns. */
+static char *
+folded_sql(const Model *model, ModelAttribute attribute, int parameter)
+{
+	return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)",
+					model_sql_text(model, "u", attribute), parameter);
+}
+
+/*
+ * SQL: does user u have the name that the returning one has in an attribute, parameter 1 its email, 2 its
+ * username? Where an index looks after the attribute, it decides about those that have it in the same one:
+ * it may be unique in each tenant only.
+ */
+static char *
+clash_sql(const Registration *reg, ModelAttribute own, ModelAttribute other)
+{
+	const Model *model = &reg->model;
+	int parameter = own == USERS_EMAIL ? 1 : 2;
+	char *same = model_has(model, own) ? model_sql_named(model, "u", own, parameter) : "false";
+	char *across = model_has(model, other) ? folded_sql(model, other, parameter) : "false";
+
+	if (has_index(reg, own))
+		return psprintf("(%s AND (%s) IS NOT TRUE) IS TRUE", across, same);
+	return psprintf("(%s OR %s) IS TRUE", same, across);
+}
+
+/* Claim the names of a user that is to come back. */
+void
+registration_claim_names(const Model *model, const UserRecord *user)
+{
+	Registration reg = {.model = *model, .email = user->email, .username = user->username};
+	Relation users = table_open(model->relation[MODEL_USERS], RowExclusiveLock);
+	Oid types[] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum values[] = {user->email ? CStringGetTextDatum(user->email) : (Datum) 0,
+					  user->username ? CStringGetTextDatum(user->username) : (Datum) 0,
+					  CStringGetTextDatum(user->user_id)};
+	char nulls[] = {user->email ? ' ' : 'n', user->username ? ' ' : 'n', ' ', '\0'};
+	Snapshot snapshot;
+	SPIPlanPtr plan;
+	RoleState saved;
+	char *by_email;
+	bool email_taken = false;
+	bool taken;
+	bool isnull;
+
+	find_unique(&reg, users);
+	lock_names(&reg);
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	by_email = clash_sql(&reg, USERS_EMAIL, USERS_USERNAME);
+	plan = SPI_prepare(psprintf(OWN_STATEMENT "SELECT %s FROM %s u WHERE (%s OR %s) AND %s "
+											  "AND %s OPERATOR(pg_catalog.<>) $3 "
+											  "LIMIT 1 FOR SHARE",
+								by_email, sql_relation(RelationGetRelid(users)), by_email,
+								clash_sql(&reg, USERS_USERNAME, USERS_EMAIL),
+								model_sql_live(model, "u", MODEL_USERS),
+								model_sql_text(model, "u", USERS_ID)),
+					   3, types);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (plan == NULL || SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false,
+											 true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for the email and username");
+	UnregisterSnapshot(snapshot);
+	taken = SPI_processed > 0;
+	if (taken)
+		email_taken =
+			DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	run_as_end(saved);
+	SPI_finish();
+	if (taken && email_taken)
+		refuse_taken(&reg, users, model_has(model, USERS_EMAIL) ? USERS_EMAIL : USERS_USERNAME,
+					 user->email);
+	if (taken)
+		refuse_taken(&reg, users, USERS_USERNAME, user->username);
+	table_close(users, NoLock);
+}
+
 /*
  * SQL: a neutral value for a mandatory column that nobody has a value for: frameworks such as Django
  * keep their defaults to themselves. NULL: there is none for the type.
@@ -495,7 +537,7 @@ neutral_value(Form_pg_attribute column)
 }
 
 /* Columns of a foreign key, or of a unique index: a neutral value would be wrong, or not for long. */
-static Bitmapset *
+Bitmapset *
 constrained_columns(Relation rel)
 {
 	Bitmapset *columns = bms_copy(RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY));
@@ -682,14 +724,8 @@ rethrow(const Registration *reg, Relation users, MemoryContext context)
 				error->hint =
 					psprintf("Ask the user for another %s.", model_attributes[name->proves].name);
 		}
-		if (pgaccount_error_detail == ERROR_DETAIL_GENERIC && error->detail_log == NULL)
-		{
-			error->detail_log = error->detail;
-			error->detail = NULL;
-		}
 	}
-	FlushErrorState();
-	ReThrowError(error);
+	rethrow_discreetly(error);
 }
 
 /* Make the user and its profile, both or neither. */
@@ -753,10 +789,10 @@ register_user_operation(PG_FUNCTION_ARGS)
 	reg.model = *model_require();
 	InitMaterializedSRF(fcinfo, 0);
 	reg.email = text_argument(fcinfo, 0, "email", MAX_EMAIL);
-	check_email(reg.email);
+	registration_check_email(reg.email);
 	reg.username = text_argument(fcinfo, 2, "username", MAX_USERNAME);
 	if (reg.username != NULL)
-		check_username(reg.username);
+		check_name(reg.username, "username");
 	if (reg.username != NULL && !model_has(&reg.model, USERS_USERNAME))
 	{
 		ereport(WARNING, (errmsg("users have no username"),

@@ -10,7 +10,10 @@
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 
-#include "model.h"
+#include "model_user.h"
+
+/* The longest email (RFC 5321 §4.5.3.1.3), in characters. */
+#define MAX_EMAIL 254
 
 /* Columns of a profile and their values, converted. */
 typedef struct ProfileValues
@@ -31,6 +34,21 @@ extern ProfileValues *registration_profile_read(const Model *model, Jsonb *profi
 /* Give the profile of a new user these values; makes it where nothing else has. Within SPI_connect. */
 extern void registration_profile_write(const Model *model, const char *user_id,
 									   ProfileValues *profile);
+
+/* Raise 22023 unless this is an email; NULL is none. */
+extern void registration_check_email(const char *email);
+
+/*
+ * Lock the email and username of a user that is to come back, and raise 23505 where another live user has
+ * one of them that no unique index looks after. Not within SPI_connect.
+ */
+extern void registration_claim_names(const Model *model, const UserRecord *user);
+
+/* Does the column belong to the account, where users and profiles are one table? */
+extern bool registration_column_of_account(const Model *model, AttrNumber attnum);
+
+/* Columns of foreign keys, and of unique indexes; offset by FirstLowInvalidHeapAttributeNumber. */
+extern Bitmapset *constrained_columns(Relation rel);
 
 /* Must a statement give the column a value? */
 extern bool column_needs_value(Relation rel, Form_pg_attribute column);

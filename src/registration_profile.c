@@ -72,8 +72,8 @@ check_role(const JsonbValue *value)
  * Where users and profiles are one table, the argument must not reach what makes a user: whether it is
  * staff, its tenant, its password.
  */
-static bool
-is_of_account(const Model *model, AttrNumber attnum)
+bool
+registration_column_of_account(const Model *model, AttrNumber attnum)
 {
 	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
 
@@ -104,7 +104,7 @@ take_member(const Model *model, Relation profiles, const char *name, JsonbValue 
 	column = TupleDescAttr(RelationGetDescr(profiles), attnum - 1);
 	if (attnum == model->column[PROFILES_USER].attnum)
 		refuse_value(name, "It holds the user of the profile.");
-	if (is_of_account(model, attnum))
+	if (registration_column_of_account(model, attnum))
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN),
 						errmsg("column \"%s\" cannot be set by a registration", name),
 						errdetail("It belongs to the account, not to the profile."),

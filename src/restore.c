@@ -15,11 +15,13 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/stratnum.h"
+#include "access/sysattr.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -41,6 +43,7 @@
 #include "mapping.h"
 #include "operation.h"
 #include "plan_cache.h"
+#include "restore.h"
 #include "target.h"
 #include "version.h"
 
@@ -253,6 +256,26 @@ restored_columns(Oid relid)
 	return sql.data;
 }
 
+/* The column that an index is about, for an error; NULL: there are several. */
+static char *
+index_subject(Oid table, Oid index_id)
+{
+	Relation index = relation_open(index_id, AccessShareLock);
+	Bitmapset *columns = NULL;
+	int member;
+	char *name = NULL;
+
+	pull_varattnos((Node *) RelationGetIndexExpressions(index), 1, &columns);
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+		if (index->rd_index->indkey.values[i] > 0)
+			columns = bms_add_member(columns, index->rd_index->indkey.values[i] -
+												  FirstLowInvalidHeapAttributeNumber);
+	if (bms_get_singleton_member(columns, &member))
+		name = get_attname(table, member + FirstLowInvalidHeapAttributeNumber, true);
+	relation_close(index, NoLock);
+	return name;
+}
+
 /* May the caller see the values of this table's rows? */
 static bool
 may_read(Oid relid, Oid caller)
@@ -452,13 +475,12 @@ place_of(List *tables, Oid relid)
  * first set was read with the caller's rights, the others are read with their owners'.
  */
 static void
-check_collisions(RowSet *first, List *tables)
+check_collisions(RowSet *first, List *tables, Oid caller)
 {
 	HASHCTL ctl = {.keysize = sizeof(SeenRow), .entrysize = sizeof(SeenRow)};
 	HTAB *seen;
 	TableRows *rows = palloc0(list_length(tables) * sizeof(TableRows));
 	List *queue = list_make1(first);
-	Oid caller = GetUserId();
 	Collisions found = {.n = 0};
 	RoleState saved;
 	ListCell *lc;
@@ -513,6 +535,8 @@ check_collisions(RowSet *first, List *tables)
 
 	if (found.n > 0)
 	{
+		char *column = index_subject(found.table, found.index);
+
 		if (found.n > MAX_LISTED)
 			appendStringInfo(&found.detail, "\n… and " UINT64_FORMAT " more.",
 							 found.n - MAX_LISTED);
@@ -525,40 +549,26 @@ check_collisions(RowSet *first, List *tables)
 			 err_generic_string(PG_DIAG_SCHEMA_NAME,
 								get_namespace_name(get_rel_namespace(found.table))),
 			 err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(found.table)),
+			 column != NULL ? err_generic_string(PG_DIAG_COLUMN_NAME, column) : 0,
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, get_rel_name(found.index))));
 	}
 }
 
-/* account.restore(target regclass, key "any" | text) RETURNS bigint */
-static Datum
-restore_operation(PG_FUNCTION_ARGS)
+/* Bring deleted rows back, with what went with them; see the header. */
+uint64
+restore_rows(Oid relid, const RestoreKeys *keys, Oid caller)
 {
-	Oid relid;
-	SoftDelete mapping;
-	KeySet *keys;
-	List *tables;
+	SoftDelete mapping = *mapping_of_table(relid);
+	List *tables = following_tables(relid);
+	char *condition =
+		psprintf("t.%s IS NOT NULL AND %s", sql_column(relid, mapping.deleted_at), keys->condition);
 	char *sql;
-	char *stamp;
-	char *condition;
 	bool may_collide = false;
 	uint64 restored;
 	ListCell *lc;
 
-	version_check();
-	if (PG_ARGISNULL(0))
-		refuse_null_argument("target");
-	relid = PG_GETARG_OID(0);
-	mapping = mapping_of_target(relid);
-	keys = keys_of_argument(fcinfo, 1, relid);
-	tables = following_tables(relid);
 	foreach (lc, tables)
-	{
-		check_may_update(lfirst_oid(lc));
 		may_collide |= partial_unique_indexes(lfirst_oid(lc)) != NIL;
-	}
-
-	stamp = sql_column(relid, mapping.deleted_at);
-	condition = psprintf("t.%s IS NOT NULL AND %s", stamp, keys_condition(keys, "t", 1));
 	SPI_connect();
 	if (may_collide)
 		check_collisions(
@@ -566,18 +576,42 @@ restore_operation(PG_FUNCTION_ARGS)
 						  psprintf(OWN_STATEMENT "SELECT pg_catalog.array_agg(t.tableoid),"
 												 " pg_catalog.array_agg(t.ctid) FROM %s t WHERE %s",
 								   sql_relation(relid), condition),
-						  keys->ncols, keys->array_types, keys->arrays, CurrentMemoryContext),
-			tables);
+						  keys->n, keys->types, keys->values, CurrentMemoryContext),
+			tables, caller);
 
+	(void) consequences_take_count();
 	sql = psprintf(OWN_STATEMENT "UPDATE %s t SET %s WHERE %s", sql_relation(relid),
 				   sql_set_live(&mapping), condition);
-	(void) consequences_take_count();
-	if (SPI_execute_with_args(sql, keys->ncols, keys->array_types, keys->arrays, NULL, false, 0) !=
+	if (SPI_execute_with_args(sql, keys->n, keys->types, keys->values, NULL, false, 0) !=
 		SPI_OK_UPDATE)
 		refuse_rules(sql);
 	restored = SPI_processed + consequences_take_count();
 	SPI_finish();
-	PG_RETURN_INT64(restored);
+	return restored;
+}
+
+/* account.restore(target regclass, key "any" | text) RETURNS bigint */
+static Datum
+restore_operation(PG_FUNCTION_ARGS)
+{
+	Oid relid;
+	KeySet *keys;
+	RestoreKeys named;
+	ListCell *lc;
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("target");
+	relid = PG_GETARG_OID(0);
+	(void) mapping_of_target(relid);
+	keys = keys_of_argument(fcinfo, 1, relid);
+	foreach (lc, following_tables(relid))
+		check_may_update(lfirst_oid(lc));
+	named.condition = keys_condition(keys, "t", 1);
+	named.n = keys->ncols;
+	named.types = keys->array_types;
+	named.values = keys->arrays;
+	PG_RETURN_INT64((int64) restore_rows(relid, &named, GetUserId()));
 }
 
 /* account.is_deleted(target regclass, key "any" | text) RETURNS boolean */

@@ -24,6 +24,7 @@ int pgaccount_error_detail = ERROR_DETAIL_VERBOSE;
 bool pgaccount_rewrite = true;
 bool pgaccount_show_deleted = false;
 int pgaccount_grace_period = 30 * SECS_PER_DAY;
+bool pgaccount_require_confirmation = false;
 int pgaccount_password_min_length = 8;
 int pgaccount_password_ops = 2;
 int pgaccount_password_memory = 64 * 1024;
@@ -245,6 +246,12 @@ settings_init(bool preloaded)
 							"sets it.",
 							&pgaccount_grace_period, 30 * SECS_PER_DAY, 0, INT_MAX, PGC_SUSET,
 							GUC_UNIT_S, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable(
+		"pgaccount.require_confirmation", "Asks users who delete themselves for their password.",
+		"So that a session left open, or a stolen token, cannot end an "
+		"account.",
+		&pgaccount_require_confirmation, false, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	password_settings_init(at_restart);
 	login_settings_init();

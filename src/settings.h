@@ -23,6 +23,7 @@ extern char *pgaccount_master_key_file;
 extern bool pgaccount_set_request_claims;
 extern bool pgaccount_live_check;
 extern int pgaccount_grace_period; /* seconds */
+extern bool pgaccount_require_confirmation;
 
 extern int pgaccount_password_min_length; /* characters */
 extern int pgaccount_password_ops;

@@ -1,0 +1,557 @@
+/*
+ * invitation.c
+ *		Invitations: staff gives a role in a tenant to whoever has an email, and shows a token.
+ *
+ * The token is 32 random bytes in base64url (RFC 4648 §5); a table of its own has their SHA-256, by which it
+ * is looked for, so nothing of a token can be learnt from a table, nor from the time that a look takes.
+ *
+ * An invitation is as good as who made it: it is void once that user could not make it any more (deleted,
+ * deactivated, no longer staff, moved to another tenant), so that taking a right away takes what was made of
+ * it. It can only be accepted by somebody else: nobody raises itself.
+ *
+ * Locks: the invitation's row, then the user's. Of callers at once one finds it open, the others see it
+ * used. Expiry is by the clock, once the row is locked.
+ */
+#include "postgres.h"
+
+#include <sodium.h>
+
+#include "access/detoast.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "authority.h"
+#include "base64url.h"
+#include "compat.h"
+#include "errors.h"
+#include "event.h"
+#include "identifiers.h"
+#include "operation.h"
+#include "plan_cache.h"
+#include "profile_grant.h"
+#include "profile_rule.h"
+#include "registration.h"
+#include "secret_call.h"
+#include "session.h"
+#include "session_lock.h"
+#include "text_argument.h"
+#include "version.h"
+
+ACCOUNT_OPERATION(invite, "invite", 0);
+ACCOUNT_OPERATION(accept_invitation, "accept_invitation", NO_SUBJECT);
+
+#define TOKEN_BYTES 32
+#define TOKEN_CHARS BASE64URL_ENCODED_LEN(TOKEN_BYTES)
+#define HASH_BYTES  crypto_hash_sha256_BYTES
+
+/* The longest name or id of a tenant, in characters. */
+#define MAX_TENANT 1024
+
+/* How often a user is looked at anew because it changed. */
+#define MAX_TRIES 5
+
+/* An invitation lasts at most ten years. */
+#define MAX_TTL ((int64) 3653 * USECS_PER_DAY)
+
+/* Columns of the statement that reads an invitation. */
+enum
+{
+	COL_ID = 1,
+	COL_EMAIL,
+	COL_ROLE,
+	COL_TENANT,
+	COL_GRANTS,
+	COL_INVITED_BY,
+	COL_EXPIRES_AT,
+	COL_ACCEPTED
+};
+
+/* An invitation, as it was read. */
+typedef struct Invitation
+{
+	int64 id;
+	char *email;
+	char *role;
+	char *tenant_id;
+	Jsonb *grants;
+	char *invited_by;
+	TimestampTz expires_at;
+	bool accepted;
+} Invitation;
+
+/* Raise PT404: there is no such invitation, or none any more. */
+static void
+refuse_unknown(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such invitation"),
+					errdetail("It is unknown, or expired, or void."),
+					errhint("Ask for another invitation."), errhidesecrets()));
+}
+
+/* Raise PT403 about a tenant. */
+static void
+refuse_tenant(const char *message, const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("%s", message),
+					errdetail_internal("%s", detail), errhint("Ask somebody who may.")));
+}
+
+/* Raise PT403: a tenant that is not active takes nobody. */
+static void
+refuse_inactive(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("tenant is not active"),
+			 errdetail("Nobody can be invited into it."), errhint("Activate the tenant first.")));
+}
+
+/* A key as its column's type writes it. */
+static char *
+normal_key(const Model *model, ModelAttribute attribute, const char *key)
+{
+	Datum value;
+
+	if (!model_key_value(model, attribute, key, &value))
+		return NULL;
+	switch (model_key_type(model, attribute))
+	{
+		case INT8OID:
+			return psprintf(INT64_FORMAT, DatumGetInt64(value));
+		case UUIDOID:
+			return DatumGetCString(DirectFunctionCall1(uuid_out, value));
+		default:
+			return pstrdup(key);
+	}
+}
+
+/* The id of the tenant that a staff's argument names; NULL: the staff's own. Raises PT404, PT403. */
+static char *
+resolve_tenant(const Model *model, const UserRecord *actor, const char *tenant)
+{
+	bool is_active = true;
+	char *id = NULL;
+
+	if (tenant == NULL)
+		return actor->tenant_key;
+	if (model_has(model, USERS_TENANT))
+		id = OidIsValid(model->relation[MODEL_TENANTS]) ? model_tenant(model, tenant, &is_active)
+														: normal_key(model, USERS_TENANT, tenant);
+	if (id == NULL)
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such tenant"),
+						errdetail("No live tenant has this slug or id."),
+						errhint("Pass the slug or id of a tenant.")));
+	if (!authority_covers_tenant(actor, id))
+		refuse_tenant("not allowed", "Only staff of the tenant, or a superuser, may do this.");
+	if (!is_active)
+		refuse_inactive();
+	return id;
+}
+
+/* The argument ttl in microseconds; raises 22023. */
+static int64
+ttl_argument(FunctionCallInfo fcinfo, int n)
+{
+	Interval *ttl;
+	double usecs;
+
+	if (PG_ARGISNULL(n))
+		refuse_null_argument("ttl");
+	ttl = PG_GETARG_INTERVAL_P(n);
+	usecs = (double) ttl->time + (double) ttl->day * USECS_PER_DAY +
+			(double) ttl->month * DAYS_PER_MONTH * USECS_PER_DAY;
+	if (usecs <= 0 || usecs > (double) MAX_TTL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"ttl\" is out of range"),
+				 errdetail("An invitation lasts longer than nothing, and at most 3653 days."),
+				 errhint("Pass an interval such as '7 days'.")));
+	return (int64) usecs;
+}
+
+/* Make a token, and the hash that is stored of it. */
+static text *
+make_token(bytea **hash)
+{
+	unsigned char bytes[TOKEN_BYTES];
+	text *token = palloc(VARHDRSZ + TOKEN_CHARS);
+
+	randombytes_buf(bytes, sizeof(bytes));
+	*hash = palloc(VARHDRSZ + HASH_BYTES);
+	SET_VARSIZE(*hash, VARHDRSZ + HASH_BYTES);
+	crypto_hash_sha256((unsigned char *) VARDATA(*hash), bytes, sizeof(bytes));
+	SET_VARSIZE(token, VARHDRSZ + TOKEN_CHARS);
+	base64url_encode(VARDATA(token), bytes, sizeof(bytes));
+	sodium_memzero(bytes, sizeof(bytes));
+	return token;
+}
+
+/* The hash that is stored of a token; NULL: we made no such token. */
+static bytea *
+hash_of_token(FunctionCallInfo fcinfo, int n)
+{
+	unsigned char bytes[BASE64URL_DECODED_MAX(TOKEN_CHARS)];
+	bytea *hash;
+	text *token;
+
+	if (PG_ARGISNULL(n) || toast_raw_datum_size(PG_GETARG_DATUM(n)) - VARHDRSZ != TOKEN_CHARS)
+		return NULL;
+	token = PG_GETARG_TEXT_PP(n);
+	if (base64url_decode(bytes, VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token)) != TOKEN_BYTES)
+		return NULL;
+	hash = palloc(VARHDRSZ + HASH_BYTES);
+	SET_VARSIZE(hash, VARHDRSZ + HASH_BYTES);
+	crypto_hash_sha256((unsigned char *) VARDATA(hash), bytes, TOKEN_BYTES);
+	sodium_memzero(bytes, sizeof(bytes));
+	return hash;
+}
+
+/* Store an invitation; returns its id. */
+static int64
+store(const Invitation *invitation, bytea *hash)
+{
+	Oid types[] = {BYTEAOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TIMESTAMPTZOID};
+	Datum values[] = {PointerGetDatum(hash),
+					  CStringGetTextDatum(invitation->email),
+					  CStringGetTextDatum(invitation->role),
+					  (Datum) 0,
+					  JsonbPGetDatum(invitation->grants),
+					  CStringGetTextDatum(invitation->invited_by),
+					  TimestampTzGetDatum(invitation->expires_at)};
+	const char *nulls = invitation->tenant_id == NULL ? "   n   " : "       ";
+	RoleState saved;
+	SPIPlanPtr plan;
+	bool isnull;
+	int64 id;
+
+	if (invitation->tenant_id != NULL)
+		values[3] = CStringGetTextDatum(invitation->tenant_id);
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_INVITATION_MAKE, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(
+			PLAN_INVITATION_MAKE, InvalidOid, InvalidOid,
+			OWN_STATEMENT "WITH made AS (INSERT INTO account.invitation (email, role, tenant_id, "
+						  "grants, invited_by, expires_at) VALUES ($2, $3, $4, $5, $6, $7) "
+						  "RETURNING id) INSERT INTO account.invitation_token "
+						  "(invitation_id, token_hash) SELECT m.id, $1 FROM made m "
+						  "RETURNING invitation_id",
+			lengthof(types), types);
+	if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
+		elog(ERROR, "could not store the invitation");
+	id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	run_as_end(saved);
+	SPI_finish();
+	return id;
+}
+
+/* account.invite(email text, role text, tenant text, ttl interval, grants jsonb) RETURNS text: staff. */
+static Datum
+invite_operation(PG_FUNCTION_ARGS)
+{
+	Invitation invitation = {0};
+	Model model;
+	UserRecord *actor;
+	char *tenant;
+	JsonbParseState *detail = NULL;
+	text *token;
+	bytea *hash;
+
+	PreventCommandIfReadOnly("account.invite()");
+	version_check();
+	model = *model_require();
+	actor = authority_actor(&model);
+	authority_require_staff(actor);
+	invitation.email = text_argument(fcinfo, 0, "email", MAX_EMAIL);
+	registration_check_email(invitation.email);
+	invitation.role = role_argument(fcinfo, 1);
+	tenant = text_argument(fcinfo, 2, "tenant", MAX_TENANT);
+	invitation.tenant_id = resolve_tenant(&model, actor, tenant);
+	invitation.expires_at = GetCurrentTimestamp() + ttl_argument(fcinfo, 3);
+	invitation.grants = grants_argument(fcinfo, 4);
+	(void) profile_grant_read(&model, actor, invitation.role, invitation.grants);
+	invitation.invited_by = actor->user_id;
+	token = make_token(&hash);
+	invitation.id = store(&invitation, hash);
+
+	detail_number(&detail, "invitation_id", invitation.id);
+	detail_text(&detail, "email", invitation.email);
+	detail_text(&detail, "role", invitation.role);
+	detail_json(&detail, "grants", invitation.grants);
+	detail_time(&detail, "expires_at", invitation.expires_at);
+	event_success(EVENT_INVITATION_CREATED, NULL, invitation.tenant_id, detail_end(&detail));
+	PG_RETURN_TEXT_P(token);
+}
+
+/* A text of the row just read, in a memory context; NULL for NULL. */
+static char *
+row_text(int column, MemoryContext context)
+{
+	char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+
+	return value == NULL ? NULL : MemoryContextStrdup(context, value);
+}
+
+/* Lock and read the invitation of this hash; false: there is none. */
+static bool
+lock_invitation(bytea *hash, Invitation *invitation)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Oid types[] = {BYTEAOID};
+	Datum values[] = {PointerGetDatum(hash)};
+	Snapshot snapshot;
+	SPIPlanPtr plan;
+	RoleState saved;
+	bool found;
+
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_INVITATION_LOCK, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(
+			PLAN_INVITATION_LOCK, InvalidOid, InvalidOid,
+			OWN_STATEMENT "SELECT i.id, i.email, i.role, i.tenant_id, i.grants, i.invited_by, "
+						  "i.expires_at, i.accepted_at IS NOT NULL "
+						  "FROM account.invitation_token t JOIN account.invitation i "
+						  "ON i.id OPERATOR(pg_catalog.=) t.invitation_id "
+						  "WHERE t.token_hash OPERATOR(pg_catalog.=) $1 FOR UPDATE OF i",
+			1, types);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot, false, true, 1) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not look for the invitation");
+	UnregisterSnapshot(snapshot);
+	found = SPI_processed > 0;
+	if (found)
+	{
+		HeapTuple row = SPI_tuptable->vals[0];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+		bool isnull;
+
+		invitation->id = DatumGetInt64(SPI_getbinval(row, desc, COL_ID, &isnull));
+		invitation->grants = DatumGetJsonbPCopy(SPI_getbinval(row, desc, COL_GRANTS, &isnull));
+		invitation->expires_at =
+			DatumGetTimestampTz(SPI_getbinval(row, desc, COL_EXPIRES_AT, &isnull));
+		invitation->accepted = DatumGetBool(SPI_getbinval(row, desc, COL_ACCEPTED, &isnull));
+		MemoryContextSwitchTo(spi);
+		invitation->email = row_text(COL_EMAIL, caller);
+		invitation->role = row_text(COL_ROLE, caller);
+		invitation->tenant_id = row_text(COL_TENANT, caller);
+		invitation->invited_by = row_text(COL_INVITED_BY, caller);
+	}
+	run_as_end(saved);
+	SPI_finish();
+	return found;
+}
+
+/* Are two emails one, as the model compares them: without case? */
+static bool
+same_email(const char *a, const char *b)
+{
+	return a != NULL && strcmp(str_tolower(a, strlen(a), DEFAULT_COLLATION_OID),
+							   str_tolower(b, strlen(b), DEFAULT_COLLATION_OID)) == 0;
+}
+
+/* The statement that lets user $1, who may come in and has no tenant, join tenant $2. */
+static char *
+join_text(const Model *model)
+{
+	Oid users = model->relation[MODEL_USERS];
+	const ModelColumn *column = &model->column[USERS_TENANT];
+
+	return psprintf(
+		OWN_STATEMENT "UPDATE %s u SET %s = $2::%s WHERE %s AND %s AND %s AND %s IS NULL",
+		sql_relation(users), sql_column(users, column->attnum),
+		sql_type(column->type, column->typmod), model_sql_key(model, "u", USERS_ID, 1),
+		model_sql_live(model, "u", MODEL_USERS),
+		model_sql_boolean(model, "u", USERS_IS_ACTIVE, true), model_sql(model, "u", USERS_TENANT));
+}
+
+/* Let a user that has no tenant join one; its sessions end. False: the user has changed. */
+static bool
+join_tenant(const Model *model, const UserRecord *user, const char *tenant)
+{
+	Oid users = model->relation[MODEL_USERS];
+	Oid types[] = {model_key_type(model, USERS_ID), model_key_type(model, USERS_TENANT)};
+	Datum values[2];
+	Snapshot snapshot;
+	SPIPlanPtr plan;
+	RoleState saved;
+	uint64 rows;
+
+	if (!model_key_value(model, USERS_ID, user->user_id, &values[0]) ||
+		!model_key_value(model, USERS_TENANT, tenant, &values[1]))
+		refuse_unknown();
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	plan = plan_lookup(PLAN_USER_JOIN, users, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(PLAN_USER_JOIN, users, InvalidOid, join_text(model), 2, types);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot, false, true, 0) !=
+		SPI_OK_UPDATE)
+		elog(ERROR, "could not let the user join the tenant");
+	UnregisterSnapshot(snapshot);
+	rows = SPI_processed;
+	run_as_end(saved);
+	SPI_finish();
+	return rows > 0;
+}
+
+/* Who made the invitation, who still may; raises PT404. */
+static UserRecord *
+live_inviter(const Model *model, const Invitation *invitation)
+{
+	UserRecord *inviter = model_user_by_id(model, invitation->invited_by);
+
+	if (inviter == NULL || !model_user_admitted(inviter) ||
+		!authority_covers_tenant(inviter, invitation->tenant_id))
+		refuse_unknown();
+	return inviter;
+}
+
+/* Raise unless the user may accept the invitation, whose row is locked. Returns who made it. */
+static UserRecord *
+check_acceptance(const Model *model, const UserRecord *user, const Invitation *invitation)
+{
+	bool is_active = true;
+	const char *email = model_has(model, USERS_EMAIL) ? user->email : user->username;
+	UserRecord *inviter;
+
+	if (!same_email(email, invitation->email))
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not the invited user"),
+						errdetail("The invitation is for another email."),
+						errhint("Log in as who was invited."), errhidesecrets()));
+	if (invitation->accepted)
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_CONFLICT), errmsg("invitation is already used"),
+						errdetail("An invitation can be accepted once."),
+						errhint("Ask for another invitation."), errhidesecrets()));
+	if (invitation->expires_at <= GetCurrentTimestamp())
+		refuse_unknown();
+	inviter = live_inviter(model, invitation);
+	if (strcmp(inviter->user_id, user->user_id) == 0)
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
+						errdetail("Nobody accepts its own invitation."),
+						errhint("Let somebody else of the staff invite."), errhidesecrets()));
+	if (invitation->tenant_id != NULL)
+		session_lock_tenant(invitation->tenant_id, false);
+	if (invitation->tenant_id != NULL && OidIsValid(model->relation[MODEL_TENANTS]) &&
+		(model_tenant(model, invitation->tenant_id, &is_active) == NULL || !is_active))
+		refuse_inactive();
+	if (user->tenant_key != NULL &&
+		(invitation->tenant_id == NULL ? !inviter->is_superuser
+									   : strcmp(user->tenant_key, invitation->tenant_id) != 0))
+		refuse_tenant("user belongs to another tenant",
+					  "The invitation is into another tenant than the user's.");
+	return inviter;
+}
+
+/*
+ * Let the user that asks accept the invitation, whose row is locked: lock its row, too, and let it join the
+ * tenant. *user is that user as it was before; returns who made the invitation. Raises where it may not.
+ */
+static UserRecord *
+admit(const Model *model, const Invitation *invitation, UserRecord **user, bool *joins)
+{
+	for (int try = 0; try < MAX_TRIES; try++)
+	{
+		UserRecord *inviter;
+
+		CHECK_FOR_INTERRUPTS();
+		*user = authority_actor(model);
+		inviter = check_acceptance(model, *user, invitation);
+		*joins = invitation->tenant_id != NULL && (*user)->tenant_key == NULL &&
+				 model_has(model, USERS_TENANT);
+		if (*joins ? join_tenant(model, *user, invitation->tenant_id)
+				   : session_admit(model, *user, false, NULL))
+			return inviter;
+		/* the user has changed: look again */
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("the user changes all the time"),
+			 errdetail("The invitation has not been accepted."), errhint("Try again."),
+			 errhidesecrets()));
+}
+
+/* The invitation is used. */
+static void
+mark_used(const Invitation *invitation, const UserRecord *user)
+{
+	Oid types[] = {INT8OID, TEXTOID};
+	Datum values[] = {Int64GetDatum(invitation->id), CStringGetTextDatum(user->user_id)};
+	RoleState saved;
+	SPIPlanPtr plan;
+
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_INVITATION_USE, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(PLAN_INVITATION_USE, InvalidOid, InvalidOid,
+								 OWN_STATEMENT "UPDATE account.invitation i SET accepted_at = "
+											   "pg_catalog.clock_timestamp(), accepted_by = $2 "
+											   "WHERE i.id OPERATOR(pg_catalog.=) $1",
+								 2, types);
+	if (plan_run_latest(plan, values, NULL, NULL, NULL) != 1)
+		elog(ERROR, "could not use the invitation");
+	run_as_end(saved);
+	SPI_finish();
+}
+
+/* account.accept_invitation(token text) RETURNS jsonb */
+static Datum
+accept_invitation_operation(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback hiding;
+	Invitation invitation = {0};
+	Model model;
+	UserRecord *user;
+	UserRecord *inviter;
+	ProfileGrant *grant;
+	JsonbParseState *answer = NULL;
+	JsonbParseState *detail = NULL;
+	bytea *hash;
+	bool joins;
+
+	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.accept_invitation()");
+	version_check();
+	model = *model_require();
+	user = authority_actor(&model);
+	operation_concerns(user->user_id, user->tenant_id);
+	hash = hash_of_token(fcinfo, 0);
+	if (hash == NULL || !lock_invitation(hash, &invitation))
+		refuse_unknown();
+	inviter = admit(&model, &invitation, &user, &joins);
+	grant = profile_grant_read(&model, inviter, invitation.role, invitation.grants);
+	profile_grant_write(&model, user->user_id, grant);
+	mark_used(&invitation, user);
+
+	detail_number(&detail, "invitation_id", invitation.id);
+	detail_text(&detail, "role", invitation.role);
+	detail_json(&detail, "grants", grant->applied);
+	detail_text(&detail, "invited_by", invitation.invited_by);
+	detail_bool(&detail, "joined", joins);
+	event_success(EVENT_INVITATION_ACCEPTED, user->user_id, invitation.tenant_id,
+				  detail_end(&detail));
+
+	detail_bool(&answer, "status", true);
+	detail_text(&answer, "message", "Invitation successfully accepted");
+	detail_text(&answer, "user_id", user->user_id);
+	detail_text(&answer, "role", invitation.role);
+	detail_text(&answer, "tenant_id",
+				user->tenant_key != NULL ? user->tenant_key : invitation.tenant_id);
+	detail_json(&answer, "grants", grant->applied);
+	detail_bool(&answer, "joined", joins);
+	secret_call_end(&hiding);
+	PG_RETURN_JSONB_P(detail_end(&answer));
+}

@@ -1,0 +1,183 @@
+/*
+ * login_attempt.c
+ *		Passwords that are tried: counted, so that guessing ends.
+ *
+ * An attempt counts in shared memory before the password is looked at, where the library is preloaded, so
+ * that neither a ROLLBACK nor many callers at once gain one; and in account.login_failure when its
+ * transaction commits, which outlives a restart.
+ *
+ * Attempts are kept by keyed digests of login and address: people type passwords into the wrong field.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "common/pg_prng.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/inet.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "login_attempt.h"
+#include "password.h"
+#include "plan_cache.h"
+#include "profile_rule.h"
+#include "refresh_token.h"
+#include "settings.h"
+
+/* A digest as a parameter. */
+static Datum
+digest_datum(const unsigned char *digest)
+{
+	bytea *value = palloc(VARHDRSZ + THROTTLE_KEY_BYTES);
+
+	SET_VARSIZE(value, VARHDRSZ + THROTTLE_KEY_BYTES);
+	memcpy(VARDATA(value), digest, THROTTLE_KEY_BYTES);
+	return PointerGetDatum(value);
+}
+
+/* Run a statement on the attempts: $1 the login, $2 the address, $3 the begin of the window. */
+static void
+run_on_attempts(PlanKind kind, const char *sql, const Attempt *attempt)
+{
+	Oid types[] = {BYTEAOID, BYTEAOID, TIMESTAMPTZOID};
+	Datum values[] = {digest_datum(attempt->login), digest_datum(attempt->ip),
+					  TimestampTzGetDatum(GetCurrentTimestamp() -
+										  (int64) pgaccount_login_window * USECS_PER_SEC)};
+	const char *nulls = attempt->has_ip ? "   " : " n ";
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	RoleState saved = run_as(registry_owner());
+	SPIPlanPtr plan = plan_lookup(kind, InvalidOid, InvalidOid);
+
+	if (plan == NULL)
+		plan = plan_keep_generic(kind, InvalidOid, InvalidOid, sql, 3, types);
+	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 0) < 0)
+		elog(ERROR, "could not count logins");
+	run_as_end(saved);
+	UnregisterSnapshot(snapshot);
+}
+
+/* Prepare to count an attempt of this user, or of this login where it names none. */
+void
+attempt_make(Attempt *attempt, const UserRecord *user, const char *login, Datum ip, bool ip_isnull)
+{
+	memset(attempt, 0, sizeof(*attempt));
+	if (user != NULL)
+		session_key_digest("user", user->user_id, attempt->login);
+	else
+		session_key_digest("login", str_tolower(login, strlen(login), DEFAULT_COLLATION_OID),
+						   attempt->login);
+	attempt->has_ip = !ip_isnull;
+	if (!ip_isnull)
+		session_key_digest("ip", TextDatumGetCString(DirectFunctionCall1(network_host, ip)),
+						   attempt->ip);
+}
+
+/* May the attempt be made? Then it counts as failed until it is taken back. */
+bool
+attempt_begin(Attempt *attempt)
+{
+	int64 by_ip;
+	bool isnull;
+
+	if (pgaccount_login_max_failures == 0 || pgaccount_login_window == 0)
+		return true;
+	SPI_connect();
+	run_on_attempts(PLAN_LOGIN_ATTEMPTS,
+					OWN_STATEMENT
+					"SELECT (SELECT pg_catalog.count(*) FROM account.login_failure f WHERE f.key "
+					"OPERATOR(pg_catalog.=) $1 AND f.at OPERATOR(pg_catalog.>) $3), "
+					"(SELECT pg_catalog.count(*) FROM account.login_failure f WHERE f.key "
+					"OPERATOR(pg_catalog.=) $2 AND f.at OPERATOR(pg_catalog.>) $3)",
+					attempt);
+	attempt->failures =
+		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	by_ip = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	SPI_finish();
+	if (attempt->failures >= pgaccount_login_max_failures ||
+		by_ip >= pgaccount_login_max_failures || !throttle_begin(attempt->login))
+		return false;
+	if (attempt->has_ip && !throttle_begin(attempt->ip))
+	{
+		throttle_take_back(attempt->login);
+		return false;
+	}
+	return true;
+}
+
+/* The attempt was no failure. */
+void
+attempt_take_back(const Attempt *attempt)
+{
+	throttle_take_back(attempt->login);
+	if (attempt->has_ip)
+		throttle_take_back(attempt->ip);
+}
+
+/* The attempt failed: record it. One in 256 drops what is past everybody's window. */
+void
+attempt_failed(const Attempt *attempt)
+{
+	if (pgaccount_login_max_failures == 0 || pgaccount_login_window == 0)
+		return;
+	SPI_connect();
+	run_on_attempts(PLAN_LOGIN_FAILED,
+					OWN_STATEMENT "INSERT INTO account.login_failure (key, at) "
+								  "SELECT k.key, pg_catalog.clock_timestamp() "
+								  "FROM pg_catalog.unnest(ARRAY[$1, $2]) AS k(key) "
+								  "WHERE k.key IS NOT NULL AND $3 IS NOT NULL",
+					attempt);
+	if (pg_prng_uint64(&pg_global_prng_state) % 256 == 0)
+		run_on_attempts(PLAN_LOGIN_PRUNE,
+						OWN_STATEMENT "DELETE FROM account.login_failure f "
+									  "WHERE f.at OPERATOR(pg_catalog.<=) $3 "
+									  "AND ($1 IS NOT NULL OR $2 IS NULL)",
+						attempt);
+	SPI_finish();
+}
+
+/* The attempt succeeded: the login's failures are forgotten, the address's are not. */
+void
+attempt_succeeded(const Attempt *attempt)
+{
+	if (attempt->has_ip)
+		throttle_take_back(attempt->ip);
+	throttle_reset(attempt->login);
+	if (attempt->failures == 0)
+		return;
+	SPI_connect();
+	run_on_attempts(PLAN_LOGIN_FORGET,
+					OWN_STATEMENT "DELETE FROM account.login_failure f "
+								  "WHERE f.key OPERATOR(pg_catalog.=) $1 "
+								  "AND ($2 IS NULL OR $3 IS NOT NULL)",
+					attempt);
+	SPI_finish();
+}
+
+/* Is it the user's password? Takes the same time for all. An error that is not the caller's counts not. */
+bool
+attempt_verify(const Attempt *attempt, const UserRecord *user, text *password)
+{
+	volatile bool matches = false;
+
+	PG_TRY();
+	{
+		if (user != NULL && user->password != NULL)
+			matches = password_verify_padded(password, user->password);
+		else
+			password_dummy_verify(password);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_QUERY_CANCELED)
+			attempt_take_back(attempt);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return matches;
+}

@@ -1,0 +1,38 @@
+/*
+ * login_attempt.h
+ *		Passwords that are tried: counted, so that guessing ends.
+ */
+#ifndef PGACCOUNT_LOGIN_ATTEMPT_H
+#define PGACCOUNT_LOGIN_ATTEMPT_H
+
+#include "model_user.h"
+#include "throttle.h"
+
+/* What attempts are counted by. */
+typedef struct Attempt
+{
+	unsigned char login[THROTTLE_KEY_BYTES];
+	unsigned char ip[THROTTLE_KEY_BYTES];
+	bool has_ip;
+	int64 failures; /* of this login, that have committed */
+} Attempt;
+
+/* Prepare to count an attempt of this user, or of this login where it names none (user is NULL). */
+extern void attempt_make(Attempt *attempt, const UserRecord *user, const char *login, Datum ip,
+						 bool ip_isnull);
+
+/* May the attempt be made? Then it counts as failed until it is taken back. */
+extern bool attempt_begin(Attempt *attempt);
+
+/*
+ * Is it the user's password? Takes the same time for all, also for no user (NULL), or one without
+ * password. Raises as the verification does; the attempt is then taken back.
+ */
+extern bool attempt_verify(const Attempt *attempt, const UserRecord *user, text *password);
+
+/* What came of it: it was no failure; it failed, to be remembered at commit; it succeeded. */
+extern void attempt_take_back(const Attempt *attempt);
+extern void attempt_failed(const Attempt *attempt);
+extern void attempt_succeeded(const Attempt *attempt);
+
+#endif /* PGACCOUNT_LOGIN_ATTEMPT_H */

@@ -1,0 +1,309 @@
+/*
+ * profile_grant.c
+ *		What an invitation or an approval gives: a role, and values of profile columns.
+ *
+ * Who may give is the caller's to decide; here it is what can be given. Staff rule over profiles of their
+ * tenant, so they may set what a profile says, but not what makes the account, nor whose or in which tenant
+ * it is: no column of a key, of a foreign key, of soft delete, and none that belongs to the account where
+ * users and profiles are one table. Columns that row security looks at, and those that go by the names of
+ * what makes the account in a users table (is_superuser, is_staff, tenant_id ...), are for superusers to
+ * give: an application that keeps these in its profiles means the same by them.
+ *
+ * Profiles are written as their owner.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "nodes/nodeFuncs.h"
+#include "rewrite/rowsecurity.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "mapping.h"
+#include "plan_cache.h"
+#include "profile_grant.h"
+#include "profile_rule.h"
+#include "registration.h"
+#include "text_argument.h"
+
+/* The longest name of a role, in characters. */
+#define MAX_ROLE 254
+
+/* The most grants at once, and their size in bytes. */
+#define MAX_GRANTS      100
+#define MAX_GRANTS_SIZE (64 * 1024)
+
+/* The name of a role. */
+char *
+role_argument(FunctionCallInfo fcinfo, int n)
+{
+	char *role = text_argument(fcinfo, n, "role", MAX_ROLE);
+
+	if (role == NULL)
+		refuse_null_argument("role");
+	check_name(role, "role");
+	return role;
+}
+
+/* Grants. */
+Jsonb *
+grants_argument(FunctionCallInfo fcinfo, int n)
+{
+	Jsonb *grants;
+
+	if (PG_ARGISNULL(n))
+		refuse_null_argument("grants");
+	grants = PG_GETARG_JSONB_P(n);
+	if (!JB_ROOT_IS_OBJECT(grants) || JB_ROOT_COUNT(grants) > MAX_GRANTS ||
+		VARSIZE(grants) > MAX_GRANTS_SIZE)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"grants\" must be a JSON object"),
+						errdetail("It has at most %d members, columns of a profile, and %d bytes.",
+								  MAX_GRANTS, MAX_GRANTS_SIZE),
+						errhint("Pass {\"column\": value, ...}.")));
+	return grants;
+}
+
+/* A WARNING about what cannot be given. */
+static void
+warn_left_out(const char *name, const char *detail)
+{
+	int len = pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1);
+
+	ereport(WARNING,
+			(errmsg("profile column \"%.*s\" does not exist", len, name), errdetail("%s", detail),
+			 errhint("Correct the argument, or add the column to the profiles.")));
+}
+
+/* Raise 22023 about a value. */
+static void
+refuse_value(const char *name, const char *why)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("value of profile column \"%s\" is not possible", name),
+					errdetail_internal("%s", why), errhint("Give \"%s\" another value.", name)));
+}
+
+/* Raise PT403 about a column. */
+static void
+refuse_column(const char *name, const char *why)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("column \"%s\" cannot be granted", name),
+			 errdetail_internal("%s", why), errhint("Leave it out of the grants.")));
+}
+
+/* A search for a column of the table in an expression of its policies. */
+typedef struct ColumnSearch
+{
+	AttrNumber attnum;
+	int level;
+} ColumnSearch;
+
+/* Is the column in the expression, subqueries included? */
+static bool
+uses_column(Node *node, ColumnSearch *search)
+{
+	bool found;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var *var = (Var *) node;
+
+		return var->varno == 1 && (int) var->varlevelsup == search->level &&
+			   (var->varattno == search->attnum || var->varattno == InvalidAttrNumber);
+	}
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, uses_column, search);
+	search->level++;
+	found = query_tree_walker((Query *) node, uses_column, search, 0);
+	search->level--;
+	return found;
+}
+
+/* Does the row security of the table look at the column? */
+static bool
+decides_row_security(Relation rel, AttrNumber attnum)
+{
+	ColumnSearch search = {attnum, 0};
+	ListCell *cell;
+
+	if (rel->rd_rsdesc == NULL)
+		return false;
+	foreach (cell, rel->rd_rsdesc->policies)
+	{
+		RowSecurityPolicy *policy = lfirst(cell);
+
+		if (uses_column((Node *) policy->qual, &search) ||
+			uses_column((Node *) policy->with_check_qual, &search))
+			return true;
+	}
+	return false;
+}
+
+/* Raise PT403 for a column that giver may not give. */
+static void
+check_grantable(const Model *model, const UserRecord *giver, Relation profiles,
+				Form_pg_attribute column)
+{
+	static const ModelAttribute for_superusers[] = {USERS_PASSWORD, USERS_IS_ACTIVE, USERS_IS_STAFF,
+													USERS_IS_SUPERUSER, USERS_TENANT};
+	const SoftDelete *soft = mapping_declared(RelationGetRelid(profiles));
+	AttrNumber attnum = column->attnum;
+	const char *name = NameStr(column->attname);
+
+	if (model_has(model, PROFILES_ROLE) && attnum == model->column[PROFILES_ROLE].attnum)
+		refuse_column(name, "It holds the role, which is given by itself.");
+	if (attnum == model->column[PROFILES_USER].attnum ||
+		bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, constrained_columns(profiles)))
+		refuse_column(name, "It belongs to a key.");
+	if (soft != NULL &&
+		(attnum == soft->deleted_at || attnum == soft->flag || attnum == soft->deleted_by))
+		refuse_column(name, "It belongs to soft delete.");
+	if (registration_column_of_account(model, attnum))
+		refuse_column(name, "It belongs to the account, not to the profile.");
+	if (column->attgenerated || column->attidentity)
+		refuse_column(name, "It is a generated column.");
+	if (giver->is_superuser)
+		return;
+	if (decides_row_security(profiles, attnum))
+		refuse_column(name, "Row security looks at it: only a superuser may give it.");
+	for (int i = 0; i < lengthof(for_superusers); i++)
+		if (model_name_fits(for_superusers[i], name))
+			refuse_column(name, "Only a superuser may give it.");
+}
+
+/* Add a value of a column. */
+static void
+add_value(ProfileValues *values, Form_pg_attribute column, Jsonb *value)
+{
+	char *problem = NULL;
+	bool isnull;
+
+	if (!profile_convert(column, value, &values->values[values->n], &isnull, &problem))
+		refuse_value(NameStr(column->attname), problem);
+	if (isnull && column->attnotnull)
+		refuse_value(NameStr(column->attname), "The column does not take NULL.");
+	values->columns[values->n] = column->attnum;
+	values->types[values->n] = column->atttypid;
+	values->nulls[values->n] = isnull ? 'n' : ' ';
+	values->n++;
+}
+
+/* Add the role, or say that there is no place for it. */
+static void
+add_role(const Model *model, Relation profiles, const char *role, ProfileValues *values)
+{
+	JsonbValue value = {.type = jbvString};
+
+	if (profiles == NULL || !model_has(model, PROFILES_ROLE))
+	{
+		warn_left_out("role", "The role is left out: no column is mapped to profiles.role.");
+		return;
+	}
+	if (registration_column_of_account(model, model->column[PROFILES_ROLE].attnum))
+		refuse_column("role", "Its column belongs to the account, not to the profile.");
+	value.val.string.val = pstrdup(role);
+	value.val.string.len = strlen(role);
+	add_value(values,
+			  TupleDescAttr(RelationGetDescr(profiles), model->column[PROFILES_ROLE].attnum - 1),
+			  JsonbValueToJsonb(&value));
+}
+
+/* Add the grants; those that have a column are pushed to *applied. */
+static void
+add_grants(const Model *model, const UserRecord *giver, Relation profiles, Jsonb *grants,
+		   ProfileValues *values, JsonbParseState **applied)
+{
+	JsonbIterator *it = JsonbIteratorInit(&grants->root);
+	JsonbIteratorToken token;
+	JsonbValue v;
+	JsonbValue key = {.type = jbvNull};
+
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		char *name;
+		AttrNumber attnum;
+		Form_pg_attribute column;
+
+		if (token == WJB_KEY)
+			key = v;
+		if (token != WJB_VALUE)
+			continue;
+		name = pnstrdup(key.val.string.val, key.val.string.len);
+		attnum =
+			profiles != NULL ? get_attnum(RelationGetRelid(profiles), name) : InvalidAttrNumber;
+		if (attnum <= 0)
+		{
+			warn_left_out(name, "The grant is left out.");
+			continue;
+		}
+		column = TupleDescAttr(RelationGetDescr(profiles), attnum - 1);
+		check_grantable(model, giver, profiles, column);
+		add_value(values, column, JsonbValueToJsonb(&v));
+		(void) pushJsonbValue(applied, WJB_KEY, &key);
+		(void) pushJsonbValue(applied, WJB_VALUE, &v);
+	}
+}
+
+/* Check a role and grants. */
+ProfileGrant *
+profile_grant_read(const Model *model, const UserRecord *giver, const char *role, Jsonb *grants)
+{
+	ProfileGrant *grant = palloc0(sizeof(ProfileGrant));
+	ProfileValues *values = palloc0(sizeof(ProfileValues));
+	int n = JB_ROOT_COUNT(grants) + 1;
+	JsonbParseState *applied = NULL;
+	Relation profiles = NULL;
+	RoleState saved = {0};
+
+	values->columns = palloc(sizeof(AttrNumber) * n);
+	values->types = palloc(sizeof(Oid) * n);
+	values->values = palloc(sizeof(Datum) * n);
+	values->nulls = palloc(n);
+	if (OidIsValid(model->relation[MODEL_PROFILES]) && model_has(model, PROFILES_USER))
+	{
+		profiles = table_open(model->relation[MODEL_PROFILES], RowExclusiveLock);
+		saved = run_as(profiles->rd_rel->relowner);
+	}
+	add_role(model, profiles, role, values);
+	(void) pushJsonbValue(&applied, WJB_BEGIN_OBJECT, NULL);
+	add_grants(model, giver, profiles, grants, values, &applied);
+	grant->applied = JsonbValueToJsonb(pushJsonbValue(&applied, WJB_END_OBJECT, NULL));
+	grant->values = values;
+	if (profiles != NULL)
+	{
+		run_as_end(saved);
+		table_close(profiles, NoLock);
+	}
+	return grant;
+}
+
+/* Give a user what was read. */
+void
+profile_grant_write(const Model *model, const char *user_id, ProfileGrant *grant)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	SPI_connect();
+	PG_TRY();
+	{
+		registration_profile_write(model, user_id, grant->values);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		rethrow_discreetly(CopyErrorData());
+	}
+	PG_END_TRY();
+	SPI_finish();
+}

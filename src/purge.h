@@ -1,0 +1,26 @@
+/*
+ * purge.h
+ *		Removes deleted rows for good once their time is over.
+ */
+#ifndef PGACCOUNT_PURGE_H
+#define PGACCOUNT_PURGE_H
+
+#include "access/attnum.h"
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+
+/*
+ * Remove the rows of a table, which the caller has locked, whose deleted_at is not after cutoff, oldest
+ * first, at most so many, with what follows them; returns how many of the table's. Rows that others hold
+ * are kept, unless force, and told in a NOTICE.
+ */
+extern uint64 purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted,
+						 bool force);
+
+/* Rows deleted until then are purged after the grace period. */
+extern TimestampTz purge_cutoff(void);
+
+/* Argument n, a number of rows at most; NULL: all. */
+extern uint64 max_rows_argument(FunctionCallInfo fcinfo, int n);
+
+#endif /* PGACCOUNT_PURGE_H */

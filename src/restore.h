@@ -1,0 +1,26 @@
+/*
+ * restore.h
+ *		Deleted rows come back.
+ */
+#ifndef PGACCOUNT_RESTORE_H
+#define PGACCOUNT_RESTORE_H
+
+#include "postgres_ext.h"
+
+/* Which rows: SQL of a condition on `t`, and its parameters. */
+typedef struct RestoreKeys
+{
+	const char *condition;
+	int n;
+	Oid *types;
+	Datum *values;
+} RestoreKeys;
+
+/*
+ * Bring those rows of a soft-delete table back that are deleted, with the children that went with them,
+ * as the current role, which may update them. Returns how many rows. Raises 23505 for keys that are taken;
+ * DETAIL shows them where the role caller may read them.
+ */
+extern uint64 restore_rows(Oid relid, const RestoreKeys *keys, Oid caller);
+
+#endif /* PGACCOUNT_RESTORE_H */

@@ -1,0 +1,260 @@
+/*
+ * role_application.c
+ *		Users apply for a role, staff approves or rejects: apply_for_role, review_application.
+ *
+ * One application is open for a user and a role, by a unique index; it is reviewed once, under the lock of
+ * its row, and never by who made it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "authority.h"
+#include "compat.h"
+#include "errors.h"
+#include "event.h"
+#include "operation.h"
+#include "plan_cache.h"
+#include "profile_grant.h"
+#include "profile_rule.h"
+#include "text_argument.h"
+#include "version.h"
+
+ACCOUNT_OPERATION(apply_for_role, "apply_for_role", NO_SUBJECT);
+ACCOUNT_OPERATION(review_application, "review_application", NO_SUBJECT);
+
+/* The longest note, in characters. */
+#define MAX_NOTE 2000
+
+/* Columns of the statement that reads an application. */
+enum
+{
+	COL_USER_ID = 1,
+	COL_ROLE,
+	COL_REVIEWED
+};
+
+/* A text as a Datum; *null says whether it is NULL. */
+static Datum
+text_or_null(const char *value, char *null)
+{
+	*null = value == NULL ? 'n' : ' ';
+	return value == NULL ? (Datum) 0 : CStringGetTextDatum(value);
+}
+
+/* account.apply_for_role(role text, note text) RETURNS bigint: the application's id. */
+static Datum
+apply_for_role_operation(PG_FUNCTION_ARGS)
+{
+	Oid types[] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	char nulls[] = "    ";
+	Datum values[4];
+	Model model;
+	UserRecord *user;
+	SPIPlanPtr plan;
+	RoleState saved;
+	JsonbParseState *detail = NULL;
+	char *role;
+	char *note;
+	int64 id = 0;
+	bool made;
+
+	PreventCommandIfReadOnly("account.apply_for_role()");
+	version_check();
+	model = *model_require();
+	user = authority_actor(&model);
+	operation_concerns(user->user_id, user->tenant_id);
+	role = role_argument(fcinfo, 0);
+	note = text_argument(fcinfo, 1, "note", MAX_NOTE);
+	values[0] = CStringGetTextDatum(user->user_id);
+	values[1] = text_or_null(user->tenant_key, &nulls[1]);
+	values[2] = CStringGetTextDatum(role);
+	values[3] = text_or_null(note, &nulls[3]);
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_APPLICATION_MAKE, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(PLAN_APPLICATION_MAKE, InvalidOid, InvalidOid,
+								 OWN_STATEMENT
+								 "INSERT INTO account.role_application "
+								 "(user_id, tenant_id, role, note) VALUES ($1, $2, $3, $4) "
+								 "ON CONFLICT (user_id, role) WHERE reviewed_at IS NULL "
+								 "DO NOTHING RETURNING id",
+								 lengthof(types), types);
+	if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
+		elog(ERROR, "could not store the application");
+	made = SPI_processed > 0;
+	if (made)
+	{
+		bool isnull;
+
+		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	}
+	run_as_end(saved);
+	SPI_finish();
+	if (!made)
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_CONFLICT), errmsg("application is already open"),
+						errdetail("The user has applied for this role, and waits for an answer."),
+						errhint("Wait for account.review_application().")));
+
+	detail_number(&detail, "application_id", id);
+	detail_text(&detail, "role", role);
+	detail_text(&detail, "note", note);
+	event_success(EVENT_ROLE_APPLIED, user->user_id, user->tenant_key, detail_end(&detail));
+	PG_RETURN_INT64(id);
+}
+
+/* Lock and read an application; false: there is none. Texts are in the caller's memory context. */
+static bool
+lock_application(int64 id, char **user_id, char **role, bool *reviewed)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Oid types[] = {INT8OID};
+	Datum values[] = {Int64GetDatum(id)};
+	Snapshot snapshot;
+	SPIPlanPtr plan;
+	RoleState saved;
+	bool found;
+
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_APPLICATION_LOCK, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(
+			PLAN_APPLICATION_LOCK, InvalidOid, InvalidOid,
+			OWN_STATEMENT "SELECT a.user_id, a.role, a.reviewed_at IS NOT NULL "
+						  "FROM account.role_application a WHERE a.id OPERATOR(pg_catalog.=) $1 "
+						  "FOR UPDATE",
+			1, types);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot, false, true, 1) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not look for the application");
+	UnregisterSnapshot(snapshot);
+	found = SPI_processed > 0;
+	if (found)
+	{
+		HeapTuple row = SPI_tuptable->vals[0];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+		bool isnull;
+
+		*user_id = MemoryContextStrdup(caller, SPI_getvalue(row, desc, COL_USER_ID));
+		*role = MemoryContextStrdup(caller, SPI_getvalue(row, desc, COL_ROLE));
+		*reviewed = DatumGetBool(SPI_getbinval(row, desc, COL_REVIEWED, &isnull));
+	}
+	run_as_end(saved);
+	SPI_finish();
+	return found;
+}
+
+/* The application, whose row is locked, is reviewed. */
+static void
+mark_reviewed(int64 id, bool approve, const char *note, const UserRecord *actor, Jsonb *grants)
+{
+	Oid types[] = {INT8OID, BOOLOID, TEXTOID, TEXTOID, JSONBOID};
+	char nulls[] = "     ";
+	Datum values[5];
+	RoleState saved;
+	SPIPlanPtr plan;
+
+	values[0] = Int64GetDatum(id);
+	values[1] = BoolGetDatum(approve);
+	values[2] = text_or_null(note, &nulls[2]);
+	values[3] = CStringGetTextDatum(actor->user_id);
+	values[4] = JsonbPGetDatum(grants);
+	nulls[4] = grants == NULL ? 'n' : ' ';
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_APPLICATION_REVIEW, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(
+			PLAN_APPLICATION_REVIEW, InvalidOid, InvalidOid,
+			OWN_STATEMENT "UPDATE account.role_application a SET reviewed_at = "
+						  "pg_catalog.clock_timestamp(), approved = $2, review_note = $3, "
+						  "reviewed_by = $4, grants = $5 WHERE a.id OPERATOR(pg_catalog.=) $1",
+			lengthof(types), types);
+	if (plan_run_latest(plan, values, nulls, NULL, NULL) != 1)
+		elog(ERROR, "could not store the review");
+	run_as_end(saved);
+	SPI_finish();
+}
+
+/* account.review_application(application_id bigint, approve boolean, note text, grants jsonb): staff. */
+static Datum
+review_application_operation(PG_FUNCTION_ARGS)
+{
+	Model model;
+	UserRecord *actor;
+	UserRecord *user;
+	ProfileGrant *grant = NULL;
+	JsonbParseState *answer = NULL;
+	JsonbParseState *detail = NULL;
+	Jsonb *grants;
+	char *note;
+	char *user_id;
+	char *role;
+	int64 id;
+	bool approve;
+	bool reviewed;
+	bool is_self;
+
+	PreventCommandIfReadOnly("account.review_application()");
+	version_check();
+	model = *model_require();
+	actor = authority_actor(&model);
+	authority_require_staff(actor);
+	if (PG_ARGISNULL(1))
+		refuse_null_argument("approve");
+	approve = PG_GETARG_BOOL(1);
+	note = text_argument(fcinfo, 2, "note", MAX_NOTE);
+	grants = grants_argument(fcinfo, 3);
+	id = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
+	if (!lock_application(id, &user_id, &role, &reviewed))
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such application"),
+						errdetail("No application has this id."),
+						errhint("Pass the id that account.apply_for_role() returned.")));
+	user = authority_over(&model, user_id, false, &is_self);
+	if (is_self)
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
+						errdetail("Nobody reviews its own application."),
+						errhint("Let somebody else of the staff review it.")));
+	if (reviewed)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACCOUNT_CONFLICT), errmsg("application is already reviewed"),
+				 errdetail("An application is reviewed once."),
+				 errhint("Let the user apply again.")));
+	if (approve)
+	{
+		if (!model_user_lock(&model, user->user_id, false))
+			authority_no_such_user();
+		grant = profile_grant_read(&model, actor, role, grants);
+		profile_grant_write(&model, user->user_id, grant);
+	}
+	mark_reviewed(id, approve, note, actor, approve ? grant->applied : NULL);
+
+	detail_number(&detail, "application_id", id);
+	detail_text(&detail, "role", role);
+	detail_text(&detail, "note", note);
+	if (approve)
+		detail_json(&detail, "grants", grant->applied);
+	event_success(approve ? EVENT_ROLE_APPROVED : EVENT_ROLE_REJECTED, user->user_id,
+				  user->tenant_key, detail_end(&detail));
+
+	detail_bool(&answer, "status", true);
+	detail_text(&answer, "message",
+				approve ? "Application successfully approved" : "Application rejected");
+	detail_number(&answer, "application_id", id);
+	detail_text(&answer, "user_id", user->user_id);
+	detail_text(&answer, "role", role);
+	detail_bool(&answer, "approved", approve);
+	if (approve)
+		detail_json(&answer, "grants", grant->applied);
+	PG_RETURN_JSONB_P(detail_end(&answer));
+}

@@ -1,0 +1,78 @@
+/*
+ * text_argument.c
+ *		Text arguments of functions, and what they may hold.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "text_argument.h"
+
+/* Longer texts are nobody's id. */
+#define MAX_ID 1024
+
+/* Raise 22023 about an argument. */
+void
+refuse_argument(const char *what, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is malformed", what),
+			 errdetail_internal("%s", detail), errhint("Ask the user for another %s.", what)));
+}
+
+/* Bytes of a text argument that is not NULL. */
+static Size
+argument_size(FunctionCallInfo fcinfo, int n)
+{
+	return toast_raw_datum_size(PG_GETARG_DATUM(n)) - VARHDRSZ;
+}
+
+/* A text argument as a C string. */
+char *
+text_argument(FunctionCallInfo fcinfo, int n, const char *what, int max)
+{
+	char *value = NULL;
+
+	if (PG_ARGISNULL(n))
+		return NULL;
+	if (argument_size(fcinfo, n) <= (Size) max * MAX_MULTIBYTE_CHAR_LEN)
+		value = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	if (value == NULL || pg_mbstrlen(value) > max)
+		refuse_argument(what, psprintf("It is longer than %d characters.", max));
+	return value;
+}
+
+/* A text argument that is an id. */
+char *
+id_argument(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n) || argument_size(fcinfo, n) > MAX_ID)
+		return NULL;
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/* Is this a control character? */
+bool
+is_control(unsigned char c)
+{
+	return c < 0x20 || c == 0x7f;
+}
+
+/* Raise 22023 unless the text is a name. */
+void
+check_name(const char *value, const char *what)
+{
+	size_t len = strlen(value);
+
+	if (len == 0)
+		refuse_argument(what, "It is empty.");
+	if (value[0] == ' ' || value[len - 1] == ' ')
+		refuse_argument(what, "It begins or ends with a space.");
+	for (const char *c = value; *c != '\0'; c++)
+		if (is_control((unsigned char) *c))
+			refuse_argument(what, "It has a control character.");
+}
