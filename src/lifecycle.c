@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "actor.h"
 #include "authority.h"
 #include "cleanup.h"
 #include "compat.h"
@@ -156,18 +157,19 @@ deleted_at_sql(const Model *model)
 	return "NULL::pg_catalog.timestamptz";
 }
 
-/* The statement that deletes live user $1 softly. */
+/* The statement that deletes live user $1 softly; $2 is who does it. */
 static char *
 delete_text(const Model *model, Deletion deletion)
 {
 	Oid users = model->relation[MODEL_USERS];
 
-	return psprintf(
-		OWN_STATEMENT "UPDATE %s u SET %s WHERE %s AND %s RETURNING %s", sql_relation(users),
-		deletion == DELETION_TABLE ? sql_set_deleted(mapping_declared(users), "pg_catalog.now()")
-								   : set_mapped_columns(model, true),
-		model_sql_key(model, "u", USERS_ID, 1), model_sql_live(model, "u", MODEL_USERS),
-		deleted_at_sql(model));
+	return psprintf(OWN_STATEMENT "UPDATE %s u SET %s WHERE %s AND %s RETURNING %s",
+					sql_relation(users),
+					deletion == DELETION_TABLE
+						? sql_set_deleted(mapping_declared(users), "pg_catalog.now()", "$2")
+						: set_mapped_columns(model, true),
+					model_sql_key(model, "u", USERS_ID, 1), model_sql_live(model, "u", MODEL_USERS),
+					deleted_at_sql(model));
 }
 
 /* Delete live user $1 softly, on a snapshot of now. Within SPI_connect, as the owner. False: there is none. */
@@ -175,22 +177,24 @@ static bool
 delete_softly(const Model *model, Deletion deletion, const char *user_id)
 {
 	Oid users = model->relation[MODEL_USERS];
-	Oid type = model_key_type(model, USERS_ID);
+	Oid types[] = {model_key_type(model, USERS_ID), TEXTOID};
+	Datum values[2];
 	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr plan = plan_lookup(PLAN_USER_DELETE, users, deletion);
 	Snapshot snapshot;
-	Datum key;
 	volatile int result = 0;
 
-	if (!model_key_value(model, USERS_ID, user_id, &key))
+	if (!model_key_value(model, USERS_ID, user_id, &values[0]))
 		return false;
+	values[1] = CStringGetTextDatum(actor_name());
 	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_USER_DELETE, users, deletion, delete_text(model, deletion), 1,
-								 &type);
+		plan = plan_keep_generic(PLAN_USER_DELETE, users, deletion, delete_text(model, deletion), 2,
+								 types);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	PG_TRY();
 	{
-		result = SPI_execute_snapshot(plan, &key, NULL, snapshot, InvalidSnapshot, false, true, 0);
+		result =
+			SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot, false, true, 0);
 	}
 	PG_CATCH();
 	{
