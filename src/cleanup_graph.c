@@ -9,17 +9,13 @@
 
 #include "catalog/pg_constraint.h"
 #include "lib/stringinfo.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "cleanup_plan.h"
-#include "errors.h"
 #include "identifiers.h"
-#include "target.h"
-#include "version.h"
 
 PG_FUNCTION_INFO_V1(cleanup_graph);
 
