@@ -9,7 +9,7 @@ CONCEPTS_C   = pgaccount hooks settings version errors identifiers plan_cache cl
                profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry profile_findings \
                password_format password_slots password \
                base64url json_claims jwt claims_jsonb jwt_functions master_key key_store token identity tenant_isolation \
-               model model_detect model_map model_user event_user session_end session_lock starter secret_call registration registration_profile \
+               model model_detect model_map model_user user_changes session_end session_lock starter secret_call registration registration_profile \
                refresh_token session throttle login authority live_check grant_api model_findings health \
                text_argument login_attempt profile_grant lifecycle invitation role_application
 CONCEPTS_SQL = install errors event fk_graph soft_delete restore unique_live guard profile password jwt key_store token identity tenant_isolation \

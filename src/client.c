@@ -9,11 +9,13 @@
  */
 #include "postgres.h"
 
+#include <sys/socket.h>
+
 #include "fmgr.h"
-#include "libpq/libpq-be.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 
 #include "client.h"
@@ -118,6 +120,18 @@ forwarded_for(void)
 	return read_address(list);
 }
 
+/* The connection's address; NULL: it is a local one, or there is none. */
+static inet *
+connection_address(void)
+{
+	LOCAL_FCINFO(call, 0);
+	Datum address;
+
+	InitFunctionCallInfoData(*call, NULL, 0, InvalidOid, NULL, NULL);
+	address = inet_client_addr(call);
+	return call->isnull ? NULL : DatumGetInetPP(address);
+}
+
 /* The client's address; see the header. */
 inet *
 client_ip(void)
@@ -128,16 +142,8 @@ client_ip(void)
 		address = read_address(client_setting);
 	if (address == NULL)
 		address = forwarded_for();
-	if (address == NULL && MyProcPort != NULL &&
-		(MyProcPort->raddr.addr.ss_family == AF_INET ||
-		 MyProcPort->raddr.addr.ss_family == AF_INET6) &&
-		MyProcPort->remote_host != NULL)
-	{
-		char *host = pstrdup(MyProcPort->remote_host);
-
-		host[strcspn(host, "%")] = '\0'; /* no scope of a link-local address */
-		address = read_address(host);
-	}
+	if (address == NULL)
+		address = connection_address();
 	return address;
 }
 

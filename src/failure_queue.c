@@ -276,13 +276,18 @@ write_file(FILE *file)
 	for (int i = 0; i < MAX_DATABASES; i++)
 	{
 		const Database *place = &queue->databases[i];
-		FileDatabase written = {place->oid, place->waiting, place->dropped, place->dropped_full,
+		FileDatabase written = {place->oid, 0, place->dropped, place->dropped_full,
 								place->dropped_lost};
 
 		if (!OidIsValid(place->oid))
 			continue;
+		/* an immediate shutdown may have stopped somebody between two steps: the list is what counts */
+		for (int slot = place->head; slot != NO_SLOT && written.waiting < queue->capacity;
+			 slot = queue->slots[slot].next)
+			written.waiting++;
 		good = good && fwrite(&written, sizeof(written), 1, file) == 1;
-		for (int slot = place->head; slot != NO_SLOT; slot = queue->slots[slot].next)
+		for (int slot = place->head; slot != NO_SLOT && written.waiting-- > 0;
+			 slot = queue->slots[slot].next)
 			good = good && fwrite(&queue->slots[slot].failure, sizeof(Failure), 1, file) == 1;
 	}
 	return good;

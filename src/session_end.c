@@ -26,6 +26,7 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -34,7 +35,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "event_user.h"
+#include "user_changes.h"
 #include "identifiers.h"
 #include "mapping.h"
 #include "plan_cache.h"
@@ -201,6 +202,46 @@ session_end_user(const char *user_id, const char *except, const char *reason)
 	return end_where(PLAN_SESSION_END_USER, "user_id", user_id, except, reason);
 }
 
+/* End the sessions of users whose rows have changed. */
+void
+session_end_users(char **user_ids, int n)
+{
+	Oid types[] = {TEXTARRAYOID, TEXTOID};
+	Datum values[2];
+	Datum *keys;
+	SPIPlanPtr plan;
+	RoleState saved;
+
+	/* one user mostly has no session, or one: look before anything is planned */
+	if (n == 1 && any_session("session_user_id_idx", user_ids[0]))
+		session_end_user(user_ids[0], NULL, SESSION_END_USER);
+	if (n <= 1)
+		return;
+
+	keys = palloc(n * sizeof(Datum));
+	for (int i = 0; i < n; i++)
+		keys[i] = CStringGetTextDatum(user_ids[i]);
+	values[0] = PointerGetDatum(construct_array(keys, n, TEXTOID, -1, false, TYPALIGN_INT));
+	values[1] = CStringGetTextDatum(SESSION_END_USER);
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_SESSION_END_USERS, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(
+			PLAN_SESSION_END_USERS, InvalidOid, InvalidOid,
+			OWN_STATEMENT "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
+						  "end_reason = $2 WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1) "
+						  "AND s.ended_at IS NULL",
+			2, types);
+	(void) plan_run_latest(plan, values, NULL, NULL, NULL);
+	run_as_end(saved);
+	SPI_finish();
+	for (int i = 0; i < n; i++)
+		pfree(DatumGetPointer(keys[i]));
+	pfree(keys);
+	pfree(DatumGetPointer(values[0]));
+}
+
 /* A column of the model in the trigger's table, which may be a partition. */
 static AttrNumber
 column_here(const Model *model, ModelAttribute attribute, Relation rel)
@@ -261,14 +302,13 @@ old_key(TriggerData *trigger, AttrNumber attnum)
 	return OidOutputFunctionCall(output, value);
 }
 
-/* End the sessions of a user whose row changed. */
+/* What follows for a user whose row changed. */
 static void
 user_changed(const Model *model, TriggerData *trigger)
 {
 	static const ModelAttribute ending[] = {USERS_ID, USERS_TENANT, USERS_IS_ACTIVE,
 											USERS_DELETED_AT, USERS_FLAG};
 	bool ends = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
-	bool password = false;
 	char *key;
 	bool own;
 
@@ -276,15 +316,17 @@ user_changed(const Model *model, TriggerData *trigger)
 		ends = column_changed(trigger, column_here(model, ending[i], trigger->tg_relation));
 	if (!ends)
 		ends = soft_delete_changed_here(trigger);
-	if (!ends)
-		password =
-			column_changed(trigger, column_here(model, USERS_PASSWORD, trigger->tg_relation));
-	if (!ends && !password)
+	if (ends)
+	{
+		user_changes_add(model, trigger);
+		return;
+	}
+	if (!column_changed(trigger, column_here(model, USERS_PASSWORD, trigger->tg_relation)))
 		return;
 	key = old_key(trigger, column_here(model, USERS_ID, trigger->tg_relation));
 	if (key == NULL)
 		return;
-	own = password && keep_user != NULL && strcmp(keep_user, key) == 0;
+	own = keep_user != NULL && strcmp(keep_user, key) == 0;
 	if ((own && keep_all_sessions) || !any_session("session_user_id_idx", key))
 		return;
 	session_end_user(key, own ? keep_session : NULL, SESSION_END_USER);
@@ -332,16 +374,13 @@ end_sessions(PG_FUNCTION_ARGS)
 
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 	{
-		event_user_flush();
+		user_changes_flush();
 		return PointerGetDatum(NULL);
 	}
 	if (model == NULL || !TRIGGER_FIRED_AFTER(trigger->tg_event) || !model_has(model, USERS_ID))
 		return PointerGetDatum(NULL);
 	if (is_table(trigger->tg_relation, model->relation[MODEL_USERS]))
-	{
-		event_user_changed(model, trigger);
 		user_changed(model, trigger);
-	}
 	if (is_table(trigger->tg_relation, model->relation[MODEL_TENANTS]) &&
 		model_has(model, TENANTS_ID))
 		tenant_changed(model, trigger);
