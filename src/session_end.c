@@ -18,11 +18,13 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
-#include "catalog/partition.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -70,29 +72,47 @@ session_keep_end(void)
 	keep_session = NULL;
 }
 
+/* The table, and those that inherit from it; partitions have clones of its triggers instead. */
+static List *
+tables_of(Oid relid)
+{
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		return list_make1_oid(relid);
+	return find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
+}
+
 /* Put a trigger on a table, as its owner. Within SPI_connect. */
 static void
 create_trigger(Oid relid, const char *name, const char *level)
 {
-	RoleState saved = run_as(relation_owner(relid));
+	List *tables = tables_of(relid);
+	ListCell *cell;
 
-	run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH %s "
-			"EXECUTE FUNCTION account.end_sessions()",
-			name, sql_relation(relid), level);
-	run_as_end(saved);
+	foreach (cell, tables)
+	{
+		RoleState saved = run_as(relation_owner(lfirst_oid(cell)));
+
+		run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH %s "
+				"EXECUTE FUNCTION account.end_sessions()",
+				name, sql_relation(lfirst_oid(cell)), level);
+		run_as_end(saved);
+	}
 }
 
 /* Take a trigger from a table, if it has it. Within SPI_connect. */
 static void
 drop_trigger(Oid relid, const char *name)
 {
-	RoleState saved;
+	List *tables = OidIsValid(relid) ? tables_of(relid) : NIL;
+	ListCell *cell;
 
-	if (!OidIsValid(relid))
-		return;
-	saved = run_as(relation_owner(relid));
-	run_sql("DROP TRIGGER IF EXISTS %s ON %s", name, sql_relation(relid));
-	run_as_end(saved);
+	foreach (cell, tables)
+	{
+		RoleState saved = run_as(relation_owner(lfirst_oid(cell)));
+
+		run_sql("DROP TRIGGER IF EXISTS %s ON %s", name, sql_relation(lfirst_oid(cell)));
+		run_as_end(saved);
+	}
 }
 
 /* Put the triggers on the mapped tables. */
@@ -273,20 +293,26 @@ soft_delete_changed_here(TriggerData *trigger)
 	return soft != NULL && column_changed(trigger, soft->deleted_at);
 }
 
-/* The key that the row had, as text; NULL for NULL. */
+/*
+ * The key that the row had, as text; NULL for NULL. As a cast has it, which is not what every type prints
+ * (the padding of char(n)): sessions have their keys from a statement that casts.
+ */
 static char *
 old_key(TriggerData *trigger, AttrNumber attnum)
 {
 	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	Oid type = getBaseType(TupleDescAttr(desc, attnum - 1)->atttypid);
 	bool isnull;
 	Datum value = heap_getattr(trigger->tg_trigtuple, attnum, desc, &isnull);
-	Oid output;
+	Oid function;
 	bool is_varlena;
 
 	if (isnull)
 		return NULL;
-	getTypeOutputInfo(TupleDescAttr(desc, attnum - 1)->atttypid, &output, &is_varlena);
-	return OidOutputFunctionCall(output, value);
+	if (find_coercion_pathway(TEXTOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC)
+		return TextDatumGetCString(OidFunctionCall1Coll(function, DEFAULT_COLLATION_OID, value));
+	getTypeOutputInfo(type, &function, &is_varlena);
+	return OidOutputFunctionCall(function, value);
 }
 
 /* What follows for a user whose row changed. */
@@ -339,14 +365,13 @@ tenant_changed(const Model *model, TriggerData *trigger)
 		end_where(PLAN_SESSION_END_TENANT, "tenant_id", key, NULL, SESSION_END_TENANT);
 }
 
-/* Is the trigger's table this one, or a partition of it? */
+/* Is the trigger's table this one, or one that inherits from it, as partitions do? */
 static bool
 is_table(Relation rel, Oid relid)
 {
 	if (RelationGetRelid(rel) == relid)
 		return true;
-	return OidIsValid(relid) && rel->rd_rel->relispartition &&
-		   list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), relid);
+	return OidIsValid(relid) && typeInheritsFrom(rel->rd_rel->reltype, get_rel_type_id(relid));
 }
 
 /*
