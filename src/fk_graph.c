@@ -51,8 +51,7 @@ make_edge(HeapTuple tuple, List *policies)
 	edge->on_delete = fk_policy_action(policies, edge->child, edge->name);
 	if (edge->on_delete == FK_POLICY_NONE)
 		edge->on_delete = edge->catalog_action;
-	edge->enforced = compat_is_enforced(form);
-	edge->proven = form->convalidated && edge->enforced;
+	edge->proven = form->convalidated;
 	edge->deferrable = form->condeferrable;
 	edge->deferred = form->condeferred;
 	edge->child_cols = palloc(INDEX_MAX_KEYS * sizeof(AttrNumber));
@@ -74,7 +73,18 @@ make_edge(HeapTuple tuple, List *policies)
 	return edge;
 }
 
-/* Append the declared foreign keys whose column `attribute` of pg_constraint is one of relids. */
+/*
+ * Whether a row of pg_constraint is a key that PostgreSQL itself follows: declared, not a partition's clone,
+ * enforced, and of equal keys.
+ */
+static bool
+is_followed(Form_pg_constraint form)
+{
+	return form->contype == CONSTRAINT_FOREIGN && !OidIsValid(form->conparentid) &&
+		   compat_is_enforced(form) && !compat_is_period(form);
+}
+
+/* Append the foreign keys whose column `attribute` of pg_constraint is one of relids. */
 static List *
 scan_edges(List *relids, AttrNumber attribute)
 {
@@ -98,7 +108,7 @@ scan_edges(List *relids, AttrNumber attribute)
 		{
 			Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 
-			if (form->contype == CONSTRAINT_FOREIGN && !OidIsValid(form->conparentid))
+			if (is_followed(form))
 				edges = lappend(edges, make_edge(tuple, policies));
 		}
 		systable_endscan(scan);
@@ -252,8 +262,7 @@ fk_graph_load(void)
 		char *schema;
 		char *table;
 
-		if (form->contype != CONSTRAINT_FOREIGN || OidIsValid(form->conparentid) ||
-			!compat_is_enforced(form) || compat_is_period(form))
+		if (!is_followed(form))
 			continue;
 		/* another session may be dropping the table */
 		table = get_rel_name(form->conrelid);

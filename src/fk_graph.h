@@ -26,8 +26,7 @@ typedef struct FkEdge
 	char catalog_action; /* what the server does */
 	int nset;            /* the columns that SET NULL and SET DEFAULT set */
 	AttrNumber *set_cols;
-	bool proven;   /* enforced, and valid for the rows that are there */
-	bool enforced; /* the server's referential actions follow it */
+	bool proven; /* valid for the rows that are there */
 	bool deferrable;
 	bool deferred;
 	struct FkNode *child_node; /* in a graph */

@@ -394,7 +394,7 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 		Oid argtypes[INDEX_MAX_KEYS];
 		bool gone;
 
-		if (edge->catalog_action != FKCONSTR_ACTION_CASCADE || !edge->enforced)
+		if (edge->catalog_action != FKCONSTR_ACTION_CASCADE)
 			continue;
 		for (int i = 0; i < edge->nkeys; i++)
 		{
