@@ -18,7 +18,8 @@ CREATE TABLE account.session (
     user_agent text
 ) WITH (fillfactor = 80);
 CREATE INDEX session_user_id_idx ON account.session (user_id);
-CREATE INDEX session_tenant_id_idx ON account.session (tenant_id) WHERE ended_at IS NULL;
+-- no index says anything of ended_at, so that the end of a session is a heap-only update
+CREATE INDEX session_tenant_id_idx ON account.session (tenant_id) WHERE tenant_id IS NOT NULL;
 REVOKE ALL ON account.session FROM PUBLIC;
 COMMENT ON TABLE account.session IS
 'Sessions: one row from login to end. expires_at is the end of the current refresh token, of which only a hash is stored.';
