@@ -25,11 +25,11 @@
 #include "client.h"
 #include "compat.h"
 #include "event.h"
-#include "user_changes.h"
 #include "mapping.h"
 #include "model_user.h"
 #include "session.h"
 #include "settings.h"
+#include "user_changes.h"
 
 /* So many wait at most. */
 #define BATCH 1000
