@@ -30,7 +30,8 @@ SELECT left(p, 20) AS profile, pg_temp.state(format('account.register(%L, ''secr
 SELECT left(l, 10) AS login, pg_temp.state(format('account.login(%L, %L)', l, l)) FROM unnest(ARRAY['', ' ', E'\x01', repeat('x', 1000000), NULL, '%', '_', 'ok@b''--']) l;
 SELECT left(t, 10) AS token, pg_temp.state(format('account.refresh(%L)', t)) FROM unnest(ARRAY['', ' ', E'\x01', repeat('x', 1000000), repeat('A', 75), NULL]) t;
 SELECT left(t, 10) AS tenant, pg_temp.state(format('account.login(''ok@b'', ''secret123'', tenant => %L)', t)) FROM unnest(ARRAY['', E'\x01', repeat('x', 1000000), 'nope']) t;
-SELECT pg_temp.state(format('account.login(''ok@b'', ''secret123'', user_agent => %L)', repeat('z', 1000000))) AS long_agent, (SELECT max(length(user_agent)) FROM account.session) AS kept;
+SELECT pg_temp.state(format('account.login(''ok@b'', ''secret123'', user_agent => %L)', repeat('z', 1000000))) AS long_agent;
+SELECT max(length(user_agent)) AS kept FROM account.session;
 SELECT account.forget_tables();
 
 -- a users table whose owner may not write it, or read what belongs to it
