@@ -9,7 +9,7 @@ CONCEPTS_C   = pgaccount hooks settings version errors secret_call identifiers p
                purge mapping rewrite delete_rewrite delete_call hiding soft_delete consequences target guard soft_delete_ddl keys restore \
                unique_live doctor profile profile_rule profile_column profile_proof profile_adopt profile_enable profile_registry \
                profile_findings password_format password_slots password base64url json_claims jwt claims_jsonb jwt_functions master_key \
-               key_store token token_known identity tenant_isolation model model_detect model_map model_user event_user key_scan \
+               key_store token token_known identity tenant_isolation model model_detect model_map model_user user_changes key_scan \
                session_end session_lock starter registration registration_profile refresh_token session throttle login authority live_check \
                export_walk export_user grant_api model_findings health text_argument login_attempt profile_grant lifecycle invitation \
                role_application

@@ -43,6 +43,10 @@ FROM unnest(ARRAY['HS256', 'HS384', 'HS512']) alg;
 -- an HMAC key longer than a block, both libraries
 SELECT alg, account.jws_valid(account.jwt_sign('{}', repeat('k', 200)::bytea, alg), repeat('k', 200)::bytea, alg)
 FROM unnest(ARRAY['HS256', 'HS384', 'HS512']) alg;
+-- RFC 7515 A.1, its key as RFC 7517 A.3 encodes it (kty oct, member k)
+\set oct 'decode(translate(''AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow'', ''-_'', ''+/'') || ''=='', ''base64'')'
+\set a1 '''eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'''
+SELECT length(:oct), account.jwt_verify(:a1, :oct, at => to_timestamp(1300819379));
 -- RFC 8037 A.1 to A.4: seed, public key, signature
 SELECT account.jws_valid('eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg',
 	'\xd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'EdDSA');

@@ -47,7 +47,7 @@ SELECT remedy FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_isolat
 \o
 \set QUIET off
 SELECT code, object FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_isolated', 'events_expired');
-SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'hd' ORDER BY 1, 2;
+SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'hd' AND policyname LIKE 'pgaccount%' ORDER BY 1, 2;
 SELECT count(*) FROM account.doctor() WHERE code IN ('not_preloaded', 'events_unattended', 'events_dropped');
 
 SELECT account.forget_tables();

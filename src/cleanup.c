@@ -4,8 +4,9 @@
  *
  * The set comes from cleanup_plan.c, closed in one snapshot S. Components of the graph go children
  * first; before a component, keys of rows outside that reference it are set null or default. Rows
- * are deleted where they are stored (tableoid, ctid), with a filter that looks the place up in the
- * set, so that a row which another session has changed meanwhile is not deleted in its new state.
+ * are deleted where they are stored (tableoid, ctid), never looked up by key again, with a filter that
+ * asks the set for the place, so that a row which another session has changed meanwhile is not deleted
+ * in its new state.
  * The trigger account.soft_delete is set aside in the executor's copy, and the statement is planned
  * without rewriting, so rows of soft-delete tables go for good; a statement of somebody's trigger
  * inside is none of ours, and stays what it is.
@@ -14,10 +15,12 @@
  * statement of data-modifying CTEs, so that they see its end.
  *
  * Proven path: the referential triggers of the known foreign keys are set aside on the deleted tables,
- * because each would look up, row by row, what one join proves afterwards for all of them:
+ * because each would look up, row by row, what one reading proves afterwards for all of them:
  *
- * 1. All rows of the set have been deleted by us. Then every foreign key to their tables is asked,
- *    by a join in a new snapshot N, for rows that reference a key of the set and are not gone.
+ * 1. All rows of the set have been deleted by us. Then every foreign key to their tables is asked, in
+ *    a new snapshot N and in the way that cleanup_read.c finds best, for rows that reference a key of
+ *    the set and are not gone. It has to be N: S shows no row that came later, and a place of the set
+ *    says nothing of who references it.
  * 2. What N does not show is not there. For whoever makes a row reference a key of ours checks it,
  *    at once or deferred, by taking FOR KEY SHARE on the row that has the key, which conflicts with
  *    our DELETE. If its lock came first, our DELETE waited until it committed, and N, taken later,
@@ -58,7 +61,6 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
-#include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -77,8 +79,6 @@
 #include "identifiers.h"
 #include "mapping.h"
 #include "operation.h"
-#include "target.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
 
@@ -211,7 +211,7 @@ refuse_kept_back(Oid relid, uint64 n)
 }
 
 /* Fail because a row left the set under our hands. */
-static void
+compat_noreturn static void
 refuse_concurrent_change(Oid relid)
 {
 	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),

@@ -9,18 +9,14 @@
 
 #include "catalog/pg_constraint.h"
 #include "lib/stringinfo.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "cleanup_plan.h"
-#include "errors.h"
 #include "identifiers.h"
 #include "operation.h"
-#include "target.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(cleanup_graph, "cleanup_graph", NO_SUBJECT);
 

@@ -2,11 +2,11 @@
  * cleanup_plan.c
  *		Which rows go when rows of a table are removed, what follows them and what holds them.
  *
- * The delete set is closed over the foreign keys by which rows follow their parents: one join for
- * each key between the set of the parent and the child table, components of the graph parents first,
- * so that a set is whole before anything is asked of it. Within a cycle each round asks only for
- * what references the rows of the last round. All reads are made in one snapshot, with the caller's
- * privileges and policies, and see deleted rows of soft-delete tables.
+ * The delete set is closed over the foreign keys by which rows follow their parents. Components of the
+ * graph go parents first, so that the sets a table follows are whole before it is read, and one reading
+ * answers for all of them (cleanup_read.c). Within a cycle each round asks only for what references the
+ * rows of the last round. All reads are made in one snapshot, with the caller's privileges and policies,
+ * and see deleted rows of soft-delete tables. A plan only counts rows of which nothing else is asked.
  *
  * Then each other foreign key to a table with rows is asked for rows outside the set: those that are
  * protected, and those whose key is to be set null or default. Where row security hides rows from
@@ -16,9 +16,7 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
@@ -26,12 +24,9 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
-#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 
 #include "cleanup_plan.h"

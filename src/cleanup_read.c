@@ -129,6 +129,7 @@ looks_up(Plan *plan)
 	switch (nodeTag(plan))
 	{
 		case T_Agg:
+		case T_Memoize:
 			return looks_up(outerPlan(plan));
 		case T_NestLoop:
 			return looks_up(outerPlan(plan)) && looks_up(innerPlan(plan));

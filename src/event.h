@@ -9,7 +9,7 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
-/* Types of events. The trigger of the mapped users table records those of users' rows; see event_user.c. */
+/* Types of events. The trigger of the mapped users table records those of users' rows; see user_changes.c. */
 #define EVENT_USER_REGISTERED     "user_registered"
 #define EVENT_USER_DELETED        "user_deleted"
 #define EVENT_USER_RESTORED       "user_restored"

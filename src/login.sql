@@ -21,6 +21,7 @@ CREATE TABLE account.login_failure (
 );
 CREATE INDEX login_failure_key_at_idx ON account.login_failure (key, at);
 REVOKE ALL ON account.login_failure FROM PUBLIC;
+ALTER TABLE account.login_failure ENABLE ROW LEVEL SECURITY; -- without policy: shut to pg_read_all_data, too
 COMMENT ON TABLE account.login_failure IS
 'Failed logins that count against further ones, by keyed digests. Old rows are dropped now and then.';
 

@@ -11,7 +11,7 @@
 #include "actor.h"
 #include "consequences.h"
 #include "event.h"
-#include "event_user.h"
+#include "user_changes.h"
 #include "failure_queue.h"
 #include "failure_worker.h"
 #include "hooks.h"
@@ -68,7 +68,7 @@ _PG_init(void)
 	soft_delete_init();
 	consequences_init();
 	event_init();
-	event_user_init();
+	user_changes_init();
 	stats_init();
 	failure_queue_init();
 	failure_worker_init();

@@ -29,8 +29,11 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/queryenvironment.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/tuplestore.h"
 
 #include "compat.h"
 #include "errors.h"
@@ -391,23 +394,79 @@ profile_drop_triggers(Oid users, Oid profiles)
 
 /* ---- The calls ---- */
 
+/* The keys by which users without profile are found: ` FROM users u WHERE ...`. */
+static char *
+without_profile_text(ProfileRule *rule, const char *key)
+{
+	char *column = psprintf("p.%s", sql_column(rule->profiles, rule->user_column));
+
+	return psprintf(" FROM %s u WHERE %s IS NOT NULL AND NOT EXISTS (SELECT FROM %s p WHERE %s)",
+					profile_scan(rule->users), key, profile_scan(rule->profiles),
+					profile_key_equality(rule->key_type, key, rule->column_type, column));
+}
+
 /* The statement that makes the profiles of users that have none. */
 static char *
 backfill_text(ProfileRule *rule)
 {
 	char *key = psprintf("u.%s", sql_column(rule->users, rule->key));
-	char *column = psprintf("p.%s", sql_column(rule->profiles, rule->user_column));
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	profile_insert_text(&sql, rule, key);
-	appendStringInfo(&sql,
-					 " FROM %s u WHERE %s IS NOT NULL AND NOT EXISTS (SELECT FROM %s p WHERE %s) "
-					 "ON CONFLICT %s DO NOTHING",
-					 profile_scan(rule->users), key, profile_scan(rule->profiles),
-					 profile_key_equality(rule->key_type, key, rule->column_type, column),
+	appendStringInfo(&sql, "%s ON CONFLICT %s DO NOTHING", without_profile_text(rule, key),
 					 rule->conflict);
 	return sql.data;
+}
+
+/* The same from keys that were read before. */
+#define MISSING_KEYS "pgaccount_missing_keys"
+
+static char *
+backfill_keys_text(ProfileRule *rule)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	profile_insert_text(&sql, rule, "n.key");
+	appendStringInfo(&sql, " FROM " MISSING_KEYS " n ON CONFLICT %s DO NOTHING", rule->conflict);
+	return sql.data;
+}
+
+/*
+ * Make the profiles of users that have none, where the tables have two owners: the caller, who has the
+ * rights of both, reads the keys, and the owner of profiles, whose triggers it is, makes the rows.
+ */
+static uint64
+backfill_for_other_owner(ProfileRule *rule)
+{
+	EphemeralNamedRelation enr = palloc0_object(EphemeralNamedRelationData);
+	QueryEnvironment *env = create_queryEnv();
+	Tuplestorestate *keys = tuplestore_begin_heap(false, false, work_mem);
+	char *key = psprintf("u.%s", sql_column(rule->users, rule->key));
+	OneRun reading = {.snapshot = GetLatestSnapshot()};
+	RoleState saved;
+	SPIPlanPtr plan;
+	uint64 made;
+
+	reading.dest = CreateTuplestoreDestReceiver();
+	SetTuplestoreDestReceiverParams(reading.dest, keys, CurrentMemoryContext, false, NULL, NULL);
+	(void) run_once(psprintf(OWN_STATEMENT "SELECT %s%s", key, without_profile_text(rule, key)),
+					&reading);
+
+	enr->md.name = MISSING_KEYS;
+	enr->md.tupdesc = CreateTemplateTupleDesc(1);
+	TupleDescInitEntry(enr->md.tupdesc, 1, "key", rule->key_type, -1, 0);
+	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr->md.enrtuples = tuplestore_tuple_count(keys);
+	enr->reldata = keys;
+	register_ENR(env, enr);
+	saved = run_as(rule->owner);
+	plan = profile_plan(rule, PLAN_PROFILE_BACKFILL, backfill_keys_text, enr);
+	made = profile_run_insert(rule, plan, env, profile_tweak(rule));
+	run_as_end(saved);
+	tuplestore_end(keys);
+	return made;
 }
 
 /* Make the profiles of users that have none; their number. Within SPI_connect. */
@@ -421,8 +480,9 @@ backfill(Oid users, Oid profiles)
 
 	if (rule == NULL)
 		elog(ERROR, "rule of automatic profiles was not found");
-	/* The caller has the rights of both owners, the owner of profiles maybe not those of users. */
-	saved = run_as(relation_owner(users) == rule->owner ? rule->owner : GetUserId());
+	if (relation_owner(users) != rule->owner)
+		return backfill_for_other_owner(rule);
+	saved = run_as(rule->owner);
 	plan = profile_plan(rule, PLAN_PROFILE_BACKFILL, backfill_text, NULL);
 	made = profile_run_backfill(rule, plan);
 	run_as_end(saved);
@@ -551,7 +611,6 @@ missing_text(Oid users, bool *broken)
 		RegistryRule *registered = lfirst(cell);
 		ProfileRule *rule;
 		char *key;
-		char *column;
 
 		if (registered->users != users)
 			continue;
@@ -562,13 +621,9 @@ missing_text(Oid users, bool *broken)
 			continue;
 		}
 		key = psprintf("u.%s", sql_column(users, rule->key));
-		column = psprintf("p.%s", sql_column(rule->profiles, rule->user_column));
-		appendStringInfo(&sql,
-						 "%sSELECT %s::pg_catalog.text FROM %s u "
-						 "WHERE %s IS NOT NULL AND NOT EXISTS (SELECT FROM %s p WHERE %s)",
-						 sql.len == 0 ? OWN_STATEMENT : " UNION ", key, profile_scan(users), key,
-						 profile_scan(rule->profiles),
-						 profile_key_equality(rule->key_type, key, rule->column_type, column));
+		appendStringInfo(&sql, "%sSELECT %s::pg_catalog.text%s",
+						 sql.len == 0 ? OWN_STATEMENT : " UNION ", key,
+						 without_profile_text(rule, key));
 	}
 	return sql.len > 0 ? sql.data : NULL;
 }

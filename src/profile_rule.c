@@ -695,11 +695,11 @@ run_own_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, Execut
 	return made;
 }
 
-/* Run a statement that inserts the profiles of users of this transaction. */
-void
+/* Run a statement that inserts the profiles of users of this transaction; their number. */
+uint64
 profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak)
 {
-	run_own_insert(rule, plan, env, tweak, false);
+	return run_own_insert(rule, plan, env, tweak, false);
 }
 
 /*

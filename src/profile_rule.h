@@ -134,8 +134,8 @@ extern void profile_without_own_triggers(EState *estate, void *arg);
 
 /* Are our own triggers on this partitioned profiles table to stand aside? (A tweak misses leaves.) */
 extern bool profile_inserting_into(Oid profiles);
-extern void profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env,
-							   ExecutorTweak tweak);
+extern uint64 profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env,
+								 ExecutorTweak tweak);
 extern uint64 profile_run_backfill(ProfileRule *rule, SPIPlanPtr plan);
 
 /* profile_proof.c */

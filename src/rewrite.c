@@ -23,6 +23,8 @@
 #include "commands/trigger.h"
 #include "executor/execdesc.h"
 #include "miscadmin.h"
+#include "access/htup_details.h"
+#include "catalog/pg_language.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
@@ -30,6 +32,8 @@
 #include "optimizer/optimizer.h"
 #include "replication/walsender.h"
 #include "utils/rel.h"
+
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "delete_rewrite.h"
@@ -142,6 +146,27 @@ is_table_copy(const char *text)
 	return am_walsender || starts_with(text, "DECLARE _pg_dump_cursor CURSOR FOR ");
 }
 
+/* Is this a function in FROM that the planner may expand: a set, one function alone, in SQL? */
+static bool
+may_expand(RangeTblEntry *rte)
+{
+	FuncExpr *call;
+	HeapTuple tuple;
+	bool is_sql;
+
+	if (rte->funcordinality || list_length(rte->functions) != 1)
+		return false;
+	call = (FuncExpr *) linitial_node(RangeTblFunction, rte->functions)->funcexpr;
+	if (!IsA(call, FuncExpr) || !call->funcretset)
+		return false;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(call->funcid));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	is_sql = ((Form_pg_proc) GETSTRUCT(tuple))->prolang == SQLlanguageId;
+	ReleaseSysCache(tuple);
+	return is_sql;
+}
+
 /* Expand an SQL function in FROM as the planner would, so that what it reads is walked too. */
 static void
 expand_function(RangeTblEntry *rte, RewriteContext *context)
@@ -149,6 +174,8 @@ expand_function(RangeTblEntry *rte, RewriteContext *context)
 	PlannerInfo *root = context->root;
 	Query *subquery;
 
+	if (!may_expand(rte))
+		return;
 	if (root == NULL)
 	{
 		root = makeNode(PlannerInfo);

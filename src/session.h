@@ -31,6 +31,9 @@ extern void session_detach(Oid users);
 /* End the sessions of a user, but the one of this id (NULL: all). Returns their number. */
 extern uint64 session_end_user(const char *user_id, const char *except, const char *reason);
 
+/* End the sessions of users whose rows have changed: they are not admitted any more as they were. */
+extern void session_end_users(char **user_ids, int n);
+
 /*
  * While the caller itself changes the password of this user, the trigger ends no session (keep_all), or
  * all but the one of this id. session_keep_end() is due on every path.

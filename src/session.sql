@@ -20,12 +20,14 @@ CREATE TABLE account.session (
 CREATE INDEX session_user_id_idx ON account.session (user_id);
 CREATE INDEX session_tenant_id_idx ON account.session (tenant_id) WHERE ended_at IS NULL;
 REVOKE ALL ON account.session FROM PUBLIC;
+ALTER TABLE account.session ENABLE ROW LEVEL SECURITY; -- without policy: shut to pg_read_all_data, too
 COMMENT ON TABLE account.session IS
 'Sessions: one row from login to end. expires_at is the end of the current refresh token, of which only a hash is stored.';
 
 -- The key of the hashes. In a table of its own, which no function returns.
 CREATE TABLE account.session_key (secret bytea NOT NULL);
 REVOKE ALL ON account.session_key FROM PUBLIC;
+ALTER TABLE account.session_key ENABLE ROW LEVEL SECURITY;
 INSERT INTO account.session_key VALUES (pg_catalog.sha256(pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
     OPERATOR(pg_catalog.||) pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
     OPERATOR(pg_catalog.||) pg_catalog.uuid_send(pg_catalog.gen_random_uuid())));

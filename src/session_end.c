@@ -18,11 +18,14 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
-#include "catalog/partition.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "parser/parse_coerce.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -31,7 +34,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "event_user.h"
+#include "user_changes.h"
 #include "identifiers.h"
 #include "key_scan.h"
 #include "mapping.h"
@@ -69,29 +72,47 @@ session_keep_end(void)
 	keep_session = NULL;
 }
 
+/* The table, and those that inherit from it; partitions have clones of its triggers instead. */
+static List *
+tables_of(Oid relid)
+{
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		return list_make1_oid(relid);
+	return find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
+}
+
 /* Put a trigger on a table, as its owner. Within SPI_connect. */
 static void
 create_trigger(Oid relid, const char *name, const char *level)
 {
-	RoleState saved = run_as(relation_owner(relid));
+	List *tables = tables_of(relid);
+	ListCell *cell;
 
-	run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH %s "
-			"EXECUTE FUNCTION account.end_sessions()",
-			name, sql_relation(relid), level);
-	run_as_end(saved);
+	foreach (cell, tables)
+	{
+		RoleState saved = run_as(relation_owner(lfirst_oid(cell)));
+
+		run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH %s "
+				"EXECUTE FUNCTION account.end_sessions()",
+				name, sql_relation(lfirst_oid(cell)), level);
+		run_as_end(saved);
+	}
 }
 
 /* Take a trigger from a table, if it has it. Within SPI_connect. */
 static void
 drop_trigger(Oid relid, const char *name)
 {
-	RoleState saved;
+	List *tables = OidIsValid(relid) ? tables_of(relid) : NIL;
+	ListCell *cell;
 
-	if (!OidIsValid(relid))
-		return;
-	saved = run_as(relation_owner(relid));
-	run_sql("DROP TRIGGER IF EXISTS %s ON %s", name, sql_relation(relid));
-	run_as_end(saved);
+	foreach (cell, tables)
+	{
+		RoleState saved = run_as(relation_owner(lfirst_oid(cell)));
+
+		run_sql("DROP TRIGGER IF EXISTS %s ON %s", name, sql_relation(lfirst_oid(cell)));
+		run_as_end(saved);
+	}
 }
 
 /* Put the triggers on the mapped tables. */
@@ -188,6 +209,46 @@ session_end_user(const char *user_id, const char *except, const char *reason)
 	return end_where(PLAN_SESSION_END_USER, "user_id", user_id, except, reason);
 }
 
+/* End the sessions of users whose rows have changed. */
+void
+session_end_users(char **user_ids, int n)
+{
+	Oid types[] = {TEXTARRAYOID, TEXTOID};
+	Datum values[2];
+	Datum *keys;
+	SPIPlanPtr plan;
+	RoleState saved;
+
+	/* one user mostly has no session, or one: look before anything is planned */
+	if (n == 1 && any_session("session_user_id_idx", user_ids[0]))
+		session_end_user(user_ids[0], NULL, SESSION_END_USER);
+	if (n <= 1)
+		return;
+
+	keys = palloc(n * sizeof(Datum));
+	for (int i = 0; i < n; i++)
+		keys[i] = CStringGetTextDatum(user_ids[i]);
+	values[0] = PointerGetDatum(construct_array(keys, n, TEXTOID, -1, false, TYPALIGN_INT));
+	values[1] = CStringGetTextDatum(SESSION_END_USER);
+	SPI_connect();
+	saved = run_as(registry_owner());
+	plan = plan_lookup(PLAN_SESSION_END_USERS, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_generic(
+			PLAN_SESSION_END_USERS, InvalidOid, InvalidOid,
+			OWN_STATEMENT "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
+						  "end_reason = $2 WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1) "
+						  "AND s.ended_at IS NULL",
+			2, types);
+	(void) plan_run_latest(plan, values, NULL, NULL, NULL);
+	run_as_end(saved);
+	SPI_finish();
+	for (int i = 0; i < n; i++)
+		pfree(DatumGetPointer(keys[i]));
+	pfree(keys);
+	pfree(DatumGetPointer(values[0]));
+}
+
 /* A column of the model in the trigger's table, which may be a partition. */
 static AttrNumber
 column_here(const Model *model, ModelAttribute attribute, Relation rel)
@@ -232,30 +293,35 @@ soft_delete_changed_here(TriggerData *trigger)
 	return soft != NULL && column_changed(trigger, soft->deleted_at);
 }
 
-/* The key that the row had, as text; NULL for NULL. */
+/*
+ * The key that the row had, as text; NULL for NULL. As a cast has it, which is not what every type prints
+ * (the padding of char(n)): sessions have their keys from a statement that casts.
+ */
 static char *
 old_key(TriggerData *trigger, AttrNumber attnum)
 {
 	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	Oid type = getBaseType(TupleDescAttr(desc, attnum - 1)->atttypid);
 	bool isnull;
 	Datum value = heap_getattr(trigger->tg_trigtuple, attnum, desc, &isnull);
-	Oid output;
+	Oid function;
 	bool is_varlena;
 
 	if (isnull)
 		return NULL;
-	getTypeOutputInfo(TupleDescAttr(desc, attnum - 1)->atttypid, &output, &is_varlena);
-	return OidOutputFunctionCall(output, value);
+	if (find_coercion_pathway(TEXTOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC)
+		return TextDatumGetCString(OidFunctionCall1Coll(function, DEFAULT_COLLATION_OID, value));
+	getTypeOutputInfo(type, &function, &is_varlena);
+	return OidOutputFunctionCall(function, value);
 }
 
-/* End the sessions of a user whose row changed. */
+/* What follows for a user whose row changed. */
 static void
 user_changed(const Model *model, TriggerData *trigger)
 {
 	static const ModelAttribute ending[] = {USERS_ID, USERS_TENANT, USERS_IS_ACTIVE,
 											USERS_DELETED_AT, USERS_FLAG};
 	bool ends = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
-	bool password = false;
 	char *key;
 	bool own;
 
@@ -263,15 +329,17 @@ user_changed(const Model *model, TriggerData *trigger)
 		ends = column_changed(trigger, column_here(model, ending[i], trigger->tg_relation));
 	if (!ends)
 		ends = soft_delete_changed_here(trigger);
-	if (!ends)
-		password =
-			column_changed(trigger, column_here(model, USERS_PASSWORD, trigger->tg_relation));
-	if (!ends && !password)
+	if (ends)
+	{
+		user_changes_add(model, trigger);
+		return;
+	}
+	if (!column_changed(trigger, column_here(model, USERS_PASSWORD, trigger->tg_relation)))
 		return;
 	key = old_key(trigger, column_here(model, USERS_ID, trigger->tg_relation));
 	if (key == NULL)
 		return;
-	own = password && keep_user != NULL && strcmp(keep_user, key) == 0;
+	own = keep_user != NULL && strcmp(keep_user, key) == 0;
 	if ((own && keep_all_sessions) || !any_session("session_user_id_idx", key))
 		return;
 	session_end_user(key, own ? keep_session : NULL, SESSION_END_USER);
@@ -297,14 +365,13 @@ tenant_changed(const Model *model, TriggerData *trigger)
 		end_where(PLAN_SESSION_END_TENANT, "tenant_id", key, NULL, SESSION_END_TENANT);
 }
 
-/* Is the trigger's table this one, or a partition of it? */
+/* Is the trigger's table this one, or one that inherits from it, as partitions do? */
 static bool
 is_table(Relation rel, Oid relid)
 {
 	if (RelationGetRelid(rel) == relid)
 		return true;
-	return OidIsValid(relid) && rel->rd_rel->relispartition &&
-		   list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), relid);
+	return OidIsValid(relid) && typeInheritsFrom(rel->rd_rel->reltype, get_rel_type_id(relid));
 }
 
 /*
@@ -319,16 +386,13 @@ end_sessions(PG_FUNCTION_ARGS)
 
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 	{
-		event_user_flush();
+		user_changes_flush();
 		return PointerGetDatum(NULL);
 	}
 	if (model == NULL || !TRIGGER_FIRED_AFTER(trigger->tg_event) || !model_has(model, USERS_ID))
 		return PointerGetDatum(NULL);
 	if (is_table(trigger->tg_relation, model->relation[MODEL_USERS]))
-	{
-		event_user_changed(model, trigger);
 		user_changed(model, trigger);
-	}
 	if (is_table(trigger->tg_relation, model->relation[MODEL_TENANTS]) &&
 		model_has(model, TENANTS_ID))
 		tenant_changed(model, trigger);

@@ -1,11 +1,12 @@
 /*
- * event_user.c
- *		Events of users that are deleted, restored or removed, by whatever statement.
+ * user_changes.c
+ *		What follows from changes of users, by whatever statement: sessions end, events are recorded.
  *
- * The row trigger of the mapped users table, account.end_sessions(), collects; its statement trigger
- * writes, many events at a time. What no statement trigger has written, because the statement named a
- * partition, is written when the transaction commits. Rows belong to the subtransaction that changed
- * them: those of one that fails are forgotten with it.
+ * The row trigger of the mapped users table, account.end_sessions(), collects; its statement trigger ends
+ * the sessions and writes the events, of many users at a time. What no statement trigger has seen to,
+ * because the statement named a partition, is done when the transaction commits: before that nobody else
+ * sees the change either. Rows belong to the subtransaction that changed them: those of one that fails are
+ * forgotten with it.
  */
 #include "postgres.h"
 
@@ -24,17 +25,19 @@
 #include "client.h"
 #include "compat.h"
 #include "event.h"
-#include "event_user.h"
+#include "user_changes.h"
 #include "mapping.h"
 #include "model_user.h"
+#include "session.h"
 #include "settings.h"
 
-/* So many events are written at once, at most. */
+/* So many wait at most. */
 #define BATCH 1000
 
 /* What became of a user. */
 typedef enum UserChange
 {
+	USER_UNCHANGED, /* as far as events are concerned */
 	USER_DELETED,
 	USER_DELETED_HARD,
 	USER_RESTORED,
@@ -48,7 +51,7 @@ static const char *const types[] = {
 	[USER_PURGED] = EVENT_USER_PURGED,
 };
 
-/* A user that waits to be recorded. Texts in the batch's memory. */
+/* A user that waits. Texts in the batch's memory. */
 typedef struct UserRow
 {
 	UserChange change;
@@ -82,7 +85,7 @@ transaction_ends(XactEvent event, void *arg)
 	if ((event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) && nrows > 0)
 	{
 		PushActiveSnapshot(GetTransactionSnapshot());
-		event_user_flush();
+		user_changes_flush();
 		PopActiveSnapshot();
 	}
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
@@ -118,7 +121,7 @@ subtransaction_ends(SubXactEvent event, SubTransactionId mine, SubTransactionId 
 
 /* Follow transactions. */
 void
-event_user_init(void)
+user_changes_init(void)
 {
 	RegisterXactCallback(transaction_ends, NULL);
 	RegisterSubXactCallback(subtransaction_ends, NULL);
@@ -161,11 +164,11 @@ notify(const int64 *ids)
 }
 
 /*
- * Forget the rows of this subtransaction, which have been written. Those of the ones around it are still
- * theirs: what is written here goes if this one is rolled back.
+ * Forget the rows of this subtransaction, which are seen to. Those of the ones around it are still theirs:
+ * what is done here goes if this one is rolled back.
  */
 static void
-forget_written(void)
+forget_done(void)
 {
 	int level = GetCurrentTransactionNestLevel();
 	int kept = 0;
@@ -178,9 +181,24 @@ forget_written(void)
 		forget();
 }
 
-/* Write the events of the rows seen so far. */
-void
-event_user_flush(void)
+/* End the sessions of the rows of this subtransaction. */
+static void
+end_sessions_of_rows(void)
+{
+	int level = GetCurrentTransactionNestLevel();
+	char **keys = palloc(nrows * sizeof(char *));
+	int n = 0;
+
+	for (int i = 0; i < nrows; i++)
+		if (rows[i].user_id != NULL && rows[i].nest_level >= level)
+			keys[n++] = rows[i].user_id;
+	session_end_users(keys, n);
+	pfree(keys);
+}
+
+/* Write the events of the rows of this subtransaction. */
+static void
+write_events(void)
 {
 	int level = GetCurrentTransactionNestLevel();
 	Event event = {.at = GetCurrentTimestamp()};
@@ -192,14 +210,9 @@ event_user_flush(void)
 	MemoryContext context;
 	MemoryContext old;
 
-	if (nrows == 0)
-		return;
 	writer = event_writer_open();
 	if (writer == NULL)
-	{
-		forget();
 		return;
-	}
 	context = AllocSetContextCreate(CurrentMemoryContext, "pgaccount events", ALLOCSET_SMALL_SIZES);
 	ids = palloc0(nrows * sizeof(int64));
 	event_fill(&event, &unverified);
@@ -208,7 +221,7 @@ event_user_flush(void)
 	old = MemoryContextSwitchTo(context);
 	for (int i = 0; i < nrows; i++)
 	{
-		if (rows[i].nest_level < level)
+		if (rows[i].nest_level < level || rows[i].change == USER_UNCHANGED)
 			continue;
 		event.type = types[rows[i].change];
 		event.subject = rows[i].user_id;
@@ -223,7 +236,22 @@ event_user_flush(void)
 	if (pgaccount_notify)
 		notify(ids);
 	pfree(ids);
-	forget_written();
+}
+
+/* Do what follows from the rows seen so far. */
+void
+user_changes_flush(void)
+{
+	bool records = false;
+
+	if (nrows == 0)
+		return;
+	for (int i = 0; i < nrows; i++)
+		records |= rows[i].change != USER_UNCHANGED;
+	end_sessions_of_rows();
+	if (records)
+		write_events();
+	forget_done();
 }
 
 /* A column of the users table in the trigger's, which may be a partition. */
@@ -297,9 +325,9 @@ is_live(const Model *model, Relation rel, HeapTuple tuple)
 	return true;
 }
 
-/* What became of the user; false: nothing that is recorded. */
-static bool
-what_became(const Model *model, TriggerData *trigger, UserChange *change)
+/* What became of the user. */
+static UserChange
+what_became(const Model *model, TriggerData *trigger)
 {
 	Relation rel = trigger->tg_relation;
 	bool was_live = is_live(model, rel, trigger->tg_trigtuple);
@@ -317,36 +345,30 @@ what_became(const Model *model, TriggerData *trigger, UserChange *change)
 			moved = key == NULL ? NULL : model_user_by_id(model, key);
 		}
 		if (moved == NULL)
-		{
-			*change = was_live ? USER_DELETED_HARD : USER_PURGED;
-			return true;
-		}
+			return was_live ? USER_DELETED_HARD : USER_PURGED;
 		live = moved->is_live;
 	}
 	else
 		live = is_live(model, rel, trigger->tg_newtuple);
-	*change = was_live ? USER_DELETED : USER_RESTORED;
-	return was_live != live;
+	return was_live == live ? USER_UNCHANGED : was_live ? USER_DELETED : USER_RESTORED;
 }
 
-/* A row of the mapped users table was updated or deleted. */
+/* A row of the mapped users table was deleted, or updated so that its sessions must end. */
 void
-event_user_changed(const Model *found, TriggerData *trigger)
+user_changes_add(const Model *found, TriggerData *trigger)
 {
 	Model model = *found;
 	HeapTuple tuple = trigger->tg_trigtuple;
-	UserChange change;
+	UserChange change = pgaccount_log_events ? what_became(&model, trigger) : USER_UNCHANGED;
 	UserRow *row;
 	MemoryContext old;
 
-	if (!pgaccount_log_events || !what_became(&model, trigger, &change))
-		return;
 	if (nrows >= BATCH)
-		event_user_flush();
+		user_changes_flush();
 	if (batch_context == NULL)
 	{
-		batch_context = AllocSetContextCreate(TopTransactionContext, "pgaccount users' events",
-											  ALLOCSET_DEFAULT_SIZES);
+		batch_context =
+			AllocSetContextCreate(TopTransactionContext, "pgaccount users", ALLOCSET_DEFAULT_SIZES);
 		rows = NULL;
 	}
 	old = MemoryContextSwitchTo(batch_context);
