@@ -370,7 +370,7 @@ detail_end(JsonbParseState **state)
 
 /* A JSON object of strings. */
 Jsonb *
-event_detail(const char *name, ...)
+event_detail_of(const char *name, ...)
 {
 	JsonbParseState *state = NULL;
 	va_list args;
@@ -389,7 +389,7 @@ event_detail(const char *name, ...)
 static Jsonb *
 mark_unverified(Jsonb *detail, const char *setting)
 {
-	Jsonb *mark = event_detail("unverified_actor", setting, NULL);
+	Jsonb *mark = event_detail("unverified_actor", setting);
 
 	if (detail == NULL)
 		return mark;

@@ -66,8 +66,13 @@ extern void event_success_from(inet *ip, const char *type, const char *subject,
 extern void event_refusal_from(inet *ip, const char *type, const char *subject,
 							   const char *tenant_id, const char *error_code, Jsonb *detail);
 
-/* A JSON object of strings: name, value, ..., NULL. A value that is NULL is null. */
-extern Jsonb *event_detail(const char *name, ...);
+/*
+ * A JSON object of strings: name, value, ..., ended by a name of NULL, which the macro adds. A value that is
+ * NULL is null.
+ */
+extern Jsonb *event_detail_of(const char *name, ...);
+
+#define event_detail(...) event_detail_of(__VA_ARGS__, (const char *) NULL)
 
 /* The same piece by piece: *state begins as NULL. */
 extern void detail_text(JsonbParseState **state, const char *name, const char *value);

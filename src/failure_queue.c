@@ -11,15 +11,15 @@
  * makes the postmaster throw shared memory away. There is one worker a database.
  *
  * What is lost then must be known. So a file beside the server's temporary statistics says, for each
- * slot, whose failure it holds. It is written with each change, not synced: it outlives processes, not
- * the machine. The next start counts what it finds as dropped. A clean shutdown writes the failures
+ * slot, whose failure it holds. It is mapped into all processes and not synced: it outlives them, not the
+ * machine. The next start counts what it finds as dropped. A clean shutdown writes the failures
  * themselves to a file instead, and loses nothing. Base backups leave the former out, and while the
  * server runs there is none of the latter.
  */
 #include "postgres.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
@@ -103,8 +103,9 @@ typedef struct FileDatabase
 /* NULL: not preloaded. */
 static Queue *queue = NULL;
 
-/* This process's descriptor of the marker file; -1: not open. */
-static int marker = -1;
+/* The marker file, mapped; NULL: it could not be. */
+static volatile Oid *marker = NULL;
+static size_t marker_size = 0;
 
 static bool exit_registered = false;
 static bool is_launcher = false;
@@ -132,28 +133,51 @@ queue_shmem_request(void)
 
 /* --- the marker file ------------------------------------------------------------------------------- */
 
-/* Note whose failure a slot holds. Where that cannot be written, a crash loses it unnoticed. */
+/*
+ * Make the marker file, empty, and map it; the children inherit the mapping. All of it is written at once:
+ * a mapped page that the disk has no room for is a signal, not an error. Where that fails, a crash loses
+ * failures unnoticed.
+ */
+static void
+make_marker(void)
+{
+	size_t size = mul_size(queue->capacity, sizeof(Oid));
+	char *zeros = palloc0(size);
+	int file = OpenTransientFile(MARKER_FILE, O_RDWR | O_CREAT | O_TRUNC | PG_BINARY);
+
+	if (marker != NULL)
+		(void) munmap((void *) marker, marker_size);
+	marker = NULL;
+	if (file >= 0 && write(file, zeros, size) == (ssize_t) size)
+	{
+		void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+
+		if (map != MAP_FAILED)
+		{
+			marker = map;
+			marker_size = size;
+		}
+	}
+	if (marker == NULL)
+		ereport(LOG,
+				(errcode_for_file_access(), errmsg("could not map file \"%s\": %m", MARKER_FILE),
+				 errdetail("Failures that a crash loses will not be counted.")));
+	if (file >= 0)
+		CloseTransientFile(file);
+	pfree(zeros);
+}
+
+/* Note whose failure a slot holds. */
 static void
 mark_slot(int slot, Oid database)
 {
-	if (marker < 0)
-	{
-		marker = BasicOpenFile(MARKER_FILE, O_RDWR | O_CREAT | PG_BINARY);
-		if (marker >= 0)
-			ReserveExternalFD();
-	}
-	if (marker >= 0 && pg_pwrite(marker, &database, sizeof(database),
-								 (off_t) slot * sizeof(database)) != sizeof(database))
-	{
-		close(marker);
-		ReleaseExternalFD();
-		marker = -1;
-	}
+	if (marker != NULL)
+		marker[slot] = database;
 }
 
 static Database *place_of(Oid database, bool make);
 
-/* Count what the marker file of a server that crashed says was lost, and begin a new one. */
+/* Count what the marker file of a server that crashed says was lost. */
 static void
 read_marker(void)
 {
@@ -173,7 +197,6 @@ read_marker(void)
 		}
 	}
 	FreeFile(file);
-	unlink(MARKER_FILE);
 }
 
 /* --- lists; the lock is held ----------------------------------------------------------------------- */
@@ -387,14 +410,8 @@ queue_shmem_startup(void)
 	if (!found)
 	{
 		read_marker();
+		make_marker();
 		read_file();
-		/* the children open it themselves */
-		if (marker >= 0)
-		{
-			close(marker);
-			ReleaseExternalFD();
-			marker = -1;
-		}
 	}
 }
 
@@ -417,7 +434,6 @@ void
 failure_queue_push(const Failure *failure)
 {
 	Database *place;
-	Latch *latch = NULL;
 
 	if (queue == NULL || !OidIsValid(MyDatabaseId))
 		return;
@@ -430,11 +446,10 @@ failure_queue_push(const Failure *failure)
 			place->dropped++;
 			place->dropped_full++;
 		}
-		latch = who_attends(place);
+		/* who was woken for the first goes on until there is none; a latch goes away under the lock */
+		else if (place->waiting == 1 && who_attends(place) != NULL)
+			SetLatch(who_attends(place));
 	}
-	/* latches are set under the lock: whose they are takes them away under it */
-	if (latch != NULL)
-		SetLatch(latch);
 	LWLockRelease(queue->lock);
 }
 

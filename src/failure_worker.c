@@ -187,11 +187,11 @@ write_failure(EventWriter *writer, Failure *failure)
 
 	if (failure->unverified[0] == '\0')
 		event.detail = event_detail("operation", failure->operation, "message",
-									text_or_null(failure->message), NULL);
+									text_or_null(failure->message));
 	else
 		event.detail =
 			event_detail("operation", failure->operation, "message", text_or_null(failure->message),
-						 "unverified_actor", failure->unverified, NULL);
+						 "unverified_actor", failure->unverified);
 	return event_writer_put(writer, &event);
 }
 

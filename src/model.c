@@ -20,6 +20,8 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "fmgr.h"
+#include "catalog/pg_collation.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -443,4 +445,24 @@ model_changed(PG_FUNCTION_ARGS)
 			CacheInvalidateRelcacheByRelid(relid);
 	}
 	return PointerGetDatum(NULL);
+}
+
+/* The value of a row's column as a cast to text gives it; see the header. */
+char *
+model_column_text(HeapTuple tuple, TupleDesc desc, AttrNumber attnum)
+{
+	Oid type = getBaseType(TupleDescAttr(desc, attnum - 1)->atttypid);
+	bool isnull;
+	Datum value = heap_getattr(tuple, attnum, desc, &isnull);
+	Oid function;
+	bool is_varlena;
+
+	if (isnull)
+		return NULL;
+	if (type == TEXTOID || type == VARCHAROID)
+		return TextDatumGetCString(value);
+	if (find_coercion_pathway(TEXTOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC)
+		return TextDatumGetCString(OidFunctionCall1Coll(function, DEFAULT_COLLATION_OID, value));
+	getTypeOutputInfo(type, &function, &is_varlena);
+	return OidOutputFunctionCall(function, value);
 }

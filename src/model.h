@@ -6,6 +6,7 @@
 #define PGACCOUNT_MODEL_H
 
 #include "access/attnum.h"
+#include "access/htup_details.h"
 #include "utils/jsonb.h"
 
 typedef enum ModelPart
@@ -128,6 +129,12 @@ extern char *model_sql_key(const Model *model, const char *alias, ModelAttribute
 
 /* Read a uuid as its type does; false: it is none. */
 extern bool model_read_uuid(const char *text, Datum *value);
+
+/*
+ * The value of a row's column as a cast to text gives it, as all our texts of keys are; NULL: it is NULL.
+ * (The type's output function would do, were it not for char(n), which it pads.)
+ */
+extern char *model_column_text(HeapTuple tuple, TupleDesc desc, AttrNumber attnum);
 
 /* SQL: users.tenant = tenants.id, whatever their types. */
 extern char *model_sql_tenant_join(const Model *model, const char *users, const char *tenants);

@@ -11,7 +11,6 @@
 #include "actor.h"
 #include "consequences.h"
 #include "event.h"
-#include "user_changes.h"
 #include "failure_queue.h"
 #include "failure_worker.h"
 #include "hooks.h"
@@ -27,6 +26,7 @@
 #include "soft_delete.h"
 #include "stats.h"
 #include "throttle.h"
+#include "user_changes.h"
 #include "version.h"
 
 PG_MODULE_MAGIC;

@@ -827,7 +827,7 @@ register_user_operation(PG_FUNCTION_ARGS)
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	event_success(EVENT_USER_REGISTERED, reg.values[0], reg.values[3],
-				  event_detail("email", reg.values[1], "username", reg.values[2], NULL));
+				  event_detail("email", reg.values[1], "username", reg.values[2]));
 	secret_call_end(&hiding);
 	return (Datum) 0;
 }

@@ -467,7 +467,7 @@ record_refresh(FunctionCallInfo fcinfo, const SessionRow *row, const char *refus
 	event_refusal_from(
 		ip, strcmp(refused, "token_reused") == 0 ? EVENT_TOKEN_REUSED : EVENT_OPERATION_FAILED,
 		user_id, tenant_id, unpack_sql_state(ERRCODE_ACCOUNT_UNAUTHENTICATED),
-		event_detail("operation", "refresh", "error", refused, NULL));
+		event_detail("operation", "refresh", "error", refused));
 }
 
 /* account.refresh(refresh_token text, ip inet): the next tokens of a session, or why not. */

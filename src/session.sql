@@ -18,7 +18,8 @@ CREATE TABLE account.session (
     user_agent text
 ) WITH (fillfactor = 80);
 CREATE INDEX session_user_id_idx ON account.session (user_id);
-CREATE INDEX session_tenant_id_idx ON account.session (tenant_id) WHERE ended_at IS NULL;
+-- no index says anything of ended_at, so that the end of a session is a heap-only update
+CREATE INDEX session_tenant_id_idx ON account.session (tenant_id) WHERE tenant_id IS NOT NULL;
 REVOKE ALL ON account.session FROM PUBLIC;
 ALTER TABLE account.session ENABLE ROW LEVEL SECURITY; -- without policy: shut to pg_read_all_data, too
 COMMENT ON TABLE account.session IS

@@ -17,11 +17,13 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "parser/parse_coerce.h"
@@ -32,9 +34,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
-#include "user_changes.h"
 #include "identifiers.h"
 #include "key_scan.h"
 #include "mapping.h"
@@ -43,9 +45,17 @@
 #include "session.h"
 #include "session_lock.h"
 #include "soft_delete.h"
+#include "user_changes.h"
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(end_sessions);
+
+/* Columns of account.session that are written without a statement. */
+enum
+{
+	SESSION_ENDED_AT = 9,
+	SESSION_END_REASON = 10
+};
 
 #define TRIGGER_SESSIONS  "zz_account_sessions"
 #define TRIGGER_STATEMENT "zz_account_statement"
@@ -209,6 +219,105 @@ session_end_user(const char *user_id, const char *except, const char *reason)
 	return end_where(PLAN_SESSION_END_USER, "user_id", user_id, except, reason);
 }
 
+/* What writing rows of account.session needs; made for the first row. */
+typedef struct SessionWriter
+{
+	EState *estate;
+	ResultRelInfo target;
+	EPQState epq;
+	TupleTableSlot *slot;
+} SessionWriter;
+
+/* Begin to write. */
+static void
+writer_begin(SessionWriter *writer, Relation rel)
+{
+	Bitmapset *updated = bms_make_singleton(SESSION_ENDED_AT - FirstLowInvalidHeapAttributeNumber);
+
+	updated = bms_add_member(updated, SESSION_END_REASON - FirstLowInvalidHeapAttributeNumber);
+	writer->estate = CreateExecutorState();
+	compat_init_range_table(writer->estate, rel, updated);
+	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
+	compat_EvalPlanQualInit(&writer->epq, writer->estate);
+	writer->slot = table_slot_create(rel, &writer->estate->es_tupleTable);
+	ExecOpenIndices(&writer->target, false);
+}
+
+/* End the session of this row, which is locked, unless it has ended. */
+static void
+write_end(SessionWriter *writer, TupleTableSlot *row)
+{
+	TupleTableSlot *slot = writer->slot;
+	int natts = slot->tts_tupleDescriptor->natts;
+
+	slot_getallattrs(row);
+	if (!row->tts_isnull[SESSION_ENDED_AT - 1])
+		return;
+	ExecClearTuple(slot);
+	memcpy(slot->tts_values, row->tts_values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, row->tts_isnull, natts * sizeof(bool));
+	slot->tts_values[SESSION_ENDED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	slot->tts_isnull[SESSION_ENDED_AT - 1] = false;
+	slot->tts_values[SESSION_END_REASON - 1] = CStringGetTextDatum(SESSION_END_USER);
+	slot->tts_isnull[SESSION_END_REASON - 1] = false;
+	ExecStoreVirtualTuple(slot);
+	ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, row, slot);
+}
+
+/*
+ * End the sessions of one user, row by row: each is locked first, in its last version, as a refresh that
+ * is under way leaves it. What this very statement has changed is left as it is.
+ */
+static void
+end_one_by_one(const char *user_id)
+{
+	Oid schema = account_schema();
+	Oid table = get_relname_relid("session", schema);
+	Relation rel = OidIsValid(table) ? try_relation_open(table, RowExclusiveLock) : NULL;
+	SessionWriter writer = {NULL};
+	TM_FailureData failure;
+	Relation index;
+	Snapshot snapshot;
+	IndexScanDesc scan;
+	TupleTableSlot *found;
+	ScanKeyData key;
+
+	if (rel == NULL)
+		return;
+	index = index_open(get_relname_relid("session_user_id_idx", schema), AccessShareLock);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	found = table_slot_create(rel, NULL);
+	ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, TEXTOID,
+						   TupleDescAttr(RelationGetDescr(index), 0)->attcollation, F_TEXTEQ,
+						   CStringGetTextDatum(user_id));
+	scan = compat_index_beginscan(rel, index, snapshot, 1);
+	index_rescan(scan, &key, 1, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, found))
+	{
+		ItemPointerData tid = found->tts_tid;
+
+		if (!slot_attisnull(found, SESSION_ENDED_AT) ||
+			table_tuple_lock(rel, &tid, snapshot, found, GetCurrentCommandId(true),
+							 LockTupleNoKeyExclusive, LockWaitBlock,
+							 TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) != TM_Ok)
+			continue;
+		if (writer.estate == NULL)
+			writer_begin(&writer, rel);
+		write_end(&writer, found);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(found);
+	UnregisterSnapshot(snapshot);
+	index_close(index, AccessShareLock);
+	if (writer.estate != NULL)
+	{
+		ExecResetTupleTable(writer.estate->es_tupleTable, false);
+		ExecCloseIndices(&writer.target);
+		FreeExecutorState(writer.estate);
+	}
+	relation_close(rel, NoLock);
+}
+
 /* End the sessions of users whose rows have changed. */
 void
 session_end_users(char **user_ids, int n)
@@ -219,9 +328,9 @@ session_end_users(char **user_ids, int n)
 	SPIPlanPtr plan;
 	RoleState saved;
 
-	/* one user mostly has no session, or one: look before anything is planned */
-	if (n == 1 && any_session("session_user_id_idx", user_ids[0]))
-		session_end_user(user_ids[0], NULL, SESSION_END_USER);
+	/* one user mostly has no session, or one: no statement is worth its while */
+	if (n == 1)
+		end_one_by_one(user_ids[0]);
 	if (n <= 1)
 		return;
 
@@ -293,26 +402,11 @@ soft_delete_changed_here(TriggerData *trigger)
 	return soft != NULL && column_changed(trigger, soft->deleted_at);
 }
 
-/*
- * The key that the row had, as text; NULL for NULL. As a cast has it, which is not what every type prints
- * (the padding of char(n)): sessions have their keys from a statement that casts.
- */
+/* The key of the row as it was, as text; NULL: it is NULL. */
 static char *
 old_key(TriggerData *trigger, AttrNumber attnum)
 {
-	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-	Oid type = getBaseType(TupleDescAttr(desc, attnum - 1)->atttypid);
-	bool isnull;
-	Datum value = heap_getattr(trigger->tg_trigtuple, attnum, desc, &isnull);
-	Oid function;
-	bool is_varlena;
-
-	if (isnull)
-		return NULL;
-	if (find_coercion_pathway(TEXTOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC)
-		return TextDatumGetCString(OidFunctionCall1Coll(function, DEFAULT_COLLATION_OID, value));
-	getTypeOutputInfo(type, &function, &is_varlena);
-	return OidOutputFunctionCall(function, value);
+	return model_column_text(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation), attnum);
 }
 
 /* What follows for a user whose row changed. */

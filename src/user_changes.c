@@ -25,11 +25,11 @@
 #include "client.h"
 #include "compat.h"
 #include "event.h"
-#include "user_changes.h"
 #include "mapping.h"
 #include "model_user.h"
 #include "session.h"
 #include "settings.h"
+#include "user_changes.h"
 
 /* So many wait at most. */
 #define BATCH 1000
@@ -273,23 +273,10 @@ static char *
 column_text(const Model *model, ModelAttribute attribute, Relation rel, HeapTuple tuple)
 {
 	AttrNumber attnum = column_here(model, attribute, rel);
-	TupleDesc desc = RelationGetDescr(rel);
-	bool isnull;
-	Datum value;
-	Oid type;
-	Oid output;
-	bool is_varlena;
 
 	if (attnum == InvalidAttrNumber)
 		return NULL;
-	value = heap_getattr(tuple, attnum, desc, &isnull);
-	if (isnull)
-		return NULL;
-	type = TupleDescAttr(desc, attnum - 1)->atttypid;
-	if (type == TEXTOID || type == VARCHAROID)
-		return TextDatumGetCString(value);
-	getTypeOutputInfo(type, &output, &is_varlena);
-	return OidOutputFunctionCall(output, value);
+	return model_column_text(tuple, RelationGetDescr(rel), attnum);
 }
 
 /* Is this version of a row a user that is not deleted, by soft delete and by the mapped columns? */
