@@ -32,6 +32,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
+#include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/memutils.h"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # what throwaway.sh sets
 #
 # chroot.sh: systems with other majors of PostgreSQL, in directories. To be sourced after throwaway.sh.
 #

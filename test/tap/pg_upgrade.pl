@@ -88,8 +88,19 @@ $old->safe_psql('shop', q{DELETE FROM "The shop".users WHERE email IN ('u3@examp
 $old->safe_psql('shop', q{INSERT INTO "The shop".users (email) VALUES ('U6@example.com')});
 $old->safe_psql('With starter', q{
 CREATE EXTENSION pgaccount; SELECT account.create_starter('app'), account.create_key('HS256');
-SELECT account.register('ann@example.com', 'a-right-secret', 'ann'), account.register('bob@example.com', 'a-right-secret', 'bob');
+SELECT account.register('ann@example.com', 'a-right-secret', 'ann'), account.register('bob@example.com', 'a-right-secret', 'bob'),
+  account.register('sue@example.com', 'a-right-secret', 'sue');
+UPDATE app.users SET is_staff = true WHERE username = 'sue';
 });
+# One statement by a user of the starter.
+sub as_user
+{
+	my ($node, $user, $sql) = @_;
+	my @lines = split /\n/, $node->safe_psql('With starter', "BEGIN; SELECT account.act_as(id::text) FROM app.users WHERE username = '$user'; $sql; COMMIT");
+	return $lines[1];
+}
+my $invitation = as_user($old, 'sue', q{SELECT account.invite('cy@example.com', 'editor')});
+my $application = as_user($old, 'ann', q{SELECT account.apply_for_role('author', 'please')});
 my $login = q{SELECT access_token, refresh_token FROM account.login('%s', 'a-right-secret')};
 my ($access, $refresh) = split /\|/, $old->safe_psql('shop', sprintf $login, 'u1@example.com');
 my (undef, $ended) = split /\|/, $old->safe_psql('shop', sprintf $login, 'u4@example.com');
@@ -177,6 +188,13 @@ refused('PT401', q{SELECT account.verify_access_token(account.jwt_sign('{"sub": 
 is($new->safe_psql('With starter', q{SELECT status FROM account.login('bob', 'a-right-secret'); DELETE FROM app.users WHERE username = 'bob';
 SELECT status FROM account.login('bob', 'a-right-secret'); SELECT user_id IS NOT NULL FROM account.register('bob@example.com', 'another-secret', 'bob')}),
 	"200\n401\nt", 'the starter, too');
+$new->safe_psql('With starter', q{SELECT account.register('cy@example.com', 'a-right-secret', 'cy')});
+as_user($new, 'cy', "SELECT account.accept_invitation('$invitation')");
+as_user($new, 'sue', "SELECT account.review_application($application, true)");
+is($new->safe_psql('With starter', q{SELECT username, role FROM app.profiles JOIN app.users ON id = user_id WHERE username IN ('ann', 'cy') ORDER BY 1}),
+	"ann|author\ncy|editor", 'an invitation and an application from before');
+is($new->safe_psql('With starter', q{SELECT count(*) FROM account.event WHERE type IN ('invitation_created', 'invitation_accepted', 'role_applied', 'role_approved')}), '4',
+	'and their events, before and after');
 is(shop(q{SELECT count(*) FROM account.cleanup('tenants', 1, force => true); SELECT count(*) FROM account.cleanup('tenants', 1)}) =~ s/^[1-9][0-9]*\n/n\n/r, "n\n0", 'cleanup');
 $new->safe_psql($_, 'ALTER EXTENSION pgaccount UPDATE; DROP EXTENSION pgaccount CASCADE; CREATE EXTENSION pgaccount') for @databases;
 
