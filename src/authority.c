@@ -61,14 +61,13 @@ identity_user(const Model *model)
 	return uid != NULL ? model_user_by_id(model, uid) : NULL;
 }
 
-/* Raise PT401 unless this is a user that may come in. */
-static void
-require_admitted(const UserRecord *actor)
+/* Raise PT401. */
+compat_noreturn static void
+refuse_unauthenticated(void)
 {
-	if (actor == NULL || !model_user_admitted(actor))
-		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_UNAUTHENTICATED), errmsg("not authenticated"),
-						errdetail("There is no identity of a user that may come in."),
-						errhint("Call account.authenticate(token) first.")));
+	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_UNAUTHENTICATED), errmsg("not authenticated"),
+					errdetail("There is no identity of a user that may come in."),
+					errhint("Call account.authenticate(token) first.")));
 }
 
 /* The user of the identity, who may come in; see the header. */
@@ -77,7 +76,8 @@ authority_actor(const Model *model)
 {
 	UserRecord *actor = identity_user(model);
 
-	require_admitted(actor);
+	if (actor == NULL || !model_user_admitted(actor))
+		refuse_unauthenticated();
 	return actor;
 }
 
@@ -116,7 +116,8 @@ authority_over_any(const Model *model, const char *user_id, bool self, bool *is_
 	/* who is deleted already may be told so */
 	if (own && self && !target->is_live)
 		return target;
-	require_admitted(actor);
+	if (actor == NULL || !model_user_admitted(actor))
+		refuse_unauthenticated();
 	if (own && self)
 		return target;
 	authority_require_staff(actor);
@@ -136,7 +137,7 @@ authority_over(const Model *model, const char *user_id, bool self, bool *is_self
 
 	if (!target->is_live)
 	{
-		require_admitted(identity_user(model));
+		(void) authority_actor(model);
 		authority_no_such_user();
 	}
 	return target;

@@ -5,6 +5,7 @@
 #ifndef PGACCOUNT_AUTHORITY_H
 #define PGACCOUNT_AUTHORITY_H
 
+#include "compat.h"
 #include "model_user.h"
 
 /* The user of the identity, if that may come in; raises PT401. */
@@ -29,6 +30,6 @@ extern UserRecord *authority_over_any(const Model *model, const char *user_id, b
 									  bool *is_self);
 
 /* Raise PT404: there is no such user. */
-extern void authority_no_such_user(void);
+compat_noreturn extern void authority_no_such_user(void);
 
 #endif /* PGACCOUNT_AUTHORITY_H */

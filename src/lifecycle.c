@@ -55,7 +55,7 @@ ACCOUNT_OPERATION(purge_users, "purge_users", NO_SUBJECT);
 #define MAX_REASON 2000
 
 /* Raise PT400: there is nothing to do. */
-static void
+compat_noreturn static void
 refuse_nothing_to_do(const char *message, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOTHING_TO_DO), errmsg("%s", message),
@@ -63,7 +63,7 @@ refuse_nothing_to_do(const char *message, const char *hint)
 }
 
 /* Raise 55000: a trigger of the application has undone what was asked. */
-static void
+compat_noreturn static void
 refuse_kept_back(const Model *model, const char *what)
 {
 	ereport(ERROR,

@@ -176,7 +176,7 @@ find_way(const Model *model, Relation users, Relation tenants)
 		way.usable &= way.tenant_type == UUIDOID || way.tenant_type == TEXTOID ||
 					  model_key_type(model, USERS_TENANT) == INT8OID;
 	}
-	if (way.usable && way.with_tenants)
+	if (way.usable && tenants != NULL)
 		way.usable = find_direct(model, MODEL_TENANTS, tenants, &way.tenants) &&
 					 model_key_type(model, USERS_TENANT) == model_key_type(model, TENANTS_ID) &&
 					 (way.tenant_type != TEXTOID ||

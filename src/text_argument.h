@@ -7,8 +7,10 @@
 
 #include "fmgr.h"
 
+#include "compat.h"
+
 /* Raise 22023 about an argument. */
-extern void refuse_argument(const char *what, const char *detail);
+compat_noreturn extern void refuse_argument(const char *what, const char *detail);
 
 /* Argument n as a C string; NULL for NULL. One of more than max characters: 22023, before it is copied. */
 extern char *text_argument(FunctionCallInfo fcinfo, int n, const char *what, int max);

@@ -77,7 +77,7 @@ is(join("\n", sort map { s/: .*//r } keys %seconds),
 	'each step is told');
 cmp_ok($seconds{(grep { /public.mid/ } keys %seconds)[0]}, '>=', 2, 'with its seconds');
 ok((grep { $_ eq 'delete from public.org: 1' } keys %seconds), 'and its rows');
-($out, $err) = long_cleanup(2.1, 'SET client_min_messages = warning', 'BEGIN');
+($out, $err) = long_cleanup(2.1, 'SET client_min_messages = warning', 'SET pgaccount.slow_threshold = -1', 'BEGIN');
 is($err, '', 'not to whom wants no notices');
 ($out, $err) = long_cleanup(2.1, 'BEGIN ISOLATION LEVEL REPEATABLE READ');
 like($err, qr/^NOTICE:  cleanup: delete from public\.mid: \d+ rows, \d+\.\d s$/m, 'with ordinary checks, too');
