@@ -53,7 +53,7 @@ chroot_install() {
 # Make a major's system when it is missing. Nothing half made is ever taken for one: it gets its name when
 # it is complete. Usage: chroot_make major
 chroot_make() {
-    local major=$1 dir partial options suite mirror script components=main
+    local major=$1 dir partial options suite mirror script components=main updates=''
     dir=$(chroot_of "$major")
     [ ! -x "$dir/usr/lib/postgresql/$major/bin/pg_config" ] || return 0
     [ ! -e "$dir" ] || die "$dir exists, without PostgreSQL $major: remove it, or choose another CHROOT_$major"
@@ -66,6 +66,8 @@ chroot_make() {
             chroot_make 17
             chroot_install "$(chroot_of 17)" ubuntu-archive-keyring
             suite=noble
+            # it came with 16.2, whose MERGE stumbles over DO NOTHING where rows change partitions
+            updates=noble-updates
             mirror=${UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
             script=/usr/share/debootstrap/scripts/gutsy
             components=main,universe
@@ -89,7 +91,10 @@ chroot_make() {
     # The host's resolver, proxies and other ways to its mirrors serve there too.
     cp -L /etc/resolv.conf "$partial/etc/resolv.conf"
     apt-config dump Acquire | grep -E '^Acquire::(http|https|Check-Valid-Until|Retries)[: ]' >"$partial/etc/apt/apt.conf.d/90host" || true
-    printf 'deb %s %s %s\n' "$mirror" "$suite" "${components//,/ }" >"$partial/etc/apt/sources.list"
+    local source
+    for source in $suite $updates; do
+        printf 'deb %s %s %s\n' "$mirror" "$source" "${components//,/ }"
+    done >"$partial/etc/apt/sources.list"
     printf '#!/bin/sh\nexit 101\n' >"$partial/usr/sbin/policy-rc.d"
     chmod 755 "$partial/usr/sbin/policy-rc.d"
     mkdir -p "$partial/etc/postgresql-common/createcluster.d"
