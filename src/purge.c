@@ -154,6 +154,16 @@ add_candidate(TupleTableSlot *slot, void *arg)
 	purge->last = DatumGetTimestampTz(slot->tts_values[2]);
 }
 
+/* SQL: when the row c was deleted. An application's own column need not be a timestamptz. */
+static char *
+stamp_sql(const Purge *purge)
+{
+	Oid type = get_atttype(purge->target, purge->deleted_at);
+
+	return psprintf(type == TIMESTAMPTZOID ? "c.%s" : "(c.%s)::pg_catalog.timestamptz",
+					sql_column(purge->target, purge->deleted_at));
+}
+
 /* Find the next rows that are dead for long enough, oldest first. False: there are no more. */
 static bool
 find_candidates(Purge *purge)
@@ -161,7 +171,7 @@ find_candidates(Purge *purge)
 	Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TIDOID};
 	Datum values[4];
 	OneRun run = {.nargs = purge->any ? 4 : 1, .types = types, .values = values};
-	char *stamp = sql_column(purge->target, purge->deleted_at);
+	char *stamp = stamp_sql(purge);
 	Places *candidates = &purge->candidates;
 	uint64 chunk = purge->batch > 0 ? CHUNK_ROWS : Min(Max(purge->wanted, SLICE_ROWS), CHUNK_ROWS);
 	Place last;
@@ -178,13 +188,13 @@ find_candidates(Purge *purge)
 	}
 	initStringInfo(&sql);
 	appendStringInfo(&sql,
-					 OWN_STATEMENT "SELECT c.tableoid, c.ctid, c.%s FROM %s c WHERE"
-								   " c.%s OPERATOR(pg_catalog.<=) $1",
+					 OWN_STATEMENT "SELECT c.tableoid, c.ctid, %s FROM %s c WHERE"
+								   " %s OPERATOR(pg_catalog.<=) $1",
 					 stamp, cleanup_table_name(purge->target), stamp);
 	if (purge->any)
-		appendStringInfo(
-			&sql, " AND (c.%s, c.tableoid, c.ctid) OPERATOR(pg_catalog.>) ($2, $3, $4)", stamp);
-	appendStringInfo(&sql, " ORDER BY c.%s, c.tableoid, c.ctid LIMIT " UINT64_FORMAT, stamp, chunk);
+		appendStringInfo(&sql, " AND (%s, c.tableoid, c.ctid) OPERATOR(pg_catalog.>) ($2, $3, $4)",
+						 stamp);
+	appendStringInfo(&sql, " ORDER BY %s, c.tableoid, c.ctid LIMIT " UINT64_FORMAT, stamp, chunk);
 	candidates->n = 0;
 	nest_level = cleanup_join_memory();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -362,7 +372,7 @@ static Cleanup *
 close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 {
 	Cleanup *cleanup = cleanup_make(purge->target, purge->force, CLEANUP_TO_CUT);
-	char *stamp = sql_column(purge->target, purge->deleted_at);
+	char *stamp = stamp_sql(purge);
 
 	cleanup->live_rows_hold = !purge->force;
 	types[0] = TIMESTAMPTZOID;
@@ -374,7 +384,7 @@ close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 	cleanup->seed.values = values;
 	cleanup->seed.from = psprintf("%s c WHERE c.ctid OPERATOR(pg_catalog.=) ANY ($2)"
 								  " AND account.row_in_set(0, c.tableoid, c.ctid)"
-								  " AND c.%s OPERATOR(pg_catalog.<=) $1",
+								  " AND %s OPERATOR(pg_catalog.<=) $1",
 								  cleanup_table_name(purge->target), stamp);
 	cleanup_close(cleanup, GetActiveSnapshot());
 	(void) cleanup_find_outside(cleanup, GetActiveSnapshot(), true);
