@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -61,6 +62,14 @@ typedef struct UserRow
 	char *email;
 } UserRow;
 
+/* Users whose turn it is. */
+typedef struct Batch
+{
+	MemoryContext context;
+	UserRow *rows;
+	int n;
+} Batch;
+
 /* Rows that wait, in order; in memory of the transaction. */
 static MemoryContext batch_context = NULL;
 static UserRow *rows = NULL;
@@ -82,8 +91,10 @@ forget(void)
 static void
 transaction_ends(XactEvent event, void *arg)
 {
-	if ((event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) && nrows > 0)
+	/* a trigger on the events may change users in its turn */
+	while ((event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) && nrows > 0)
 	{
+		CHECK_FOR_INTERRUPTS();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		user_changes_flush();
 		PopActiveSnapshot();
@@ -146,61 +157,85 @@ user_detail(const UserRow *row, const char *user_agent, bool verified, const cha
 
 /* Tell who listens, each type by itself. ids: by row; 0: it was not written. */
 static void
-notify(const int64 *ids)
+notify(const Batch *batch, const int64 *ids)
 {
 	static const UserChange told[] = {USER_DELETED, USER_RESTORED, USER_PURGED};
-	int64 *some = palloc(nrows * sizeof(int64));
+	int64 *some = palloc(batch->n * sizeof(int64));
 
 	for (int t = 0; t < lengthof(told); t++)
 	{
 		int count = 0;
 
-		for (int i = 0; i < nrows; i++)
-			if (ids[i] != 0 && types[rows[i].change] == types[told[t]])
+		for (int i = 0; i < batch->n; i++)
+			if (ids[i] != 0 && types[batch->rows[i].change] == types[told[t]])
 				some[count++] = ids[i];
 		event_notify(types[told[t]], some, count);
 	}
 	pfree(some);
 }
 
+/* A copy of a text; NULL for NULL. */
+static char *
+copy_text(const char *text)
+{
+	return text == NULL ? NULL : pstrdup(text);
+}
+
 /*
- * Forget the rows of this subtransaction, which are seen to. Those of the ones around it are still theirs:
- * what is done here goes if this one is rolled back.
+ * Take the rows of this subtransaction out of those that wait, before anything is done about them: a
+ * trigger on the events may change users, and must find only its own here. Rows of the subtransactions
+ * around this one stay: what is done here goes if this one is rolled back.
  */
-static void
-forget_done(void)
+static Batch
+take_rows(void)
 {
 	int level = GetCurrentTransactionNestLevel();
+	Batch batch = {.context = AllocSetContextCreate(CurTransactionContext, "pgaccount users taken",
+													ALLOCSET_DEFAULT_SIZES)};
+	MemoryContext old = MemoryContextSwitchTo(batch.context);
 	int kept = 0;
 
+	batch.rows = palloc(nrows * sizeof(UserRow));
 	for (int i = 0; i < nrows; i++)
+	{
+		UserRow *row;
+
 		if (rows[i].nest_level < level)
+		{
 			rows[kept++] = rows[i];
+			continue;
+		}
+		row = &batch.rows[batch.n++];
+		*row = rows[i];
+		row->user_id = copy_text(row->user_id);
+		row->tenant_id = copy_text(row->tenant_id);
+		row->email = copy_text(row->email);
+	}
 	nrows = kept;
 	if (nrows == 0)
 		forget();
+	MemoryContextSwitchTo(old);
+	return batch;
 }
 
-/* End the sessions of the rows of this subtransaction. */
+/* End the sessions of users. */
 static void
-end_sessions_of_rows(void)
+end_sessions_of_rows(const Batch *batch)
 {
-	int level = GetCurrentTransactionNestLevel();
-	char **keys = palloc(nrows * sizeof(char *));
+	char **keys = palloc(batch->n * sizeof(char *));
 	int n = 0;
 
-	for (int i = 0; i < nrows; i++)
-		if (rows[i].user_id != NULL && rows[i].nest_level >= level)
-			keys[n++] = rows[i].user_id;
+	for (int i = 0; i < batch->n; i++)
+		if (batch->rows[i].user_id != NULL)
+			keys[n++] = batch->rows[i].user_id;
 	session_end_users(keys, n);
 	pfree(keys);
 }
 
-/* Write the events of the rows of this subtransaction. */
+/* Write the events of users. */
 static void
-write_events(void)
+write_events(const Batch *batch)
 {
-	int level = GetCurrentTransactionNestLevel();
 	Event event = {.at = GetCurrentTimestamp()};
 	EventWriter *writer;
 	const char *unverified;
@@ -214,19 +249,21 @@ write_events(void)
 	if (writer == NULL)
 		return;
 	context = AllocSetContextCreate(CurrentMemoryContext, "pgaccount events", ALLOCSET_SMALL_SIZES);
-	ids = palloc0(nrows * sizeof(int64));
+	ids = palloc0(batch->n * sizeof(int64));
 	event_fill(&event, &unverified);
 	verified = actor_is_verified();
 	user_agent = client_user_agent();
 	old = MemoryContextSwitchTo(context);
-	for (int i = 0; i < nrows; i++)
+	for (int i = 0; i < batch->n; i++)
 	{
-		if (rows[i].nest_level < level || rows[i].change == USER_UNCHANGED)
+		const UserRow *row = &batch->rows[i];
+
+		if (row->change == USER_UNCHANGED)
 			continue;
-		event.type = types[rows[i].change];
-		event.subject = rows[i].user_id;
-		event.tenant_id = rows[i].tenant_id;
-		event.detail = user_detail(&rows[i], user_agent, verified, unverified);
+		event.type = types[row->change];
+		event.subject = row->user_id;
+		event.tenant_id = row->tenant_id;
+		event.detail = user_detail(row, user_agent, verified, unverified);
 		ids[i] = event_writer_put(writer, &event);
 		MemoryContextReset(context);
 	}
@@ -234,7 +271,7 @@ write_events(void)
 	MemoryContextDelete(context);
 	event_writer_close(writer);
 	if (pgaccount_notify)
-		notify(ids);
+		notify(batch, ids);
 	pfree(ids);
 }
 
@@ -242,16 +279,19 @@ write_events(void)
 void
 user_changes_flush(void)
 {
+	Batch batch;
 	bool records = false;
 
 	if (nrows == 0)
 		return;
-	for (int i = 0; i < nrows; i++)
-		records |= rows[i].change != USER_UNCHANGED;
-	end_sessions_of_rows();
+	batch = take_rows();
+	for (int i = 0; i < batch.n; i++)
+		records |= batch.rows[i].change != USER_UNCHANGED;
+	if (batch.n > 0)
+		end_sessions_of_rows(&batch);
 	if (records)
-		write_events();
-	forget_done();
+		write_events(&batch);
+	MemoryContextDelete(batch.context);
 }
 
 /* A column of the users table in the trigger's, which may be a partition. */
