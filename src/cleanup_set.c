@@ -361,6 +361,16 @@ row_set_add(RowSet *set, Datum *values, bool *nulls)
 	return true;
 }
 
+/* Add a place to a set without keys; false: it was there. */
+bool
+row_set_add_place(RowSet *set, Oid tab, ItemPointer tid)
+{
+	Datum values[SET_FIXED] = {ObjectIdGetDatum(tab), PointerGetDatum(tid), Int32GetDatum(0)};
+	bool nulls[SET_FIXED] = {false};
+
+	return row_set_add(set, values, nulls);
+}
+
 /* Store a row of which only the place is known. */
 static void
 store_place(int64 place, void *arg)

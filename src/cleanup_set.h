@@ -88,6 +88,13 @@ extern bool row_set_contains(RowSet *set, Oid tab, ItemPointer tid);
 /* Add a row; false: it was there. values: as desc has them. */
 extern bool row_set_add(RowSet *set, Datum *values, bool *nulls);
 
+/* Add a place to a set without keys; false: it was there. */
+extern bool row_set_add_place(RowSet *set, Oid tab, ItemPointer tid);
+
+/* The table and the place in two columns of a row of a set. */
+#define SLOT_TAB(slot, first) DatumGetObjectId((slot)->tts_values[first])
+#define SLOT_TID(slot, first) ((ItemPointer) DatumGetPointer((slot)->tts_values[(first) + 1]))
+
 /* From now on keep what is added apart as well. */
 extern void row_set_keep_recent(RowSet *set);
 

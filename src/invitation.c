@@ -308,7 +308,6 @@ lock_invitation(bytea *hash, Invitation *invitation)
 	MemoryContext caller = CurrentMemoryContext;
 	Oid types[] = {BYTEAOID};
 	Datum values[] = {PointerGetDatum(hash)};
-	Snapshot snapshot;
 	SPIPlanPtr plan;
 	RoleState saved;
 	bool found;
@@ -325,12 +324,7 @@ lock_invitation(bytea *hash, Invitation *invitation)
 						  "ON i.id OPERATOR(pg_catalog.=) t.invitation_id "
 						  "WHERE t.token_hash OPERATOR(pg_catalog.=) $1 FOR UPDATE OF i",
 			1, types);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot, false, true, 1) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not look for the invitation");
-	UnregisterSnapshot(snapshot);
-	found = SPI_processed > 0;
+	found = plan_lock_row(plan, values, NULL);
 	if (found)
 	{
 		HeapTuple row = SPI_tuptable->vals[0];

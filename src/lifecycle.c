@@ -40,7 +40,7 @@
 #include "operation.h"
 #include "plan_cache.h"
 #include "purge.h"
-#include "registration.h"
+#include "registered_names.h"
 #include "restore.h"
 #include "secret_call.h"
 #include "settings.h"
@@ -427,7 +427,7 @@ restore_user_operation(PG_FUNCTION_ARGS)
 	user = authority_over_any(&model, id_argument(fcinfo, 0), false, NULL);
 	if (user->is_live)
 		refuse_nothing_to_do("user is not deleted", "Pass the id of a deleted user.");
-	registration_claim_names(&model, user);
+	names_claim(&model, user);
 	event_reason(reason);
 	PG_TRY();
 	{

@@ -325,7 +325,6 @@ model_user_lock(const Model *model, const char *user_id, bool to_change)
 {
 	Oid users = model->relation[MODEL_USERS];
 	Oid type = model_key_type(model, USERS_ID);
-	Snapshot snapshot;
 	SPIPlanPtr plan;
 	RoleState saved;
 	Datum key;
@@ -343,12 +342,7 @@ model_user_lock(const Model *model, const char *user_id, bool to_change)
 					 model_sql_key(model, "u", USERS_ID, 1),
 					 model_sql_live(model, "u", MODEL_USERS), to_change ? "UPDATE" : "SHARE"),
 			1, &type);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (SPI_execute_snapshot(plan, &key, NULL, snapshot, InvalidSnapshot, false, true, 1) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not lock the user");
-	UnregisterSnapshot(snapshot);
-	found = SPI_processed > 0;
+	found = plan_lock_row(plan, &key, NULL);
 	run_as_end(saved);
 	SPI_finish();
 	return found;

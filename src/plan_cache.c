@@ -319,6 +319,19 @@ plan_run_latest(SPIPlanPtr plan, Datum *values, const char *nulls, ExecutorTweak
 	return run(plan, values, nulls, NULL, false, tweak, arg, true, 0);
 }
 
+/* Look for one row and lock it, in a snapshot of now. */
+bool
+plan_lock_row(SPIPlanPtr plan, Datum *values, const char *nulls)
+{
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 1) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not look for a row");
+	UnregisterSnapshot(snapshot);
+	return SPI_processed > 0;
+}
+
 /* Run a kept plan as part of the statement that is running. */
 uint64
 plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical,

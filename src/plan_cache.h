@@ -128,7 +128,13 @@ extern uint64 plan_run_latest(SPIPlanPtr plan, Datum *values, const char *nulls,
 							  ExecutorTweak tweak, void *arg);
 
 /*
- * The same inside a running statement, as the server's referential actions run: what AFTER triggers
+ * Look for one row and lock it (SELECT ... FOR SHARE, or FOR UPDATE), in a snapshot of now: what others
+ * have just committed counts. True: SPI_tuptable has it. Within SPI_connect.
+ */
+extern bool plan_lock_row(SPIPlanPtr plan, Datum *values, const char *nulls);
+
+/*
+ * The same as plan_run() inside a running statement, as the server's referential actions run: what AFTER triggers
  * it sets off fire at the end of that statement, not at the end of this one.
  */
 extern uint64 plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls, bool physical,

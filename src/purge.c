@@ -4,9 +4,8 @@
  *
  * A purge is a cleanup of rows that are dead for long enough, with two differences: live rows of
  * soft-delete tables do not follow their dead parents, they hold them, as protected references do; and
- * rows that are held do not stop the others. Held is a dead row that a row outside references, and
- * what a held row itself references must stay with it, up to rows of the target. These are left out,
- * and the rest is closed again, until nothing of it is held.
+ * rows that are held (purge_held.c) do not stop the others. These are left out, and the rest is closed
+ * again, until nothing of it is held.
  *
  * Rows go in slices, each planned and removed on its own, so memory stays flat. Rows that were held
  * are tried once more after others have gone, for those may have held them.
@@ -17,8 +16,6 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
-#include "access/sysattr.h"
 #include "access/xact.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -41,6 +38,7 @@
 #include "mapping.h"
 #include "operation.h"
 #include "purge.h"
+#include "purge_held.h"
 #include "settings.h"
 #include "target.h"
 #include "version.h"
@@ -51,9 +49,6 @@ PG_FUNCTION_INFO_V1(purge_batches);
 /* Rows of the target that are planned together, and that are looked for at once. */
 #define SLICE_ROWS 50000
 #define CHUNK_ROWS 1000000
-
-/* At most so many kept rows are named; the others are counted. */
-#define MAX_LISTED 100
 
 /* A purge in batches tells how far it is each time so long has passed. */
 #define TELL_EVERY_MS 2000
@@ -72,13 +67,6 @@ typedef struct Places
 	uint64 allocated;
 } Places;
 
-/* A reference that holds rows. */
-typedef struct Holder
-{
-	char *reference;
-	int64 rows;
-} Holder;
-
 /* A purge: what was asked for, and how far it is. */
 typedef struct Purge
 {
@@ -95,7 +83,7 @@ typedef struct Purge
 	bool any;         /* below: the last candidate found */
 	TimestampTz last; /* its stamp */
 	Places held;      /* rows of the target that were held */
-	List *holders;    /* Holder */
+	List *holders;    /* of held_note() */
 	TimestampTz told;
 } Purge;
 
@@ -128,20 +116,6 @@ free_places(Places *places)
 		pfree(places->rows);
 	memset(places, 0, sizeof(Places));
 }
-
-/* Add a place to a set without keys; false: it was there. */
-static bool
-add_place(RowSet *set, Oid tab, ItemPointer tid)
-{
-	Datum values[SET_FIXED] = {ObjectIdGetDatum(tab), PointerGetDatum(tid), Int32GetDatum(0)};
-	bool nulls[SET_FIXED] = {false};
-
-	return row_set_add(set, values, nulls);
-}
-
-/* The table and the place in two columns of a row. */
-#define SLOT_TAB(slot, first) DatumGetObjectId((slot)->tts_values[first])
-#define SLOT_TID(slot, first) ((ItemPointer) DatumGetPointer((slot)->tts_values[(first) + 1]))
 
 /* A candidate comes. */
 static void
@@ -205,168 +179,6 @@ find_candidates(Purge *purge)
 	return candidates->n > 0;
 }
 
-/* Held rows of the tables of a cleanup; FkNode.data has the sets of those that go. */
-typedef struct Holding
-{
-	Cleanup *cleanup;
-	FkEdge *edge;
-	RowSet *children; /* the held rows on both sides of the edge */
-	RowSet *parents;
-	RowSet *let_go; /* NULL, or the rows whose key on the edge the caller can set null */
-	HTAB *held;     /* FkNode to RowSet */
-	bool grown;
-} Holding;
-
-typedef struct HeldRows
-{
-	FkNode *node; /* hash key */
-	RowSet *rows;
-} HeldRows;
-
-/* The held rows of a table; made if there are none. */
-static RowSet *
-held_rows(Holding *holding, FkNode *node)
-{
-	bool found;
-	HeldRows *entry = hash_search(holding->held, &node, HASH_ENTER, &found);
-
-	if (!found)
-		entry->rows = row_set_make(node->relid, NIL);
-	return entry->rows;
-}
-
-/* A row references one of the set: does that have to stay? */
-static void
-note_held(TupleTableSlot *slot, void *arg)
-{
-	Holding *holding = arg;
-	FkNode *child = holding->edge->child_node;
-	int parent = slot->tts_tupleDescriptor->natts - 2;
-	Oid tab = SLOT_TAB(slot, 0);
-	ItemPointer tid = SLOT_TID(slot, 0);
-
-	if (holding->let_go != NULL && row_set_contains(holding->let_go, tab, tid))
-		return;
-	if (!cleanup_has_row(child, slot) || row_set_contains(holding->children, tab, tid))
-		holding->grown |=
-			add_place(holding->parents, SLOT_TAB(slot, parent), SLOT_TID(slot, parent));
-}
-
-/* A row that the caller sees. */
-static void
-note_visible(TupleTableSlot *slot, void *arg)
-{
-	(void) add_place(arg, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
-}
-
-/* Find the rows of a node's set that must stay because of what references them over an edge. */
-static void
-find_held_over(Holding *holding, FkNode *node, FkEdge *edge)
-{
-	Cleanup *cleanup = holding->cleanup;
-	RowSet *set = ((CleanupTable *) node->data)->set;
-	EdgeQuery query = {
-		.rows = set->all, .n = set->n, .snapshot = GetActiveSnapshot(), .parents = true};
-	RoleState caller;
-
-	/* not made in the memory of the statement */
-	holding->edge = edge;
-	holding->children = held_rows(holding, edge->child_node);
-	holding->parents = held_rows(holding, node);
-	holding->let_go = NULL;
-	if (!fk_edge_follows(edge, cleanup->force) && !fk_edge_protects(edge))
-	{
-		/* a key that is set null lets go of what it references, unless row security hides it */
-		if (!cleanup_is_secured(edge->child))
-			return;
-		holding->let_go = row_set_make(edge->child, NIL);
-		cleanup_read_edge(edge, &query, note_visible, holding->let_go);
-	}
-	/* as referential checks ask; what the caller cannot see is not in the set, and holds */
-	caller = run_as(relation_owner(edge->child));
-	cleanup_read_edge(edge, &query, note_held, holding);
-	run_as_end(caller);
-	if (holding->let_go != NULL)
-		row_set_free(holding->let_go);
-}
-
-/* Find the rows of the set that must stay. */
-static void
-find_held(Holding *holding)
-{
-	do
-	{
-		ListCell *lc;
-
-		holding->grown = false;
-		foreach (lc, holding->cleanup->nodes)
-		{
-			FkNode *node = lfirst(lc);
-			ListCell *lc2;
-
-			if (((CleanupTable *) node->data)->set->n == 0)
-				continue;
-			foreach (lc2, node->referencing)
-				find_held_over(holding, node, lfirst(lc2));
-		}
-	} while (holding->grown);
-}
-
-/* Note what holds, for the NOTICE. */
-static void
-note_holder(Purge *purge, CleanupLine *line)
-{
-	char *reference =
-		psprintf("%s.%s", display_relation(line->node->relid), reference_column(line->edge));
-	MemoryContext old;
-	Holder *holder;
-	ListCell *lc;
-
-	foreach (lc, purge->holders)
-	{
-		holder = lfirst(lc);
-		if (strcmp(holder->reference, reference) == 0)
-		{
-			holder->rows += line->rows;
-			return;
-		}
-	}
-	old = MemoryContextSwitchTo(purge->context);
-	holder = palloc(sizeof(Holder));
-	holder->reference = pstrdup(reference);
-	holder->rows = line->rows;
-	purge->holders = lappend(purge->holders, holder);
-	MemoryContextSwitchTo(old);
-}
-
-/* Note all that holds. */
-static void
-note_holders(Purge *purge, Cleanup *cleanup)
-{
-	ListCell *lc;
-
-	foreach (lc, cleanup->lines)
-	{
-		CleanupLine *line = lfirst(lc);
-
-		if (line->action == CLEANUP_PROTECTED && line->rows > 0)
-			note_holder(purge, line);
-	}
-}
-
-/* Is anything in the way? */
-static bool
-is_held(Cleanup *cleanup)
-{
-	ListCell *lc;
-
-	foreach (lc, cleanup->lines)
-		if (((CleanupLine *) lfirst(lc))->action == CLEANUP_PROTECTED &&
-			((CleanupLine *) lfirst(lc))->rows > 0)
-			return true;
-	return false;
-}
-
 /* A cleanup of the rows of a slice, closed; *values must live as long. */
 static Cleanup *
 close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
@@ -408,7 +220,7 @@ part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 		tab = SLOT_TAB(slot, SET_TAB);
 		tid = SLOT_TID(slot, SET_TAB);
 		if (others == NULL || !row_set_contains(others, tab, tid))
-			(void) add_place(rest, tab, tid);
+			(void) row_set_add_place(rest, tab, tid);
 		else
 			append_place(purge, &purge->held, tab, tid);
 	}
@@ -423,25 +235,19 @@ part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 static RowSet *
 try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 {
-	HASHCTL ctl = {
-		.keysize = sizeof(FkNode *), .entrysize = sizeof(HeldRows), .hcxt = CurrentMemoryContext};
-	Holding holding = {0};
 	RowSet *rest = NULL;
 	Oid types[2];
 	Datum values[2];
 	Cleanup *cleanup = close_slice(purge, slice, types, values);
 
-	if (is_held(cleanup))
+	if (held_any(cleanup))
 	{
-		MemoryContext old;
+		RowSet *held = held_find(cleanup);
+		MemoryContext old = MemoryContextSwitchTo(purge->context);
 
-		holding.cleanup = cleanup;
-		holding.held =
-			hash_create("pgaccount held", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-		find_held(&holding);
-		note_holders(purge, cleanup);
-		old = MemoryContextSwitchTo(keep_in);
-		rest = part_of(purge, slice, PG_UINT64_MAX, held_rows(&holding, cleanup->node));
+		purge->holders = held_note(purge->holders, cleanup);
+		MemoryContextSwitchTo(keep_in);
+		rest = part_of(purge, slice, PG_UINT64_MAX, held);
 		/* should none of it be found to be held, all is: not to ask for ever */
 		if (rest->n == slice->n)
 		{
@@ -560,7 +366,7 @@ purge_places(Purge *purge, const Places *places)
 		CHECK_FOR_INTERRUPTS();
 		while (slice->n < size && next < places->n)
 		{
-			(void) add_place(slice, places->rows[next].tab, &places->rows[next].tid);
+			(void) row_set_add_place(slice, places->rows[next].tab, &places->rows[next].tid);
 			next++;
 		}
 		purge->batch_taken += slice->n;
@@ -572,94 +378,15 @@ purge_places(Purge *purge, const Places *places)
 	}
 }
 
-/* SQL: a row's primary key as text; its columns' names, and what orders by them. NULL without one. */
-static char *
-key_as_text(Oid relid, char **names, char **order)
-{
-	Relation rel = relation_open(relid, AccessShareLock);
-	Bitmapset *key = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
-	StringInfoData columns;
-	StringInfoData values;
-	StringInfoData ordering;
-	int member = -1;
-
-	initStringInfo(&columns);
-	initStringInfo(&values);
-	initStringInfo(&ordering);
-	while ((member = bms_next_member(key, member)) >= 0)
-	{
-		char *column = sql_column(relid, member + FirstLowInvalidHeapAttributeNumber);
-
-		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "", column);
-		appendStringInfo(&values, "%sc.%s", values.len > 0 ? ", ', ', " : "", column);
-		appendStringInfo(&ordering, "%sc.%s", ordering.len > 0 ? ", " : "", column);
-	}
-	relation_close(rel, NoLock);
-	*names = columns.data;
-	*order = ordering.data;
-	return values.len > 0 ? psprintf("pg_catalog.concat(%s)", values.data) : NULL;
-}
-
-/* The lines of a NOTICE that name kept rows. */
-typedef struct Naming
-{
-	const char *names;
-	StringInfoData text;
-} Naming;
-
-/* Name a kept row. */
-static void
-name_row(TupleTableSlot *slot, void *arg)
-{
-	Naming *naming = arg;
-
-	appendStringInfo(&naming->text, "Key (%s)=(%s) is kept.\n", naming->names,
-					 TextDatumGetCString(slot->tts_values[0]));
-}
-
 /* Tell which rows were kept, and what holds them. */
 static void
 tell_held(Purge *purge)
 {
-	Naming naming;
-	char *names;
-	char *order;
-	char *key = key_as_text(purge->target, &names, &order);
 	RowSet *held = row_set_make(purge->target, NIL);
-	KnownSets known = {&held, 1};
-	Oid types[] = {TIDARRAYOID};
-	Datum values[1];
-	OneRun run = {.nargs = 1, .types = types, .values = values};
-	ListCell *lc;
 
 	for (uint64 i = 0; i < purge->held.n; i++)
-		(void) add_place(held, purge->held.rows[i].tab, &purge->held.rows[i].tid);
-	initStringInfo(&naming.text);
-	naming.names = names;
-	if (key != NULL)
-	{
-		values[0] = row_set_tids(held->desc, held->all, held->n);
-		(void) cleanup_run_knowing(
-			psprintf(OWN_STATEMENT "SELECT %s FROM %s c WHERE"
-								   " c.ctid OPERATOR(pg_catalog.=) ANY ($1) AND"
-								   " account.row_in_set(0, c.tableoid, c.ctid)"
-								   " ORDER BY %s LIMIT %d",
-					 key, cleanup_table_name(purge->target), order, MAX_LISTED),
-			&run, known, name_row, &naming);
-	}
-	foreach (lc, purge->holders)
-	{
-		Holder *holder = lfirst(lc);
-
-		appendStringInfo(&naming.text, "%s%s: " INT64_FORMAT " rows",
-						 foreach_current_index(lc) > 0 ? "\n" : "", holder->reference,
-						 holder->rows);
-	}
-	ereport(NOTICE,
-			(errmsg("deleted rows of \"%s\" that others still reference are kept: " UINT64_FORMAT,
-					get_rel_name(purge->target), held->n),
-			 errdetail_row("%s", naming.text.data),
-			 errhint("Remove what references them, or purge with force => true.")));
+		(void) row_set_add_place(held, purge->held.rows[i].tab, &purge->held.rows[i].tid);
+	held_tell(purge->target, held, purge->holders);
 	row_set_free(held);
 }
 

@@ -4,12 +4,7 @@
  *
  * What can be refused by looking is refused first, then the password is hashed, then come the locks: a
  * name (email or username) is locked by an advisory lock to the end of the transaction, looked for, and
- * inserted. So of racing calls one succeeds, also where the application has no unique index; where it has
- * one, that decides against writers that do not call us. Emails and usernames are one space of names: a
- * username that is another's email would take that user's login away.
- *
- * The look is FOR SHARE, on a snapshot of now: it waits for a deletion that is under way, and then sees
- * what came of it.
+ * inserted (registered_names.c).
  *
  * Statements run as the owners of the tables, whose triggers and defaults must not get more rights than
  * that; the caller needs EXECUTE alone.
@@ -43,6 +38,7 @@
 #include "operation.h"
 #include "password.h"
 #include "plan_cache.h"
+#include "registered_names.h"
 #include "registration.h"
 #include "secret_call.h"
 #include "session_lock.h"
@@ -54,20 +50,6 @@ ACCOUNT_OPERATION(register_user, "register", NO_SUBJECT);
 /* The longest username, in characters. */
 #define MAX_USERNAME 254
 
-/* A unique index of the users table, and the column its violation is about. */
-typedef struct UniqueName
-{
-	const char *index;
-	AttrNumber column;
-	ModelAttribute
-		proves; /* no two live users share this email or username; MODEL_ATTRIBUTES: none */
-} UniqueName;
-
-/* The unique indexes of this generation of the model, in a context of their own. */
-static List *unique_names = NIL;
-static uint64 unique_generation = 0;
-static MemoryContext unique_context = NULL;
-
 /* What is being registered. */
 typedef struct Registration
 {
@@ -76,7 +58,7 @@ typedef struct Registration
 	char *username;
 	char *tenant; /* the tenant's id, or NULL */
 	text *hash;
-	List *unique;    /* of UniqueName; as long as the model stays */
+	RegisteredNames names;
 	char *values[4]; /* user_id, email, username, tenant_id as they were stored */
 } Registration;
 
@@ -171,336 +153,6 @@ resolve_tenant(Registration *reg, Relation users, const char *tenant)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("tenant is not active"),
 				 errdetail("Nobody can register with it."), errhint("Activate the tenant first.")));
-}
-
-/* The column that a unique index is about: the one that holds the email or the username, else its first. */
-static AttrNumber
-index_subject(const Model *model, Relation index)
-{
-	Bitmapset *columns = NULL;
-
-	pull_varattnos((Node *) RelationGetIndexExpressions(index), 1, &columns);
-	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
-		if (index->rd_index->indkey.values[i] > 0)
-			columns = bms_add_member(columns, index->rd_index->indkey.values[i] -
-												  FirstLowInvalidHeapAttributeNumber);
-	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
-		if (model_has(model, a) &&
-			bms_is_member(model->column[a].attnum - FirstLowInvalidHeapAttributeNumber, columns))
-			return model->column[a].attnum;
-	return columns == NULL ? InvalidAttrNumber
-						   : bms_next_member(columns, -1) + FirstLowInvalidHeapAttributeNumber;
-}
-
-/*
- * The attribute whose values differ among live users because of the index, compared as a login compares
- * them. An index that does so later, at the end of the transaction, is none.
- */
-static ModelAttribute
-index_proves(const Model *model, Relation index)
-{
-	Form_pg_index form = index->rd_index;
-	List *expressions = RelationGetIndexExpressions(index);
-
-	if (form->indnkeyatts != 1 || !form->indimmediate || !form->indisvalid ||
-		!model_index_holds_live(model, index))
-		return MODEL_ATTRIBUTES;
-	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
-	{
-		bool folds = a == USERS_EMAIL || model_username_folds(model);
-
-		if (!model_has(model, a))
-			continue;
-		if (folds ? model_index_folds(index, model->column[a].attnum)
-				  : expressions == NIL && form->indkey.values[0] == model->column[a].attnum)
-			return a;
-	}
-	return MODEL_ATTRIBUTES;
-}
-
-/* The unique indexes of users, as an error names them. After an error the catalog cannot be asked. */
-static void
-find_unique(Registration *reg, Relation users)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	List *indexes;
-	ListCell *cell;
-
-	if (unique_generation != model_generation())
-	{
-		unique_generation = 0;
-		if (unique_context == NULL)
-			unique_context = AllocSetContextCreate(TopMemoryContext, "pgaccount unique indexes",
-												   ALLOCSET_SMALL_SIZES);
-		MemoryContextReset(unique_context);
-		unique_names = NIL;
-		indexes = RelationGetIndexList(users);
-		foreach (cell, indexes)
-		{
-			Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-
-			if (index->rd_index->indisunique)
-			{
-				AttrNumber column = index_subject(&reg->model, index);
-				ModelAttribute proves = index_proves(&reg->model, index);
-				UniqueName *name;
-
-				MemoryContextSwitchTo(unique_context);
-				name = palloc(sizeof(UniqueName));
-				name->index = pstrdup(RelationGetRelationName(index));
-				name->column = column;
-				name->proves = proves;
-				unique_names = lappend(unique_names, name);
-				MemoryContextSwitchTo(caller);
-			}
-			index_close(index, AccessShareLock);
-		}
-		unique_generation = model_generation();
-	}
-	reg->unique = unique_names;
-}
-
-/* Does an index see to it that no two live users share this email or username? */
-static bool
-is_proved(const Registration *reg, ModelAttribute attribute)
-{
-	ListCell *cell;
-
-	foreach (cell, reg->unique)
-		if (((UniqueName *) lfirst(cell))->proves == attribute)
-			return true;
-	return false;
-}
-
-/* Raise 23505: a live user has this name. */
-static void
-refuse_taken(const Registration *reg, Relation users, ModelAttribute attribute, const char *value)
-{
-	AttrNumber attnum = reg->model.column[attribute].attnum;
-	const char *column = get_attname(RelationGetRelid(users), attnum, false);
-	const char *constraint = psprintf("%s_%s_key", RelationGetRelationName(users), column);
-	ListCell *cell;
-
-	foreach (cell, reg->unique)
-	{
-		UniqueName *name = lfirst(cell);
-
-		if (name->column == attnum)
-			constraint = name->index;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_UNIQUE_VIOLATION),
-			 errmsg("duplicate key value violates unique constraint \"%s\"", constraint),
-			 errdetail_row("Key (%s)=(%s) already exists.", column, value),
-			 errhint("Ask the user for another %s.", model_attributes[attribute].name),
-			 errtablecol(users, attnum), err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
-}
-
-/* A name without case, as the lock of it has it. */
-static char *
-fold(const char *name)
-{
-	return str_tolower(name, strlen(name), DEFAULT_COLLATION_OID);
-}
-
-/* Lock the names that are about to be taken, in one order for all. */
-static void
-lock_names(const Registration *reg)
-{
-	char *first = fold(reg->email != NULL ? reg->email : "");
-	char *second = reg->username != NULL ? fold(reg->username) : NULL;
-
-	if (second != NULL && strcmp(first, second) > 0)
-	{
-		char *swap = first;
-
-		first = second;
-		second = swap;
-	}
-	session_lock_name(first);
-	if (second != NULL && strcmp(first, second) != 0)
-		session_lock_name(second);
-}
-
-/* SQL: is the attribute of a user this email or username? NULL: an index is asked by the INSERT itself. */
-static char *
-taken_sql(const Registration *reg, ModelAttribute attribute, int parameter, bool same)
-{
-	const Model *model = &reg->model;
-	bool own = (attribute == USERS_EMAIL) == (parameter == 1) || same;
-
-	if (!model_has(model, attribute) || (parameter == 2 && reg->username == NULL) ||
-		(own && is_proved(reg, attribute)))
-		return NULL;
-	/* an email is compared with usernames without case, because a login finds it so */
-	if (attribute == USERS_USERNAME && parameter == 1)
-		return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)",
-						model_sql_text(model, "u", attribute), parameter);
-	return model_sql_named(model, "u", attribute, parameter);
-}
-
-/*
- * The statement that looks for a live user of the email (parameter 1) or the username (parameter 2), and
- * says whether it is the email that is taken. NULL: there is nothing to look for.
- */
-static char *
-look_text(const Registration *reg, bool same)
-{
-	StringInfoData by_email;
-	StringInfoData any;
-
-	initStringInfo(&by_email);
-	initStringInfo(&any);
-	for (int parameter = 1; parameter <= 2; parameter++)
-		for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
-		{
-			char *condition = taken_sql(reg, a, parameter, same);
-
-			if (condition == NULL)
-				continue;
-			appendStringInfo(&any, "%s%s", any.len > 0 ? " OR " : "", condition);
-			if (parameter == 1)
-				appendStringInfo(&by_email, "%s%s", by_email.len > 0 ? " OR " : "", condition);
-		}
-	if (any.len == 0)
-		return NULL;
-	return psprintf(
-		OWN_STATEMENT "SELECT (%s) IS TRUE FROM %s u WHERE (%s) AND %s LIMIT 1 FOR SHARE",
-		by_email.len > 0 ? by_email.data : "false", sql_relation(reg->model.relation[MODEL_USERS]),
-		any.data, model_sql_live(&reg->model, "u", MODEL_USERS));
-}
-
-/*
- * Raise 23505 if a live user has the email or the username. The caller has locked both. What a unique
- * index says at the INSERT is not asked here.
- */
-static void
-check_free(const Registration *reg, Relation users)
-{
-	const Model *model = &reg->model;
-	Oid relid = RelationGetRelid(users);
-	Oid types[] = {TEXTOID, TEXTOID};
-	Datum values[] = {CStringGetTextDatum(reg->email),
-					  reg->username ? CStringGetTextDatum(reg->username) : (Datum) 0};
-	const char *nulls = reg->username != NULL ? "  " : " n";
-	bool same = reg->username != NULL && strcmp(fold(reg->email), fold(reg->username)) == 0;
-	Oid variant = reg->username == NULL ? 0 : same ? 1 : 2;
-	SPIPlanPtr plan = plan_lookup(PLAN_REGISTER_TAKEN, relid, variant);
-	Snapshot snapshot;
-	bool by_email;
-	bool isnull;
-
-	if (plan == NULL)
-	{
-		char *sql = look_text(reg, same);
-
-		if (sql == NULL)
-			return;
-		plan = plan_keep_generic(PLAN_REGISTER_TAKEN, relid, variant, sql, 2, types);
-		/* the table may be empty still */
-		plan_make_without(plan, "enable_seqscan", values, nulls, NULL);
-	}
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 1) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not look for the email and username");
-	UnregisterSnapshot(snapshot);
-	if (SPI_processed == 0)
-		return;
-	by_email =
-		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	if ((by_email && model_has(model, USERS_EMAIL)) || !model_has(model, USERS_USERNAME))
-		refuse_taken(reg, users, USERS_EMAIL, reg->email);
-	refuse_taken(reg, users, USERS_USERNAME, reg->username ? reg->username : reg->email);
-}
-
-/* Does a unique index look after the names that this attribute holds? */
-static bool
-has_index(const Registration *reg, ModelAttribute attribute)
-{
-	ListCell *cell;
-
-	foreach (cell, reg->unique)
-		if (((UniqueName *) lfirst(cell))->column == reg->model.column[attribute].attnum)
-			return true;
-	return false;
-}
-
-/* SQL: is a name of user u the one in a parameter, without case? As any_name_sql() has it across columns. */
-static char *
-folded_sql(const Model *model, ModelAttribute attribute, int parameter)
-{
-	return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)",
-					model_sql_text(model, "u", attribute), parameter);
-}
-
-/*
- * SQL: does user u have the name that the returning one has in an attribute, parameter 1 its email, 2 its
- * username? Where an index looks after the attribute, it decides about those that have it in the same one:
- * it may be unique in each tenant only.
- */
-static char *
-clash_sql(const Registration *reg, ModelAttribute own, ModelAttribute other)
-{
-	const Model *model = &reg->model;
-	int parameter = own == USERS_EMAIL ? 1 : 2;
-	char *same = model_has(model, own) ? model_sql_named(model, "u", own, parameter) : "false";
-	char *across = model_has(model, other) ? folded_sql(model, other, parameter) : "false";
-
-	if (has_index(reg, own))
-		return psprintf("(%s AND (%s) IS NOT TRUE) IS TRUE", across, same);
-	return psprintf("(%s OR %s) IS TRUE", same, across);
-}
-
-/* Claim the names of a user that is to come back. */
-void
-registration_claim_names(const Model *model, const UserRecord *user)
-{
-	Registration reg = {.model = *model, .email = user->email, .username = user->username};
-	Relation users = table_open(model->relation[MODEL_USERS], RowExclusiveLock);
-	Oid types[] = {TEXTOID, TEXTOID, TEXTOID};
-	Datum values[] = {user->email ? CStringGetTextDatum(user->email) : (Datum) 0,
-					  user->username ? CStringGetTextDatum(user->username) : (Datum) 0,
-					  CStringGetTextDatum(user->user_id)};
-	char nulls[] = {user->email ? ' ' : 'n', user->username ? ' ' : 'n', ' ', '\0'};
-	Snapshot snapshot;
-	SPIPlanPtr plan;
-	RoleState saved;
-	char *by_email;
-	bool email_taken = false;
-	bool taken;
-	bool isnull;
-
-	find_unique(&reg, users);
-	lock_names(&reg);
-	SPI_connect();
-	saved = run_as(model->owner[MODEL_USERS]);
-	by_email = clash_sql(&reg, USERS_EMAIL, USERS_USERNAME);
-	plan = SPI_prepare(psprintf(OWN_STATEMENT "SELECT %s FROM %s u WHERE (%s OR %s) AND %s "
-											  "AND %s OPERATOR(pg_catalog.<>) $3 "
-											  "LIMIT 1 FOR SHARE",
-								by_email, sql_relation(RelationGetRelid(users)), by_email,
-								clash_sql(&reg, USERS_USERNAME, USERS_EMAIL),
-								model_sql_live(model, "u", MODEL_USERS),
-								model_sql_text(model, "u", USERS_ID)),
-					   3, types);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (plan == NULL || SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false,
-											 true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for the email and username");
-	UnregisterSnapshot(snapshot);
-	taken = SPI_processed > 0;
-	if (taken)
-		email_taken =
-			DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	run_as_end(saved);
-	SPI_finish();
-	if (taken && email_taken)
-		refuse_taken(&reg, users, model_has(model, USERS_EMAIL) ? USERS_EMAIL : USERS_USERNAME,
-					 user->email);
-	if (taken)
-		refuse_taken(&reg, users, USERS_USERNAME, user->username);
-	table_close(users, NoLock);
 }
 
 /*
@@ -687,47 +339,6 @@ insert_user(Registration *reg, Relation users, MemoryContext context)
 	}
 }
 
-/* The lines of an error's context but the first, if that is about a statement of ours: it says nothing to a caller. */
-static char *
-without_own_statement(char *context)
-{
-	char *own = context != NULL ? strstr(context, OWN_STATEMENT) : NULL;
-	char *end = context != NULL ? strchr(context, '\n') : NULL;
-
-	if (own == NULL || (end != NULL && own > end))
-		return context;
-	return end != NULL ? end + 1 : NULL;
-}
-
-/* Complete an error of an insertion: the column that a unique violation is about; no row data if not wanted. */
-static void
-rethrow(const Registration *reg, Relation users, MemoryContext context)
-{
-	ErrorData *error;
-	ListCell *cell;
-
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	if (error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION && error->constraint_name != NULL)
-	{
-		foreach (cell, reg->unique)
-		{
-			UniqueName *name = lfirst(cell);
-
-			if (strcmp(name->index, error->constraint_name) != 0)
-				continue;
-			if (error->column_name == NULL && name->column > 0)
-				error->column_name = pstrdup(
-					NameStr(TupleDescAttr(RelationGetDescr(users), name->column - 1)->attname));
-			error->context = without_own_statement(error->context);
-			if (error->hint == NULL && name->proves != MODEL_ATTRIBUTES)
-				error->hint =
-					psprintf("Ask the user for another %s.", model_attributes[name->proves].name);
-		}
-	}
-	rethrow_discreetly(error);
-}
-
 /* Make the user and its profile, both or neither. */
 static void
 make_account(Registration *reg, Relation users, ProfileValues *profile)
@@ -737,8 +348,8 @@ make_account(Registration *reg, Relation users, ProfileValues *profile)
 
 	SPI_connect();
 	saved = run_as(reg->model.owner[MODEL_USERS]);
-	lock_names(reg);
-	check_free(reg, users);
+	names_lock(&reg->names);
+	names_check_free(&reg->names, users);
 	PG_TRY();
 	{
 		insert_user(reg, users, context);
@@ -747,7 +358,12 @@ make_account(Registration *reg, Relation users, ProfileValues *profile)
 	}
 	PG_CATCH();
 	{
-		rethrow(reg, users, context);
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		names_complete_error(&reg->names, users, error);
+		rethrow_discreetly(error);
 	}
 	PG_END_TRY();
 	SPI_finish();
@@ -810,7 +426,9 @@ register_user_operation(PG_FUNCTION_ARGS)
 	check_fits(&reg.model, USERS_USERNAME, reg.username);
 	profile = registration_profile_read(&reg.model, PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4));
 	resolve_tenant(&reg, users, text_argument(fcinfo, 3, "tenant", 1024));
-	find_unique(&reg, users);
+	reg.names =
+		(RegisteredNames){.model = &reg.model, .email = reg.email, .username = reg.username};
+	names_find_unique(&reg.names, users);
 	reg.hash = model_hash_password(&reg.model, password);
 	if (model_has(&reg.model, USERS_PASSWORD))
 		model_require_room(&reg.model, reg.hash);

@@ -38,12 +38,6 @@ extern void registration_profile_write(const Model *model, const char *user_id,
 /* Raise 22023 unless this is an email; NULL is none. */
 extern void registration_check_email(const char *email);
 
-/*
- * Lock the email and username of a user that is to come back, and raise 23505 where another live user has
- * one of them that no unique index looks after. Not within SPI_connect.
- */
-extern void registration_claim_names(const Model *model, const UserRecord *user);
-
 /* Does the column belong to the account, where users and profiles are one table? */
 extern bool registration_column_of_account(const Model *model, AttrNumber attnum);
 

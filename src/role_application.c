@@ -13,7 +13,6 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "authority.h"
@@ -118,7 +117,6 @@ lock_application(int64 id, char **user_id, char **role, bool *reviewed)
 	MemoryContext caller = CurrentMemoryContext;
 	Oid types[] = {INT8OID};
 	Datum values[] = {Int64GetDatum(id)};
-	Snapshot snapshot;
 	SPIPlanPtr plan;
 	RoleState saved;
 	bool found;
@@ -133,12 +131,7 @@ lock_application(int64 id, char **user_id, char **role, bool *reviewed)
 						  "FROM account.role_application a WHERE a.id OPERATOR(pg_catalog.=) $1 "
 						  "FOR UPDATE",
 			1, types);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot, false, true, 1) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not look for the application");
-	UnregisterSnapshot(snapshot);
-	found = SPI_processed > 0;
+	found = plan_lock_row(plan, values, NULL);
 	if (found)
 	{
 		HeapTuple row = SPI_tuptable->vals[0];

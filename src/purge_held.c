@@ -1,0 +1,286 @@
+/*
+ * purge_held.c
+ *		Deleted rows that must stay, because of what still references them.
+ *
+ * Held is a row of a cleanup that a row outside references, and what a held row itself references must
+ * stay with it, up to rows of the target.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/sysattr.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "errors.h"
+#include "identifiers.h"
+#include "purge_held.h"
+#include "version.h"
+
+/* At most so many kept rows are named; the others are counted. */
+#define MAX_LISTED 100
+
+/* A reference that holds rows. */
+typedef struct Holder
+{
+	char *reference;
+	int64 rows;
+} Holder;
+
+/* Held rows of the tables of a cleanup; FkNode.data has the sets of those that go. */
+typedef struct Holding
+{
+	Cleanup *cleanup;
+	FkEdge *edge;
+	RowSet *children; /* the held rows on both sides of the edge */
+	RowSet *parents;
+	RowSet *let_go; /* NULL, or the rows whose key on the edge the caller can set null */
+	HTAB *held;     /* FkNode to RowSet */
+	bool grown;
+} Holding;
+
+typedef struct HeldRows
+{
+	FkNode *node; /* hash key */
+	RowSet *rows;
+} HeldRows;
+
+/* The held rows of a table; made if there are none. */
+static RowSet *
+held_rows(Holding *holding, FkNode *node)
+{
+	bool found;
+	HeldRows *entry = hash_search(holding->held, &node, HASH_ENTER, &found);
+
+	if (!found)
+		entry->rows = row_set_make(node->relid, NIL);
+	return entry->rows;
+}
+
+/* A row references one of the set: does that have to stay? */
+static void
+note_held(TupleTableSlot *slot, void *arg)
+{
+	Holding *holding = arg;
+	FkNode *child = holding->edge->child_node;
+	int parent = slot->tts_tupleDescriptor->natts - 2;
+	Oid tab = SLOT_TAB(slot, 0);
+	ItemPointer tid = SLOT_TID(slot, 0);
+
+	if (holding->let_go != NULL && row_set_contains(holding->let_go, tab, tid))
+		return;
+	if (!cleanup_has_row(child, slot) || row_set_contains(holding->children, tab, tid))
+		holding->grown |=
+			row_set_add_place(holding->parents, SLOT_TAB(slot, parent), SLOT_TID(slot, parent));
+}
+
+/* A row that the caller sees. */
+static void
+note_visible(TupleTableSlot *slot, void *arg)
+{
+	(void) row_set_add_place(arg, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
+}
+
+/* Find the rows of a node's set that must stay because of what references them over an edge. */
+static void
+find_held_over(Holding *holding, FkNode *node, FkEdge *edge)
+{
+	Cleanup *cleanup = holding->cleanup;
+	RowSet *set = ((CleanupTable *) node->data)->set;
+	EdgeQuery query = {
+		.rows = set->all, .n = set->n, .snapshot = GetActiveSnapshot(), .parents = true};
+	RoleState caller;
+
+	/* not made in the memory of the statement */
+	holding->edge = edge;
+	holding->children = held_rows(holding, edge->child_node);
+	holding->parents = held_rows(holding, node);
+	holding->let_go = NULL;
+	if (!fk_edge_follows(edge, cleanup->force) && !fk_edge_protects(edge))
+	{
+		/* a key that is set null lets go of what it references, unless row security hides it */
+		if (!cleanup_is_secured(edge->child))
+			return;
+		holding->let_go = row_set_make(edge->child, NIL);
+		cleanup_read_edge(edge, &query, note_visible, holding->let_go);
+	}
+	/* as referential checks ask; what the caller cannot see is not in the set, and holds */
+	caller = run_as(relation_owner(edge->child));
+	cleanup_read_edge(edge, &query, note_held, holding);
+	run_as_end(caller);
+	if (holding->let_go != NULL)
+		row_set_free(holding->let_go);
+}
+
+/* Find the rows of the target that must stay. */
+RowSet *
+held_find(Cleanup *cleanup)
+{
+	HASHCTL ctl = {
+		.keysize = sizeof(FkNode *), .entrysize = sizeof(HeldRows), .hcxt = CurrentMemoryContext};
+	Holding holding = {.cleanup = cleanup};
+
+	holding.held = hash_create("pgaccount held", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	do
+	{
+		ListCell *lc;
+
+		holding.grown = false;
+		foreach (lc, holding.cleanup->nodes)
+		{
+			FkNode *node = lfirst(lc);
+			ListCell *lc2;
+
+			if (((CleanupTable *) node->data)->set->n == 0)
+				continue;
+			foreach (lc2, node->referencing)
+				find_held_over(&holding, node, lfirst(lc2));
+		}
+	} while (holding.grown);
+	return held_rows(&holding, cleanup->node);
+}
+
+/* Is anything in the way? */
+bool
+held_any(const Cleanup *cleanup)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->lines)
+		if (((CleanupLine *) lfirst(lc))->action == CLEANUP_PROTECTED &&
+			((CleanupLine *) lfirst(lc))->rows > 0)
+			return true;
+	return false;
+}
+
+/* Add what a line of a cleanup says to the holders. */
+static List *
+note_line(List *holders, const CleanupLine *line)
+{
+	char *reference =
+		psprintf("%s.%s", display_relation(line->node->relid), reference_column(line->edge));
+	Holder *holder;
+	ListCell *lc;
+
+	foreach (lc, holders)
+	{
+		holder = lfirst(lc);
+		if (strcmp(holder->reference, reference) == 0)
+		{
+			holder->rows += line->rows;
+			pfree(reference);
+			return holders;
+		}
+	}
+	holder = palloc(sizeof(Holder));
+	holder->reference = reference;
+	holder->rows = line->rows;
+	return lappend(holders, holder);
+}
+
+/* Add what holds rows of a cleanup to the holders. */
+List *
+held_note(List *holders, const Cleanup *cleanup)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->lines)
+	{
+		CleanupLine *line = lfirst(lc);
+
+		if (line->action == CLEANUP_PROTECTED && line->rows > 0)
+			holders = note_line(holders, line);
+	}
+	return holders;
+}
+
+/* SQL: a row's primary key as text; its columns' names, and what orders by them. NULL without one. */
+static char *
+key_as_text(Oid relid, char **names, char **order)
+{
+	Relation rel = relation_open(relid, AccessShareLock);
+	Bitmapset *key = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	StringInfoData columns;
+	StringInfoData values;
+	StringInfoData ordering;
+	int member = -1;
+
+	initStringInfo(&columns);
+	initStringInfo(&values);
+	initStringInfo(&ordering);
+	while ((member = bms_next_member(key, member)) >= 0)
+	{
+		char *column = sql_column(relid, member + FirstLowInvalidHeapAttributeNumber);
+
+		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "", column);
+		appendStringInfo(&values, "%sc.%s", values.len > 0 ? ", ', ', " : "", column);
+		appendStringInfo(&ordering, "%sc.%s", ordering.len > 0 ? ", " : "", column);
+	}
+	relation_close(rel, NoLock);
+	*names = columns.data;
+	*order = ordering.data;
+	return values.len > 0 ? psprintf("pg_catalog.concat(%s)", values.data) : NULL;
+}
+
+/* The lines of a NOTICE that name kept rows. */
+typedef struct Naming
+{
+	const char *names;
+	StringInfoData text;
+} Naming;
+
+/* Name a kept row. */
+static void
+name_row(TupleTableSlot *slot, void *arg)
+{
+	Naming *naming = arg;
+
+	appendStringInfo(&naming->text, "Key (%s)=(%s) is kept.\n", naming->names,
+					 TextDatumGetCString(slot->tts_values[0]));
+}
+
+/* Tell which rows were kept, and what holds them. */
+void
+held_tell(Oid target, RowSet *held, const List *holders)
+{
+	Naming naming;
+	char *names;
+	char *order;
+	char *key = key_as_text(target, &names, &order);
+	KnownSets known = {&held, 1};
+	Oid types[] = {TIDARRAYOID};
+	Datum values[1];
+	OneRun run = {.nargs = 1, .types = types, .values = values};
+	ListCell *lc;
+
+	initStringInfo(&naming.text);
+	naming.names = names;
+	if (key != NULL)
+	{
+		values[0] = row_set_tids(held->desc, held->all, held->n);
+		(void) cleanup_run_knowing(psprintf(OWN_STATEMENT
+											"SELECT %s FROM %s c WHERE"
+											" c.ctid OPERATOR(pg_catalog.=) ANY ($1) AND"
+											" account.row_in_set(0, c.tableoid, c.ctid)"
+											" ORDER BY %s LIMIT %d",
+											key, cleanup_table_name(target), order, MAX_LISTED),
+								   &run, known, name_row, &naming);
+	}
+	foreach (lc, holders)
+	{
+		Holder *holder = lfirst(lc);
+
+		appendStringInfo(&naming.text, "%s%s: " INT64_FORMAT " rows",
+						 foreach_current_index(lc) > 0 ? "\n" : "", holder->reference,
+						 holder->rows);
+	}
+	ereport(NOTICE,
+			(errmsg("deleted rows of \"%s\" that others still reference are kept: " UINT64_FORMAT,
+					get_rel_name(target), held->n),
+			 errdetail_row("%s", naming.text.data),
+			 errhint("Remove what references them, or purge with force => true.")));
+}
