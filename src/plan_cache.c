@@ -319,17 +319,34 @@ plan_run_latest(SPIPlanPtr plan, Datum *values, const char *nulls, ExecutorTweak
 	return run(plan, values, nulls, NULL, false, tweak, arg, true, 0);
 }
 
-/* Look for one row and lock it, in a snapshot of now. */
-bool
-plan_lock_row(SPIPlanPtr plan, Datum *values, const char *nulls)
+/* Look for one row in a snapshot of now. */
+static bool
+find_row(SPIPlanPtr plan, Datum *values, const char *nulls, bool locks)
 {
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot snapshot;
 
-	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 1) !=
+	/* what this command has changed counts too */
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, !locks, locks, 1) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "could not look for a row");
 	UnregisterSnapshot(snapshot);
 	return SPI_processed > 0;
+}
+
+/* Look for one row and lock it. */
+bool
+plan_lock_row(SPIPlanPtr plan, Datum *values, const char *nulls)
+{
+	return find_row(plan, values, nulls, true);
+}
+
+/* Is there a row? */
+bool
+plan_finds_row(SPIPlanPtr plan, Datum *values, const char *nulls)
+{
+	return find_row(plan, values, nulls, false);
 }
 
 /* Run a kept plan as part of the statement that is running. */

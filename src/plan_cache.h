@@ -134,6 +134,12 @@ extern uint64 plan_run_latest(SPIPlanPtr plan, Datum *values, const char *nulls,
 extern bool plan_lock_row(SPIPlanPtr plan, Datum *values, const char *nulls);
 
 /*
+ * Is there a row, in such a snapshot? Without a lock, and at less cost: where this finds none, plan_lock_row()
+ * would find none. Within SPI_connect.
+ */
+extern bool plan_finds_row(SPIPlanPtr plan, Datum *values, const char *nulls);
+
+/*
  * The same as plan_run() inside a running statement, as the server's referential actions run: what AFTER triggers
  * it sets off fire at the end of that statement, not at the end of this one.
  */

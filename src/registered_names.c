@@ -217,7 +217,7 @@ taken_sql(const RegisteredNames *names, ModelAttribute attribute, int parameter,
  * says whether it is the email that is taken. NULL: there is nothing to look for.
  */
 static char *
-look_text(const RegisteredNames *names, bool same)
+look_text(const RegisteredNames *names, bool same, bool locks)
 {
 	StringInfoData by_email;
 	StringInfoData any;
@@ -237,11 +237,11 @@ look_text(const RegisteredNames *names, bool same)
 		}
 	if (any.len == 0)
 		return NULL;
-	return psprintf(OWN_STATEMENT
-					"SELECT (%s) IS TRUE FROM %s u WHERE (%s) AND %s LIMIT 1 FOR SHARE",
+	return psprintf(OWN_STATEMENT "SELECT (%s) IS TRUE FROM %s u WHERE (%s) AND %s%s",
 					by_email.len > 0 ? by_email.data : "false",
 					sql_relation(names->model->relation[MODEL_USERS]), any.data,
-					model_sql_live(names->model, "u", MODEL_USERS));
+					model_sql_live(names->model, "u", MODEL_USERS),
+					locks ? " LIMIT 1 FOR SHARE" : "");
 }
 
 /*
@@ -258,23 +258,28 @@ names_check_free(const RegisteredNames *names, Relation users)
 					  names->username ? CStringGetTextDatum(names->username) : (Datum) 0};
 	const char *nulls = names->username != NULL ? "  " : " n";
 	bool same = names->username != NULL && strcmp(fold(names->email), fold(names->username)) == 0;
-	Oid variant = names->username == NULL ? 0 : same ? 1 : 2;
-	SPIPlanPtr plan = plan_lookup(PLAN_REGISTER_TAKEN, relid, variant);
+	Oid variant = names->username == NULL ? 0 : same ? 2 : 4;
 	bool by_email;
 	bool isnull;
 
-	if (plan == NULL)
+	/* as a rule there is none; a lock has to wait for a deletion that is under way */
+	for (int locks = 0; locks <= 1; locks++)
 	{
-		char *sql = look_text(names, same);
+		SPIPlanPtr plan = plan_lookup(PLAN_REGISTER_TAKEN, relid, variant + locks);
 
-		if (sql == NULL)
+		if (plan == NULL)
+		{
+			char *sql = look_text(names, same, locks);
+
+			if (sql == NULL)
+				return;
+			plan = plan_keep_generic(PLAN_REGISTER_TAKEN, relid, variant + locks, sql, 2, types);
+			/* the table may be empty still */
+			plan_make_without(plan, "enable_seqscan", values, nulls, NULL);
+		}
+		if (!(locks ? plan_lock_row : plan_finds_row)(plan, values, nulls))
 			return;
-		plan = plan_keep_generic(PLAN_REGISTER_TAKEN, relid, variant, sql, 2, types);
-		/* the table may be empty still */
-		plan_make_without(plan, "enable_seqscan", values, nulls, NULL);
 	}
-	if (!plan_lock_row(plan, values, nulls))
-		return;
 	by_email =
 		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	if ((by_email && model_has(model, USERS_EMAIL)) || !model_has(model, USERS_USERNAME))

@@ -403,7 +403,7 @@ register_user_operation(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("account.register()");
 	version_check();
 	reg.model = *model_require();
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	reg.email = text_argument(fcinfo, 0, "email", MAX_EMAIL);
 	registration_check_email(reg.email);
 	reg.username = text_argument(fcinfo, 2, "username", MAX_USERNAME);

@@ -235,6 +235,24 @@ insert_text(const Model *model, Relation profiles, const ProfileValues *profile,
 					columns.data, values.data);
 }
 
+/* Does each user have a profile without our doing? The caller has locked profiles. */
+static bool
+is_made_already(const Model *found, Relation profiles)
+{
+	static uint64 generation = 0;
+	static bool made = false;
+
+	/* what was changed before the lock counts */
+	(void) model_get();
+	if (generation != model_generation())
+	{
+		made = profile_user_column(profiles, found->relation[MODEL_USERS]) != 0 ||
+			   found->relation[MODEL_PROFILES] == found->relation[MODEL_USERS];
+		generation = model_generation();
+	}
+	return made;
+}
+
 /* Give the profile of a new user these values. */
 void
 registration_profile_write(const Model *model, const char *user_id, ProfileValues *profile)
@@ -249,8 +267,7 @@ registration_profile_write(const Model *model, const char *user_id, ProfileValue
 	if (!OidIsValid(model->relation[MODEL_PROFILES]) || !model_has(model, PROFILES_USER))
 		return;
 	profiles = table_open(model->relation[MODEL_PROFILES], RowExclusiveLock);
-	if (profile->n == 0 && (profile_user_column(profiles, model->relation[MODEL_USERS]) != 0 ||
-							model->relation[MODEL_PROFILES] == model->relation[MODEL_USERS]))
+	if (profile->n == 0 && is_made_already(model, profiles))
 	{
 		table_close(profiles, NoLock);
 		return;
