@@ -249,6 +249,27 @@ BEGIN ATOMIC
     FROM account.model_column AS c
     WHERE c.part = 'users' AND c.attribute = 'password' AND c.column_name IS NULL
     UNION ALL
+    -- use_tables puts these triggers on the tables and on those that inherit from them; partitions get clones
+    SELECT 'error', 'sessions_not_ended', m.relation::regclass::text,
+           format('trigger %I is missing: sessions do not end, and no event is recorded, when rows of %s change', want.name,
+               m.relation::regclass),
+           format('CREATE TRIGGER %I AFTER UPDATE OR DELETE ON %s FOR EACH %s EXECUTE FUNCTION account.end_sessions();',
+               want.name, m.relation::regclass, want.level)
+    FROM (WITH RECURSIVE mapped AS (
+              SELECT DISTINCT c.relation::oid AS relation, c.part, false AS cloned
+              FROM account.model_column AS c WHERE c.part IN ('users', 'tenants')
+              UNION
+              SELECT h.inhrelid, p.part, p.cloned OR k.relispartition
+              FROM mapped AS p
+              JOIN pg_inherits AS h ON h.inhparent = p.relation
+              JOIN pg_class AS k ON k.oid = h.inhrelid)
+          SELECT * FROM mapped) AS m
+    JOIN (VALUES ('zz_account_sessions', 'ROW'), ('zz_account_statement', 'STATEMENT')) AS want (name, level)
+         ON want.level = 'ROW' OR m.part = 'users' AND NOT m.cloned
+    WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+                      WHERE t.tgrelid = m.relation AND t.tgname = want.name AND t.tgfoid = 'account.end_sessions'::regproc)
+          AND (SELECT k.relkind FROM pg_class AS k WHERE k.oid = m.relation) IN ('r', 'p')
+    UNION ALL
     SELECT f.severity, f.code, f.object, f.message, f.remedy
     FROM account.model_findings() AS f;
 END;
