@@ -25,6 +25,20 @@ SELECT ok(bool_and(has_function_privilege('application', oid, 'EXECUTE')), name 
 SELECT is(bool_or(has_function_privilege('application', oid, 'EXECUTE')), false, name || ': not an application') FROM privileged_call LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
 SELECT ok(has_function_privilege('pg_monitor', 'account.doctor()', 'EXECUTE'), 'doctor: pg_monitor');
 
+-- and all there is, by who may call it at least: whatever is new has to be put somewhere
+CREATE TEMP VIEW audience AS SELECT proname AS name, CASE WHEN has_function_privilege('nobody_in_particular', oid, 'EXECUTE') THEN 'all'
+    WHEN has_function_privilege('application', oid, 'EXECUTE') THEN 'application' WHEN has_function_privilege('pg_monitor', oid, 'EXECUTE') THEN 'monitor' ELSE 'owner' END AS who FROM ours;
+SELECT set_eq($$SELECT name FROM audience WHERE who = 'application'$$, '{register,login,refresh,logout,revoke_sessions,set_password,delete_user,restore_user,export_user,invite,
+    accept_invitation,apply_for_role,review_application,set_client_ip}'::name[], 'grant_api: the calls of CONTRACT 6, 8, 9, set_password and set_client_ip');
+SELECT set_eq($$SELECT name FROM audience WHERE who = 'monitor'$$, '{doctor,event_queue,stat_failures,stat_operations}'::name[], 'pg_monitor: what tells');
+SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,create_key,create_starter,export_key,forget_tables,grant_api,issue_access_token,issue_tokens,
+    prune_events,purge,purge_batches,purge_users,retire_key,stats_reset,use_tables,doctor_events,doctor_model,doctor_profile,doctor_soft_delete,enable_again,event_guard,
+    follow_profile_columns,follow_profile_drops,model_changed,model_findings,profile_findings,profile_rule_changed,profile_rule_replaced,reference_policy_changed,
+    reference_policy_dropped,reference_policy_renamed,registry_triggers_enabled,signing_key_changed,soft_delete_attached,soft_delete_dropped}'::name[], 'the owner alone');
+SELECT set_eq($$SELECT name FROM audience WHERE who = 'all' EXCEPT TABLE public_call$$, '{health,actor,adopt_profile,end_sessions,guard_reference,is_preloaded,keep_profile,key_in_set,
+    make_profile,marks,marks_profile,refuse_deleted_conflict,replaced_profile,row_in_set,soft_delete_changed,soft_delete_flush,soft_delete_step,soft_delete_tables,
+    soft_delete_truncate}'::name[], 'everybody besides: health, and what triggers and statements of owners of tables call');
+
 -- all others are the machinery's: triggers, marks, findings
 SELECT is_empty($$SELECT proname FROM ours WHERE prosecdef AND (proconfig IS NULL OR NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig))$$, 'with another''s rights: never with the caller''s search_path');
 SELECT is_empty($$SELECT proname FROM ours WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'every function says what it does');
