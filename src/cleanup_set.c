@@ -291,7 +291,9 @@ tab_number(RowSet *set, Oid tab, bool add)
 		return -1;
 	if (set->ntabs == PG_INT16_MAX)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("rows of more than %d partitions go at once", PG_INT16_MAX)));
+						errmsg("rows of more than %d partitions go at once", PG_INT16_MAX),
+						errdetail("Rows are remembered by the number of their partition."),
+						errhint("Remove the rows of some partitions first.")));
 	if (set->ntabs == set->allocated)
 	{
 		set->allocated *= 2;

@@ -75,6 +75,7 @@ deletion_targets(const SoftDelete *mapping, Relation rel, Bitmapset **updated)
 		if (!OidIsValid(actor))
 			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
 							errmsg("function account.actor() does not exist"),
+							errdetail("The objects of the extension are older than its library."),
 							errhint("Run ALTER EXTENSION pgaccount UPDATE.")));
 		targets = add_assignment(targets, updated, rel, mapping->deleted_by,
 								 (Expr *) makeFuncExpr(actor, TEXTOID, NIL, DEFAULT_COLLATION_OID,

@@ -18,6 +18,7 @@ refuse_null_argument(const char *argument)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("argument \"%s\" must not be NULL", argument),
+					errdetail("It has no default that NULL could stand for."),
 					errhint("Give a value for \"%s\".", argument)));
 }
 
@@ -27,6 +28,7 @@ refuse_null_beside_secret(const char *argument)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("argument \"%s\" must not be NULL", argument),
+					errdetail("It has no default that NULL could stand for."),
 					errhint("Give a value for \"%s\".", argument), errhidesecrets()));
 }
 

@@ -58,6 +58,7 @@ grant_api_operation(PG_FUNCTION_ARGS)
 	if (role == NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("role with OID %u does not exist", PG_GETARG_OID(0)),
+						errdetail("It may have been dropped by another session."),
 						errhint("Name a role of the application.")));
 	SPI_connect();
 	for (int i = 0; i < lengthof(api); i++)

@@ -22,6 +22,7 @@ no_such_relation(Oid relid)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relid),
+			 errdetail("A catalog or a call named it."),
 			 errhint("It may have been dropped by another session: try again.")));
 }
 
@@ -104,7 +105,9 @@ sql_equality(Oid typid)
 	if (!OidIsValid(type->eq_opr))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
 						errmsg("could not identify an equality operator for type %s",
-							   format_type_be(typid))));
+							   format_type_be(typid)),
+						errdetail("Keys of this type cannot be compared."),
+						errhint("Give the column a type with a default operator class.")));
 	return sql_operator(type->eq_opr);
 }
 

@@ -176,6 +176,7 @@ make_token(const JwtKey *key, const char *header, const char *payload, int paylo
 
 	if (token_len > MaxAllocSize - VARHDRSZ)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("claims are too large"),
+						errdetail("The token would be larger than a value can be."),
 						errhint("Verifiers refuse tokens over 64 kB."), errhidesecrets()));
 	token = palloc(token_len + VARHDRSZ);
 	SET_VARSIZE(token, token_len + VARHDRSZ);
@@ -222,6 +223,7 @@ jwt_sign(PG_FUNCTION_ARGS)
 	if (!JB_ROOT_IS_OBJECT(claims))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("claims must be an object"),
+				 errdetail("RFC 7519 has them as the members of one JSON object."),
 				 errhint("Pass the claims as a JSON object, for example {\"sub\": \"42\"}."),
 				 errhidesecrets()));
 	key = prepared_key(fcinfo->flinfo, alg, VARDATA_ANY(secret), VARSIZE_ANY_EXHDR(secret),
@@ -263,6 +265,7 @@ leeway_argument(Interval *leeway)
 		pg_add_s64_overflow(usecs, leeway->time, &usecs) || usecs < 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("leeway must be a length of time, not negative"),
+						errdetail("It is what clocks may differ by."),
 						errhint("Pass an interval such as '30 seconds'."), errhidesecrets()));
 	return usecs;
 }
@@ -275,6 +278,7 @@ at_argument(TimestampTz at)
 
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("time must be finite"),
+						errdetail("Infinity is before or after every claim."),
 						errhint("Pass NULL for the clock's."), errhidesecrets()));
 	return pg_add_s64_overflow(at, JWT_UNIX_TO_POSTGRES, &now) ? PG_INT64_MAX : now;
 }

@@ -96,6 +96,7 @@ key_table(void)
 	if (!OidIsValid(relid))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("extension pgaccount is not installed in this database"),
+						errdetail("There is no table account.signing_key."),
 						errhint("Run CREATE EXTENSION pgaccount.")));
 	return relid;
 }

@@ -177,7 +177,9 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value)
 			elog(ERROR, "could not read the key");
 		if (SPI_processed != 1)
 			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-							errmsg("the number would be rounded")));
+							errmsg("the number would be rounded"),
+							errdetail("The key's column holds no such number."),
+							errhint("Give the key as it is stored.")));
 		for (int i = 0; i < keys->ncols; i++)
 		{
 			bool isnull;

@@ -76,6 +76,7 @@ take_override(ModelPart part, const char *name, const char *column, const Oid *r
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("column \"%.*s\" of %s does not exist", NAMEDATALEN, column,
 							   display_relation(relation[part])),
+						errdetail("It is to be mapped to %s.%s.", model_part_names[part], name),
 						errhint("Correct \"%s\" in the argument \"columns\".", name)));
 	if (!model_type_fits(attribute, get_atttype(relation[part], choices[attribute].attnum)))
 		ereport(ERROR,

@@ -92,7 +92,9 @@ void
 password_init(void)
 {
 	if (sodium_init() < 0)
-		ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not initialize libsodium")));
+		ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not initialize libsodium"),
+						errdetail("It found no source of random bytes."),
+						errhint("Let the server read /dev/urandom.")));
 	password_slots_init();
 }
 

@@ -205,6 +205,7 @@ registry_owner(void)
 	if (rel == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("pgaccount is not installed in this database"),
+						errdetail("There is no table account.profile_rule."),
 						errhint("Run CREATE EXTENSION pgaccount.")));
 	owner = rel->rd_rel->relowner;
 	relation_close(rel, AccessShareLock);

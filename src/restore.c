@@ -635,7 +635,7 @@ is_deleted(PG_FUNCTION_ARGS)
 	if (keys->nkeys != 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("account.is_deleted takes one key, not %d", keys->nkeys),
-						errhint("Call it for each key.")));
+						errdetail("It answers for one row."), errhint("Call it for each key.")));
 
 	SPI_connect();
 	if (SPI_execute_with_args(psprintf(OWN_STATEMENT "SELECT t.%s IS NOT NULL FROM %s t WHERE %s",

@@ -543,6 +543,7 @@ soft_delete(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("trigger \"%s\" of table \"%s\" names no deleted_at column",
 							   trigger->tg_trigger->tgname, RelationGetRelationName(rel)),
+						errdetail("Its condition was not made by account.enable_soft_delete."),
 						errhint("Drop the trigger and call account.enable_soft_delete.")));
 	mapping = *found;
 
@@ -593,6 +594,7 @@ lock_against_references(Relation rel, ItemPointer tid)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						errmsg("could not lock row of table \"%s\" for its deletion",
 							   RelationGetRelationName(rel)),
+						errdetail("Another transaction has changed or removed it meanwhile."),
 						errhint("Try the transaction again.")));
 }
 

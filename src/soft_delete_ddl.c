@@ -510,6 +510,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 		 (strcmp(deleted_by, request->deleted_at) == 0 || (flag && strcmp(deleted_by, flag) == 0))))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the columns of soft delete must be different ones"),
+						errdetail("Each of them holds something else."),
 						errhint("Give each of \"deleted_at\", \"flag\" and \"deleted_by\" a column "
 								"of its own.")));
 
@@ -603,9 +604,11 @@ enable_soft_delete_operation(PG_FUNCTION_ARGS)
 						errhint("Give 'refuse' or 'delete'.")));
 	if (request.deleted_at[0] == '\0' || (request.flag && request.flag[0] == '\0') ||
 		(request.deleted_by && request.deleted_by[0] == '\0'))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("a column name must not be empty"),
-						errhint("Name a column, or leave the argument out.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a column name must not be empty"),
+				 errdetail("NULL is no column; an empty name is none either, but no answer."),
+				 errhint("Name a column, or leave the argument out.")));
 
 	SPI_connect();
 	enable_table(PG_GETARG_OID(0), &request, &done);

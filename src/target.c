@@ -52,6 +52,7 @@ check_application_table(Oid relid, const char *what)
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("relation with OID %u does not exist", relid),
+						errdetail("It may have been dropped by another session."),
 						errhint("Name a table of the application.")));
 	form = (Form_pg_class) GETSTRUCT(tuple);
 
@@ -98,11 +99,13 @@ find_column(Oid relid, const char *name, const char *argument)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" of \"%s\" has been dropped", name, get_rel_name(relid)),
+				 errdetail("What is left of it keeps its place, and holds nothing."),
 				 errhint("Give another name for \"%s\".", argument)));
 	if (attnum < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" of \"%s\" is a system column", name, get_rel_name(relid)),
+				 errdetail("The server fills it."),
 				 errhint("Give another name for \"%s\".", argument)));
 	return attnum;
 }

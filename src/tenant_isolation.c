@@ -163,6 +163,7 @@ enable_one(Oid relid, const char *column_name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" of \"%s\" does not exist", column_name, get_rel_name(relid)),
+				 errdetail("The policy would compare it with account.tenant_id()."),
 				 errhint("Name the column that holds the tenant's id.")));
 	condition = psprintf("%s OPERATOR(pg_catalog.=) (SELECT %s)", sql_column(relid, attnum),
 						 tenant_expression(relid, attnum));

@@ -125,6 +125,7 @@ append_extra(StringInfo buf, Jsonb *extra)
 	if (!JB_ROOT_IS_OBJECT(extra))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("extra claims must be an object"),
+				 errdetail("They become members of the claims."),
 				 errhint("Pass them as a JSON object, for example {\"plan\": \"pro\"}."),
 				 errhidesecrets()));
 	for (size_t i = 0; i < lengthof(reserved_claims); i++)
@@ -135,6 +136,7 @@ append_extra(StringInfo buf, Jsonb *extra)
 										 strlen(reserved_claims[i]), &value) != NULL)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("claim \"%s\" is reserved", reserved_claims[i]),
+							errdetail("The token has a claim of that name of its own."),
 							errhint("Give the extra claim another name."), errhidesecrets()));
 	}
 	if (JB_ROOT_COUNT(extra) == 0)
@@ -234,6 +236,7 @@ token_issue(const TokenUser *user, int64 ttl, Jsonb *extra)
 	if (ttl < 0 || ttl > INT64CONST(1000) * 366 * USECS_PER_DAY)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("token lifetime must be between 0 and 1000 years"),
+						errdetail("Its end would be no time that a reader takes."),
 						errhint("Pass an interval such as '15 minutes'."), errhidesecrets()));
 	initStringInfo(&claims);
 	make_claims(&claims, user, now, ttl, extra);

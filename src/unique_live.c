@@ -233,6 +233,7 @@ columns_argument(Oid relid, ArrayType *names, int *ncols)
 	deconstruct_array(names, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, ncols);
 	if (*ncols == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no column is named"),
+						errdetail("The array is empty."),
 						errhint("Name the columns of the unique constraint or index.")));
 	columns = palloc(*ncols * sizeof(AttrNumber));
 	for (int i = 0; i < *ncols; i++)
@@ -244,6 +245,7 @@ columns_argument(Oid relid, ArrayType *names, int *ncols)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("column \"%s\" of table \"%s\" does not exist",
 								   NameStr(*DatumGetName(elements[i])), get_rel_name(relid)),
+							errdetail("The table has no column of that name."),
 							errhint("Name columns of the table; for an index over expressions "
 									"name the index.")));
 	}
@@ -348,10 +350,12 @@ unique_among_live_index_operation(PG_FUNCTION_ARGS)
 	if (relkind == '\0')
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("relation with OID %u does not exist", index_id),
+						errdetail("It may have been dropped by another session."),
 						errhint("Name a unique index, or a table and the columns of one.")));
 	if (relkind != RELKIND_INDEX && relkind != RELKIND_PARTITIONED_INDEX)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is not an index", get_rel_name(index_id)),
+						errdetail("Called with one argument, the function takes an index."),
 						errhint("Name a unique index, or a table and the columns of one.")));
 	begin_table(IndexGetRelation(index_id, false));
 	unique = examine_index(index_id);

@@ -1,6 +1,6 @@
 # Registrations of overlapping emails and usernames by 16 clients, beside deletions: every user has its
 # profile, every email one live user, and every refusal was 23505 with the constraint's name.
-# PGACCOUNT_STRESS_SECONDS: how long (default 10; the proof of the issue is 60).
+# PGACCOUNT_STRESS_SECONDS: how long (default 10).
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
