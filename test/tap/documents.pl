@@ -54,6 +54,7 @@ my %tables = (
 	'recipes.md: Node: node-postgres, Knex, Sequelize, TypeORM' => q{
 		CREATE TABLE "Users" (id serial PRIMARY KEY, email text UNIQUE);
 		CREATE TABLE "Profiles" ("userId" int PRIMARY KEY REFERENCES "Users");},
+	'recipes.md: Replicas' => q{SELECT account.create_starter('app');},
 	'recipes.md: Coming from a trigger or a rule of your own' => q{
 		CREATE TABLE customers (id int PRIMARY KEY);
 		CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
