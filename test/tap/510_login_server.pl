@@ -24,6 +24,14 @@ CREATE EXTENSION pgaccount;
 SELECT account.create_starter();
 SELECT account.create_key();
 SELECT account.register('a@x.org', 'a-right-secret', 'a'), account.register('b@x.org', 'a-right-secret', 'b'), account.register('c@x.org', 'a-right-secret', 'c');
+INSERT INTO app.tenants (slug) VALUES ('one'), ('two');
+SELECT account.register('r1@x.org', 'a-right-secret', 'r1', 'one'), account.register('r2@x.org', 'a-right-secret', 'r2', 'two');
+CREATE TABLE app.documents AS SELECT t.id AS tenant_id, what FROM app.tenants t JOIN (VALUES ('one', 'one, first'), ('one', 'one, second'), ('two', 'two')) v (slug, what) USING (slug);
+SELECT account.enable_soft_delete('app.documents'), account.enable_tenant_isolation('app.documents');
+ALTER TABLE app.users ENABLE ROW LEVEL SECURITY;
+CREATE ROLE reader LOGIN;
+GRANT USAGE ON SCHEMA app TO reader;
+GRANT SELECT, DELETE ON app.documents, app.users TO reader;
 SQL
 
 # --- attempts at once, none of which commits -----------------------------------------------------------
@@ -53,6 +61,37 @@ $standby->init_from_backup($node, 'base', has_streaming => 1);
 $standby->start;
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 like($standby->safe_psql('postgres', "SELECT account.authenticate('$access')"), qr/^[0-9a-f-]{36}$/, 'a standby authenticates, with the live check');
+
+# as the application's role reads there: what is its tenant's, and only with an identity
+my %reader = map { $_ => $node->safe_psql('postgres', "SELECT access_token FROM account.login('$_', 'a-right-secret')") } qw(r1 r2);
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+sub reads
+{
+	my ($token, $sql) = @_;
+	my ($status, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY sqlstate\nBEGIN;\n" . ($token ? "SELECT account.authenticate('$token') IS NULL;\n" : '')
+		. ($sql // "SELECT string_agg(what, ' ' ORDER BY what), count(account.uid()) FROM app.documents") . ";\nCOMMIT",
+		extra_params => [ '-U', 'reader', '-v', 'ON_ERROR_STOP=1' ]);
+	return $status == 0 ? $out =~ s/^f\n//r : ($err =~ /(?:ERROR|FATAL):\s+(\w{5})/)[0];
+}
+is(reads($reader{r1}), 'one, first one, second|2', 'a standby shows a tenant its rows');
+is(reads($reader{r2}), 'two|1', 'and another its own');
+is(reads(undef), '|0', 'and nobody none');
+is(reads("$reader{r1}A"), 'PT401', 'nor whose token is none');
+is(reads(undef, "SET LOCAL request.jwt.claims = '{\"tenant_id\": \"$_\"}'; SELECT count(*) FROM app.documents"), '0', 'nor who says so of itself')
+  for $node->safe_psql('postgres', "SELECT id FROM app.tenants WHERE slug = 'one'");
+is(reads($reader{r1}, "SELECT count(*) FROM app.users"), '1', 'of users it shows the one that asks');
+is(reads($reader{r1}, "SET LOCAL max_parallel_workers_per_gather = 2; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0;"
+		. " SET LOCAL min_parallel_table_scan_size = 0; SELECT count(*) FROM app.documents"), '2', 'parallel workers see the same');
+is(reads($reader{r1}, "DELETE FROM app.documents"), '25006', 'and nobody deletes there');
+$node->safe_psql('postgres', "DELETE FROM app.documents WHERE what = 'one, first'; DELETE FROM app.users WHERE username = 'r2'");
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+is(reads($reader{r1}), 'one, second|1', 'what is deleted on the primary is hidden there');
+is(reads($reader{r2}), 'PT401', 'and who is deleted reads nothing');
+$node->safe_psql('postgres', "SET pgaccount.show_deleted = on; SELECT account.restore('app.users', id) FROM app.users WHERE username = 'r2'");
+my $back = $node->safe_psql('postgres', "SELECT access_token FROM account.login('r2', 'a-right-secret')");
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+is(reads($reader{r2}), 'PT401', 'restored, its old session stays ended');
+is(reads($back), 'two|1', 'and with a new one it reads what is its tenant\'s');
 for my $call ("account.login('b', 'a-right-secret')", "account.login('b', 'a-wrong-secret')", "account.refresh('$refresh')",
 	"account.register('d\@x.org', 'a-right-secret')")
 {

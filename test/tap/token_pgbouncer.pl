@@ -1,5 +1,5 @@
 # PgBouncer 1.18 in transaction mode: two clients share one server connection, and no identity of one
-# is ever seen by the other.
+# is ever seen by the other; an application whose users log in, are deleted and come back by way of it.
 use strict;
 use warnings;
 
@@ -86,6 +86,57 @@ for my $round (1 .. 5)
 is(ask($anna, "SELECT account.authenticate('$token{anna}'), account.uid()"), 'anna|anna', 'authenticated within one statement');
 is(ask($bert, 'SELECT account.uid()'), '', 'and nobody after it');
 is(ask($bert, 'SELECT pg_backend_pid()'), $backend, 'it was one server connection all the time');
+
+# what a person sees, whichever client asks
+$node->safe_psql('postgres', q{
+ALTER SYSTEM SET pgaccount.live_check = on;
+ALTER SYSTEM SET pgaccount.password_memory = '8kB';
+ALTER SYSTEM SET pgaccount.password_ops = 1;
+SELECT pg_reload_conf();
+SELECT account.create_starter('app');
+SELECT account.grant_api('app');
+GRANT USAGE ON SCHEMA app TO app;
+GRANT SELECT, DELETE ON app.users TO app;
+INSERT INTO app.tenants (slug) VALUES ('one'), ('two');
+CREATE TABLE app.notes (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, tenant_id uuid, user_id uuid REFERENCES app.users ON DELETE CASCADE, note text);
+SELECT account.enable_soft_delete('app.notes'), account.enable_tenant_isolation('app.notes');
+GRANT SELECT ON app.notes TO app;
+CREATE FUNCTION app.restore(id uuid) RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$ SELECT account.restore('app.users', id) $$;
+});
+my $login = q{SELECT status, access_token FROM account.login('%s@x.org', 'a-right-secret')};
+my %id;
+for (qw(cleo dora))
+{
+	my $tenant = $_ eq 'cleo' ? 'one' : 'two';
+	$id{$_} = ask($anna, "SELECT user_id FROM account.register('$_\@x.org', 'a-right-secret', tenant => '$tenant')");
+	$node->safe_psql('postgres', "INSERT INTO app.notes (tenant_id, user_id, note) SELECT tenant_id, id, 'of $_' FROM app.users WHERE email = '$_\@x.org'");
+	(my $status, $token{$_}) = split /\|/, ask($bert, sprintf $login, $_);
+	is($status, 200, "$_ registers by one client, and logs in by the other");
+}
+my $list = "SELECT string_agg(email, ' ' ORDER BY email) FROM app.users";
+# what each may see, in one transaction; nothing where the token is refused
+sub notes { my ($c, $token) = @_; return ask($c, "BEGIN; SELECT account.authenticate('$token') IS NULL; SELECT string_agg(note, ' ') FROM app.notes; COMMIT") =~ s/^f\n//r }
+is(notes($anna, $token{cleo}), 'of cleo', 'cleo sees what is its tenant\'s');
+is(notes($bert, $token{dora}), 'of dora', 'dora what is hers, by the same server connection');
+is(ask($anna, 'SELECT count(*) FROM app.notes'), '0', 'and nobody nothing');
+is(ask($anna, "\\set QUIET off\nDELETE FROM app.users WHERE id = '$id{cleo}';\n\\set QUIET on\n"), 'DELETE 1', 'one client deletes cleo');
+is(ask($bert, $list), 'dora@x.org', 'who is in no list, whichever client asks');
+is(ask($anna, $list), 'dora@x.org', '... or asks');
+is(ask($bert, sprintf $login, 'cleo'), '401|', 'cannot log in');
+like(notes($bert, $token{cleo}), qr/token is not valid/, 'nor go on with a token');
+is(ask($anna, 'SELECT account.uid()'), '', 'which leaves nobody behind');
+is(ask($bert, "BEGIN; SET LOCAL pgaccount.show_deleted = on; $list; COMMIT"), 'cleo@x.org dora@x.org', 'one client looks at the deleted, for a transaction');
+is(ask($anna, $list), 'dora@x.org', 'which is not the other\'s');
+my $again = ask($anna, q{SELECT user_id FROM account.register('Cleo@x.org', 'a-right-secret', tenant => 'one')});
+isnt($again, $id{cleo}, 'its email registers again, as somebody else');
+like($again, qr/^[0-9a-f-]{36}$/, '... with a key');
+like(ask($bert, "SELECT app.restore('$id{cleo}')"), qr/duplicate key|already|taken|would/, 'meanwhile the first cannot come back');
+is(ask($bert, "\\set QUIET off\nDELETE FROM app.users WHERE id = '$again';\n\\set QUIET on\n"), 'DELETE 1', 'the second goes');
+is(ask($anna, "SELECT app.restore('$id{cleo}')"), '2', 'the first is restored, with its note');
+is(ask($bert, $list), 'cleo@x.org dora@x.org', 'is in the list again');
+(my $status, $token{cleo}) = split /\|/, ask($anna, sprintf $login, 'cleo');
+is("$status " . notes($bert, $token{cleo}), '200 of cleo', 'logs in, and has its note');
+is(ask($anna, 'SELECT pg_backend_pid()'), $backend, 'all of it on one server connection');
 
 for my $c ($anna, $bert)
 {

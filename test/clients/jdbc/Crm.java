@@ -158,6 +158,9 @@ public class Crm {
 
         equal(column("SELECT account.restore('users', ?)", ann), List.of(4L), "restore: user, profile, two posts");
         equal(emails(), List.of("ann@example.com", "bob@example.com"), "who is back");
+        equal(column("SELECT title FROM posts WHERE author_id = ? ORDER BY id", ann), List.of("One", "Two"), "with its posts");
+        equal(column("SELECT role FROM profiles WHERE user_id = ?", ann), List.of("member"), "its profile");
+        equal(column("SELECT u.email FROM deals d JOIN users u ON u.id = d.created_by"), List.of("ann@example.com"), "and its deal");
         equal(login("ann@example.com", "ann's password"), 200, "and logs in");
         equal(column("SELECT count(p.id) FROM users u LEFT JOIN profiles p ON p.user_id = u.id GROUP BY u.id"), List.of(1L, 1L), "one profile a user");
         equal(update("INSERT INTO profiles (user_id, display_name) VALUES (?, 'Ann')", ann), 1, "the application's own profile takes the place of the automatic one");

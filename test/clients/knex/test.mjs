@@ -51,7 +51,10 @@ equal((await members()).map((member) => member.role), ['member', 'member', 'memb
 equal(await knex('users').whereIn('email', ['bob@example.com', 'dan@example.com', 'nobody@example.com']).del(), 2, 'a bulk del() gives 2');
 
 equal(await sql('SELECT account.restore(?, ?)', 'users', ann), ['4'], 'restore: user, profile, two posts');
-equal([await emails(), await login('ann@example.com', "ann's password")], [['ann@example.com', 'cat@example.com'], 200], 'who is back and logs in');
+equal([await members(), await knex('posts').where({ author_id: ann }).orderBy('id').pluck('title')],
+    [[{ email: 'ann@example.com', role: 'member' }, { email: 'cat@example.com', role: 'member' }], ['One', 'Two']], 'all is back');
+equal(await login('ann@example.com', "ann's password"), 200, 'and logs in');
+equal(await knex('deals as d').join('users as u', 'u.id', 'd.created_by').pluck('u.email'), ['ann@example.com'], 'the deal has its seller again');
 
 await refused('23503', 'an organisation with users is not deleted', () => knex('organisations').where({ id: acme }).del());
 await refused('23001', 'nor cleaned up while users stand in the way', () => sql('SELECT account.cleanup(?, ?)', 'organisations', acme));

@@ -2,6 +2,8 @@ from django.db import IntegrityError
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
+from rest_framework.serializers import ModelSerializer
+from rest_framework.viewsets import ModelViewSet
 
 from school.models import Profile, Tenant, User
 
@@ -53,3 +55,14 @@ def user(request, pk):
 def tenant(request, pk):
     Tenant.objects.get(pk=pk).delete()
     return Response(status=204)
+
+
+class UserSerializer(ModelSerializer):
+    class Meta:
+        model = User
+        fields = ["id", "username", "email"]
+
+
+class UserViewSet(ModelViewSet):
+    queryset = User.objects.order_by("id")
+    serializer_class = UserSerializer
