@@ -85,12 +85,15 @@ section_cleanup() {
         -c "SELECT bench.make_crm('crm_bare', $scale, 'RESTRICT', 'CASCADE', false)" -c 'VACUUM (FREEZE, ANALYZE)' -c CHECKPOINT >/dev/null
     take_turns "$(pick 7 5)" cleanup_once -- hand ours cascade bare plan limit
     take_turns "$(pick 3 2)" cleanup_once -- generated collector ours hand
+    about 'cleanup' account.cleanup
     cleanup_row 'cleanup of an organisation' ours 'ordered DELETEs, indexes' hand 0.70
     cleanup_row 'cleanup of an organisation' ours 'ON DELETE CASCADE' cascade 0.90
     cleanup_row 'cleanup of an organisation' ours 'PG-recursively_delete' generated 0.333
     cleanup_row 'cleanup of an organisation' ours 'Django, Collector' collector 0.2
     cleanup_row 'cleanup, no foreign-key indexes' bare 'the same with them' ours 2
-    cleanup_row 'cleanup_plan' plan 'cleanup' ours 0.30
+    about 'cleanup' account.cleanup_plan
+    cleanup_row 'plan of that cleanup' plan 'the cleanup' ours 0.30
+    about 'cleanup' 'no triggers: the limit'
     cleanup_row 'ordered DELETEs without triggers' limit 'ordered DELETEs, indexes' hand -
     sql -c 'DROP SCHEMA crm, crm_cascade, crm_collector, crm_bare CASCADE'
 }
@@ -102,6 +105,7 @@ cleanup_memory() {
     peak "SELECT bench.make_crm('crm', $(pick 7.6 0.76), 'RESTRICT', 'CASCADE', false); VACUUM (FREEZE, ANALYZE);" \
         "SELECT count(*) FROM account.cleanup('crm.organization', 1, true);"
     sample 'cleanup|peak'
-    row "peak memory, cleanup of $label rows" '200 MB' 200 "$(mid 'cleanup|peak')" 1 '<' MB
+    about 'peak memory' account.cleanup
+    row "peak memory, cleanup of $label rows" '200 MB' 200 "$(mid 'cleanup|peak')" 1 '<'
     sql -c 'DROP SCHEMA crm CASCADE'
 }

@@ -1,0 +1,137 @@
+# shellcheck shell=bash
+#
+# contenders.bash: login, refresh, register and authenticate against the statements they replace, and how
+# far refused logins differ. Sourced by bench/run.
+#
+# One client, client and server on one core. Processor time of both is compared, not the clock's: what
+# else the machine does falls on a long conversation otherwise than on a short one. Argon2 is at its
+# cheapest, and what it still costs (a call of hash_password against a SELECT 1, in the same run) is taken
+# off. Refused logins are measured by the clock, as who guesses does, at the default cost of argon2.
+
+# A contender as a pgbench script; n counts on from run to run. Usage: account_script contender
+account_script() {
+    local user="'n' || :n || '@example.org', 'argon2id-hash-of-ninety-seven-characters-or-so-as-stored-by-everyone-who-does-it-well-nowadays-'"
+    echo '\set n :n + 1'
+    echo '\set u random(1, 10000)'
+    case $1 in
+        nothing) echo 'SELECT 1;' ;;
+        hash) echo "SELECT account.hash_password('secret123');" ;;
+        login_plain)
+            cat <<'SQL'
+BEGIN;
+SELECT * FROM plain.users WHERE lower(email) = 'u:u@example.org' AND deleted_at IS NULL \gset r_
+INSERT INTO plain.session (id, user_id, tenant_id, token_hash, created_at, refreshed_at, expires_at) VALUES (gen_random_uuid(), ':r_id', ':r_tenant_id', '\x0123456789012345678901234567890101234567890123456789012345678901', now(), now(), now() + interval '30 days');
+UPDATE plain.users SET last_login = now() WHERE id = ':r_id';
+COMMIT;
+SQL
+            ;;
+        login_ours) echo "SELECT * FROM account.login('u:u@example.org', 'secret123');" ;;
+        refresh_plain)
+            cat <<'SQL'
+BEGIN;
+SELECT * FROM plain.session WHERE id = ':sid' FOR UPDATE;
+UPDATE plain.session SET counter = counter + 1, token_hash = '\x0123456789012345678901234567890101234567890123456789012345678901', refreshed_at = now(), expires_at = now() + interval '30 days' WHERE id = ':sid';
+COMMIT;
+SQL
+            ;;
+        refresh_ours) echo "SELECT refresh_token AS token FROM account.refresh(':token') \\gset" ;;
+        register_plain)
+            printf "BEGIN;\nINSERT INTO plain.users (email, password) VALUES (%s) RETURNING id \\\\gset\n" "$user"
+            printf "INSERT INTO plain.profiles (user_id, role) VALUES (':id', 'member');\nCOMMIT;\n"
+            ;;
+        register_ours) echo "SELECT * FROM account.register('n' || :n || '@example.org', 'secret123');" ;;
+    esac
+}
+
+# Processor time, in microseconds, of all server processes that have ended.
+spent() {
+    sleep 0.1 # the last one may be ending
+    result=$(awk -v tick="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print ($14 + $15) * 1e6 / tick }' "/proc/$(head -n 1 "$work/data/postmaster.pid")/stat")
+}
+
+# Microseconds of one transaction of a contender, in server and client. Usage: account_once number contender run
+account_once() {
+    local before TIMEFORMAT='%U %S' variables=(-D n=$(($3 * $1)))
+    account_script "$2" >"$work/script.pgbench"
+    case $2 in
+        refresh_plain) variables+=(-D "sid=$(psql -XqAt -d bench_account -c 'SELECT id FROM plain.session LIMIT 1')") ;;
+        refresh_ours) variables+=(-D "token=$(psql -XqAt -d bench_account -c "SELECT (account.issue_tokens(id::text)).refresh_token FROM app.users LIMIT 1")") ;;
+    esac
+    spent
+    before=$result
+    { time QUIET=1 step "$work/log/pgbench" taskset -c "$core" pgbench -n -c 1 -t "$1" "${variables[@]}" -f "$work/script.pgbench" bench_account; } 2>"$work/log/client" || {
+        cat "$work/log/pgbench"
+        die "pgbench failed"
+    }
+    spent
+    result=$(awk -v s="$before" -v e="$result" -v n="$1" '{ printf "%.3f", (e - s + ($1 + $2) * 1e6) / n }' "$work/log/client")
+    sample "account|$2"
+}
+
+# Microseconds of processor time of a call inside one backend. Usage: account_call number contender run
+account_call() {
+    local call
+    case $2 in
+        select) call="time_select($1)" ;;
+        *) call="time_authenticate($1, ${2#authenticate_})" ;;
+    esac
+    QUIET=1 step "$work/log/call" psql -XqAt -v ON_ERROR_STOP=1 -d bench_account -c "SELECT $call" || {
+        cat "$work/log/call"
+        die "a measured call failed"
+    }
+    result=$(cat "$work/log/call")
+    sample "account|$2"
+}
+
+# The starter with users, and the tables that an application without pgaccount would have.
+account_tables() {
+    restart_with 'pgaccount.password_memory = 8kB' 'pgaccount.password_ops = 1'
+    createdb bench_account
+    bench_module token/floor.c token_floor
+    QUIET=1 step "$work/log/account" psql -XqAt -v ON_ERROR_STOP=1 -d bench_account -v floor="$module" -f "$work/tree/bench/account/tables.sql" || {
+        cat "$work/log/account"
+        die "account/tables.sql failed"
+    }
+}
+
+# What a contender takes without argon2.
+without_argon2() { awk -v o="$(mid "account|$1")" -v h="$(mid 'account|hash')" -v n="$(mid 'account|nothing')" 'BEGIN { print o - (h - n) }'; }
+
+section_account() {
+    account_tables
+    pin
+    take_turns "$(pick 9 3)" account_once "$(pick 6000 3000)" -- nothing hash login_plain login_ours refresh_plain refresh_ours register_plain register_ours
+    take_turns "$(pick 11 5)" account_call "$(pick 100000 50000)" -- select authenticate_1 authenticate_16 authenticate_1000
+    unpin
+    about 'sessions' 'account.login, argon2 taken off'
+    row 'login' 'SELECT, INSERT session, UPDATE' "$(mid 'account|login_plain')" "$(without_argon2 login_ours)" 1.0
+    about 'sessions' account.refresh
+    row 'refresh' 'SELECT, UPDATE' "$(mid 'account|refresh_plain')" "$(mid 'account|refresh_ours')" 1.0
+    about 'register' 'account.register, argon2 taken off'
+    row 'register' 'BEGIN; two INSERTs; COMMIT' "$(mid 'account|register_plain')" "$(without_argon2 register_ours)" 1.0
+    about 'authenticate' account.authenticate
+    row 'authenticate, one token' 'SELECT by key, in the backend' "$(mid 'account|select')" "$(mid 'account|authenticate_1')" 1.5
+    row 'authenticate, 16 tokens in turn' 'SELECT by key, in the backend' "$(mid 'account|select')" "$(mid 'account|authenticate_16')" 1.5
+    about 'authenticate, a token not seen before' account.authenticate
+    row 'authenticate, 1,000 tokens in turn' 'SELECT by key, in the backend' "$(mid 'account|select')" "$(mid 'account|authenticate_1000')" 1.5
+    refusals
+    dropdb bench_account
+    restart_with ''
+}
+
+# The clock would tell who exists, if one refusal took longer than another.
+refusals() {
+    local who slowest quickest
+    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/refusals" psql -XqAt -v ON_ERROR_STOP=1 -d bench_account -v rounds="$(pick 200 20)" -f "$work/tree/bench/account/refusals.sql" || {
+        cat "$work/log/refusals"
+        die "account/refusals.sql failed"
+    }
+    while IFS='|' read -r who result; do sample "refusal|$who"; done < <(grep -F '|' "$work/log/refusals")
+    about 'refused logins' account.login
+    for who in unknown inactive deleted; do
+        row "refused login: $who user" 'a wrong password' "$(mid 'refusal|wrong')" "$(mid "refusal|$who")" -
+    done
+    quickest=$(for who in wrong unknown inactive deleted; do mid "refusal|$who"; done | sort -g | head -n 1)
+    slowest=$(for who in wrong unknown inactive deleted; do mid "refusal|$who"; done | sort -g | tail -n 1)
+    row "refused logins: the slowest, of $(pick 200 20) each" 'the quickest' "$quickest" "$slowest" 1.05 '<'
+}
