@@ -25,7 +25,7 @@ UPDATE plain.users SET last_login = now() WHERE id = ':r_id';
 COMMIT;
 SQL
             ;;
-        login_ours) echo "SELECT * FROM account.login('u:u@example.org', 'secret123');" ;;
+        login_ours | login_silent) echo "SELECT * FROM account.login('u:u@example.org', 'secret123');" ;;
         refresh_plain)
             cat <<'SQL'
 BEGIN;
@@ -34,12 +34,12 @@ UPDATE plain.session SET counter = counter + 1, token_hash = '\x0123456789012345
 COMMIT;
 SQL
             ;;
-        refresh_ours) echo "SELECT refresh_token AS token FROM account.refresh(':token') \\gset" ;;
+        refresh_ours | refresh_silent) echo "SELECT refresh_token AS token FROM account.refresh(':token') \\gset" ;;
         register_plain)
             printf "BEGIN;\nINSERT INTO plain.users (email, password) VALUES (%s) RETURNING id \\\\gset\n" "$user"
             printf "INSERT INTO plain.profiles (user_id, role) VALUES (':id', 'member');\nCOMMIT;\n"
             ;;
-        register_ours) echo "SELECT * FROM account.register('n' || :n || '@example.org', 'secret123');" ;;
+        register_ours | register_silent) echo "SELECT * FROM account.register('n' || :n || '@example.org', 'secret123');" ;;
     esac
 }
 
@@ -51,15 +51,17 @@ spent() {
 
 # Microseconds of one transaction of a contender, in server and client. Usage: account_once number contender run
 account_once() {
-    local before TIMEFORMAT='%U %S' variables=(-D n=$(($3 * $1)))
+    local before options='' TIMEFORMAT='%U %S' variables=(-D n=$(($3 * $1)))
     account_script "$2" >"$work/script.pgbench"
     case $2 in
         refresh_plain) variables+=(-D "sid=$(psql -XqAt -d bench_account -c 'SELECT id FROM plain.session LIMIT 1')") ;;
-        refresh_ours) variables+=(-D "token=$(psql -XqAt -d bench_account -c "SELECT (account.issue_tokens(id::text)).refresh_token FROM app.users LIMIT 1")") ;;
+        refresh_ours | refresh_silent) variables+=(-D "token=$(psql -XqAt -d bench_account -c "SELECT (account.issue_tokens(id::text)).refresh_token FROM app.users LIMIT 1")") ;;
     esac
+    # those without events register other emails
+    case $2 in *_silent) options='-c pgaccount.log_events=off' variables[1]=n=$((1000000000 + $3 * $1)) ;; esac
     spent
     before=$result
-    { time QUIET=1 step "$work/log/pgbench" taskset -c "$core" pgbench -n -c 1 -t "$1" "${variables[@]}" -f "$work/script.pgbench" bench_account; } 2>"$work/log/client" || {
+    { time QUIET=1 PGOPTIONS=$options step "$work/log/pgbench" taskset -c "$core" pgbench -n -c 1 -t "$1" "${variables[@]}" -f "$work/script.pgbench" bench_account; } 2>"$work/log/client" || {
         cat "$work/log/pgbench"
         die "pgbench failed"
     }
@@ -100,7 +102,7 @@ without_argon2() { awk -v o="$(mid "account|$1")" -v h="$(mid 'account|hash')" -
 section_account() {
     account_tables
     pin
-    take_turns "$(pick 9 3)" account_once "$(pick 6000 3000)" -- nothing hash login_plain login_ours refresh_plain refresh_ours register_plain register_ours
+    take_turns "$(pick 9 3)" account_once "$(pick 6000 3000)" -- nothing hash login_plain login_ours refresh_plain refresh_ours register_plain register_ours login_silent refresh_silent register_silent
     take_turns "$(pick 11 5)" account_call "$(pick 100000 50000)" -- select authenticate_1 authenticate_16 authenticate_1000
     unpin
     about 'sessions' 'account.login, argon2 taken off'
@@ -109,6 +111,10 @@ section_account() {
     row 'refresh' 'SELECT, UPDATE' "$(mid 'account|refresh_plain')" "$(mid 'account|refresh_ours')" 1.0
     about 'register' 'account.register, argon2 taken off'
     row 'register' 'BEGIN; two INSERTs; COMMIT' "$(mid 'account|register_plain')" "$(without_argon2 register_ours)" 1.0
+    about 'the same without events' 'pgaccount.log_events off'
+    row 'login, no events' 'SELECT, INSERT session, UPDATE' "$(mid 'account|login_plain')" "$(without_argon2 login_silent)" -
+    row 'refresh, no events' 'SELECT, UPDATE' "$(mid 'account|refresh_plain')" "$(mid 'account|refresh_silent')" -
+    row 'register, no events' 'BEGIN; two INSERTs; COMMIT' "$(mid 'account|register_plain')" "$(without_argon2 register_silent)" -
     about 'authenticate' account.authenticate
     row 'authenticate, one token' 'SELECT by key, in the backend' "$(mid 'account|select')" "$(mid 'account|authenticate_1')" 1.5
     row 'authenticate, 16 tokens in turn' 'SELECT by key, in the backend' "$(mid 'account|select')" "$(mid 'account|authenticate_16')" 1.5
