@@ -83,7 +83,7 @@ section_cleanup() {
         -c "SELECT bench.make_crm('crm_cascade', $scale, 'CASCADE', 'CASCADE', true)" \
         -c "SELECT bench.make_crm('crm_collector', $scale, '$deferred', '$deferred', true)" \
         -c "SELECT bench.make_crm('crm_bare', $scale, 'RESTRICT', 'CASCADE', false)" -c 'VACUUM (FREEZE, ANALYZE)' -c CHECKPOINT >/dev/null
-    take_turns "$(pick 7 5)" cleanup_once -- hand ours cascade bare plan limit
+    take_turns "$(pick 5 3)" cleanup_once -- hand ours cascade bare plan limit
     take_turns "$(pick 3 2)" cleanup_once -- generated collector ours hand
     about 'cleanup' account.cleanup
     cleanup_row 'cleanup of an organisation' ours 'ordered DELETEs, indexes' hand 0.70
