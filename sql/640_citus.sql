@@ -111,17 +111,14 @@ BEGIN;
 CREATE TABLE users_1234567 (LIKE users);
 INSERT INTO users_1234567 SELECT * FROM users; -- fails
 ROLLBACK;
+SET pgaccount.show_deleted = on;
+DO $$ BEGIN CREATE TABLE users_1234567 (LIKE users); INSERT INTO users_1234567 SELECT * FROM users; END $$; -- fails: no block, and the shards do not know
 BEGIN;
 CREATE TABLE users_1234567 (LIKE users);
-SET LOCAL pgaccount.show_deleted = on;
-INSERT INTO users_1234567 SELECT * FROM users; -- fails: the shards do not know
-ROLLBACK;
-BEGIN;
-CREATE TABLE users_1234567 (LIKE users);
-SET LOCAL citus.propagate_set_commands = 'local';
-SET LOCAL pgaccount.show_deleted = on;
 INSERT INTO users_1234567 SELECT * FROM users;
+SELECT count(*), current_setting('citus.propagate_set_commands') AS told FROM users_1234567;
 ROLLBACK;
+RESET pgaccount.show_deleted;
 BEGIN;
 CREATE TABLE users_of_old (LIKE users);
 INSERT INTO users_of_old SELECT * FROM users;

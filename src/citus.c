@@ -16,7 +16,9 @@
 #include "access/htup_details.h"
 #include "access/skey.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_namespace.h"
+#include "executor/spi.h"
 #include "parser/parsetree.h"
 #include "tcop/tcopprot.h"
 #include "utils/fmgroids.h"
@@ -27,6 +29,7 @@
 #include "citus.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "plan_cache.h"
 #include "settings.h"
 
 /* The catalog of Citus that has a row for each of its tables; InvalidOid: there is none. */
@@ -157,20 +160,12 @@ whole_table(Query *query)
 	return rte->rtekind == RTE_RELATION ? rte->relid : InvalidOid;
 }
 
-/* Raise if the statement is one by which Citus rebuilds a soft-delete table; see the header. */
-void
-refuse_citus_rebuild(Query *query)
+/* The soft-delete table whose live rows alone the query would read, all of them; InvalidOid: none. */
+static Oid
+hidden_source(Query *query)
 {
-	const char *propagate;
 	ListCell *lc;
 
-	if (query->commandType != CMD_INSERT || list_length(query->rtable) != 2 || !has_citus() ||
-		!is_new_table_of_citus(rt_fetch(query->resultRelation, query->rtable)->relid))
-		return;
-	/* shown here, and on the shards too */
-	propagate = GetConfigOption("citus.propagate_set_commands", true, false);
-	if (pgaccount_show_deleted && propagate != NULL && strcmp(propagate, "local") == 0)
-		return;
 	foreach (lc, query->rtable)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
@@ -178,13 +173,35 @@ refuse_citus_rebuild(Query *query)
 		const SoftDelete *mapping = OidIsValid(source) ? mapping_active(source) : NULL;
 
 		if (mapping != NULL && mapping->options.hide)
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("deleted rows of \"%s\" would be lost", get_rel_name(source)),
-				 errdetail("The table is being rebuilt from what a query sees of it, and "
-						   "deleted rows are hidden."),
-				 errhint("In the same transaction, first SET LOCAL citus.propagate_set_commands "
-						 "= 'local' and SET LOCAL pgaccount.show_deleted = on.")));
+			return source;
 	}
+	return InvalidOid;
+}
+
+/* A statement is about to be planned: is it the one by which Citus rebuilds a table? See the header. */
+void
+citus_rebuild(Query *query)
+{
+	Oid source;
+
+	if (query->commandType != CMD_INSERT || list_length(query->rtable) != 2 || !has_citus() ||
+		!is_new_table_of_citus(rt_fetch(query->resultRelation, query->rtable)->relid))
+		return;
+	source = hidden_source(query);
+	if (!OidIsValid(source))
+		return;
+	if (!pgaccount_show_deleted || !IsTransactionBlock())
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("deleted rows of \"%s\" would be lost", get_rel_name(source)),
+			 errdetail("The table is being rebuilt from what a query sees of it, and deleted "
+					   "rows are hidden."),
+			 errhint(
+				 "BEGIN a transaction block, and SET LOCAL pgaccount.show_deleted = on in it.")));
+	/* that is so here; the shards must show them too, and in a block Citus carries SET LOCAL there */
+	SPI_connect();
+	run_sql("SET LOCAL citus.propagate_set_commands = 'local'");
+	run_sql("SET LOCAL pgaccount.show_deleted = on");
+	SPI_finish();
 }

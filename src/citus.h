@@ -32,9 +32,10 @@ extern void check_citus_triggers(Oid relid);
 extern bool citus_copies_shard(void);
 
 /*
- * Raise 0A000 if the statement is the one by which Citus rebuilds a soft-delete table (to undistribute it,
- * or to change its shards): it would leave the deleted rows behind, and then drop the table.
+ * A statement is about to be planned. Where Citus rebuilds a soft-delete table by it (to undistribute it, or
+ * to change its shards), and then drops the old one, deleted rows must be shown, or they are lost: raises
+ * 0A000 where they are hidden, or outside a transaction block, and else has the shards show them too, until the end of the transaction.
  */
-extern void refuse_citus_rebuild(Query *query);
+extern void citus_rebuild(Query *query);
 
 #endif /* PGACCOUNT_CITUS_H */

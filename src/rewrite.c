@@ -262,7 +262,7 @@ rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
 	if (query->commandType == CMD_UTILITY || !OidIsValid(account_schema()))
 		return;
 
-	refuse_citus_rebuild(query);
+	citus_rebuild(query);
 	context.rewrite = pgaccount_rewrite && !physical;
 	context.hide = !(physical || show_all || pgaccount_show_deleted ||
 					 starts_with(text, OWN_STATEMENT) || is_table_copy(text));
