@@ -56,7 +56,7 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test test-clients lint sanitize fuzz regress-core stress sqlsmith matrix compile-17 demo bench bench-quick dist
+.PHONY: test test-clients lint sanitize fuzz regress-core stress sqlsmith matrix compile-17 citus demo bench bench-quick dist
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -99,6 +99,11 @@ matrix:
 compile-17: export CHROOT := $(CHROOT)
 compile-17:
 	@test/compile-17
+
+# A coordinator of Citus and two workers, where a server has Citus. make citus CITUS_PG_CONFIG=/usr/local/citus/bin/pg_config
+citus: export CITUS_PG_CONFIG := $(CITUS_PG_CONFIG)
+citus:
+	@test/citus
 
 # The distribution for PGXN, of what is committed.
 dist:
