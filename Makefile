@@ -4,9 +4,9 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.con
 MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-CONCEPTS_C   = pgaccount hooks settings version errors secret_call identifiers plan_cache client actor stats failure_queue operation \
+CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_call identifiers plan_cache client actor stats failure_queue operation \
                event failure_worker registry_triggers fk_graph fk_policy key_bitmap cleanup_set cleanup_read cleanup_plan cleanup \
-               cleanup_graph purge_held purge mapping rewrite delete_rewrite delete_call hiding soft_delete consequences target guard \
+               cleanup_graph purge_held purge mapping citus rewrite delete_rewrite delete_call hiding soft_delete consequences target guard \
                soft_delete_ddl keys restore unique_live doctor profile profile_rule profile_column profile_proof profile_adopt \
                profile_enable profile_registry profile_findings password_format password_slots password base64url json_claims jwt \
                claims_jsonb jwt_functions master_key key_store token token_known identity tenant_isolation model model_detect model_map \
@@ -56,7 +56,7 @@ $(OBJS): $(wildcard src/*.h) pgaccount.control
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test test-clients lint sanitize fuzz regress-core stress sqlsmith matrix compile-17 demo bench bench-quick dist
+.PHONY: test test-clients lint sanitize fuzz regress-core stress sqlsmith matrix compile-17 citus demo bench bench-quick dist
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -99,6 +99,11 @@ matrix:
 compile-17: export CHROOT := $(CHROOT)
 compile-17:
 	@test/compile-17
+
+# A coordinator of Citus and two workers, where a server has Citus. make citus CITUS_PG_CONFIG=/usr/local/citus/bin/pg_config
+citus: export CITUS_PG_CONFIG := $(CITUS_PG_CONFIG)
+citus:
+	@test/citus
 
 # The distribution for PGXN, of what is committed.
 dist:

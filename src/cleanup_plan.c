@@ -29,6 +29,7 @@
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
+#include "citus.h"
 #include "cleanup_plan.h"
 #include "compat.h"
 #include "errors.h"
@@ -226,6 +227,8 @@ cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode, CleanupUse use)
 	}
 	target = PG_GETARG_OID(0);
 	check_application_table(target, "a cleanup");
+	refuse_citus_beside_shards(target, "a cleanup",
+							   "json_agg(c) FROM account.cleanup('%s', key) c");
 	LockRelationOid(target, lockmode);
 	cleanup = cleanup_make(target, force, use);
 	if (PG_NARGS() > 2 || !PG_ARGISNULL(1))

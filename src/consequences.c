@@ -35,7 +35,6 @@
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -49,6 +48,7 @@
 #include "identifiers.h"
 #include "mapping.h"
 #include "plan_cache.h"
+#include "relation_changes.h"
 #include "soft_delete.h"
 
 PG_FUNCTION_INFO_V1(soft_delete_changed);
@@ -99,7 +99,7 @@ static uint64 relation_changes = 0; /* grows with every invalidation */
  * it references is outdated. (Whether a child has soft delete is the child's to change.)
  */
 static void
-relation_changed(Datum arg, Oid relid)
+relation_changed(Oid relid)
 {
 	HASH_SEQ_STATUS status;
 	EdgesEntry *entry;
@@ -161,7 +161,7 @@ consequences_init(void)
 	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(EdgesEntry)};
 
 	edges_of = hash_create("pgaccount edges", 32, &ctl, HASH_ELEM | HASH_BLOBS);
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	relation_changes_follow(relation_changed);
 	RegisterXactCallback(transaction_ends, NULL);
 	RegisterSubXactCallback(subtransaction_ends, NULL);
 }

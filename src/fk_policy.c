@@ -25,6 +25,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "citus.h"
 #include "errors.h"
 #include "fk_graph.h"
 #include "fk_policy.h"
@@ -194,6 +195,8 @@ set_reference_policy_operation(PG_FUNCTION_ARGS)
 		policy = text_to_cstring(PG_GETARG_TEXT_PP(2));
 
 	check_application_table(child, "a reference policy");
+	refuse_citus_table(child, "a reference policy",
+					   "Declare ON DELETE with the foreign key: shards follow the catalog.");
 	check_owner(child);
 	if (policy != NULL && action_of(policy) == FK_POLICY_NONE)
 		ereport(ERROR,

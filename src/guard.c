@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "citus.h"
 #include "errors.h"
 #include "fk_graph.h"
 #include "guard.h"
@@ -59,6 +60,9 @@ guard_create_triggers(Oid parent)
 
 		if (own_trigger(edge->child, "guard_reference", edge->parent) != NULL)
 			continue;
+		refuse_citus_table(edge->child, "guard_references",
+						   "Leave guard_references off: on a shard the trigger would look for the "
+						   "referenced rows in the table, and not in its shard.");
 		if (pg_class_aclcheck(edge->child, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -23,6 +23,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 
+#include "citus.h"
 #include "hiding.h"
 
 /* `deleted_at IS NULL` of a range table entry. */
@@ -81,7 +82,12 @@ hide_in_jointree(Query *query, Node *node, Node **quals, Index skip)
 		if (condition == NULL)
 			return node;
 		if (quals == NULL)
+		{
+			/* Citus could not write that as text; each shard hides its own rows */
+			if (is_citus_table(rt_fetch(rtindex, query->rtable)->relid))
+				return node;
 			return (Node *) makeFromExpr(list_make1(node), condition);
+		}
 		*quals = and_quals(*quals, condition);
 		return node;
 	}
@@ -208,8 +214,9 @@ hide_deleted(Query *query, bool target_done)
 		if (conflict->arbiterElems != NIL)
 			conflict->arbiterWhere = and_quals(conflict->arbiterWhere, copyObject(condition));
 		/* an index over all rows, such as the primary key, may lead to a deleted one; unless the
-		 * statement says what becomes of that, it is refused */
+		 * statement says what becomes of that, it is refused; by the shard where Citus has the rows */
 		if (conflict->action == ONCONFLICT_UPDATE &&
+			!is_citus_table(rt_fetch(target, query->rtable)->relid) &&
 			!sets_deletion(conflict->onConflictSet,
 						   mapping_active(rt_fetch(target, query->rtable)->relid)))
 		{

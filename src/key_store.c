@@ -31,6 +31,7 @@
 #include "key_store.h"
 #include "master_key.h"
 #include "operation.h"
+#include "relation_changes.h"
 #include "secret_call.h"
 #include "version.h"
 
@@ -73,7 +74,7 @@ static uint64 keys_state = 0;
 
 /* The table, or all that is cached, has changed. */
 static void
-key_table_changed(Datum arg, Oid relid)
+key_table_changed(Oid relid)
 {
 	if (relid == InvalidOid || relid == keys_relid)
 		table_state++;
@@ -83,7 +84,7 @@ key_table_changed(Datum arg, Oid relid)
 void
 key_store_init(void)
 {
-	CacheRegisterRelcacheCallback(key_table_changed, (Datum) 0);
+	relation_changes_follow(key_table_changed);
 }
 
 /* OID of account.signing_key; 55000 if the extension is not installed in this database. */

@@ -31,7 +31,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/relcache.h"
@@ -40,6 +39,7 @@
 #include "compat.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "relation_changes.h"
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(marks);
@@ -64,7 +64,7 @@ marks(PG_FUNCTION_ARGS)
 
 /* Mark what is known of a relation, or of all, as outdated. */
 static void
-relation_changed(Datum arg, Oid relid)
+relation_changed(Oid relid)
 {
 	HASH_SEQ_STATUS status;
 	MappingEntry *entry;
@@ -88,7 +88,7 @@ mapping_init(void)
 	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(MappingEntry)};
 
 	mappings = hash_create("pgaccount mappings", 128, &ctl, HASH_ELEM | HASH_BLOBS);
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	relation_changes_follow(relation_changed);
 }
 
 /* OID of a function of ours with these arguments, in schema account, written in C; else InvalidOid. */

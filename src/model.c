@@ -34,6 +34,7 @@
 #include "identifiers.h"
 #include "mapping.h"
 #include "model.h"
+#include "relation_changes.h"
 #include "soft_delete.h"
 #include "version.h"
 
@@ -61,7 +62,7 @@ static ModelAttribute model_lost = MODEL_ATTRIBUTES;
 
 /* A relation changed: if it is of the model, the mapping is outdated. */
 static void
-relation_changed(Datum arg, Oid relid)
+relation_changed(Oid relid)
 {
 	bool ours = !OidIsValid(relid) || relid == model_registry;
 
@@ -76,7 +77,7 @@ relation_changed(Datum arg, Oid relid)
 void
 model_init(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	relation_changes_follow(relation_changed);
 }
 
 /* Does the attribute decide who may come in? */

@@ -18,6 +18,7 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
+#include "citus.h"
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
@@ -213,6 +214,9 @@ use_tables_operation(PG_FUNCTION_ARGS)
 			continue;
 		relation[part] = PG_GETARG_OID(part);
 		check_application_table(relation[part], "accounts");
+		refuse_citus_table(relation[part], "the account model",
+						   "Keep the tables of the accounts local to the coordinator, and "
+						   "distribute what the users work on.");
 		check_owner(relation[part]);
 		LockRelationOid(relation[part], ShareRowExclusiveLock);
 	}

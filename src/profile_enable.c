@@ -35,6 +35,7 @@
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
+#include "citus.h"
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
@@ -498,6 +499,8 @@ enable_profile_operation(PG_FUNCTION_ARGS)
 {
 	static const char *const arguments[] = {"users", "profiles", "user_column", "defaults",
 											"adopt"};
+	static const char *const citus_hint =
+		"Insert the profile with the user, in one transaction, or keep both tables local.";
 	Relation users;
 	Relation profiles;
 	AttrNumber user_column;
@@ -523,6 +526,8 @@ enable_profile_operation(PG_FUNCTION_ARGS)
 
 	users = open_table(PG_GETARG_OID(0));
 	profiles = open_table(PG_GETARG_OID(1));
+	refuse_citus_table(RelationGetRelid(users), "automatic profiles", citus_hint);
+	refuse_citus_table(RelationGetRelid(profiles), "automatic profiles", citus_hint);
 	user_column = check_user_column(profiles, NameStr(*PG_GETARG_NAME(2)));
 	check_reference(users, profiles, user_column);
 	check_rules(profiles);

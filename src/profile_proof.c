@@ -205,14 +205,19 @@ static void
 without_check(EState *estate, void *arg)
 {
 	ProfileRule *rule = arg;
-	ResultRelInfo *target = linitial(estate->es_opened_result_relations);
-	TriggerDesc *desc = target->ri_TrigDesc;
+	ListCell *lc;
 
 	profile_without_own_triggers(estate, arg);
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-		if (desc->triggers[i].tgconstraint == rule->foreign_key &&
-			desc->triggers[i].tgfoid == F_RI_FKEY_CHECK_INS)
-			desc->triggers[i].tgenabled = TRIGGER_DISABLED;
+	/* somebody else's planner may have had the statement, and its plan opens no table here */
+	foreach (lc, estate->es_opened_result_relations)
+	{
+		TriggerDesc *desc = ((ResultRelInfo *) lfirst(lc))->ri_TrigDesc;
+
+		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+			if (desc->triggers[i].tgconstraint == rule->foreign_key &&
+				desc->triggers[i].tgfoid == F_RI_FKEY_CHECK_INS)
+				desc->triggers[i].tgenabled = TRIGGER_DISABLED;
+	}
 }
 
 /* What the executor is to leave out of a statement that makes profiles by the proof, if it holds. */

@@ -38,6 +38,7 @@
 #include "compat.h"
 #include "identifiers.h"
 #include "profile_rule.h"
+#include "relation_changes.h"
 #include "version.h"
 
 typedef struct RuleKey
@@ -83,7 +84,7 @@ static struct
 
 /* A relation changed: does a rule or a trigger of ours hang on it? */
 static void
-relation_changed(Datum arg, Oid relid)
+relation_changed(Oid relid)
 {
 	HASH_SEQ_STATUS scan;
 	RuleEntry *rule;
@@ -122,7 +123,7 @@ profile_rule_init(void)
 
 	rules = hash_create("pgaccount profile rules", 8, &rule_ctl, HASH_ELEM | HASH_BLOBS);
 	triggers = hash_create("pgaccount profile triggers", 16, &trigger_ctl, HASH_ELEM | HASH_BLOBS);
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	relation_changes_follow(relation_changed);
 	CacheRegisterSyscacheCallback(PROCOID, definition_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(TYPEOID, definition_changed, (Datum) 0);
 }

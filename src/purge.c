@@ -32,6 +32,7 @@
 #include "utils/timestamp.h"
 
 #include "cleanup.h"
+#include "citus.h"
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
@@ -325,6 +326,7 @@ static void
 check_target(Oid target)
 {
 	check_application_table(target, "a purge");
+	refuse_citus_beside_shards(target, "account.purge", "account.purge('%s')");
 	LockRelationOid(target, RowExclusiveLock);
 	(void) mapping_of_table(target);
 }

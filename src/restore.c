@@ -34,6 +34,7 @@
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
+#include "citus.h"
 #include "compat.h"
 #include "consequences.h"
 #include "errors.h"
@@ -71,11 +72,12 @@ typedef struct Collisions
 	Oid index;
 } Collisions;
 
-/* The mapping of a table that a caller named; raises where it has none. */
+/* The mapping of a table that a caller named to a function; raises where it has none. */
 static SoftDelete
-mapping_of_target(Oid relid)
+mapping_of_target(Oid relid, const char *function)
 {
 	check_application_table(relid, "soft delete");
+	refuse_citus_beside_shards(relid, function, psprintf("%s('%%s', key)", function));
 	LockRelationOid(relid, AccessShareLock);
 	return *mapping_of_table(relid);
 }
@@ -603,7 +605,7 @@ restore_operation(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		refuse_null_argument("target");
 	relid = PG_GETARG_OID(0);
-	(void) mapping_of_target(relid);
+	(void) mapping_of_target(relid, "account.restore");
 	keys = keys_of_argument(fcinfo, 1, relid);
 	foreach (lc, following_tables(relid))
 		check_may_update(lfirst_oid(lc));
@@ -628,7 +630,7 @@ is_deleted(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		refuse_null_argument("target");
 	relid = PG_GETARG_OID(0);
-	mapping = mapping_of_target(relid);
+	mapping = mapping_of_target(relid, "account.is_deleted");
 	if (PG_ARGISNULL(1))
 		PG_RETURN_NULL(); /* no row has that key */
 	keys = keys_of_argument(fcinfo, 1, relid);

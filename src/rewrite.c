@@ -35,6 +35,7 @@
 
 #include "utils/syscache.h"
 
+#include "citus.h"
 #include "compat.h"
 #include "delete_rewrite.h"
 #include "hiding.h"
@@ -137,13 +138,14 @@ is_referential_validation(Query *query, const char *text)
 }
 
 /*
- * Is this a copy of tables as they are: pg_dump with --inserts, or a subscription's first copy (which
- * has a replication connection to itself)? Plain COPY of a table asks no planner.
+ * Is this a copy of tables as they are: pg_dump with --inserts, a subscription's first copy (which has a
+ * replication connection to itself), or a shard of Citus that moves? Plain COPY of a table asks no planner.
  */
 static bool
 is_table_copy(const char *text)
 {
-	return am_walsender || starts_with(text, "DECLARE _pg_dump_cursor CURSOR FOR ");
+	return am_walsender || starts_with(text, "DECLARE _pg_dump_cursor CURSOR FOR ") ||
+		   citus_copies_shard();
 }
 
 /* Is this a function in FROM that the planner may expand: a set, one function alone, in SQL? */
@@ -260,6 +262,7 @@ rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
 	if (query->commandType == CMD_UTILITY || !OidIsValid(account_schema()))
 		return;
 
+	citus_rebuild(query);
 	context.rewrite = pgaccount_rewrite && !physical;
 	context.hide = !(physical || show_all || pgaccount_show_deleted ||
 					 starts_with(text, OWN_STATEMENT) || is_table_copy(text));

@@ -41,6 +41,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "citus.h"
 #include "compat.h"
 #include "consequences.h"
 #include "errors.h"
@@ -82,7 +83,7 @@ drop_triggers(Oid relid, const char *function)
 		PG_TRY();
 		{
 			dropping_triggers = true;
-			run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(relid));
+			run_sql("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(name), sql_relation(relid));
 		}
 		PG_FINALLY();
 		{
@@ -494,6 +495,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
+	check_citus_triggers(relid);
 	lockmode = lock_needed(relid, request);
 	LockRelationOid(relid, lockmode);
 	check_application_table(relid, "soft delete");
@@ -647,6 +649,7 @@ disable_soft_delete_operation(PG_FUNCTION_ARGS)
 	relid = PG_GETARG_OID(0);
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
+	check_citus_triggers(relid);
 	LockRelationOid(relid, AccessExclusiveLock);
 	check_not_covered(relid);
 

@@ -28,6 +28,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "citus.h"
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
@@ -210,6 +211,9 @@ enable_tenant_isolation_operation(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(1))
 		refuse_null_argument("tenant_column");
+	refuse_citus_table(target, "tenant isolation",
+					   "The identity does not reach the shards: name the tenant in each query, as "
+					   "WHERE tenant_id = (SELECT account.tenant_id()) does.");
 	family = find_all_inheritors(target, AccessExclusiveLock, NULL);
 	SPI_connect();
 	foreach (lc, family)

@@ -1,0 +1,37 @@
+/*
+ * relation_changes.c
+ *		One relation cache callback for the whole library.
+ *
+ * The server has ten places for such callbacks in a process, for itself and all libraries together, and
+ * a session that asks for an eleventh ends. So the rooms share one.
+ */
+#include "postgres.h"
+
+#include "utils/inval.h"
+
+#include "relation_changes.h"
+
+/* As many as there are rooms that follow. */
+#define FOLLOWERS 5
+
+static RelationChanged followers[FOLLOWERS];
+static int nfollowers = 0;
+
+/* The server's callback: tell all rooms, in the order in which they came. */
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	for (int i = 0; i < nfollowers; i++)
+		followers[i](relid);
+}
+
+/* Have a room told of every change, from now on. Called while the library is loaded. */
+void
+relation_changes_follow(RelationChanged follower)
+{
+	if (nfollowers == FOLLOWERS)
+		elog(FATAL, "FOLLOWERS of relation_changes.c is too small");
+	if (nfollowers == 0)
+		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	followers[nfollowers++] = follower;
+}

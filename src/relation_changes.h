@@ -1,0 +1,16 @@
+/*
+ * relation_changes.h
+ *		Who wants to know that a relation changed.
+ */
+#ifndef PGACCOUNT_RELATION_CHANGES_H
+#define PGACCOUNT_RELATION_CHANGES_H
+
+#include "postgres.h"
+
+/* A relation changed; InvalidOid: any may have. Only marks: no catalog access, no error. */
+typedef void (*RelationChanged)(Oid relid);
+
+/* Have a room told of every change, from now on. Called while the library is loaded. */
+extern void relation_changes_follow(RelationChanged follower);
+
+#endif /* PGACCOUNT_RELATION_CHANGES_H */
