@@ -369,6 +369,8 @@ what_became(const Model *model, TriggerData *trigger)
 		{
 			char *key = column_text(model, USERS_ID, rel, trigger->tg_trigtuple);
 
+			/* else the trigger would still see the row as it was */
+			CommandCounterIncrement();
 			moved = key == NULL ? NULL : model_user_by_id(model, key);
 		}
 		if (moved == NULL)
