@@ -56,5 +56,12 @@ DELETE FROM eh.member;
 SELECT account.purge('eh.member', '0');
 SELECT type, string_agg(e.subject, ',' ORDER BY e.subject) AS subjects FROM account.event AS e WHERE id > :start GROUP BY type ORDER BY type;
 
+-- operations that were not counted
+SELECT account.stats_reset();
+SELECT account.export_user('7'); -- fails
+CALL account.purge_batches('eh.member', '0');
+DO $$ BEGIN CALL account.purge_batches('eh.many'); END $$; -- fails
+SELECT operation, calls, failures FROM account.stats WHERE operation IN ('export_user', 'purge_batches') ORDER BY 1;
+
 SELECT account.forget_tables();
 DROP SCHEMA eh CASCADE;
