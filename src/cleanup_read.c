@@ -401,3 +401,27 @@ cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback, vo
 {
 	cleanup_read_edges(list_make1(edge), query, callback, &arg);
 }
+
+/* Read the rows that have a key of a set. */
+void
+cleanup_read_keys(const FkEdge *edge, RowCallback callback, void *arg)
+{
+	RowSet *set = set_of(edge);
+	OneRun run = {.env = create_queryEnv()};
+	int mapped = -1;
+	StringInfoData sql;
+
+	if (set->places_only)
+		mapped = row_set_mapped_key(set, cleanup_parent_key(edge, 0), false);
+	row_set_register(run.env, SET_NAME, set->desc,
+					 mapped >= 0 ? row_set_keys(set, mapped) : row_set_rows(set), set->n);
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 OWN_STATEMENT "SELECT c.tableoid, c.ctid FROM %s c, " SET_NAME " s WHERE ",
+					 cleanup_table_name(edge->parent));
+	for (int i = 0; i < edge->nkeys; i++)
+		appendStringInfo(&sql, "%ss.k%d %s c.%s", i > 0 ? " AND " : "", cleanup_parent_key(edge, i),
+						 sql_operator(edge->equality[i]),
+						 sql_column(edge->parent, edge->parent_cols[i]));
+	(void) cleanup_query(sql.data, &run, callback, arg);
+}
