@@ -88,6 +88,12 @@ ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
 /* After so long each step is told. */
 #define TELL_AFTER_MS 2000
 
+/*
+ * After so many rounds of the proof it is not others who insert: a trigger puts back what goes. Each round
+ * takes all that others had committed, but for chains of a table's references to itself.
+ */
+#define MAX_ROUNDS 100
+
 /* So much of a key is recorded. */
 #define MAX_RECORDED_KEY 512
 
@@ -497,6 +503,18 @@ may_prove(Cleanup *cleanup)
 		   SessionReplicationRole == SESSION_REPLICATION_ROLE_ORIGIN;
 }
 
+/* Fail because whatever is deleted, there is always more. */
+static void
+refuse_endless(Oid target)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("rows to remove with those of \"%s\" keep coming", get_rel_name(target)),
+			 errdetail("After %d rounds there were still more; nothing was removed.", MAX_ROUNDS),
+			 errhint("Look for a trigger that inserts rows for those that are deleted. If "
+					 "other sessions insert them, try again.")));
+}
+
 /* Remove the rows of a cleanup that is closed and that nothing holds. */
 void
 cleanup_execute(Cleanup *cleanup)
@@ -505,6 +523,7 @@ cleanup_execute(Cleanup *cleanup)
 						   .proven = may_prove(cleanup),
 						   .start = GetCurrentTimestamp(),
 						   .soft_delete = account_function("soft_delete")};
+	int rounds = 0;
 
 	check_may_delete(cleanup);
 	delete_components(&execution);
@@ -513,6 +532,8 @@ cleanup_execute(Cleanup *cleanup)
 		uint64 found;
 
 		CHECK_FOR_INTERRUPTS();
+		if (++rounds > MAX_ROUNDS)
+			refuse_endless(cleanup->target);
 		execution.missing = 0;
 		execution.repeated = true;
 		begin_step("prove removal from", cleanup->target);
