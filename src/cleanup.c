@@ -289,6 +289,29 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
 	}
 }
 
+/*
+ * Whose rows these tables have, for run_down_to(): the owner of who references what is cleaned up need not
+ * be trusted any further, and the server's own cascades act as that owner, too. InvalidOid: the caller
+ * has named the table itself; or they are tables of a cycle, which trust each other.
+ */
+static Oid
+owner_of_nodes(Cleanup *cleanup, List *nodes)
+{
+	Oid owner = InvalidOid;
+	ListCell *lc;
+
+	foreach (lc, nodes)
+	{
+		FkNode *node = lfirst(lc);
+		Oid this_owner = relation_owner(node->relid);
+
+		if (node == cleanup->node || (OidIsValid(owner) && this_owner != owner))
+			return InvalidOid;
+		owner = this_owner;
+	}
+	return owner;
+}
+
 /* Delete the rows of some tables in one statement, whose end is what the checks see. */
 static void
 delete_rows(Execution *execution, List *nodes)
@@ -300,6 +323,7 @@ delete_rows(Execution *execution, List *nodes)
 	OneRun run = {.physical = true, .tweak = set_triggers_aside, .arg = execution};
 	KnownSets known = {palloc(ntables * sizeof(RowSet *)), ntables};
 	TimestampTz start = GetCurrentTimestamp();
+	RoleState caller;
 	StringInfoData sql;
 	uint64 done;
 	ListCell *lc;
@@ -320,7 +344,9 @@ delete_rows(Execution *execution, List *nodes)
 		append_delete(execution, &sql, &run, node, i);
 		appendStringInfoString(&sql, i < ntables - 1 ? ")" : " ");
 	}
+	caller = run_down_to(owner_of_nodes(execution->cleanup, nodes));
 	done = cleanup_run_knowing(sql.data, &run, known, NULL, NULL);
+	run_as_end(caller);
 	MemoryContextSwitchTo(old);
 
 	foreach (lc, nodes)
@@ -399,7 +425,10 @@ set_keys(Execution *execution, FkEdge *edge)
 		n = nulled.set->n;
 		if (n > 0)
 		{
+			RoleState caller;
+
 			begin_step("update", edge->child);
+			caller = run_down_to(owner_of_nodes(cleanup, list_make1(edge->child_node)));
 			row_set_register(run.env, SET_NAME, nulled.set->desc, nulled.set->all, n);
 			done = run_once(psprintf(OWN_STATEMENT "UPDATE %s c SET %s FROM " SET_NAME " s WHERE"
 												   " c.ctid OPERATOR(pg_catalog.=) s.tid"
@@ -408,6 +437,7 @@ set_keys(Execution *execution, FkEdge *edge)
 												   " AND c.tableoid OPERATOR(pg_catalog.=) s.tab",
 									 cleanup_table_name(edge->child), set_assignments(edge)),
 							&run);
+			run_as_end(caller);
 			first = Max(first, done);
 		}
 		row_set_free(nulled.set);

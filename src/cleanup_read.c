@@ -365,9 +365,12 @@ cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback, vo
 	int n = list_length(edges);
 	EdgeRead *reads = palloc(n * sizeof(EdgeRead));
 	FkEdge **all = palloc(n * sizeof(FkEdge *));
+	RoleState caller;
 	int next;
 
 	CHECK_FOR_INTERRUPTS();
+	/* a superuser sees as much as the owner, whose functions may be in what is read */
+	caller = run_down_to(relation_owner(((FkEdge *) linitial(edges))->child));
 	for (int i = 0; i < n; i++)
 	{
 		all[i] = list_nth(edges, i);
@@ -393,6 +396,7 @@ cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback, vo
 			(void) cleanup_query(reads[j].sql.data, &reads[j].run, callback, args[j]);
 		}
 	}
+	run_as_end(caller);
 }
 
 /* Read the rows that reference rows of a set over an edge. */

@@ -105,6 +105,13 @@ extern RoleState run_as_restricted(Oid role); /* may not change the session's st
 extern void run_as_end(RoleState saved);
 
 /*
+ * The same where a superuser acts, who has more to lose than its own rights: on tables of somebody else it
+ * runs what is theirs (triggers, defaults, functions of indexes) as they are. Anybody else stays itself, and
+ * so does everybody for InvalidOid.
+ */
+extern RoleState run_down_to(Oid role);
+
+/*
  * Look names up in pg_catalog alone until names_end(), for text that was deparsed from the catalog and
  * cannot be qualified throughout (IS DISTINCT FROM, CASE, NULLIF). Not around statements that fire an
  * application's triggers. An error undoes it.
