@@ -33,10 +33,11 @@
  * 4. The server lets nothing happen between our last N and our commit: 2 holds until then, for our
  *    own transaction as well: its checks see that the keys are gone.
  *
- * A row of the set that was not deleted is looked at as it is stored: kept back by a trigger or a
- * policy, the cleanup fails; deleted by another session, it is not counted; changed by another
- * session, its new version must have joined the set by 3, else the row has left the set after S,
- * and what followed it may be gone: 40001.
+ * A row of the set that was not deleted is looked at as it is stored, see cleanup_fate.c: kept back by
+ * a trigger or a policy, the cleanup fails; deleted by another session, it is not counted; changed by
+ * another session, its new version must have joined the set by 3, else the row has left the set after
+ * S, and what followed it may be gone: 40001. In both cases its key is free for a new row, whose
+ * references are none of ours: there must be no such row, else it is 40001, too.
  *
  * The proven path needs new snapshots (READ COMMITTED), must see all rows (no row security on any
  * table that is read), counts on referential triggers being active (session_replication_role), and,
@@ -44,11 +45,8 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/heapam.h"
 #include "access/htup_details.h"
-#include "access/tableam.h"
-#include "access/transam.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -72,6 +70,7 @@
 #include "utils/timestamp.h"
 
 #include "cleanup.h"
+#include "cleanup_fate.h"
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
@@ -89,16 +88,14 @@ ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
 /* After so long each step is told. */
 #define TELL_AFTER_MS 2000
 
+/*
+ * After so many rounds of the proof it is not others who insert: a trigger puts back what goes. Each round
+ * takes all that others had committed, but for chains of a table's references to itself.
+ */
+#define MAX_ROUNDS 100
+
 /* So much of a key is recorded. */
 #define MAX_RECORDED_KEY 512
-
-/* A row whose version of the set is gone, and where its next version is. */
-typedef struct MovedRow
-{
-	FkNode *node;
-	Oid tab;
-	ItemPointerData next;
-} MovedRow;
 
 /* One execution. */
 typedef struct Execution
@@ -107,7 +104,7 @@ typedef struct Execution
 	bool proven;
 	bool repeated; /* rows are deleted that came later than S */
 	uint64 missing;
-	List *moved;
+	Fates fates;
 	TimestampTz start;
 	List *messages;  /* what is to be told once it takes long */
 	Oid soft_delete; /* account.soft_delete() */
@@ -196,159 +193,6 @@ set_triggers_aside(EState *estate, void *arg)
 		/* without any, the executor need not fetch the row for them */
 		triggers->trig_delete_before_row &= before;
 		triggers->trig_delete_after_row &= after;
-	}
-}
-
-/* Fail because rows of the set are still there. */
-static void
-refuse_kept_back(Oid relid, uint64 n)
-{
-	ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-					errmsg("rows of \"%s\" were kept back", get_rel_name(relid)),
-					errdetail("%s: " UINT64_FORMAT " rows", display_relation(relid), n),
-					errhint("A trigger, a rule or a policy of the table kept them from being "
-							"changed or deleted; nothing was removed.")));
-}
-
-/* Fail because a row left the set under our hands. */
-compat_noreturn static void
-refuse_concurrent_change(Oid relid)
-{
-	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					errmsg("could not serialize access due to concurrent update"),
-					errdetail("A row of table \"%s\" was changed while it was being removed.",
-							  get_rel_name(relid)),
-					errhint("Try the transaction again.")));
-}
-
-/* What became of the version of a row that was in the set. */
-typedef enum RowFate
-{
-	ROW_KEPT,
-	ROW_DELETED_HERE,
-	ROW_DELETED_ELSEWHERE,
-	ROW_MOVED
-} RowFate;
-
-/* Look at a row version as it is stored. Its next version in next. */
-static RowFate
-row_fate(Relation rel, ItemPointer tid, ItemPointer next)
-{
-	HeapTupleData tuple;
-	Buffer buffer;
-	TransactionId xmax;
-	RowFate fate;
-
-	if (rel->rd_tableam != GetHeapamTableAmRoutine())
-		refuse_concurrent_change(RelationGetRelid(rel));
-	tuple.t_self = *tid;
-	/* our oldest snapshot sees the version, so it cannot have been pruned */
-	if (!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
-		refuse_concurrent_change(RelationGetRelid(rel));
-	xmax = HeapTupleHeaderGetUpdateXid(tuple.t_data);
-	*next = tuple.t_data->t_ctid;
-	if ((tuple.t_data->t_infomask & HEAP_XMAX_INVALID) != 0 || !TransactionIdIsValid(xmax) ||
-		HEAP_XMAX_IS_LOCKED_ONLY(tuple.t_data->t_infomask))
-		fate = ROW_KEPT;
-	else if (!TransactionIdIsCurrentTransactionId(xmax) && !TransactionIdDidCommit(xmax))
-		fate = ROW_KEPT;
-	else if (HeapTupleHeaderIndicatesMovedPartitions(tuple.t_data))
-	{
-		ReleaseBuffer(buffer);
-		refuse_concurrent_change(RelationGetRelid(rel));
-	}
-	else if (!ItemPointerEquals(next, tid))
-		fate = ROW_MOVED;
-	else
-		fate = TransactionIdIsCurrentTransactionId(xmax) ? ROW_DELETED_HERE : ROW_DELETED_ELSEWHERE;
-	ReleaseBuffer(buffer);
-	return fate;
-}
-
-/* Not all rows were deleted by our statement: account for each of them. */
-static void
-account_for(Execution *execution, FkNode *node, TupleDesc desc, Tuplestorestate *rows)
-{
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	Relation rel = NULL;
-	uint64 kept = 0;
-
-	row_set_rewind(rows);
-	while (tuplestore_gettupleslot(rows, true, false, slot))
-	{
-		Oid tab;
-		ItemPointer tid;
-		ItemPointerData next;
-		CleanupLine *line;
-		bool isnull;
-
-		CHECK_FOR_INTERRUPTS();
-		tab = DatumGetObjectId(slot_getattr(slot, SET_TAB + 1, &isnull));
-		tid = (ItemPointer) DatumGetPointer(slot_getattr(slot, SET_TID + 1, &isnull));
-		line = list_nth(execution->cleanup->lines,
-						DatumGetInt32(slot_getattr(slot, SET_VIA + 1, &isnull)));
-		if (rel == NULL || RelationGetRelid(rel) != tab)
-		{
-			if (rel != NULL)
-				table_close(rel, NoLock);
-			rel = table_open(tab, AccessShareLock);
-		}
-		switch (row_fate(rel, tid, &next))
-		{
-			case ROW_KEPT:
-				kept++;
-				break;
-			case ROW_DELETED_HERE:
-				break;
-			case ROW_DELETED_ELSEWHERE:
-				line->rows--;
-				break;
-			case ROW_MOVED:
-			{
-				MovedRow *moved = palloc(sizeof(MovedRow));
-
-				moved->node = node;
-				moved->tab = tab;
-				moved->next = next;
-				execution->moved = lappend(execution->moved, moved);
-				line->rows--;
-				break;
-			}
-		}
-	}
-	if (rel != NULL)
-		table_close(rel, NoLock);
-	ExecDropSingleTupleTableSlot(slot);
-	if (kept > 0)
-		refuse_kept_back(node->relid, kept);
-}
-
-/* Each row that was changed must have joined the set in its last version, or be gone. */
-static void
-check_moved(Execution *execution)
-{
-	ListCell *lc;
-
-	foreach (lc, execution->moved)
-	{
-		MovedRow *moved = lfirst(lc);
-		RowSet *set = ((CleanupTable *) moved->node->data)->set;
-		Relation rel = table_open(moved->tab, AccessShareLock);
-		ItemPointerData tid = moved->next;
-
-		while (!row_set_contains(set, moved->tab, &tid))
-		{
-			ItemPointerData next;
-			RowFate fate = row_fate(rel, &tid, &next);
-
-			CHECK_FOR_INTERRUPTS();
-			if (fate == ROW_KEPT)
-				refuse_concurrent_change(moved->tab);
-			if (fate != ROW_MOVED)
-				break;
-			tid = next;
-		}
-		table_close(rel, NoLock);
 	}
 }
 
@@ -445,6 +289,29 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
 	}
 }
 
+/*
+ * Whose rows these tables have, for run_down_to(): the owner of who references what is cleaned up need not
+ * be trusted any further, and the server's own cascades act as that owner, too. InvalidOid: the caller
+ * has named the table itself; or they are tables of a cycle, which trust each other.
+ */
+static Oid
+owner_of_nodes(Cleanup *cleanup, List *nodes)
+{
+	Oid owner = InvalidOid;
+	ListCell *lc;
+
+	foreach (lc, nodes)
+	{
+		FkNode *node = lfirst(lc);
+		Oid this_owner = relation_owner(node->relid);
+
+		if (node == cleanup->node || (OidIsValid(owner) && this_owner != owner))
+			return InvalidOid;
+		owner = this_owner;
+	}
+	return owner;
+}
+
 /* Delete the rows of some tables in one statement, whose end is what the checks see. */
 static void
 delete_rows(Execution *execution, List *nodes)
@@ -456,6 +323,7 @@ delete_rows(Execution *execution, List *nodes)
 	OneRun run = {.physical = true, .tweak = set_triggers_aside, .arg = execution};
 	KnownSets known = {palloc(ntables * sizeof(RowSet *)), ntables};
 	TimestampTz start = GetCurrentTimestamp();
+	RoleState caller;
 	StringInfoData sql;
 	uint64 done;
 	ListCell *lc;
@@ -476,20 +344,22 @@ delete_rows(Execution *execution, List *nodes)
 		append_delete(execution, &sql, &run, node, i);
 		appendStringInfoString(&sql, i < ntables - 1 ? ")" : " ");
 	}
+	caller = run_down_to(owner_of_nodes(execution->cleanup, nodes));
 	done = cleanup_run_knowing(sql.data, &run, known, NULL, NULL);
+	run_as_end(caller);
 	MemoryContextSwitchTo(old);
 
 	foreach (lc, nodes)
 	{
 		FkNode *node = lfirst(lc);
-		int moved = list_length(execution->moved);
+		int moved = list_length(execution->fates.moved);
 		uint64 n = count_to_delete(execution, node);
 
 		/* the statement tells only how many rows of the last table it deleted */
 		if (lnext(nodes, lc) != NULL || done != n)
-			account_for(execution, node, ((CleanupTable *) node->data)->set->desc,
-						rows_to_delete(execution, node));
-		execution->missing += list_length(execution->moved) - moved;
+			fates_find(&execution->fates, execution->cleanup, node,
+					   rows_to_delete(execution, node));
+		execution->missing += list_length(execution->fates.moved) - moved;
 		end_step(execution, "delete from", node->relid, n, start);
 	}
 	MemoryContextDelete(context);
@@ -555,7 +425,10 @@ set_keys(Execution *execution, FkEdge *edge)
 		n = nulled.set->n;
 		if (n > 0)
 		{
+			RoleState caller;
+
 			begin_step("update", edge->child);
+			caller = run_down_to(owner_of_nodes(cleanup, list_make1(edge->child_node)));
 			row_set_register(run.env, SET_NAME, nulled.set->desc, nulled.set->all, n);
 			done = run_once(psprintf(OWN_STATEMENT "UPDATE %s c SET %s FROM " SET_NAME " s WHERE"
 												   " c.ctid OPERATOR(pg_catalog.=) s.tid"
@@ -564,6 +437,7 @@ set_keys(Execution *execution, FkEdge *edge)
 												   " AND c.tableoid OPERATOR(pg_catalog.=) s.tab",
 									 cleanup_table_name(edge->child), set_assignments(edge)),
 							&run);
+			run_as_end(caller);
 			first = Max(first, done);
 		}
 		row_set_free(nulled.set);
@@ -579,7 +453,7 @@ set_keys(Execution *execution, FkEdge *edge)
 						errhint("Give the columns another default, or remove these rows first."),
 						err_constraint(edge)));
 	if (n > 0 && done != n)
-		refuse_kept_back(edge->child, n - done);
+		fates_refuse_kept_back(edge->child, n - done);
 	line->rows = execution->repeated ? line->rows + (int64) first : (int64) first;
 	if (first > 0)
 		end_step(execution, "update", edge->child, first, start);
@@ -659,6 +533,18 @@ may_prove(Cleanup *cleanup)
 		   SessionReplicationRole == SESSION_REPLICATION_ROLE_ORIGIN;
 }
 
+/* Fail because whatever is deleted, there is always more. */
+static void
+refuse_endless(Oid target)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("rows to remove with those of \"%s\" keep coming", get_rel_name(target)),
+			 errdetail("After %d rounds there were still more; nothing was removed.", MAX_ROUNDS),
+			 errhint("Look for a trigger that inserts rows for those that are deleted. If "
+					 "other sessions insert them, try again.")));
+}
+
 /* Remove the rows of a cleanup that is closed and that nothing holds. */
 void
 cleanup_execute(Cleanup *cleanup)
@@ -667,6 +553,7 @@ cleanup_execute(Cleanup *cleanup)
 						   .proven = may_prove(cleanup),
 						   .start = GetCurrentTimestamp(),
 						   .soft_delete = account_function("soft_delete")};
+	int rounds = 0;
 
 	check_may_delete(cleanup);
 	delete_components(&execution);
@@ -675,17 +562,21 @@ cleanup_execute(Cleanup *cleanup)
 		uint64 found;
 
 		CHECK_FOR_INTERRUPTS();
+		if (++rounds > MAX_ROUNDS)
+			refuse_endless(cleanup->target);
 		execution.missing = 0;
 		execution.repeated = true;
 		begin_step("prove removal from", cleanup->target);
 		found = cleanup_close_again(cleanup, NULL);
 		found += cleanup_find_outside(cleanup, NULL, false);
+		fates_check_keys(&execution.fates);
 		cleanup_refuse_protected(cleanup);
 		if (found == 0)
 			break;
 		delete_components(&execution);
 	}
-	check_moved(&execution);
+	fates_check_moved(&execution.fates);
+	fates_check_keys(&execution.fates);
 	pgstat_report_activity(STATE_RUNNING, debug_query_string ? debug_query_string : "");
 }
 

@@ -365,9 +365,12 @@ cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback, vo
 	int n = list_length(edges);
 	EdgeRead *reads = palloc(n * sizeof(EdgeRead));
 	FkEdge **all = palloc(n * sizeof(FkEdge *));
+	RoleState caller;
 	int next;
 
 	CHECK_FOR_INTERRUPTS();
+	/* a superuser sees as much as the owner, whose functions may be in what is read */
+	caller = run_down_to(relation_owner(((FkEdge *) linitial(edges))->child));
 	for (int i = 0; i < n; i++)
 	{
 		all[i] = list_nth(edges, i);
@@ -393,6 +396,7 @@ cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback, vo
 			(void) cleanup_query(reads[j].sql.data, &reads[j].run, callback, args[j]);
 		}
 	}
+	run_as_end(caller);
 }
 
 /* Read the rows that reference rows of a set over an edge. */
@@ -400,4 +404,28 @@ void
 cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback, void *arg)
 {
 	cleanup_read_edges(list_make1(edge), query, callback, &arg);
+}
+
+/* Read the rows that have a key of a set. */
+void
+cleanup_read_keys(const FkEdge *edge, RowCallback callback, void *arg)
+{
+	RowSet *set = set_of(edge);
+	OneRun run = {.env = create_queryEnv()};
+	int mapped = -1;
+	StringInfoData sql;
+
+	if (set->places_only)
+		mapped = row_set_mapped_key(set, cleanup_parent_key(edge, 0), false);
+	row_set_register(run.env, SET_NAME, set->desc,
+					 mapped >= 0 ? row_set_keys(set, mapped) : row_set_rows(set), set->n);
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 OWN_STATEMENT "SELECT c.tableoid, c.ctid FROM %s c, " SET_NAME " s WHERE ",
+					 cleanup_table_name(edge->parent));
+	for (int i = 0; i < edge->nkeys; i++)
+		appendStringInfo(&sql, "%ss.k%d %s c.%s", i > 0 ? " AND " : "", cleanup_parent_key(edge, i),
+						 sql_operator(edge->equality[i]),
+						 sql_column(edge->parent, edge->parent_cols[i]));
+	(void) cleanup_query(sql.data, &run, callback, arg);
 }

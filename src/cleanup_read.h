@@ -50,4 +50,7 @@ extern void cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback 
 extern void cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback,
 							   void **args);
 
+/* Read the rows of the table that an edge references that have a key of its set: their places. */
+extern void cleanup_read_keys(const FkEdge *edge, RowCallback callback, void *arg);
+
 #endif /* PGACCOUNT_CLEANUP_READ_H */

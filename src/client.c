@@ -11,6 +11,7 @@
 
 #include <sys/socket.h>
 
+#include "access/parallel.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -35,13 +36,13 @@ static char *client_setting = NULL;
 /* True while we set the setting ourselves. */
 static bool setting_client = false;
 
-/* Check hook: nobody but ourselves. */
+/* Check hook: nobody but ourselves, and the leader of a parallel worker. */
 static bool
 check_client(char **newval, void **extra, GucSource source)
 {
 	if (source == PGC_S_DEFAULT && (*newval == NULL || **newval == '\0'))
 		return true;
-	if (setting_client)
+	if (setting_client || (InitializingParallelWorker && source == PGC_S_SESSION))
 		return true;
 	GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
 	GUC_check_errmsg("parameter \"%s\" cannot be set", CLIENT_SETTING);

@@ -10,13 +10,14 @@
 
 #include "authority.h"
 #include "export_walk.h"
+#include "operation.h"
 #include "version.h"
 
-PG_FUNCTION_INFO_V1(export_user);
+ACCOUNT_OPERATION(export_user, "export_user", 0);
 
 /* account.export_user(user_id text) RETURNS jsonb */
-Datum
-export_user(PG_FUNCTION_ARGS)
+static Datum
+export_user_operation(PG_FUNCTION_ARGS)
 {
 	Model model;
 	UserRecord *user;

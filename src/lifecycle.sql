@@ -17,4 +17,4 @@ CREATE FUNCTION account.purge_users(max_rows bigint DEFAULT NULL) RETURNS bigint
     AS 'MODULE_PATHNAME', 'purge_users' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION account.purge_users(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION account.purge_users(bigint) IS
-'Removes for good the users that were deleted longer ago than pgaccount.grace_period, oldest first, at most max_rows (NULL: all), as account.purge does, with the rights of the users table''s owner; returns how many users. Those that others still hold are kept and named in a NOTICE. Privileged. Errors: 22023 for a negative max_rows, 55000 where no tables are mapped or no column says when a user was deleted.';
+'Removes for good the users that were deleted longer ago than pgaccount.grace_period, oldest first, at most max_rows (NULL: all), as account.purge does, with the rights of the users table''s owner; returns how many users. Their sessions, applications and invitations go with them; events stay. Those that others still hold are kept and named in a NOTICE. Privileged. Errors: 22023 for a negative max_rows, 55000 where no tables are mapped or no column says when a user was deleted.';

@@ -259,12 +259,16 @@ operation_fail(OperationFrame *frame)
 {
 	MemoryContext old = MemoryContextSwitchTo(frame->context);
 	StatsCall call = {frame->operation->name};
-	ErrorData *error = CopyErrorData();
-	const char *message = message_is_known(error) && error->message != NULL ? error->message : "";
-	uint32 identity =
-		hash_bytes((const unsigned char *) message, strlen(message)) ^ (uint32) error->sqlerrcode;
+	ErrorData *error;
+	const char *message;
+	uint32 identity;
 
+	/* first: the frame goes, also if there is no memory for the rest */
 	current = frame->outer;
+	error = CopyErrorData();
+	message = message_is_known(error) && error->message != NULL ? error->message : "";
+	identity =
+		hash_bytes((const unsigned char *) message, strlen(message)) ^ (uint32) error->sqlerrcode;
 	call.ms = elapsed_ms(frame);
 	call.slow = is_slow(call.ms);
 	call.sqlerrcode = error->sqlerrcode;

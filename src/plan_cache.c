@@ -156,6 +156,18 @@ run_as_restricted(Oid role)
 	return saved;
 }
 
+/* Act as role where a superuser acts; see the header. */
+RoleState
+run_down_to(Oid role)
+{
+	RoleState saved;
+
+	if (OidIsValid(role) && role != GetUserId() && superuser())
+		return run_as(role);
+	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
+	return saved;
+}
+
 /* Forget a kept plan that a rule changed, and say so. */
 void
 plan_refuse(PlanKind kind, Oid relid, Oid other)

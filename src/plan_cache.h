@@ -54,7 +54,10 @@ typedef enum PlanKind
 	PLAN_INVITATION_USE,
 	PLAN_APPLICATION_MAKE,
 	PLAN_APPLICATION_LOCK,
-	PLAN_APPLICATION_REVIEW
+	PLAN_APPLICATION_REVIEW,
+	PLAN_TRACES_SESSIONS,
+	PLAN_TRACES_APPLICATIONS,
+	PLAN_TRACES_INVITATIONS
 } PlanKind;
 
 /*
@@ -100,6 +103,13 @@ extern SPIPlanPtr plan_keep_generic(PlanKind kind, Oid relid, Oid other, const c
 extern RoleState run_as(Oid role);
 extern RoleState run_as_restricted(Oid role); /* may not change the session's state either */
 extern void run_as_end(RoleState saved);
+
+/*
+ * The same where a superuser acts, who has more to lose than its own rights: on tables of somebody else it
+ * runs what is theirs (triggers, defaults, functions of indexes) as they are. Anybody else stays itself, and
+ * so does everybody for InvalidOid.
+ */
+extern RoleState run_down_to(Oid role);
 
 /*
  * Look names up in pg_catalog alone until names_end(), for text that was deparsed from the catalog and

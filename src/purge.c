@@ -45,7 +45,7 @@
 #include "version.h"
 
 ACCOUNT_OPERATION(purge, "purge", NO_SUBJECT);
-PG_FUNCTION_INFO_V1(purge_batches);
+ACCOUNT_OPERATION(purge_batches, "purge_batches", NO_SUBJECT);
 
 /* Rows of the target that are planned together, and that are looked for at once. */
 #define SLICE_ROWS 50000
@@ -513,8 +513,8 @@ purge_operation(PG_FUNCTION_ARGS)
 }
 
 /* account.purge_batches(target regclass, older_than interval, batch_size bigint): a procedure */
-Datum
-purge_batches(PG_FUNCTION_ARGS)
+static Datum
+purge_batches_operation(PG_FUNCTION_ARGS)
 {
 	bool atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 				  castNode(CallContext, fcinfo->context)->atomic;

@@ -3,10 +3,11 @@
  *		What follows from changes of users, by whatever statement: sessions end, events are recorded.
  *
  * The row trigger of the mapped users table, account.end_sessions(), collects; its statement trigger ends
- * the sessions and writes the events, of many users at a time. What no statement trigger has seen to,
- * because the statement named a partition, is done when the transaction commits: before that nobody else
- * sees the change either. Rows belong to the subtransaction that changed them: those of one that fails are
- * forgotten with it.
+ * the sessions and writes the events, of many users at a time. With users that are removed for good goes
+ * what the extension has of them; see user_traces.c. What no statement trigger has seen to, because the
+ * statement named a partition, is done when the transaction commits: before that nobody else sees the
+ * change either. Rows belong to the subtransaction that changed them: those of one that fails are forgotten
+ * with it.
  */
 #include "postgres.h"
 
@@ -31,6 +32,7 @@
 #include "session.h"
 #include "settings.h"
 #include "user_changes.h"
+#include "user_traces.h"
 
 /* So many wait at most. */
 #define BATCH 1000
@@ -56,10 +58,12 @@ static const char *const types[] = {
 typedef struct UserRow
 {
 	UserChange change;
+	bool removed; /* the row is gone for good */
 	int nest_level;
 	char *user_id;
 	char *tenant_id;
 	char *email;
+	char *address; /* by which a removed user was invited */
 } UserRow;
 
 /* Users whose turn it is. */
@@ -210,6 +214,7 @@ take_rows(void)
 		row->user_id = copy_text(row->user_id);
 		row->tenant_id = copy_text(row->tenant_id);
 		row->email = copy_text(row->email);
+		row->address = copy_text(row->address);
 	}
 	nrows = kept;
 	if (nrows == 0)
@@ -218,18 +223,36 @@ take_rows(void)
 	return batch;
 }
 
-/* End the sessions of users. */
+/* End the sessions of users, and remove what there is of those that are gone. */
 static void
 end_sessions_of_rows(const Batch *batch)
 {
 	char **keys = palloc(batch->n * sizeof(char *));
+	char **removed = palloc(batch->n * sizeof(char *));
+	char **addresses = palloc(batch->n * sizeof(char *));
 	int n = 0;
+	int nremoved = 0;
 
 	for (int i = 0; i < batch->n; i++)
-		if (batch->rows[i].user_id != NULL)
-			keys[n++] = batch->rows[i].user_id;
+	{
+		const UserRow *row = &batch->rows[i];
+
+		if (row->user_id == NULL)
+			continue;
+		if (!row->removed)
+		{
+			keys[n++] = row->user_id;
+			continue;
+		}
+		removed[nremoved] = row->user_id;
+		addresses[nremoved++] = row->address;
+	}
 	session_end_users(keys, n);
+	if (nremoved > 0)
+		user_traces_remove(removed, addresses, nremoved);
 	pfree(keys);
+	pfree(removed);
+	pfree(addresses);
 }
 
 /* Write the events of users. */
@@ -352,31 +375,34 @@ is_live(const Model *model, Relation rel, HeapTuple tuple)
 	return true;
 }
 
-/* What became of the user. */
+/*
+ * Where a row is that was deleted here because it moved to another partition; NULL: it is gone. The trigger
+ * has no command of its own, and would still see the row as it was.
+ */
+static UserRecord *
+moved_row(const Model *model, TriggerData *trigger)
+{
+	Relation rel = trigger->tg_relation;
+	char *key;
+
+	if (!rel->rd_rel->relispartition)
+		return NULL;
+	key = column_text(model, USERS_ID, rel, trigger->tg_trigtuple);
+	CommandCounterIncrement();
+	return key == NULL ? NULL : model_user_by_id(model, key);
+}
+
+/* What became of the user, whose row is there, or moved, or is gone. */
 static UserChange
-what_became(const Model *model, TriggerData *trigger)
+what_became(const Model *model, TriggerData *trigger, const UserRecord *moved, bool removed)
 {
 	Relation rel = trigger->tg_relation;
 	bool was_live = is_live(model, rel, trigger->tg_trigtuple);
 	bool live;
 
-	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-	{
-		UserRecord *moved = NULL;
-
-		/* a row that moves to another partition is deleted here, and is there */
-		if (rel->rd_rel->relispartition)
-		{
-			char *key = column_text(model, USERS_ID, rel, trigger->tg_trigtuple);
-
-			moved = key == NULL ? NULL : model_user_by_id(model, key);
-		}
-		if (moved == NULL)
-			return was_live ? USER_DELETED_HARD : USER_PURGED;
-		live = moved->is_live;
-	}
-	else
-		live = is_live(model, rel, trigger->tg_newtuple);
+	if (removed)
+		return was_live ? USER_DELETED_HARD : USER_PURGED;
+	live = moved != NULL ? moved->is_live : is_live(model, rel, trigger->tg_newtuple);
 	return was_live == live ? USER_UNCHANGED : was_live ? USER_DELETED : USER_RESTORED;
 }
 
@@ -386,10 +412,15 @@ user_changes_add(const Model *found, TriggerData *trigger)
 {
 	Model model = *found;
 	HeapTuple tuple = trigger->tg_trigtuple;
-	UserChange change = pgaccount_log_events ? what_became(&model, trigger) : USER_UNCHANGED;
+	bool deleted = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
+	UserRecord *moved = deleted ? moved_row(&model, trigger) : NULL;
+	bool removed = deleted && moved == NULL;
+	UserChange change = USER_UNCHANGED;
 	UserRow *row;
 	MemoryContext old;
 
+	if (pgaccount_log_events)
+		change = what_became(&model, trigger, moved, removed);
 	if (nrows >= BATCH)
 		user_changes_flush();
 	if (batch_context == NULL)
@@ -411,10 +442,14 @@ user_changes_add(const Model *found, TriggerData *trigger)
 	}
 	row = &rows[nrows];
 	row->change = change;
+	row->removed = removed;
 	row->nest_level = GetCurrentTransactionNestLevel();
 	row->user_id = column_text(&model, USERS_ID, trigger->tg_relation, tuple);
 	row->tenant_id = column_text(&model, USERS_TENANT, trigger->tg_relation, tuple);
 	row->email = column_text(&model, USERS_EMAIL, trigger->tg_relation, tuple);
+	row->address = row->email;
+	if (removed && !model_has(&model, USERS_EMAIL))
+		row->address = column_text(&model, USERS_USERNAME, trigger->tg_relation, tuple);
 	nrows++;
 	MemoryContextSwitchTo(old);
 }

@@ -1,0 +1,74 @@
+/*
+ * user_traces.c
+ *		What the extension's own tables hold of users: it goes with them.
+ *
+ * A user whose row is removed for good leaves no session (address, agent), no application (notes) and no
+ * invitation (email) behind, and none that another user could be taken for who is given the same id.
+ * An invitation that is still open is for whoever has the email, and stays; those that the user made are
+ * void, and go. In the records of others the user stays a bare id: who reviewed, who invited.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "plan_cache.h"
+#include "profile_rule.h"
+#include "user_traces.h"
+
+/* What is removed; $1: ids, $2: addresses. */
+static const struct
+{
+	PlanKind kind;
+	const char *sql;
+} removals[] = {
+	{PLAN_TRACES_SESSIONS,
+	 OWN_STATEMENT "DELETE FROM account.session s WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
+	{PLAN_TRACES_APPLICATIONS, OWN_STATEMENT "DELETE FROM account.role_application a "
+											 "WHERE a.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
+	{PLAN_TRACES_INVITATIONS, OWN_STATEMENT
+	 "DELETE FROM account.invitation i WHERE i.accepted_by OPERATOR(pg_catalog.=) ANY ($1) "
+	 "OR (i.accepted_at IS NULL AND (i.invited_by OPERATOR(pg_catalog.=) ANY ($1) "
+	 "OR (i.expires_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() "
+	 "AND pg_catalog.lower(i.email) OPERATOR(pg_catalog.=) ANY (ARRAY("
+	 "SELECT pg_catalog.lower(a.address) FROM pg_catalog.unnest($2) AS a(address))))))"}};
+
+/* Texts as text[]; those that are NULL are left out. */
+static Datum
+text_array(char **texts, int n)
+{
+	Datum *values = palloc(n * sizeof(Datum));
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+		if (texts[i] != NULL)
+			values[count++] = CStringGetTextDatum(texts[i]);
+	return PointerGetDatum(construct_array(values, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* Remove what there is of users; see the header. */
+void
+user_traces_remove(char **user_ids, char **addresses, int n)
+{
+	Oid types[] = {TEXTARRAYOID, TEXTARRAYOID};
+	Datum values[2];
+	RoleState saved;
+
+	SPI_connect();
+	values[0] = text_array(user_ids, n);
+	values[1] = text_array(addresses, n);
+	saved = run_as(registry_owner());
+	for (int i = 0; i < lengthof(removals); i++)
+	{
+		SPIPlanPtr plan = plan_lookup(removals[i].kind, InvalidOid, InvalidOid);
+
+		if (plan == NULL)
+			plan = plan_keep_generic(removals[i].kind, InvalidOid, InvalidOid, removals[i].sql,
+									 lengthof(types), types);
+		(void) plan_run_latest(plan, values, NULL, NULL, NULL);
+	}
+	run_as_end(saved);
+	SPI_finish();
+}
