@@ -173,12 +173,12 @@ store_hash(const Model *model, const char *user_id, text *hash)
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_PASSWORD_SET, users, InvalidOid);
 	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_PASSWORD_SET, users, InvalidOid,
-								 psprintf(OWN_STATEMENT "UPDATE %s u SET %s = $2 WHERE %s",
-										  sql_relation(users),
-										  sql_column(users, model->column[USERS_PASSWORD].attnum),
-										  model_sql_key(model, "u", USERS_ID, 1)),
-								 2, types);
+		plan = plan_keep_lookup(PLAN_PASSWORD_SET, users, InvalidOid,
+								psprintf(OWN_STATEMENT "UPDATE %s u SET %s = $2 WHERE %s",
+										 sql_relation(users),
+										 sql_column(users, model->column[USERS_PASSWORD].attnum),
+										 model_sql_key(model, "u", USERS_ID, 1)),
+								2, types);
 	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not store the password");
 	run_as_end(saved);

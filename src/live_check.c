@@ -106,7 +106,7 @@ ask_statement(const Model *model, Datum key, Snapshot snapshot, char **tenant)
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_MODEL_LIVE, users, InvalidOid);
 	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_MODEL_LIVE, users, InvalidOid, live_text(model), 1, &type);
+		plan = plan_keep_lookup(PLAN_MODEL_LIVE, users, InvalidOid, live_text(model), 1, &type);
 	if (SPI_execute_snapshot(plan, &key, NULL, snapshot, InvalidSnapshot, true, false, 1) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "could not look at the live row of a user");

@@ -55,7 +55,7 @@ run_on_attempts(PlanKind kind, const char *sql, const Attempt *attempt)
 	SPIPlanPtr plan = plan_lookup(kind, InvalidOid, InvalidOid);
 
 	if (plan == NULL)
-		plan = plan_keep_generic(kind, InvalidOid, InvalidOid, sql, 3, types);
+		plan = plan_keep_lookup(kind, InvalidOid, InvalidOid, sql, 3, types);
 	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 0) < 0)
 		elog(ERROR, "could not count logins");
 	run_as_end(saved);

@@ -308,8 +308,8 @@ model_user_by_id(const Model *model, const char *user_id)
 		initStringInfo(&sql);
 		append_user(&sql, model);
 		appendStringInfo(&sql, " WHERE %s", model_sql_key(model, "u", USERS_ID, 1));
-		plan = plan_keep_generic(PLAN_MODEL_USER, model->relation[MODEL_USERS], InvalidOid,
-								 sql.data, 1, &type);
+		plan = plan_keep_lookup(PLAN_MODEL_USER, model->relation[MODEL_USERS], InvalidOid, sql.data,
+								1, &type);
 	}
 	run_reader(model, plan, &key, NULL, 1);
 	if (SPI_processed > 0)
@@ -336,7 +336,7 @@ model_user_lock(const Model *model, const char *user_id, bool to_change)
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_USER_LOCK, users, to_change);
 	if (plan == NULL)
-		plan = plan_keep_generic(
+		plan = plan_keep_lookup(
 			PLAN_USER_LOCK, users, to_change,
 			psprintf(OWN_STATEMENT "SELECT FROM %s u WHERE %s AND %s FOR %s", sql_relation(users),
 					 model_sql_key(model, "u", USERS_ID, 1),
@@ -400,8 +400,8 @@ model_user_by_login(const Model *model, const char *login, const char *tenant)
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant);
 	if (plan == NULL)
-		plan = plan_keep(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant,
-						 login_text(model, with_tenant), 1 + with_tenant, types);
+		plan = plan_keep_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant,
+								login_text(model, with_tenant), 1 + with_tenant, types);
 	run_reader(model, plan, values, NULL, 2);
 	if (SPI_processed == 1)
 		user = take_record(caller);

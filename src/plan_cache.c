@@ -133,6 +133,16 @@ plan_keep_generic(PlanKind kind, Oid relid, Oid other, const char *sql, int narg
 	return keep(kind, relid, other, sql, nargs, argtypes, CURSOR_OPT_GENERIC_PLAN);
 }
 
+/* The same for a statement that looks rows up by a key: its plan is made here and now. */
+SPIPlanPtr
+plan_keep_lookup(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, Oid *argtypes)
+{
+	SPIPlanPtr plan = plan_keep_generic(kind, relid, other, sql, nargs, argtypes);
+
+	plan_make_without(plan, "enable_seqscan", NULL, NULL, NULL);
+	return plan;
+}
+
 /* Act as role until run_as_end(). */
 RoleState
 run_as(Oid role)
@@ -389,8 +399,9 @@ plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values, const cha
 		return;
 	saved = NewGUCNestLevel();
 	turn_off(setting);
-	ReleaseCachedPlan(get_plan(source, make_params(plan, values, nulls), env, false),
-					  CurrentResourceOwner);
+	ReleaseCachedPlan(
+		get_plan(source, values ? make_params(plan, values, nulls) : NULL, env, false),
+		CurrentResourceOwner);
 	AtEOXact_GUC(false, saved);
 }
 

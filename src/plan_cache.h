@@ -96,6 +96,13 @@ extern SPIPlanPtr plan_keep_generic(PlanKind kind, Oid relid, Oid other, const c
 									Oid *argtypes);
 
 /*
+ * The same for a statement that looks rows up by a key, or by what an index finds: the plan does without
+ * reading whole tables where it can, though they are small, or empty, when it is made.
+ */
+extern SPIPlanPtr plan_keep_lookup(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs,
+								   Oid *argtypes);
+
+/*
  * Act as role until run_as_end(), with FORCE ROW LEVEL SECURITY set aside as the server's own
  * referential actions have it. An error restores the caller's identity by the end of its
  * (sub)transaction, so no PG_TRY is needed.
@@ -158,7 +165,8 @@ extern uint64 plan_run_within(SPIPlanPtr plan, Datum *values, const char *nulls,
 
 /*
  * Make a kept plan now, without a kind of node (a setting such as "enable_nestloop"), unless it is
- * made already: for tables that grow while the plan is in use, faster than their statistics.
+ * made already: for tables that grow while the plan is in use, faster than their statistics. values: NULL
+ * for a generic plan.
  */
 extern void plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values,
 							  const char *nulls, QueryEnvironment *env);

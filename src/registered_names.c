@@ -273,9 +273,7 @@ names_check_free(const RegisteredNames *names, Relation users)
 
 			if (sql == NULL)
 				return;
-			plan = plan_keep_generic(PLAN_REGISTER_TAKEN, relid, variant + locks, sql, 2, types);
-			/* the table may be empty still */
-			plan_make_without(plan, "enable_seqscan", values, nulls, NULL);
+			plan = plan_keep_lookup(PLAN_REGISTER_TAKEN, relid, variant + locks, sql, 2, types);
 		}
 		if (!(locks ? plan_lock_row : plan_finds_row)(plan, values, nulls))
 			return;

@@ -241,8 +241,8 @@ session_admit(const Model *model, const UserRecord *user, bool login, text *new_
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_LOGIN_ENTER, model->relation[MODEL_USERS], variant);
 	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_LOGIN_ENTER, model->relation[MODEL_USERS], variant,
-								 admit_text(model, login, new_hash != NULL), 4, types);
+		plan = plan_keep_lookup(PLAN_LOGIN_ENTER, model->relation[MODEL_USERS], variant,
+								admit_text(model, login, new_hash != NULL), 4, types);
 	if (new_hash != NULL)
 		session_keep(user->user_id, true, NULL);
 	PG_TRY();
@@ -268,11 +268,11 @@ prune_sessions(Datum user_id, TimestampTz now)
 	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_PRUNE, InvalidOid, InvalidOid);
 
 	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_SESSION_PRUNE, InvalidOid, InvalidOid,
-								 OWN_STATEMENT "DELETE FROM account.session s "
-											   "WHERE s.user_id OPERATOR(pg_catalog.=) $1 "
-											   "AND s.expires_at OPERATOR(pg_catalog.<) $2",
-								 2, types);
+		plan = plan_keep_lookup(PLAN_SESSION_PRUNE, InvalidOid, InvalidOid,
+								OWN_STATEMENT "DELETE FROM account.session s "
+											  "WHERE s.user_id OPERATOR(pg_catalog.=) $1 "
+											  "AND s.expires_at OPERATOR(pg_catalog.<) $2",
+								2, types);
 	(void) run_now(plan, values, NULL);
 }
 
@@ -342,12 +342,12 @@ read_session(const pg_uuid_t *id, SessionRow *row, MemoryContext context)
 	char *value;
 
 	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_SESSION_READ, InvalidOid, InvalidOid,
-								 OWN_STATEMENT "SELECT s.user_id, s.tenant_id, s.counter, "
-											   "s.token_hash, s.refreshed_at, s.expires_at, "
-											   "s.ended_at IS NOT NULL FROM account.session s "
-											   "WHERE s.id OPERATOR(pg_catalog.=) $1 FOR UPDATE",
-								 1, types);
+		plan = plan_keep_lookup(PLAN_SESSION_READ, InvalidOid, InvalidOid,
+								OWN_STATEMENT "SELECT s.user_id, s.tenant_id, s.counter, "
+											  "s.token_hash, s.refreshed_at, s.expires_at, "
+											  "s.ended_at IS NOT NULL FROM account.session s "
+											  "WHERE s.id OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+								1, types);
 	if (run_now(plan, values, NULL) == 0)
 		return false;
 	tuple = SPI_tuptable->vals[0];
@@ -377,13 +377,13 @@ end_session(const pg_uuid_t *id, const char *reason)
 	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_END, InvalidOid, InvalidOid);
 
 	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_SESSION_END, InvalidOid, InvalidOid,
-								 OWN_STATEMENT
-								 "UPDATE account.session s "
-								 "SET ended_at = pg_catalog.clock_timestamp(), end_reason = $2 "
-								 "WHERE s.id OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL "
-								 "RETURNING s.user_id, s.tenant_id",
-								 2, types);
+		plan = plan_keep_lookup(PLAN_SESSION_END, InvalidOid, InvalidOid,
+								OWN_STATEMENT
+								"UPDATE account.session s "
+								"SET ended_at = pg_catalog.clock_timestamp(), end_reason = $2 "
+								"WHERE s.id OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL "
+								"RETURNING s.user_id, s.tenant_id",
+								2, types);
 	return run_now(plan, values, NULL) > 0;
 }
 
@@ -403,12 +403,12 @@ rotate(const pg_uuid_t *id, uint64 counter, const unsigned char *hash, Datum ip,
 	SET_VARSIZE(stored, VARHDRSZ + REFRESH_HASH_BYTES);
 	memcpy(VARDATA(stored), hash, REFRESH_HASH_BYTES);
 	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_SESSION_ROTATE, InvalidOid, InvalidOid,
-								 OWN_STATEMENT
-								 "UPDATE account.session s SET counter = $2, token_hash = $3, "
-								 "refreshed_at = $4, expires_at = $5, ip = COALESCE($6, s.ip) "
-								 "WHERE s.id OPERATOR(pg_catalog.=) $1",
-								 6, types);
+		plan = plan_keep_lookup(PLAN_SESSION_ROTATE, InvalidOid, InvalidOid,
+								OWN_STATEMENT
+								"UPDATE account.session s SET counter = $2, token_hash = $3, "
+								"refreshed_at = $4, expires_at = $5, ip = COALESCE($6, s.ip) "
+								"WHERE s.id OPERATOR(pg_catalog.=) $1",
+								6, types);
 	(void) run_now(plan, values, nulls);
 }
 

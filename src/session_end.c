@@ -198,7 +198,7 @@ end_where(PlanKind kind, const char *column, const char *key, const char *except
 	saved = run_as(registry_owner());
 	plan = plan_lookup(kind, InvalidOid, InvalidOid);
 	if (plan == NULL)
-		plan = plan_keep_generic(
+		plan = plan_keep_lookup(
 			kind, InvalidOid, InvalidOid,
 			psprintf(OWN_STATEMENT
 					 "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
@@ -343,7 +343,7 @@ session_end_users(char **user_ids, int n)
 	saved = run_as(registry_owner());
 	plan = plan_lookup(PLAN_SESSION_END_USERS, InvalidOid, InvalidOid);
 	if (plan == NULL)
-		plan = plan_keep_generic(
+		plan = plan_keep_lookup(
 			PLAN_SESSION_END_USERS, InvalidOid, InvalidOid,
 			OWN_STATEMENT "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
 						  "end_reason = $2 WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1) "

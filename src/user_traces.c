@@ -65,8 +65,8 @@ user_traces_remove(char **user_ids, char **addresses, int n)
 		SPIPlanPtr plan = plan_lookup(removals[i].kind, InvalidOid, InvalidOid);
 
 		if (plan == NULL)
-			plan = plan_keep_generic(removals[i].kind, InvalidOid, InvalidOid, removals[i].sql,
-									 lengthof(types), types);
+			plan = plan_keep_lookup(removals[i].kind, InvalidOid, InvalidOid, removals[i].sql,
+									lengthof(types), types);
 		(void) plan_run_latest(plan, values, NULL, NULL, NULL);
 	}
 	run_as_end(saved);
