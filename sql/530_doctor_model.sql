@@ -39,7 +39,7 @@ SELECT code FROM account.doctor_model() WHERE code = 'sessions_not_ended';
 UPDATE dm.users SET tenant_id = 1 WHERE id = 7;
 SELECT end_reason FROM account.session WHERE user_id = '7';
 DELETE FROM dm.users WHERE id = 7;
-SELECT count(*) AS sessions FROM account.session WHERE user_id = '7';
+SELECT end_reason FROM account.session WHERE user_id = '7';
 SELECT type, subject FROM account.event WHERE subject = '7' ORDER BY id DESC LIMIT 1;
 SELECT account.forget_tables();
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'account.end_sessions'::regproc;

@@ -259,7 +259,10 @@ session_admit(const Model *model, const UserRecord *user, bool login, text *new_
 	return admitted;
 }
 
-/* Drop the user's sessions that nobody can ask about any more. Within SPI_connect, as the owner. */
+/*
+ * Drop sessions that nobody can ask about any more: the user's, and some that have ended, of users that
+ * may never log in again. Within SPI_connect, as the owner.
+ */
 static void
 prune_sessions(Datum user_id, TimestampTz now)
 {
@@ -274,6 +277,16 @@ prune_sessions(Datum user_id, TimestampTz now)
 											  "AND s.expires_at OPERATOR(pg_catalog.<) $2",
 								2, types);
 	(void) run_now(plan, values, NULL);
+	plan = plan_lookup(PLAN_SESSION_PRUNE_ENDED, InvalidOid, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_lookup(
+			PLAN_SESSION_PRUNE_ENDED, InvalidOid, InvalidOid,
+			OWN_STATEMENT
+			"DELETE FROM account.session s WHERE s.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+			"SELECT e.ctid FROM account.session e WHERE e.ended_at IS NOT NULL AND e.expires_at "
+			"OPERATOR(pg_catalog.<) $1 ORDER BY e.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED))",
+			1, types + 1);
+	(void) run_now(plan, values + 1, NULL);
 }
 
 /* Open a session; see the header. */

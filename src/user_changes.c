@@ -223,7 +223,7 @@ take_rows(void)
 	return batch;
 }
 
-/* End the sessions of users, and remove what there is of those that are gone. */
+/* End the sessions of users, and remove what else there is of those that are gone. */
 static void
 end_sessions_of_rows(const Batch *batch)
 {
@@ -239,11 +239,9 @@ end_sessions_of_rows(const Batch *batch)
 
 		if (row->user_id == NULL)
 			continue;
+		keys[n++] = row->user_id;
 		if (!row->removed)
-		{
-			keys[n++] = row->user_id;
 			continue;
-		}
 		removed[nremoved] = row->user_id;
 		addresses[nremoved++] = row->address;
 	}

@@ -2,8 +2,9 @@
  * user_traces.c
  *		What the extension's own tables hold of users: it goes with them.
  *
- * A user whose row is removed for good leaves no session (address, agent), no application (notes) and no
- * invitation (email) behind, and none that another user could be taken for who is given the same id.
+ * A user whose row is removed for good leaves no address and agent of a session, no application (notes)
+ * and no invitation (email) behind, and none that another user could be taken for who is given the same
+ * id. Its sessions stay until they would have expired, ended and bare: who comes with a token is told so.
  * An invitation that is still open is for whoever has the email, and stays; those that the user made are
  * void, and go. In the records of others the user stays a bare id: who reviewed, who invited.
  */
@@ -18,14 +19,15 @@
 #include "profile_rule.h"
 #include "user_traces.h"
 
-/* What is removed; $1: ids, $2: addresses. */
+/* How it is removed; $1: ids, $2: addresses. */
 static const struct
 {
 	PlanKind kind;
 	const char *sql;
 } removals[] = {
 	{PLAN_TRACES_SESSIONS,
-	 OWN_STATEMENT "DELETE FROM account.session s WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
+	 OWN_STATEMENT "UPDATE account.session s SET ip = NULL, user_agent = NULL "
+				   "WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
 	{PLAN_TRACES_APPLICATIONS, OWN_STATEMENT "DELETE FROM account.role_application a "
 											 "WHERE a.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
 	{PLAN_TRACES_INVITATIONS, OWN_STATEMENT
