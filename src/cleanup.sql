@@ -30,7 +30,7 @@ CREATE FUNCTION account.cleanup(target regclass, key text, force boolean DEFAULT
     RETURNS TABLE (step integer, relation regclass, via name, action text, rows bigint)
     AS 'MODULE_PATHNAME', 'cleanup' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION account.cleanup(regclass, "any", boolean) IS
-'Removes rows for good, soft-delete tables included, with all that follows them ON DELETE CASCADE (by catalog or policy), children first; returns what was done, step by step. target: a table. key: a key of it, an array of keys, or a jsonb object with the columns of a unique key. force: protected references go as well. Done in this transaction, or not at all. Needs SELECT and DELETE on every table of the set, UPDATE where keys are set null or default (42501). 23001: protected references, all listed in DETAIL; 27000: a trigger kept rows back; 40001: a row was changed meanwhile; 22023: no such kind of key.';
+'Removes rows for good, soft-delete tables included, with all that follows them ON DELETE CASCADE (by catalog or policy), children first; returns what was done, step by step. target: a table. key: a key of it, an array of keys, or a jsonb object with the columns of a unique key. force: protected references go as well. Done in this transaction, or not at all. Needs SELECT and DELETE on every table of the set, UPDATE where keys are set null or default (42501). 23001: protected references, all listed in DETAIL; 27000: a trigger, rule or policy kept rows back, or triggers put back what is removed; 40001: a row was changed meanwhile; 22023: no such kind of key.';
 COMMENT ON FUNCTION account.cleanup(regclass, text, boolean) IS
 'account.cleanup for a key given as text or as an untyped parameter.';
 
