@@ -338,9 +338,9 @@ note_line(RowSet *set, int line, int64 place)
 	MemoryContextSwitchTo(old);
 }
 
-/* Add a row. */
-bool
-row_set_add(RowSet *set, Datum *values, bool *nulls)
+/* Add a row, but for its keys. */
+static bool
+add_row(RowSet *set, Datum *values, bool *nulls)
 {
 	int tab = tab_number(set, DatumGetObjectId(values[SET_TAB]), true);
 	int64 place = place_number(tab, (ItemPointer) DatumGetPointer(values[SET_TID]));
@@ -348,7 +348,6 @@ row_set_add(RowSet *set, Datum *values, bool *nulls)
 	if (!key_bitmap_add(set->places, place))
 		return false;
 	set->n++;
-	map_keys(set, values, nulls);
 	if (!set->places_only)
 		tuplestore_putvalues(set->all, set->desc, values, nulls);
 	else if (set->lines != NULL)
@@ -363,6 +362,16 @@ row_set_add(RowSet *set, Datum *values, bool *nulls)
 	return true;
 }
 
+/* Add a row. */
+bool
+row_set_add(RowSet *set, Datum *values, bool *nulls)
+{
+	if (!add_row(set, values, nulls))
+		return false;
+	map_keys(set, values, nulls);
+	return true;
+}
+
 /* Add a place to a set without keys; false: it was there. */
 bool
 row_set_add_place(RowSet *set, Oid tab, ItemPointer tid)
@@ -370,7 +379,7 @@ row_set_add_place(RowSet *set, Oid tab, ItemPointer tid)
 	Datum values[SET_FIXED] = {ObjectIdGetDatum(tab), PointerGetDatum(tid), Int32GetDatum(0)};
 	bool nulls[SET_FIXED] = {false};
 
-	return row_set_add(set, values, nulls);
+	return add_row(set, values, nulls);
 }
 
 /* Store a row of which only the place is known. */

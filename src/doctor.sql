@@ -177,7 +177,7 @@ BEGIN ATOMIC
     WHERE f.user_column IS NULL
     UNION ALL
     SELECT 'warning', 'users_without_profile', f.users::text,
-           format('%s rows have no profile in %s: they came by ATTACH PARTITION or under replica', f.missing, f.profiles),
+           format('%s rows have no profile in %s: they came by ATTACH PARTITION or under replica, or their profiles were deleted', f.missing, f.profiles),
            format('SELECT account.enable_profile(%L, %L, %L, %L, %L);', f.users::text, f.profiles::text,
                (parse_ident(f.user_column))[1],
                (SELECT coalesce(jsonb_object_agg(d.column_name, d.value), '{}')
