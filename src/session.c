@@ -21,6 +21,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -42,6 +43,9 @@
 #include "session.h"
 #include "session_lock.h"
 #include "version.h"
+
+/* So many blocks of account.session are looked through for what nobody can ask about any more. */
+#define PRUNED_BLOCKS 4
 
 ACCOUNT_OPERATION(refresh, "refresh", NO_SUBJECT);
 ACCOUNT_OPERATION(logout, "logout", NO_SUBJECT);
@@ -260,33 +264,47 @@ session_admit(const Model *model, const UserRecord *user, bool login, text *new_
 }
 
 /*
- * Drop sessions that nobody can ask about any more: the user's, and some that have ended, of users that
- * may never log in again. Within SPI_connect, as the owner.
+ * Drop sessions that nobody can ask about any more: the user's, and those in a few blocks of the table
+ * by chance, of users that may never log in again. An index to find these by would make each end of a
+ * session an entry in all of them. Within SPI_connect, as the owner.
  */
 static void
-prune_sessions(Datum user_id, TimestampTz now)
+prune_sessions(Datum user_id, TimestampTz now, const pg_uuid_t *chance)
 {
-	Oid types[] = {TEXTOID, TIMESTAMPTZOID};
-	Datum values[] = {user_id, TimestampTzGetDatum(now - USECS_PER_DAY)};
+	Oid types[] = {TIMESTAMPTZOID, TEXTOID, TIDOID, TIDOID};
+	Relation sessions =
+		relation_open(get_relname_relid("session", account_schema()), RowExclusiveLock);
+	BlockNumber blocks = RelationGetNumberOfBlocks(sessions);
+	BlockNumber first;
+	ItemPointerData from;
+	ItemPointerData to;
+	Datum values[] = {TimestampTzGetDatum(now - USECS_PER_DAY), user_id, PointerGetDatum(&from),
+					  PointerGetDatum(&to)};
 	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_PRUNE, InvalidOid, InvalidOid);
 
+	relation_close(sessions, NoLock);
+	memcpy(&first, chance->data + 1, sizeof(first));
+	first %= Max(blocks, 1);
+	ItemPointerSet(&from, first, 0);
+	ItemPointerSet(&to, first + PRUNED_BLOCKS, 0);
 	if (plan == NULL)
 		plan = plan_keep_lookup(PLAN_SESSION_PRUNE, InvalidOid, InvalidOid,
 								OWN_STATEMENT "DELETE FROM account.session s "
-											  "WHERE s.user_id OPERATOR(pg_catalog.=) $1 "
-											  "AND s.expires_at OPERATOR(pg_catalog.<) $2",
+											  "WHERE s.user_id OPERATOR(pg_catalog.=) $2 "
+											  "AND s.expires_at OPERATOR(pg_catalog.<) $1",
 								2, types);
 	(void) run_now(plan, values, NULL);
-	plan = plan_lookup(PLAN_SESSION_PRUNE_ENDED, InvalidOid, InvalidOid);
+	plan = plan_lookup(PLAN_SESSION_PRUNE_BLOCKS, InvalidOid, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_lookup(
-			PLAN_SESSION_PRUNE_ENDED, InvalidOid, InvalidOid,
+			PLAN_SESSION_PRUNE_BLOCKS, InvalidOid, InvalidOid,
 			OWN_STATEMENT
 			"DELETE FROM account.session s WHERE s.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
-			"SELECT e.ctid FROM account.session e WHERE e.ended_at IS NOT NULL AND e.expires_at "
-			"OPERATOR(pg_catalog.<) $1 ORDER BY e.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED))",
-			1, types + 1);
-	(void) run_now(plan, values + 1, NULL);
+			"SELECT e.ctid FROM account.session e WHERE e.ctid OPERATOR(pg_catalog.>=) $3 "
+			"AND e.ctid OPERATOR(pg_catalog.<) $4 AND e.expires_at OPERATOR(pg_catalog.<) $1 "
+			"FOR UPDATE SKIP LOCKED))",
+			4, types);
+	(void) run_now(plan, values, NULL);
 }
 
 /* Open a session; see the header. */
@@ -335,7 +353,7 @@ session_open(FunctionCallInfo fcinfo, const Model *model, const UserRecord *user
 							  8, types);
 	(void) run_now(plan, values, nulls);
 	if (id->data[0] < 16) /* one login in 16 */
-		prune_sessions(values[1], now);
+		prune_sessions(values[1], now, id);
 	run_as_end(saved);
 	SPI_finish();
 	return grant(fcinfo, user, id, refresh_token);

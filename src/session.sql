@@ -19,8 +19,6 @@ CREATE TABLE account.session (
 ) WITH (fillfactor = 80);
 CREATE INDEX session_user_id_idx ON account.session (user_id);
 -- no index says anything of ended_at, so that the end of a session is a heap-only update
--- what may be dropped when it would have expired, of users that may never log in again
-CREATE INDEX session_ended_idx ON account.session (expires_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX session_tenant_id_idx ON account.session (tenant_id) WHERE tenant_id IS NOT NULL;
 REVOKE ALL ON account.session FROM PUBLIC;
 ALTER TABLE account.session ENABLE ROW LEVEL SECURITY; -- without policy: shut to pg_read_all_data, too
