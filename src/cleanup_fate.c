@@ -65,14 +65,17 @@ typedef enum RowFate
 	ROW_MOVED
 } RowFate;
 
-/* Look at a row version as it is stored. Its next version in next. */
+/*
+ * Look at a row version as it is stored. Its next version in next. The header is copied under the buffer's
+ * lock: another session may be locking or changing the row, and its xmax goes with its flags.
+ */
 static RowFate
 row_fate(Relation rel, ItemPointer tid, ItemPointer next)
 {
+	HeapTupleHeaderData header;
 	HeapTupleData tuple;
 	Buffer buffer;
 	TransactionId xmax;
-	RowFate fate;
 
 	if (rel->rd_tableam != GetHeapamTableAmRoutine())
 		refuse_concurrent_change(RelationGetRelid(rel));
@@ -80,24 +83,22 @@ row_fate(Relation rel, ItemPointer tid, ItemPointer next)
 	/* our oldest snapshot sees the version, so it cannot have been pruned */
 	if (!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
 		refuse_concurrent_change(RelationGetRelid(rel));
-	xmax = HeapTupleHeaderGetUpdateXid(tuple.t_data);
-	*next = tuple.t_data->t_ctid;
-	if ((tuple.t_data->t_infomask & HEAP_XMAX_INVALID) != 0 || !TransactionIdIsValid(xmax) ||
-		HEAP_XMAX_IS_LOCKED_ONLY(tuple.t_data->t_infomask))
-		fate = ROW_KEPT;
-	else if (!TransactionIdIsCurrentTransactionId(xmax) && !TransactionIdDidCommit(xmax))
-		fate = ROW_KEPT;
-	else if (HeapTupleHeaderIndicatesMovedPartitions(tuple.t_data))
-	{
-		ReleaseBuffer(buffer);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(&header, tuple.t_data, SizeofHeapTupleHeader);
+	UnlockReleaseBuffer(buffer);
+
+	if ((header.t_infomask & HEAP_XMAX_INVALID) != 0 || HEAP_XMAX_IS_LOCKED_ONLY(header.t_infomask))
+		return ROW_KEPT;
+	xmax = HeapTupleHeaderGetUpdateXid(&header);
+	if (!TransactionIdIsValid(xmax) ||
+		(!TransactionIdIsCurrentTransactionId(xmax) && !TransactionIdDidCommit(xmax)))
+		return ROW_KEPT;
+	if (HeapTupleHeaderIndicatesMovedPartitions(&header))
 		refuse_concurrent_change(RelationGetRelid(rel));
-	}
-	else if (!ItemPointerEquals(next, tid))
-		fate = ROW_MOVED;
-	else
-		fate = TransactionIdIsCurrentTransactionId(xmax) ? ROW_DELETED_HERE : ROW_DELETED_ELSEWHERE;
-	ReleaseBuffer(buffer);
-	return fate;
+	*next = header.t_ctid;
+	if (!ItemPointerEquals(next, tid))
+		return ROW_MOVED;
+	return TransactionIdIsCurrentTransactionId(xmax) ? ROW_DELETED_HERE : ROW_DELETED_ELSEWHERE;
 }
 
 /* Not all rows were deleted by our statement: account for each of them. */
