@@ -240,15 +240,17 @@ static bool
 is_made_already(const Model *found, Relation profiles)
 {
 	static uint64 generation = 0;
+	static Oid of = InvalidOid;
 	static bool made = false;
 
 	/* what was changed before the lock counts */
 	(void) model_get();
-	if (generation != model_generation())
+	if (generation != model_generation() || of != RelationGetRelid(profiles))
 	{
 		made = profile_user_column(profiles, found->relation[MODEL_USERS]) != 0 ||
 			   found->relation[MODEL_PROFILES] == found->relation[MODEL_USERS];
 		generation = model_generation();
+		of = RelationGetRelid(profiles);
 	}
 	return made;
 }

@@ -263,10 +263,16 @@ session_admit(const Model *model, const UserRecord *user, bool login, text *new_
 	return admitted;
 }
 
+/* Whose sessions are looked at to be pruned; $2: the user, $3 and $4: places. */
+static const char *const prunings[] = {
+	"e.user_id OPERATOR(pg_catalog.=) $2",
+	"e.ctid OPERATOR(pg_catalog.>=) $3 AND e.ctid OPERATOR(pg_catalog.<) $4"};
+
 /*
  * Drop sessions that nobody can ask about any more: the user's, and those in a few blocks of the table
  * by chance, of users that may never log in again. An index to find these by would make each end of a
- * session an entry in all of them. Within SPI_connect, as the owner.
+ * session an entry in all of them. What another login is pruning is left to it. Within SPI_connect, as the
+ * owner.
  */
 static void
 prune_sessions(Datum user_id, TimestampTz now, const pg_uuid_t *chance)
@@ -280,31 +286,27 @@ prune_sessions(Datum user_id, TimestampTz now, const pg_uuid_t *chance)
 	ItemPointerData to;
 	Datum values[] = {TimestampTzGetDatum(now - USECS_PER_DAY), user_id, PointerGetDatum(&from),
 					  PointerGetDatum(&to)};
-	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_PRUNE, InvalidOid, InvalidOid);
 
 	relation_close(sessions, NoLock);
 	memcpy(&first, chance->data + 1, sizeof(first));
 	first %= Max(blocks, 1);
 	ItemPointerSet(&from, first, 0);
 	ItemPointerSet(&to, first + PRUNED_BLOCKS, 0);
-	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_SESSION_PRUNE, InvalidOid, InvalidOid,
-								OWN_STATEMENT "DELETE FROM account.session s "
-											  "WHERE s.user_id OPERATOR(pg_catalog.=) $2 "
-											  "AND s.expires_at OPERATOR(pg_catalog.<) $1",
-								2, types);
-	(void) run_now(plan, values, NULL);
-	plan = plan_lookup(PLAN_SESSION_PRUNE_BLOCKS, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_lookup(
-			PLAN_SESSION_PRUNE_BLOCKS, InvalidOid, InvalidOid,
-			OWN_STATEMENT
-			"DELETE FROM account.session s WHERE s.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
-			"SELECT e.ctid FROM account.session e WHERE e.ctid OPERATOR(pg_catalog.>=) $3 "
-			"AND e.ctid OPERATOR(pg_catalog.<) $4 AND e.expires_at OPERATOR(pg_catalog.<) $1 "
-			"FOR UPDATE SKIP LOCKED))",
-			4, types);
-	(void) run_now(plan, values, NULL);
+	for (int i = 0; i < lengthof(prunings); i++)
+	{
+		SPIPlanPtr plan = plan_lookup(PLAN_SESSION_PRUNE, InvalidOid, i);
+
+		if (plan == NULL)
+			plan = plan_keep_lookup(
+				PLAN_SESSION_PRUNE, InvalidOid, i,
+				psprintf(OWN_STATEMENT
+						 "DELETE FROM account.session s WHERE s.ctid OPERATOR(pg_catalog.=) ANY "
+						 "(ARRAY(SELECT e.ctid FROM account.session e WHERE %s AND e.expires_at "
+						 "OPERATOR(pg_catalog.<) $1 FOR UPDATE SKIP LOCKED))",
+						 prunings[i]),
+				4, types);
+		(void) run_now(plan, values, NULL);
+	}
 }
 
 /* Open a session; see the header. */
