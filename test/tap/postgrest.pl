@@ -6,12 +6,14 @@ use warnings;
 
 use Digest::SHA qw(hmac_sha256);
 use File::Basename;
-use IPC::Run;
 use JSON::PP;
 use MIME::Base64 qw(decode_base64url encode_base64url);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Session;
 
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $password = 'a-right-secret';
@@ -116,21 +118,7 @@ sub claims
 sub connection
 {
 	local $ENV{PGOPTIONS} = '-c client_min_messages=error';
-	my %c = (in => '', out => '', statements => {});
-	my @command = ('psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=never', '-d', $node->connstr('postgres') . ' user=authenticator');
-	$c{run} = IPC::Run::start(\@command, '<', \$c{in}, '>', \$c{out}, '2>&1', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-	return \%c;
-}
-
-# What it answers to statements.
-sub ask
-{
-	my ($c, $sql) = @_;
-	$c->{out} = '';
-	$c->{in} .= "$sql;\n\\echo =end=\n";
-	$c->{run}->pump until $c->{out} =~ /=end=\n/;
-	(my $answer = $c->{out}) =~ s/\n?=end=\n//;
-	return $answer;
+	return Session->new('-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=never', '-d', $node->connstr('postgres') . ' user=authenticator');
 }
 
 sub literal { my $value = shift; return 'NULL' unless defined $value; $value =~ s/'/''/g; return "'$value'" }
@@ -191,14 +179,14 @@ sub request
 	my @answers;
 	for my $step (@steps)
 	{
-		push @answers, ask($c, $step);
+		push @answers, $c->ask($step);
 		last if $answers[-1] =~ /^(ERROR|FATAL):/m;
 	}
 	my ($status, $body) = refusal($answers[-1], $role);
 	if ($status)
 	{
-		ask($c, 'ROLLBACK');
-		delete $c->{statements}{$statement} if $fresh && ask($c, "SELECT count(*) FROM pg_prepared_statements WHERE name = '$name'") eq '0';
+		$c->ask('ROLLBACK');
+		delete $c->{statements}{$statement} if $fresh && $c->ask("SELECT count(*) FROM pg_prepared_statements WHERE name = '$name'") eq '0';
 	}
 	else
 	{
@@ -207,7 +195,7 @@ sub request
 	}
 	if (!$opt{poisons})
 	{
-		my $found = ask($c, $left);
+		my $found = $c->ask($left);
 		push @leaks, "$method $statement: $found" if $found !~ /^authenticator\|authenticator\|\|\|f\|\|\|\|\|"?\$user"?, public\|0$/;
 	}
 	return wantarray ? ($status, $body) : $status;
@@ -221,7 +209,7 @@ sub logs_in { return (request('POST', rpc('login', 2), values => [ $_[0], $passw
 
 # --- who asks -------------------------------------------------------------------------------------------
 
-like(ask($pool[0], 'SELECT * FROM api.notes'), qr/42501: permission denied/, 'the role that logs in inherits nothing');
+like($pool[0]->ask('SELECT * FROM api.notes'), qr/42501: permission denied/, 'the role that logs in inherits nothing');
 my ($status, $body) = request('POST', rpc('login', 2), values => [ 'ann@x.org', $password ]);
 is($status, 200, 'anybody may log in');
 my %token = (ann => $body->{access_token});
@@ -348,14 +336,14 @@ is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT error_code, ' ' ORDE
 for my $bad ([ fails => 400, 'WITH _s AS (INSERT INTO api.notes (note) VALUES (\'x\') RETURNING *) SELECT 1 / (count(*) - 1) FROM _s' ], [ 'is cancelled' => 500, rpc('slow') ])
 {
 	my ($what, $expected, $sql) = @$bad;
-	ask($pool[0], q{SET statement_timeout = '200ms'}) if $what eq 'is cancelled';
+	$pool[0]->ask(q{SET statement_timeout = '200ms'}) if $what eq 'is cancelled';
 	is(scalar request('POST', $sql, token => $token{ann}, connection => 0), $expected, "a request $what");
-	ask($pool[0], 'RESET statement_timeout');
+	$pool[0]->ask('RESET statement_timeout');
 	is_deeply(column(note => request('GET', table('notes'), connection => 0)), [], '... the next is nobody');
 	is_deeply(column(note => request('GET', table('notes'), connection => 0, token => $token{bob})), ["bob\'s"], '... or itself');
 }
 is(scalar request('POST', rpc('stay', 1), connection => 0, values => [ $token{ann} ], poisons => 1), 200, 'a function authenticates for the session, which it should not');
-is(ask($pool[0], 'SELECT account.uid()'), $id{ann}, '... and leaves an identity on the connection');
+is($pool[0]->ask('SELECT account.uid()'), $id{ann}, '... and leaves an identity on the connection');
 is_deeply((request('GET', rpc('me'), connection => 0, poisons => 1))[1]{uid}, undef, '... the next is nobody all the same');
 is_deeply(column(note => request('GET', table('notes'), connection => 0, token => $token{bob})), ["bob\'s"], '... or itself, and so on');
 
@@ -389,8 +377,7 @@ is_refused('then its token is good for nothing', token => $back->{access_token})
 is_deeply(\@leaks, [], "of $requests requests none left anything on its connection");
 for my $c (@pool)
 {
-	$c->{in} .= "\\q\n";
-	$c->{run}->finish;
+	$c->quit;
 }
 unlike(slurp_file($node->logfile), qr/TRAP:|PANIC|terminated by signal/, 'nothing crashed');
 $node->stop;

@@ -3,10 +3,12 @@
 use strict;
 use warnings;
 
-use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Session;
 
 my ($bouncer) = grep { -x $_ } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
 BAIL_OUT('pgbouncer is not installed') unless $bouncer;
@@ -52,40 +54,26 @@ for (1 .. 100)
 # A client that stays connected.
 sub client
 {
-	my %c = (in => '', out => '');
-	my @command = ('psql', '-XAtq', '-v', 'ON_ERROR_STOP=0', '-d', "host=$dir port=$port dbname=postgres user=app");
-	$c{run} = IPC::Run::start(\@command, '<', \$c{in}, '>', \$c{out}, '2>&1', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-	return \%c;
-}
-
-# What it answers to a statement.
-sub ask
-{
-	my ($c, $sql) = @_;
-	$c->{out} = '';
-	$c->{in} .= "$sql;\n\\echo =end=\n";
-	$c->{run}->pump until $c->{out} =~ /=end=\n/;
-	(my $answer = $c->{out}) =~ s/\n?=end=\n//;
-	return $answer;
+	return Session->new('-v', 'ON_ERROR_STOP=0', '-d', "host=$dir port=$port dbname=postgres user=app");
 }
 
 my ($anna, $bert) = (client(), client());
-my $backend = ask($anna, 'SELECT pg_backend_pid()');
-is(ask($bert, 'SELECT pg_backend_pid()'), $backend, 'both clients share one server connection');
+my $backend = $anna->ask('SELECT pg_backend_pid()');
+is($bert->ask('SELECT pg_backend_pid()'), $backend, 'both clients share one server connection');
 
 for my $round (1 .. 5)
 {
-	is(ask($anna, "BEGIN; SELECT account.authenticate('$token{anna}'); SELECT account.uid(); COMMIT"), "anna\nanna", "round $round: anna is anna");
-	is(ask($bert, "SELECT account.uid(), account.is_authenticated(), current_setting('request.jwt.claims', true)"), '|f|', "round $round: bert is nobody");
-	is(ask($bert, "BEGIN; SELECT account.authenticate('$token{bert}'); ROLLBACK"), 'bert', "round $round: bert was bert");
-	is(ask($anna, 'SELECT account.uid()'), '', "round $round: anna is nobody again");
-	like(ask($anna, "BEGIN; SELECT account.authenticate('$token{anna}'); SELECT 1/0; COMMIT"), qr/division by zero/, "round $round: anna fails");
-	is(ask($bert, 'SELECT account.uid()'), '', "round $round: bert is nobody after anna's error");
+	is($anna->ask("BEGIN; SELECT account.authenticate('$token{anna}'); SELECT account.uid(); COMMIT"), "anna\nanna", "round $round: anna is anna");
+	is($bert->ask("SELECT account.uid(), account.is_authenticated(), current_setting('request.jwt.claims', true)"), '|f|', "round $round: bert is nobody");
+	is($bert->ask("BEGIN; SELECT account.authenticate('$token{bert}'); ROLLBACK"), 'bert', "round $round: bert was bert");
+	is($anna->ask('SELECT account.uid()'), '', "round $round: anna is nobody again");
+	like($anna->ask("BEGIN; SELECT account.authenticate('$token{anna}'); SELECT 1/0; COMMIT"), qr/division by zero/, "round $round: anna fails");
+	is($bert->ask('SELECT account.uid()'), '', "round $round: bert is nobody after anna's error");
 }
 # one statement, one transaction
-is(ask($anna, "SELECT account.authenticate('$token{anna}'), account.uid()"), 'anna|anna', 'authenticated within one statement');
-is(ask($bert, 'SELECT account.uid()'), '', 'and nobody after it');
-is(ask($bert, 'SELECT pg_backend_pid()'), $backend, 'it was one server connection all the time');
+is($anna->ask("SELECT account.authenticate('$token{anna}'), account.uid()"), 'anna|anna', 'authenticated within one statement');
+is($bert->ask('SELECT account.uid()'), '', 'and nobody after it');
+is($bert->ask('SELECT pg_backend_pid()'), $backend, 'it was one server connection all the time');
 
 # what a person sees, whichever client asks
 $node->safe_psql('postgres', q{
@@ -108,40 +96,39 @@ my %id;
 for (qw(cleo dora))
 {
 	my $tenant = $_ eq 'cleo' ? 'one' : 'two';
-	$id{$_} = ask($anna, "SELECT user_id FROM account.register('$_\@x.org', 'a-right-secret', tenant => '$tenant')");
+	$id{$_} = $anna->ask("SELECT user_id FROM account.register('$_\@x.org', 'a-right-secret', tenant => '$tenant')");
 	$node->safe_psql('postgres', "INSERT INTO app.notes (tenant_id, user_id, note) SELECT tenant_id, id, 'of $_' FROM app.users WHERE email = '$_\@x.org'");
-	(my $status, $token{$_}) = split /\|/, ask($bert, sprintf $login, $_);
+	(my $status, $token{$_}) = split /\|/, $bert->ask(sprintf $login, $_);
 	is($status, 200, "$_ registers by one client, and logs in by the other");
 }
 my $list = "SELECT string_agg(email, ' ' ORDER BY email) FROM app.users";
 # what each may see, in one transaction; nothing where the token is refused
-sub notes { my ($c, $token) = @_; return ask($c, "BEGIN; SELECT account.authenticate('$token') IS NULL; SELECT string_agg(note, ' ') FROM app.notes; COMMIT") =~ s/^f\n//r }
+sub notes { my ($c, $token) = @_; return $c->ask("BEGIN; SELECT account.authenticate('$token') IS NULL; SELECT string_agg(note, ' ') FROM app.notes; COMMIT") =~ s/^f\n//r }
 is(notes($anna, $token{cleo}), 'of cleo', 'cleo sees what is its tenant\'s');
 is(notes($bert, $token{dora}), 'of dora', 'dora what is hers, by the same server connection');
-is(ask($anna, 'SELECT count(*) FROM app.notes'), '0', 'and nobody nothing');
-is(ask($anna, "\\set QUIET off\nDELETE FROM app.users WHERE id = '$id{cleo}';\n\\set QUIET on\n"), 'DELETE 1', 'one client deletes cleo');
-is(ask($bert, $list), 'dora@x.org', 'who is in no list, whichever client asks');
-is(ask($anna, $list), 'dora@x.org', '... or asks');
-is(ask($bert, sprintf $login, 'cleo'), '401|', 'cannot log in');
+is($anna->ask('SELECT count(*) FROM app.notes'), '0', 'and nobody nothing');
+is($anna->ask("\\set QUIET off\nDELETE FROM app.users WHERE id = '$id{cleo}';\n\\set QUIET on\n"), 'DELETE 1', 'one client deletes cleo');
+is($bert->ask($list), 'dora@x.org', 'who is in no list, whichever client asks');
+is($anna->ask($list), 'dora@x.org', '... or asks');
+is($bert->ask(sprintf $login, 'cleo'), '401|', 'cannot log in');
 like(notes($bert, $token{cleo}), qr/token is not valid/, 'nor go on with a token');
-is(ask($anna, 'SELECT account.uid()'), '', 'which leaves nobody behind');
-is(ask($bert, "BEGIN; SET LOCAL pgaccount.show_deleted = on; $list; COMMIT"), 'cleo@x.org dora@x.org', 'one client looks at the deleted, for a transaction');
-is(ask($anna, $list), 'dora@x.org', 'which is not the other\'s');
-my $again = ask($anna, q{SELECT user_id FROM account.register('Cleo@x.org', 'a-right-secret', tenant => 'one')});
+is($anna->ask('SELECT account.uid()'), '', 'which leaves nobody behind');
+is($bert->ask("BEGIN; SET LOCAL pgaccount.show_deleted = on; $list; COMMIT"), 'cleo@x.org dora@x.org', 'one client looks at the deleted, for a transaction');
+is($anna->ask($list), 'dora@x.org', 'which is not the other\'s');
+my $again = $anna->ask(q{SELECT user_id FROM account.register('Cleo@x.org', 'a-right-secret', tenant => 'one')});
 isnt($again, $id{cleo}, 'its email registers again, as somebody else');
 like($again, qr/^[0-9a-f-]{36}$/, '... with a key');
-like(ask($bert, "SELECT app.restore('$id{cleo}')"), qr/duplicate key|already|taken|would/, 'meanwhile the first cannot come back');
-is(ask($bert, "\\set QUIET off\nDELETE FROM app.users WHERE id = '$again';\n\\set QUIET on\n"), 'DELETE 1', 'the second goes');
-is(ask($anna, "SELECT app.restore('$id{cleo}')"), '2', 'the first is restored, with its note');
-is(ask($bert, $list), 'cleo@x.org dora@x.org', 'is in the list again');
-(my $status, $token{cleo}) = split /\|/, ask($anna, sprintf $login, 'cleo');
+like($bert->ask("SELECT app.restore('$id{cleo}')"), qr/duplicate key|already|taken|would/, 'meanwhile the first cannot come back');
+is($bert->ask("\\set QUIET off\nDELETE FROM app.users WHERE id = '$again';\n\\set QUIET on\n"), 'DELETE 1', 'the second goes');
+is($anna->ask("SELECT app.restore('$id{cleo}')"), '2', 'the first is restored, with its note');
+is($bert->ask($list), 'cleo@x.org dora@x.org', 'is in the list again');
+(my $status, $token{cleo}) = split /\|/, $anna->ask(sprintf $login, 'cleo');
 is("$status " . notes($bert, $token{cleo}), '200 of cleo', 'logs in, and has its note');
-is(ask($anna, 'SELECT pg_backend_pid()'), $backend, 'all of it on one server connection');
+is($anna->ask('SELECT pg_backend_pid()'), $backend, 'all of it on one server connection');
 
 for my $c ($anna, $bert)
 {
-	$c->{in} .= "\\q\n";
-	$c->{run}->finish;
+	$c->quit;
 }
 kill 'INT', slurp_file("$dir/pgbouncer.pid") + 0;
 $node->stop;
