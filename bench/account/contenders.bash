@@ -14,7 +14,7 @@ account_script() {
     echo '\set n :n + 1'
     echo '\set u random(1, 10000)'
     case $1 in
-        login_plain)
+        login_plain | login_beside)
             cat <<'SQL'
 BEGIN;
 SELECT * FROM plain.users WHERE lower(email) = 'u:u@example.org' AND deleted_at IS NULL \gset r_
@@ -24,7 +24,7 @@ COMMIT;
 SQL
             ;;
         login_ours | login_silent) echo "SELECT * FROM account.login('u:u@example.org', 'secret123');" ;;
-        refresh_plain)
+        refresh_plain | refresh_beside)
             cat <<'SQL'
 BEGIN;
 SELECT * FROM plain.session WHERE id = ':sid' FOR UPDATE;
@@ -33,7 +33,7 @@ COMMIT;
 SQL
             ;;
         refresh_ours | refresh_silent) echo "SELECT refresh_token AS token FROM account.refresh(':token') \\gset" ;;
-        register_plain)
+        register_plain | register_beside)
             printf "BEGIN;\nINSERT INTO plain.users (email, password) VALUES (%s) RETURNING id \\\\gset\n" "$user"
             printf "INSERT INTO plain.profiles (user_id, role) VALUES (':id', 'member');\nCOMMIT;\n"
             ;;
@@ -52,11 +52,12 @@ account_once() {
     local before options='' TIMEFORMAT='%U %S' variables=(-D n=$(($3 * $1)))
     account_script "$2" >"$work/script.pgbench"
     case $2 in
-        refresh_plain) variables+=(-D "sid=$(psql -XqAt -d bench_account -c 'SELECT id FROM plain.session LIMIT 1')") ;;
+        refresh_plain | refresh_beside) variables+=(-D "sid=$(psql -XqAt -d bench_account -c 'SELECT id FROM plain.session LIMIT 1')") ;;
         refresh_ours | refresh_silent) variables+=(-D "token=$(psql -XqAt -d bench_account -c "SELECT (account.issue_tokens(id::text)).refresh_token FROM app.users LIMIT 1")") ;;
     esac
-    # those without events register other emails
-    case $2 in *_silent) options='-c pgaccount.log_events=off' variables[1]=n=$((1000000000 + $3 * $1)) ;; esac
+    # the second half registers other emails
+    case $2 in *_silent | *_beside) variables[1]=n=$((1000000000 + $3 * $1)) ;; esac
+    case $2 in *_silent) options='-c pgaccount.log_events=off' ;; esac
     spent
     before=$result
     { time QUIET=1 PGOPTIONS=$options step "$work/log/pgbench" taskset -c "$core" pgbench -n -c 1 -t "$1" "${variables[@]}" -f "$work/script.pgbench" bench_account; } 2>"$work/log/client" || {
@@ -100,7 +101,9 @@ account_tables() {
 section_account() {
     account_tables
     pin
-    take_turns "$(pick 7 3)" account_once "$(pick 10000 4000)" -- login_plain login_ours refresh_plain refresh_ours register_plain register_ours login_silent refresh_silent register_silent
+    # those without events have turns of their own, with the plain ones again: so the tables of both age alike
+    take_turns "$(pick 7 3)" account_once "$(pick 10000 4000)" -- login_plain login_ours refresh_plain refresh_ours register_plain register_ours
+    take_turns "$(pick 5 3)" account_once "$(pick 10000 4000)" -- login_beside login_silent refresh_beside refresh_silent register_beside register_silent
     take_turns "$(pick 11 5)" account_call "$(pick 100000 50000)" -- select authenticate_1 authenticate_16 authenticate_1000
     unpin
     about 'sessions' 'account.login, argon2 set aside'
@@ -110,9 +113,9 @@ section_account() {
     about 'register' 'account.register, argon2 set aside'
     row 'register' 'BEGIN; two INSERTs; COMMIT' "$(mid 'account|register_plain')" "$(mid 'account|register_ours')" 1.0
     about 'the same without events' 'pgaccount.log_events off'
-    row 'login, no events' 'SELECT, INSERT session, UPDATE' "$(mid 'account|login_plain')" "$(mid 'account|login_silent')" -
-    row 'refresh, no events' 'SELECT, UPDATE' "$(mid 'account|refresh_plain')" "$(mid 'account|refresh_silent')" -
-    row 'register, no events' 'BEGIN; two INSERTs; COMMIT' "$(mid 'account|register_plain')" "$(mid 'account|register_silent')" -
+    row 'login, no events' 'SELECT, INSERT session, UPDATE' "$(mid 'account|login_beside')" "$(mid 'account|login_silent')" -
+    row 'refresh, no events' 'SELECT, UPDATE' "$(mid 'account|refresh_beside')" "$(mid 'account|refresh_silent')" -
+    row 'register, no events' 'BEGIN; two INSERTs; COMMIT' "$(mid 'account|register_beside')" "$(mid 'account|register_silent')" -
     about 'authenticate' account.authenticate
     row 'authenticate, one token' 'SELECT by key, in the backend' "$(mid 'account|select')" "$(mid 'account|authenticate_1')" 1.5
     row 'authenticate, 16 tokens in turn' 'SELECT by key, in the backend' "$(mid 'account|select')" "$(mid 'account|authenticate_16')" 1.5
