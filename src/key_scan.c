@@ -41,17 +41,25 @@ plain_equality(Oid type)
 	}
 }
 
-/* Can the index find the rows with one value of this column, whatever the snapshot? */
-static bool
-index_fits(Relation index, AttrNumber attnum, Oid type, Oid collation)
+/* Can a scan find the rows with one value of the index's only key? See the header. */
+bool
+key_index_usable(Relation index, Oid type, Oid collation, KeyIndex *found)
 {
 	Form_pg_index form = index->rd_index;
+	RegProcedure equality = plain_equality(type);
+	Oid operator_id;
 
-	return form->indisunique && form->indimmediate && form->indisvalid && form->indisready &&
-		   form->indislive && !form->indcheckxmin && form->indnkeyatts == 1 &&
-		   form->indkey.values[0] == attnum && index->rd_rel->relam == BTREE_AM_OID &&
-		   RelationGetIndexPredicate(index) == NIL && index->rd_opcintype[0] == type &&
-		   index->rd_indcollation[0] == collation;
+	if (!OidIsValid(equality) || !form->indisvalid || !form->indisready || !form->indislive ||
+		form->indcheckxmin || form->indnkeyatts != 1 || index->rd_rel->relam != BTREE_AM_OID ||
+		index->rd_opcintype[0] != type || index->rd_indcollation[0] != collation)
+		return false;
+	operator_id = get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
+	if (!OidIsValid(operator_id) || get_opcode(operator_id) != equality)
+		return false;
+	found->index = RelationGetRelid(index);
+	found->type = type;
+	found->equality = equality;
+	return true;
 }
 
 /* The unique index on just this column; see the header. */
@@ -60,30 +68,26 @@ key_index_find(Relation rel, AttrNumber attnum, KeyIndex *found)
 {
 	Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 	Oid type = getBaseType(column->atttypid);
+	bool usable = false;
 	ListCell *cell;
 
 	if (type == VARCHAROID)
 		type = TEXTOID; /* they share their operators */
-	found->index = InvalidOid;
-	found->type = type;
-	found->equality = plain_equality(type);
-	if (!OidIsValid(found->equality))
+	if (!OidIsValid(plain_equality(type)))
 		return false;
 	foreach (cell, RelationGetIndexList(rel))
 	{
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-		Oid operator_id = InvalidOid;
+		Form_pg_index form = index->rd_index;
 
-		if (index_fits(index, attnum, type, column->attcollation))
-			operator_id =
-				get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
-		if (OidIsValid(operator_id) && get_opcode(operator_id) == found->equality)
-			found->index = RelationGetRelid(index);
+		usable = form->indisunique && form->indimmediate && form->indkey.values[0] == attnum &&
+				 RelationGetIndexPredicate(index) == NIL &&
+				 key_index_usable(index, type, column->attcollation, found);
 		index_close(index, AccessShareLock);
-		if (OidIsValid(found->index))
-			return true;
+		if (usable)
+			break;
 	}
-	return false;
+	return usable;
 }
 
 /* Begin to look; see the header. */

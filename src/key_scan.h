@@ -18,16 +18,19 @@ typedef struct KeyScan
 	TupleTableSlot *slot;
 } KeyScan;
 
-/*
- * How the values of an index on one column alone are compared. equality is InvalidOid where the index,
- * or the type, is none that a KeyScan can use.
- */
+/* An index with one key, and how its values are compared. */
 typedef struct KeyIndex
 {
 	Oid index;
 	Oid type; /* int2, int4, int8, uuid or text */
 	RegProcedure equality;
 } KeyIndex;
+
+/*
+ * Can a KeyScan find the rows that have one value, of this type and collation, as the only key of an
+ * index? Then *found says how. Which rows are in the index is for the caller to look at.
+ */
+extern bool key_index_usable(Relation index, Oid type, Oid collation, KeyIndex *found);
 
 /* The valid unique btree index on just this column, of all rows. False: there is none to use. */
 extern bool key_index_find(Relation rel, AttrNumber attnum, KeyIndex *found);

@@ -11,6 +11,7 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/nodeFuncs.h"
@@ -26,6 +27,7 @@
 #include "identifiers.h"
 #include "mapping.h"
 #include "model_user.h"
+#include "name_scan.h"
 #include "password.h"
 #include "plan_cache.h"
 
@@ -219,15 +221,22 @@ append_user(StringInfo sql, const Model *model)
 		sql_relation(model->relation[MODEL_USERS]), join.data);
 }
 
-/* Run a statement that reads, as the owner of the users, on a snapshot of now. Within SPI_connect. */
+/* Run a statement that reads, as the owner of the users. Within SPI_connect. */
 static void
-run_reader(const Model *model, SPIPlanPtr plan, Datum *values, const char *nulls, long limit)
+run_reader_on(Snapshot snapshot, SPIPlanPtr plan, Datum *values, const char *nulls, long limit)
 {
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-
 	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, true, false, limit) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "could not read the account model");
+}
+
+/* The same on a snapshot of now. */
+static void
+run_reader(SPIPlanPtr plan, Datum *values, const char *nulls, long limit)
+{
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	run_reader_on(snapshot, plan, values, nulls, limit);
 	UnregisterSnapshot(snapshot);
 }
 
@@ -311,7 +320,7 @@ model_user_by_id(const Model *model, const char *user_id)
 		plan = plan_keep_lookup(PLAN_MODEL_USER, model->relation[MODEL_USERS], InvalidOid, sql.data,
 								1, &type);
 	}
-	run_reader(model, plan, &key, NULL, 1);
+	run_reader(plan, &key, NULL, 1);
 	if (SPI_processed > 0)
 		user = take_record(caller);
 	run_as_end(saved);
@@ -380,31 +389,91 @@ login_text(const Model *model, bool with_tenant)
 	return sql.data;
 }
 
+/* The one live user of this login, by a statement alone. Within SPI_connect, as the owner of users. */
+static UserRecord *
+ask_for_login(const Model *model, const char *login, const char *tenant, MemoryContext context)
+{
+	Oid types[] = {TEXTOID, TEXTOID};
+	Datum values[] = {CStringGetTextDatum(login), (Datum) 0};
+	bool with_tenant = tenant != NULL;
+	SPIPlanPtr plan = plan_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant);
+
+	if (with_tenant)
+		values[1] = CStringGetTextDatum(tenant);
+	if (plan == NULL)
+		plan = plan_keep_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant,
+								login_text(model, with_tenant), 1 + with_tenant, types);
+	run_reader(plan, values, NULL, 2);
+	return SPI_processed == 1 ? take_record(context) : NULL;
+}
+
+/* The live user in this place, or NULL. Within SPI_connect, as the owner of users. */
+static UserRecord *
+read_place(const Model *model, ItemPointer place, Snapshot snapshot, MemoryContext context)
+{
+	Oid users = model->relation[MODEL_USERS];
+	Oid type = TIDOID;
+	Datum value = PointerGetDatum(place);
+	SPIPlanPtr plan = plan_lookup(PLAN_MODEL_PLACE, users, InvalidOid);
+
+	if (plan == NULL)
+	{
+		StringInfoData sql;
+
+		initStringInfo(&sql);
+		append_user(&sql, model);
+		appendStringInfo(&sql, " WHERE u.ctid OPERATOR(pg_catalog.=) $1 AND %s",
+						 model_sql_live(model, "u", MODEL_USERS));
+		plan = plan_keep_lookup(PLAN_MODEL_PLACE, users, InvalidOid, sql.data, 1, &type);
+	}
+	run_reader_on(snapshot, plan, &value, NULL, 1);
+	return SPI_processed > 0 ? take_record(context) : NULL;
+}
+
+/*
+ * The same through the indexes of users, where these find whoever has a name: nearly always there is one
+ * place to read, or none. False: they do not, or there are several.
+ */
+static bool
+look_for_login(const Model *model, const char *login, UserRecord **user, MemoryContext context)
+{
+	Relation users = try_table_open(model->relation[MODEL_USERS], AccessShareLock);
+	NameRows rows = {0};
+	const Model *locked;
+	Snapshot snapshot;
+	bool told;
+
+	if (users == NULL)
+		return false;
+	/* the lock is kept, as a SELECT keeps its own; is the model still this one under it? */
+	locked = model_get();
+	told = locked != NULL && memcmp(locked, model, sizeof(Model)) == 0;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
+		told = told &&
+			   (!model_has(model, a) || name_scan(model, users, a, false, login, snapshot, &rows));
+	told = told && rows.n <= 1;
+	if (told && rows.n == 1)
+		*user = read_place(model, &rows.place[0], snapshot, context);
+	UnregisterSnapshot(snapshot);
+	table_close(users, NoLock);
+	return told;
+}
+
 /* The one live user of this login, or NULL. */
 UserRecord *
 model_user_by_login(const Model *model, const char *login, const char *tenant)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Oid types[] = {TEXTOID, TEXTOID};
-	Datum values[] = {CStringGetTextDatum(login), (Datum) 0};
-	bool with_tenant = tenant != NULL;
 	UserRecord *user = NULL;
-	SPIPlanPtr plan;
 	RoleState saved;
 
-	if (with_tenant && !model_has(model, USERS_TENANT))
+	if (tenant != NULL && !model_has(model, USERS_TENANT))
 		return NULL;
-	if (with_tenant)
-		values[1] = CStringGetTextDatum(tenant);
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);
-	plan = plan_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant);
-	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant,
-								login_text(model, with_tenant), 1 + with_tenant, types);
-	run_reader(model, plan, values, NULL, 2);
-	if (SPI_processed == 1)
-		user = take_record(caller);
+	if (tenant != NULL || !look_for_login(model, login, &user, caller))
+		user = ask_for_login(model, login, tenant, caller);
 	run_as_end(saved);
 	SPI_finish();
 	return user;
@@ -443,7 +512,7 @@ model_tenant(const Model *model, const char *tenant, bool *is_active)
 								  model_sql_live(model, "t", MODEL_TENANTS), by_id),
 						 2, types);
 	}
-	run_reader(model, plan, values, nulls, 1);
+	run_reader(plan, values, nulls, 1);
 	if (SPI_processed > 0)
 	{
 		found = row_text(1, caller);

@@ -14,19 +14,20 @@
 
 #include "access/genam.h"
 #include "access/table.h"
-#include "catalog/pg_collation.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
-#include "utils/formatting.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/snapmgr.h"
 
 #include "errors.h"
 #include "identifiers.h"
+#include "name_scan.h"
 #include "plan_cache.h"
 #include "registered_names.h"
 #include "session_lock.h"
@@ -169,19 +170,12 @@ refuse_taken(const RegisteredNames *names, Relation users, ModelAttribute attrib
 			 errtablecol(users, attnum), err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
 }
 
-/* A name without case, as the lock of it has it. */
-static char *
-fold(const char *name)
-{
-	return str_tolower(name, strlen(name), DEFAULT_COLLATION_OID);
-}
-
 /* Lock the names that are about to be taken, in one order for all. */
 void
 names_lock(const RegisteredNames *names)
 {
-	char *first = fold(names->email != NULL ? names->email : "");
-	char *second = names->username != NULL ? fold(names->username) : NULL;
+	char *first = name_fold(names->email != NULL ? names->email : "");
+	char *second = names->username != NULL ? name_fold(names->username) : NULL;
 
 	if (second != NULL && strcmp(first, second) > 0)
 	{
@@ -195,18 +189,33 @@ names_lock(const RegisteredNames *names)
 		session_lock_name(second);
 }
 
-/* SQL: is the attribute of a user this email or username? NULL: an index is asked by the INSERT itself. */
-static char *
-taken_sql(const RegisteredNames *names, ModelAttribute attribute, int parameter, bool same)
+/*
+ * Is the attribute of users asked for the email (parameter 1) or the username (parameter 2)? Where an index
+ * proves it, the INSERT itself asks that.
+ */
+static bool
+is_asked(const RegisteredNames *names, ModelAttribute attribute, int parameter, bool same)
 {
-	const Model *model = names->model;
 	bool own = (attribute == USERS_EMAIL) == (parameter == 1) || same;
 
-	if (!model_has(model, attribute) || (parameter == 2 && names->username == NULL) ||
-		(own && is_proved(names, attribute)))
-		return NULL;
-	/* an email is compared with usernames without case, because a login finds it so */
-	if (attribute == USERS_USERNAME && parameter == 1)
+	return model_has(names->model, attribute) && (parameter == 1 || names->username != NULL) &&
+		   !(own && is_proved(names, attribute));
+}
+
+/* An email is compared with usernames without case, because a login finds it so. */
+static bool
+is_folded(ModelAttribute attribute, int parameter)
+{
+	return attribute == USERS_USERNAME && parameter == 1;
+}
+
+/* SQL: is the attribute of a user this email or username? */
+static char *
+taken_sql(const RegisteredNames *names, ModelAttribute attribute, int parameter)
+{
+	const Model *model = names->model;
+
+	if (is_folded(attribute, parameter))
 		return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)",
 						model_sql_text(model, "u", attribute), parameter);
 	return model_sql_named(model, "u", attribute, parameter);
@@ -227,10 +236,11 @@ look_text(const RegisteredNames *names, bool same, bool locks)
 	for (int parameter = 1; parameter <= 2; parameter++)
 		for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
 		{
-			char *condition = taken_sql(names, a, parameter, same);
+			char *condition;
 
-			if (condition == NULL)
+			if (!is_asked(names, a, parameter, same))
 				continue;
+			condition = taken_sql(names, a, parameter);
 			appendStringInfo(&any, "%s%s", any.len > 0 ? " OR " : "", condition);
 			if (parameter == 1)
 				appendStringInfo(&by_email, "%s%s", by_email.len > 0 ? " OR " : "", condition);
@@ -242,6 +252,26 @@ look_text(const RegisteredNames *names, bool same, bool locks)
 					sql_relation(names->model->relation[MODEL_USERS]), any.data,
 					model_sql_live(names->model, "u", MODEL_USERS),
 					locks ? " LIMIT 1 FOR SHARE" : "");
+}
+
+/* Do the indexes say at once that nobody has the email or the username? As a rule they do. */
+static bool
+nobody_has(const RegisteredNames *names, Relation users, bool same)
+{
+	NameRows rows = {0};
+	Snapshot snapshot;
+	bool told = true;
+
+	CommandCounterIncrement(); /* what this command has changed counts too */
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	for (int parameter = 1; parameter <= 2; parameter++)
+		for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
+			told = told &&
+				   (!is_asked(names, a, parameter, same) ||
+					name_scan(names->model, users, a, is_folded(a, parameter),
+							  parameter == 1 ? names->email : names->username, snapshot, &rows));
+	UnregisterSnapshot(snapshot);
+	return told && rows.n == 0;
 }
 
 /*
@@ -257,12 +287,15 @@ names_check_free(const RegisteredNames *names, Relation users)
 	Datum values[] = {CStringGetTextDatum(names->email),
 					  names->username ? CStringGetTextDatum(names->username) : (Datum) 0};
 	const char *nulls = names->username != NULL ? "  " : " n";
-	bool same = names->username != NULL && strcmp(fold(names->email), fold(names->username)) == 0;
+	bool same =
+		names->username != NULL && strcmp(name_fold(names->email), name_fold(names->username)) == 0;
 	Oid variant = names->username == NULL ? 0 : same ? 2 : 4;
 	bool by_email;
 	bool isnull;
 
-	/* as a rule there is none; a lock has to wait for a deletion that is under way */
+	if (nobody_has(names, users, same))
+		return;
+	/* where there is none there is no lock; a lock has to wait for a deletion that is under way */
 	for (int locks = 0; locks <= 1; locks++)
 	{
 		SPIPlanPtr plan = plan_lookup(PLAN_REGISTER_TAKEN, relid, variant + locks);
