@@ -44,6 +44,7 @@
 #include "operation.h"
 #include "mapping.h"
 #include "plan_cache.h"
+#include "row_writer.h"
 #include "profile_rule.h"
 #include "settings.h"
 #include "soft_delete.h"
@@ -82,13 +83,8 @@ enum
 
 struct EventWriter
 {
-	Relation rel;
+	RowWriter *rows;
 	Oid sequence;
-	EState *estate;
-	ResultRelInfo target;
-	TupleTableSlot *slot;
-	bool after_triggers;
-	ExprState **defaults; /* of the columns that an administrator has added; NULL: there are none */
 };
 
 /* Why users are being deleted; in memory of its own. */
@@ -134,120 +130,47 @@ event_reason_given(void)
 	return given_reason;
 }
 
-/* Prepare the defaults of columns that are not ours. In the memory of the writer. */
-static void
-prepare_defaults(EventWriter *writer)
-{
-	TupleDesc desc = RelationGetDescr(writer->rel);
-
-	if (desc->natts <= EVENT_COLUMNS)
-		return;
-	writer->defaults = palloc0(desc->natts * sizeof(ExprState *));
-	for (int i = EVENT_COLUMNS; i < desc->natts; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(desc, i);
-		Node *value = column->attisdropped || column->attgenerated
-						  ? NULL
-						  : build_column_default(writer->rel, i + 1);
-
-		if (value != NULL)
-			writer->defaults[i] = ExecPrepareExpr((Expr *) value, writer->estate);
-	}
-}
-
 /* Open the table of events for writing; see the header. */
 EventWriter *
 event_writer_open(void)
 {
 	Oid schema = account_schema();
-	Oid table = OidIsValid(schema) ? get_relname_relid("event", schema) : InvalidOid;
 	Oid sequence = OidIsValid(schema) ? get_relname_relid("event_id_seq", schema) : InvalidOid;
-	EState *estate;
 	EventWriter *writer;
-	MemoryContext old;
 	Relation rel;
 
-	if (!OidIsValid(table) || !OidIsValid(sequence))
+	if (!OidIsValid(sequence) || (rel = own_table_open("event", RowExclusiveLock)) == NULL)
 		return NULL;
-	rel = table_open(table, RowExclusiveLock);
-	estate = CreateExecutorState();
-	old = MemoryContextSwitchTo(estate->es_query_cxt);
-	writer = palloc0(sizeof(EventWriter));
-	writer->rel = rel;
+	writer = palloc(sizeof(EventWriter));
 	writer->sequence = sequence;
-	writer->estate = estate;
-	compat_init_range_table(estate, rel, NULL);
-	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
-	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
-	writer->after_triggers = rel->trigdesc != NULL && rel->trigdesc->trig_insert_after_row;
-	ExecOpenIndices(&writer->target, false);
-	prepare_defaults(writer);
-	MemoryContextSwitchTo(old);
+	writer->rows = own_writer_open(rel, EVENT_COLUMNS);
 	return writer;
-}
-
-/* A text as the value of a column. */
-static void
-put_text(TupleTableSlot *slot, int column, const char *value)
-{
-	slot->tts_isnull[column] = value == NULL;
-	if (value != NULL)
-		slot->tts_values[column] = CStringGetTextDatum(value);
 }
 
 /* Write an event; returns its id. */
 int64
 event_writer_put(EventWriter *writer, const Event *event)
 {
-	EState *estate = writer->estate;
-	TupleTableSlot *slot = writer->slot;
-	bool triggers = writer->rel->trigdesc != NULL;
-	MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
-	RoleState saved = {InvalidOid, 0};
+	RowWriter *rows = writer->rows;
 	int64 id = nextval_internal(writer->sequence, false);
 
-	ExecClearTuple(slot);
-	memset(slot->tts_values, 0, slot->tts_tupleDescriptor->natts * sizeof(Datum));
-	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
-	slot->tts_values[EVENT_ID] = Int64GetDatum(id);
-	slot->tts_isnull[EVENT_ID] = false;
-	slot->tts_values[EVENT_AT] =
-		TimestampTzGetDatum(event->at != 0 ? event->at : GetCurrentTimestamp());
-	slot->tts_isnull[EVENT_AT] = false;
-	put_text(slot, EVENT_TYPE, event->type);
-	put_text(slot, EVENT_OUTCOME, event->failure ? "failure" : "success");
-	put_text(slot, EVENT_ACTOR, event->actor);
-	put_text(slot, EVENT_SUBJECT, event->subject);
-	put_text(slot, EVENT_TENANT_ID, event->tenant_id);
-	slot->tts_values[EVENT_IP] = InetPGetDatum(event->ip);
-	slot->tts_isnull[EVENT_IP] = event->ip == NULL;
-	slot->tts_values[EVENT_DURATION_MS] = Float8GetDatum(event->duration_ms);
-	slot->tts_isnull[EVENT_DURATION_MS] = event->duration_ms < 0;
-	put_text(slot, EVENT_ERROR_CODE, event->error_code);
-	slot->tts_values[EVENT_DETAIL] = JsonbPGetDatum(event->detail);
-	slot->tts_isnull[EVENT_DETAIL] = event->detail == NULL;
-	for (int i = EVENT_COLUMNS; writer->defaults != NULL && i < slot->tts_tupleDescriptor->natts;
-		 i++)
-		if (writer->defaults[i] != NULL)
-			slot->tts_values[i] = ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(estate),
-											   &slot->tts_isnull[i]);
-	ExecStoreVirtualTuple(slot);
-	MemoryContextSwitchTo(estate->es_query_cxt);
-
-	/* an administrator's triggers run with the rights of an INSERT by the table's owner */
-	if (triggers)
-		saved = run_as(writer->rel->rd_rel->relowner);
-	if (writer->after_triggers)
-		AfterTriggerBeginQuery();
-	ExecSimpleRelationInsert(&writer->target, estate, slot);
-	if (writer->after_triggers)
-		AfterTriggerEndQuery(estate);
-	if (triggers)
-		run_as_end(saved);
-
-	ExecClearTuple(slot);
-	ResetPerTupleExprContext(estate);
-	MemoryContextSwitchTo(old);
+	row_writer_begin(rows);
+	row_put(rows, EVENT_ID, Int64GetDatum(id));
+	row_put(rows, EVENT_AT,
+			TimestampTzGetDatum(event->at != 0 ? event->at : GetCurrentTimestamp()));
+	row_put_text(rows, EVENT_TYPE, event->type);
+	row_put_text(rows, EVENT_OUTCOME, event->failure ? "failure" : "success");
+	row_put_text(rows, EVENT_ACTOR, event->actor);
+	row_put_text(rows, EVENT_SUBJECT, event->subject);
+	row_put_text(rows, EVENT_TENANT_ID, event->tenant_id);
+	if (event->ip != NULL)
+		row_put(rows, EVENT_IP, InetPGetDatum(event->ip));
+	if (event->duration_ms >= 0)
+		row_put(rows, EVENT_DURATION_MS, Float8GetDatum(event->duration_ms));
+	row_put_text(rows, EVENT_ERROR_CODE, event->error_code);
+	if (event->detail != NULL)
+		row_put(rows, EVENT_DETAIL, JsonbPGetDatum(event->detail));
+	row_writer_put(rows);
 	return id;
 }
 
@@ -255,14 +178,11 @@ event_writer_put(EventWriter *writer, const Event *event)
 void
 event_writer_close(EventWriter *writer)
 {
-	Relation rel = writer->rel;
-	EState *estate = writer->estate;
+	Relation rel = writer->rows->rel;
 
-	ExecResetTupleTable(estate->es_tupleTable, false);
-	ExecCloseIndices(&writer->target);
-	ExecCloseResultRelations(estate); /* those that AFTER triggers have opened */
-	FreeExecutorState(estate);        /* writer goes with it */
+	row_writer_close(writer->rows);
 	table_close(rel, NoLock);
+	pfree(writer);
 }
 
 /* Tell who listens of events of one type, in as few messages as they fit in. */

@@ -10,6 +10,10 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
@@ -17,8 +21,10 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/formatting.h"
 #include "utils/inet.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -28,7 +34,15 @@
 #include "plan_cache.h"
 #include "profile_rule.h"
 #include "refresh_token.h"
+#include "row_writer.h"
 #include "settings.h"
+
+/* Columns of account.login_failure, by their numbers. */
+enum
+{
+	FAILURE_KEY = 1,
+	FAILURE_AT
+};
 
 /* A digest as a parameter. */
 static Datum
@@ -78,29 +92,53 @@ attempt_make(Attempt *attempt, const UserRecord *user, const char *login, Datum 
 						   attempt->ip);
 }
 
+/* How many failures with this key there are since then: up to as many as are too many. */
+static int
+count_failures(Relation failures, Oid index, const unsigned char *digest, TimestampTz since,
+			   Snapshot snapshot)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	int n = 0;
+
+	ScanKeyInit(&keys[0], FAILURE_KEY, BTEqualStrategyNumber, F_BYTEAEQ, digest_datum(digest));
+	ScanKeyInit(&keys[1], FAILURE_AT, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
+				TimestampTzGetDatum(since));
+	scan = systable_beginscan(failures, index, OidIsValid(index), snapshot, 2, keys);
+	while (n < pgaccount_login_max_failures && HeapTupleIsValid(systable_getnext(scan)))
+		n++;
+	systable_endscan(scan);
+	return n;
+}
+
+/* Count the recorded failures of an attempt's login; true: these, or those of its address, are too many. */
+static bool
+has_failed_enough(Attempt *attempt)
+{
+	TimestampTz since = GetCurrentTimestamp() - (int64) pgaccount_login_window * USECS_PER_SEC;
+	Relation failures = own_table_require("login_failure", AccessShareLock);
+	Oid index = get_relname_relid("login_failure_key_at_idx", RelationGetNamespace(failures));
+	Snapshot snapshot;
+	int by_ip = 0;
+
+	CommandCounterIncrement(); /* what this command has recorded counts too */
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	attempt->failures = count_failures(failures, index, attempt->login, since, snapshot);
+	if (attempt->has_ip)
+		by_ip = count_failures(failures, index, attempt->ip, since, snapshot);
+	UnregisterSnapshot(snapshot);
+	table_close(failures, NoLock);
+	return attempt->failures >= pgaccount_login_max_failures ||
+		   by_ip >= pgaccount_login_max_failures;
+}
+
 /* May the attempt be made? Then it counts as failed until it is taken back. */
 bool
 attempt_begin(Attempt *attempt)
 {
-	int64 by_ip;
-	bool isnull;
-
 	if (pgaccount_login_max_failures == 0 || pgaccount_login_window == 0)
 		return true;
-	SPI_connect();
-	run_on_attempts(PLAN_LOGIN_ATTEMPTS,
-					OWN_STATEMENT
-					"SELECT (SELECT pg_catalog.count(*) FROM account.login_failure f WHERE f.key "
-					"OPERATOR(pg_catalog.=) $1 AND f.at OPERATOR(pg_catalog.>) $3), "
-					"(SELECT pg_catalog.count(*) FROM account.login_failure f WHERE f.key "
-					"OPERATOR(pg_catalog.=) $2 AND f.at OPERATOR(pg_catalog.>) $3)",
-					attempt);
-	attempt->failures =
-		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	by_ip = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-	SPI_finish();
-	if (attempt->failures >= pgaccount_login_max_failures ||
-		by_ip >= pgaccount_login_max_failures || !throttle_begin(attempt->login))
+	if (has_failed_enough(attempt) || !throttle_begin(attempt->login))
 		return false;
 	if (attempt->has_ip && !throttle_begin(attempt->ip))
 	{

@@ -16,7 +16,8 @@
 #include <sodium.h>
 
 #include "access/htup_details.h"
-#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -39,6 +40,7 @@
 #include "plan_cache.h"
 #include "profile_rule.h"
 #include "refresh_token.h"
+#include "row_writer.h"
 #include "secret_call.h"
 #include "session.h"
 #include "session_lock.h"
@@ -52,11 +54,22 @@ ACCOUNT_OPERATION(logout, "logout", NO_SUBJECT);
 ACCOUNT_OPERATION(issue_tokens, "issue_tokens", 0);
 ACCOUNT_OPERATION(issue_access_token, "issue_access_token", 0);
 
-/* Columns of account.session that are read without a statement. */
+/* Columns of account.session, by their numbers. */
 enum
 {
-	SESSION_USER_ID = 2,
-	SESSION_ENDED_AT = 9
+	SESSION_ID = 1,
+	SESSION_USER_ID,
+	SESSION_TENANT_ID,
+	SESSION_COUNTER,
+	SESSION_TOKEN_HASH,
+	SESSION_CREATED_AT,
+	SESSION_REFRESHED_AT,
+	SESSION_EXPIRES_AT,
+	SESSION_ENDED_AT,
+	SESSION_END_REASON,
+	SESSION_IP,
+	SESSION_USER_AGENT,
+	SESSION_COLUMNS = SESSION_USER_AGENT
 };
 
 /* A row of account.session, as a refresh reads it. */
@@ -271,27 +284,28 @@ static const char *const prunings[] = {
 /*
  * Drop sessions that nobody can ask about any more: the user's, and those in a few blocks of the table
  * by chance, of users that may never log in again. An index to find these by would make each end of a
- * session an entry in all of them. What another login is pruning is left to it. Within SPI_connect, as the
- * owner.
+ * session an entry in all of them. What another login is pruning is left to it.
  */
 static void
-prune_sessions(Datum user_id, TimestampTz now, const pg_uuid_t *chance)
+prune_sessions(const char *user_id, TimestampTz now, const pg_uuid_t *chance)
 {
 	Oid types[] = {TIMESTAMPTZOID, TEXTOID, TIDOID, TIDOID};
-	Relation sessions =
-		relation_open(get_relname_relid("session", account_schema()), RowExclusiveLock);
+	Relation sessions = own_table_require("session", RowExclusiveLock);
 	BlockNumber blocks = RelationGetNumberOfBlocks(sessions);
 	BlockNumber first;
 	ItemPointerData from;
 	ItemPointerData to;
-	Datum values[] = {TimestampTzGetDatum(now - USECS_PER_DAY), user_id, PointerGetDatum(&from),
-					  PointerGetDatum(&to)};
+	Datum values[] = {TimestampTzGetDatum(now - USECS_PER_DAY), CStringGetTextDatum(user_id),
+					  PointerGetDatum(&from), PointerGetDatum(&to)};
+	RoleState saved;
 
-	relation_close(sessions, NoLock);
+	table_close(sessions, NoLock);
 	memcpy(&first, chance->data + 1, sizeof(first));
 	first %= Max(blocks, 1);
 	ItemPointerSet(&from, first, 0);
 	ItemPointerSet(&to, first + PRUNED_BLOCKS, 0);
+	SPI_connect();
+	saved = run_as(registry_owner());
 	for (int i = 0; i < lengthof(prunings); i++)
 	{
 		SPIPlanPtr plan = plan_lookup(PLAN_SESSION_PRUNE, InvalidOid, i);
@@ -307,6 +321,36 @@ prune_sessions(Datum user_id, TimestampTz now, const pg_uuid_t *chance)
 				4, types);
 		(void) run_now(plan, values, NULL);
 	}
+	run_as_end(saved);
+	SPI_finish();
+}
+
+/* Write the row of a new session. */
+static void
+write_session(const pg_uuid_t *id, const bytea *hash, const UserRecord *user, TimestampTz now,
+			  Datum ip, bool ip_isnull, text *user_agent)
+{
+	Relation rel = own_table_require("session", RowExclusiveLock);
+	RowWriter *writer = own_writer_open(rel, SESSION_COLUMNS);
+
+	row_writer_begin(writer);
+	row_put(writer, SESSION_ID - 1, UUIDPGetDatum(id));
+	row_put_text(writer, SESSION_USER_ID - 1, user->user_id);
+	row_put_text(writer, SESSION_TENANT_ID - 1, user->tenant_key);
+	row_put(writer, SESSION_COUNTER - 1, Int64GetDatum(0));
+	row_put(writer, SESSION_TOKEN_HASH - 1, PointerGetDatum(hash));
+	row_put(writer, SESSION_CREATED_AT - 1, TimestampTzGetDatum(now));
+	row_put(writer, SESSION_REFRESHED_AT - 1, TimestampTzGetDatum(now));
+	row_put(writer, SESSION_EXPIRES_AT - 1, TimestampTzGetDatum(token_end(now)));
+	if (!ip_isnull)
+		row_put(writer, SESSION_IP - 1, ip);
+	if (user_agent != NULL)
+		row_put(writer, SESSION_USER_AGENT - 1,
+				DirectFunctionCall2(text_left, PointerGetDatum(user_agent), Int32GetDatum(512)));
+	row_writer_put(writer);
+	row_writer_close(writer);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
 }
 
 /* Open a session; see the header. */
@@ -314,50 +358,19 @@ Datum
 session_open(FunctionCallInfo fcinfo, const Model *model, const UserRecord *user, Datum ip,
 			 bool ip_isnull, text *user_agent)
 {
-	Oid types[] = {UUIDOID,        TEXTOID,        TEXTOID, BYTEAOID,
-				   TIMESTAMPTZOID, TIMESTAMPTZOID, INETOID, TEXTOID};
 	TimestampTz now = GetCurrentTimestamp();
 	pg_uuid_t *id = palloc(sizeof(pg_uuid_t));
 	bytea *hash = palloc(VARHDRSZ + REFRESH_HASH_BYTES);
 	text *refresh_token;
-	Datum values[8];
-	char nulls[] = "        ";
-	SPIPlanPtr plan;
-	RoleState saved;
 
 	randombytes_buf(id->data, UUID_LEN);
 	id->data[6] = (id->data[6] & 0x0f) | 0x40; /* RFC 9562 §5.4: version 4 */
 	id->data[8] = (id->data[8] & 0x3f) | 0x80;
 	SET_VARSIZE(hash, VARHDRSZ + REFRESH_HASH_BYTES);
 	refresh_token = refresh_token_make(id, 0, (unsigned char *) VARDATA(hash));
-
-	values[0] = UUIDPGetDatum(id);
-	values[1] = CStringGetTextDatum(user->user_id);
-	values[2] = user->tenant_key ? CStringGetTextDatum(user->tenant_key) : (Datum) 0;
-	nulls[2] = user->tenant_key ? ' ' : 'n';
-	values[3] = PointerGetDatum(hash);
-	values[4] = TimestampTzGetDatum(now);
-	values[5] = TimestampTzGetDatum(token_end(now));
-	values[6] = ip;
-	nulls[6] = ip_isnull ? 'n' : ' ';
-	values[7] = PointerGetDatum(user_agent);
-	nulls[7] = user_agent ? ' ' : 'n';
-	SPI_connect();
-	saved = run_as(registry_owner());
-	plan = plan_lookup(PLAN_SESSION_INSERT, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan =
-			plan_keep_generic(PLAN_SESSION_INSERT, InvalidOid, InvalidOid,
-							  OWN_STATEMENT "INSERT INTO account.session (id, user_id, tenant_id, "
-											"token_hash, created_at, refreshed_at, expires_at, ip, "
-											"user_agent) VALUES ($1, $2, $3, $4, $5, $5, $6, $7, "
-											"pg_catalog.left($8, 512))",
-							  8, types);
-	(void) run_now(plan, values, nulls);
+	write_session(id, hash, user, now, ip, ip_isnull, user_agent);
 	if (id->data[0] < 16) /* one login in 16 */
-		prune_sessions(values[1], now, id);
-	run_as_end(saved);
-	SPI_finish();
+		prune_sessions(user->user_id, now, id);
 	return grant(fcinfo, user, id, refresh_token);
 }
 
@@ -666,9 +679,6 @@ issue_access_token_operation(PG_FUNCTION_ARGS)
 bool
 session_is_live(const char *session_id, const char *user_id, Snapshot snapshot)
 {
-	static Oid table_schema = InvalidOid;
-	static Oid table; /* in that schema, as long as that lives */
-	Oid schema = account_schema();
 	KeyIndex by = {.type = UUIDOID, .equality = F_UUID_EQ};
 	Relation rel;
 	KeyScan scan;
@@ -677,12 +687,7 @@ session_is_live(const char *session_id, const char *user_id, Snapshot snapshot)
 
 	if (!model_read_uuid(session_id, &id))
 		return false;
-	if (table_schema != schema)
-	{
-		table = get_relname_relid("session", schema);
-		table_schema = schema;
-	}
-	rel = relation_open(table, AccessShareLock);
+	rel = own_table_require("session", AccessShareLock);
 	by.index = compat_primary_key_index(rel);
 	key_scan_begin(&scan, rel, &by, id, snapshot);
 	if (key_scan_next(&scan))
@@ -695,6 +700,6 @@ session_is_live(const char *session_id, const char *user_id, Snapshot snapshot)
 			   memcmp(VARDATA_ANY(owner), user_id, len) == 0;
 	}
 	key_scan_end(&scan);
-	relation_close(rel, NoLock);
+	table_close(rel, NoLock);
 	return live;
 }

@@ -1,0 +1,64 @@
+/*
+ * row_writer.h
+ *		Rows inserted without a statement.
+ */
+#ifndef PGACCOUNT_ROW_WRITER_H
+#define PGACCOUNT_ROW_WRITER_H
+
+#include "executor/executor.h"
+#include "nodes/bitmapset.h"
+#include "utils/rel.h"
+
+/* A table that rows are inserted into. The caller fills slot between row_writer_begin() and _put(). */
+typedef struct RowWriter
+{
+	Relation rel;
+	EState *estate;
+	ResultRelInfo target;
+	TupleTableSlot *slot;
+	bool after_triggers;
+	ExprState **defaults; /* of the columns without a value; NULL: none has one */
+	MemoryContext caller; /* to which row_writer_put() returns */
+} RowWriter;
+
+/*
+ * The defaults of the columns that are not in given (by attribute number), planned, by column; NULL: there
+ * are none. In the current memory context.
+ */
+extern Expr **row_defaults(Relation rel, const Bitmapset *given);
+
+/*
+ * Open a table that the caller has open and locked, and keeps so until row_writer_close(). No rule, policy
+ * or privilege is asked. Its row triggers fire, in the name of the table's owner, with triggers; without, the
+ * caller has seen to it that none is to fire. NULL defaults: none.
+ */
+extern RowWriter *row_writer_open(Relation rel, Expr **defaults, bool triggers);
+
+/* Begin a row: all of it is NULL. To the memory of the row, until row_writer_put(). */
+extern void row_writer_begin(RowWriter *writer);
+
+/* Insert the row: what has a default and is NULL gets it. */
+extern void row_writer_put(RowWriter *writer);
+
+extern void row_writer_close(RowWriter *writer);
+
+/* Give a column (from 0) of the row a value; put_text: NULL for NULL. */
+static inline void
+row_put(RowWriter *writer, int column, Datum value)
+{
+	writer->slot->tts_values[column] = value;
+	writer->slot->tts_isnull[column] = false;
+}
+
+extern void row_put_text(RowWriter *writer, int column, const char *value);
+
+/* A table of the extension by its name, opened; NULL: the extension is not (or no more) installed. */
+extern Relation own_table_open(const char *name, LOCKMODE lock);
+
+/* The same; raises 55000 in place of NULL. */
+extern Relation own_table_require(const char *name, LOCKMODE lock);
+
+/* A writer of such a table, whose first columns the caller gives. Its triggers fire. */
+extern RowWriter *own_writer_open(Relation rel, int columns);
+
+#endif /* PGACCOUNT_ROW_WRITER_H */
