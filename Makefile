@@ -7,7 +7,7 @@ MODULE_big = pgaccount
 CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_call identifiers plan_cache client actor stats failure_queue operation \
                event failure_worker registry_triggers fk_graph fk_policy key_bitmap cleanup_set cleanup_read cleanup_plan cleanup_fate cleanup \
                cleanup_graph purge_held purge mapping citus rewrite delete_rewrite delete_call hiding soft_delete consequences target guard \
-               soft_delete_ddl keys restore unique_live doctor profile profile_rule profile_column profile_proof profile_adopt \
+               soft_delete_ddl keys restore unique_live doctor profile profile_rule profile_column profile_proof profile_direct profile_adopt \
                profile_enable profile_registry profile_findings password_format password_slots password base64url json_claims jwt \
                claims_jsonb jwt_functions master_key key_store token token_known identity tenant_isolation model model_detect model_map \
                model_user user_changes user_traces key_scan name_scan row_writer session_end session_lock starter registered_names registration registration_profile \

@@ -39,6 +39,7 @@
 #include "identifiers.h"
 #include "profile_rule.h"
 #include "relation_changes.h"
+#include "row_writer.h"
 #include "version.h"
 
 typedef struct RuleKey
@@ -186,28 +187,13 @@ profile_warn_default(bool anew, Oid profiles, const char *column, const char *pr
 
 /* ---- The registry ---- */
 
-/* A table of the registry, opened; NULL: the extension is not (or no more) installed. */
-static Relation
-open_registry(const char *name)
-{
-	Oid schema = account_schema();
-	Oid relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-
-	return OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
-}
-
 /* The owner of the registry, who alone writes it. */
 Oid
 registry_owner(void)
 {
-	Relation rel = open_registry("profile_rule");
+	Relation rel = own_table_require("profile_rule", AccessShareLock);
 	Oid owner;
 
-	if (rel == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("pgaccount is not installed in this database"),
-						errdetail("There is no table account.profile_rule."),
-						errhint("Run CREATE EXTENSION pgaccount.")));
 	owner = rel->rd_rel->relowner;
 	relation_close(rel, AccessShareLock);
 	return owner;
@@ -217,7 +203,7 @@ registry_owner(void)
 List *
 registry_rules(void)
 {
-	Relation rel = open_registry("profile_rule");
+	Relation rel = own_table_open("profile_rule", AccessShareLock);
 	List *result = NIL;
 	SysScanDesc scan;
 	HeapTuple tuple;
@@ -260,7 +246,7 @@ registry_rule(Oid users, Oid profiles)
 List *
 registry_defaults(void)
 {
-	Relation rel = open_registry("profile_default");
+	Relation rel = own_table_open("profile_default", AccessShareLock);
 	List *result = NIL;
 	SysScanDesc scan;
 	HeapTuple tuple;
@@ -621,10 +607,17 @@ profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key)
 		appendStringInfo(sql, ", $%d", i + 1);
 }
 
-/*
- * Set triggers aside in the executor's copy: those that enabling made on profiles, and the guard
- * against references to deleted users. A deleted user has a profile, too.
- */
+/* Does making a profile leave this trigger aside? A deleted user has a profile, too. */
+bool
+profile_sets_aside(const ProfileRule *rule, const Trigger *trigger)
+{
+	return is_own_function(trigger->tgfoid, ADOPT_PROFILE) ||
+		   is_own_function(trigger->tgfoid, KEEP_PROFILE) ||
+		   (trigger->tgconstrrelid == rule->users &&
+			is_own_function(trigger->tgfoid, "guard_reference"));
+}
+
+/* Set triggers aside in the executor's copy. */
 void
 profile_without_own_triggers(EState *estate, void *arg)
 {
@@ -637,13 +630,8 @@ profile_without_own_triggers(EState *estate, void *arg)
 
 		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 		{
-			Trigger *trigger = &desc->triggers[i];
-
-			if (is_own_function(trigger->tgfoid, ADOPT_PROFILE) ||
-				is_own_function(trigger->tgfoid, KEEP_PROFILE) ||
-				(trigger->tgconstrrelid == rule->users &&
-				 is_own_function(trigger->tgfoid, "guard_reference")))
-				trigger->tgenabled = TRIGGER_DISABLED;
+			if (profile_sets_aside(rule, &desc->triggers[i]))
+				desc->triggers[i].tgenabled = TRIGGER_DISABLED;
 		}
 	}
 }
