@@ -2,58 +2,26 @@
  * live_check.c
  *		The live row behind a token: what account.authenticate looks at.
  *
- * Every request of an application begins here, so it is worth a way of its own: where users and tenants
- * are plain tables with a unique index on their keys, of the usual types, their rows are looked at through
- * these indexes. Anything else (partitions, children, other key types, a tenants table of another owner)
- * is asked by one kept statement as the owner of users. Both read the same conditions from the model, on
- * a snapshot of now: what has been ended is ended in every isolation level.
+ * Rows are looked at without a statement where they can be (model_rows.c), else by one kept statement as
+ * the owner of users. Both read the same conditions from the model, on a snapshot of now: what has been
+ * ended is ended in every isolation level.
  *
  * Nothing is locked or written: it works on a hot standby.
  */
 #include "postgres.h"
 
-#include "access/table.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
 #include "identity.h"
-#include "key_scan.h"
-#include "mapping.h"
+#include "model_rows.h"
 #include "plan_cache.h"
 #include "session.h"
-
-/* What the row of a user or tenant must be like. Attribute numbers; 0: no such column. */
-typedef struct DirectTable
-{
-	KeyIndex key;
-	AttrNumber deleted_at;        /* NULL, as soft delete has it */
-	AttrNumber mapped_deleted_at; /* NULL, as the mapping has it */
-	AttrNumber flag;              /* not true */
-	AttrNumber is_active;         /* true */
-} DirectTable;
-
-/* How rows are looked at without a statement; of one generation of the model. */
-typedef struct DirectWay
-{
-	uint64 generation; /* 0: none */
-	bool usable;
-	DirectTable users;
-	bool with_tenants;
-	DirectTable tenants;
-	AttrNumber tenant;    /* of users */
-	AttrNumber tenant_id; /* of tenants */
-	Oid tenant_type;      /* of users.tenant, as KeyIndex has types */
-} DirectWay;
-
-static DirectWay way;
 
 /* Raise PT401; the detail is for who may see it. */
 static void
@@ -119,252 +87,65 @@ ask_statement(const Model *model, Datum key, Snapshot snapshot, char **tenant)
 	return found;
 }
 
-/* Is the attribute without column, or with one of type boolean? */
-static bool
-is_boolean(const Model *model, ModelAttribute attribute)
-{
-	return !model_has(model, attribute) || getBaseType(model->column[attribute].type) == BOOLOID;
-}
-
-/* How to look at the rows of a part. False: only a statement can. */
-static bool
-find_direct(const Model *model, ModelPart part, Relation rel, DirectTable *table)
-{
-	const SoftDelete *soft = mapping_declared(RelationGetRelid(rel));
-	ModelAttribute id = part == MODEL_USERS ? USERS_ID : TENANTS_ID;
-	ModelAttribute active = part == MODEL_USERS ? USERS_IS_ACTIVE : TENANTS_IS_ACTIVE;
-
-	memset(table, 0, sizeof(*table));
-	if (rel->rd_rel->relkind != RELKIND_RELATION || has_subclass(RelationGetRelid(rel)) ||
-		rel->rd_rel->relowner != model->owner[MODEL_USERS] ||
-		pg_class_aclcheck(RelationGetRelid(rel), model->owner[MODEL_USERS], ACL_SELECT) !=
-			ACLCHECK_OK ||
-		!is_boolean(model, active) || !key_index_find(rel, model->column[id].attnum, &table->key))
-		return false;
-	table->deleted_at = soft != NULL ? soft->deleted_at : InvalidAttrNumber;
-	table->is_active = model->column[active].attnum;
-	if (part == MODEL_USERS)
-	{
-		table->mapped_deleted_at = model->column[USERS_DELETED_AT].attnum;
-		table->flag = model->column[USERS_FLAG].attnum;
-		return is_boolean(model, USERS_FLAG);
-	}
-	return true;
-}
-
-/* The type of a column, as KeyIndex has them. */
-static Oid
-key_type(const Model *model, ModelAttribute attribute)
-{
-	Oid type = getBaseType(model->column[attribute].type);
-
-	return type == VARCHAROID ? TEXTOID : type;
-}
-
-/* Find the direct way of this generation of the model. */
-static void
-find_way(const Model *model, Relation users, Relation tenants)
-{
-	way.generation = 0;
-	way.with_tenants = tenants != NULL;
-	way.usable = find_direct(model, MODEL_USERS, users, &way.users);
-	way.tenant = model->column[USERS_TENANT].attnum;
-	way.tenant_id = model->column[TENANTS_ID].attnum;
-	if (way.tenant != InvalidAttrNumber)
-	{
-		way.tenant_type = key_type(model, USERS_TENANT);
-		way.usable &= way.tenant_type == UUIDOID || way.tenant_type == TEXTOID ||
-					  model_key_type(model, USERS_TENANT) == INT8OID;
-	}
-	if (way.usable && tenants != NULL)
-		way.usable = find_direct(model, MODEL_TENANTS, tenants, &way.tenants) &&
-					 model_key_type(model, USERS_TENANT) == model_key_type(model, TENANTS_ID) &&
-					 (way.tenant_type != TEXTOID ||
-					  model->column[USERS_TENANT].collation == model->column[TENANTS_ID].collation);
-	way.generation = model_generation();
-}
-
-/* A key, one of int8, uuid and text, as a value of an index's type. False: it has no such value. */
-static bool
-narrow(Datum key, Oid type, Datum *value)
-{
-	int64 number = type == INT2OID || type == INT4OID ? DatumGetInt64(key) : 0;
-
-	*value = key;
-	switch (type)
-	{
-		case INT2OID:
-			*value = Int16GetDatum((int16) number);
-			return number == (int16) number;
-		case INT4OID:
-			*value = Int32GetDatum((int32) number);
-			return number == (int32) number;
-		default:
-			return true;
-	}
-}
-
-/* The other way round. */
-static Datum
-widen(Datum value, Oid type)
-{
-	switch (type)
-	{
-		case INT2OID:
-			return Int64GetDatum(DatumGetInt16(value));
-		case INT4OID:
-			return Int64GetDatum(DatumGetInt32(value));
-		default:
-			return value;
-	}
-}
-
-/* A widened key as text. */
-static char *
-key_text(Datum key, Oid type)
-{
-	char *number;
-
-	switch (type)
-	{
-		case UUIDOID:
-			return DatumGetCString(DirectFunctionCall1(uuid_out, key));
-		case TEXTOID:
-			return TextDatumGetCString(key);
-		default:
-			number = palloc(MAXINT8LEN + 1);
-			(void) pg_lltoa(DatumGetInt64(key), number);
-			return number;
-	}
-}
-
-/* Is the row live and active? */
-static bool
-row_passes(TupleTableSlot *slot, const DirectTable *table)
-{
-	bool isnull;
-	Datum value;
-
-	if (table->deleted_at != InvalidAttrNumber && !slot_attisnull(slot, table->deleted_at))
-		return false;
-	if (table->mapped_deleted_at != InvalidAttrNumber &&
-		!slot_attisnull(slot, table->mapped_deleted_at))
-		return false;
-	if (table->flag != InvalidAttrNumber)
-	{
-		value = slot_getattr(slot, table->flag, &isnull);
-		if (!isnull && DatumGetBool(value))
-			return false;
-	}
-	if (table->is_active == InvalidAttrNumber)
-		return true;
-	value = slot_getattr(slot, table->is_active, &isnull);
-	return !isnull && DatumGetBool(value);
-}
-
 /* Look at the tenant of a user that may come in. False: the tenant may not. */
 static bool
-look_at_tenant(Relation tenants, Datum key, Snapshot snapshot, char **tenant)
+look_at_tenant(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenant)
 {
 	KeyScan scan;
-	Datum value;
-	bool passes = true; /* without such a tenant */
+	bool passes;
 
-	if (!narrow(key, way.tenants.key.type, &value))
-		return true;
-	key_scan_begin(&scan, tenants, &way.tenants.key, value, snapshot);
-	if (key_scan_next(&scan))
+	if (rows->rel[MODEL_TENANTS] == NULL)
 	{
-		passes = row_passes(scan.slot, &way.tenants);
-		*tenant = key_text(key, way.tenants.key.type);
+		*tenant = model_rows_key_text(USERS_TENANT, key);
+		return true;
 	}
+	if (!model_rows_find(rows, MODEL_TENANTS, key, snapshot, &scan))
+		return true; /* as if without tenant */
+	passes = model_row_is_live(MODEL_TENANTS, scan.slot) &&
+			 model_row_is_active(MODEL_TENANTS, scan.slot);
 	key_scan_end(&scan);
+	*tenant = model_rows_key_text(USERS_TENANT, key);
 	return passes;
 }
 
 /* Look without a statement; see ask_statement(). */
 static bool
-look(Relation users, Relation tenants, Datum key, Snapshot snapshot, char **tenant)
+look(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenant)
 {
 	KeyScan scan;
 	bool passes;
 	bool no_tenant = true;
-	Datum value;
 	Datum tenant_key = (Datum) 0;
 
 	*tenant = NULL;
-	if (!narrow(key, way.users.key.type, &value))
+	if (!model_rows_find(rows, MODEL_USERS, key, snapshot, &scan))
 		return false;
-	key_scan_begin(&scan, users, &way.users.key, value, snapshot);
-	passes = key_scan_next(&scan) && row_passes(scan.slot, &way.users);
-	if (passes && way.tenant != InvalidAttrNumber)
-		tenant_key = slot_getattr(scan.slot, way.tenant, &no_tenant);
+	passes =
+		model_row_is_live(MODEL_USERS, scan.slot) && model_row_is_active(MODEL_USERS, scan.slot);
+	if (passes)
+		tenant_key = model_rows_key(rows, USERS_TENANT, scan.slot, &no_tenant);
 	if (!no_tenant)
-	{
-		tenant_key = widen(tenant_key, way.tenant_type);
-		if (way.with_tenants)
-			passes = look_at_tenant(tenants, tenant_key, snapshot, tenant);
-		else
-			*tenant = key_text(tenant_key, way.tenant_type);
-	}
+		passes = look_at_tenant(rows, tenant_key, snapshot, tenant);
 	key_scan_end(&scan);
 	return passes;
-}
-
-/* Open a mapped table, or nothing. */
-static Relation
-open_part(const Model *model, ModelPart part)
-{
-	return OidIsValid(model->relation[part])
-			   ? try_table_open(model->relation[part], AccessShareLock)
-			   : NULL;
-}
-
-/*
- * Open and lock the mapped tables, to the end of the transaction as a SELECT does. The locks let changes
- * be seen, and keep the tables from changing further: so the model is looked at again under them.
- */
-static const Model *
-open_tables(Relation *users, Relation *tenants)
-{
-	for (;;)
-	{
-		const Model *model = model_require();
-		uint64 generation = model_generation();
-
-		*users = open_part(model, MODEL_USERS);
-		*tenants = model_has(model, USERS_TENANT) ? open_part(model, MODEL_TENANTS) : NULL;
-		model = model_require();
-		if (*users != NULL && generation == model_generation())
-			return model;
-		if (*tenants != NULL)
-			table_close(*tenants, AccessShareLock);
-		if (*users != NULL)
-			table_close(*users, AccessShareLock);
-	}
 }
 
 /* May this user come in? *tenant: its tenant, as a token has it. */
 static bool
 may_come_in(const char *uid, Snapshot snapshot, char **tenant)
 {
-	Relation users;
-	Relation tenants;
-	const Model *model = open_tables(&users, &tenants);
+	ModelRows rows;
 	Datum key;
 	bool admitted;
 
-	if (way.generation != model_generation())
-		find_way(model, users, tenants);
-	if (!model_key_value(model, USERS_ID, uid, &key))
+	model_rows_open(&rows, false);
+	if (!model_key_value(rows.model, USERS_ID, uid, &key))
 		admitted = false;
-	else if (way.usable)
-		admitted = look(users, tenants, key, snapshot, tenant);
+	else if (model_rows_direct(&rows))
+		admitted = look(&rows, key, snapshot, tenant);
 	else
-		admitted = ask_statement(model, key, snapshot, tenant);
-	if (tenants != NULL)
-		table_close(tenants, NoLock);
-	table_close(users, NoLock);
+		admitted = ask_statement(rows.model, key, snapshot, tenant);
+	model_rows_close(&rows);
 	return admitted;
 }
 

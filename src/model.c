@@ -284,6 +284,13 @@ model_sql_boolean(const Model *found, const char *alias, ModelAttribute attribut
 					column);
 }
 
+/* Is the attribute without column, or with one of type boolean? */
+bool
+model_is_boolean(const Model *found, ModelAttribute attribute)
+{
+	return !model_has(found, attribute) || getBaseType(found->column[attribute].type) == BOOLOID;
+}
+
 /* SQL: is the row not deleted? */
 char *
 model_sql_live(const Model *found, const char *alias, ModelPart part)

@@ -114,6 +114,9 @@ extern char *model_sql_text(const Model *model, const char *alias, ModelAttribut
 extern char *model_sql_boolean(const Model *model, const char *alias, ModelAttribute attribute,
 							   bool missing);
 
+/* Is the attribute without column, or with one of type boolean, that needs no such condition to be read? */
+extern bool model_is_boolean(const Model *model, ModelAttribute attribute);
+
 /* SQL: is the row not deleted, by soft delete or by the mapped columns? Only users and tenants have these. */
 extern char *model_sql_live(const Model *model, const char *alias, ModelPart part);
 

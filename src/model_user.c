@@ -11,7 +11,6 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
-#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/nodeFuncs.h"
@@ -30,6 +29,7 @@
 #include "name_scan.h"
 #include "password.h"
 #include "plan_cache.h"
+#include "user_read.h"
 
 /* Columns of the statement that reads a user. */
 enum
@@ -134,20 +134,21 @@ model_sql_named(const Model *model, const char *alias, ModelAttribute attribute,
 	return psprintf("%s OPERATOR(pg_catalog.=) $%d", column, parameter);
 }
 
-/* SQL: the modules of a tenant, if they are of a type that a token can read. */
-static char *
-modules_sql(const Model *model)
+/* Are the modules of tenants of a type that a token can read? */
+bool
+model_reads_modules(const Model *model)
 {
-	switch (model_has(model, TENANTS_MODULES) ? getBaseType(model->column[TENANTS_MODULES].type)
-											  : InvalidOid)
+	if (!model_has(model, TENANTS_MODULES))
+		return false;
+	switch (getBaseType(model->column[TENANTS_MODULES].type))
 	{
 		case JSONBOID:
 		case JSONOID:
 		case TEXTARRAYOID:
 		case VARCHARARRAYOID:
-			return model_sql(model, "t", TENANTS_MODULES);
+			return true;
 		default:
-			return "NULL::pg_catalog.jsonb";
+			return false;
 	}
 }
 
@@ -217,26 +218,20 @@ append_user(StringInfo sql, const Model *model)
 		tenants ? psprintf("(%s IS NULL OR %s)", model_sql(model, "t", TENANTS_ID),
 						   tenant_active_sql(model, "t"))
 				: "true",
-		tenants ? modules_sql(model) : "NULL::pg_catalog.jsonb", role_sql(model),
-		sql_relation(model->relation[MODEL_USERS]), join.data);
+		tenants && model_reads_modules(model) ? model_sql(model, "t", TENANTS_MODULES)
+											  : "NULL::pg_catalog.jsonb",
+		role_sql(model), sql_relation(model->relation[MODEL_USERS]), join.data);
 }
 
-/* Run a statement that reads, as the owner of the users. Within SPI_connect. */
-static void
-run_reader_on(Snapshot snapshot, SPIPlanPtr plan, Datum *values, const char *nulls, long limit)
-{
-	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, true, false, limit) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not read the account model");
-}
-
-/* The same on a snapshot of now. */
+/* Run a statement that reads, as the owner of the users, on a snapshot of now. Within SPI_connect. */
 static void
 run_reader(SPIPlanPtr plan, Datum *values, const char *nulls, long limit)
 {
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 
-	run_reader_on(snapshot, plan, values, nulls, limit);
+	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, true, false, limit) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not read the account model");
 	UnregisterSnapshot(snapshot);
 }
 
@@ -294,6 +289,20 @@ take_record(MemoryContext context)
 	return user;
 }
 
+/*
+ * Open the tables to read users without a statement. False: that cannot be, or the model is another under
+ * the locks; then nothing is open.
+ */
+static bool
+open_direct(const Model *model, ModelRows *rows)
+{
+	model_rows_open(rows, true);
+	if (memcmp(rows->model, model, sizeof(Model)) == 0 && user_read_direct(rows))
+		return true;
+	model_rows_close(rows);
+	return false;
+}
+
 /* The user of this id, or NULL. */
 UserRecord *
 model_user_by_id(const Model *model, const char *user_id)
@@ -301,12 +310,22 @@ model_user_by_id(const Model *model, const char *user_id)
 	MemoryContext caller = CurrentMemoryContext;
 	Oid type = model_key_type(model, USERS_ID);
 	UserRecord *user = NULL;
+	ModelRows rows;
 	SPIPlanPtr plan;
 	RoleState saved;
 	Datum key;
 
 	if (!model_key_value(model, USERS_ID, user_id, &key))
 		return NULL;
+	if (open_direct(model, &rows))
+	{
+		Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+		user = user_read_key(&rows, key, snapshot);
+		UnregisterSnapshot(snapshot);
+		model_rows_close(&rows);
+		return user;
+	}
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_MODEL_USER, model->relation[MODEL_USERS], InvalidOid);
@@ -407,56 +426,31 @@ ask_for_login(const Model *model, const char *login, const char *tenant, MemoryC
 	return SPI_processed == 1 ? take_record(context) : NULL;
 }
 
-/* The live user in this place, or NULL. Within SPI_connect, as the owner of users. */
-static UserRecord *
-read_place(const Model *model, ItemPointer place, Snapshot snapshot, MemoryContext context)
-{
-	Oid users = model->relation[MODEL_USERS];
-	Oid type = TIDOID;
-	Datum value = PointerGetDatum(place);
-	SPIPlanPtr plan = plan_lookup(PLAN_MODEL_PLACE, users, InvalidOid);
-
-	if (plan == NULL)
-	{
-		StringInfoData sql;
-
-		initStringInfo(&sql);
-		append_user(&sql, model);
-		appendStringInfo(&sql, " WHERE u.ctid OPERATOR(pg_catalog.=) $1 AND %s",
-						 model_sql_live(model, "u", MODEL_USERS));
-		plan = plan_keep_lookup(PLAN_MODEL_PLACE, users, InvalidOid, sql.data, 1, &type);
-	}
-	run_reader_on(snapshot, plan, &value, NULL, 1);
-	return SPI_processed > 0 ? take_record(context) : NULL;
-}
-
 /*
- * The same through the indexes of users, where these find whoever has a name: nearly always there is one
- * place to read, or none. False: they do not, or there are several.
+ * The live user of a login through the indexes of users, where these find whoever has a name: nearly always
+ * there is one row to read, or none. False: they do not, or there are several.
  */
 static bool
-look_for_login(const Model *model, const char *login, UserRecord **user, MemoryContext context)
+look_for_login(const Model *model, const char *login, UserRecord **user)
 {
-	Relation users = try_table_open(model->relation[MODEL_USERS], AccessShareLock);
-	NameRows rows = {0};
-	const Model *locked;
+	NameRows found = {0};
+	ModelRows rows;
 	Snapshot snapshot;
-	bool told;
+	bool told = true;
 
-	if (users == NULL)
+	if (!open_direct(model, &rows))
 		return false;
-	/* the lock is kept, as a SELECT keeps its own; is the model still this one under it? */
-	locked = model_get();
-	told = locked != NULL && memcmp(locked, model, sizeof(Model)) == 0;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
-		told = told &&
-			   (!model_has(model, a) || name_scan(model, users, a, false, login, snapshot, &rows));
-	told = told && rows.n <= 1;
-	if (told && rows.n == 1)
-		*user = read_place(model, &rows.place[0], snapshot, context);
+		told = told && (!model_has(model, a) || name_scan(rows.model, rows.rel[MODEL_USERS], a,
+														  false, login, snapshot, &found));
+	told = told && found.n <= 1;
+	if (told && found.n == 1)
+		*user = user_read_place(&rows, &found.place[0], snapshot);
+	if (told && *user != NULL && !(*user)->is_live)
+		*user = NULL;
 	UnregisterSnapshot(snapshot);
-	table_close(users, NoLock);
+	model_rows_close(&rows);
 	return told;
 }
 
@@ -470,10 +464,11 @@ model_user_by_login(const Model *model, const char *login, const char *tenant)
 
 	if (tenant != NULL && !model_has(model, USERS_TENANT))
 		return NULL;
+	if (tenant == NULL && look_for_login(model, login, &user))
+		return user;
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);
-	if (tenant != NULL || !look_for_login(model, login, &user, caller))
-		user = ask_for_login(model, login, tenant, caller);
+	user = ask_for_login(model, login, tenant, caller);
 	run_as_end(saved);
 	SPI_finish();
 	return user;

@@ -1,0 +1,290 @@
+/*
+ * model_rows.c
+ *		The rows of the account model by their keys, without a statement.
+ *
+ * Every request of an application looks at a user, and every login and refresh reads one: worth a way of
+ * its own. Where users, tenants and profiles are plain tables of one owner with a unique index on their
+ * keys, of the usual types, their rows are looked at through these indexes. Anything else (partitions,
+ * children, other key types, a tenants table of another owner) is asked by statement.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "mapping.h"
+#include "model_rows.h"
+
+/* What the rows of a table must be like. Attribute numbers; 0: no such column. */
+typedef struct DirectTable
+{
+	bool known;
+	bool usable;
+	KeyIndex key;
+	AttrNumber deleted_at;        /* NULL, as soft delete has it */
+	AttrNumber mapped_deleted_at; /* NULL, as the mapping has it */
+	AttrNumber flag;              /* not true */
+	AttrNumber is_active;         /* true */
+} DirectTable;
+
+static DirectTable tables[MODEL_PARTS];
+static Oid id_type;           /* of users.id, and */
+static Oid tenant_type;       /* of users.tenant, below domains */
+static uint64 generation = 0; /* of the model that these are of; 0: none */
+
+/* The keys of the parts, and what of users they are compared with. */
+static const ModelAttribute keys[MODEL_PARTS] = {USERS_ID, PROFILES_USER, TENANTS_ID};
+static const ModelAttribute compared[MODEL_PARTS] = {USERS_ID, USERS_ID, USERS_TENANT};
+
+/* Are the values of this attribute of users compared with a part's keys as the index compares these? */
+static bool
+compares(const Model *model, ModelPart part)
+{
+	ModelAttribute key = keys[part];
+	ModelAttribute other = compared[part];
+
+	return model_has(model, key) && model_has(model, other) &&
+		   model_key_type(model, key) == model_key_type(model, other) &&
+		   (model_key_type(model, key) != TEXTOID ||
+			model->column[key].collation == model->column[other].collation);
+}
+
+/* Are keys of users of a type that model_rows_key() reads? */
+static bool
+is_readable(const Model *model, ModelAttribute attribute)
+{
+	Oid type = getBaseType(model->column[attribute].type);
+
+	return model_key_type(model, attribute) != TEXTOID || type == TEXTOID || type == VARCHAROID;
+}
+
+/* How to look at the rows of a part. */
+static void
+find_direct(const Model *model, ModelPart part, Relation rel)
+{
+	DirectTable *table = &tables[part];
+	const SoftDelete *soft = mapping_declared(RelationGetRelid(rel));
+	ModelAttribute active = part == MODEL_USERS ? USERS_IS_ACTIVE : TENANTS_IS_ACTIVE;
+
+	memset(table, 0, sizeof(*table));
+	table->usable =
+		rel->rd_rel->relkind == RELKIND_RELATION && !has_subclass(RelationGetRelid(rel)) &&
+		rel->rd_rel->relowner == model->owner[MODEL_USERS] &&
+		pg_class_aclcheck(RelationGetRelid(rel), model->owner[MODEL_USERS], ACL_SELECT) ==
+			ACLCHECK_OK &&
+		compares(model, part) && is_readable(model, compared[part]) &&
+		key_index_find(rel, model->column[keys[part]].attnum, &table->key);
+	table->known = true;
+	if (part == MODEL_PROFILES)
+		return; /* a role is read of whatever profile there is */
+	table->usable &= model_is_boolean(model, active) && model_is_boolean(model, USERS_FLAG);
+	table->deleted_at = soft != NULL ? soft->deleted_at : InvalidAttrNumber;
+	table->is_active = model->column[active].attnum;
+	if (part != MODEL_USERS)
+		return;
+	table->mapped_deleted_at = model->column[USERS_DELETED_AT].attnum;
+	if (soft == NULL || soft->flag != model->column[USERS_FLAG].attnum)
+		table->flag = model->column[USERS_FLAG].attnum;
+}
+
+/* Can the rows be looked at without a statement? See the header. */
+bool
+model_rows_direct(const ModelRows *rows)
+{
+	const Model *model = rows->model;
+
+	for (ModelPart part = 0; part < MODEL_PARTS; part++)
+	{
+		if (rows->rel[part] == NULL)
+			continue;
+		if (!tables[part].known)
+			find_direct(model, part, rows->rel[part]);
+		if (!tables[part].usable)
+			return false;
+	}
+	return !model_has(model, USERS_TENANT) || is_readable(model, USERS_TENANT);
+}
+
+/* Open a mapped table, or nothing. */
+static Relation
+open_part(const Model *model, ModelPart part)
+{
+	return OidIsValid(model->relation[part])
+			   ? try_table_open(model->relation[part], AccessShareLock)
+			   : NULL;
+}
+
+/* Is this the model that the tables were opened by? */
+static bool
+is_of(const ModelRows *rows, const Model *model)
+{
+	for (ModelPart part = 0; part < MODEL_PARTS; part++)
+		if (rows->rel[part] != NULL && RelationGetRelid(rows->rel[part]) != model->relation[part])
+			return false;
+	return rows->rel[MODEL_USERS] != NULL;
+}
+
+/* Open and lock the mapped tables. The locks let changes be seen: so the model is looked at again. */
+void
+model_rows_open(ModelRows *rows, bool with_profiles)
+{
+	for (;;)
+	{
+		const Model *model = model_require();
+		uint64 seen = model_generation();
+
+		rows->rel[MODEL_USERS] = open_part(model, MODEL_USERS);
+		rows->rel[MODEL_TENANTS] =
+			model_has(model, USERS_TENANT) ? open_part(model, MODEL_TENANTS) : NULL;
+		rows->rel[MODEL_PROFILES] = with_profiles ? open_part(model, MODEL_PROFILES) : NULL;
+		rows->model = model_require();
+		if (seen == model_generation() && is_of(rows, rows->model))
+			break;
+		for (ModelPart part = 0; part < MODEL_PARTS; part++)
+			if (rows->rel[part] != NULL)
+				table_close(rows->rel[part], AccessShareLock);
+	}
+	if (generation != model_generation())
+	{
+		memset(tables, 0, sizeof(tables));
+		id_type = getBaseType(rows->model->column[USERS_ID].type);
+		tenant_type = model_has(rows->model, USERS_TENANT)
+						  ? getBaseType(rows->model->column[USERS_TENANT].type)
+						  : InvalidOid;
+		generation = model_generation();
+	}
+}
+
+/* Close the tables. */
+void
+model_rows_close(ModelRows *rows)
+{
+	for (ModelPart part = 0; part < MODEL_PARTS; part++)
+		if (rows->rel[part] != NULL)
+			table_close(rows->rel[part], NoLock);
+}
+
+/* A key, one of int8, uuid and text, as a value of an index's type. False: it has no such value. */
+static bool
+narrow(Datum key, Oid type, Datum *value)
+{
+	int64 number = type == INT2OID || type == INT4OID ? DatumGetInt64(key) : 0;
+
+	*value = key;
+	switch (type)
+	{
+		case INT2OID:
+			*value = Int16GetDatum((int16) number);
+			return number == (int16) number;
+		case INT4OID:
+			*value = Int32GetDatum((int32) number);
+			return number == (int32) number;
+		default:
+			return true;
+	}
+}
+
+/* The other way round. */
+static Datum
+widen(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return Int64GetDatum(DatumGetInt16(value));
+		case INT4OID:
+			return Int64GetDatum(DatumGetInt32(value));
+		default:
+			return value;
+	}
+}
+
+/* Look for a row by its key; see the header. */
+bool
+model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snapshot, KeyScan *scan)
+{
+	const KeyIndex *by = &tables[part].key;
+	Datum value;
+
+	if (rows->rel[part] == NULL || !narrow(key, by->type, &value))
+		return false;
+	key_scan_begin(scan, rows->rel[part], by, value, snapshot);
+	if (key_scan_next(scan))
+		return true;
+	key_scan_end(scan);
+	return false;
+}
+
+/* A key in a row of users. */
+Datum
+model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *slot, bool *isnull)
+{
+	const ModelColumn *column = &rows->model->column[attribute];
+	Datum value = (Datum) 0;
+
+	*isnull = true;
+	if (column->attnum != InvalidAttrNumber)
+		value = slot_getattr(slot, column->attnum, isnull);
+	if (*isnull)
+		return (Datum) 0;
+	return widen(value, attribute == USERS_ID ? id_type : tenant_type);
+}
+
+/* Such a key as text. */
+char *
+model_rows_key_text(ModelAttribute attribute, Datum key)
+{
+	char *number;
+
+	switch (attribute == USERS_ID ? id_type : tenant_type)
+	{
+		case UUIDOID:
+			return DatumGetCString(DirectFunctionCall1(uuid_out, key));
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			number = palloc(MAXINT8LEN + 1);
+			(void) pg_lltoa(DatumGetInt64(key), number);
+			return number;
+		default:
+			return TextDatumGetCString(key);
+	}
+}
+
+/* Is the row not deleted? */
+bool
+model_row_is_live(ModelPart part, TupleTableSlot *slot)
+{
+	const DirectTable *table = &tables[part];
+	bool isnull;
+	Datum value;
+
+	if (table->deleted_at != InvalidAttrNumber && !slot_attisnull(slot, table->deleted_at))
+		return false;
+	if (table->mapped_deleted_at != InvalidAttrNumber &&
+		!slot_attisnull(slot, table->mapped_deleted_at))
+		return false;
+	if (table->flag == InvalidAttrNumber)
+		return true;
+	value = slot_getattr(slot, table->flag, &isnull);
+	return isnull || !DatumGetBool(value);
+}
+
+/* Is the row active? */
+bool
+model_row_is_active(ModelPart part, TupleTableSlot *slot)
+{
+	AttrNumber is_active = tables[part].is_active;
+	bool isnull = true;
+	Datum value;
+
+	if (is_active == InvalidAttrNumber)
+		return true;
+	value = slot_getattr(slot, is_active, &isnull);
+	return !isnull && DatumGetBool(value);
+}

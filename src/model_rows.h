@@ -1,0 +1,50 @@
+/*
+ * model_rows.h
+ *		The rows of the account model by their keys, without a statement.
+ */
+#ifndef PGACCOUNT_MODEL_ROWS_H
+#define PGACCOUNT_MODEL_ROWS_H
+
+#include "key_scan.h"
+#include "model.h"
+
+/* The mapped tables, opened and locked. */
+typedef struct ModelRows
+{
+	const Model *model; /* as it is under the locks; valid until the next call of model_get() */
+	Relation rel[MODEL_PARTS]; /* NULL: no such part, or not asked for */
+} ModelRows;
+
+/*
+ * Open and lock the mapped tables, with_profiles or without. The locks are kept to the end of the
+ * transaction, as a SELECT keeps its own. Raises as model_require() does.
+ */
+extern void model_rows_open(ModelRows *rows, bool with_profiles);
+extern void model_rows_close(ModelRows *rows);
+
+/*
+ * Can the rows of all tables that are open be looked at without a statement? Then a look says what the
+ * model's texts say. Else only a statement, as the owner of users, can.
+ */
+extern bool model_rows_direct(const ModelRows *rows);
+
+/*
+ * Look for the row of a user, for the tenant of users.tenant, or for the profile of users.id: key is the
+ * column's value, as model_key_value() or model_rows_key() has it. True: it is in scan's slot, and
+ * key_scan_end() is due. Registered snapshot.
+ */
+extern bool model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snapshot,
+							KeyScan *scan);
+
+/* A key in a row of users (id, tenant) as model_rows_find() takes it. */
+extern Datum model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *slot,
+							bool *isnull);
+
+/* Such a key as text. */
+extern char *model_rows_key_text(ModelAttribute attribute, Datum key);
+
+/* Is the row of a user or tenant not deleted? Is it active? */
+extern bool model_row_is_live(ModelPart part, TupleTableSlot *slot);
+extern bool model_row_is_active(ModelPart part, TupleTableSlot *slot);
+
+#endif /* PGACCOUNT_MODEL_ROWS_H */

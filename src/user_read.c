@@ -1,0 +1,162 @@
+/*
+ * user_read.c
+ *		The record of a user, read without a statement.
+ *
+ * Each login and each refresh reads one. What the statement of model_user.c joins, three looks by key read
+ * here: the user, its tenant, the role of its profile.
+ */
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "user_read.h"
+
+/* Is the attribute without column, or with one of type text? */
+static bool
+is_text(const Model *model, ModelAttribute attribute)
+{
+	Oid type = model_has(model, attribute) ? getBaseType(model->column[attribute].type) : TEXTOID;
+
+	return type == TEXTOID || type == VARCHAROID;
+}
+
+/* Can records be read here? Of other types casts, which may be an application's, are the statement's. */
+bool
+user_read_direct(const ModelRows *rows)
+{
+	const Model *model = rows->model;
+
+	return model_rows_direct(rows) && is_text(model, USERS_EMAIL) &&
+		   is_text(model, USERS_USERNAME) && is_text(model, USERS_PASSWORD) &&
+		   is_text(model, TENANTS_SLUG) && is_text(model, TENANTS_NAME) &&
+		   is_text(model, PROFILES_ROLE) && model_is_boolean(model, USERS_IS_STAFF) &&
+		   model_is_boolean(model, USERS_IS_SUPERUSER);
+}
+
+/* The text of an attribute in a row; NULL for NULL, and where there is no such column. */
+static char *
+read_text(const Model *model, ModelAttribute attribute, TupleTableSlot *slot)
+{
+	AttrNumber attnum = model->column[attribute].attnum;
+	bool isnull = true;
+	Datum value = (Datum) 0;
+
+	if (attnum != InvalidAttrNumber)
+		value = slot_getattr(slot, attnum, &isnull);
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* A boolean of users; false for NULL, and where there is no such column. */
+static bool
+read_boolean(const Model *model, ModelAttribute attribute, TupleTableSlot *slot)
+{
+	AttrNumber attnum = model->column[attribute].attnum;
+	bool isnull = true;
+	Datum value = (Datum) 0;
+
+	if (attnum != InvalidAttrNumber)
+		value = slot_getattr(slot, attnum, &isnull);
+	return !isnull && DatumGetBool(value);
+}
+
+/* Read the tenant's part of a record. */
+static void
+read_tenant(const ModelRows *rows, TupleTableSlot *slot, UserRecord *user)
+{
+	const Model *model = rows->model;
+	const ModelColumn *modules = &model->column[TENANTS_MODULES];
+	Datum value;
+
+	/* a text may be equal, and another one */
+	user->tenant_id = model_key_type(model, TENANTS_ID) == TEXTOID
+						  ? read_text(model, TENANTS_ID, slot)
+						  : user->tenant_key;
+	user->tenant = read_text(model, TENANTS_SLUG, slot);
+	if (user->tenant == NULL || user->tenant[0] == '\0')
+		user->tenant = read_text(model, TENANTS_NAME, slot);
+	user->tenant_is_active =
+		model_row_is_live(MODEL_TENANTS, slot) && model_row_is_active(MODEL_TENANTS, slot);
+	if (!model_reads_modules(model))
+		return;
+	user->modules_type = modules->type;
+	value = slot_getattr(slot, modules->attnum, &user->modules_isnull);
+	if (!user->modules_isnull)
+		user->modules = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+}
+
+/* Read a record from the row of users. */
+static UserRecord *
+read_record(const ModelRows *rows, TupleTableSlot *slot, Snapshot snapshot)
+{
+	const Model *model = rows->model;
+	UserRecord *user = palloc0(sizeof(UserRecord));
+	KeyScan scan;
+	char *password;
+	bool isnull;
+	Datum key = model_rows_key(rows, USERS_ID, slot, &isnull);
+
+	if (!isnull)
+		user->user_id = model_rows_key_text(USERS_ID, key);
+	user->email = read_text(model, USERS_EMAIL, slot);
+	user->username = read_text(model, USERS_USERNAME, slot);
+	password = read_text(model, USERS_PASSWORD, slot);
+	user->password = password ? cstring_to_text(password) : NULL;
+	user->is_live = model_row_is_live(MODEL_USERS, slot);
+	user->is_active = model_row_is_active(MODEL_USERS, slot);
+	user->is_staff = read_boolean(model, USERS_IS_STAFF, slot);
+	user->is_superuser = read_boolean(model, USERS_IS_SUPERUSER, slot);
+	if (!isnull && model_has(model, PROFILES_ROLE) &&
+		model_rows_find(rows, MODEL_PROFILES, key, snapshot, &scan))
+	{
+		user->role = read_text(model, PROFILES_ROLE, scan.slot);
+		key_scan_end(&scan);
+	}
+
+	user->tenant_is_active = true;
+	user->modules_isnull = true;
+	key = model_rows_key(rows, USERS_TENANT, slot, &isnull);
+	if (isnull)
+		return user;
+	user->tenant_key = model_rows_key_text(USERS_TENANT, key);
+	if (rows->rel[MODEL_TENANTS] == NULL)
+		user->tenant_id = user->tenant_key;
+	else if (model_rows_find(rows, MODEL_TENANTS, key, snapshot, &scan))
+	{
+		read_tenant(rows, scan.slot, user);
+		key_scan_end(&scan);
+	}
+	return user;
+}
+
+/* The user with this key. */
+UserRecord *
+user_read_key(const ModelRows *rows, Datum key, Snapshot snapshot)
+{
+	UserRecord *user;
+	KeyScan scan;
+
+	if (!model_rows_find(rows, MODEL_USERS, key, snapshot, &scan))
+		return NULL;
+	user = read_record(rows, scan.slot, snapshot);
+	key_scan_end(&scan);
+	return user;
+}
+
+/* The user in this place. */
+UserRecord *
+user_read_place(const ModelRows *rows, ItemPointer place, Snapshot snapshot)
+{
+	Relation users = rows->rel[MODEL_USERS];
+	TupleTableSlot *slot = table_slot_create(users, NULL);
+	UserRecord *user = NULL;
+
+	if (table_tuple_fetch_row_version(users, place, snapshot, slot))
+		user = read_record(rows, slot, snapshot);
+	ExecDropSingleTupleTableSlot(slot);
+	return user;
+}
