@@ -71,6 +71,10 @@ SELECT pd.try('a rule', 'CREATE RULE r AS ON INSERT TO pd.p DO ALSO INSERT INTO 
 SELECT pd.try('there before us', 'CREATE TRIGGER t AFTER INSERT ON pd.u FOR EACH ROW EXECUTE FUNCTION pd.before_us()');
 SELECT pd.try('gone before us', 'CREATE TRIGGER t AFTER INSERT ON pd.u FOR EACH ROW EXECUTE FUNCTION pd.gone()');
 SELECT pd.try('soft deleted before us', 'SELECT account.enable_soft_delete(''pd.u''); CREATE TRIGGER t AFTER INSERT ON pd.u FOR EACH ROW EXECUTE FUNCTION pd.gone()');
+-- a WHEN clause that says more than ours is asked each time
+SELECT pd.try('a clause of somebody', 'SET LOCAL pd.makes = on; ALTER TABLE pd.u DISABLE TRIGGER "00_account_profile"; CREATE TRIGGER t AFTER INSERT ON pd.u REFERENCING NEW TABLE AS account_new_users FOR EACH STATEMENT
+    WHEN (account.marks_profile(''pd.p''::regclass) AND current_setting(''pd.makes'') = ''on'') EXECUTE FUNCTION account.make_profile()',
+    make => 'INSERT INTO pd.u (email) VALUES (''yes''); SET LOCAL pd.makes = off; INSERT INTO pd.u (email) VALUES (''no'')');
 -- partitions, children
 SELECT pd.try('a child of profiles', 'CREATE TABLE pd.c () INHERITS (pd.p)');
 SELECT pd.try('a child of users', 'CREATE TABLE pd.c () INHERITS (pd.u)');

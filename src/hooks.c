@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "delete_call.h"
 #include "hooks.h"
+#include "profile_rule.h"
 #include "rewrite.h"
 #include "soft_delete.h"
 
@@ -54,6 +55,7 @@ account_ExecutorStart(QueryDesc *desc, int eflags)
 		standard_ExecutorStart(desc, eflags);
 	rewrite_executor_start(desc);
 	delete_call_start(desc);
+	profile_executor_start(desc);
 }
 
 /* Run a statement. */

@@ -62,6 +62,7 @@ typedef struct TriggerEntry
 	Oid relid;
 	RuleKey key;
 	AttrNumber attnum;
+	bool always; /* its WHEN clause is a mark and nothing more */
 } TriggerEntry;
 
 static HTAB *rules = NULL;
@@ -296,6 +297,19 @@ find_mark(Node *node, FuncExpr **call)
 	return expression_tree_walker(node, find_mark, call);
 }
 
+/* Is the node such a call and nothing more? */
+static bool
+is_mark(Node *node)
+{
+	FuncExpr *call = NULL;
+	char *name;
+
+	if (!find_mark(node, &call) || node != (Node *) call)
+		return false;
+	name = get_func_name(call->funcid);
+	return name != NULL && strcmp(name, "marks_profile") == 0;
+}
+
 /* The column, if the node is one or casts one. */
 static bool
 find_column(Node *node, AttrNumber *attnum)
@@ -473,6 +487,48 @@ profile_rule(Oid users, Oid profiles)
 	return rule;
 }
 
+/* Is the WHEN clause of this trigger known to be a mark and nothing more, which is always true? */
+static bool
+fires_always(Oid trigger)
+{
+	TriggerEntry *entry = hash_search(triggers, &trigger, HASH_FIND, NULL);
+
+	return entry != NULL && entry->generation == current_generation && entry->always;
+}
+
+/*
+ * The WHEN clause of a trigger on users is a mark. The executor would read, prepare and ask it for each
+ * statement, which costs more than to insert a row: in its own copy it is struck out.
+ */
+void
+profile_executor_start(QueryDesc *query)
+{
+	ListCell *cell;
+
+	if (query->operation != CMD_INSERT || query->estate == NULL)
+		return;
+	foreach (cell, query->estate->es_opened_result_relations)
+	{
+		TriggerDesc *desc = ((ResultRelInfo *) lfirst(cell))->ri_TrigDesc;
+
+		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+			if (desc->triggers[i].tgqual != NULL && fires_always(desc->triggers[i].tgoid))
+				desc->triggers[i].tgqual = NULL;
+	}
+}
+
+/* The WHEN clause of a trigger that has fired; not the executor's copy. */
+static const char *
+clause_of(const TriggerData *trigdata)
+{
+	TriggerDesc *desc = trigdata->tg_relation->trigdesc;
+
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+		if (desc->triggers[i].tgoid == trigdata->tg_trigger->tgoid)
+			return desc->triggers[i].tgqual;
+	return NULL;
+}
+
 /* Find the rule a trigger stands for: its table's, or that of a table it is a partition of. */
 static void
 resolve_trigger(TriggerEntry *entry, TriggerData *trigdata)
@@ -486,7 +542,7 @@ resolve_trigger(TriggerEntry *entry, TriggerData *trigdata)
 	Oid marked;
 	AttrNumber attnum;
 
-	if (!profile_mark(trigger->tgqual, &marked, &attnum))
+	if (!profile_mark(clause_of(trigdata), &marked, &attnum))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" marks no table of automatic profiles", trigger->tgname),
@@ -495,6 +551,7 @@ resolve_trigger(TriggerEntry *entry, TriggerData *trigdata)
 	if (rel->rd_rel->relispartition)
 		tables = list_concat(tables, get_partition_ancestors(RelationGetRelid(rel)));
 	entry->relid = RelationGetRelid(rel);
+	entry->always = is_mark(stringToNode(clause_of(trigdata)));
 	entry->key.users = InvalidOid;
 	entry->key.profiles = InvalidOid;
 	foreach (cell, tables)

@@ -7,6 +7,7 @@
 #define PGACCOUNT_PROFILE_RULE_H
 
 #include "commands/trigger.h"
+#include "executor/execdesc.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
@@ -86,6 +87,9 @@ extern ProfileRule *profile_rule(Oid users, Oid profiles);
  * usable to the end of the transaction.
  */
 extern ProfileRule *profile_rule_of_trigger(TriggerData *trigdata, AttrNumber *attnum);
+
+/* To be called on a statement that has been started: leaves out of it what of ours is always true. */
+extern void profile_executor_start(QueryDesc *query);
 
 /* What the WHEN clause of a trigger of ours marks; false: it marks nothing. */
 extern bool profile_mark(const char *tgqual, Oid *marked, AttrNumber *attnum);
