@@ -139,12 +139,40 @@ row_writer_close(RowWriter *writer)
 	FreeExecutorState(estate);        /* writer goes with it */
 }
 
+/*
+ * The OID of a table of the extension. What was found is kept by the name's address, a constant of its caller:
+ * the tables live as long as their schema.
+ */
+static Oid
+own_table(const char *name)
+{
+	static struct
+	{
+		const char *name;
+		Oid schema;
+		Oid relid;
+	} found[8];
+	Oid schema = account_schema();
+	int i;
+
+	if (!OidIsValid(schema))
+		return InvalidOid;
+	for (i = 0; i < lengthof(found) && found[i].name != NULL; i++)
+		if (found[i].name == name && found[i].schema == schema && OidIsValid(found[i].relid))
+			return found[i].relid;
+	for (i = 0; i < lengthof(found) - 1; i++)
+		if (found[i].name == NULL || found[i].name == name)
+			break;
+	found[i].name = name;
+	found[i].schema = schema;
+	return found[i].relid = get_relname_relid(name, schema);
+}
+
 /* A table of the extension, opened. */
 Relation
 own_table_open(const char *name, LOCKMODE lock)
 {
-	Oid schema = account_schema();
-	Oid relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+	Oid relid = own_table(name);
 
 	return OidIsValid(relid) ? try_table_open(relid, lock) : NULL;
 }

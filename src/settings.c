@@ -39,6 +39,7 @@ char *pgaccount_issuer = NULL;
 char *pgaccount_audience = NULL;
 int pgaccount_access_token_ttl = 15 * 60;
 int pgaccount_leeway = 30;
+int pgaccount_known_tokens = 1024;
 char *pgaccount_db_role = NULL;
 char *pgaccount_master_key_file = NULL;
 bool pgaccount_set_request_claims = true;
@@ -99,6 +100,12 @@ token_settings_init(GucContext at_restart)
 		"pgaccount.leeway", "How far the clocks of those who make and check tokens may differ.",
 		"Allowed when exp and nbf of an access token are checked.", &pgaccount_leeway, 30, 0,
 		INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"pgaccount.known_tokens", "Number of access tokens that a connection keeps as checked.",
+		"A token that is kept is not taken apart again, nor its signature computed; what can "
+		"change is looked at each time. Each takes about 2 kB of the connection's memory.",
+		&pgaccount_known_tokens, 1024, 0, 1024 * 1024, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomStringVariable(
 		"pgaccount.db_role", "Database role (role) that access tokens name, as PostgREST reads it.",

@@ -18,6 +18,7 @@ extern char *pgaccount_issuer;
 extern char *pgaccount_audience;
 extern int pgaccount_access_token_ttl; /* seconds */
 extern int pgaccount_leeway;           /* seconds */
+extern int pgaccount_known_tokens;
 extern char *pgaccount_db_role;
 extern char *pgaccount_master_key_file;
 extern bool pgaccount_set_request_claims;

@@ -6,17 +6,18 @@
  * signature is right, its claims are these) is kept, for as long as the keys are the same; what does (exp
  * and nbf against the clock, iss and aud against the settings) is asked each time.
  *
- * The last characters of a token, which are of the signature, say in which row of places it is; it drives
- * out the one of that row that was not asked for the longest. So memory is bounded by the number of
- * places, each of at most a few kilobytes. Only whole tokens are compared, the signature first and in
+ * As many are kept as pgaccount.known_tokens says; one more drives out the one that was not asked for the
+ * longest. Only what has been checked gets in, so that nobody drives out tokens by forging others. They are
+ * found by the last characters of their signatures, and compared as a whole, the signature first and in
  * constant time: a guess learns nothing of what is kept.
  */
 #include "postgres.h"
 
 #include <sodium.h>
 
-#include "common/hashfn.h"
+#include "lib/ilist.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -26,93 +27,145 @@
 #include "settings.h"
 #include "token_known.h"
 
-#define ROWS           64
-#define PLACES_PER_ROW 4
-#define LONGEST_KEPT   4096
+/* Longer tokens are not kept. */
+#define LONGEST_KEPT 4096
 
 /* So many characters at the end of a token are of its signature, and more than can be guessed. */
 #define SIGNATURE_TAIL 43
 
+/* By so many of them it is found. */
+#define KEY_TAIL 16
+
 /* A token, and all that was read from it, in a memory context of its own. */
 typedef struct KnownToken
 {
-	uint64 keys; /* the state of the keys that it was checked with; 0: nothing is kept */
-	uint64 used; /* by the count of uses, when last */
+	dlist_node by_use; /* the last used first */
+	char tail[KEY_TAIL];
+	uint64 keys; /* the state of the keys that it was checked with */
 	text *token;
 	CheckedToken checked;
 	MemoryContext context;
 } KnownToken;
 
-static KnownToken *places[ROWS][PLACES_PER_ROW];
-static uint64 checks = 0;
-static uint64 uses = 0;
+typedef struct KnownEntry
+{
+	char tail[KEY_TAIL];
+	KnownToken *known;
+} KnownEntry;
 
-/* Is it this token that is kept, checked with the keys in this state? */
+static HTAB *entries = NULL;
+static dlist_head by_use = DLIST_STATIC_INIT(by_use);
+static int kept = 0;
+
+/* Where the next token is checked: its memory lasts until the one after that, kept or not. */
+static KnownToken *spare = NULL;
+
+static uint64 checks = 0;
+
+/* The characters that a token is found by. */
+static void
+read_tail(const char *token, size_t len, char *tail)
+{
+	size_t n = Min(len, KEY_TAIL);
+
+	memset(tail, 0, KEY_TAIL);
+	memcpy(tail, token + len - n, n);
+}
+
+/* Is it this token that is kept, checked with the keys as they are? */
 static bool
-keeps(const KnownToken *known, uint64 keys, const char *token, size_t len)
+keeps(const KnownToken *known, const char *token, size_t len)
 {
 	size_t tail = Min(len, SIGNATURE_TAIL);
-	const char *kept;
+	const char *bytes = VARDATA_ANY(known->token);
 
-	if (known->keys != keys || VARSIZE_ANY_EXHDR(known->token) != len)
-		return false;
-	kept = VARDATA_ANY(known->token);
-	return sodium_memcmp(kept + len - tail, token + len - tail, tail) == 0 &&
-		   memcmp(kept, token, len - tail) == 0;
+	return known->keys == key_store_state() && VARSIZE_ANY_EXHDR(known->token) == len &&
+		   sodium_memcmp(bytes + len - tail, token + len - tail, tail) == 0 &&
+		   memcmp(bytes, token, len - tail) == 0;
 }
 
-/* Make an empty place. */
+/* The kept token of these characters, or NULL. */
 static KnownToken *
-make_place(void)
+find_known(const char *token, size_t len)
 {
-	KnownToken *made = MemoryContextAllocZero(TopMemoryContext, sizeof(KnownToken));
+	char tail[KEY_TAIL];
+	KnownEntry *entry;
 
-	made->context =
-		AllocSetContextCreate(TopMemoryContext, "pgaccount token", ALLOCSET_SMALL_SIZES);
-	return made;
+	if (entries == NULL || len > LONGEST_KEPT)
+		return NULL;
+	read_tail(token, len, tail);
+	entry = hash_search(entries, tail, HASH_FIND, NULL);
+	return entry != NULL && keeps(entry->known, token, len) ? entry->known : NULL;
 }
 
-/* The place of a token; *kept: it is there, else what is there is to be driven out. */
-static KnownToken *
-place_of(const char *token, size_t len, bool *kept)
+/* A token is kept no more: its place is the spare one, or goes. */
+static void
+let_go(KnownToken *known)
 {
-	size_t tail = Min(len, 16);
-	KnownToken **row =
-		places[hash_bytes((const unsigned char *) token + len - tail, (int) tail) % ROWS];
-	KnownToken *oldest = row[0];
-	uint64 keys = key_store_state();
-
-	*kept = false;
-	for (int i = 0; i < PLACES_PER_ROW; i++)
+	dlist_delete(&known->by_use);
+	kept--;
+	if (spare == NULL)
+		spare = known;
+	else
 	{
-		if (row[i] == NULL)
-			return row[i] = make_place();
-		*kept = keeps(row[i], keys, token, len);
-		if (*kept)
-			return row[i];
-		if (row[i]->used < oldest->used)
-			oldest = row[i];
+		MemoryContextDelete(known->context);
+		pfree(known);
 	}
-	return oldest;
 }
 
-/* Check a token anew, in its place. */
+/* Keep the token in the spare place, which was checked. */
+static void
+keep(size_t len)
+{
+	KnownToken *known = spare;
+	KnownToken *other;
+	KnownEntry *entry;
+	bool found;
+
+	if (entries == NULL)
+	{
+		HASHCTL ctl = {.keysize = KEY_TAIL, .entrysize = sizeof(KnownEntry)};
+
+		entries = hash_create("pgaccount tokens", 64, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	read_tail(VARDATA_ANY(known->token), len, known->tail);
+	entry = hash_search(entries, known->tail, HASH_ENTER, &found);
+	other = found ? entry->known : NULL;
+	entry->known = known;
+	dlist_push_head(&by_use, &known->by_use);
+	kept++;
+	spare = NULL;
+	if (other != NULL)
+		let_go(other); /* it was checked with other keys, or ends like this one */
+	while (kept > pgaccount_known_tokens)
+	{
+		other = dlist_tail_element(KnownToken, by_use, &by_use);
+		(void) hash_search(entries, other->tail, HASH_REMOVE, NULL);
+		let_go(other);
+	}
+}
+
+/* Check a token anew, in the spare place. */
 static JwtResult
-check_anew(KnownToken *known, text *token)
+check_anew(text *token)
 {
 	MemoryContext old;
 	JwtResult result;
 
 	checks++;
-	known->keys = 0;
-	known->used = 0; /* what is refused is driven out first */
-	MemoryContextReset(known->context);
-	old = MemoryContextSwitchTo(known->context);
-	known->token = cstring_to_text_with_len(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
-	result = token_check(known->token, &known->checked, NULL, NULL);
+	if (spare == NULL)
+	{
+		KnownToken *made = MemoryContextAllocZero(TopMemoryContext, sizeof(KnownToken));
+
+		made->context = AllocSetContextCreate(TopMemoryContext, "pgaccount token", 0, 2048, 8192);
+		spare = made;
+	}
+	MemoryContextReset(spare->context);
+	old = MemoryContextSwitchTo(spare->context);
+	spare->token = cstring_to_text_with_len(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
+	result = token_check(spare->token, &spare->checked, NULL, NULL);
 	MemoryContextSwitchTo(old);
-	if (result == JWT_OK)
-		known->keys = key_store_state();
+	spare->keys = key_store_state();
 	return result;
 }
 
@@ -129,21 +182,19 @@ token_check_known(text *token, const CheckedToken **checked)
 {
 	const char *bytes = VARDATA_ANY(token);
 	size_t len = VARSIZE_ANY_EXHDR(token);
-	bool kept;
-	KnownToken *known = place_of(bytes, len, &kept);
+	KnownToken *known = find_known(bytes, len);
 	JwtResult result;
 
-	*checked = &known->checked;
-	if (!kept)
+	if (known == NULL)
 	{
-		result = check_anew(known, token);
-		if (len > LONGEST_KEPT)
-			known->keys = 0; /* good for this call: its memory goes with the next */
-		else if (result == JWT_OK)
-			known->used = ++uses;
+		result = check_anew(token);
+		*checked = &spare->checked;
+		if (result == JWT_OK && len <= LONGEST_KEPT && pgaccount_known_tokens > 0)
+			keep(len);
 		return result;
 	}
-	known->used = ++uses;
+	dlist_move_head(&by_use, &known->by_use);
+	*checked = &known->checked;
 	result =
 		jwt_check_times(&known->checked.times, jwt_now(), (int64) pgaccount_leeway * USECS_PER_SEC);
 	return result == JWT_OK ? jwt_check_parties(known->checked.members) : result;

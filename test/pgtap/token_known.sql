@@ -26,10 +26,29 @@ BEGIN
 	RETURN account.uid();
 END $$;
 
+-- How many memory contexts of tokens there are.
+CREATE FUNCTION pg_temp.kept() RETURNS TABLE (kept bigint) LANGUAGE sql AS $$ SELECT count(*) FROM pg_catalog.pg_backend_memory_contexts WHERE name = 'pgaccount token' $$;
+
 SELECT is((SELECT count(*) FROM (SELECT token, id FROM pass, generate_series(1, 3) AS turn ORDER BY turn, n) AS p WHERE pg_temp.who(token) IS DISTINCT FROM id::text),
 	0::bigint, '600 tokens in turn, three times: each is its user');
 SELECT is((SELECT count(*) FROM (SELECT token, id FROM pass, generate_series(1, 9) AS turn WHERE n <= 40 ORDER BY turn, n) AS p WHERE pg_temp.who(token) IS DISTINCT FROM id::text),
 	0::bigint, '40 tokens in turn, nine times: each is its user');
+
+-- one more drives out the one that was not asked for the longest; none are kept; fewer than are there already
+SELECT is((SELECT sum(kept) FROM pg_temp.kept()), 600::numeric, 'all 600 are kept');
+SET LOCAL pgaccount.known_tokens = 16;
+CREATE TEMP TABLE kept_before AS TABLE pass;
+UPDATE pass SET token = account.issue_access_token(id::text) WHERE n <= 17;
+SELECT is((SELECT count(*) FROM (SELECT token, id FROM pass, generate_series(1, 3) AS turn WHERE n <= 17 ORDER BY turn, n) AS p WHERE pg_temp.who(token) IS DISTINCT FROM id::text),
+	0::bigint, '17 tokens in turn, of which 16 are kept: each is its user');
+SELECT cmp_ok((SELECT sum(kept) FROM pg_temp.kept()), '<=', 17::numeric, 'no more are in memory than are to be kept, and the spare one');
+SET LOCAL pgaccount.known_tokens = 0;
+SELECT is((SELECT count(*) FROM (SELECT token, id FROM pass, generate_series(1, 3) AS turn WHERE n <= 17 ORDER BY turn, n) AS p WHERE pg_temp.who(token) IS DISTINCT FROM id::text),
+	0::bigint, 'none is kept: each is its user');
+SET LOCAL pgaccount.known_tokens = 1;
+SELECT is((SELECT count(*) FROM (SELECT token, id FROM pass, generate_series(1, 6) AS turn WHERE n <= 3 ORDER BY n, turn) AS p WHERE pg_temp.who(token) IS DISTINCT FROM id::text),
+	0::bigint, 'one is kept: each is its user');
+RESET pgaccount.known_tokens;
 
 -- what is kept ends like these, and is of the same length
 CREATE TEMP TABLE forged AS SELECT n, token AS good,
