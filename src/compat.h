@@ -162,6 +162,13 @@ compat_check_as_user(Query *query, RangeTblEntry *rte)
 	index_beginscan(heap, index, snapshot, nkeys, 0)
 #endif
 
+/* The file of a table, by its name of before 16 or by that of since. */
+#if PG_VERSION_NUM >= 160000
+#define compat_locator(rel) ((rel)->rd_locator)
+#else
+#define compat_locator(rel) ((rel)->rd_node)
+#endif
+
 /* The index of a table's primary key; 18 asks whether it may be deferrable. */
 #if PG_VERSION_NUM >= 180000
 #define compat_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel, false)

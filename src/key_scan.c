@@ -13,9 +13,12 @@
 #include "access/stratnum.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/relcache.h"
+#include "utils/uuid.h"
 
 #include "compat.h"
 #include "key_scan.h"
@@ -57,6 +60,7 @@ key_index_usable(Relation index, Oid type, Oid collation, KeyIndex *found)
 	if (!OidIsValid(operator_id) || get_opcode(operator_id) != equality)
 		return false;
 	found->index = RelationGetRelid(index);
+	found->attnum = form->indkey.values[0];
 	found->type = type;
 	found->equality = equality;
 	return true;
@@ -115,7 +119,127 @@ key_scan_next(KeyScan *scan)
 void
 key_scan_end(KeyScan *scan)
 {
-	index_endscan(scan->scan);
+	if (scan->index != NULL)
+	{
+		index_endscan(scan->scan);
+		index_close(scan->index, NoLock);
+	}
 	ExecDropSingleTupleTableSlot(scan->slot);
-	index_close(scan->index, NoLock);
+}
+
+/*
+ * Where rows were seen last, by table and key. Who looks at a user looks at it again with the next request,
+ * and to go down the index is most of a look. It is a hint: what is there counts only if it is a row with
+ * this key that the snapshot sees, and of a unique index there is no other. The block is read from the
+ * buffer that had it, or not at all, so that one that is gone is no error.
+ */
+#define PLACES 8192
+
+typedef struct Place
+{
+	Oid relid;
+	Buffer buffer;
+	ItemPointerData tid;
+} Place;
+
+static Place places[PLACES];
+
+/* The place of a key; NULL: none is kept of this table. */
+static Place *
+place_of(Relation rel, const KeyIndex *by, Datum value)
+{
+	uint32 hash;
+	text *key;
+
+	if (rel->rd_rel->relam != HEAP_TABLE_AM_OID || RelationUsesLocalBuffers(rel))
+		return NULL;
+	switch (by->type)
+	{
+		case UUIDOID:
+			hash = hash_bytes(DatumGetUUIDP(value)->data, UUID_LEN);
+			break;
+		case TEXTOID:
+			key = DatumGetTextPP(value);
+			hash = hash_bytes((unsigned char *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+			break;
+		default:
+			hash = hash_bytes_uint32((uint32) value);
+			break;
+	}
+	return &places[hash_combine(hash, RelationGetRelid(rel)) % PLACES];
+}
+
+/* Is it byte for byte this key? */
+static bool
+is_key(TupleTableSlot *slot, const KeyIndex *by, Datum value)
+{
+	bool isnull;
+	Datum key = slot_getattr(slot, by->attnum, &isnull);
+	text *a;
+	text *b;
+
+	if (isnull)
+		return false;
+	switch (by->type)
+	{
+		case UUIDOID:
+			return memcmp(DatumGetUUIDP(key)->data, DatumGetUUIDP(value)->data, UUID_LEN) == 0;
+		case TEXTOID:
+			a = DatumGetTextPP(key);
+			b = DatumGetTextPP(value);
+			return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+				   memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+		case INT2OID:
+			return DatumGetInt16(key) == DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(key) == DatumGetInt32(value);
+		default:
+			return DatumGetInt64(key) == DatumGetInt64(value);
+	}
+}
+
+/* Is the row where it was seen last? */
+static bool
+is_in_place(KeyScan *scan, const Place *place, Relation rel, const KeyIndex *by, Datum value,
+			Snapshot snapshot)
+{
+	ItemPointerData tid = place->tid;
+	Buffer buffer = place->buffer;
+	bool found;
+
+	if (place->relid != RelationGetRelid(rel) ||
+		!ReadRecentBuffer(compat_locator(rel), MAIN_FORKNUM, ItemPointerGetBlockNumber(&tid),
+						  buffer))
+		return false;
+	scan->slot = table_slot_create(rel, NULL);
+	found = table_tuple_fetch_row_version(rel, &tid, snapshot, scan->slot) &&
+			is_key(scan->slot, by, value);
+	ReleaseBuffer(buffer);
+	if (!found)
+		ExecDropSingleTupleTableSlot(scan->slot);
+	return found;
+}
+
+/* Look for the one row with a key; see the header. */
+bool
+key_scan_find(KeyScan *scan, Relation rel, const KeyIndex *by, Datum value, Snapshot snapshot)
+{
+	Place *place = place_of(rel, by, value);
+
+	scan->index = NULL;
+	if (place != NULL && is_in_place(scan, place, rel, by, value, snapshot))
+		return true;
+	key_scan_begin(scan, rel, by, value, snapshot);
+	if (!key_scan_next(scan))
+	{
+		key_scan_end(scan);
+		return false;
+	}
+	if (place != NULL)
+	{
+		place->relid = RelationGetRelid(rel);
+		place->buffer = ((BufferHeapTupleTableSlot *) scan->slot)->buffer;
+		place->tid = scan->slot->tts_tid;
+	}
+	return true;
 }

@@ -13,7 +13,7 @@
 /* A look through an index. The row that key_scan_next() found is in slot. */
 typedef struct KeyScan
 {
-	Relation index;
+	Relation index; /* NULL: the row was where it was before */
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
 } KeyScan;
@@ -22,7 +22,8 @@ typedef struct KeyScan
 typedef struct KeyIndex
 {
 	Oid index;
-	Oid type; /* int2, int4, int8, uuid or text */
+	AttrNumber attnum; /* 0: an expression */
+	Oid type;          /* int2, int4, int8, uuid or text */
 	RegProcedure equality;
 } KeyIndex;
 
@@ -43,5 +44,12 @@ extern void key_scan_begin(KeyScan *scan, Relation rel, const KeyIndex *by, Datu
 						   Snapshot snapshot);
 extern bool key_scan_next(KeyScan *scan);
 extern void key_scan_end(KeyScan *scan);
+
+/*
+ * Look for the one row with a key, by an index that key_index_find() has found: where it was seen last, then
+ * through the index. True: it is in scan->slot, and key_scan_end() is due. False: there is none.
+ */
+extern bool key_scan_find(KeyScan *scan, Relation rel, const KeyIndex *by, Datum value,
+						  Snapshot snapshot);
 
 #endif /* PGACCOUNT_KEY_SCAN_H */

@@ -213,11 +213,7 @@ model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snaps
 
 	if (rows->rel[part] == NULL || !narrow(key, by->type, &value))
 		return false;
-	key_scan_begin(scan, rows->rel[part], by, value, snapshot);
-	if (key_scan_next(scan))
-		return true;
-	key_scan_end(scan);
-	return false;
+	return key_scan_find(scan, rows->rel[part], by, value, snapshot);
 }
 
 /* A key in a row of users. */

@@ -679,7 +679,7 @@ issue_access_token_operation(PG_FUNCTION_ARGS)
 bool
 session_is_live(const char *session_id, const char *user_id, Snapshot snapshot)
 {
-	KeyIndex by = {.type = UUIDOID, .equality = F_UUID_EQ};
+	KeyIndex by = {.attnum = SESSION_ID, .type = UUIDOID, .equality = F_UUID_EQ};
 	Relation rel;
 	KeyScan scan;
 	Datum id;
@@ -689,8 +689,7 @@ session_is_live(const char *session_id, const char *user_id, Snapshot snapshot)
 		return false;
 	rel = own_table_require("session", AccessShareLock);
 	by.index = compat_primary_key_index(rel);
-	key_scan_begin(&scan, rel, &by, id, snapshot);
-	if (key_scan_next(&scan))
+	if (key_scan_find(&scan, rel, &by, id, snapshot))
 	{
 		bool isnull;
 		text *owner = DatumGetTextPP(slot_getattr(scan.slot, SESSION_USER_ID, &isnull));
@@ -698,8 +697,8 @@ session_is_live(const char *session_id, const char *user_id, Snapshot snapshot)
 
 		live = slot_attisnull(scan.slot, SESSION_ENDED_AT) && len == strlen(user_id) &&
 			   memcmp(VARDATA_ANY(owner), user_id, len) == 0;
+		key_scan_end(&scan);
 	}
-	key_scan_end(&scan);
 	table_close(rel, NoLock);
 	return live;
 }

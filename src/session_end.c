@@ -164,7 +164,8 @@ any_session(const char *index_name, const char *key)
 {
 	Oid schema = account_schema();
 	Oid table = get_relname_relid("session", schema);
-	KeyIndex by = {get_relname_relid(index_name, schema), TEXTOID, F_TEXTEQ};
+	KeyIndex by = {
+		.index = get_relname_relid(index_name, schema), .type = TEXTOID, .equality = F_TEXTEQ};
 	Relation rel = OidIsValid(table) ? try_relation_open(table, AccessShareLock) : NULL;
 	Snapshot snapshot;
 	KeyScan scan;
