@@ -69,14 +69,16 @@ account_once() {
     sample "account|$2"
 }
 
-# Microseconds of processor time of a call inside one backend. Usage: account_call number contender run
+# Microseconds of processor time of a call inside one backend, about so many users in turn; unseen: no token is
+# kept. Usage: account_call number contender run
 account_call() {
-    local call
+    local call options=''
     case $2 in
-        select) call="time_select($1)" ;;
-        *) call="time_authenticate($1, ${2#authenticate_})" ;;
+        select_*) call="time_select($1, ${2#select_})" ;;
+        authenticate_*) call="time_authenticate($1, ${2#authenticate_})" ;;
+        unseen_*) call="time_authenticate($1, ${2#unseen_})" options='-c pgaccount.known_tokens=0' ;;
     esac
-    QUIET=1 step "$work/log/call" psql -XqAt -v ON_ERROR_STOP=1 -d bench_account -c "SELECT $call" || {
+    PGOPTIONS=$options QUIET=1 step "$work/log/call" psql -XqAt -v ON_ERROR_STOP=1 -d bench_account -c "SELECT $call" || {
         cat "$work/log/call"
         die "a measured call failed"
     }
@@ -104,7 +106,7 @@ section_account() {
     # those without events have turns of their own, with the plain ones again: so the tables of both age alike
     take_turns "$(pick 7 3)" account_once "$(pick 10000 4000)" -- login_plain login_ours refresh_plain refresh_ours register_plain register_ours
     take_turns "$(pick 5 3)" account_once "$(pick 10000 4000)" -- login_beside login_silent refresh_beside refresh_silent register_beside register_silent
-    take_turns "$(pick 11 5)" account_call "$(pick 100000 50000)" -- select authenticate_1 authenticate_16 authenticate_1000
+    take_turns "$(pick 11 5)" account_call "$(pick 100000 50000)" -- select_1 authenticate_1 select_16 authenticate_16 select_1000 authenticate_1000 unseen_1000
     unpin
     about 'sessions' 'account.login, argon2 set aside'
     row 'login' 'SELECT, INSERT session, UPDATE' "$(mid 'account|login_plain')" "$(mid 'account|login_ours')" 1.0
@@ -117,10 +119,11 @@ section_account() {
     row 'refresh, no events' 'SELECT, UPDATE' "$(mid 'account|refresh_beside')" "$(mid 'account|refresh_silent')" -
     row 'register, no events' 'BEGIN; two INSERTs; COMMIT' "$(mid 'account|register_beside')" "$(mid 'account|register_silent')" -
     about 'authenticate' account.authenticate
-    row 'authenticate, one token' 'SELECT by key, in the backend' "$(mid 'account|select')" "$(mid 'account|authenticate_1')" 1.5
-    row 'authenticate, 16 tokens in turn' 'SELECT by key, in the backend' "$(mid 'account|select')" "$(mid 'account|authenticate_16')" 1.5
+    row 'authenticate, one token' 'SELECT of the user by key' "$(mid 'account|select_1')" "$(mid 'account|authenticate_1')" 1.5
+    row 'authenticate, 16 tokens in turn' 'SELECT of the users by key' "$(mid 'account|select_16')" "$(mid 'account|authenticate_16')" 1.5
+    row 'authenticate, 1,000 tokens in turn' 'SELECT of the users by key' "$(mid 'account|select_1000')" "$(mid 'account|authenticate_1000')" 1.5
     about 'authenticate, a token not seen before' account.authenticate
-    row 'authenticate, 1,000 tokens in turn' 'SELECT by key, in the backend' "$(mid 'account|select')" "$(mid 'account|authenticate_1000')" 1.5
+    row 'authenticate, 1,000 tokens not seen before' 'SELECT of the users by key' "$(mid 'account|select_1000')" "$(mid 'account|unseen_1000')" -
     restart_with 'pgaccount.password_memory = 64MB' 'pgaccount.password_ops = 2'
     refusals
     dropdb bench_account

@@ -28,9 +28,9 @@ INSERT INTO plain.session SELECT * FROM account.session;
 
 -- n calls in one statement: microseconds of processor time each, of a backend that has done some before
 CREATE FUNCTION public.cpu_us() RETURNS float8 AS :'floor', 'cpu_us' LANGUAGE C VOLATILE;
-CREATE FUNCTION public.time_select(n int) RETURNS float8 LANGUAGE plpgsql AS $$
+CREATE FUNCTION public.time_select(n int, users int) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE
-    ids uuid[] := ARRAY(SELECT t.id FROM public.token t ORDER BY t.n);
+    ids uuid[] := ARRAY(SELECT t.id FROM public.token t ORDER BY t.n LIMIT users);
     r record;
     began float8;
 BEGIN
@@ -38,7 +38,7 @@ BEGIN
         IF i = 0 THEN
             began := public.cpu_us();
         END IF;
-        SELECT * INTO r FROM plain.users u WHERE u.id = ids[abs(i) % 1000 + 1];
+        SELECT * INTO r FROM plain.users u WHERE u.id = ids[abs(i) % users + 1];
     END LOOP;
     RETURN (public.cpu_us() - began) / $1;
 END $$;
