@@ -104,8 +104,8 @@ section_account() {
     account_tables
     pin
     # those without events have turns of their own, with the plain ones again: so the tables of both age alike
-    take_turns "$(pick 7 3)" account_once "$(pick 10000 4000)" -- login_plain login_ours refresh_plain refresh_ours register_plain register_ours
-    take_turns "$(pick 5 3)" account_once "$(pick 10000 4000)" -- login_beside login_silent refresh_beside refresh_silent register_beside register_silent
+    take_turns "$(pick 19 3)" account_once 4000 -- login_plain login_ours refresh_plain refresh_ours register_plain register_ours
+    take_turns "$(pick 7 3)" account_once 4000 -- login_beside login_silent refresh_beside refresh_silent register_beside register_silent
     take_turns "$(pick 11 5)" account_call "$(pick 100000 50000)" -- select_1 authenticate_1 select_16 authenticate_16 select_1000 authenticate_1000 unseen_1000
     unpin
     about 'sessions' 'account.login, argon2 set aside'
