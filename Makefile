@@ -4,15 +4,15 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.con
 MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_call identifiers plan_cache client actor stats failure_queue operation \
+CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_call identifiers plan_cache key_scan row_writer client actor stats failure_queue operation \
                event failure_worker registry_triggers fk_graph fk_policy key_bitmap cleanup_set cleanup_read cleanup_plan cleanup_fate cleanup \
                cleanup_graph purge_held purge mapping citus rewrite delete_rewrite delete_call hiding soft_delete consequences target guard \
                soft_delete_ddl keys restore unique_live doctor profile profile_rule profile_column profile_proof profile_direct profile_adopt \
                profile_enable profile_registry profile_findings password_format password_slots password base64url json_claims jwt \
                claims_jsonb jwt_functions master_key key_store token token_known identity tenant_isolation model model_detect model_map \
-               model_user user_changes user_traces key_scan model_rows user_read name_scan row_writer session_end session_lock starter registered_names registration registration_profile \
-               refresh_token session throttle login authority live_check export_walk export_user grant_api model_findings health \
-               text_argument login_attempt profile_grant lifecycle invitation role_application
+               model_rows user_read name_scan model_user user_changes user_traces session_end session_lock starter registered_names \
+               registration registration_profile refresh_token session throttle login authority live_check export_walk export_user grant_api \
+               model_findings health text_argument login_attempt profile_grant lifecycle invitation role_application
 CONCEPTS_SQL = install errors event registry_triggers fk_graph soft_delete restore unique_live guard profile password jwt key_store token \
                identity tenant_isolation cleanup purge model session starter registration login lifecycle invitation role_application \
                export_user doctor

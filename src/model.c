@@ -291,6 +291,24 @@ model_is_boolean(const Model *found, ModelAttribute attribute)
 	return !model_has(found, attribute) || getBaseType(found->column[attribute].type) == BOOLOID;
 }
 
+/* Are the modules of tenants of a type that a token can read? */
+bool
+model_reads_modules(const Model *model)
+{
+	if (!model_has(model, TENANTS_MODULES))
+		return false;
+	switch (getBaseType(model->column[TENANTS_MODULES].type))
+	{
+		case JSONBOID:
+		case JSONOID:
+		case TEXTARRAYOID:
+		case VARCHARARRAYOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /* SQL: is the row not deleted? */
 char *
 model_sql_live(const Model *found, const char *alias, ModelPart part)

@@ -117,6 +117,9 @@ extern char *model_sql_boolean(const Model *model, const char *alias, ModelAttri
 /* Is the attribute without column, or with one of type boolean, that needs no such condition to be read? */
 extern bool model_is_boolean(const Model *model, ModelAttribute attribute);
 
+/* Are the modules of tenants of a type that a token can read? */
+extern bool model_reads_modules(const Model *model);
+
 /* SQL: is the row not deleted, by soft delete or by the mapped columns? Only users and tenants have these. */
 extern char *model_sql_live(const Model *model, const char *alias, ModelPart part);
 

@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "identifiers.h"
 #include "model_user.h"
+#include "name_scan.h"
 #include "plan_cache.h"
 
 PG_FUNCTION_INFO_V1(model_findings);
@@ -161,8 +162,8 @@ has_index(const Model *model, ModelAttribute attribute, bool folded)
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 		AttrNumber first = index->rd_index->indkey.values[0];
 
-		if (index->rd_index->indisvalid && model_index_holds_live(model, index))
-			found |= folded ? first == 0 && model_index_folds(index, attnum) : first == attnum;
+		if (index->rd_index->indisvalid && name_index_holds_live(model, index))
+			found |= folded ? first == 0 && name_index_folds(index, attnum) : first == attnum;
 		index_close(index, AccessShareLock);
 	}
 	table_close(rel, AccessShareLock);
@@ -190,7 +191,7 @@ find_slow_lookups(Findings *to)
 							column),
 				   psprintf("CREATE INDEX ON %s (pg_catalog.lower((%s)::pg_catalog.text));", users,
 							column));
-		if (a == USERS_USERNAME && !model_username_folds(model) && !has_index(model, a, false))
+		if (a == USERS_USERNAME && !name_username_folds(model) && !has_index(model, a, false))
 			report(to, "warning", "lookup_without_index", MODEL_USERS,
 				   psprintf("no index finds users by %s: logins read the whole table", column),
 				   psprintf("CREATE INDEX ON %s (%s);", users, column));

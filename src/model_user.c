@@ -9,27 +9,18 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "identifiers.h"
-#include "mapping.h"
 #include "model_user.h"
 #include "name_scan.h"
 #include "password.h"
 #include "plan_cache.h"
-#include "user_read.h"
 
 /* Columns of the statement that reads a user. */
 enum
@@ -50,106 +41,16 @@ enum
 	COL_ROLE
 };
 
-/* Is a column of the type citext, whatever schema that is in? */
-static bool
-is_citext(Oid type)
-{
-	char *name = get_typisdefined(type) ? format_type_be(getBaseType(type)) : "";
-	const char *dot = strrchr(name, '.');
-
-	return strcmp(dot != NULL ? dot + 1 : name, "citext") == 0;
-}
-
-/* Are all live users in the index? */
-bool
-model_index_holds_live(const Model *model, Relation index)
-{
-	List *predicate = RelationGetIndexPredicate(index);
-	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
-	NullTest *test;
-
-	if (predicate == NIL)
-		return true;
-	test = linitial(predicate);
-	return list_length(predicate) == 1 && IsA(test, NullTest) && test->nulltesttype == IS_NULL &&
-		   IsA(test->arg, Var) && soft != NULL && ((Var *) test->arg)->varattno == soft->deleted_at;
-}
-
-/* Is one of the keys of an index lower(column)? */
-bool
-model_index_folds(Relation index, AttrNumber attnum)
-{
-	ListCell *cell;
-
-	foreach (cell, RelationGetIndexExpressions(index))
-	{
-		FuncExpr *call = lfirst(cell);
-		Node *arg;
-
-		if (!IsA(call, FuncExpr) || call->funcid != F_LOWER_TEXT)
-			continue;
-		arg = strip_implicit_coercions(linitial(call->args));
-		if (IsA(arg, Var) && ((Var *) arg)->varattno == attnum)
-			return true;
-	}
-	return false;
-}
-
-/* Is a username compared without case? */
-bool
-model_username_folds(const Model *model)
-{
-	Relation rel;
-	List *indexes;
-	ListCell *cell;
-	bool folds = false;
-
-	if (!model_has(model, USERS_USERNAME))
-		return false;
-	if (is_citext(model->column[USERS_USERNAME].type))
-		return true;
-	rel = relation_open(model->relation[MODEL_USERS], AccessShareLock);
-	indexes = RelationGetIndexList(rel);
-	foreach (cell, indexes)
-	{
-		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-
-		folds |= index->rd_index->indisunique &&
-				 model_index_folds(index, model->column[USERS_USERNAME].attnum);
-		index_close(index, AccessShareLock);
-	}
-	relation_close(rel, AccessShareLock);
-	return folds;
-}
-
 /* SQL: is the attribute the login in this parameter? */
 char *
 model_sql_named(const Model *model, const char *alias, ModelAttribute attribute, int parameter)
 {
 	char *column = model_sql_text(model, alias, attribute);
 
-	if (attribute == USERS_EMAIL || model_username_folds(model))
+	if (attribute == USERS_EMAIL || name_username_folds(model))
 		return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)", column,
 						parameter);
 	return psprintf("%s OPERATOR(pg_catalog.=) $%d", column, parameter);
-}
-
-/* Are the modules of tenants of a type that a token can read? */
-bool
-model_reads_modules(const Model *model)
-{
-	if (!model_has(model, TENANTS_MODULES))
-		return false;
-	switch (getBaseType(model->column[TENANTS_MODULES].type))
-	{
-		case JSONBOID:
-		case JSONOID:
-		case TEXTARRAYOID:
-		case VARCHARARRAYOID:
-			return true;
-		default:
-			return false;
-	}
 }
 
 /* Append the tenant of user u as t, at most one row. False: the model knows no tenants. */

@@ -9,16 +9,20 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/relation.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/formatting.h"
+#include "utils/lsyscache.h"
 #include "utils/relcache.h"
 
 #include "key_scan.h"
-#include "model_user.h"
+#include "mapping.h"
 #include "name_scan.h"
 
 /* The index by which names are found: of an attribute, as it is and without case. equality 0: none. */
@@ -30,6 +34,78 @@ typedef struct NameIndexes
 
 static NameIndexes indexes;
 static uint64 generation = 0; /* of the model that these are of; 0: none */
+
+/* Is a column of the type citext, whatever schema that is in? */
+static bool
+is_citext(Oid type)
+{
+	char *name = get_typisdefined(type) ? format_type_be(getBaseType(type)) : "";
+	const char *dot = strrchr(name, '.');
+
+	return strcmp(dot != NULL ? dot + 1 : name, "citext") == 0;
+}
+
+/* Are all live users in the index? */
+bool
+name_index_holds_live(const Model *model, Relation index)
+{
+	List *predicate = RelationGetIndexPredicate(index);
+	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
+	NullTest *test;
+
+	if (predicate == NIL)
+		return true;
+	test = linitial(predicate);
+	return list_length(predicate) == 1 && IsA(test, NullTest) && test->nulltesttype == IS_NULL &&
+		   IsA(test->arg, Var) && soft != NULL && ((Var *) test->arg)->varattno == soft->deleted_at;
+}
+
+/* Is one of the keys of an index lower(column)? */
+bool
+name_index_folds(Relation index, AttrNumber attnum)
+{
+	ListCell *cell;
+
+	foreach (cell, RelationGetIndexExpressions(index))
+	{
+		FuncExpr *call = lfirst(cell);
+		Node *arg;
+
+		if (!IsA(call, FuncExpr) || call->funcid != F_LOWER_TEXT)
+			continue;
+		arg = strip_implicit_coercions(linitial(call->args));
+		if (IsA(arg, Var) && ((Var *) arg)->varattno == attnum)
+			return true;
+	}
+	return false;
+}
+
+/* Is a username compared without case? */
+bool
+name_username_folds(const Model *model)
+{
+	Relation rel;
+	List *indexes;
+	ListCell *cell;
+	bool folds = false;
+
+	if (!model_has(model, USERS_USERNAME))
+		return false;
+	if (is_citext(model->column[USERS_USERNAME].type))
+		return true;
+	rel = relation_open(model->relation[MODEL_USERS], AccessShareLock);
+	indexes = RelationGetIndexList(rel);
+	foreach (cell, indexes)
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		folds |= index->rd_index->indisunique &&
+				 name_index_folds(index, model->column[USERS_USERNAME].attnum);
+		index_close(index, AccessShareLock);
+	}
+	relation_close(rel, AccessShareLock);
+	return folds;
+}
 
 /* A name without case, as a login compares it. */
 char *
@@ -43,11 +119,11 @@ static void
 consider(const Model *model, Relation index, ModelAttribute attribute)
 {
 	const ModelColumn *column = &model->column[attribute];
-	bool folds = model_index_folds(index, column->attnum);
+	bool folds = name_index_folds(index, column->attnum);
 	KeyIndex *found = &indexes.by[attribute - USERS_EMAIL][folds];
 
 	if ((folds || index->rd_index->indkey.values[0] == column->attnum) &&
-		model_index_holds_live(model, index))
+		name_index_holds_live(model, index))
 		(void) key_index_usable(index, TEXTOID, column->collation, found);
 }
 
@@ -60,7 +136,7 @@ find_indexes(const Model *model, Relation users)
 
 	generation = 0;
 	memset(&indexes, 0, sizeof(indexes));
-	indexes.username_folds = model_username_folds(model);
+	indexes.username_folds = name_username_folds(model);
 	if (users->rd_rel->relkind == RELKIND_RELATION && !has_subclass(RelationGetRelid(users)) &&
 		pg_class_aclcheck(RelationGetRelid(users), owner, ACL_SELECT) == ACLCHECK_OK)
 		foreach (cell, RelationGetIndexList(users))

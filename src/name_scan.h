@@ -11,6 +11,15 @@
 
 #include "model.h"
 
+/* Is a username compared without case: is it citext, or unique by lower()? */
+extern bool name_username_folds(const Model *model);
+
+/* Are all live users in the index: has it no predicate, or that of soft delete? */
+extern bool name_index_holds_live(const Model *model, Relation index);
+
+/* Is one of the keys of an index lower(column)? */
+extern bool name_index_folds(Relation index, AttrNumber attnum);
+
 /* Rows that may be the one that is looked for. */
 typedef struct NameRows
 {

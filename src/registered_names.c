@@ -76,15 +76,15 @@ index_proves(const Model *model, Relation index)
 	List *expressions = RelationGetIndexExpressions(index);
 
 	if (form->indnkeyatts != 1 || !form->indimmediate || !form->indisvalid ||
-		!model_index_holds_live(model, index))
+		!name_index_holds_live(model, index))
 		return MODEL_ATTRIBUTES;
 	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
 	{
-		bool folds = a == USERS_EMAIL || model_username_folds(model);
+		bool folds = a == USERS_EMAIL || name_username_folds(model);
 
 		if (!model_has(model, a))
 			continue;
-		if (folds ? model_index_folds(index, model->column[a].attnum)
+		if (folds ? name_index_folds(index, model->column[a].attnum)
 				  : expressions == NIL && form->indkey.values[0] == model->column[a].attnum)
 			return a;
 	}

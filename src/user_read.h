@@ -8,7 +8,27 @@
 #include "storage/itemptr.h"
 
 #include "model_rows.h"
-#include "model_user.h"
+
+/* A user as a login or a token needs it. NULL: no such column, or NULL. In the caller's memory context. */
+typedef struct UserRecord
+{
+	char *user_id;
+	char *email;
+	char *username;
+	text *password; /* the stored hash */
+	bool is_active;
+	bool is_staff;
+	bool is_superuser;
+	bool is_live;     /* not deleted */
+	char *tenant_id;  /* NULL also where there is no such tenant */
+	char *tenant_key; /* as the user's row has it */
+	char *tenant;     /* its slug, else its name */
+	bool tenant_is_active;
+	Oid modules_type;
+	bool modules_isnull;
+	Datum modules;
+	char *role;
+} UserRecord;
 
 /*
  * Can records be read by model_rows_find() and what is here? Then they say what the statement of
