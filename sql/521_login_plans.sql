@@ -24,6 +24,16 @@ DELETE FROM lp.users WHERE id = (SELECT id FROM lp.users WHERE username = 'name3
 SELECT relid::regclass AS read_whole, seq_scan FROM pg_stat_xact_all_tables
     WHERE relid IN ('account.session'::regclass, 'account.login_failure'::regclass) AND seq_scan > 0;
 COMMIT;
+-- without indexes tables are read whole, and no plan is compiled for that
+DROP INDEX lp.users_email_key, lp.users_username_key;
+\c
+SET client_min_messages = warning;
+SET pgaccount.password_memory = '8kB';
+SET pgaccount.password_ops = 1;
+SET jit = on;
+SELECT status, count(*) FROM generate_series(5, 15) AS i, account.login('name' || i, 'secret123') GROUP BY 1;
+SELECT count(*) FROM generate_series(41, 45) AS i, account.register('u' || i || '@example.org', 'secret123', 'name' || i);
+SELECT pg_read_file('/proc/self/maps') ~ 'llvmjit' AS compiled;
 SELECT account.forget_tables();
 DELETE FROM account.session;
 DELETE FROM account.login_failure;

@@ -3,8 +3,7 @@
  *		Users by their email or username, looked for in the indexes of users without a statement.
  *
  * Each login and each registration begins with such a look, and as a rule it finds one row, or none. That
- * is what the index says at once; the conditions of who is live, and all that is to be read of the row,
- * are left to the statement that follows where there is a row at all.
+ * is what the index says at once; whether the user is live, and what it is, is for who reads the row.
  */
 #include "postgres.h"
 

@@ -387,6 +387,17 @@ turn_off(const char *setting)
 							 false);
 }
 
+/*
+ * Plan without a kind of node until AtEOXact_GUC(), where that can be. Where it cannot, the cost of the plan is
+ * beyond all measure, and it would be compiled each time it runs: a second for each login.
+ */
+static void
+plan_without(const char *setting)
+{
+	turn_off(setting);
+	turn_off("jit");
+}
+
 /* Make a kept plan now, without a kind of node. */
 void
 plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values, const char *nulls,
@@ -398,7 +409,7 @@ plan_make_without(SPIPlanPtr plan, const char *setting, Datum *values, const cha
 	if (source->gplan != NULL && source->gplan->is_valid)
 		return;
 	saved = NewGUCNestLevel();
-	turn_off(setting);
+	plan_without(setting);
 	ReleaseCachedPlan(
 		get_plan(source, values ? make_params(plan, values, nulls) : NULL, env, false),
 		CurrentResourceOwner);
@@ -465,7 +476,7 @@ make_once(const char *sql, const OneRun *run, ParamListInfo params)
 		refuse_rules(sql);
 	saved = NewGUCNestLevel();
 	if (run->without != NULL)
-		turn_off(run->without);
+		plan_without(run->without);
 	plan = plan_query(linitial_node(Query, queries), sql, params, run->physical);
 	AtEOXact_GUC(false, saved);
 	return plan;
