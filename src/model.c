@@ -185,8 +185,8 @@ model_get(void)
 	if (OidIsValid(fresh.relation[MODEL_USERS]))
 		fresh.django = OidIsValid(
 			get_relname_relid("django_migrations", get_rel_namespace(fresh.relation[MODEL_USERS])));
+	fresh.generation = ++model_reads;
 	model = fresh;
-	model_reads++;
 	model_mapped = OidIsValid(model.relation[MODEL_USERS]);
 	model_valid = changes == model_changes;
 	return model_mapped ? &model : NULL;

@@ -75,7 +75,8 @@ typedef struct Model
 	Oid relation[MODEL_PARTS];
 	Oid owner[MODEL_PARTS];
 	ModelColumn column[MODEL_ATTRIBUTES];
-	bool django; /* users is a table of Django's: its migrations are recorded beside it */
+	bool django;       /* users is a table of Django's: its migrations are recorded beside it */
+	uint64 generation; /* model_generation() of it */
 } Model;
 
 extern const char *const model_part_names[MODEL_PARTS];

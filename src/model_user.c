@@ -198,7 +198,7 @@ static bool
 open_direct(const Model *model, ModelRows *rows)
 {
 	model_rows_open(rows, true);
-	if (memcmp(rows->model, model, sizeof(Model)) == 0 && user_read_direct(rows))
+	if (rows->model->generation == model->generation && user_read_direct(rows))
 		return true;
 	model_rows_close(rows);
 	return false;
