@@ -14,6 +14,7 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
@@ -24,7 +25,7 @@
 #include "utils/fmgroids.h"
 #include "utils/formatting.h"
 #include "utils/inet.h"
-#include "utils/lsyscache.h"
+#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -92,6 +93,29 @@ attempt_make(Attempt *attempt, const UserRecord *user, const char *login, Datum 
 						   attempt->ip);
 }
 
+/* The index of failures by key and time; InvalidOid: there is none that can be asked. */
+static Oid
+index_of_failures(Relation failures)
+{
+	Oid found = InvalidOid;
+	ListCell *cell;
+
+	foreach (cell, RelationGetIndexList(failures))
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		if (form->indisvalid && form->indisready && form->indislive && !form->indcheckxmin &&
+			form->indnkeyatts == 2 && form->indkey.values[0] == FAILURE_KEY &&
+			form->indkey.values[1] == FAILURE_AT && index->rd_rel->relam == BTREE_AM_OID &&
+			index->rd_opcintype[0] == BYTEAOID && index->rd_opcintype[1] == TIMESTAMPTZOID &&
+			RelationGetIndexPredicate(index) == NIL)
+			found = RelationGetRelid(index);
+		index_close(index, NoLock);
+	}
+	return found;
+}
+
 /* How many failures with this key there are since then: up to as many as are too many. */
 static int
 count_failures(Relation failures, Oid index, const unsigned char *digest, TimestampTz since,
@@ -117,7 +141,7 @@ has_failed_enough(Attempt *attempt)
 {
 	TimestampTz since = GetCurrentTimestamp() - (int64) pgaccount_login_window * USECS_PER_SEC;
 	Relation failures = own_table_require("login_failure", AccessShareLock);
-	Oid index = get_relname_relid("login_failure_key_at_idx", RelationGetNamespace(failures));
+	Oid index = index_of_failures(failures);
 	Snapshot snapshot;
 	int by_ip = 0;
 

@@ -67,29 +67,30 @@ is_readable(const Model *model, ModelAttribute attribute)
 static void
 find_direct(const Model *model, ModelPart part, Relation rel)
 {
-	DirectTable *table = &tables[part];
+	DirectTable table = {.known = true};
 	const SoftDelete *soft = mapping_declared(RelationGetRelid(rel));
 	ModelAttribute active = part == MODEL_USERS ? USERS_IS_ACTIVE : TENANTS_IS_ACTIVE;
 
-	memset(table, 0, sizeof(*table));
-	table->usable =
+	table.usable =
 		rel->rd_rel->relkind == RELKIND_RELATION && !has_subclass(RelationGetRelid(rel)) &&
 		rel->rd_rel->relowner == model->owner[MODEL_USERS] &&
 		pg_class_aclcheck(RelationGetRelid(rel), model->owner[MODEL_USERS], ACL_SELECT) ==
 			ACLCHECK_OK &&
 		compares(model, part) && is_readable(model, compared[part]) &&
-		key_index_find(rel, model->column[keys[part]].attnum, &table->key);
-	table->known = true;
-	if (part == MODEL_PROFILES)
-		return; /* a role is read of whatever profile there is */
-	table->usable &= model_is_boolean(model, active) && model_is_boolean(model, USERS_FLAG);
-	table->deleted_at = soft != NULL ? soft->deleted_at : InvalidAttrNumber;
-	table->is_active = model->column[active].attnum;
-	if (part != MODEL_USERS)
-		return;
-	table->mapped_deleted_at = model->column[USERS_DELETED_AT].attnum;
-	if (soft == NULL || soft->flag != model->column[USERS_FLAG].attnum)
-		table->flag = model->column[USERS_FLAG].attnum;
+		key_index_find(rel, model->column[keys[part]].attnum, &table.key);
+	if (part != MODEL_PROFILES) /* a role is read of whatever profile there is */
+	{
+		table.usable &= model_is_boolean(model, active) && model_is_boolean(model, USERS_FLAG);
+		table.deleted_at = soft != NULL ? soft->deleted_at : InvalidAttrNumber;
+		table.is_active = model->column[active].attnum;
+	}
+	if (part == MODEL_USERS)
+	{
+		table.mapped_deleted_at = model->column[USERS_DELETED_AT].attnum;
+		if (soft == NULL || soft->flag != model->column[USERS_FLAG].attnum)
+			table.flag = model->column[USERS_FLAG].attnum;
+	}
+	tables[part] = table;
 }
 
 /* Can the rows be looked at without a statement? See the header. */

@@ -59,7 +59,7 @@ name_index_holds_live(const Model *model, Relation index)
 		   IsA(test->arg, Var) && soft != NULL && ((Var *) test->arg)->varattno == soft->deleted_at;
 }
 
-/* Is one of the keys of an index lower(column)? */
+/* Is one of the keys of an index lower(column), by the column's collation? */
 bool
 name_index_folds(Relation index, AttrNumber attnum)
 {
@@ -73,7 +73,8 @@ name_index_folds(Relation index, AttrNumber attnum)
 		if (!IsA(call, FuncExpr) || call->funcid != F_LOWER_TEXT)
 			continue;
 		arg = strip_implicit_coercions(linitial(call->args));
-		if (IsA(arg, Var) && ((Var *) arg)->varattno == attnum)
+		if (IsA(arg, Var) && ((Var *) arg)->varattno == attnum &&
+			((Var *) arg)->varcollid == call->inputcollid)
 			return true;
 	}
 	return false;

@@ -101,9 +101,10 @@ row_writer_put(RowWriter *writer)
 {
 	EState *estate = writer->estate;
 	TupleTableSlot *slot = writer->slot;
-	bool triggers = writer->target.ri_TrigDesc != NULL;
-	RoleState saved = {InvalidOid, 0};
+	RoleState saved;
 
+	/* defaults, constraints, indexes and triggers run with the rights of an INSERT by the table's owner */
+	saved = run_as(writer->rel->rd_rel->relowner);
 	for (int i = 0; writer->defaults != NULL && i < slot->tts_tupleDescriptor->natts; i++)
 		if (writer->defaults[i] != NULL && slot->tts_isnull[i])
 			slot->tts_values[i] = ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(estate),
@@ -111,16 +112,12 @@ row_writer_put(RowWriter *writer)
 	ExecStoreVirtualTuple(slot);
 	MemoryContextSwitchTo(estate->es_query_cxt);
 
-	/* an application's triggers run with the rights of an INSERT by the table's owner */
-	if (triggers)
-		saved = run_as(writer->rel->rd_rel->relowner);
 	if (writer->after_triggers)
 		AfterTriggerBeginQuery();
 	ExecSimpleRelationInsert(&writer->target, estate, slot);
 	if (writer->after_triggers)
 		AfterTriggerEndQuery(estate);
-	if (triggers)
-		run_as_end(saved);
+	run_as_end(saved);
 
 	ExecClearTuple(slot);
 	ResetPerTupleExprContext(estate);
@@ -139,40 +136,12 @@ row_writer_close(RowWriter *writer)
 	FreeExecutorState(estate);        /* writer goes with it */
 }
 
-/*
- * The OID of a table of the extension. What was found is kept by the name's address, a constant of its caller:
- * the tables live as long as their schema.
- */
-static Oid
-own_table(const char *name)
-{
-	static struct
-	{
-		const char *name;
-		Oid schema;
-		Oid relid;
-	} found[8];
-	Oid schema = account_schema();
-	int i;
-
-	if (!OidIsValid(schema))
-		return InvalidOid;
-	for (i = 0; i < lengthof(found) && found[i].name != NULL; i++)
-		if (found[i].name == name && found[i].schema == schema && OidIsValid(found[i].relid))
-			return found[i].relid;
-	for (i = 0; i < lengthof(found) - 1; i++)
-		if (found[i].name == NULL || found[i].name == name)
-			break;
-	found[i].name = name;
-	found[i].schema = schema;
-	return found[i].relid = get_relname_relid(name, schema);
-}
-
 /* A table of the extension, opened. */
 Relation
 own_table_open(const char *name, LOCKMODE lock)
 {
-	Oid relid = own_table(name);
+	Oid schema = account_schema();
+	Oid relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 
 	return OidIsValid(relid) ? try_table_open(relid, lock) : NULL;
 }
@@ -195,10 +164,14 @@ own_table_require(const char *name, LOCKMODE lock)
 RowWriter *
 own_writer_open(Relation rel, int columns)
 {
-	/* an administrator may have added columns */
-	return row_writer_open(rel,
-						   RelationGetNumberOfAttributes(rel) > columns
-							   ? row_defaults(rel, bms_add_range(NULL, 1, columns))
-							   : NULL,
-						   true);
+	Expr **defaults = NULL;
+
+	if (RelationGetNumberOfAttributes(rel) > columns) /* an administrator has added some */
+	{
+		RoleState saved = run_as(rel->rd_rel->relowner);
+
+		defaults = row_defaults(rel, bms_add_range(NULL, 1, columns));
+		run_as_end(saved);
+	}
+	return row_writer_open(rel, defaults, true);
 }

@@ -23,14 +23,14 @@ typedef struct RowWriter
 
 /*
  * The defaults of the columns that are not in given (by attribute number), planned, by column; NULL: there
- * are none. In the current memory context.
+ * are none. In the current memory context. As the table's owner: planning may run functions.
  */
 extern Expr **row_defaults(Relation rel, const Bitmapset *given);
 
 /*
  * Open a table that the caller has open and locked, and keeps so until row_writer_close(). No rule, policy
- * or privilege is asked. Its row triggers fire, in the name of the table's owner, with triggers; without, the
- * caller has seen to it that none is to fire. NULL defaults: none.
+ * or privilege is asked. Whatever runs for a row runs as the table's owner. Row triggers fire with triggers;
+ * without, the caller has seen to it that none is to fire. Statement triggers do not. NULL defaults: none.
  */
 extern RowWriter *row_writer_open(Relation rel, Expr **defaults, bool triggers);
 

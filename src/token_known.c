@@ -91,7 +91,7 @@ find_known(const char *token, size_t len)
 	char tail[KEY_TAIL];
 	KnownEntry *entry;
 
-	if (entries == NULL || len > LONGEST_KEPT)
+	if (entries == NULL || len > LONGEST_KEPT || pgaccount_known_tokens == 0)
 		return NULL;
 	read_tail(token, len, tail);
 	entry = hash_search(entries, tail, HASH_FIND, NULL);
@@ -161,11 +161,12 @@ check_anew(text *token)
 		spare = made;
 	}
 	MemoryContextReset(spare->context);
+	spare->keys =
+		key_store_state(); /* as they are before: a key that goes meanwhile makes another state */
 	old = MemoryContextSwitchTo(spare->context);
 	spare->token = cstring_to_text_with_len(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
 	result = token_check(spare->token, &spare->checked, NULL, NULL);
 	MemoryContextSwitchTo(old);
-	spare->keys = key_store_state();
 	return result;
 }
 

@@ -26,8 +26,8 @@ BEGIN
         key, CASE WHEN modules IN ('json', 'jsonb') THEN format('CASE i WHEN 7 THEN NULL ELSE ''["m"]''::%s END', modules) WHEN modules = 'text[]' THEN 'CASE i WHEN 7 THEN NULL ELSE ''{m}''::text[] END' ELSE '5' END);
     -- users 1 to 8 of tenants 1 to 8, of which the last is missing; then whatever else a user may be
     EXECUTE format('INSERT INTO x.users (id, email, username, password, is_active, is_staff, is_superuser, tenant_id, deleted_at)
-        SELECT %s, ''U'' || i || ''@x.org'', CASE i WHEN 10 THEN ''u9@x.org'' WHEN 11 THEN NULL ELSE ''u'' || i END, CASE i WHEN 12 THEN NULL ELSE (SELECT hash FROM secret) END, CASE i WHEN 13 THEN false WHEN 14 THEN NULL ELSE true END,
-               CASE i WHEN 15 THEN NULL ELSE i = 1 END, CASE i WHEN 15 THEN NULL ELSE i = 2 END, CASE WHEN i <= 8 THEN %s END, CASE WHEN i IN (16, 17) THEN now() END FROM generate_series(1, 20) i', key, key);
+        SELECT %s, CASE i WHEN 21 THEN U&''\00C9va@x.org'' ELSE ''U'' || i || ''@x.org'' END, CASE i WHEN 10 THEN ''u9@x.org'' WHEN 11 THEN NULL ELSE ''u'' || i END, CASE i WHEN 12 THEN NULL ELSE (SELECT hash FROM secret) END, CASE i WHEN 13 THEN false WHEN 14 THEN NULL ELSE true END,
+               CASE i WHEN 15 THEN NULL ELSE i = 1 END, CASE i WHEN 15 THEN NULL ELSE i = 2 END, CASE WHEN i <= 8 THEN %s END, CASE WHEN i IN (16, 17) THEN now() END FROM generate_series(1, 21) i', key, key);
     UPDATE x.users SET email = 'u18@x.org' WHERE username = 'u17'; -- a deleted one has the name of a live one
     UPDATE x.users SET email = 'u19@x.org' WHERE username = 'u20'; -- two live ones have one name
     EXECUTE format('INSERT INTO x.profiles SELECT %s, CASE i WHEN 2 THEN NULL ELSE ''r'' || i %% 3 END FROM generate_series(1, 15, 2) i', key);
@@ -103,6 +103,7 @@ SELECT compare(k, n, m, r, i) FROM (VALUES
     ('bigint', 'text', 'integer', 'char(4)', 'CREATE INDEX ON x.users (lower(email)); CREATE INDEX ON x.users (lower(username))'),
     ('bigint', 'text', 'jsonb', 'text', 'CREATE INDEX ON x.users (email); CREATE INDEX ON x.users (username)'),
     ('bigint', 'text', 'jsonb', 'text', 'CREATE INDEX ON x.users (lower(email), id); CREATE INDEX ON x.users (lower(username)) WHERE is_active'),
+    ('bigint', 'text', 'jsonb', 'text', 'CREATE INDEX ON x.users (lower(email COLLATE "C") COLLATE "default"); CREATE INDEX ON x.users (lower(username COLLATE "C") COLLATE "default")'),
     ('varchar(40)', 'text', 'jsonb', 'text', 'CREATE INDEX ON x.users (lower(email)); CREATE INDEX ON x.users (lower(username) text_pattern_ops)')) v(k, n, m, r, i);
 
 -- an index that comes and goes while a session knows it
