@@ -14,6 +14,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "nodes/primnodes.h"
 #include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -44,6 +45,16 @@ plain_equality(Oid type)
 	}
 }
 
+/* Can the index be asked, whatever the snapshot? */
+bool
+key_index_serves(Relation index)
+{
+	Form_pg_index form = index->rd_index;
+
+	return form->indisvalid && form->indisready && form->indislive && !form->indcheckxmin &&
+		   index->rd_rel->relam == BTREE_AM_OID;
+}
+
 /* Can a scan find the rows with one value of the index's only key? See the header. */
 bool
 key_index_usable(Relation index, Oid type, Oid collation, KeyIndex *found)
@@ -52,8 +63,7 @@ key_index_usable(Relation index, Oid type, Oid collation, KeyIndex *found)
 	RegProcedure equality = plain_equality(type);
 	Oid operator_id;
 
-	if (!OidIsValid(equality) || !form->indisvalid || !form->indisready || !form->indislive ||
-		form->indcheckxmin || form->indnkeyatts != 1 || index->rd_rel->relam != BTREE_AM_OID ||
+	if (!OidIsValid(equality) || !key_index_serves(index) || form->indnkeyatts != 1 ||
 		index->rd_opcintype[0] != type || index->rd_indcollation[0] != collation)
 		return false;
 	operator_id = get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
@@ -66,9 +76,23 @@ key_index_usable(Relation index, Oid type, Oid collation, KeyIndex *found)
 	return true;
 }
 
-/* The unique index on just this column; see the header. */
-bool
-key_index_find(Relation rel, AttrNumber attnum, KeyIndex *found)
+/* Are all rows that have a value in this column in the index? */
+static bool
+holds_all(Relation index, AttrNumber attnum)
+{
+	List *predicate = RelationGetIndexPredicate(index);
+	NullTest *test = predicate != NIL ? linitial(predicate) : NULL;
+
+	if (test == NULL)
+		return true;
+	return list_length(predicate) == 1 && IsA(test, NullTest) &&
+		   test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var) &&
+		   ((Var *) test->arg)->varattno == attnum;
+}
+
+/* An index on just this column, of all rows that have a value in it. */
+static bool
+find_index(Relation rel, AttrNumber attnum, bool unique, KeyIndex *found)
 {
 	Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 	Oid type = getBaseType(column->atttypid);
@@ -84,14 +108,28 @@ key_index_find(Relation rel, AttrNumber attnum, KeyIndex *found)
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 		Form_pg_index form = index->rd_index;
 
-		usable = form->indisunique && form->indimmediate && form->indkey.values[0] == attnum &&
-				 RelationGetIndexPredicate(index) == NIL &&
+		usable = (!unique || (form->indisunique && form->indimmediate)) &&
+				 form->indkey.values[0] == attnum && holds_all(index, attnum) &&
 				 key_index_usable(index, type, column->attcollation, found);
 		index_close(index, AccessShareLock);
 		if (usable)
 			break;
 	}
 	return usable;
+}
+
+/* The unique index on just this column; see the header. */
+bool
+key_index_find(Relation rel, AttrNumber attnum, KeyIndex *found)
+{
+	return find_index(rel, attnum, true, found);
+}
+
+/* Any index on just this column; see the header. */
+bool
+key_index_any(Relation rel, AttrNumber attnum, KeyIndex *found)
+{
+	return find_index(rel, attnum, false, found);
 }
 
 /* Begin to look; see the header. */

@@ -27,14 +27,21 @@ typedef struct KeyIndex
 	RegProcedure equality;
 } KeyIndex;
 
+/* Is it a btree that can be asked, whatever the snapshot: not one that is being built, or has failed to be? */
+extern bool key_index_serves(Relation index);
+
 /*
  * Can a KeyScan find the rows that have one value, of this type and collation, as the only key of an
  * index? Then *found says how. Which rows are in the index is for the caller to look at.
  */
 extern bool key_index_usable(Relation index, Oid type, Oid collation, KeyIndex *found);
 
-/* The valid unique btree index on just this column, of all rows. False: there is none to use. */
+/*
+ * The unique btree index on just this column, or any btree index on it, of all rows that have a value in it.
+ * False: there is none to use.
+ */
 extern bool key_index_find(Relation rel, AttrNumber attnum, KeyIndex *found);
+extern bool key_index_any(Relation rel, AttrNumber attnum, KeyIndex *found);
 
 /*
  * Begin, on a table that the caller has open and locked, in a registered snapshot. value is of the

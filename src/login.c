@@ -152,7 +152,7 @@ login_operation(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		result = session_open(fcinfo, &model, user, PG_GETARG_DATUM(2), PG_ARGISNULL(2),
+		result = session_open(fcinfo, user, PG_GETARG_DATUM(2), PG_ARGISNULL(2),
 							  PG_ARGISNULL(3) ? NULL : PG_GETARG_TEXT_PP(3));
 		attempt_succeeded(&attempt);
 		event_success_from(ip, EVENT_LOGIN_SUCCEEDED, user->user_id, user->tenant_id,

@@ -14,7 +14,6 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
@@ -30,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "key_scan.h"
 #include "login_attempt.h"
 #include "password.h"
 #include "plan_cache.h"
@@ -105,9 +105,8 @@ index_of_failures(Relation failures)
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 		Form_pg_index form = index->rd_index;
 
-		if (form->indisvalid && form->indisready && form->indislive && !form->indcheckxmin &&
-			form->indnkeyatts == 2 && form->indkey.values[0] == FAILURE_KEY &&
-			form->indkey.values[1] == FAILURE_AT && index->rd_rel->relam == BTREE_AM_OID &&
+		if (key_index_serves(index) && form->indnkeyatts == 2 &&
+			form->indkey.values[0] == FAILURE_KEY && form->indkey.values[1] == FAILURE_AT &&
 			index->rd_opcintype[0] == BYTEAOID && index->rd_opcintype[1] == TIMESTAMPTZOID &&
 			RelationGetIndexPredicate(index) == NIL)
 			found = RelationGetRelid(index);

@@ -54,13 +54,22 @@ compares(const Model *model, ModelPart part)
 			model->column[key].collation == model->column[other].collation);
 }
 
-/* Are keys of users of a type that model_rows_key() reads? */
+/* Are keys of users of this type, without domains, such that model_rows_key() reads them? */
 static bool
-is_readable(const Model *model, ModelAttribute attribute)
+is_readable(Oid type)
 {
-	Oid type = getBaseType(model->column[attribute].type);
-
-	return model_key_type(model, attribute) != TEXTOID || type == TEXTOID || type == VARCHAROID;
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case UUIDOID:
+		case TEXTOID:
+		case VARCHAROID:
+			return true;
+		default:
+			return false;
+	}
 }
 
 /* How to look at the rows of a part. */
@@ -76,7 +85,7 @@ find_direct(const Model *model, ModelPart part, Relation rel)
 		rel->rd_rel->relowner == model->owner[MODEL_USERS] &&
 		pg_class_aclcheck(RelationGetRelid(rel), model->owner[MODEL_USERS], ACL_SELECT) ==
 			ACLCHECK_OK &&
-		compares(model, part) && is_readable(model, compared[part]) &&
+		compares(model, part) && is_readable(compared[part] == USERS_ID ? id_type : tenant_type) &&
 		key_index_find(rel, model->column[keys[part]].attnum, &table.key);
 	if (part != MODEL_PROFILES) /* a role is read of whatever profile there is */
 	{
@@ -108,7 +117,7 @@ model_rows_direct(const ModelRows *rows)
 		if (!tables[part].usable)
 			return false;
 	}
-	return !model_has(model, USERS_TENANT) || is_readable(model, USERS_TENANT);
+	return !OidIsValid(tenant_type) || is_readable(tenant_type);
 }
 
 /* Open a mapped table, or nothing. */
@@ -217,19 +226,23 @@ model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snaps
 	return key_scan_find(scan, rows->rel[part], by, value, snapshot);
 }
 
+/* The value of an attribute in a row. */
+Datum
+model_row_value(const Model *model, ModelAttribute attribute, TupleTableSlot *slot, bool *isnull)
+{
+	AttrNumber attnum = model->column[attribute].attnum;
+
+	*isnull = true;
+	return attnum == InvalidAttrNumber ? (Datum) 0 : slot_getattr(slot, attnum, isnull);
+}
+
 /* A key in a row of users. */
 Datum
 model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *slot, bool *isnull)
 {
-	const ModelColumn *column = &rows->model->column[attribute];
-	Datum value = (Datum) 0;
+	Datum value = model_row_value(rows->model, attribute, slot, isnull);
 
-	*isnull = true;
-	if (column->attnum != InvalidAttrNumber)
-		value = slot_getattr(slot, column->attnum, isnull);
-	if (*isnull)
-		return (Datum) 0;
-	return widen(value, attribute == USERS_ID ? id_type : tenant_type);
+	return *isnull ? (Datum) 0 : widen(value, attribute == USERS_ID ? id_type : tenant_type);
 }
 
 /* Such a key as text. */

@@ -36,6 +36,10 @@ extern bool model_rows_direct(const ModelRows *rows);
 extern bool model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snapshot,
 							KeyScan *scan);
 
+/* The value of an attribute in a row; *isnull also where there is no such column. */
+extern Datum model_row_value(const Model *model, ModelAttribute attribute, TupleTableSlot *slot,
+							 bool *isnull);
+
 /* A key in a row of users (id, tenant) as model_rows_find() takes it. */
 extern Datum model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *slot,
 							bool *isnull);

@@ -85,7 +85,6 @@ bool
 name_username_folds(const Model *model)
 {
 	Relation rel;
-	List *indexes;
 	ListCell *cell;
 	bool folds = false;
 
@@ -94,8 +93,7 @@ name_username_folds(const Model *model)
 	if (is_citext(model->column[USERS_USERNAME].type))
 		return true;
 	rel = relation_open(model->relation[MODEL_USERS], AccessShareLock);
-	indexes = RelationGetIndexList(rel);
-	foreach (cell, indexes)
+	foreach (cell, RelationGetIndexList(rel))
 	{
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 

@@ -1,12 +1,13 @@
 /*
  * row_writer.c
- *		Rows inserted without a statement.
+ *		Rows inserted, or written anew, without a statement.
  *
- * A statement that inserts one row spends most of its time on starting and ending the executor. This is
+ * A statement that writes one row spends most of its time on starting and ending the executor. This is
  * what remains of it: defaults, constraints, indexes and row triggers are as they are with a statement.
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "commands/trigger.h"
 #include "optimizer/optimizer.h"
@@ -44,25 +45,36 @@ row_defaults(Relation rel, const Bitmapset *given)
 	return defaults;
 }
 
-/* Open a table for writing; see the header. */
-RowWriter *
-row_writer_open(Relation rel, Expr **defaults, bool triggers)
+/* Make a writer. */
+static RowWriter *
+make_writer(Relation rel, Bitmapset *updated)
 {
 	EState *estate = CreateExecutorState();
 	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
 	RowWriter *writer = palloc0(sizeof(RowWriter));
-	int natts = RelationGetNumberOfAttributes(rel);
 
 	writer->rel = rel;
 	writer->estate = estate;
-	compat_init_range_table(estate, rel, NULL);
+	compat_init_range_table(estate, rel, updated);
 	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
+	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
+	ExecOpenIndices(&writer->target, false);
+	MemoryContextSwitchTo(caller);
+	return writer;
+}
+
+/* Open a table for writing; see the header. */
+RowWriter *
+row_writer_open(Relation rel, Expr **defaults, bool triggers)
+{
+	RowWriter *writer = make_writer(rel, NULL);
+	MemoryContext caller = MemoryContextSwitchTo(writer->estate->es_query_cxt);
+	int natts = RelationGetNumberOfAttributes(rel);
+
 	if (!triggers)
 		writer->target.ri_TrigDesc = NULL;
-	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
 	writer->after_triggers =
 		writer->target.ri_TrigDesc != NULL && writer->target.ri_TrigDesc->trig_insert_after_row;
-	ExecOpenIndices(&writer->target, false);
 	if (defaults != NULL)
 	{
 		writer->defaults = palloc0(natts * sizeof(ExprState *));
@@ -71,6 +83,22 @@ row_writer_open(Relation rel, Expr **defaults, bool triggers)
 				writer->defaults[i] = ExecInitExpr(defaults[i], NULL);
 	}
 	MemoryContextSwitchTo(caller);
+	return writer;
+}
+
+/* Open a table for writing rows anew. */
+RowWriter *
+row_updater_open(Relation rel, const Bitmapset *updated)
+{
+	Bitmapset *columns = NULL;
+	RowWriter *writer;
+
+	for (int attnum = -1; (attnum = bms_next_member(updated, attnum)) >= 0;)
+		columns = bms_add_member(columns, attnum - FirstLowInvalidHeapAttributeNumber);
+	writer = make_writer(rel, columns);
+	compat_EvalPlanQualInit(&writer->epq, writer->estate);
+	writer->after_triggers =
+		writer->target.ri_TrigDesc != NULL && writer->target.ri_TrigDesc->trig_update_after_row;
 	return writer;
 }
 
@@ -87,6 +115,18 @@ row_writer_begin(RowWriter *writer)
 	memset(slot->tts_isnull, true, natts * sizeof(bool));
 }
 
+/* Begin a row as an old version of it is. */
+void
+row_writer_copy(RowWriter *writer, TupleTableSlot *old)
+{
+	int natts = writer->slot->tts_tupleDescriptor->natts;
+
+	row_writer_begin(writer);
+	slot_getallattrs(old);
+	memcpy(writer->slot->tts_values, old->tts_values, natts * sizeof(Datum));
+	memcpy(writer->slot->tts_isnull, old->tts_isnull, natts * sizeof(bool));
+}
+
 /* A text as the value of a column. */
 void
 row_put_text(RowWriter *writer, int column, const char *value)
@@ -95,26 +135,29 @@ row_put_text(RowWriter *writer, int column, const char *value)
 		row_put(writer, column, CStringGetTextDatum(value));
 }
 
-/* Insert the row. */
-void
-row_writer_put(RowWriter *writer)
+/*
+ * Write the row; old: in place of that. Defaults, constraints, indexes and triggers run with the rights of a
+ * statement of the table's owner.
+ */
+static void
+write_row(RowWriter *writer, TupleTableSlot *old)
 {
 	EState *estate = writer->estate;
 	TupleTableSlot *slot = writer->slot;
-	RoleState saved;
+	RoleState saved = run_as(writer->rel->rd_rel->relowner);
 
-	/* defaults, constraints, indexes and triggers run with the rights of an INSERT by the table's owner */
-	saved = run_as(writer->rel->rd_rel->relowner);
 	for (int i = 0; writer->defaults != NULL && i < slot->tts_tupleDescriptor->natts; i++)
 		if (writer->defaults[i] != NULL && slot->tts_isnull[i])
 			slot->tts_values[i] = ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(estate),
 											   &slot->tts_isnull[i]);
 	ExecStoreVirtualTuple(slot);
 	MemoryContextSwitchTo(estate->es_query_cxt);
-
 	if (writer->after_triggers)
 		AfterTriggerBeginQuery();
-	ExecSimpleRelationInsert(&writer->target, estate, slot);
+	if (old != NULL)
+		ExecSimpleRelationUpdate(&writer->target, estate, &writer->epq, old, slot);
+	else
+		ExecSimpleRelationInsert(&writer->target, estate, slot);
 	if (writer->after_triggers)
 		AfterTriggerEndQuery(estate);
 	run_as_end(saved);
@@ -122,6 +165,20 @@ row_writer_put(RowWriter *writer)
 	ExecClearTuple(slot);
 	ResetPerTupleExprContext(estate);
 	MemoryContextSwitchTo(writer->caller);
+}
+
+/* Insert the row. */
+void
+row_writer_put(RowWriter *writer)
+{
+	write_row(writer, NULL);
+}
+
+/* Write the row in place of an old version. */
+void
+row_writer_replace(RowWriter *writer, TupleTableSlot *old)
+{
+	write_row(writer, old);
 }
 
 /* Close what row_writer_open() has opened. */

@@ -1,6 +1,6 @@
 /*
  * row_writer.h
- *		Rows inserted without a statement.
+ *		Rows inserted, or written anew, without a statement.
  */
 #ifndef PGACCOUNT_ROW_WRITER_H
 #define PGACCOUNT_ROW_WRITER_H
@@ -9,7 +9,7 @@
 #include "nodes/bitmapset.h"
 #include "utils/rel.h"
 
-/* A table that rows are inserted into. The caller fills slot between row_writer_begin() and _put(). */
+/* A table that rows are written to. The caller fills slot between row_writer_begin() and _put() or _replace(). */
 typedef struct RowWriter
 {
 	Relation rel;
@@ -17,6 +17,7 @@ typedef struct RowWriter
 	ResultRelInfo target;
 	TupleTableSlot *slot;
 	bool after_triggers;
+	EPQState epq;
 	ExprState **defaults; /* of the columns without a value; NULL: none has one */
 	MemoryContext caller; /* to which row_writer_put() returns */
 } RowWriter;
@@ -34,11 +35,18 @@ extern Expr **row_defaults(Relation rel, const Bitmapset *given);
  */
 extern RowWriter *row_writer_open(Relation rel, Expr **defaults, bool triggers);
 
-/* Begin a row: all of it is NULL. To the memory of the row, until row_writer_put(). */
+/* The same to write rows anew, of which these columns change (by attribute number). Row triggers fire. */
+extern RowWriter *row_updater_open(Relation rel, const Bitmapset *updated);
+
+/* Begin a row: all of it is NULL. To the memory of the row, until row_writer_put() or _replace(). */
 extern void row_writer_begin(RowWriter *writer);
 
 /* Insert the row: what has a default and is NULL gets it. */
 extern void row_writer_put(RowWriter *writer);
+
+/* Write the row in place of an old version, which is locked. row_writer_copy() begins it as that is. */
+extern void row_writer_copy(RowWriter *writer, TupleTableSlot *old);
+extern void row_writer_replace(RowWriter *writer, TupleTableSlot *old);
 
 extern void row_writer_close(RowWriter *writer);
 

@@ -54,24 +54,6 @@ ACCOUNT_OPERATION(logout, "logout", NO_SUBJECT);
 ACCOUNT_OPERATION(issue_tokens, "issue_tokens", 0);
 ACCOUNT_OPERATION(issue_access_token, "issue_access_token", 0);
 
-/* Columns of account.session, by their numbers. */
-enum
-{
-	SESSION_ID = 1,
-	SESSION_USER_ID,
-	SESSION_TENANT_ID,
-	SESSION_COUNTER,
-	SESSION_TOKEN_HASH,
-	SESSION_CREATED_AT,
-	SESSION_REFRESHED_AT,
-	SESSION_EXPIRES_AT,
-	SESSION_ENDED_AT,
-	SESSION_END_REASON,
-	SESSION_IP,
-	SESSION_USER_AGENT,
-	SESSION_COLUMNS = SESSION_USER_AGENT
-};
-
 /* A row of account.session, as a refresh reads it. */
 typedef struct SessionRow
 {
@@ -355,8 +337,8 @@ write_session(const pg_uuid_t *id, const bytea *hash, const UserRecord *user, Ti
 
 /* Open a session; see the header. */
 Datum
-session_open(FunctionCallInfo fcinfo, const Model *model, const UserRecord *user, Datum ip,
-			 bool ip_isnull, text *user_agent)
+session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_isnull,
+			 text *user_agent)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	pg_uuid_t *id = palloc(sizeof(pg_uuid_t));
@@ -648,7 +630,7 @@ issue_tokens_operation(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		user = session_user_argument(fcinfo, 0, &model);
 	} while (!session_admit(&model, user, false, NULL));
-	return session_open(fcinfo, &model, user, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
+	return session_open(fcinfo, user, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
 						PG_ARGISNULL(1), NULL);
 }
 

@@ -42,6 +42,7 @@
 #include "mapping.h"
 #include "plan_cache.h"
 #include "profile_rule.h"
+#include "row_writer.h"
 #include "session.h"
 #include "session_lock.h"
 #include "soft_delete.h"
@@ -49,13 +50,6 @@
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(end_sessions);
-
-/* Columns of account.session that are written without a statement. */
-enum
-{
-	SESSION_ENDED_AT = 9,
-	SESSION_END_REASON = 10
-};
 
 #define TRIGGER_SESSIONS  "zz_account_sessions"
 #define TRIGGER_STATEMENT "zz_account_statement"
@@ -158,27 +152,30 @@ session_detach(Oid users)
 		drop_trigger(mapped[MODEL_TENANTS], TRIGGER_SESSIONS);
 }
 
-/* Is there a session of this user or tenant, ended or not, by a snapshot of now? */
+/*
+ * May there be a session of this user or tenant (by the column of account.session), ended or not, by a
+ * snapshot of now? Without an index there may.
+ */
 static bool
-any_session(const char *index_name, const char *key)
+any_session(AttrNumber column, const char *key)
 {
-	Oid schema = account_schema();
-	Oid table = get_relname_relid("session", schema);
-	KeyIndex by = {
-		.index = get_relname_relid(index_name, schema), .type = TEXTOID, .equality = F_TEXTEQ};
-	Relation rel = OidIsValid(table) ? try_relation_open(table, AccessShareLock) : NULL;
+	Relation rel = own_table_open("session", AccessShareLock);
+	KeyIndex by;
 	Snapshot snapshot;
 	KeyScan scan;
-	bool found;
+	bool found = true;
 
 	if (rel == NULL)
 		return false;
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	key_scan_begin(&scan, rel, &by, CStringGetTextDatum(key), snapshot);
-	found = key_scan_next(&scan);
-	key_scan_end(&scan);
-	UnregisterSnapshot(snapshot);
-	relation_close(rel, AccessShareLock);
+	if (key_index_any(rel, column, &by))
+	{
+		snapshot = RegisterSnapshot(GetLatestSnapshot());
+		key_scan_begin(&scan, rel, &by, CStringGetTextDatum(key), snapshot);
+		found = key_scan_next(&scan);
+		key_scan_end(&scan);
+		UnregisterSnapshot(snapshot);
+	}
+	table_close(rel, AccessShareLock);
 	return found;
 }
 
@@ -220,103 +217,61 @@ session_end_user(const char *user_id, const char *except, const char *reason)
 	return end_where(PLAN_SESSION_END_USER, "user_id", user_id, except, reason);
 }
 
-/* What writing rows of account.session needs; made for the first row. */
-typedef struct SessionWriter
-{
-	EState *estate;
-	ResultRelInfo target;
-	EPQState epq;
-	TupleTableSlot *slot;
-} SessionWriter;
-
-/* Begin to write. */
+/* End the session of this row, which is locked, unless it has ended. The writer is made for the first. */
 static void
-writer_begin(SessionWriter *writer, Relation rel)
+write_end(RowWriter **writer, Relation rel, TupleTableSlot *row)
 {
-	Bitmapset *updated = bms_make_singleton(SESSION_ENDED_AT - FirstLowInvalidHeapAttributeNumber);
-
-	updated = bms_add_member(updated, SESSION_END_REASON - FirstLowInvalidHeapAttributeNumber);
-	writer->estate = CreateExecutorState();
-	compat_init_range_table(writer->estate, rel, updated);
-	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
-	compat_EvalPlanQualInit(&writer->epq, writer->estate);
-	writer->slot = table_slot_create(rel, &writer->estate->es_tupleTable);
-	ExecOpenIndices(&writer->target, false);
-}
-
-/* End the session of this row, which is locked, unless it has ended. */
-static void
-write_end(SessionWriter *writer, TupleTableSlot *row)
-{
-	TupleTableSlot *slot = writer->slot;
-	int natts = slot->tts_tupleDescriptor->natts;
-
-	slot_getallattrs(row);
-	if (!row->tts_isnull[SESSION_ENDED_AT - 1])
+	if (!slot_attisnull(row, SESSION_ENDED_AT))
 		return;
-	ExecClearTuple(slot);
-	memcpy(slot->tts_values, row->tts_values, natts * sizeof(Datum));
-	memcpy(slot->tts_isnull, row->tts_isnull, natts * sizeof(bool));
-	slot->tts_values[SESSION_ENDED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	slot->tts_isnull[SESSION_ENDED_AT - 1] = false;
-	slot->tts_values[SESSION_END_REASON - 1] = CStringGetTextDatum(SESSION_END_USER);
-	slot->tts_isnull[SESSION_END_REASON - 1] = false;
-	ExecStoreVirtualTuple(slot);
-	ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, row, slot);
+	if (*writer == NULL)
+		*writer = row_updater_open(
+			rel, bms_add_member(bms_make_singleton(SESSION_ENDED_AT), SESSION_END_REASON));
+	row_writer_copy(*writer, row);
+	row_put(*writer, SESSION_ENDED_AT - 1, TimestampTzGetDatum(GetCurrentTimestamp()));
+	row_put_text(*writer, SESSION_END_REASON - 1, SESSION_END_USER);
+	row_writer_replace(*writer, row);
 }
 
 /*
  * End the sessions of one user, row by row: each is locked first, in its last version, as a refresh that
- * is under way leaves it. What this very statement has changed is left as it is.
+ * is under way leaves it. What this very statement has changed is left as it is. False: there is no index
+ * to find them by.
  */
-static void
+static bool
 end_one_by_one(const char *user_id)
 {
-	Oid schema = account_schema();
-	Oid table = get_relname_relid("session", schema);
-	Relation rel = OidIsValid(table) ? try_relation_open(table, RowExclusiveLock) : NULL;
-	SessionWriter writer = {NULL};
+	Relation rel = own_table_open("session", RowExclusiveLock);
+	RowWriter *writer = NULL;
 	TM_FailureData failure;
-	Relation index;
+	KeyIndex by;
 	Snapshot snapshot;
-	IndexScanDesc scan;
-	TupleTableSlot *found;
-	ScanKeyData key;
+	KeyScan scan;
 
 	if (rel == NULL)
-		return;
-	index = index_open(get_relname_relid("session_user_id_idx", schema), AccessShareLock);
+		return true;
+	if (!key_index_any(rel, SESSION_USER_ID, &by))
+	{
+		table_close(rel, NoLock);
+		return false;
+	}
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	found = table_slot_create(rel, NULL);
-	ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, TEXTOID,
-						   TupleDescAttr(RelationGetDescr(index), 0)->attcollation, F_TEXTEQ,
-						   CStringGetTextDatum(user_id));
-	scan = compat_index_beginscan(rel, index, snapshot, 1);
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, found))
+	key_scan_begin(&scan, rel, &by, CStringGetTextDatum(user_id), snapshot);
+	while (key_scan_next(&scan))
 	{
-		ItemPointerData tid = found->tts_tid;
+		ItemPointerData tid = scan.slot->tts_tid;
 
-		if (!slot_attisnull(found, SESSION_ENDED_AT) ||
-			table_tuple_lock(rel, &tid, snapshot, found, GetCurrentCommandId(true),
+		if (slot_attisnull(scan.slot, SESSION_ENDED_AT) &&
+			table_tuple_lock(rel, &tid, snapshot, scan.slot, GetCurrentCommandId(true),
 							 LockTupleNoKeyExclusive, LockWaitBlock,
-							 TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) != TM_Ok)
-			continue;
-		if (writer.estate == NULL)
-			writer_begin(&writer, rel);
-		write_end(&writer, found);
+							 TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) == TM_Ok)
+			write_end(&writer, rel, scan.slot);
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(found);
+	key_scan_end(&scan);
 	UnregisterSnapshot(snapshot);
-	index_close(index, AccessShareLock);
-	if (writer.estate != NULL)
-	{
-		ExecResetTupleTable(writer.estate->es_tupleTable, false);
-		ExecCloseIndices(&writer.target);
-		FreeExecutorState(writer.estate);
-	}
-	relation_close(rel, NoLock);
+	if (writer != NULL)
+		row_writer_close(writer);
+	table_close(rel, NoLock);
+	return true;
 }
 
 /* End the sessions of users whose rows have changed. */
@@ -330,9 +285,7 @@ session_end_users(char **user_ids, int n)
 	RoleState saved;
 
 	/* one user mostly has no session, or one: no statement is worth its while */
-	if (n == 1)
-		end_one_by_one(user_ids[0]);
-	if (n <= 1)
+	if (n == 0 || (n == 1 && end_one_by_one(user_ids[0])))
 		return;
 
 	keys = palloc(n * sizeof(Datum));
@@ -435,7 +388,7 @@ user_changed(const Model *model, TriggerData *trigger)
 	if (key == NULL)
 		return;
 	own = keep_user != NULL && strcmp(keep_user, key) == 0;
-	if ((own && keep_all_sessions) || !any_session("session_user_id_idx", key))
+	if ((own && keep_all_sessions) || !any_session(SESSION_USER_ID, key))
 		return;
 	session_end_user(key, own ? keep_session : NULL, SESSION_END_USER);
 }
@@ -456,7 +409,7 @@ tenant_changed(const Model *model, TriggerData *trigger)
 	if (key == NULL)
 		return;
 	session_lock_tenant(key, true);
-	if (any_session("session_tenant_id_idx", key))
+	if (any_session(SESSION_TENANT_ID, key))
 		end_where(PLAN_SESSION_END_TENANT, "tenant_id", key, NULL, SESSION_END_TENANT);
 }
 

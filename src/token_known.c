@@ -161,8 +161,8 @@ check_anew(text *token)
 		spare = made;
 	}
 	MemoryContextReset(spare->context);
-	spare->keys =
-		key_store_state(); /* as they are before: a key that goes meanwhile makes another state */
+	/* as they are before: a key that goes meanwhile makes another state */
+	spare->keys = key_store_state();
 	old = MemoryContextSwitchTo(spare->context);
 	spare->token = cstring_to_text_with_len(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
 	result = token_check(spare->token, &spare->checked, NULL, NULL);

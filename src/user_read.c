@@ -10,7 +10,6 @@
 #include "access/tableam.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 
 #include "compat.h"
@@ -29,25 +28,28 @@ is_text(const Model *model, ModelAttribute attribute)
 bool
 user_read_direct(const ModelRows *rows)
 {
+	static uint64 generation = 0; /* of the model that this is said of; 0: none */
+	static bool direct;
 	const Model *model = rows->model;
 
-	return model_rows_direct(rows) && is_text(model, USERS_EMAIL) &&
-		   is_text(model, USERS_USERNAME) && is_text(model, USERS_PASSWORD) &&
-		   is_text(model, TENANTS_SLUG) && is_text(model, TENANTS_NAME) &&
-		   is_text(model, PROFILES_ROLE) && model_is_boolean(model, USERS_IS_STAFF) &&
-		   model_is_boolean(model, USERS_IS_SUPERUSER);
+	if (generation == model->generation)
+		return direct;
+	direct = model_rows_direct(rows) && is_text(model, USERS_EMAIL) &&
+			 is_text(model, USERS_USERNAME) && is_text(model, USERS_PASSWORD) &&
+			 is_text(model, TENANTS_SLUG) && is_text(model, TENANTS_NAME) &&
+			 is_text(model, PROFILES_ROLE) && model_is_boolean(model, USERS_IS_STAFF) &&
+			 model_is_boolean(model, USERS_IS_SUPERUSER);
+	generation = model->generation;
+	return direct;
 }
 
 /* The text of an attribute in a row; NULL for NULL, and where there is no such column. */
 static char *
 read_text(const Model *model, ModelAttribute attribute, TupleTableSlot *slot)
 {
-	AttrNumber attnum = model->column[attribute].attnum;
-	bool isnull = true;
-	Datum value = (Datum) 0;
+	bool isnull;
+	Datum value = model_row_value(model, attribute, slot, &isnull);
 
-	if (attnum != InvalidAttrNumber)
-		value = slot_getattr(slot, attnum, &isnull);
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
@@ -55,12 +57,9 @@ read_text(const Model *model, ModelAttribute attribute, TupleTableSlot *slot)
 static bool
 read_boolean(const Model *model, ModelAttribute attribute, TupleTableSlot *slot)
 {
-	AttrNumber attnum = model->column[attribute].attnum;
-	bool isnull = true;
-	Datum value = (Datum) 0;
+	bool isnull;
+	Datum value = model_row_value(model, attribute, slot, &isnull);
 
-	if (attnum != InvalidAttrNumber)
-		value = slot_getattr(slot, attnum, &isnull);
 	return !isnull && DatumGetBool(value);
 }
 
@@ -69,7 +68,6 @@ static void
 read_tenant(const ModelRows *rows, TupleTableSlot *slot, UserRecord *user)
 {
 	const Model *model = rows->model;
-	const ModelColumn *modules = &model->column[TENANTS_MODULES];
 	Datum value;
 
 	/* a text may be equal, and another one */
@@ -83,8 +81,8 @@ read_tenant(const ModelRows *rows, TupleTableSlot *slot, UserRecord *user)
 		model_row_is_live(MODEL_TENANTS, slot) && model_row_is_active(MODEL_TENANTS, slot);
 	if (!model_reads_modules(model))
 		return;
-	user->modules_type = modules->type;
-	value = slot_getattr(slot, modules->attnum, &user->modules_isnull);
+	user->modules_type = model->column[TENANTS_MODULES].type;
+	value = model_row_value(model, TENANTS_MODULES, slot, &user->modules_isnull);
 	if (!user->modules_isnull)
 		user->modules = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
 }

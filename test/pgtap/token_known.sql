@@ -37,7 +37,6 @@ SELECT is((SELECT count(*) FROM (SELECT token, id FROM pass, generate_series(1, 
 -- one more drives out the one that was not asked for the longest; none are kept; fewer than are there already
 SELECT is((SELECT sum(kept) FROM pg_temp.kept()), 600::numeric, 'all 600 are kept');
 SET LOCAL pgaccount.known_tokens = 16;
-CREATE TEMP TABLE kept_before AS TABLE pass;
 UPDATE pass SET token = account.issue_access_token(id::text) WHERE n <= 17;
 SELECT is((SELECT count(*) FROM (SELECT token, id FROM pass, generate_series(1, 3) AS turn WHERE n <= 17 ORDER BY turn, n) AS p WHERE pg_temp.who(token) IS DISTINCT FROM id::text),
 	0::bigint, '17 tokens in turn, of which 16 are kept: each is its user');
