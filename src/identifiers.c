@@ -111,6 +111,14 @@ sql_equality(Oid typid)
 	return sql_operator(type->eq_opr);
 }
 
+/* SQL: are these two texts the same, or both NULL? False or NULL: no. IS DISTINCT FROM would name no operator. */
+char *
+sql_same_text(const char *one, const char *other)
+{
+	return psprintf("(%s OPERATOR(pg_catalog.=) %s OR (%s IS NULL AND %s IS NULL))", one, other,
+					one, other);
+}
+
 /* 'text', quoted as a literal. */
 char *
 sql_literal(const char *text)

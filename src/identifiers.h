@@ -25,6 +25,9 @@ extern char *sql_operator(Oid operator_id);
 /* OPERATOR(schema.=) of the type's default equality, which every key type has. */
 extern char *sql_equality(Oid typid);
 
+/* A condition: two expressions of type text are the same, or both NULL. NULL counts as false. */
+extern char *sql_same_text(const char *one, const char *other);
+
 /* 'text', quoted as a literal: for generated SQL. */
 extern char *sql_literal(const char *text);
 

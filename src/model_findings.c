@@ -73,10 +73,14 @@ find_modules(Findings *to)
 	switch (getBaseType(model->column[TENANTS_MODULES].type))
 	{
 		case JSONBOID:
-			malformed = psprintf("pg_catalog.jsonb_typeof(%s) IS DISTINCT FROM 'array'", column);
+			malformed = psprintf(
+				"(%s IS NULL OR pg_catalog.jsonb_typeof(%s) OPERATOR(pg_catalog.<>) 'array')",
+				column, column);
 			break;
 		case JSONOID:
-			malformed = psprintf("pg_catalog.json_typeof(%s) IS DISTINCT FROM 'array'", column);
+			malformed = psprintf(
+				"(%s IS NULL OR pg_catalog.json_typeof(%s) OPERATOR(pg_catalog.<>) 'array')",
+				column, column);
 			break;
 		case TEXTARRAYOID:
 		case VARCHARARRAYOID:

@@ -113,7 +113,9 @@ append_user(StringInfo sql, const Model *model)
 		model_sql_live(model, "u", MODEL_USERS),
 		tenants ? model_sql_text(model, "t", TENANTS_ID) : model_sql_text(model, "u", USERS_TENANT),
 		model_sql_text(model, "u", USERS_TENANT),
-		tenants ? psprintf("COALESCE(NULLIF(%s, ''), %s)", model_sql_text(model, "t", TENANTS_SLUG),
+		tenants ? psprintf("CASE WHEN %s OPERATOR(pg_catalog.<>) '' THEN %s ELSE %s END",
+						   model_sql_text(model, "t", TENANTS_SLUG),
+						   model_sql_text(model, "t", TENANTS_SLUG),
 						   model_sql_text(model, "t", TENANTS_NAME))
 				: "NULL::pg_catalog.text",
 		tenants ? psprintf("(%s IS NULL OR %s)", model_sql(model, "t", TENANTS_ID),

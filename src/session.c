@@ -172,8 +172,8 @@ still_admitted_sql(const Model *model)
 	appendStringInfo(&sql, "%s AND %s AND %s", model_sql_key(model, "u", USERS_ID, 1),
 					 model_sql_live(model, "u", MODEL_USERS),
 					 model_sql_boolean(model, "u", USERS_IS_ACTIVE, true));
-	appendStringInfo(&sql, " AND %s IS NOT DISTINCT FROM $2",
-					 model_sql_text(model, "u", USERS_TENANT));
+	appendStringInfo(&sql, " AND %s",
+					 sql_same_text(model_sql_text(model, "u", USERS_TENANT), "$2"));
 	if (model_has(model, USERS_TENANT) && OidIsValid(model->relation[MODEL_TENANTS]))
 		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s AND %s))",
 						 sql_relation(model->relation[MODEL_TENANTS]),
@@ -203,8 +203,8 @@ admit_text(const Model *model, bool login, bool rehash)
 		appendStringInfo(&sql, OWN_STATEMENT "SELECT FROM %s u WHERE ", sql_relation(users));
 	appendStringInfoString(&sql, still_admitted_sql(model));
 	if (login)
-		appendStringInfo(&sql, " AND %s IS NOT DISTINCT FROM $3",
-						 model_sql_text(model, "u", USERS_PASSWORD));
+		appendStringInfo(&sql, " AND %s",
+						 sql_same_text(model_sql_text(model, "u", USERS_PASSWORD), "$3"));
 	if (!stamp && !rehash)
 		appendStringInfoString(&sql, " FOR SHARE OF u");
 	return sql.data;

@@ -201,7 +201,7 @@ end_where(PlanKind kind, const char *column, const char *key, const char *except
 			psprintf(OWN_STATEMENT
 					 "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
 					 "end_reason = $2 WHERE s.%s OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL "
-					 "AND (s.id)::pg_catalog.text IS DISTINCT FROM $3",
+					 "AND ($3 IS NULL OR (s.id)::pg_catalog.text OPERATOR(pg_catalog.<>) $3)",
 					 column),
 			3, types);
 	ended = plan_run_latest(plan, values, nulls, NULL, NULL);

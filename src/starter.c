@@ -69,7 +69,8 @@ static const char *const statements[] = {
 	"CREATE POLICY users_own ON @.users FOR SELECT USING (id OPERATOR(pg_catalog.=) "
 	"account.uid_uuid() AND deleted_at IS NULL)",
 	"CREATE POLICY users_staff ON @.users FOR SELECT USING (account.is_staff() AND "
-	"tenant_id IS NOT DISTINCT FROM account.tenant_uuid() AND deleted_at IS NULL)",
+	"(tenant_id OPERATOR(pg_catalog.=) account.tenant_uuid() OR (tenant_id IS NULL AND "
+	"account.tenant_uuid() IS NULL)) AND deleted_at IS NULL)",
 	"CREATE POLICY profiles_own ON @.profiles FOR SELECT USING (user_id OPERATOR(pg_catalog.=) "
 	"account.uid_uuid())",
 	"CREATE POLICY profiles_own_update ON @.profiles FOR UPDATE USING (user_id "
