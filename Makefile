@@ -4,7 +4,8 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.con
 MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_call identifiers plan_cache key_scan row_writer client actor stats failure_queue operation \
+BASE_C       = extension run_as plan_cache statement deferred
+CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_call identifiers key_scan row_writer client actor stats failure_queue operation \
                event failure_worker registry_triggers fk_graph fk_policy key_bitmap cleanup_set cleanup_read cleanup_plan cleanup_fate cleanup \
                cleanup_graph purge_held purge mapping citus rewrite delete_rewrite delete_call hiding soft_delete consequences target guard \
                soft_delete_ddl keys restore unique_live doctor profile profile_rule profile_column profile_proof profile_direct profile_adopt \
@@ -17,11 +18,11 @@ CONCEPTS_SQL = install errors event registry_triggers fk_graph soft_delete resto
                identity tenant_isolation cleanup purge model session starter registration login lifecycle invitation role_application \
                export_user doctor
 
-OBJS       = $(CONCEPTS_C:%=src/%.o)
+OBJS       = $(BASE_C:%=src/base/%.o) $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql
 EXTRA_CLEAN = pgaccount--*.sql
 
-PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src
+PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src -I$(srcdir)/src/base
 SHLIB_LINK  = -lsodium
 
 # make installcheck: against a running server that has the library in shared_preload_libraries. Files
@@ -50,7 +51,7 @@ endif
 pgaccount--$(EXTVERSION).sql: $(CONCEPTS_SQL:%=src/%.sql) pgaccount.control Makefile
 	cat $(CONCEPTS_SQL:%=src/%.sql) > $@
 
-$(OBJS): $(wildcard src/*.h) pgaccount.control
+$(OBJS): $(wildcard src/*.h src/*/*.h) pgaccount.control
 
 # --- below: the project's own targets, each a script that says in its header what it does ----------
 

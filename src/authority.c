@@ -22,9 +22,9 @@
 #include "identity.h"
 #include "operation.h"
 #include "password.h"
-#include "plan_cache.h"
 #include "secret_call.h"
 #include "session.h"
+#include "statement.h"
 #include "version.h"
 
 /* account.claim(name text), of identity.c. */
@@ -164,7 +164,7 @@ store_hash(const Model *model, const char *user_id, text *hash)
 	Oid users = model->relation[MODEL_USERS];
 	Oid types[] = {model_key_type(model, USERS_ID), TEXTOID};
 	Datum values[] = {(Datum) 0, PointerGetDatum(hash)};
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 
 	model_require_room(model, hash);
@@ -179,8 +179,7 @@ store_hash(const Model *model, const char *user_id, text *hash)
 										 sql_column(users, model->column[USERS_PASSWORD].attnum),
 										 model_sql_key(model, "u", USERS_ID, 1)),
 								2, types);
-	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not store the password");
+	(void) statement_run(plan, values, NULL, NULL);
 	run_as_end(saved);
 	SPI_finish();
 }

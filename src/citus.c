@@ -29,8 +29,8 @@
 #include "citus.h"
 #include "identifiers.h"
 #include "mapping.h"
-#include "plan_cache.h"
 #include "settings.h"
+#include "statement.h"
 
 /* The catalog of Citus that has a row for each of its tables; InvalidOid: there is none. */
 static Oid

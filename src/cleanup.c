@@ -285,31 +285,55 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
 		run->values[run->nargs] = row_set_tids(set->desc, rows_to_delete(execution, node), n);
 		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.=) ANY ($%d)", ++run->nargs);
 		/* for the planner each place is a block read at random: they are read in order */
-		run->without = "enable_seqscan";
+		run->options.without = "enable_seqscan";
 	}
 }
 
 /*
- * Whose rows these tables have, for run_down_to(): the owner of who references what is cleaned up need not
- * be trusted any further, and the server's own cascades act as that owner, too. InvalidOid: the caller
- * has named the table itself; or they are tables of a cycle, which trust each other.
+ * Act as the owner of these tables, which are written in one statement; run: it. Where row security applies to the
+ * caller its policies judge. Tables of a cycle that have several owners are written as the caller, where nobody's code
+ * can run: else the statement is refused.
  */
-static Oid
-owner_of_nodes(Cleanup *cleanup, List *nodes)
+static void
+run_as_owner_of(List *nodes, OneRun *run, RoleState *caller)
 {
-	Oid owner = InvalidOid;
+	Oid owner = relation_owner(((FkNode *) linitial(nodes))->relid);
+	bool secured = false;
+	bool several = false;
 	ListCell *lc;
 
 	foreach (lc, nodes)
 	{
-		FkNode *node = lfirst(lc);
-		Oid this_owner = relation_owner(node->relid);
+		Oid relid = ((FkNode *) lfirst(lc))->relid;
 
-		if (node == cleanup->node || (OidIsValid(owner) && this_owner != owner))
-			return InvalidOid;
-		owner = this_owner;
+		secured |= cleanup_is_secured(relid);
+		several |= relation_owner(relid) != owner;
 	}
-	return owner;
+	*caller = several ? run_as_self() : run_as(owner);
+	if (secured && !several)
+		run->options.judge = caller;
+}
+
+/* Raise unless the caller may delete from a table. Its owner deletes, so the server does not ask. */
+static void
+check_may_delete(Oid relid)
+{
+	AclResult result = pg_class_aclcheck(relid, GetUserId(), ACL_DELETE);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_TABLE, get_rel_name(relid));
+}
+
+/* The same for the keys that an edge sets. */
+static void
+check_may_set(const FkEdge *edge)
+{
+	if (pg_class_aclcheck(edge->child, GetUserId(), ACL_UPDATE) == ACLCHECK_OK)
+		return;
+	for (int i = 0; i < edge->nset; i++)
+		if (pg_attribute_aclcheck(edge->child, edge->set_cols[i], GetUserId(), ACL_UPDATE) !=
+			ACLCHECK_OK)
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(edge->child));
 }
 
 /* Delete the rows of some tables in one statement, whose end is what the checks see. */
@@ -320,7 +344,7 @@ delete_rows(Execution *execution, List *nodes)
 		AllocSetContextCreate(CurrentMemoryContext, "pgaccount deletion", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	int ntables = list_length(nodes);
-	OneRun run = {.physical = true, .tweak = set_triggers_aside, .arg = execution};
+	OneRun run = {.options = {.physical = true, .tweak = set_triggers_aside, .arg = execution}};
 	KnownSets known = {palloc(ntables * sizeof(RowSet *)), ntables};
 	TimestampTz start = GetCurrentTimestamp();
 	RoleState caller;
@@ -338,13 +362,14 @@ delete_rows(Execution *execution, List *nodes)
 		int i = foreach_current_index(lc);
 
 		begin_step("delete from", node->relid);
+		check_may_delete(node->relid);
 		known.sets[i] = ((CleanupTable *) node->data)->set;
 		if (i < ntables - 1)
 			appendStringInfo(&sql, "%sd%d AS (", i > 0 ? ", " : "WITH ", i);
 		append_delete(execution, &sql, &run, node, i);
 		appendStringInfoString(&sql, i < ntables - 1 ? ")" : " ");
 	}
-	caller = run_down_to(owner_of_nodes(execution->cleanup, nodes));
+	run_as_owner_of(nodes, &run, &caller);
 	done = cleanup_run_knowing(sql.data, &run, known, NULL, NULL);
 	run_as_end(caller);
 	MemoryContextSwitchTo(old);
@@ -418,7 +443,7 @@ set_keys(Execution *execution, FkEdge *edge)
 	for (int attempt = 0; attempt < 3; attempt++)
 	{
 		Nulled nulled = {edge->child_node, row_set_make(edge->child, NIL)};
-		OneRun run = {.env = create_queryEnv()};
+		OneRun run = {.options.env = create_queryEnv()};
 		EdgeQuery query = {0};
 
 		cleanup_read_edge(edge, &query, note_nulled, &nulled);
@@ -428,8 +453,9 @@ set_keys(Execution *execution, FkEdge *edge)
 			RoleState caller;
 
 			begin_step("update", edge->child);
-			caller = run_down_to(owner_of_nodes(cleanup, list_make1(edge->child_node)));
-			row_set_register(run.env, SET_NAME, nulled.set->desc, nulled.set->all, n);
+			check_may_set(edge);
+			run_as_owner_of(list_make1(edge->child_node), &run, &caller);
+			row_set_register(run.options.env, SET_NAME, nulled.set->desc, nulled.set->all, n);
 			done = run_once(psprintf(OWN_STATEMENT "UPDATE %s c SET %s FROM " SET_NAME " s WHERE"
 												   " c.ctid OPERATOR(pg_catalog.=) s.tid"
 												   " AND c.ctid OPERATOR(pg_catalog.>=) s.tid"
@@ -506,25 +532,6 @@ delete_components(Execution *execution)
 	}
 }
 
-/* Raise unless the caller may delete from every table that has rows in the set. */
-static void
-check_may_delete(Cleanup *cleanup)
-{
-	ListCell *lc;
-
-	foreach (lc, cleanup->nodes)
-	{
-		FkNode *node = lfirst(lc);
-		AclResult result;
-
-		if (((CleanupTable *) node->data)->set->n == 0)
-			continue;
-		result = pg_class_aclcheck(node->relid, GetUserId(), ACL_DELETE);
-		if (result != ACLCHECK_OK)
-			aclcheck_error(result, OBJECT_TABLE, get_rel_name(node->relid));
-	}
-}
-
 /* Do the referential triggers have to run? See the head of this file. */
 static bool
 may_prove(Cleanup *cleanup)
@@ -554,8 +561,12 @@ cleanup_execute(Cleanup *cleanup)
 						   .start = GetCurrentTimestamp(),
 						   .soft_delete = account_function("soft_delete")};
 	int rounds = 0;
+	ListCell *lc;
 
-	check_may_delete(cleanup);
+	/* before anything is changed */
+	foreach (lc, cleanup->nodes)
+		if (((CleanupTable *) ((FkNode *) lfirst(lc))->data)->set->n > 0)
+			check_may_delete(((FkNode *) lfirst(lc))->relid);
 	delete_components(&execution);
 	while (execution.proven || execution.missing > 0)
 	{

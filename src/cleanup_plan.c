@@ -370,12 +370,13 @@ join_seed(Cleanup *cleanup, Snapshot snapshot)
 	OneRun run = {.nargs = seed->nargs,
 				  .types = seed->types,
 				  .values = seed->values,
-				  .env = seed->env,
-				  .snapshot = snapshot};
+				  .options = {.env = seed->env, .snapshot = snapshot}};
+	RoleState reader = run_as_reader(cleanup->target);
 
 	(void) cleanup_query(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s",
 								  cleanup_key_columns(cleanup->node, cleanup->target), seed->from),
 						 &run, join_set, &joining);
+	run_as_end(reader);
 }
 
 /* Over some edges of one table, let the rows join that reference rows of the parents' sets. */

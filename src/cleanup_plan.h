@@ -12,7 +12,7 @@
 #include "cleanup_read.h"
 #include "cleanup_set.h"
 #include "fk_graph.h"
-#include "plan_cache.h"
+#include "statement.h"
 
 typedef enum CleanupAction
 {

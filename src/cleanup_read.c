@@ -237,7 +237,7 @@ make_read(FkEdge *edge, const EdgeQuery *query)
 {
 	RowSet *set = set_of(edge);
 	int mapped = mapped_keys(edge, query);
-	EdgeRead read = {.run = {.snapshot = query->snapshot}};
+	EdgeRead read = {.run = {.options.snapshot = query->snapshot}};
 
 	initStringInfo(&read.sql);
 	if (mapped >= 0 && set->n <= FEW_KEYS)
@@ -255,20 +255,20 @@ make_read(FkEdge *edge, const EdgeQuery *query)
 	}
 	else
 	{
-		read.run.env = create_queryEnv();
+		read.run.options.env = create_queryEnv();
 		appendStringInfo(&read.sql, OWN_STATEMENT "SELECT %s%s FROM %s%s",
 						 read_columns(edge, query), query->parents ? ", s.tab, s.tid" : "",
 						 joined_with_set(edge), read_condition(edge, query));
 		if (edge->parent != edge->parent_node->relid)
 			add_parts_condition(&read.sql, &read.run, edge);
-		row_set_register(read.run.env, SET_NAME, set->desc, query->rows,
+		row_set_register(read.run.options.env, SET_NAME, set->desc, query->rows,
 						 query->rows ? query->n : set->n);
 	}
 	read.mapped = mapped >= 0;
 	if (read.mapped)
 	{
-		read.run.plan = plan_once(read.sql.data, &read.run);
-		read.reads_table = !looks_up(read.run.plan->planTree);
+		read.run.options.plan = plan_once(read.sql.data, &read.run);
+		read.reads_table = !looks_up(read.run.options.plan->planTree);
 	}
 	return read;
 }
@@ -278,7 +278,7 @@ static void
 give_rows(EdgeRead *read, const FkEdge *edge)
 {
 	RowSet *set = set_of(edge);
-	EphemeralNamedRelation enr = get_ENR(read->run.env, SET_NAME);
+	EphemeralNamedRelation enr = get_ENR(read->run.options.env, SET_NAME);
 	int mapped = -1;
 
 	if (set->places_only)
@@ -297,7 +297,7 @@ prefer_index(const char *sql, const OneRun *run)
 	OneRun without = *run;
 	PlannedStmt *other;
 
-	without.without = "enable_seqscan";
+	without.options.without = "enable_seqscan";
 	other = plan_once(sql, &without);
 	if (IsA(other->planTree, Agg) && IsA(outerPlan(other->planTree), IndexOnlyScan) &&
 		other->planTree->total_cost < plan->planTree->total_cost * INDEX_WORTH)
@@ -328,7 +328,7 @@ read_table(FkEdge **edges, int n, const EdgeQuery *query, RowCallback callback, 
 {
 	FkEdge *first = edges[0];
 	KnownSets known = {palloc(n * sizeof(RowSet *)), n};
-	OneRun run = {.snapshot = query->snapshot};
+	OneRun run = {.options.snapshot = query->snapshot};
 	ManyEdges many = {callback, args};
 	StringInfoData sql;
 	StringInfoData number;
@@ -353,7 +353,7 @@ read_table(FkEdge **edges, int n, const EdgeQuery *query, RowCallback callback, 
 	appendStringInfo(&sql, " FROM %s c WHERE (%s)%s", cleanup_table_name(first->child),
 					 condition.data, read_condition(first, query));
 	if (query->count)
-		run.plan = prefer_index(sql.data, &run);
+		run.options.plan = prefer_index(sql.data, &run);
 	(void) cleanup_run_knowing(sql.data, &run, known, n > 1 ? hand_on : callback,
 							   n > 1 ? (void *) &many : args[0]);
 }
@@ -369,8 +369,7 @@ cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback, vo
 	int next;
 
 	CHECK_FOR_INTERRUPTS();
-	/* a superuser sees as much as the owner, whose functions may be in what is read */
-	caller = run_down_to(relation_owner(((FkEdge *) linitial(edges))->child));
+	caller = run_as_reader(((FkEdge *) linitial(edges))->child);
 	for (int i = 0; i < n; i++)
 	{
 		all[i] = list_nth(edges, i);
@@ -391,7 +390,7 @@ cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback, vo
 		}
 		for (int j = i; j < next; j++)
 		{
-			if (reads[j].run.env != NULL && query->rows == NULL)
+			if (reads[j].run.options.env != NULL && query->rows == NULL)
 				give_rows(&reads[j], all[j]);
 			(void) cleanup_query(reads[j].sql.data, &reads[j].run, callback, args[j]);
 		}
@@ -411,13 +410,14 @@ void
 cleanup_read_keys(const FkEdge *edge, RowCallback callback, void *arg)
 {
 	RowSet *set = set_of(edge);
-	OneRun run = {.env = create_queryEnv()};
+	OneRun run = {.options.env = create_queryEnv()};
+	RoleState reader = run_as_reader(edge->parent);
 	int mapped = -1;
 	StringInfoData sql;
 
 	if (set->places_only)
 		mapped = row_set_mapped_key(set, cleanup_parent_key(edge, 0), false);
-	row_set_register(run.env, SET_NAME, set->desc,
+	row_set_register(run.options.env, SET_NAME, set->desc,
 					 mapped >= 0 ? row_set_keys(set, mapped) : row_set_rows(set), set->n);
 	initStringInfo(&sql);
 	appendStringInfo(&sql,
@@ -428,4 +428,5 @@ cleanup_read_keys(const FkEdge *edge, RowCallback callback, void *arg)
 						 sql_operator(edge->equality[i]),
 						 sql_column(edge->parent, edge->parent_cols[i]));
 	(void) cleanup_query(sql.data, &run, callback, arg);
+	run_as_end(reader);
 }

@@ -25,8 +25,8 @@
 #include "utils/memutils.h"
 
 #include "cleanup_set.h"
-#include "plan_cache.h"
 #include "executor/executor.h"
+#include "statement.h"
 
 PG_FUNCTION_INFO_V1(row_in_set);
 PG_FUNCTION_INFO_V1(key_in_set);
@@ -594,6 +594,20 @@ receiver_shutdown(DestReceiver *self)
 {
 }
 
+/* Run a statement that is planned for it. */
+uint64
+run_once(const char *sql, const OneRun *run)
+{
+	return statement_run_once(sql, run->nargs, run->types, run->values, NULL, &run->options);
+}
+
+/* Plan it, to look at the plan first. */
+PlannedStmt *
+plan_once(const char *sql, const OneRun *run)
+{
+	return statement_plan_once(sql, run->nargs, run->types, run->values, &run->options);
+}
+
 /* Run a query of ours and hand each row to callback. */
 uint64
 cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *arg)
@@ -604,7 +618,7 @@ cleanup_query(const char *sql, const OneRun *run, RowCallback callback, void *ar
 		callback,
 		arg};
 
-	with_receiver.dest = (DestReceiver *) &receiver;
+	with_receiver.options.dest = (DestReceiver *) &receiver;
 	return run_once(sql, &with_receiver);
 }
 

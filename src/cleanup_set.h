@@ -12,7 +12,7 @@
 #include "utils/tuplestore.h"
 
 #include "key_bitmap.h"
-#include "plan_cache.h"
+#include "statement.h"
 
 /* The columns before the keys. */
 #define SET_TAB   0 /* oid: the partition the row is in */
@@ -128,6 +128,18 @@ extern void row_set_free(RowSet *set);
 /* Add rows of this shape to an environment, as a table that SQL can name. */
 extern void row_set_register(QueryEnvironment *env, const char *name, TupleDesc desc,
 							 Tuplestorestate *rows, uint64 n);
+
+/* A statement that is planned for one run. */
+typedef struct OneRun
+{
+	int nargs;
+	Oid *types;
+	Datum *values;
+	StatementOptions options;
+} OneRun;
+
+extern uint64 run_once(const char *sql, const OneRun *run);
+extern PlannedStmt *plan_once(const char *sql, const OneRun *run);
 
 /* Called for each row: c.tableoid, c.ctid, then what the query adds. */
 typedef void (*RowCallback)(TupleTableSlot *slot, void *arg);

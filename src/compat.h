@@ -9,6 +9,7 @@
 
 #include "access/attmap.h"
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -19,6 +20,7 @@
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/rel.h"
 #include "utils/wait_event.h"
 
@@ -138,9 +140,33 @@ compat_check_as_user(Query *query, RangeTblEntry *rte)
 
 /* ExecInsertIndexTuples and its kin take the same arguments throughout; ExecutorRun lost one in 18. */
 #if PG_VERSION_NUM >= 180000
-#define compat_ExecutorRun(queryDesc) ExecutorRun(queryDesc, ForwardScanDirection, 0)
+#define compat_ExecutorRun(queryDesc, count) ExecutorRun(queryDesc, ForwardScanDirection, count)
 #else
-#define compat_ExecutorRun(queryDesc) ExecutorRun(queryDesc, ForwardScanDirection, 0, true)
+#define compat_ExecutorRun(queryDesc, count)                                                       \
+	ExecutorRun(queryDesc, ForwardScanDirection, count, true)
+#endif
+
+/* A setting by its name, which must be there: 16 looks it up in a hash table. */
+static inline struct config_generic *
+compat_guc_find(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, LOG);
+#else
+	struct config_generic **settings = get_guc_variables();
+
+	for (int i = GetNumConfigOptions() - 1; i >= 0; i--)
+		if (strcmp(settings[i]->name, name) == 0)
+			return settings[i];
+	return NULL;
+#endif
+}
+
+/* Was the source of a plan made under the present search_path? 17 gave the saved path another name. */
+#if PG_VERSION_NUM >= 170000
+#define compat_path_is_current(source) SearchPathMatchesCurrentEnvironment((source)->search_path)
+#else
+#define compat_path_is_current(source) OverrideSearchPathMatchesCurrent((source)->search_path)
 #endif
 
 /* The arguments of the executor's hook, as a function has them and as it hands them on. */

@@ -47,9 +47,9 @@
 #include "fk_graph.h"
 #include "identifiers.h"
 #include "mapping.h"
-#include "plan_cache.h"
 #include "relation_changes.h"
 #include "soft_delete.h"
+#include "statement.h"
 
 PG_FUNCTION_INFO_V1(soft_delete_changed);
 PG_FUNCTION_INFO_V1(soft_delete_flush);
@@ -326,10 +326,10 @@ static const PlanKind following_kinds[] = {
  * The statement that makes children follow. $1... are arrays of the parent's key columns, then of its
  * old stamps, then of its new ones; then who deleted.
  */
-static SPIPlanPtr
+static KeptStatement *
 following_plan(const FkEdge *edge, Change change)
 {
-	SPIPlanPtr plan = plan_lookup(following_kinds[change], edge->constraint, InvalidOid);
+	KeptStatement *plan = plan_lookup(following_kinds[change], edge->constraint, InvalidOid);
 	const SoftDelete *mapping;
 	StringInfoData sql;
 	Oid argtypes[INDEX_MAX_KEYS + 3];
@@ -392,8 +392,9 @@ run_batch(Batch *batch)
 {
 	FkEdge *edge = batch->edge;
 	Datum values[INDEX_MAX_KEYS + 3];
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState caller;
+	uint64 followed;
 
 	SPI_connect();
 	values[edge->nkeys + 2] = CStringGetTextDatum(actor_name());
@@ -404,10 +405,8 @@ run_batch(Batch *batch)
 							   getBaseType(get_atttype(edge->parent, edge->parent_cols[i])));
 	values[edge->nkeys] = make_array(batch->old_stamps, batch->n, TIMESTAMPTZOID);
 	values[edge->nkeys + 1] = make_array(batch->new_stamps, batch->n, TIMESTAMPTZOID);
-	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
-							 0) != SPI_OK_UPDATE)
-		plan_refuse(following_kinds[batch->change], edge->constraint, InvalidOid);
-	rows_followed += SPI_processed;
+	followed = statement_run(plan, values, NULL, &(StatementOptions){.within = true});
+	rows_followed += followed; /* which those that follow these have changed meanwhile */
 	run_as_end(caller);
 	SPI_finish();
 	MemoryContextDelete(batch->context);

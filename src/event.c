@@ -36,14 +36,15 @@
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
+#include "extension.h"
 #include "failure_queue.h"
-#include "operation.h"
 #include "mapping.h"
-#include "plan_cache.h"
-#include "row_writer.h"
+#include "operation.h"
 #include "profile_rule.h"
+#include "row_writer.h"
 #include "settings.h"
 #include "soft_delete.h"
+#include "statement.h"
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(event_guard);
@@ -414,12 +415,12 @@ event_prune_batch(void)
 										  (int64) pgaccount_event_retention * USECS_PER_SEC),
 					  Int64GetDatum(PRUNE_BATCH)};
 	Oid guard = account_function("event_guard");
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	uint64 removed;
 
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("event");
 	plan = plan_lookup(PLAN_EVENT_PRUNE, InvalidOid, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_generic(
@@ -429,7 +430,9 @@ event_prune_batch(void)
 			"SELECT o.id FROM account.event o ORDER BY o.id LIMIT $2)) "
 			"AND e.at OPERATOR(pg_catalog.<) $1",
 			2, types);
-	removed = plan_run(plan, values, NULL, NULL, true, set_guard_aside, &guard);
+	removed = statement_run(
+		plan, values, NULL,
+		&(StatementOptions){.physical = true, .tweak = set_guard_aside, .arg = &guard});
 	run_as_end(saved);
 	SPI_finish();
 	return removed;

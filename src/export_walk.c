@@ -31,7 +31,7 @@
 #include "export_walk.h"
 #include "fk_graph.h"
 #include "identifiers.h"
-#include "plan_cache.h"
+#include "statement.h"
 #include "version.h"
 
 /*
@@ -111,12 +111,13 @@ find_part(Walk *walk, ModelPart part, ModelAttribute attribute, const char *user
 	RowSet *set = rows_of(walk, node);
 	Oid types[] = {model_key_type(model, attribute)};
 	Datum values[1];
-	OneRun run = {.nargs = 1, .types = types, .values = values, .snapshot = GetActiveSnapshot()};
+	OneRun run = {
+		.nargs = 1, .types = types, .values = values, .options.snapshot = GetActiveSnapshot()};
 	RoleState caller;
 
 	if (!model_key_value(model, attribute, user_id, &values[0]))
 		return;
-	caller = run_as_restricted(relation_owner(relid));
+	caller = run_as(relation_owner(relid));
 	(void) cleanup_query(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s c WHERE %s",
 								  cleanup_key_columns(node, relid), sql_relation(relid),
 								  model_sql_key(model, "c", attribute, 1)),
@@ -141,7 +142,7 @@ find_referencing(Walk *walk, FkNode *node, Tuplestorestate *rows, uint64 n, bool
 			get_rel_namespace(edge->child) == account_schema())
 			continue;
 		set = rows_of(walk, edge->child_node);
-		caller = run_as_restricted(relation_owner(edge->child));
+		caller = run_as(relation_owner(edge->child));
 		cleanup_read_edge(edge, &query, add_found, set);
 		run_as_end(caller);
 	}
@@ -288,7 +289,8 @@ rows_as_jsonb(Walk *walk, FkNode *node)
 	KnownSets known = {&set, 1};
 	Oid types[] = {TIDARRAYOID};
 	Datum values[1];
-	OneRun run = {.nargs = 1, .types = types, .values = values, .snapshot = GetActiveSnapshot()};
+	OneRun run = {
+		.nargs = 1, .types = types, .values = values, .options.snapshot = GetActiveSnapshot()};
 	TableRows table = {.context = CurrentMemoryContext};
 	char *order;
 	char *columns = exported_columns(walk, node->relid, &order);
@@ -297,7 +299,7 @@ rows_as_jsonb(Walk *walk, FkNode *node)
 	if (set->n == 0)
 		return NULL;
 	values[0] = row_set_tids(set->desc, row_set_rows(set), set->n);
-	caller = run_as_restricted(relation_owner(node->relid));
+	caller = run_as(relation_owner(node->relid));
 	(void) cleanup_run_knowing(
 		psprintf(OWN_STATEMENT "SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(pgaccount_row)"
 							   " ORDER BY %s) FROM (SELECT %s FROM %s c WHERE"

@@ -27,13 +27,14 @@
 
 #include "citus.h"
 #include "errors.h"
+#include "extension.h"
 #include "fk_graph.h"
 #include "fk_policy.h"
 #include "identifiers.h"
 #include "operation.h"
-#include "plan_cache.h"
 #include "soft_delete.h"
 #include "soft_delete_ddl.h"
+#include "statement.h"
 #include "target.h"
 #include "version.h"
 
@@ -219,9 +220,8 @@ set_reference_policy_operation(PG_FUNCTION_ARGS)
 			  " VALUES ($1, $2, $3) ON CONFLICT (child, constraint_name)"
 			  " DO UPDATE SET policy = EXCLUDED.policy";
 	SPI_connect();
-	caller = run_as(relation_owner(get_relname_relid("reference_policy", account_schema())));
-	if (SPI_execute_with_args(sql, policy ? 3 : 2, types, values, NULL, false, 0) < 0)
-		elog(ERROR, "could not store the policy");
+	caller = run_as_owner("reference_policy");
+	(void) statement_run_once(sql, policy ? 3 : 2, types, values, NULL, NULL);
 	run_as_end(caller);
 	CommandCounterIncrement();
 	soft_delete_children_changed(edge->parent);
@@ -281,7 +281,7 @@ reference_policy_dropped(PG_FUNCTION_ARGS)
 	if (creating_extension || !OidIsValid(account_schema()) || fk_policies() == NIL)
 		PG_RETURN_NULL();
 	SPI_connect();
-	caller = run_as(relation_owner(get_relname_relid("reference_policy", account_schema())));
+	caller = run_as_owner("reference_policy");
 	/* the table of a dropped key has its name still, unless it was dropped itself */
 	run_sql("DELETE FROM account.reference_policy AS p"
 			" USING pg_catalog.pg_event_trigger_dropped_objects() AS d"
@@ -320,18 +320,17 @@ reference_policy_renamed(PG_FUNCTION_ARGS)
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(stmt->subname));
 	values[2] = DirectFunctionCall1(namein, CStringGetDatum(stmt->newname));
 	SPI_connect();
-	caller = run_as(relation_owner(get_relname_relid("reference_policy", account_schema())));
+	caller = run_as_owner("reference_policy");
 	/* what has the new name already is the policy of no key */
-	if (SPI_execute_with_args("DELETE FROM account.reference_policy"
+	(void) statement_run_once("DELETE FROM account.reference_policy"
 							  " WHERE child OPERATOR(pg_catalog.=) $1"
 							  " AND constraint_name OPERATOR(pg_catalog.=) $3"
 							  " AND $2 OPERATOR(pg_catalog.<>) $3",
-							  3, types, values, NULL, false, 0) != SPI_OK_DELETE ||
-		SPI_execute_with_args("UPDATE account.reference_policy SET constraint_name = $3"
+							  3, types, values, NULL, NULL);
+	(void) statement_run_once("UPDATE account.reference_policy SET constraint_name = $3"
 							  " WHERE child OPERATOR(pg_catalog.=) $1"
 							  " AND constraint_name OPERATOR(pg_catalog.=) $2",
-							  3, types, values, NULL, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not rename a policy");
+							  3, types, values, NULL, NULL);
 	run_as_end(caller);
 	SPI_finish();
 	PG_RETURN_NULL();

@@ -18,7 +18,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "operation.h"
-#include "plan_cache.h"
+#include "statement.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(grant_api, "grant_api", NO_SUBJECT);

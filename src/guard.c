@@ -32,8 +32,8 @@
 #include "guard.h"
 #include "identifiers.h"
 #include "mapping.h"
-#include "plan_cache.h"
 #include "soft_delete.h"
+#include "statement.h"
 
 PG_FUNCTION_INFO_V1(guard_reference);
 
@@ -173,8 +173,13 @@ static ParentState
 parent_state(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *types)
 {
 	RoleState caller = run_as(relation_owner(edge->parent));
-	SPIPlanPtr plan = plan_lookup(PLAN_GUARD_PARENT, edge->constraint, InvalidOid);
-	Snapshot test = InvalidSnapshot;
+	KeptStatement *plan = plan_lookup(PLAN_GUARD_PARENT, edge->constraint, InvalidOid);
+	/* under a transaction snapshot the row's newest version counts, as in referential checks */
+	StatementOptions options = {.look = IsolationUsesXactSnapshot() ? SNAPSHOT_OF_NOW
+																	: SNAPSHOT_OF_STATEMENT,
+								.limit = 1,
+								.within = true};
+	uint64 found;
 	bool isnull;
 	bool deleted;
 
@@ -187,20 +192,12 @@ parent_state(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *ty
 
 		plan = plan_keep(PLAN_GUARD_PARENT, edge->constraint, InvalidOid, sql, edge->nkeys, types);
 	}
-	/* under a transaction snapshot the row's newest version counts, as in referential checks */
-	if (IsolationUsesXactSnapshot())
-	{
-		CommandCounterIncrement();
-		test = GetLatestSnapshot();
-	}
-	if (SPI_execute_snapshot(plan, keys, NULL, test, InvalidSnapshot, false, false, 1) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not look at the parent");
+	found = statement_run(plan, keys, NULL, &options);
 	run_as_end(caller);
-	if (SPI_processed == 0)
+	if (found == 0)
 		return PARENT_MISSING;
 	deleted = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_freetuptable(SPI_tuptable);
+	statement_free_rows();
 	return deleted ? PARENT_DELETED : PARENT_LIVE;
 }
 

@@ -14,13 +14,15 @@
 
 #include "cleanup_set.h"
 #include "compat.h"
+#include "deferred.h"
 #include "delete_call.h"
 #include "hooks.h"
 #include "profile_rule.h"
 #include "rewrite.h"
+#include "run_as.h"
 #include "soft_delete.h"
 
-static bool installed = false;
+static bool preloaded = false;
 static planner_hook_type next_planner = NULL;
 static ExecutorStart_hook_type next_ExecutorStart = NULL;
 static ExecutorRun_hook_type next_ExecutorRun = NULL;
@@ -91,7 +93,7 @@ account_ExecutorRun(COMPAT_EXECUTOR_RUN_PARAMS)
 	delete_call_leave(desc, false);
 }
 
-/* Finish a statement. */
+/* Finish a statement, and note the deferred triggers that it may have queued. */
 static void
 finish_executor(QueryDesc *desc)
 {
@@ -99,13 +101,14 @@ finish_executor(QueryDesc *desc)
 		next_ExecutorFinish(desc);
 	else
 		standard_ExecutorFinish(desc);
+	deferred_note(desc->estate);
 }
 
 /* and what follows from them. */
 static void
 account_ExecutorFinish(QueryDesc *desc)
 {
-	if (!delete_call_follows(desc))
+	if (!preloaded || !delete_call_follows(desc))
 	{
 		finish_executor(desc);
 		return;
@@ -144,10 +147,11 @@ account_ProcessUtility(PlannedStmt *pstmt, const char *query_string, bool read_o
 					   ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
 					   DestReceiver *dest, QueryCompletion *completion)
 {
-	bool copies_table = IsA(pstmt->utilityStmt, CopyStmt) &&
+	bool copies_table = preloaded && IsA(pstmt->utilityStmt, CopyStmt) &&
 						((CopyStmt *) pstmt->utilityStmt)->relation != NULL &&
 						!((CopyStmt *) pstmt->utilityStmt)->is_from;
 
+	run_as_refuse_utility(pstmt->utilityStmt);
 	if (!copies_table)
 	{
 		run_utility(pstmt, query_string, read_only_tree, context, params, env, dest, completion);
@@ -171,8 +175,10 @@ account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 {
 	if (next_object_access)
 		next_object_access(access, class_id, object_id, sub_id, arg);
-	if (access == OAT_TRUNCATE && class_id == RelationRelationId)
+	if (access == OAT_TRUNCATE && class_id == RelationRelationId && preloaded)
 		refuse_truncate_of(object_id);
+	if (access == OAT_POST_CREATE)
+		run_as_refuse_object(class_id, object_id);
 }
 
 /* The planner asks what it may know of a column: of the sets of a cleanup there is something to tell. */
@@ -188,30 +194,35 @@ account_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum,
 	return next_relation_stats != NULL && next_relation_stats(root, rte, attnum, vardata);
 }
 
-/* Install the hooks, in front of those that are there. */
+/*
+ * Install the hooks, in front of those that are there. Those that keep what runs because of us in its bounds are
+ * there whenever the library is; the others only where it was loaded before the session's first statement.
+ */
 void
-hooks_init(void)
+hooks_init(bool library_preloaded)
 {
-	next_planner = planner_hook;
-	planner_hook = account_planner;
-	next_ExecutorStart = ExecutorStart_hook;
-	ExecutorStart_hook = account_ExecutorStart;
-	next_ExecutorRun = ExecutorRun_hook;
-	ExecutorRun_hook = account_ExecutorRun;
 	next_ExecutorFinish = ExecutorFinish_hook;
 	ExecutorFinish_hook = account_ExecutorFinish;
 	next_ProcessUtility = ProcessUtility_hook;
 	ProcessUtility_hook = account_ProcessUtility;
 	next_object_access = object_access_hook;
 	object_access_hook = account_object_access;
+	if (!library_preloaded)
+		return;
+	next_planner = planner_hook;
+	planner_hook = account_planner;
+	next_ExecutorStart = ExecutorStart_hook;
+	ExecutorStart_hook = account_ExecutorStart;
+	next_ExecutorRun = ExecutorRun_hook;
+	ExecutorRun_hook = account_ExecutorRun;
 	next_relation_stats = get_relation_stats_hook;
 	get_relation_stats_hook = account_relation_stats;
-	installed = true;
+	preloaded = true;
 }
 
-/* Are the hooks installed? */
+/* Are all hooks installed? */
 bool
 hooks_installed(void)
 {
-	return installed;
+	return preloaded;
 }

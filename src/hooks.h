@@ -6,7 +6,7 @@
 #define PGACCOUNT_HOOKS_H
 
 /* Install the hooks. Only when preloaded, so that behaviour never changes in mid-session. */
-extern void hooks_init(void);
+extern void hooks_init(bool library_preloaded);
 
 /* Are the hooks installed? */
 extern bool hooks_installed(void);

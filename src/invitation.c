@@ -34,15 +34,16 @@
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
+#include "extension.h"
 #include "identifiers.h"
 #include "operation.h"
-#include "plan_cache.h"
 #include "profile_grant.h"
 #include "profile_rule.h"
 #include "registration.h"
 #include "secret_call.h"
 #include "session.h"
 #include "session_lock.h"
+#include "statement.h"
 #include "text_argument.h"
 #include "version.h"
 
@@ -228,14 +229,14 @@ store(const Invitation *invitation, bytea *hash)
 					  TimestampTzGetDatum(invitation->expires_at)};
 	const char *nulls = invitation->tenant_id == NULL ? "   n   " : "       ";
 	RoleState saved;
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	bool isnull;
 	int64 id;
 
 	if (invitation->tenant_id != NULL)
 		values[3] = CStringGetTextDatum(invitation->tenant_id);
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("invitation");
 	plan = plan_lookup(PLAN_INVITATION_MAKE, InvalidOid, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_generic(
@@ -246,8 +247,7 @@ store(const Invitation *invitation, bytea *hash)
 						  "(invitation_id, token_hash) SELECT m.id, $1 FROM made m "
 						  "RETURNING invitation_id",
 			lengthof(types), types);
-	if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
-		elog(ERROR, "could not store the invitation");
+	(void) statement_run(plan, values, nulls, NULL);
 	id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	run_as_end(saved);
 	SPI_finish();
@@ -308,12 +308,12 @@ lock_invitation(bytea *hash, Invitation *invitation)
 	MemoryContext caller = CurrentMemoryContext;
 	Oid types[] = {BYTEAOID};
 	Datum values[] = {PointerGetDatum(hash)};
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	bool found;
 
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("invitation");
 	plan = plan_lookup(PLAN_INVITATION_LOCK, InvalidOid, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_generic(
@@ -324,7 +324,7 @@ lock_invitation(bytea *hash, Invitation *invitation)
 						  "ON i.id OPERATOR(pg_catalog.=) t.invitation_id "
 						  "WHERE t.token_hash OPERATOR(pg_catalog.=) $1 FOR UPDATE OF i",
 			1, types);
-	found = plan_lock_row(plan, values, NULL);
+	found = statement_finds_row(plan, values, NULL);
 	if (found)
 	{
 		HeapTuple row = SPI_tuptable->vals[0];
@@ -378,8 +378,7 @@ join_tenant(const Model *model, const UserRecord *user, const char *tenant)
 	Oid users = model->relation[MODEL_USERS];
 	Oid types[] = {model_key_type(model, USERS_ID), model_key_type(model, USERS_TENANT)};
 	Datum values[2];
-	Snapshot snapshot;
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	uint64 rows;
 
@@ -391,12 +390,7 @@ join_tenant(const Model *model, const UserRecord *user, const char *tenant)
 	plan = plan_lookup(PLAN_USER_JOIN, users, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_generic(PLAN_USER_JOIN, users, InvalidOid, join_text(model), 2, types);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot, false, true, 0) !=
-		SPI_OK_UPDATE)
-		elog(ERROR, "could not let the user join the tenant");
-	UnregisterSnapshot(snapshot);
-	rows = SPI_processed;
+	rows = statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	run_as_end(saved);
 	SPI_finish();
 	return rows > 0;
@@ -484,10 +478,10 @@ mark_used(const Invitation *invitation, const UserRecord *user)
 	Oid types[] = {INT8OID, TEXTOID};
 	Datum values[] = {Int64GetDatum(invitation->id), CStringGetTextDatum(user->user_id)};
 	RoleState saved;
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("invitation");
 	plan = plan_lookup(PLAN_INVITATION_USE, InvalidOid, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_generic(PLAN_INVITATION_USE, InvalidOid, InvalidOid,
@@ -495,7 +489,7 @@ mark_used(const Invitation *invitation, const UserRecord *user)
 											   "pg_catalog.clock_timestamp(), accepted_by = $2 "
 											   "WHERE i.id OPERATOR(pg_catalog.=) $1",
 								 2, types);
-	if (plan_run_latest(plan, values, NULL, NULL, NULL) != 1)
+	if (statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW}) != 1)
 		elog(ERROR, "could not use the invitation");
 	run_as_end(saved);
 	SPI_finish();

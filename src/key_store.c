@@ -27,12 +27,14 @@
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
+#include "extension.h"
 #include "jwt_functions.h"
 #include "key_store.h"
 #include "master_key.h"
 #include "operation.h"
 #include "relation_changes.h"
 #include "secret_call.h"
+#include "statement.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(create_key, "create_key", 1);
@@ -329,22 +331,22 @@ refuse_unknown(text *kid)
 					errhint("account.signing_key lists the keys.")));
 }
 
-/* Run a statement on account.signing_key with parameters; returns the rows it touched. */
+/* Run a statement on account.signing_key with parameters, as its owner; returns the rows it touched. */
 static uint64
 run_on_keys(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
 {
-	int result = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
+	RoleState saved = run_as_owner("signing_key");
+	uint64 rows = statement_run_once(sql, nargs, types, values, nulls, NULL);
 
-	if (result < 0)
-		elog(ERROR, "SPI_execute_with_args returned %s", SPI_result_code_string(result));
-	return SPI_processed;
+	run_as_end(saved);
+	return rows;
 }
 
 /* Let no other session change the keys until the end of the transaction; readers go on. */
 static void
 lock_keys(void)
 {
-	run_on_keys("LOCK TABLE account.signing_key IN SHARE ROW EXCLUSIVE MODE", 0, NULL, NULL, NULL);
+	table_close(own_table_require("signing_key", ShareRowExclusiveLock), NoLock);
 }
 
 /* The kid of a new key: as given, or random. */

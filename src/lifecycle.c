@@ -38,12 +38,12 @@
 #include "login_attempt.h"
 #include "mapping.h"
 #include "operation.h"
-#include "plan_cache.h"
 #include "purge.h"
 #include "registered_names.h"
 #include "restore.h"
 #include "secret_call.h"
 #include "settings.h"
+#include "statement.h"
 #include "text_argument.h"
 #include "version.h"
 
@@ -180,9 +180,8 @@ delete_softly(const Model *model, Deletion deletion, const char *user_id)
 	Oid types[] = {model_key_type(model, USERS_ID), TEXTOID};
 	Datum values[2];
 	MemoryContext context = CurrentMemoryContext;
-	SPIPlanPtr plan = plan_lookup(PLAN_USER_DELETE, users, deletion);
-	Snapshot snapshot;
-	volatile int result = 0;
+	KeptStatement *plan = plan_lookup(PLAN_USER_DELETE, users, deletion);
+	volatile uint64 deleted = 0;
 
 	if (!model_key_value(model, USERS_ID, user_id, &values[0]))
 		return false;
@@ -190,11 +189,9 @@ delete_softly(const Model *model, Deletion deletion, const char *user_id)
 	if (plan == NULL)
 		plan = plan_keep_generic(PLAN_USER_DELETE, users, deletion, delete_text(model, deletion), 2,
 								 types);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	PG_TRY();
 	{
-		result =
-			SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot, false, true, 0);
+		deleted = statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	}
 	PG_CATCH();
 	{
@@ -202,10 +199,7 @@ delete_softly(const Model *model, Deletion deletion, const char *user_id)
 		rethrow_discreetly(CopyErrorData());
 	}
 	PG_END_TRY();
-	UnregisterSnapshot(snapshot);
-	if (result != SPI_OK_UPDATE_RETURNING)
-		elog(ERROR, "could not delete the user: %s", SPI_result_code_string(result));
-	return SPI_processed > 0;
+	return deleted > 0;
 }
 
 /* The timestamptz of the row just read; false: NULL. */
@@ -357,10 +351,7 @@ restore_columns(const Model *model, const RestoreKeys *keys)
 				 sql_relation(model->relation[MODEL_USERS]), set_mapped_columns(model, false),
 				 keys->condition, model_sql_live(model, "t", MODEL_USERS));
 
-	if (SPI_execute_with_args(sql, keys->n, keys->types, keys->values, NULL, false, 0) !=
-		SPI_OK_UPDATE)
-		elog(ERROR, "could not restore the user");
-	return SPI_processed;
+	return statement_run_once(sql, keys->n, keys->types, keys->values, NULL, NULL);
 }
 
 /* Are there mapped columns that say that a user is deleted, beside those of soft delete? */

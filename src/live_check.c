@@ -20,8 +20,8 @@
 #include "identifiers.h"
 #include "identity.h"
 #include "model_rows.h"
-#include "plan_cache.h"
 #include "session.h"
+#include "statement.h"
 
 /* Raise PT401; the detail is for who may see it. */
 static void
@@ -66,7 +66,7 @@ ask_statement(const Model *model, Datum key, Snapshot snapshot, char **tenant)
 	MemoryContext caller = CurrentMemoryContext;
 	Oid users = model->relation[MODEL_USERS];
 	Oid type = model_key_type(model, USERS_ID);
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	bool found;
 
@@ -75,10 +75,8 @@ ask_statement(const Model *model, Datum key, Snapshot snapshot, char **tenant)
 	plan = plan_lookup(PLAN_MODEL_LIVE, users, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_lookup(PLAN_MODEL_LIVE, users, InvalidOid, live_text(model), 1, &type);
-	if (SPI_execute_snapshot(plan, &key, NULL, snapshot, InvalidSnapshot, true, false, 1) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not look at the live row of a user");
-	found = SPI_processed > 0;
+	found =
+		statement_run(plan, &key, NULL, &(StatementOptions){.snapshot = snapshot, .limit = 1}) > 0;
 	*tenant = found ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) : NULL;
 	if (*tenant != NULL)
 		*tenant = MemoryContextStrdup(caller, *tenant);

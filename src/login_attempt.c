@@ -29,14 +29,15 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "extension.h"
 #include "key_scan.h"
 #include "login_attempt.h"
 #include "password.h"
-#include "plan_cache.h"
 #include "profile_rule.h"
 #include "refresh_token.h"
 #include "row_writer.h"
 #include "settings.h"
+#include "statement.h"
 
 /* Columns of account.login_failure, by their numbers. */
 enum
@@ -65,16 +66,13 @@ run_on_attempts(PlanKind kind, const char *sql, const Attempt *attempt)
 					  TimestampTzGetDatum(GetCurrentTimestamp() -
 										  (int64) pgaccount_login_window * USECS_PER_SEC)};
 	const char *nulls = attempt->has_ip ? "   " : " n ";
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	RoleState saved = run_as(registry_owner());
-	SPIPlanPtr plan = plan_lookup(kind, InvalidOid, InvalidOid);
+	RoleState saved = run_as_owner("login_failure");
+	KeptStatement *plan = plan_lookup(kind, InvalidOid, InvalidOid);
 
 	if (plan == NULL)
 		plan = plan_keep_lookup(kind, InvalidOid, InvalidOid, sql, 3, types);
-	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 0) < 0)
-		elog(ERROR, "could not count logins");
+	(void) statement_run(plan, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	run_as_end(saved);
-	UnregisterSnapshot(snapshot);
 }
 
 /* Prepare to count an attempt of this user, or of this login where it names none. */

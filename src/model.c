@@ -15,6 +15,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -36,6 +37,7 @@
 #include "model.h"
 #include "relation_changes.h"
 #include "soft_delete.h"
+#include "statement.h"
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(model_changed);
@@ -73,11 +75,24 @@ relation_changed(Oid relid)
 		model_valid = false;
 }
 
+/* Does a table hold password hashes? */
+static bool
+holds_hashes(Oid relid)
+{
+	const Model *model = model_get();
+
+	/* a partition of users has them, too */
+	return model != NULL &&
+		   (model->relation[MODEL_USERS] == relid ||
+			list_member_oid(get_partition_ancestors(relid), model->relation[MODEL_USERS]));
+}
+
 /* Begin to follow changes. */
 void
 model_init(void)
 {
 	relation_changes_follow(relation_changed);
+	statement_secrets_are(holds_hashes);
 }
 
 /* Does the attribute decide who may come in? */

@@ -22,7 +22,7 @@
 #include "identifiers.h"
 #include "model_user.h"
 #include "name_scan.h"
-#include "plan_cache.h"
+#include "statement.h"
 
 PG_FUNCTION_INFO_V1(model_findings);
 

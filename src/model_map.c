@@ -21,12 +21,13 @@
 #include "citus.h"
 #include "compat.h"
 #include "errors.h"
+#include "extension.h"
 #include "identifiers.h"
 #include "model.h"
 #include "operation.h"
-#include "plan_cache.h"
 #include "profile_rule.h"
 #include "session.h"
+#include "statement.h"
 #include "target.h"
 #include "version.h"
 
@@ -184,11 +185,10 @@ write_row(ModelAttribute attribute, const Oid *relation, const Choice *choice)
 		values[3] = CStringGetTextDatum(get_attname(relation[part], choice->attnum, false));
 		nulls[3] = ' ';
 	}
-	if (SPI_execute_with_args(OWN_STATEMENT "INSERT INTO account.model_column "
+	(void) statement_run_once(OWN_STATEMENT "INSERT INTO account.model_column "
 											"(part, attribute, relation, column_name, source) "
 											"VALUES ($1, $2, $3, $4::pg_catalog.name, $5)",
-							  5, types, values, nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write the registry of the account model");
+							  5, types, values, nulls, NULL);
 }
 
 /*
@@ -238,7 +238,7 @@ use_tables_operation(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	session_detach(relation[MODEL_USERS]);
-	saved = run_as(registry_owner());
+	saved = run_as_owner("model_column");
 	run_sql(OWN_STATEMENT "DELETE FROM account.model_column");
 	for (ModelAttribute a = 0; a < MODEL_ATTRIBUTES; a++)
 		if (choices[a].source != NULL)
@@ -277,7 +277,7 @@ forget_tables_operation(PG_FUNCTION_ARGS)
 	version_check();
 	SPI_connect();
 	session_detach(InvalidOid);
-	saved = run_as(registry_owner());
+	saved = run_as_owner("model_column");
 	run_sql(OWN_STATEMENT "DELETE FROM account.model_column");
 	run_as_end(saved);
 	SPI_finish();

@@ -20,7 +20,7 @@
 #include "model_user.h"
 #include "name_scan.h"
 #include "password.h"
-#include "plan_cache.h"
+#include "statement.h"
 
 /* Columns of the statement that reads a user. */
 enum
@@ -128,14 +128,10 @@ append_user(StringInfo sql, const Model *model)
 
 /* Run a statement that reads, as the owner of the users, on a snapshot of now. Within SPI_connect. */
 static void
-run_reader(SPIPlanPtr plan, Datum *values, const char *nulls, long limit)
+run_reader(KeptStatement *plan, Datum *values, const char *nulls, long limit)
 {
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-
-	if (SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, true, false, limit) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not read the account model");
-	UnregisterSnapshot(snapshot);
+	(void) statement_run(plan, values, nulls,
+						 &(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = limit});
 }
 
 /* A text of the row just read, in a memory context; NULL for NULL. */
@@ -214,7 +210,7 @@ model_user_by_id(const Model *model, const char *user_id)
 	Oid type = model_key_type(model, USERS_ID);
 	UserRecord *user = NULL;
 	ModelRows rows;
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	Datum key;
 
@@ -256,7 +252,7 @@ model_user_lock(const Model *model, const char *user_id, bool to_change)
 {
 	Oid users = model->relation[MODEL_USERS];
 	Oid type = model_key_type(model, USERS_ID);
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	Datum key;
 	bool found;
@@ -273,7 +269,7 @@ model_user_lock(const Model *model, const char *user_id, bool to_change)
 					 model_sql_key(model, "u", USERS_ID, 1),
 					 model_sql_live(model, "u", MODEL_USERS), to_change ? "UPDATE" : "SHARE"),
 			1, &type);
-	found = plan_lock_row(plan, &key, NULL);
+	found = statement_finds_row(plan, &key, NULL);
 	run_as_end(saved);
 	SPI_finish();
 	return found;
@@ -318,7 +314,7 @@ ask_for_login(const Model *model, const char *login, const char *tenant, MemoryC
 	Oid types[] = {TEXTOID, TEXTOID};
 	Datum values[] = {CStringGetTextDatum(login), (Datum) 0};
 	bool with_tenant = tenant != NULL;
-	SPIPlanPtr plan = plan_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant);
+	KeptStatement *plan = plan_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant);
 
 	if (with_tenant)
 		values[1] = CStringGetTextDatum(tenant);
@@ -386,7 +382,7 @@ model_tenant(const Model *model, const char *tenant, bool *is_active)
 	Oid types[] = {model_key_type(model, TENANTS_ID), TEXTOID};
 	Datum values[] = {(Datum) 0, CStringGetTextDatum(tenant)};
 	char nulls[] = "  ";
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	char *found = NULL;
 

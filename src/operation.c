@@ -25,6 +25,7 @@
 #include "actor.h"
 #include "client.h"
 #include "compat.h"
+#include "deferred.h"
 #include "failure_queue.h"
 #include "operation.h"
 #include "settings.h"
@@ -298,18 +299,23 @@ operation_run(const Operation *operation, PGFunction body, FunctionCallInfo fcin
 {
 	OperationFrame frame;
 	volatile Datum result = (Datum) 0;
+	int depth = deferred_begin();
 
 	operation_begin(&frame, operation, fcinfo);
 	PG_TRY();
 	{
 		result = body(fcinfo);
+		if (depth == 0)
+			deferred_fire();
 	}
 	PG_CATCH();
 	{
+		deferred_end(depth);
 		operation_fail(&frame);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	deferred_end(depth);
 	operation_end(&frame);
 	return result;
 }

@@ -10,6 +10,7 @@
 
 #include "actor.h"
 #include "consequences.h"
+#include "deferred.h"
 #include "event.h"
 #include "failure_queue.h"
 #include "failure_worker.h"
@@ -56,7 +57,8 @@ preloaded_by_session(void)
 /*
  * Called once a process: at server start (shared_preload_libraries), at session start
  * (session_preload_libraries, local_preload_libraries), or when a function is first called or LOADed.
- * The hooks are installed in the first two cases only: a session's behaviour never changes midway.
+ * The hooks that change statements are installed in the first two cases only: a session's behaviour never
+ * changes midway.
  */
 void
 _PG_init(void)
@@ -65,6 +67,7 @@ _PG_init(void)
 	version_init();
 	mapping_init();
 	plan_cache_init();
+	deferred_init();
 	soft_delete_init();
 	consequences_init();
 	event_init();
@@ -79,6 +82,5 @@ _PG_init(void)
 	jwt_init();
 	key_store_init();
 	actor_register(identity_uid);
-	if (process_shared_preload_libraries_in_progress || preloaded_by_session())
-		hooks_init();
+	hooks_init(process_shared_preload_libraries_in_progress || preloaded_by_session());
 }

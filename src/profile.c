@@ -110,7 +110,7 @@ set_text(ProfileRule *rule)
 static void
 make_one(ProfileRule *rule, Datum key)
 {
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 
 	if (profile_make_direct(rule, key))
 		return;
@@ -126,7 +126,7 @@ make_set(ProfileRule *rule, Relation users, Tuplestorestate *newtable)
 	EphemeralNamedRelation enr = palloc0_object(EphemeralNamedRelationData);
 	QueryEnvironment *env = create_queryEnv();
 	double rows = tuplestore_tuple_count(newtable);
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 
 	enr->md.name = NEW_USERS;
 	enr->md.reliddesc = RelationGetRelid(users);
@@ -140,7 +140,7 @@ make_set(ProfileRule *rule, Relation users, Tuplestorestate *newtable)
 		rule->planned &= ~(1U << PLAN_PROFILE_SET);
 		rule->set_rows = rows;
 	}
-	plan = profile_plan(rule, PLAN_PROFILE_SET, set_text, enr);
+	plan = profile_plan(rule, PLAN_PROFILE_SET, set_text, env);
 	rule->values[0] = (Datum) 0;
 	profile_run_insert(rule, plan, env, profile_tweak(rule));
 }

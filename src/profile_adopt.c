@@ -232,20 +232,19 @@ static bool
 find_automatic(ProfileRule *rule, Datum key)
 {
 	struct AutomaticRow *row = automatic_row(rule);
-	SPIPlanPtr plan = NULL;
+	KeptStatement *plan = NULL;
+	const Oid *types;
 
 	if (row->planned)
 		plan = plan_lookup(PLAN_PROFILE_ADOPT, rule->users, rule->profiles);
-	if (plan == NULL || SPI_getargcount(plan) != row->ncolumns)
+	if (plan == NULL || plan_parameters(plan, &types) != row->ncolumns)
 	{
 		plan = plan_keep_generic(PLAN_PROFILE_ADOPT, rule->users, rule->profiles,
 								 find_text(rule, row), row->ncolumns, row->types);
 		row->planned = true;
 	}
 	row->values[0] = key;
-	if (SPI_execute_plan(plan, row->values, row->nulls, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for an automatic profile");
-	return SPI_processed > 0;
+	return statement_run(plan, row->values, row->nulls, NULL) > 0;
 }
 
 /* The statement that looks for rows of one foreign key; its parameters are the referenced columns. */
@@ -274,7 +273,7 @@ is_referenced(Reference *reference, HeapTuple found, TupleDesc desc)
 {
 	Datum values[INDEX_MAX_KEYS];
 	Oid types[INDEX_MAX_KEYS];
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	bool result;
 
@@ -292,9 +291,7 @@ is_referenced(Reference *reference, HeapTuple found, TupleDesc desc)
 	if (plan == NULL)
 		plan = plan_keep_generic(PLAN_PROFILE_REFERENCED, reference->relid, reference->constraint,
 								 reference_text(reference), reference->nkeys, types);
-	if (SPI_execute_plan(plan, values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for references to a profile");
-	result = SPI_processed > 0;
+	result = statement_run(plan, values, NULL, &(StatementOptions){.limit = 1}) > 0;
 	run_as_end(saved);
 	return result;
 }
@@ -321,9 +318,11 @@ remove_automatic(ProfileRule *rule, Datum key, Datum ctid)
 {
 	Datum values[2] = {key, ctid};
 	Oid outer = replacing;
-	SPIPlanPtr plan = plan_lookup(PLAN_PROFILE_REMOVE, rule->users, rule->profiles);
+	KeptStatement *plan = plan_lookup(PLAN_PROFILE_REMOVE, rule->users, rule->profiles);
+	const Oid *parameters;
 
-	if (plan == NULL || SPI_getargtypeid(plan, 0) != rule->column_type)
+	if (plan == NULL || plan_parameters(plan, &parameters) != 2 ||
+		parameters[0] != rule->column_type)
 	{
 		Oid types[2] = {rule->column_type, TIDOID};
 		char *sql =
@@ -337,7 +336,9 @@ remove_automatic(ProfileRule *rule, Datum key, Datum ctid)
 	PG_TRY();
 	{
 		replacing = rule->users;
-		plan_run_within(plan, values, NULL, true, without_soft_delete, NULL);
+		(void) statement_run(
+			plan, values, NULL,
+			&(StatementOptions){.within = true, .physical = true, .tweak = without_soft_delete});
 	}
 	PG_FINALLY();
 	{
@@ -482,7 +483,7 @@ keep_profile(PG_FUNCTION_ARGS)
 	ProfileRule *rule;
 	AttrNumber column;
 	RoleState saved;
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	Datum value;
 	bool isnull;
 

@@ -162,9 +162,7 @@ convert(Form_pg_attribute column, Jsonb *value, MemoryContext context, Datum *re
 						 sql_type(column->atttypid, column->atttypmod));
 
 	SPI_connect();
-	if (SPI_execute_with_args(sql, 1, &argtype, &arg, NULL, true, 1) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "could not convert a default of a profile");
+	(void) statement_run_once(sql, 1, &argtype, &arg, NULL, NULL);
 	*result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 	if (!*isnull)
 	{

@@ -445,15 +445,18 @@ backfill_for_other_owner(ProfileRule *rule)
 	QueryEnvironment *env = create_queryEnv();
 	Tuplestorestate *keys = tuplestore_begin_heap(false, false, work_mem);
 	char *key = psprintf("u.%s", sql_column(rule->users, rule->key));
-	OneRun reading = {.snapshot = GetLatestSnapshot()};
+	StatementOptions reading = {.look = SNAPSHOT_OF_NOW};
 	RoleState saved;
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	uint64 made;
 
 	reading.dest = CreateTuplestoreDestReceiver();
 	SetTuplestoreDestReceiverParams(reading.dest, keys, CurrentMemoryContext, false, NULL, NULL);
-	(void) run_once(psprintf(OWN_STATEMENT "SELECT %s%s", key, without_profile_text(rule, key)),
-					&reading);
+	saved = run_as_reader_of(rule->users, rule->profiles);
+	(void) statement_run_once(
+		psprintf(OWN_STATEMENT "SELECT %s%s", key, without_profile_text(rule, key)), 0, NULL, NULL,
+		NULL, &reading);
+	run_as_end(saved);
 
 	enr->md.name = MISSING_KEYS;
 	enr->md.tupdesc = CreateTemplateTupleDesc(1);
@@ -463,7 +466,7 @@ backfill_for_other_owner(ProfileRule *rule)
 	enr->reldata = keys;
 	register_ENR(env, enr);
 	saved = run_as(rule->owner);
-	plan = profile_plan(rule, PLAN_PROFILE_BACKFILL, backfill_keys_text, enr);
+	plan = profile_plan(rule, PLAN_PROFILE_BACKFILL, backfill_keys_text, env);
 	made = profile_run_insert(rule, plan, env, profile_tweak(rule));
 	run_as_end(saved);
 	tuplestore_end(keys);
@@ -476,7 +479,7 @@ backfill(Oid users, Oid profiles)
 {
 	ProfileRule *rule = profile_rule(users, profiles);
 	RoleState saved;
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	uint64 made;
 
 	if (rule == NULL)
@@ -638,7 +641,7 @@ static Datum
 missing_profiles_operation(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	SPIExecuteOptions options = {.read_only = true};
+	StatementOptions options = {.dest = CreateTuplestoreDestReceiver()};
 	bool broken = false;
 	char *sql;
 
@@ -655,12 +658,10 @@ missing_profiles_operation(PG_FUNCTION_ARGS)
 						: errdetail("account.enable_profile was not called for this table."),
 				 errhint("Call account.enable_profile.")));
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	options.dest = CreateTuplestoreDestReceiver();
 	SetTuplestoreDestReceiverParams(options.dest, result->setResult,
 									result->econtext->ecxt_per_query_memory, false, NULL, NULL);
 	SPI_connect();
-	if (SPI_execute_extended(sql, &options) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for users without profile");
+	(void) statement_run_once(sql, 0, NULL, NULL, NULL, &options);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -36,10 +36,11 @@ count_without(Oid table, Oid other, const char *condition, const char *live)
 	char *sql = psprintf(OWN_STATEMENT "SELECT pg_catalog.count(*) FROM %s a WHERE %sNOT EXISTS"
 									   " (SELECT FROM %s b WHERE %s)",
 						 profile_scan(table), live, profile_scan(other), condition);
+	RoleState reader = run_as_reader_of(table, other);
 	bool isnull;
 
-	if (SPI_execute(sql, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not count profiles");
+	(void) statement_run_once(sql, 0, NULL, NULL, NULL, NULL);
+	run_as_end(reader);
 	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 }
 

@@ -27,10 +27,10 @@
 #include "compat.h"
 #include "errors.h"
 #include "mapping.h"
-#include "plan_cache.h"
 #include "profile_grant.h"
 #include "profile_rule.h"
 #include "registration.h"
+#include "statement.h"
 #include "text_argument.h"
 
 /* The longest name of a role, in characters. */

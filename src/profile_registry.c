@@ -27,10 +27,11 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "extension.h"
 #include "identifiers.h"
-#include "plan_cache.h"
 #include "profile_registry.h"
 #include "profile_rule.h"
+#include "statement.h"
 
 PG_FUNCTION_INFO_V1(profile_rule_changed);
 PG_FUNCTION_INFO_V1(profile_rule_replaced);
@@ -73,14 +74,13 @@ profile_registry_has(Oid users, Oid profiles)
 	return false;
 }
 
-/* Run a statement on the registry with up to four parameters, as its owner. Within SPI_connect. */
+/* Run a statement on a table of the registry with up to four parameters, as its owner. Within SPI_connect. */
 static void
-write_registry(const char *sql, int nargs, Oid *types, Datum *values)
+write_registry(const char *table, const char *sql, int nargs, Oid *types, Datum *values)
 {
-	RoleState saved = run_as(registry_owner());
+	RoleState saved = run_as_owner(table);
 
-	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
-		elog(ERROR, "could not write the registry of automatic profiles");
+	(void) statement_run_once(sql, nargs, types, values, NULL, NULL);
 	run_as_end(saved);
 }
 
@@ -111,8 +111,8 @@ profile_registry_remove(Oid users, Oid profiles)
 	Oid types[] = {OIDOID, OIDOID};
 	Datum values[] = {ObjectIdGetDatum(users), ObjectIdGetDatum(profiles)};
 
-	write_registry(delete_defaults, 2, types, values);
-	write_registry(delete_rule, 2, types, values);
+	write_registry("profile_default", delete_defaults, 2, types, values);
+	write_registry("profile_rule", delete_rule, 2, types, values);
 }
 
 /* Write a rule with its defaults, in place of what there was. */
@@ -124,10 +124,12 @@ profile_registry_write(Oid users, Oid profiles, bool adopt, Jsonb *defaults)
 					  JsonbPGetDatum(defaults)};
 
 	profile_registry_remove(users, profiles);
-	write_registry(OWN_STATEMENT "INSERT INTO account.profile_rule (users, profiles, adopt) "
+	write_registry("profile_rule",
+				   OWN_STATEMENT "INSERT INTO account.profile_rule (users, profiles, adopt) "
 								 "VALUES ($1, $2, $3)",
 				   3, types, values);
-	write_registry(OWN_STATEMENT "INSERT INTO account.profile_default "
+	write_registry("profile_default",
+				   OWN_STATEMENT "INSERT INTO account.profile_default "
 								 "(users, profiles, column_name, value) "
 								 "SELECT $1, $2, d.key, d.value FROM pg_catalog.jsonb_each($4) d",
 				   4, types, values);
@@ -186,9 +188,9 @@ profile_rule_replaced(PG_FUNCTION_ARGS)
 		values[i] = heap_getattr(trigdata->tg_trigtuple, i + 1, desc, &isnull);
 	SPI_connect();
 	if (strcmp(RelationGetRelationName(trigdata->tg_relation), "profile_rule") == 0)
-		write_registry(delete_rule, 2, types, values);
+		write_registry("profile_rule", delete_rule, 2, types, values);
 	else
-		write_registry(delete_default, 3, types, values);
+		write_registry("profile_default", delete_default, 3, types, values);
 	SPI_finish();
 	return PointerGetDatum(trigdata->tg_trigtuple);
 }
@@ -264,8 +266,9 @@ follow_notes(void)
 		values[2] = CStringGetTextDatum(name);
 		values[3] = CStringGetTextDatum(note->def.column_name);
 		SPI_connect();
-		write_registry(delete_default, 3, types, values); /* of a column dropped before */
-		write_registry(rename_default, 4, types, values);
+		write_registry("profile_default", delete_default, 3, types,
+					   values); /* of a column dropped before */
+		write_registry("profile_default", rename_default, 4, types, values);
 		SPI_finish();
 	}
 }

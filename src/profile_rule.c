@@ -188,18 +188,6 @@ profile_warn_default(bool anew, Oid profiles, const char *column, const char *pr
 
 /* ---- The registry ---- */
 
-/* The owner of the registry, who alone writes it. */
-Oid
-registry_owner(void)
-{
-	Relation rel = own_table_require("profile_rule", AccessShareLock);
-	Oid owner;
-
-	owner = rel->rd_rel->relowner;
-	relation_close(rel, AccessShareLock);
-	return owner;
-}
-
 /* All rules, as RegistryRule. */
 List *
 registry_rules(void)
@@ -610,33 +598,27 @@ profile_scan(Oid relid)
 
 /* Does the plan take this rule's parameters? A newer form of the rule may have kept another. */
 static bool
-takes_parameters(SPIPlanPtr plan, ProfileRule *rule)
+takes_parameters(KeptStatement *plan, ProfileRule *rule)
 {
-	if (SPI_getargcount(plan) != rule->nvalues)
-		return false;
-	for (int i = 0; i < rule->nvalues; i++)
-		if (SPI_getargtypeid(plan, i) != rule->types[i])
-			return false;
-	return true;
+	const Oid *types;
+
+	return plan_parameters(plan, &types) == rule->nvalues &&
+		   memcmp(types, rule->types, rule->nvalues * sizeof(Oid)) == 0;
 }
 
 /* The kept plan of this kind, made from text(rule) where there is none. */
-SPIPlanPtr
+KeptStatement *
 profile_plan(ProfileRule *rule, PlanKind kind, char *(*text)(ProfileRule *rule),
-			 EphemeralNamedRelation enr)
+			 QueryEnvironment *env)
 {
-	SPIPlanPtr plan = NULL;
+	KeptStatement *plan = NULL;
 
 	if (rule->planned & (1U << kind))
 		plan = plan_lookup(kind, rule->users, rule->profiles);
 	if (plan == NULL || !takes_parameters(plan, rule))
 	{
-		SPI_connect();
-		if (enr != NULL && SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
-			elog(ERROR, "could not register \"%s\"", enr->md.name);
-		plan = plan_keep_generic(kind, rule->users, rule->profiles, text(rule), rule->nvalues,
-								 rule->types);
-		SPI_finish();
+		plan = plan_keep_over(kind, rule->users, rule->profiles, text(rule), rule->nvalues,
+							  rule->types, env);
 		rule->planned |= 1U << kind;
 	}
 	return plan;
@@ -702,18 +684,21 @@ profile_inserting_into(Oid profiles)
 
 /* Run a statement that inserts profiles: of new users, or in a snapshot of now of all (backfill). */
 static uint64
-run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak,
+run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, ExecutorTweak tweak,
 		   bool backfill)
 {
 	if (backfill)
-		return plan_run_latest(plan, rule->values, rule->nulls, tweak, rule);
+		return statement_run(
+			plan, rule->values, rule->nulls,
+			&(StatementOptions){.look = SNAPSHOT_OF_NOW, .tweak = tweak, .arg = rule});
 	/*
 	 * The profiles grow while the plan is in use, from what statistics may call empty: a set is not to
 	 * read them once a user, nor is one user to read them all.
 	 */
-	plan_make_without(plan, env != NULL ? "enable_nestloop" : "enable_seqscan", rule->values,
-					  rule->nulls, env);
-	return plan_run(plan, rule->values, rule->nulls, env, false, tweak, rule);
+	statement_plan_without(plan, env != NULL ? "enable_nestloop" : "enable_seqscan", rule->values,
+						   rule->nulls, env);
+	return statement_run(plan, rule->values, rule->nulls,
+						 &(StatementOptions){.env = env, .tweak = tweak, .arg = rule});
 }
 
 /*
@@ -721,7 +706,7 @@ run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTw
  * it runs, out of a tweak's reach: there the triggers themselves ask whose statement it is.
  */
 static uint64
-run_own_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak,
+run_own_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, ExecutorTweak tweak,
 			   bool backfill)
 {
 	Oid outer = inserting_into;
@@ -744,7 +729,8 @@ run_own_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, Execut
 
 /* Run a statement that inserts the profiles of users of this transaction; their number. */
 uint64
-profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, ExecutorTweak tweak)
+profile_run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env,
+				   ExecutorTweak tweak)
 {
 	return run_own_insert(rule, plan, env, tweak, false);
 }
@@ -754,7 +740,7 @@ profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env, Ex
  * holds SHARE ROW EXCLUSIVE on users.
  */
 uint64
-profile_run_backfill(ProfileRule *rule, SPIPlanPtr plan)
+profile_run_backfill(ProfileRule *rule, KeptStatement *plan)
 {
 	return run_own_insert(rule, plan, NULL, profile_tweak(rule), true);
 }

@@ -11,7 +11,7 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-#include "plan_cache.h"
+#include "statement.h"
 
 /*
  * A rule as the cache keeps it. Parameter 0 of every statement is the user's key, the others are
@@ -76,7 +76,6 @@ extern void profile_warn_default(bool anew, Oid profiles, const char *column, co
 /* The registry. Needs no privilege, sees what is committed and what this transaction did. */
 extern List *registry_rules(void);
 extern List *registry_defaults(void);
-extern Oid registry_owner(void);
 
 /* The rule of these two tables, from the cache; NULL: none, or what it needs was dropped. */
 extern ProfileRule *profile_rule(Oid users, Oid profiles);
@@ -128,8 +127,8 @@ extern bool profile_convert(Form_pg_attribute column, Jsonb *value, Datum *resul
  * The kept plan of this kind, made from text(rule) where there is none; enr: a relation that the
  * text speaks of, or NULL. As the rule's owner.
  */
-extern SPIPlanPtr profile_plan(ProfileRule *rule, PlanKind kind, char *(*text)(ProfileRule *rule),
-							   EphemeralNamedRelation enr);
+extern KeptStatement *profile_plan(ProfileRule *rule, PlanKind kind,
+								   char *(*text)(ProfileRule *rule), QueryEnvironment *env);
 
 /* "INSERT INTO profiles (user_column, ...) SELECT key, $2, ... " for an expression that is the key. */
 extern void profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key);
@@ -142,9 +141,9 @@ extern void profile_without_own_triggers(EState *estate, void *arg);
 
 /* Are our own triggers on this partitioned profiles table to stand aside? (A tweak misses leaves.) */
 extern bool profile_inserting_into(Oid profiles);
-extern uint64 profile_run_insert(ProfileRule *rule, SPIPlanPtr plan, QueryEnvironment *env,
+extern uint64 profile_run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env,
 								 ExecutorTweak tweak);
-extern uint64 profile_run_backfill(ProfileRule *rule, SPIPlanPtr plan);
+extern uint64 profile_run_backfill(ProfileRule *rule, KeptStatement *plan);
 
 /* profile_proof.c */
 extern bool profile_check_provable(ProfileRule *rule, Relation users, Relation profiles);

@@ -34,6 +34,7 @@
 #include "cleanup.h"
 #include "citus.h"
 #include "compat.h"
+#include "deferred.h"
 #include "errors.h"
 #include "identifiers.h"
 #include "mapping.h"
@@ -150,6 +151,7 @@ find_candidates(Purge *purge)
 	Places *candidates = &purge->candidates;
 	uint64 chunk = purge->batch > 0 ? CHUNK_ROWS : Min(Max(purge->wanted, SLICE_ROWS), CHUNK_ROWS);
 	Place last;
+	RoleState reader;
 	int nest_level;
 	StringInfoData sql;
 
@@ -173,7 +175,9 @@ find_candidates(Purge *purge)
 	candidates->n = 0;
 	nest_level = cleanup_join_memory();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	reader = run_as_reader(purge->target);
 	(void) cleanup_query(sql.data, &run, add_candidate, purge);
+	run_as_end(reader);
 	PopActiveSnapshot();
 	AtEOXact_GUC(true, nest_level);
 	pfree(sql.data);
@@ -337,6 +341,7 @@ next_batch(Purge *purge)
 {
 	TimestampTz now;
 
+	deferred_fire();
 	SPI_commit();
 	purge->batch_taken = 0;
 	/* everything may have changed: the table may be gone, or its declaration */
@@ -538,6 +543,7 @@ purge_batches_operation(PG_FUNCTION_ARGS)
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	(void) purge_target(&work, target);
+	deferred_fire();
 	SPI_commit();
 	SPI_finish();
 	ereport(NOTICE, (errmsg("purged " UINT64_FORMAT " rows of \"%s\"", work.purged, name)));

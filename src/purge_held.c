@@ -261,6 +261,8 @@ held_tell(Oid target, RowSet *held, const List *holders)
 	naming.names = names;
 	if (key != NULL)
 	{
+		RoleState reader = run_as_reader(target);
+
 		values[0] = row_set_tids(held->desc, held->all, held->n);
 		(void) cleanup_run_knowing(psprintf(OWN_STATEMENT
 											"SELECT %s FROM %s c WHERE"
@@ -269,6 +271,7 @@ held_tell(Oid target, RowSet *held, const List *holders)
 											" ORDER BY %s LIMIT %d",
 											key, cleanup_table_name(target), order, MAX_LISTED),
 								   &run, known, name_row, &naming);
+		run_as_end(reader);
 	}
 	foreach (lc, holders)
 	{

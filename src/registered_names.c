@@ -28,9 +28,9 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "name_scan.h"
-#include "plan_cache.h"
 #include "registered_names.h"
 #include "session_lock.h"
+#include "statement.h"
 
 /* A unique index of the users table, and the column its violation is about. */
 typedef struct UniqueName
@@ -298,7 +298,7 @@ names_check_free(const RegisteredNames *names, Relation users)
 	/* where there is none there is no lock; a lock has to wait for a deletion that is under way */
 	for (int locks = 0; locks <= 1; locks++)
 	{
-		SPIPlanPtr plan = plan_lookup(PLAN_REGISTER_TAKEN, relid, variant + locks);
+		KeptStatement *plan = plan_lookup(PLAN_REGISTER_TAKEN, relid, variant + locks);
 
 		if (plan == NULL)
 		{
@@ -308,7 +308,7 @@ names_check_free(const RegisteredNames *names, Relation users)
 				return;
 			plan = plan_keep_lookup(PLAN_REGISTER_TAKEN, relid, variant + locks, sql, 2, types);
 		}
-		if (!(locks ? plan_lock_row : plan_finds_row)(plan, values, nulls))
+		if (!statement_finds_row(plan, values, nulls))
 			return;
 	}
 	by_email =
@@ -367,7 +367,6 @@ names_claim(const Model *model, const UserRecord *user)
 					  user->username ? CStringGetTextDatum(user->username) : (Datum) 0,
 					  CStringGetTextDatum(user->user_id)};
 	char nulls[] = {user->email ? ' ' : 'n', user->username ? ' ' : 'n', ' ', '\0'};
-	SPIPlanPtr plan;
 	RoleState saved;
 	char *by_email;
 	bool email_taken = false;
@@ -379,17 +378,14 @@ names_claim(const Model *model, const UserRecord *user)
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);
 	by_email = clash_sql(&names, USERS_EMAIL, USERS_USERNAME);
-	plan = SPI_prepare(psprintf(OWN_STATEMENT "SELECT %s FROM %s u WHERE (%s OR %s) AND %s "
-											  "AND %s OPERATOR(pg_catalog.<>) $3 "
-											  "LIMIT 1 FOR SHARE",
-								by_email, sql_relation(RelationGetRelid(users)), by_email,
-								clash_sql(&names, USERS_USERNAME, USERS_EMAIL),
-								model_sql_live(model, "u", MODEL_USERS),
-								model_sql_text(model, "u", USERS_ID)),
-					   3, types);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the look for an email and username");
-	taken = plan_lock_row(plan, values, nulls);
+	taken =
+		statement_run_once(
+			psprintf(OWN_STATEMENT "SELECT %s FROM %s u WHERE (%s OR %s) AND %s "
+								   "AND %s OPERATOR(pg_catalog.<>) $3 LIMIT 1 FOR SHARE",
+					 by_email, sql_relation(RelationGetRelid(users)), by_email,
+					 clash_sql(&names, USERS_USERNAME, USERS_EMAIL),
+					 model_sql_live(model, "u", MODEL_USERS), model_sql_text(model, "u", USERS_ID)),
+			3, types, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW}) > 0;
 	if (taken)
 		email_taken =
 			DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));

@@ -37,11 +37,11 @@
 #include "model_user.h"
 #include "operation.h"
 #include "password.h"
-#include "plan_cache.h"
 #include "registered_names.h"
 #include "registration.h"
 #include "secret_call.h"
 #include "session_lock.h"
+#include "statement.h"
 #include "text_argument.h"
 #include "version.h"
 
@@ -316,7 +316,7 @@ insert_user(Registration *reg, Relation users, MemoryContext context)
 					  reg->username ? CStringGetTextDatum(reg->username) : (Datum) 0,
 					  PointerGetDatum(reg->hash), (Datum) 0};
 	char nulls[] = "   n";
-	SPIPlanPtr plan = plan_lookup(PLAN_REGISTER_INSERT, relid, with_tenant);
+	KeptStatement *plan = plan_lookup(PLAN_REGISTER_INSERT, relid, with_tenant);
 
 	if (reg->username == NULL)
 		nulls[1] = 'n';
@@ -325,8 +325,7 @@ insert_user(Registration *reg, Relation users, MemoryContext context)
 	if (plan == NULL)
 		plan =
 			plan_keep(PLAN_REGISTER_INSERT, relid, with_tenant, insert_text(reg, users), 4, types);
-	if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING ||
-		SPI_processed != 1)
+	if (statement_run(plan, values, nulls, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the user was not made"),
 				 errdetail("A trigger or rule of %s kept the row back.", display_relation(relid)),

@@ -20,9 +20,9 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "mapping.h"
-#include "plan_cache.h"
 #include "profile_rule.h"
 #include "registration.h"
+#include "statement.h"
 
 /* Raise 22023 about a value. */
 static void
@@ -278,13 +278,10 @@ registration_profile_write(const Model *model, const char *user_id, ProfileValue
 	make_parameters(model, user_id, profile, &types, &values, &nulls);
 	key = psprintf(
 		"$1::%s", sql_type(model->column[PROFILES_USER].type, model->column[PROFILES_USER].typmod));
-	if (SPI_execute_with_args(update_text(model, profiles, profile, key), profile->n + 1, types,
-							  values, nulls, false, 0) < 0)
-		elog(ERROR, "could not write the profile");
-	if (SPI_processed == 0 &&
-		SPI_execute_with_args(insert_text(model, profiles, profile, key), profile->n + 1, types,
-							  values, nulls, false, 0) < 0)
-		elog(ERROR, "could not write the profile");
+	if (statement_run_once(update_text(model, profiles, profile, key), profile->n + 1, types,
+						   values, nulls, NULL) == 0)
+		(void) statement_run_once(insert_text(model, profiles, profile, key), profile->n + 1, types,
+								  values, nulls, NULL);
 	run_as_end(saved);
 	table_close(profiles, NoLock);
 }

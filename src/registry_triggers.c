@@ -19,7 +19,7 @@
 
 #include "compat.h"
 #include "identifiers.h"
-#include "plan_cache.h"
+#include "statement.h"
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(registry_triggers_enabled);
@@ -61,18 +61,16 @@ registry_triggers_enabled(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 
 	SPI_connect();
-	if (SPI_execute_with_args(
-			"SELECT t.tgrelid, t.tgname FROM pg_catalog.pg_event_trigger_ddl_commands() AS c"
-			" JOIN pg_catalog.pg_class AS r ON r.oid OPERATOR(pg_catalog.=) c.objid"
-			" JOIN pg_catalog.pg_trigger AS t ON t.tgrelid OPERATOR(pg_catalog.=) r.oid"
-			" JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid"
-			" WHERE c.object_type OPERATOR(pg_catalog.=) 'table'"
-			" AND r.relnamespace OPERATOR(pg_catalog.=) $1"
-			" AND p.pronamespace OPERATOR(pg_catalog.=) $1"
-			" AND t.tgenabled OPERATOR(pg_catalog.=) 'O' AND NOT t.tgisinternal",
-			1, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the commands");
-	n = SPI_processed;
+	n = statement_run_once(
+		"SELECT t.tgrelid, t.tgname FROM pg_catalog.pg_event_trigger_ddl_commands() AS c"
+		" JOIN pg_catalog.pg_class AS r ON r.oid OPERATOR(pg_catalog.=) c.objid"
+		" JOIN pg_catalog.pg_trigger AS t ON t.tgrelid OPERATOR(pg_catalog.=) r.oid"
+		" JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid"
+		" WHERE c.object_type OPERATOR(pg_catalog.=) 'table'"
+		" AND r.relnamespace OPERATOR(pg_catalog.=) $1"
+		" AND p.pronamespace OPERATOR(pg_catalog.=) $1"
+		" AND t.tgenabled OPERATOR(pg_catalog.=) 'O' AND NOT t.tgisinternal",
+		1, types, values, NULL, NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
 		SPITupleTable *rows = SPI_tuptable;

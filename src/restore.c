@@ -43,8 +43,8 @@
 #include "keys.h"
 #include "mapping.h"
 #include "operation.h"
-#include "plan_cache.h"
 #include "restore.h"
+#include "statement.h"
 #include "target.h"
 #include "version.h"
 
@@ -178,14 +178,13 @@ query_row_set(Oid relid, const char *sql, int nargs, Oid *types, Datum *values,
 	RowSet *set = MemoryContextAllocZero(context, sizeof(RowSet));
 	ArrayType *array;
 
-	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the rows to restore");
+	(void) statement_run_once(sql, nargs, types, values, NULL, NULL);
 	set->relid = relid;
 	set->tables = result_array(1, OIDOID, context);
 	set->ctids = result_array(2, TIDOID, context);
 	array = DatumGetArrayTypeP(set->ctids);
 	set->n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	SPI_freetuptable(SPI_tuptable);
+	statement_free_rows();
 	return set;
 }
 
@@ -371,8 +370,7 @@ find_collisions(const RowSet *set, Oid index_id, Oid caller, Collisions *found)
 							 i + 1);
 	appendStringInfo(&sql, " GROUP BY %s HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1",
 					 group.data);
-	if (SPI_execute_with_args(sql.data, 2, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not look up index \"%s\"", RelationGetRelationName(index));
+	(void) statement_run_once(sql.data, 2, types, values, NULL, NULL);
 
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -394,7 +392,7 @@ find_collisions(const RowSet *set, Oid index_id, Oid caller, Collisions *found)
 			appendStringInfo(&found->detail, "A key (%s) of table \"%s\" is taken by another row.",
 							 names.data, get_rel_name(set->relid));
 	}
-	SPI_freetuptable(SPI_tuptable);
+	statement_free_rows();
 	relation_close(index, NoLock);
 }
 
@@ -566,6 +564,10 @@ restore_rows(Oid relid, const RestoreKeys *keys, Oid caller)
 		psprintf("t.%s IS NOT NULL AND %s", sql_column(relid, mapping.deleted_at), keys->condition);
 	char *sql;
 	bool may_collide = false;
+	bool secured = check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
+	StatementOptions options = {0};
+	RoleState saved;
+	RowSet *found;
 	uint64 restored;
 	ListCell *lc;
 
@@ -573,21 +575,26 @@ restore_rows(Oid relid, const RestoreKeys *keys, Oid caller)
 		may_collide |= partial_unique_indexes(lfirst_oid(lc)) != NIL;
 	SPI_connect();
 	if (may_collide)
-		check_collisions(
+	{
+		saved = run_as_reader(relid);
+		found =
 			query_row_set(relid,
 						  psprintf(OWN_STATEMENT "SELECT pg_catalog.array_agg(t.tableoid),"
 												 " pg_catalog.array_agg(t.ctid) FROM %s t WHERE %s",
 								   sql_relation(relid), condition),
-						  keys->n, keys->types, keys->values, CurrentMemoryContext),
-			tables, caller);
+						  keys->n, keys->types, keys->values, CurrentMemoryContext);
+		run_as_end(saved);
+		check_collisions(found, tables, caller);
+	}
 
 	(void) consequences_take_count();
 	sql = psprintf(OWN_STATEMENT "UPDATE %s t SET %s WHERE %s", sql_relation(relid),
 				   sql_set_live(&mapping), condition);
-	if (SPI_execute_with_args(sql, keys->n, keys->types, keys->values, NULL, false, 0) !=
-		SPI_OK_UPDATE)
-		refuse_rules(sql);
-	restored = SPI_processed + consequences_take_count();
+	saved = run_as(relation_owner(relid));
+	options.judge = secured ? &saved : NULL;
+	restored = statement_run_once(sql, keys->n, keys->types, keys->values, NULL, &options);
+	run_as_end(saved);
+	restored += consequences_take_count();
 	SPI_finish();
 	return restored;
 }
@@ -625,6 +632,7 @@ is_deleted(PG_FUNCTION_ARGS)
 	KeySet *keys;
 	bool isnull = true;
 	bool deleted = false;
+	RoleState reader;
 
 	version_check();
 	if (PG_ARGISNULL(0))
@@ -640,15 +648,14 @@ is_deleted(PG_FUNCTION_ARGS)
 						errdetail("It answers for one row."), errhint("Call it for each key.")));
 
 	SPI_connect();
-	if (SPI_execute_with_args(psprintf(OWN_STATEMENT "SELECT t.%s IS NOT NULL FROM %s t WHERE %s",
-									   sql_column(relid, mapping.deleted_at), sql_relation(relid),
-									   keys_condition(keys, "t", 1)),
-							  keys->ncols, keys->array_types, keys->arrays, NULL, true,
-							  1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look up a row of \"%s\"", get_rel_name(relid));
-	if (SPI_processed > 0)
+	reader = run_as_reader(relid);
+	if (statement_run_once(psprintf(OWN_STATEMENT "SELECT t.%s IS NOT NULL FROM %s t WHERE %s",
+									sql_column(relid, mapping.deleted_at), sql_relation(relid),
+									keys_condition(keys, "t", 1)),
+						   keys->ncols, keys->array_types, keys->arrays, NULL, NULL) > 0)
 		deleted =
 			DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	run_as_end(reader);
 	SPI_finish();
 	if (isnull)
 		PG_RETURN_NULL();

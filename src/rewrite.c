@@ -6,7 +6,7 @@
  * planning, each Query of the statement is visited once: a DELETE of a soft-delete table becomes an
  * UPDATE (delete_rewrite.c), and the tables it reads lose their deleted rows (hiding.c).
  *
- * Which statements see all rows? Our own, known by the comment they start with; the server's
+ * Which statements see all rows? Our own, which base/statement.c marks while it plans them; the server's
  * referential checks and actions; a COPY of the table under row security, pg_dump and a subscription's
  * first copy; and everybody's under pgaccount.show_deleted. None of this guards anything: hiding is convenience, row security is the
  * boundary. A referential DELETE is not rewritten either, because its caller counts on a DELETE: it
@@ -40,10 +40,10 @@
 #include "delete_rewrite.h"
 #include "hiding.h"
 #include "mapping.h"
-#include "plan_cache.h"
 #include "rewrite.h"
 #include "settings.h"
 #include "soft_delete.h"
+#include "statement.h"
 #include "version.h"
 
 typedef struct RewriteContext
@@ -253,7 +253,7 @@ rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
 				  RewriteResult *result)
 {
 	RewriteContext context = {.params = params, .result = result};
-	bool physical = planning_physical();
+	OwnStatement own = planning_own(query_string);
 	bool show_all = show_all_once;
 	const char *text = query_string ? query_string : "";
 
@@ -263,9 +263,9 @@ rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
 		return;
 
 	citus_rebuild(query);
-	context.rewrite = pgaccount_rewrite && !physical;
-	context.hide = !(physical || show_all || pgaccount_show_deleted ||
-					 starts_with(text, OWN_STATEMENT) || is_table_copy(text));
+	context.rewrite = pgaccount_rewrite && own != OWN_PHYSICAL;
+	context.hide =
+		own == NOT_OWN_STATEMENT && !show_all && !pgaccount_show_deleted && !is_table_copy(text);
 	if (context.hide || context.rewrite)
 	{
 		if (is_referential_action(query, text))

@@ -19,10 +19,11 @@
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
+#include "extension.h"
 #include "operation.h"
-#include "plan_cache.h"
 #include "profile_grant.h"
 #include "profile_rule.h"
+#include "statement.h"
 #include "text_argument.h"
 #include "version.h"
 
@@ -57,7 +58,7 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 	Datum values[4];
 	Model model;
 	UserRecord *user;
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	JsonbParseState *detail = NULL;
 	char *role;
@@ -77,7 +78,7 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 	values[2] = CStringGetTextDatum(role);
 	values[3] = text_or_null(note, &nulls[3]);
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("role_application");
 	plan = plan_lookup(PLAN_APPLICATION_MAKE, InvalidOid, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_generic(PLAN_APPLICATION_MAKE, InvalidOid, InvalidOid,
@@ -87,9 +88,7 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 								 "ON CONFLICT (user_id, role) WHERE reviewed_at IS NULL "
 								 "DO NOTHING RETURNING id",
 								 lengthof(types), types);
-	if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
-		elog(ERROR, "could not store the application");
-	made = SPI_processed > 0;
+	made = statement_run(plan, values, nulls, NULL) > 0;
 	if (made)
 	{
 		bool isnull;
@@ -117,12 +116,12 @@ lock_application(int64 id, char **user_id, char **role, bool *reviewed)
 	MemoryContext caller = CurrentMemoryContext;
 	Oid types[] = {INT8OID};
 	Datum values[] = {Int64GetDatum(id)};
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	bool found;
 
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("role_application");
 	plan = plan_lookup(PLAN_APPLICATION_LOCK, InvalidOid, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_generic(
@@ -131,7 +130,7 @@ lock_application(int64 id, char **user_id, char **role, bool *reviewed)
 						  "FROM account.role_application a WHERE a.id OPERATOR(pg_catalog.=) $1 "
 						  "FOR UPDATE",
 			1, types);
-	found = plan_lock_row(plan, values, NULL);
+	found = statement_finds_row(plan, values, NULL);
 	if (found)
 	{
 		HeapTuple row = SPI_tuptable->vals[0];
@@ -155,7 +154,7 @@ mark_reviewed(int64 id, bool approve, const char *note, const UserRecord *actor,
 	char nulls[] = "     ";
 	Datum values[5];
 	RoleState saved;
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 
 	values[0] = Int64GetDatum(id);
 	values[1] = BoolGetDatum(approve);
@@ -164,7 +163,7 @@ mark_reviewed(int64 id, bool approve, const char *note, const UserRecord *actor,
 	values[4] = JsonbPGetDatum(grants);
 	nulls[4] = grants == NULL ? 'n' : ' ';
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("role_application");
 	plan = plan_lookup(PLAN_APPLICATION_REVIEW, InvalidOid, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_generic(
@@ -173,7 +172,7 @@ mark_reviewed(int64 id, bool approve, const char *note, const UserRecord *actor,
 						  "pg_catalog.clock_timestamp(), approved = $2, review_note = $3, "
 						  "reviewed_by = $4, grants = $5 WHERE a.id OPERATOR(pg_catalog.=) $1",
 			lengthof(types), types);
-	if (plan_run_latest(plan, values, nulls, NULL, NULL) != 1)
+	if (statement_run(plan, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW}) != 1)
 		elog(ERROR, "could not store the review");
 	run_as_end(saved);
 	SPI_finish();

@@ -17,9 +17,9 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "plan_cache.h"
+#include "deferred.h"
 #include "row_writer.h"
-#include "version.h"
+#include "statement.h"
 
 /* The defaults of the columns that are not given. */
 Expr **
@@ -161,6 +161,7 @@ write_row(RowWriter *writer, TupleTableSlot *old)
 	if (writer->after_triggers)
 		AfterTriggerEndQuery(estate);
 	run_as_end(saved);
+	deferred_note_table(RelationGetRelid(writer->rel), writer->target.ri_TrigDesc);
 
 	ExecClearTuple(slot);
 	ResetPerTupleExprContext(estate);
@@ -191,30 +192,6 @@ row_writer_close(RowWriter *writer)
 	ExecCloseIndices(&writer->target);
 	ExecCloseResultRelations(estate); /* those that AFTER triggers have opened */
 	FreeExecutorState(estate);        /* writer goes with it */
-}
-
-/* A table of the extension, opened. */
-Relation
-own_table_open(const char *name, LOCKMODE lock)
-{
-	Oid schema = account_schema();
-	Oid relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-
-	return OidIsValid(relid) ? try_table_open(relid, lock) : NULL;
-}
-
-/* The same; there must be one. */
-Relation
-own_table_require(const char *name, LOCKMODE lock)
-{
-	Relation rel = own_table_open(name, lock);
-
-	if (rel == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("pgaccount is not installed in this database"),
-						errdetail("There is no table account.%s.", name),
-						errhint("Run CREATE EXTENSION pgaccount.")));
-	return rel;
 }
 
 /* A writer of a table of the extension; see the header. */

@@ -9,6 +9,8 @@
 #include "nodes/bitmapset.h"
 #include "utils/rel.h"
 
+#include "extension.h"
+
 /* A table that rows are written to. The caller fills slot between row_writer_begin() and _put() or _replace(). */
 typedef struct RowWriter
 {
@@ -60,13 +62,7 @@ row_put(RowWriter *writer, int column, Datum value)
 
 extern void row_put_text(RowWriter *writer, int column, const char *value);
 
-/* A table of the extension by its name, opened; NULL: the extension is not (or no more) installed. */
-extern Relation own_table_open(const char *name, LOCKMODE lock);
-
-/* The same; raises 55000 in place of NULL. */
-extern Relation own_table_require(const char *name, LOCKMODE lock);
-
-/* A writer of such a table, whose first columns the caller gives. Its triggers fire. */
+/* A writer of a table of the extension, whose first columns the caller gives. Its triggers fire. */
 extern RowWriter *own_writer_open(Relation rel, int columns);
 
 #endif /* PGACCOUNT_ROW_WRITER_H */

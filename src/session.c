@@ -34,16 +34,17 @@
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
+#include "extension.h"
 #include "identifiers.h"
 #include "key_scan.h"
 #include "operation.h"
-#include "plan_cache.h"
 #include "profile_rule.h"
 #include "refresh_token.h"
 #include "row_writer.h"
 #include "secret_call.h"
 #include "session.h"
 #include "session_lock.h"
+#include "statement.h"
 #include "version.h"
 
 /* So many blocks of account.session are looked through for what nobody can ask about any more. */
@@ -150,16 +151,9 @@ token_end(TimestampTz now)
 
 /* Run a kept statement on a snapshot of now. Within SPI_connect. Returns the rows. */
 static uint64
-run_now(SPIPlanPtr plan, Datum *values, const char *nulls)
+run_now(KeptStatement *plan, Datum *values, const char *nulls)
 {
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	int result =
-		SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 0);
-
-	UnregisterSnapshot(snapshot);
-	if (result < 0)
-		elog(ERROR, "could not run a statement of sessions: %s", SPI_result_code_string(result));
-	return SPI_processed;
+	return statement_run(plan, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 }
 
 /* SQL: does everything that was read of user u still hold? $1 its key, $2 its tenant. */
@@ -218,7 +212,7 @@ session_admit(const Model *model, const UserRecord *user, bool login, text *new_
 	Datum values[4] = {0};
 	char nulls[] = "    ";
 	Oid variant = (login ? 1 : 0) + (new_hash != NULL ? 2 : 0);
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	volatile bool admitted = false;
 
@@ -287,10 +281,10 @@ prune_sessions(const char *user_id, TimestampTz now, const pg_uuid_t *chance)
 	ItemPointerSet(&from, first, 0);
 	ItemPointerSet(&to, first + PRUNED_BLOCKS, 0);
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("session");
 	for (int i = 0; i < lengthof(prunings); i++)
 	{
-		SPIPlanPtr plan = plan_lookup(PLAN_SESSION_PRUNE, InvalidOid, i);
+		KeptStatement *plan = plan_lookup(PLAN_SESSION_PRUNE, InvalidOid, i);
 
 		if (plan == NULL)
 			plan = plan_keep_lookup(
@@ -362,7 +356,7 @@ read_session(const pg_uuid_t *id, SessionRow *row, MemoryContext context)
 {
 	Oid types[] = {UUIDOID};
 	Datum values[] = {UUIDPGetDatum(id)};
-	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_READ, InvalidOid, InvalidOid);
+	KeptStatement *plan = plan_lookup(PLAN_SESSION_READ, InvalidOid, InvalidOid);
 	HeapTuple tuple;
 	TupleDesc desc;
 	bytea *hash;
@@ -402,7 +396,7 @@ end_session(const pg_uuid_t *id, const char *reason)
 {
 	Oid types[] = {UUIDOID, TEXTOID};
 	Datum values[] = {UUIDPGetDatum(id), CStringGetTextDatum(reason)};
-	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_END, InvalidOid, InvalidOid);
+	KeptStatement *plan = plan_lookup(PLAN_SESSION_END, InvalidOid, InvalidOid);
 
 	if (plan == NULL)
 		plan = plan_keep_lookup(PLAN_SESSION_END, InvalidOid, InvalidOid,
@@ -426,7 +420,7 @@ rotate(const pg_uuid_t *id, uint64 counter, const unsigned char *hash, Datum ip,
 		UUIDPGetDatum(id),        Int64GetDatum((int64) counter),      PointerGetDatum(stored),
 		TimestampTzGetDatum(now), TimestampTzGetDatum(token_end(now)), ip};
 	const char *nulls = ip_isnull ? "     n" : "      ";
-	SPIPlanPtr plan = plan_lookup(PLAN_SESSION_ROTATE, InvalidOid, InvalidOid);
+	KeptStatement *plan = plan_lookup(PLAN_SESSION_ROTATE, InvalidOid, InvalidOid);
 
 	SET_VARSIZE(stored, VARHDRSZ + REFRESH_HASH_BYTES);
 	memcpy(VARDATA(stored), hash, REFRESH_HASH_BYTES);
@@ -531,7 +525,7 @@ refresh_operation(PG_FUNCTION_ARGS)
 		return result;
 	}
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("session");
 	found = read_session(&read.session, &row, context);
 	refused = found ? judge(&model, &read, &row, &user, &again) : "token_invalid";
 	if (refused == NULL)
@@ -584,7 +578,7 @@ logout_operation(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	}
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("session");
 	ended = end_session(&read.session, SESSION_END_LOGOUT);
 	run_as_end(saved);
 	if (ended)

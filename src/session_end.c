@@ -37,15 +37,16 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "extension.h"
 #include "identifiers.h"
 #include "key_scan.h"
 #include "mapping.h"
-#include "plan_cache.h"
 #include "profile_rule.h"
 #include "row_writer.h"
 #include "session.h"
 #include "session_lock.h"
 #include "soft_delete.h"
+#include "statement.h"
 #include "user_changes.h"
 #include "version.h"
 
@@ -141,7 +142,7 @@ session_detach(Oid users)
 		memcpy(mapped, model->relation, sizeof(mapped));
 	if (mapped[MODEL_USERS] != users)
 	{
-		saved = run_as(registry_owner());
+		saved = run_as_owner("session");
 		run_sql(OWN_STATEMENT "UPDATE account.session SET ended_at = pg_catalog.clock_timestamp(), "
 							  "end_reason = '" SESSION_END_UNMAPPED "' WHERE ended_at IS NULL");
 		run_as_end(saved);
@@ -188,12 +189,12 @@ end_where(PlanKind kind, const char *column, const char *key, const char *except
 	Datum values[] = {CStringGetTextDatum(key), CStringGetTextDatum(reason),
 					  except != NULL ? CStringGetTextDatum(except) : (Datum) 0};
 	const char *nulls = except != NULL ? "   " : "  n";
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 	uint64 ended;
 
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("session");
 	plan = plan_lookup(kind, InvalidOid, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_lookup(
@@ -204,7 +205,7 @@ end_where(PlanKind kind, const char *column, const char *key, const char *except
 					 "AND ($3 IS NULL OR (s.id)::pg_catalog.text OPERATOR(pg_catalog.<>) $3)",
 					 column),
 			3, types);
-	ended = plan_run_latest(plan, values, nulls, NULL, NULL);
+	ended = statement_run(plan, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	run_as_end(saved);
 	SPI_finish();
 	return ended;
@@ -281,7 +282,7 @@ session_end_users(char **user_ids, int n)
 	Oid types[] = {TEXTARRAYOID, TEXTOID};
 	Datum values[2];
 	Datum *keys;
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState saved;
 
 	/* one user mostly has no session, or one: no statement is worth its while */
@@ -294,7 +295,7 @@ session_end_users(char **user_ids, int n)
 	values[0] = PointerGetDatum(construct_array(keys, n, TEXTOID, -1, false, TYPALIGN_INT));
 	values[1] = CStringGetTextDatum(SESSION_END_USER);
 	SPI_connect();
-	saved = run_as(registry_owner());
+	saved = run_as_owner("session");
 	plan = plan_lookup(PLAN_SESSION_END_USERS, InvalidOid, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_lookup(
@@ -303,7 +304,7 @@ session_end_users(char **user_ids, int n)
 						  "end_reason = $2 WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1) "
 						  "AND s.ended_at IS NULL",
 			2, types);
-	(void) plan_run_latest(plan, values, NULL, NULL, NULL);
+	(void) statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	run_as_end(saved);
 	SPI_finish();
 	for (int i = 0; i < n; i++)

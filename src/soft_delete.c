@@ -53,8 +53,8 @@
 #include "fk_graph.h"
 #include "identifiers.h"
 #include "mapping.h"
-#include "plan_cache.h"
 #include "soft_delete.h"
+#include "statement.h"
 
 PG_FUNCTION_INFO_V1(soft_delete);
 PG_FUNCTION_INFO_V1(soft_delete_step);
@@ -292,7 +292,7 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 	const SoftDelete *root_mapping = mapping_declared(root);
 	const char *actor;
 	Datum values[3];
-	SPIPlanPtr plan;
+	KeptStatement *plan;
 	RoleState caller;
 
 	if (root_mapping == NULL)
@@ -314,10 +314,7 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
 	values[1] = PointerGetDatum(tid);
 	values[2] = CStringGetTextDatum(actor);
-	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false,
-							 0) != SPI_OK_UPDATE)
-		plan_refuse(PLAN_MOVE_ROW, root, InvalidOid);
-	if (SPI_processed != 1)
+	if (statement_run(plan, values, NULL, &(StatementOptions){.within = true}) != 1)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("a row of \"%s\" could not be deleted softly",
 							   RelationGetRelationName(rel)),
@@ -349,9 +346,7 @@ count_same_reference(const FkEdge *edge, Datum *keys)
 						 sql_column(edge->child, edge->child_cols[i]), sql_equality(type), i + 1);
 	}
 	caller = run_as(relation_owner(edge->child));
-	if (SPI_execute_with_args(sql.data, edge->nkeys, argtypes, keys, NULL, false, 1) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not count references");
+	(void) statement_run_once(sql.data, edge->nkeys, argtypes, keys, NULL, NULL);
 	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	run_as_end(caller);
 	return count;
@@ -363,16 +358,18 @@ count_same_reference(const FkEdge *edge, Datum *keys)
  * reference is our own doing, which the server checked. plan looks for the parent. Within SPI_connect.
  */
 static bool
-removed_by_us(HeapTuple tuple, SPIPlanPtr plan, Datum *keys)
+removed_by_us(HeapTuple tuple, KeptStatement *plan, Datum *keys)
 {
+	bool found;
+
 	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
 		return true;
 	PushCopiedSnapshot(GetActiveSnapshot());
 	GetActiveSnapshot()->curcid = FirstCommandId;
-	if (SPI_execute_plan(plan, keys, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for the parent");
+	found = statement_run(plan, keys, NULL,
+						  &(StatementOptions){.look = SNAPSHOT_ACTIVE, .limit = 1}) > 0;
 	PopActiveSnapshot();
-	return SPI_processed > 0;
+	return found;
 }
 
 /*
@@ -389,7 +386,7 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 	{
 		FkEdge *edge = lfirst(lc);
 		bool some_null = false;
-		SPIPlanPtr plan;
+		KeptStatement *plan;
 		RoleState caller;
 		Oid argtypes[INDEX_MAX_KEYS];
 		bool gone;
@@ -420,9 +417,8 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 			plan = plan_keep(PLAN_PARENT_EXISTS, edge->constraint, InvalidOid, sql, edge->nkeys,
 							 argtypes);
 		}
-		if (SPI_execute_plan(plan, keys, NULL, false, 1) != SPI_OK_SELECT)
-			elog(ERROR, "could not look for the parent");
-		gone = SPI_processed == 0 && (edge->proven || removed_by_us(tuple, plan, keys));
+		gone = statement_run(plan, keys, NULL, &(StatementOptions){.limit = 1}) == 0 &&
+			   (edge->proven || removed_by_us(tuple, plan, keys));
 		run_as_end(caller);
 		if (gone)
 			return edge;

@@ -50,8 +50,8 @@
 #include "identifiers.h"
 #include "mapping.h"
 #include "operation.h"
-#include "plan_cache.h"
 #include "soft_delete_ddl.h"
+#include "statement.h"
 #include "target.h"
 #include "version.h"
 
@@ -379,7 +379,7 @@ bring_in_step(Oid relid, const char *deleted_at, const char *flag)
 	char *table = sql_relation(relid);
 	const char *stamp = quote_identifier(deleted_at);
 	const char *mark = quote_identifier(flag);
-	RoleState caller = run_as_restricted(relation_owner(relid));
+	RoleState caller = run_as(relation_owner(relid));
 
 	run_sql(OWN_STATEMENT "UPDATE %s SET %s = pg_catalog.now() WHERE %s AND %s IS NULL", table,
 			stamp, mark, stamp);
@@ -678,19 +678,18 @@ soft_delete_dropped(PG_FUNCTION_ARGS)
 	/* the trigger may have had another name: then its companion is left behind */
 	values[0] = ObjectIdGetDatum(account_function("soft_delete_step"));
 	SPI_connect();
-	if (SPI_execute_with_args(
-			"SELECT DISTINCT c.oid FROM pg_catalog.pg_event_trigger_dropped_objects() AS d"
-			" JOIN pg_catalog.pg_namespace AS n ON n.nspname OPERATOR(pg_catalog.=)"
-			" d.address_names[1]"
-			" JOIN pg_catalog.pg_class AS c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid"
-			" AND c.relname OPERATOR(pg_catalog.=) d.address_names[2]"
-			" WHERE d.object_type OPERATOR(pg_catalog.=) 'trigger' AND"
-			" (d.address_names[3] OPERATOR(pg_catalog.=) '" TRIGGER_SOFT_DELETE "'"
-			" OR EXISTS (SELECT 1 FROM pg_catalog.pg_trigger AS s WHERE"
-			" s.tgrelid OPERATOR(pg_catalog.=) c.oid AND s.tgfoid OPERATOR(pg_catalog.=) $1))"
-			" ORDER BY c.oid",
-			1, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the dropped objects");
+	(void) statement_run_once(
+		"SELECT DISTINCT c.oid FROM pg_catalog.pg_event_trigger_dropped_objects() AS d"
+		" JOIN pg_catalog.pg_namespace AS n ON n.nspname OPERATOR(pg_catalog.=)"
+		" d.address_names[1]"
+		" JOIN pg_catalog.pg_class AS c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid"
+		" AND c.relname OPERATOR(pg_catalog.=) d.address_names[2]"
+		" WHERE d.object_type OPERATOR(pg_catalog.=) 'trigger' AND"
+		" (d.address_names[3] OPERATOR(pg_catalog.=) '" TRIGGER_SOFT_DELETE "'"
+		" OR EXISTS (SELECT 1 FROM pg_catalog.pg_trigger AS s WHERE"
+		" s.tgrelid OPERATOR(pg_catalog.=) c.oid AND s.tgfoid OPERATOR(pg_catalog.=) $1))"
+		" ORDER BY c.oid",
+		1, types, values, NULL, NULL);
 	for (uint64 i = 0, n = SPI_processed; i < n; i++)
 	{
 		SPITupleTable *rows = SPI_tuptable;
@@ -748,16 +747,15 @@ soft_delete_attached(PG_FUNCTION_ARGS)
 	functions[0] = ObjectIdGetDatum(account_function("soft_delete"));
 	functions[1] = ObjectIdGetDatum(account_function("soft_delete_truncate"));
 	SPI_connect();
-	if (SPI_execute_with_args(
-			"SELECT DISTINCT t.tgrelid FROM pg_catalog.pg_event_trigger_ddl_commands() AS c,"
-			" LATERAL pg_catalog.pg_partition_tree(c.objid) AS p,"
-			" LATERAL (SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE"
-			" t.tgrelid OPERATOR(pg_catalog.=) p.relid AND t.tgfoid OPERATOR(pg_catalog.=) $1)"
-			" AS t WHERE c.object_type OPERATOR(pg_catalog.=) 'table' AND NOT EXISTS"
-			" (SELECT 1 FROM pg_catalog.pg_trigger AS x WHERE"
-			" x.tgrelid OPERATOR(pg_catalog.=) t.tgrelid AND x.tgfoid OPERATOR(pg_catalog.=) $2)",
-			2, types, functions, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the commands");
+	(void) statement_run_once(
+		"SELECT DISTINCT t.tgrelid FROM pg_catalog.pg_event_trigger_ddl_commands() AS c,"
+		" LATERAL pg_catalog.pg_partition_tree(c.objid) AS p,"
+		" LATERAL (SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE"
+		" t.tgrelid OPERATOR(pg_catalog.=) p.relid AND t.tgfoid OPERATOR(pg_catalog.=) $1)"
+		" AS t WHERE c.object_type OPERATOR(pg_catalog.=) 'table' AND NOT EXISTS"
+		" (SELECT 1 FROM pg_catalog.pg_trigger AS x WHERE"
+		" x.tgrelid OPERATOR(pg_catalog.=) t.tgrelid AND x.tgfoid OPERATOR(pg_catalog.=) $2)",
+		2, types, functions, NULL, NULL);
 	for (uint64 i = 0, n = SPI_processed; i < n; i++)
 	{
 		SPITupleTable *rows = SPI_tuptable;

@@ -18,7 +18,7 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "operation.h"
-#include "plan_cache.h"
+#include "statement.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(create_starter, "create_starter", NO_SUBJECT);
@@ -150,7 +150,7 @@ create_starter_operation(PG_FUNCTION_ARGS)
 	run_sql("SELECT account.enable_profile(%s::pg_catalog.regclass, %s::pg_catalog.regclass)",
 			sql_literal(psprintf("%s.users", schema)),
 			sql_literal(psprintf("%s.profiles", schema)));
-	run_sql("SELECT count(*) FROM account.use_tables(%s::pg_catalog.regclass, "
+	run_sql("SELECT pg_catalog.count(*) FROM account.use_tables(%s::pg_catalog.regclass, "
 			"%s::pg_catalog.regclass, %s::pg_catalog.regclass)",
 			sql_literal(psprintf("%s.users", schema)), sql_literal(psprintf("%s.profiles", schema)),
 			sql_literal(psprintf("%s.tenants", schema)));

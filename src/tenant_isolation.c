@@ -33,7 +33,7 @@
 #include "errors.h"
 #include "identifiers.h"
 #include "operation.h"
-#include "plan_cache.h"
+#include "statement.h"
 #include "target.h"
 
 ACCOUNT_OPERATION(enable_tenant_isolation, "enable_tenant_isolation", NO_SUBJECT);

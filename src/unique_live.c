@@ -34,7 +34,7 @@
 #include "identifiers.h"
 #include "mapping.h"
 #include "operation.h"
-#include "plan_cache.h"
+#include "statement.h"
 #include "target.h"
 #include "version.h"
 

@@ -15,22 +15,26 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-#include "plan_cache.h"
+#include "extension.h"
 #include "profile_rule.h"
+#include "statement.h"
 #include "user_traces.h"
 
 /* How it is removed; $1: ids, $2: addresses. */
 static const struct
 {
 	PlanKind kind;
+	const char *table;
 	const char *sql;
 } removals[] = {
-	{PLAN_TRACES_SESSIONS,
+	{PLAN_TRACES_SESSIONS, "session",
 	 OWN_STATEMENT "UPDATE account.session s SET ip = NULL, user_agent = NULL "
 				   "WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
-	{PLAN_TRACES_APPLICATIONS, OWN_STATEMENT "DELETE FROM account.role_application a "
-											 "WHERE a.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
-	{PLAN_TRACES_INVITATIONS, OWN_STATEMENT
+	{PLAN_TRACES_APPLICATIONS, "role_application",
+	 OWN_STATEMENT "DELETE FROM account.role_application a "
+				   "WHERE a.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
+	{PLAN_TRACES_INVITATIONS, "invitation",
+	 OWN_STATEMENT
 	 "DELETE FROM account.invitation i WHERE i.accepted_by OPERATOR(pg_catalog.=) ANY ($1) "
 	 "OR (i.accepted_at IS NULL AND (i.invited_by OPERATOR(pg_catalog.=) ANY ($1) "
 	 "OR (i.expires_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() "
@@ -56,21 +60,20 @@ user_traces_remove(char **user_ids, char **addresses, int n)
 {
 	Oid types[] = {TEXTARRAYOID, TEXTARRAYOID};
 	Datum values[2];
-	RoleState saved;
 
 	SPI_connect();
 	values[0] = text_array(user_ids, n);
 	values[1] = text_array(addresses, n);
-	saved = run_as(registry_owner());
 	for (int i = 0; i < lengthof(removals); i++)
 	{
-		SPIPlanPtr plan = plan_lookup(removals[i].kind, InvalidOid, InvalidOid);
+		RoleState saved = run_as_owner(removals[i].table);
+		KeptStatement *plan = plan_lookup(removals[i].kind, InvalidOid, InvalidOid);
 
 		if (plan == NULL)
 			plan = plan_keep_lookup(removals[i].kind, InvalidOid, InvalidOid, removals[i].sql,
 									lengthof(types), types);
-		(void) plan_run_latest(plan, values, NULL, NULL, NULL);
+		(void) statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
+		run_as_end(saved);
 	}
-	run_as_end(saved);
 	SPI_finish();
 }

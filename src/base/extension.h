@@ -1,0 +1,22 @@
+/*
+ * extension.h
+ *		The tables of the extension, and their owners.
+ */
+#ifndef PGACCOUNT_EXTENSION_H
+#define PGACCOUNT_EXTENSION_H
+
+#include "storage/lockdefs.h"
+#include "utils/relcache.h"
+
+#include "run_as.h"
+
+/* A table of the extension by its name, opened; NULL: the extension is not (or no more) installed. */
+extern Relation own_table_open(const char *name, LOCKMODE lock);
+
+/* The same; raises 55000 in place of NULL. */
+extern Relation own_table_require(const char *name, LOCKMODE lock);
+
+/* Act as the owner of such a table until run_as_end(). */
+extern RoleState run_as_owner(const char *name);
+
+#endif /* PGACCOUNT_EXTENSION_H */

@@ -1,0 +1,105 @@
+/*
+ * plan_cache.h
+ *		Statements of the extension that are kept, per backend.
+ */
+#ifndef PGACCOUNT_PLAN_CACHE_H
+#define PGACCOUNT_PLAN_CACHE_H
+
+#include "utils/plancache.h"
+#include "utils/queryenvironment.h"
+
+/* One kind a text that some file keeps; its own header names what relid and other are. */
+typedef enum PlanKind
+{
+	PLAN_CASCADE_CHILDREN,
+	PLAN_RESTORE_CHILDREN,
+	PLAN_STAMP_CHILDREN,
+	PLAN_PARENT_EXISTS,
+	PLAN_GUARD_PARENT,
+	PLAN_MOVE_ROW,
+	PLAN_PROFILE_ONE,
+	PLAN_PROFILE_SET,
+	PLAN_PROFILE_BACKFILL,
+	PLAN_PROFILE_ADOPT,
+	PLAN_PROFILE_REFERENCED,
+	PLAN_PROFILE_REMOVE,
+	PLAN_PROFILE_ENSURE,
+	PLAN_MODEL_USER,
+	PLAN_MODEL_LOGIN,
+	PLAN_MODEL_LIVE,
+	PLAN_MODEL_TENANT,
+	PLAN_REGISTER_TAKEN,
+	PLAN_REGISTER_INSERT,
+	PLAN_PASSWORD_SET,
+	PLAN_LOGIN_ENTER,
+	PLAN_LOGIN_FAILED,
+	PLAN_LOGIN_FORGET,
+	PLAN_LOGIN_PRUNE,
+	PLAN_SESSION_END_USER,
+	PLAN_SESSION_END_USERS,
+	PLAN_SESSION_END_TENANT,
+	PLAN_SESSION_READ,
+	PLAN_SESSION_ROTATE,
+	PLAN_SESSION_END,
+	PLAN_SESSION_PRUNE,
+	PLAN_EVENT_PRUNE,
+	PLAN_USER_DELETE,
+	PLAN_USER_LOCK,
+	PLAN_USER_JOIN,
+	PLAN_INVITATION_MAKE,
+	PLAN_INVITATION_LOCK,
+	PLAN_INVITATION_USE,
+	PLAN_APPLICATION_MAKE,
+	PLAN_APPLICATION_LOCK,
+	PLAN_APPLICATION_REVIEW,
+	PLAN_TRACES_SESSIONS,
+	PLAN_TRACES_APPLICATIONS,
+	PLAN_TRACES_INVITATIONS
+} PlanKind;
+
+/* A statement that is kept. Good for the transaction in which plan_lookup() or plan_keep() returned it. */
+typedef struct KeptStatement KeptStatement;
+
+extern void plan_cache_init(void);
+
+/* The kept statement, or NULL: none yet, or something it depends on changed. */
+extern KeptStatement *plan_lookup(PlanKind kind, Oid relid, Oid other);
+
+/*
+ * Keep a statement. Its plan is chosen as the server chooses. The text is parsed under pg_catalog alone,
+ * planned under the search_path of the moment when it runs.
+ */
+extern KeptStatement *plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs,
+								const Oid *types);
+
+/* The same with one generic plan from the first run on: for texts whose plan no value could better. */
+extern KeptStatement *plan_keep_generic(PlanKind kind, Oid relid, Oid other, const char *sql,
+										int nargs, const Oid *types);
+
+/* The same for a text that names tables of ours, such as the rows that a statement has inserted. */
+extern KeptStatement *plan_keep_over(PlanKind kind, Oid relid, Oid other, const char *sql,
+									 int nargs, const Oid *types, QueryEnvironment *env);
+
+/*
+ * The same for a statement that looks rows up by a key, or by what an index finds: the plan does without
+ * reading whole tables where it can, though they are small, or empty, when it is made.
+ */
+extern KeptStatement *plan_keep_lookup(PlanKind kind, Oid relid, Oid other, const char *sql,
+									   int nargs, const Oid *types);
+
+/* The types of its parameters; returns how many. */
+extern int plan_parameters(const KeptStatement *statement, const Oid **types);
+
+/* Its text. */
+extern const char *plan_text(const KeptStatement *statement);
+
+/*
+ * The source of its plans, parsed under pg_catalog, and good under the present search_path. Until the end of
+ * the transaction, whatever happens to the statement meanwhile. env: tables of ours that it names, or NULL.
+ */
+extern CachedPlanSource *plan_source(KeptStatement *statement, QueryEnvironment *env);
+
+/* Forget a kept statement that a rule turned into another, on which it may not even depend. */
+extern void plan_forget(KeptStatement *statement);
+
+#endif /* PGACCOUNT_PLAN_CACHE_H */

@@ -1,0 +1,374 @@
+/*
+ * run_as.c
+ *		Acting as another role, so that nobody's code runs with rights that are not its own.
+ *
+ * Whatever is written because of us can run code of a table's owner: triggers, defaults, checks, domains,
+ * expressions of indexes and generated columns. It runs as that owner, under the owner's search_path, and
+ * cannot change the session of whoever called. This is the only file that changes the current user.
+ *
+ * The search_path of a role is not known to the server but for the role of the session, so it is read as
+ * InitPostgres() does (process_settings). It is kept for the transaction: ALTER ROLE reaches the next one, as it
+ * reaches the next session of the role.
+ *
+ * SECURITY_RESTRICTED_OPERATION would keep the session as it is, but it also forbids to queue deferred triggers,
+ * among them the server's own of every DEFERRABLE foreign key. So that code of others is running is a bit of our
+ * own in the security context, which follows (sub)transactions as the current user does, and the server's hooks
+ * ask for it.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/varlena.h"
+
+#include "compat.h"
+#include "identifiers.h"
+#include "run_as.h"
+
+/* In the security context: the current user is not who called. The server uses the lowest bits. */
+#define SECURITY_RUN_AS_OTHER 0x4000
+
+/* The search_path of a role. */
+typedef struct RolePath
+{
+	Oid role;
+	char *path;
+} RolePath;
+
+static List *role_paths = NIL; /* in TopTransactionContext */
+
+#define SERVER_PATH "\"$user\", public"
+
+/* What this array of settings has for search_path; NULL: nothing. */
+static char *
+find_path(ArrayType *settings)
+{
+	static const char name[] = "search_path=";
+	Datum *items;
+	int n;
+
+	deconstruct_array(settings, TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char *item = TextDatumGetCString(items[i]);
+
+		if (strncmp(item, name, sizeof(name) - 1) == 0)
+			return item + sizeof(name) - 1;
+	}
+	return NULL;
+}
+
+/* What ALTER ROLE ... IN DATABASE or one of its kin has set for search_path; NULL: nothing. */
+static char *
+setting_path(Relation settings, Oid database, Oid role)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+	char *path = NULL;
+
+	ScanKeyInit(&keys[0], Anum_pg_db_role_setting_setdatabase, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(database));
+	ScanKeyInit(&keys[1], Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(role));
+	scan = systable_beginscan(settings, DbRoleSettingDatidRolidIndexId, true, NULL, 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool isnull;
+		Datum value = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
+								   RelationGetDescr(settings), &isnull);
+
+		if (!isnull)
+			path = find_path(DatumGetArrayTypePCopy(value));
+	}
+	systable_endscan(scan);
+	return path;
+}
+
+/* What the server has for everybody, as far as a session can tell. */
+static const char *
+server_path(void)
+{
+	struct config_generic *setting = compat_guc_find("search_path");
+
+	if (setting != NULL && setting->reset_source > PGC_S_DEFAULT &&
+		setting->reset_source <= PGC_S_ARGV)
+		return GetConfigOptionResetString("search_path");
+	return SERVER_PATH;
+}
+
+/* The same path, in which pg_temp comes last. */
+static char *
+with_temp_last(const char *path)
+{
+	StringInfoData result;
+	List *names;
+	ListCell *lc;
+
+	if (!SplitIdentifierString(pstrdup(path), ',', &names))
+		names = NIL; /* no setting can be so */
+	initStringInfo(&result);
+	foreach (lc, names)
+		if (strcmp(lfirst(lc), "pg_temp") != 0)
+			appendStringInfo(&result, "%s, ", quote_identifier(lfirst(lc)));
+	appendStringInfoString(&result, "pg_temp");
+	return result.data;
+}
+
+/* The search_path that a role would have in a session of its own in this database. */
+static char *
+read_path(Oid role)
+{
+	Oid databases[] = {MyDatabaseId, InvalidOid, MyDatabaseId, InvalidOid};
+	Oid roles[] = {role, role, InvalidOid, InvalidOid};
+	Relation settings = table_open(DbRoleSettingRelationId, AccessShareLock);
+	const char *path = NULL;
+
+	for (int i = 0; i < lengthof(roles) && path == NULL; i++)
+		path = setting_path(settings, databases[i], roles[i]);
+	table_close(settings, AccessShareLock);
+	return with_temp_last(path != NULL ? path : server_path());
+}
+
+/* The transaction's memory goes. */
+static void
+forget_paths(void *arg)
+{
+	role_paths = NIL;
+}
+
+/* The same, kept for the transaction. */
+static const char *
+path_of_role(Oid role)
+{
+	MemoryContext old;
+	RolePath *entry;
+	ListCell *lc;
+
+	foreach (lc, role_paths)
+		if (((RolePath *) lfirst(lc))->role == role)
+			return ((RolePath *) lfirst(lc))->path;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	entry = palloc(sizeof(RolePath));
+	entry->role = role;
+	entry->path = read_path(role);
+	if (role_paths == NIL)
+	{
+		MemoryContextCallback *at_end = palloc0(sizeof(MemoryContextCallback));
+
+		at_end->func = forget_paths;
+		MemoryContextRegisterResetCallback(TopTransactionContext, at_end);
+	}
+	role_paths = lappend(role_paths, entry);
+	MemoryContextSwitchTo(old);
+	return entry->path;
+}
+
+/* Set search_path to the end of the present level of settings. */
+static void
+set_path(const char *path)
+{
+	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
+}
+
+/* Stay who one is; see the header. */
+RoleState
+run_as_self(void)
+{
+	RoleState saved;
+
+	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
+	saved.path = namespace_search_path;
+	saved.guc_level = NewGUCNestLevel();
+	return saved;
+}
+
+/* Act as role until run_as_end(); see the header. */
+RoleState
+run_as(Oid role)
+{
+	const char *path = path_of_role(role);
+	RoleState saved = run_as_self();
+	int flags = SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS;
+
+	if (role != saved.userid)
+		flags |= SECURITY_RUN_AS_OTHER;
+	SetUserIdAndSecContext(role, saved.sec_context | flags);
+	set_path(path);
+	return saved;
+}
+
+/* May a role read all rows of a table? */
+static bool
+may_read(Oid relid, Oid role)
+{
+	return pg_class_aclcheck(relid, role, ACL_SELECT) == ACLCHECK_OK &&
+		   compat_may_use_schema(get_rel_namespace(relid), role) &&
+		   check_enable_rls(relid, role, true) != RLS_ENABLED;
+}
+
+/* Act as the owner of a table to read it, if the caller may read all of it. */
+RoleState
+run_as_reader(Oid relid)
+{
+	if (may_read(relid, GetUserId()))
+		return run_as(relation_owner(relid));
+	return run_as_self();
+}
+
+/* The same of two tables. */
+RoleState
+run_as_reader_of(Oid relid, Oid other)
+{
+	Oid owners[] = {relation_owner(relid), relation_owner(other)};
+
+	if (may_read(relid, GetUserId()) && may_read(other, GetUserId()))
+		for (int i = 0; i < lengthof(owners); i++)
+			if (may_read(relid, owners[i]) && may_read(other, owners[i]))
+				return run_as(owners[i]);
+	return run_as_self();
+}
+
+/* Act as who called for a moment; see the header. */
+RoleState
+run_as_caller(const RoleState *caller)
+{
+	RoleState saved = run_as_self();
+
+	SetUserIdAndSecContext(caller->userid, caller->sec_context | SECURITY_LOCAL_USERID_CHANGE);
+	set_path(caller->path);
+	return saved;
+}
+
+/* Return to who acted before. */
+void
+run_as_end(RoleState saved)
+{
+	AtEOXact_GUC(false, saved.guc_level);
+	SetUserIdAndSecContext(saved.userid, saved.sec_context);
+}
+
+/* Does code run here as another role than whoever called? */
+bool
+run_as_other(void)
+{
+	Oid userid;
+	int sec_context;
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	return (sec_context & SECURITY_RUN_AS_OTHER) != 0;
+}
+
+/* Look names up in pg_catalog alone until names_end(). */
+int
+names_begin(void)
+{
+	int level = NewGUCNestLevel();
+
+	set_path("pg_catalog, pg_temp");
+	return level;
+}
+
+/* Look names up as before. */
+void
+names_end(int level)
+{
+	AtEOXact_GUC(false, level);
+}
+
+/* Refuse to change the session of somebody else. */
+static void
+refuse(const char *what)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		 errmsg("%s is not allowed in code that runs because of pgaccount", what),
+		 errdetail("The code runs as \"%s\", in a session of another role.",
+				   GetUserNameFromId(GetUserId(), false)),
+		 errhint("Let triggers, defaults, checks and the functions of indexes leave the session "
+				 "as it is.")));
+}
+
+/* Refuse a utility statement that leaves something behind in the session, or reads what is there. */
+void
+run_as_refuse_utility(Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_DeclareCursorStmt:
+			if ((((DeclareCursorStmt *) statement)->options & CURSOR_OPT_HOLD) == 0)
+				return;
+			break;
+		case T_PrepareStmt:
+		case T_DeallocateStmt:
+		case T_ListenStmt:
+		case T_UnlistenStmt:
+		case T_DiscardStmt:
+		case T_LoadStmt:
+		case T_ClosePortalStmt:
+		case T_FetchStmt:
+			break;
+		default:
+			return;
+	}
+	if (run_as_other())
+		refuse(GetCommandTagName(CreateCommandTag(statement)));
+}
+
+/* Refuse an object that has just been made in the session's temporary schema. */
+void
+run_as_refuse_object(Oid class_id, Oid object_id)
+{
+	AttrNumber attnum;
+	Relation catalog;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	bool temporary = false;
+
+	if (!run_as_other() || !is_objectclass_supported(class_id))
+		return;
+	attnum = get_object_attnum_namespace(class_id);
+	if (attnum == InvalidAttrNumber)
+		return;
+	catalog = table_open(class_id, AccessShareLock);
+	ScanKeyInit(&key, get_object_attnum_oid(class_id), BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(object_id));
+	/* it is not yet visible to this command */
+	scan = systable_beginscan(catalog, get_object_oid_index(class_id), true, SnapshotSelf, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool isnull;
+		Datum schema = heap_getattr(tuple, attnum, RelationGetDescr(catalog), &isnull);
+
+		temporary = !isnull && isAnyTempNamespace(DatumGetObjectId(schema));
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	if (temporary)
+		refuse("a temporary object");
+}

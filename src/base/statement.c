@@ -1,0 +1,742 @@
+/*
+ * statement.c
+ *		How statements of the extension are run: the only way.
+ *
+ * SPI parses, plans and runs under one search_path. Ours are parsed under pg_catalog and run under that of
+ * whoever they run as, so this does what SPI does, and leaves its results where SPI does.
+ *
+ * A statement may be judged by the caller's policies and privileges while the table's owner acts, as a restore
+ * or a cleanup is. Then it is planned and started as the caller, and the parts of its plan that find rows, and
+ * the policies' checks of new rows, run as the caller, whatever runs in between as the owner.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "executor/executor.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/plannodes.h"
+#include "parser/analyze.h"
+#include "parser/parsetree.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "identifiers.h"
+#include "statement.h"
+
+/*
+ * The text of ours that is being planned, perhaps twice, to compare a generic plan with another. What planning runs
+ * meanwhile has texts of its own.
+ */
+static const char *planned_text = NULL;
+static OwnStatement planned_as = NOT_OWN_STATEMENT;
+
+static SecretTable is_secret_table = NULL;
+
+/* A receiver that leaves rows as SPI does. */
+typedef struct RowsReceiver
+{
+	DestReceiver pub;
+	SPITupleTable *table;
+} RowsReceiver;
+
+/* Whoever judges, while the owner acts. */
+typedef struct Judge
+{
+	const RoleState *caller;
+	List *plans;  /* PlanState nodes, */
+	List *nodes;  /* and what runs them */
+	List *checks; /* ExprStates, */
+	List *evals;  /* and what evaluates them */
+	struct Judge *outer;
+} Judge;
+
+static Judge *judges = NULL; /* of the statements that are running, on the C stack */
+
+/* What the planner is planning. */
+OwnStatement
+planning_own(const char *sql)
+{
+	return sql != NULL && sql == planned_text ? planned_as : NOT_OWN_STATEMENT;
+}
+
+/* Who knows the tables that hold secrets. */
+void
+statement_secrets_are(SecretTable is_secret)
+{
+	is_secret_table = is_secret;
+}
+
+/* Raise for a statement that a rule has made several of, none, or another. */
+static void
+refuse_rules(const char *sql)
+{
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a rule on the table changes the statements of pgaccount"),
+					errdetail("The statement was \"%s\".", sql),
+					errhint("Drop the table's rules, or make them triggers.")));
+}
+
+/* What a text asks for. */
+static CmdType
+command_of(const RawStmt *raw)
+{
+	switch (nodeTag(raw->stmt))
+	{
+		case T_InsertStmt:
+			return CMD_INSERT;
+		case T_UpdateStmt:
+			return CMD_UPDATE;
+		case T_DeleteStmt:
+			return CMD_DELETE;
+		default:
+			return CMD_SELECT;
+	}
+}
+
+/* Parse and rewrite a text under pg_catalog; see the header. */
+Query *
+statement_analyze(RawStmt *raw, const char *sql, const Oid *types, int nargs, QueryEnvironment *env)
+{
+	int level = names_begin();
+	List *queries = pg_analyze_and_rewrite_fixedparams(raw, sql, types, nargs, env);
+
+	names_end(level);
+	if (list_length(queries) != 1 || linitial_node(Query, queries)->commandType != command_of(raw))
+		refuse_rules(sql);
+	return linitial_node(Query, queries);
+}
+
+/* Parameters, in the current memory context. */
+static ParamListInfo
+make_params(int nargs, const Oid *types, Datum *values, const char *nulls)
+{
+	ParamListInfo params;
+
+	if (nargs == 0)
+		return NULL;
+	params = makeParamList(nargs);
+	for (int i = 0; i < nargs; i++)
+	{
+		params->params[i].value = values[i];
+		params->params[i].isnull = nulls != NULL && nulls[i] == 'n';
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = types[i];
+	}
+	return params;
+}
+
+/* The plan of a source to run, planned anew as the plan cache decides. */
+static CachedPlan *
+get_plan(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, bool physical)
+{
+	CachedPlan *volatile plan = NULL;
+	const char *outer_text = planned_text;
+	OwnStatement outer = planned_as;
+	int level = NewGUCNestLevel(); /* see setup_parser() of plan_cache.c */
+
+	PG_TRY();
+	{
+		planned_text = source->query_string;
+		planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
+		plan = GetCachedPlan(source, params, CurrentResourceOwner, env);
+	}
+	PG_FINALLY();
+	{
+		planned_text = outer_text;
+		planned_as = outer;
+	}
+	PG_END_TRY();
+	AtEOXact_GUC(false, level);
+	return plan;
+}
+
+/* Plan a query. */
+static PlannedStmt *
+plan_query(Query *query, const char *sql, ParamListInfo params, bool physical)
+{
+	PlannedStmt *volatile plan = NULL;
+	const char *outer_text = planned_text;
+	OwnStatement outer = planned_as;
+
+	PG_TRY();
+	{
+		planned_text = sql;
+		planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
+		plan = pg_plan_query(query, sql, 0, params);
+	}
+	PG_FINALLY();
+	{
+		planned_text = outer_text;
+		planned_as = outer;
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+/* Turn a setting off until AtEOXact_GUC(). */
+static void
+turn_off(const char *setting)
+{
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+/*
+ * Plan without a kind of node until AtEOXact_GUC(), where that can be. Where it cannot, the cost of the plan is
+ * beyond all measure, and it would be compiled each time it runs: a second for each login.
+ */
+static void
+plan_without(const char *setting)
+{
+	turn_off(setting);
+	turn_off("jit");
+}
+
+/* Make the plan of a kept statement now, without a kind of node. */
+void
+statement_plan_without(KeptStatement *statement, const char *setting, Datum *values,
+					   const char *nulls, QueryEnvironment *env)
+{
+	CachedPlanSource *source = plan_source(statement, env);
+	const Oid *types;
+	int nargs = plan_parameters(statement, &types);
+	int level;
+
+	if (source->gplan != NULL && source->gplan->is_valid)
+		return;
+	level = NewGUCNestLevel();
+	plan_without(setting);
+	ReleaseCachedPlan(
+		get_plan(source, values ? make_params(nargs, types, values, nulls) : NULL, env, false),
+		CurrentResourceOwner);
+	AtEOXact_GUC(false, level);
+}
+
+/* ---- Rows, as SPI leaves them ---- */
+
+/* The rows' form. */
+static void
+rows_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	SPITupleTable *table = ((RowsReceiver *) self)->table;
+	MemoryContext old = MemoryContextSwitchTo(table->tuptabcxt);
+
+	table->tupdesc = CreateTupleDescCopy(desc);
+	MemoryContextSwitchTo(old);
+}
+
+/* A row. */
+static bool
+rows_receive(TupleTableSlot *slot, DestReceiver *self)
+{
+	SPITupleTable *table = ((RowsReceiver *) self)->table;
+	MemoryContext old = MemoryContextSwitchTo(table->tuptabcxt);
+
+	if (table->numvals == table->alloced)
+	{
+		table->alloced = table->alloced * 2;
+		table->vals = repalloc_huge(table->vals, table->alloced * sizeof(HeapTuple));
+	}
+	table->vals[table->numvals++] = ExecCopySlotHeapTuple(slot);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/* Nothing is left to do. */
+static void
+rows_end(DestReceiver *self)
+{
+}
+
+/* Make a receiver, with an empty table in a memory context of its own. */
+static RowsReceiver *
+make_receiver(MemoryContext parent)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "pgaccount rows", ALLOCSET_SMALL_SIZES);
+	SPITupleTable *table = MemoryContextAllocZero(context, sizeof(SPITupleTable));
+	RowsReceiver *receiver = MemoryContextAllocZero(context, sizeof(RowsReceiver));
+
+	table->tuptabcxt = context;
+	table->alloced = 4;
+	table->vals = MemoryContextAlloc(context, table->alloced * sizeof(HeapTuple));
+	receiver->pub.receiveSlot = rows_receive;
+	receiver->pub.rStartup = rows_startup;
+	receiver->pub.rShutdown = rows_end;
+	receiver->pub.rDestroy = rows_end;
+	receiver->pub.mydest = DestNone;
+	receiver->table = table;
+	return receiver;
+}
+
+/* Free the rows in SPI_tuptable. */
+void
+statement_free_rows(void)
+{
+	if (SPI_tuptable != NULL)
+		MemoryContextDelete(SPI_tuptable->tuptabcxt);
+	SPI_tuptable = NULL;
+}
+
+/* ---- The caller judges, the owner acts ---- */
+
+/* Run a part of the plan that finds rows, as the caller. */
+static TupleTableSlot *
+find_as_caller(PlanState *node)
+{
+	for (Judge *judge = judges; judge != NULL; judge = judge->outer)
+	{
+		ListCell *plan;
+		ListCell *run;
+
+		forboth (plan, judge->plans, run, judge->nodes)
+		{
+			RoleState owner;
+			TupleTableSlot *slot;
+
+			if (lfirst(plan) != node)
+				continue;
+			owner = run_as_caller(judge->caller);
+			slot = ((ExecProcNodeMtd) lfirst(run))(node);
+			run_as_end(owner);
+			return slot;
+		}
+	}
+	elog(ERROR, "a plan is run outside its statement");
+}
+
+/* Evaluate a policy's check of a new row, as the caller. The expression may choose another evaluator for itself. */
+static Datum
+check_as_caller(ExprState *state, ExprContext *econtext, bool *isnull)
+{
+	for (Judge *judge = judges; judge != NULL; judge = judge->outer)
+	{
+		ListCell *check;
+		ListCell *eval;
+
+		forboth (check, judge->checks, eval, judge->evals)
+		{
+			RoleState owner;
+			Datum result;
+
+			if (lfirst(check) != state)
+				continue;
+			state->evalfunc = (ExprStateEvalFunc) lfirst(eval);
+			owner = run_as_caller(judge->caller);
+			result = state->evalfunc(state, econtext, isnull);
+			run_as_end(owner);
+			lfirst(eval) = (void *) state->evalfunc;
+			state->evalfunc = check_as_caller;
+			return result;
+		}
+	}
+	elog(ERROR, "a policy is evaluated outside its statement");
+}
+
+/* Let a part of the plan run as the caller. */
+static void
+judge_plan(Judge *judge, PlanState *node)
+{
+	if (node == NULL)
+		return;
+	judge->plans = lappend(judge->plans, node);
+	judge->nodes = lappend(judge->nodes, (void *) node->ExecProcNodeReal);
+	node->ExecProcNodeReal = find_as_caller;
+}
+
+/*
+ * Let whatever of a started statement belongs to the judge run as the caller. Rows that another transaction
+ * changes meanwhile are judged by a plan of their own, which is made here for that.
+ */
+static void
+judge_statement(Judge *judge, QueryDesc *desc)
+{
+	List *writers =
+		list_append_unique_ptr(list_copy(desc->estate->es_auxmodifytables), desc->planstate);
+	ListCell *lc;
+
+	foreach (lc, writers)
+	{
+		ModifyTableState *state = lfirst_node(ModifyTableState, lc);
+
+		judge_plan(judge, outerPlanState(state));
+		EvalPlanQualBegin(&state->mt_epqstate);
+		judge_plan(judge, state->mt_epqstate.recheckplanstate);
+	}
+	foreach (lc, desc->estate->es_opened_result_relations)
+	{
+		ListCell *expr;
+
+		foreach (expr, ((ResultRelInfo *) lfirst(lc))->ri_WithCheckOptionExprs)
+		{
+			ExprState *check = lfirst(expr);
+
+			judge->checks = lappend(judge->checks, check);
+			judge->evals = lappend(judge->evals, (void *) check->evalfunc);
+			check->evalfunc = check_as_caller;
+		}
+	}
+}
+
+/* ---- Errors ---- */
+
+/* Is this error of a statement that writes a table with secrets one whose text may have a value of the row? */
+static bool
+may_quote_row(const ErrorData *error)
+{
+	/* a procedural language's own error is the application's own text */
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION)
+		return true;
+	return error->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION ||
+		   (error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION && error->detail != NULL &&
+			strchr(error->detail, '$') != NULL);
+}
+
+/*
+ * Raise an error again, without the values of the row. The server shows "Failing row contains (...)" to whoever may
+ * read the columns, and that is the owner here, not the caller.
+ */
+static void
+rethrow_without_row(MemoryContext context, const char *secret)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	if (error->sqlerrcode == ERRCODE_CHECK_VIOLATION ||
+		error->sqlerrcode == ERRCODE_NOT_NULL_VIOLATION || (secret != NULL && may_quote_row(error)))
+	{
+		error->detail = NULL;
+		error->detail_log = NULL;
+	}
+	if (secret != NULL && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION)
+	{
+		error->message = psprintf("an expression of table \"%s\" failed", secret);
+		error->message_id = NULL;
+		error->detail = "What it says is not shown, as it may quote a password hash.";
+		error->hint = NULL;
+		error->context = NULL;
+		error->internalquery = NULL;
+	}
+	FlushErrorState();
+	ReThrowError(error);
+}
+
+/* ---- Owners ---- */
+
+/* May a write of this table run code that its owner wrote? */
+static bool
+has_code(Relation rel)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+	ListCell *lc;
+
+	if (constr != NULL && (constr->num_check > 0 || constr->num_defval > 0))
+		return true;
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+		if (!rel->trigdesc->triggers[i].tgisinternal)
+			return true;
+	foreach (lc, RelationGetIndexList(rel))
+	{
+		HeapTuple tuple = SearchSysCache1(INDEXRELID, lfirst_oid(lc));
+		bool plain =
+			!HeapTupleIsValid(tuple) || (heap_attisnull(tuple, Anum_pg_index_indexprs, NULL) &&
+										 heap_attisnull(tuple, Anum_pg_index_indpred, NULL));
+
+		if (HeapTupleIsValid(tuple))
+			ReleaseSysCache(tuple);
+		if (!plain)
+			return true;
+	}
+	return false;
+}
+
+/* Refuse to write a partition, or a table that inherits, whose owner's code would run as the owner of another table. */
+static void
+check_owner(Oid relid)
+{
+	Relation rel;
+
+	if (relation_owner(relid) == GetUserId())
+		return;
+	rel = table_open(relid, NoLock);
+	if (has_code(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" belongs to another role than what is written with it",
+						RelationGetRelationName(rel)),
+				 errdetail("Its triggers, defaults, checks or indexes would run as \"%s\".",
+						   GetUserNameFromId(GetUserId(), false)),
+				 errhint("Give partitions, and tables that inherit, the owner of their parent.")));
+	table_close(rel, NoLock);
+}
+
+/* The same for all tables that a started statement may write. */
+static void
+check_owners(EState *estate)
+{
+	ListCell *lc;
+
+	foreach (lc, estate->es_opened_result_relations)
+	{
+		Relation rel = ((ResultRelInfo *) lfirst(lc))->ri_RelationDesc;
+		ListCell *part;
+
+		check_owner(RelationGetRelid(rel));
+		/* rows are routed to partitions that are opened as they come */
+		if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+			foreach (part, find_all_inheritors(RelationGetRelid(rel), RowExclusiveLock, NULL))
+				check_owner(lfirst_oid(part));
+	}
+}
+
+/* ---- Running ---- */
+
+/* Push the snapshot that a statement is run in. */
+static void
+push_snapshot(const StatementOptions *options)
+{
+	Snapshot snapshot = options->snapshot;
+
+	if (options->look == SNAPSHOT_ACTIVE)
+	{
+		PushActiveSnapshot(GetActiveSnapshot());
+		return;
+	}
+	CommandCounterIncrement();
+	if (snapshot == NULL)
+		snapshot =
+			options->look == SNAPSHOT_OF_NOW ? GetLatestSnapshot() : GetTransactionSnapshot();
+	PushCopiedSnapshot(snapshot);
+	UpdateActiveSnapshotCommandId();
+}
+
+/* Start, run and end the executor. */
+static uint64
+execute(QueryDesc *desc, const StatementOptions *options)
+{
+	int flags = options->within ? EXEC_FLAG_SKIP_TRIGGERS : 0;
+	Judge judge = {.caller = options->judge};
+	uint64 processed;
+
+	if (judge.caller == NULL)
+		ExecutorStart(desc, flags);
+	else
+	{
+		RoleState owner = run_as_caller(judge.caller);
+
+		ExecutorStart(desc, flags);
+		run_as_end(owner);
+		judge_statement(&judge, desc);
+	}
+	check_owners(desc->estate);
+	if (options->tweak != NULL)
+		options->tweak(desc->estate, options->arg);
+	judge.outer = judges;
+	judges = &judge;
+	compat_ExecutorRun(desc, options->limit);
+	processed = desc->estate->es_processed;
+	ExecutorFinish(desc);
+	judges = judge.outer;
+	ExecutorEnd(desc);
+	return processed;
+}
+
+/* Run a planned statement; the snapshot is pushed. */
+static uint64
+run_plan(PlannedStmt *stmt, const char *sql, ParamListInfo params, const StatementOptions *options)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Judge *volatile outer_judges = judges;
+	RowsReceiver *receiver = options->dest == NULL ? make_receiver(context) : NULL;
+	QueryDesc *volatile desc = NULL;
+	volatile uint64 processed = 0;
+	char *secret = NULL;
+
+	if (stmt->commandType != CMD_SELECT && stmt->resultRelations != NIL && run_as_other())
+	{
+		Oid target = rt_fetch(linitial_int(stmt->resultRelations), stmt->rtable)->relid;
+
+		if (is_secret_table != NULL && is_secret_table(target))
+			secret = get_rel_name(target);
+	}
+	desc =
+		CreateQueryDesc(stmt, sql, GetActiveSnapshot(), InvalidSnapshot,
+						receiver != NULL ? &receiver->pub : options->dest, params, options->env, 0);
+	PG_TRY();
+	{
+		processed = execute(desc, options);
+	}
+	PG_CATCH();
+	{
+		judges = outer_judges;
+		if (!run_as_other())
+			PG_RE_THROW();
+		rethrow_without_row(context, secret);
+	}
+	PG_END_TRY();
+	FreeQueryDesc(desc);
+	PopActiveSnapshot();
+	if (options->look != SNAPSHOT_ACTIVE)
+		CommandCounterIncrement();
+
+	SPI_processed = processed;
+	SPI_tuptable = receiver != NULL ? receiver->table : NULL;
+	return processed;
+}
+
+/*
+ * Run a kept statement. It may be thrown away meanwhile (a trigger's DDL): nothing but the plan that the resource
+ * owner holds, and a source that stays to the end of the transaction, is used.
+ */
+uint64
+statement_run(KeptStatement *statement, Datum *values, const char *nulls,
+			  const StatementOptions *options)
+{
+	static const StatementOptions plain = {0};
+	const Oid *types;
+	int nargs = plan_parameters(statement, &types);
+	ParamListInfo params = make_params(nargs, types, values, nulls);
+	CachedPlanSource *source;
+	CachedPlan *plan;
+	uint64 processed;
+
+	if (options == NULL)
+		options = &plain;
+	push_snapshot(options);
+	source = plan_source(statement, options->env);
+	plan = get_plan(source, params, options->env, options->physical);
+	if (list_length(plan->stmt_list) != 1)
+	{
+		char *sql = pstrdup(plan_text(statement));
+
+		plan_forget(statement);
+		refuse_rules(sql);
+	}
+	processed = run_plan(linitial_node(PlannedStmt, plan->stmt_list), source->query_string, params,
+						 options);
+	ReleaseCachedPlan(plan, CurrentResourceOwner);
+	return processed;
+}
+
+/* Parse and plan a text; the snapshot is pushed. As the judge, if there is one. */
+static PlannedStmt *
+plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
+		  const StatementOptions *options)
+{
+	RawStmt *raw = linitial_node(RawStmt, pg_parse_query(sql));
+	Query *query;
+	PlannedStmt *plan;
+	RoleState owner;
+	int level;
+
+	if (options->judge != NULL)
+		owner = run_as_caller(options->judge);
+	query = statement_analyze(raw, sql, types, nargs, options->env);
+	level = NewGUCNestLevel();
+	if (options->without != NULL)
+		plan_without(options->without);
+	plan = plan_query(query, sql, params, options->physical);
+	AtEOXact_GUC(false, level);
+	if (options->judge != NULL)
+		run_as_end(owner);
+	return plan;
+}
+
+/* Plan a text, to look at the plan first. */
+PlannedStmt *
+statement_plan_once(const char *sql, int nargs, const Oid *types, Datum *values,
+					const StatementOptions *options)
+{
+	PlannedStmt *plan;
+
+	push_snapshot(options);
+	plan = plan_once(sql, nargs, types, make_params(nargs, types, values, NULL), options);
+	PopActiveSnapshot();
+	return plan;
+}
+
+/* Run a text that is planned for this run. */
+uint64
+statement_run_once(const char *sql, int nargs, const Oid *types, Datum *values, const char *nulls,
+				   const StatementOptions *options)
+{
+	static const StatementOptions plain = {0};
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context =
+		AllocSetContextCreate(caller, "pgaccount statement", ALLOCSET_DEFAULT_SIZES);
+	ParamListInfo params;
+	PlannedStmt *plan;
+	uint64 processed;
+
+	if (options == NULL)
+		options = &plain;
+	MemoryContextSwitchTo(context);
+	params = make_params(nargs, types, values, nulls);
+	push_snapshot(options);
+	plan = options->plan != NULL ? options->plan : plan_once(sql, nargs, types, params, options);
+	processed = run_plan(plan, sql, params, options);
+	if (SPI_tuptable != NULL)
+		MemoryContextSetParent(SPI_tuptable->tuptabcxt, caller);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return processed;
+}
+
+/* Look for a row. */
+bool
+statement_finds_row(KeptStatement *statement, Datum *values, const char *nulls)
+{
+	StatementOptions options = {.look = SNAPSHOT_OF_NOW, .limit = 1};
+
+	return statement_run(statement, values, nulls, &options) > 0;
+}
+
+/* Run a formatted text without parameters. */
+uint64
+run_sql(const char *fmt, ...)
+{
+	StringInfoData sql;
+	RawStmt *raw;
+	int level = 0;
+	int result;
+
+	initStringInfo(&sql);
+	for (;;)
+	{
+		va_list args;
+		int needed;
+
+		va_start(args, fmt);
+		needed = appendStringInfoVA(&sql, fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&sql, needed);
+	}
+	raw = linitial_node(RawStmt, pg_parse_query(sql.data));
+	if (analyze_requires_snapshot(raw))
+		return statement_run_once(sql.data, 0, NULL, NULL, NULL, NULL);
+	/* of a utility statement the server looks up the names while it runs; what SET LOCAL sets is to stay */
+	if (!IsA(raw->stmt, VariableSetStmt))
+		level = names_begin();
+	result = SPI_execute(sql.data, false, 0);
+	if (level > 0)
+		names_end(level);
+	if (result < 0)
+		elog(ERROR, "SPI_execute returned %s for %s", SPI_result_code_string(result), sql.data);
+	return SPI_processed;
+}

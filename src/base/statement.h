@@ -1,0 +1,113 @@
+/*
+ * statement.h
+ *		How statements of the extension are run: the only way.
+ *
+ * Their texts are parsed under pg_catalog alone. They are planned and run as the current user, under its
+ * search_path: run_as() says whose. No error of a statement that runs as somebody else than the caller shows
+ * a row of the table.
+ */
+#ifndef PGACCOUNT_STATEMENT_H
+#define PGACCOUNT_STATEMENT_H
+
+#include "executor/spi.h"
+#include "nodes/parsenodes.h"
+#include "nodes/execnodes.h"
+#include "tcop/dest.h"
+#include "utils/queryenvironment.h"
+#include "utils/snapshot.h"
+
+#include "plan_cache.h"
+#include "run_as.h"
+
+/*
+ * The head of a statement of ours, for whoever reads a log or pg_stat_statements. It says nothing to the planner
+ * hook, which asks planning_own().
+ */
+#define OWN_STATEMENT "/* pgaccount */ "
+
+/* Which snapshot a statement sees. */
+typedef enum StatementSnapshot
+{
+	SNAPSHOT_OF_STATEMENT =
+		0,           /* as a statement of the client's: of the transaction, where it has one */
+	SNAPSHOT_OF_NOW, /* as the server's referential checks look: what was committed till now */
+	SNAPSHOT_ACTIVE  /* the one that is pushed, for statements that only read */
+} StatementSnapshot;
+
+/* Called on the executor's state between ExecutorStart and ExecutorRun. */
+typedef void (*ExecutorTweak)(EState *estate, void *arg);
+
+/* How a statement is run. All zero: as a client's own. */
+typedef struct StatementOptions
+{
+	StatementSnapshot look;
+	Snapshot snapshot; /* NULL, or the very one */
+	uint64 limit;      /* rows to read at most; 0: all */
+	bool
+		within; /* AFTER triggers fire at the end of the running statement, as for referential actions */
+	bool physical;         /* a DELETE removes rows of soft-delete tables */
+	QueryEnvironment *env; /* tables of ours that it names */
+	ExecutorTweak tweak;
+	void *arg;
+	DestReceiver *dest; /* NULL: rows are left in SPI_tuptable */
+	const RoleState
+		*judge; /* NULL, or what run_as() returned: the caller's policies and privileges decide */
+	const char
+		*without; /* NULL, or a setting that is off for the planner, such as "enable_seqscan" */
+	PlannedStmt *plan; /* of statement_plan_once(); NULL: it is planned now */
+} StatementOptions;
+
+/*
+ * Run a kept statement, or a text that is planned for this run. Returns the rows processed, which SPI_processed
+ * has too; SPI_tuptable has the rows, in the current memory context. options NULL: all zero. Raises 55000 where a
+ * rule has made several statements of it, or another.
+ */
+extern uint64 statement_run(KeptStatement *statement, Datum *values, const char *nulls,
+							const StatementOptions *options);
+extern uint64 statement_run_once(const char *sql, int nargs, const Oid *types, Datum *values,
+								 const char *nulls, const StatementOptions *options);
+
+/* Plan such a text, to look at the plan first. In the current memory context. */
+extern PlannedStmt *statement_plan_once(const char *sql, int nargs, const Oid *types, Datum *values,
+										const StatementOptions *options);
+
+/* A SELECT: is there a row? A lock that it takes (FOR SHARE, FOR UPDATE) is taken on a snapshot of now. */
+extern bool statement_finds_row(KeptStatement *statement, Datum *values, const char *nulls);
+
+/* Free the rows in SPI_tuptable before their memory context goes. */
+extern void statement_free_rows(void);
+
+/*
+ * Make the plan of a kept statement now, without a kind of node (a setting such as "enable_nestloop"), unless it
+ * is made already: for tables that grow while it is in use, faster than their statistics. values: NULL for a
+ * generic plan.
+ */
+extern void statement_plan_without(KeptStatement *statement, const char *setting, Datum *values,
+								   const char *nulls, QueryEnvironment *env);
+
+/*
+ * Run a formatted text without parameters, DDL too, all of whose names are looked up in pg_catalog. Returns the rows
+ * processed. Within SPI_connect.
+ */
+extern uint64 run_sql(const char *fmt, ...) pg_attribute_printf(1, 2);
+
+/* Parse and rewrite a text under pg_catalog. Raises 55000 where a rule makes something else of it. */
+extern Query *statement_analyze(RawStmt *raw, const char *sql, const Oid *types, int nargs,
+								QueryEnvironment *env);
+
+/* What the planner is planning, for its hook, which is given a text. */
+typedef enum OwnStatement
+{
+	NOT_OWN_STATEMENT = 0,
+	OWN_LOGICAL, /* one of ours: it sees all rows, its DELETEs are soft */
+	OWN_PHYSICAL /* one of ours, as it stands */
+} OwnStatement;
+
+extern OwnStatement planning_own(const char *sql);
+
+/* Does a table hold secrets, such as hashes? Asked of tables that statements of ours write. */
+typedef bool (*SecretTable)(Oid relid);
+
+extern void statement_secrets_are(SecretTable is_secret);
+
+#endif /* PGACCOUNT_STATEMENT_H */
