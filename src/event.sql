@@ -90,7 +90,7 @@ CREATE FUNCTION account.event_queue(OUT waiting bigint, OUT capacity bigint, OUT
 REVOKE ALL ON FUNCTION account.event_queue() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION account.event_queue() TO pg_monitor;
 COMMENT ON FUNCTION account.event_queue() IS
-'Failures of this database that wait to be recorded, room for those of the whole server (0: no queue, the library is not preloaded by shared_preload_libraries), failures that were dropped since the last account.stats_reset(), and whether the background worker is there that has them recorded.';
+'Failures of this database that wait to be recorded (those left out, as their session failed too often, wait as one), room for those of the whole server, of which each database that has some gets its share (0: no queue, the library is not preloaded by shared_preload_libraries), failures of this database that were dropped since the last account.stats_reset(), and whether the background worker is there that has them recorded.';
 
 CREATE FUNCTION account.stats_reset() RETURNS void
     AS 'MODULE_PATHNAME', 'stats_reset' LANGUAGE C VOLATILE PARALLEL SAFE;

@@ -6,15 +6,20 @@
  * failures, all under one lightweight lock. Under it nothing is done but moving one slot, or copying a
  * batch; nothing raises.
  *
+ * A full queue is shared: a failure that finds no room takes the slot of the newest one of the database
+ * that has most waiting, which counts as dropped there. So of D databases that have work each has room for
+ * one in D of the slots, whatever the others do, and one alone has them all. Slots that a worker is
+ * recording are not taken away: at most one in 16 a database.
+ *
  * Exactly once: a worker copies failures out, records them in a transaction, and takes them out of the
  * queue in the callback of its commit. Between the two only the death of the process can come, and that
  * makes the postmaster throw shared memory away. There is one worker a database.
  *
  * What is lost then must be known. So a file beside the server's temporary statistics says, for each
- * slot, whose failure it holds. It is mapped into all processes and not synced: it outlives them, not the
- * machine. The next start counts what it finds as dropped. A clean shutdown writes the failures
- * themselves to a file instead, and loses nothing. Base backups leave the former out, and while the
- * server runs there is none of the latter.
+ * slot, whose failure it holds, and for each database, how many failures are only a number yet. It is
+ * mapped into all processes and not synced: it outlives them, not the machine. The next start counts what
+ * it finds as dropped. A clean shutdown writes the failures themselves to a file instead, and loses
+ * nothing. Base backups leave the former out, and while the server runs there is none of the latter.
  */
 #include "postgres.h"
 
@@ -38,8 +43,9 @@
 #define QUEUE_FILE  PGSTAT_STAT_PERMANENT_DIRECTORY "/pgaccount_queue.stat"
 #define MARKER_FILE PG_STAT_TMP_DIR "/pgaccount_queue"
 
-/* Tells a file of ours, of this layout. */
-#define QUEUE_MAGIC 0x70676132
+/* Tell files of ours, of this layout. */
+#define QUEUE_MAGIC  0x70676133
+#define MARKER_MAGIC 0x70676d31
 
 /* So many databases can have work at a time; those that have none give their place away. */
 #define MAX_DATABASES 128
@@ -48,11 +54,19 @@
 #define RETRY_FIRST_MS 1000
 #define RETRY_LAST_MS  60000
 
-#define NO_SLOT        (-1)
+/* A worker records at most one slot in so many at a time. */
+#define BATCHES 16
+
+/* Failures that were left out are told of when there were none for so long, and after so long at the latest. */
+#define LEFT_OUT_PAUSE_MS 2000
+#define LEFT_OUT_LAST_MS  60000
+
+#define NO_SLOT           (-1)
 
 typedef struct Slot
 {
 	int next; /* in its list */
+	int prev;
 	Failure failure;
 } Slot;
 
@@ -63,9 +77,13 @@ typedef struct Database
 	int head;
 	int tail;
 	int waiting;
+	int taken; /* so many of the first are being recorded by the worker */
 	int64 dropped;
 	int64 dropped_full; /* of these, those that no event tells of */
 	int64 dropped_lost;
+	int64 left_out; /* no event tells of them */
+	TimestampTz left_out_first;
+	TimestampTz left_out_last;
 	bool prune;
 	Latch *worker;       /* NULL: it has none */
 	TimestampTz next_at; /* no worker is started before */
@@ -98,13 +116,26 @@ typedef struct FileDatabase
 	int64 dropped;
 	int64 dropped_full;
 	int64 dropped_lost;
+	int64 left_out;
 } FileDatabase;
+
+/* The marker file. */
+typedef struct Marker
+{
+	uint32 magic;
+	struct
+	{
+		Oid oid;
+		int64 untold; /* failures that are in no slot, and in no event */
+	} databases[MAX_DATABASES];
+	Oid slots[FLEXIBLE_ARRAY_MEMBER]; /* InvalidOid: free */
+} Marker;
 
 /* NULL: not preloaded. */
 static Queue *queue = NULL;
 
 /* The marker file, mapped; NULL: it could not be. */
-static volatile Oid *marker = NULL;
+static volatile Marker *marker = NULL;
 static size_t marker_size = 0;
 
 static bool exit_registered = false;
@@ -141,14 +172,15 @@ queue_shmem_request(void)
 static void
 make_marker(void)
 {
-	size_t size = mul_size(queue->capacity, sizeof(Oid));
-	char *zeros = palloc0(size);
+	size_t size = add_size(offsetof(Marker, slots), mul_size(queue->capacity, sizeof(Oid)));
+	Marker *empty = palloc0(size);
 	int file = OpenTransientFile(MARKER_FILE, O_RDWR | O_CREAT | O_TRUNC | PG_BINARY);
 
 	if (marker != NULL)
 		(void) munmap((void *) marker, marker_size);
 	marker = NULL;
-	if (file >= 0 && write(file, zeros, size) == (ssize_t) size)
+	empty->magic = MARKER_MAGIC;
+	if (file >= 0 && write(file, empty, size) == (ssize_t) size)
 	{
 		void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 
@@ -164,7 +196,7 @@ make_marker(void)
 				 errdetail("Failures that a crash loses will not be counted.")));
 	if (file >= 0)
 		CloseTransientFile(file);
-	pfree(zeros);
+	pfree(empty);
 }
 
 /* Note whose failure a slot holds. */
@@ -172,29 +204,52 @@ static void
 mark_slot(int slot, Oid database)
 {
 	if (marker != NULL)
-		marker[slot] = database;
+		marker->slots[slot] = database;
+}
+
+/* Note how many failures of a database are in no slot, and in no event. */
+static void
+mark_untold(const Database *place)
+{
+	int i = place - queue->databases;
+
+	if (marker == NULL)
+		return;
+	marker->databases[i].oid = place->oid;
+	marker->databases[i].untold = place->dropped_full + place->dropped_lost + place->left_out;
 }
 
 static Database *place_of(Oid database, bool make);
+
+/* Failures of a database were lost in a crash. */
+static void
+count_lost(Oid database, int64 n)
+{
+	Database *place = OidIsValid(database) && n > 0 ? place_of(database, true) : NULL;
+
+	if (place != NULL)
+	{
+		place->dropped += n;
+		place->dropped_lost += n;
+	}
+}
 
 /* Count what the marker file of a server that crashed says was lost. */
 static void
 read_marker(void)
 {
 	FILE *file = AllocateFile(MARKER_FILE, PG_BINARY_R);
+	Marker head;
 	Oid database;
 
 	if (file == NULL)
 		return;
-	while (fread(&database, sizeof(database), 1, file) == 1)
+	if (fread(&head, offsetof(Marker, slots), 1, file) == 1 && head.magic == MARKER_MAGIC)
 	{
-		Database *place = OidIsValid(database) ? place_of(database, true) : NULL;
-
-		if (place != NULL)
-		{
-			place->dropped++;
-			place->dropped_lost++;
-		}
+		for (int i = 0; i < MAX_DATABASES; i++)
+			count_lost(head.databases[i].oid, head.databases[i].untold);
+		while (fread(&database, sizeof(database), 1, file) == 1)
+			count_lost(database, 1);
 	}
 	FreeFile(file);
 }
@@ -205,7 +260,26 @@ read_marker(void)
 static bool
 has_work(const Database *place)
 {
-	return place->waiting > 0 || place->dropped_full > 0 || place->dropped_lost > 0 || place->prune;
+	return place->waiting > 0 || place->dropped_full > 0 || place->dropped_lost > 0 ||
+		   place->left_out > 0 || place->prune;
+}
+
+/* When to tell of failures that were left out. */
+static TimestampTz
+time_to_tell(const Database *place)
+{
+	return Min(TimestampTzPlusMilliseconds(place->left_out_last, LEFT_OUT_PAUSE_MS),
+			   TimestampTzPlusMilliseconds(place->left_out_first, LEFT_OUT_LAST_MS));
+}
+
+/* Since when there is something to do for the database; it has work. */
+static TimestampTz
+work_begins(const Database *place)
+{
+	bool only_left_out = place->waiting == 0 && place->dropped_full == 0 &&
+						 place->dropped_lost == 0 && !place->prune;
+
+	return only_left_out ? time_to_tell(place) : 0;
 }
 
 /*
@@ -235,26 +309,15 @@ place_of(Oid database, bool make)
 	return idle;
 }
 
-/* Put a failure into a free slot, at the end of its database's list. False: there is none. */
-static bool
-append(Database *place, const Failure *failure)
+/* Free a slot that is in no list any more. */
+static void
+free_slot(Database *place, int slot)
 {
-	int slot = queue->free;
-
-	if (slot == NO_SLOT)
-		return false;
-	queue->free = queue->slots[slot].next;
-	queue->slots[slot].failure = *failure;
-	queue->slots[slot].next = NO_SLOT;
-	if (place->tail == NO_SLOT)
-		place->head = slot;
-	else
-		queue->slots[place->tail].next = slot;
-	place->tail = slot;
-	place->waiting++;
-	queue->waiting++;
-	mark_slot(slot, place->oid);
-	return true;
+	queue->slots[slot].next = queue->free;
+	queue->free = slot;
+	place->waiting--;
+	queue->waiting--;
+	mark_slot(slot, InvalidOid);
 }
 
 /* Free the first slots of a database's list. */
@@ -266,14 +329,84 @@ remove_first(Database *place, int n)
 		int slot = place->head;
 
 		place->head = queue->slots[slot].next;
-		queue->slots[slot].next = queue->free;
-		queue->free = slot;
-		place->waiting--;
-		queue->waiting--;
-		mark_slot(slot, InvalidOid);
+		if (place->head == NO_SLOT)
+			place->tail = NO_SLOT;
+		else
+			queue->slots[place->head].prev = NO_SLOT;
+		free_slot(place, slot);
 	}
-	if (place->head == NO_SLOT)
-		place->tail = NO_SLOT;
+}
+
+/* Count a failure that there was no room for. */
+static void
+count_drop(Database *place)
+{
+	place->dropped++;
+	place->dropped_full++;
+	mark_untold(place);
+}
+
+/* Drop the last failure of a database. No worker is recording it. */
+static void
+drop_last(Database *place)
+{
+	int slot = place->tail;
+
+	count_drop(place);
+	place->tail = queue->slots[slot].prev;
+	if (place->tail == NO_SLOT)
+		place->head = NO_SLOT;
+	else
+		queue->slots[place->tail].next = NO_SLOT;
+	free_slot(place, slot);
+}
+
+/* Make room for a failure of a database, at the cost of the one that has most; see above. */
+static void
+make_room(const Database *place)
+{
+	Database *longest = NULL;
+
+	for (int i = 0; i < MAX_DATABASES; i++)
+	{
+		Database *other = &queue->databases[i];
+
+		/* two more at least: else the two would take the slot from each other in turn */
+		if (other->waiting > other->taken && other->waiting > place->waiting + 1 &&
+			(longest == NULL || other->waiting > longest->waiting))
+			longest = other;
+	}
+	if (longest != NULL)
+		drop_last(longest);
+}
+
+/* Put a failure at the end of its database's list. False: there is no room, and it counts as dropped. */
+static bool
+append(Database *place, const Failure *failure)
+{
+	int slot;
+
+	if (queue->free == NO_SLOT)
+		make_room(place);
+	if (queue->free == NO_SLOT)
+	{
+		count_drop(place);
+		return false;
+	}
+	slot = queue->free;
+	queue->free = queue->slots[slot].next;
+	queue->slots[slot].failure = *failure;
+	queue->slots[slot].next = NO_SLOT;
+	queue->slots[slot].prev = place->tail;
+	if (place->tail == NO_SLOT)
+		place->head = slot;
+	else
+		queue->slots[place->tail].next = slot;
+	place->tail = slot;
+	place->waiting++;
+	queue->waiting++;
+	mark_slot(slot, place->oid);
+	return true;
 }
 
 /* Whom to wake for work of this database: its worker, else the launcher. */
@@ -299,8 +432,9 @@ write_file(FILE *file)
 	for (int i = 0; i < MAX_DATABASES; i++)
 	{
 		const Database *place = &queue->databases[i];
-		FileDatabase written = {place->oid, 0, place->dropped, place->dropped_full,
-								place->dropped_lost};
+		FileDatabase written = {place->oid,          0,
+								place->dropped,      place->dropped_full,
+								place->dropped_lost, place->left_out};
 
 		if (!OidIsValid(place->oid))
 			continue;
@@ -353,15 +487,12 @@ read_database(FILE *file)
 	place->dropped += read.dropped;
 	place->dropped_full += read.dropped_full;
 	place->dropped_lost += read.dropped_lost;
+	place->left_out += read.left_out;
 	for (uint32 i = 0; i < read.waiting; i++)
 	{
 		if (fread(&failure, sizeof(failure), 1, file) != 1)
 			return false;
-		if (!append(place, &failure))
-		{
-			place->dropped++;
-			place->dropped_full++;
-		}
+		(void) append(place, &failure);
 	}
 	return true;
 }
@@ -412,6 +543,8 @@ queue_shmem_startup(void)
 		read_marker();
 		make_marker();
 		read_file();
+		for (int i = 0; i < MAX_DATABASES; i++)
+			mark_untold(&queue->databases[i]);
 	}
 }
 
@@ -439,16 +572,33 @@ failure_queue_push(const Failure *failure)
 		return;
 	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
 	place = place_of(MyDatabaseId, true);
+	/* who was woken for the first goes on until there is none; a latch goes away under the lock */
+	if (place != NULL && append(place, failure) && place->waiting == 1 &&
+		who_attends(place) != NULL)
+		SetLatch(who_attends(place));
+	LWLockRelease(queue->lock);
+}
+
+/* Count a failure that is left out; see the header. */
+void
+failure_queue_leave_out(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Database *place;
+
+	if (queue == NULL || !OidIsValid(MyDatabaseId))
+		return;
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	place = place_of(MyDatabaseId, true);
 	if (place != NULL)
 	{
-		if (!append(place, failure))
-		{
-			place->dropped++;
-			place->dropped_full++;
-		}
-		/* who was woken for the first goes on until there is none; a latch goes away under the lock */
-		else if (place->waiting == 1 && who_attends(place) != NULL)
-			SetLatch(who_attends(place));
+		if (place->left_out == 0)
+			place->left_out_first = now;
+		place->left_out_last = now;
+		/* a worker that is there leaves what is not due to the launcher */
+		if (++place->left_out == 1 && place->worker == NULL && queue->launcher != NULL)
+			SetLatch(queue->launcher);
+		mark_untold(place);
 	}
 	LWLockRelease(queue->lock);
 }
@@ -485,7 +635,7 @@ failure_queue_state(FailureQueueState *state)
 	place = place_of(MyDatabaseId, false);
 	if (place != NULL)
 	{
-		state->waiting = place->waiting;
+		state->waiting = place->waiting + (place->left_out > 0 ? 1 : 0);
 		state->dropped = place->dropped;
 	}
 	state->capacity = queue->capacity;
@@ -514,18 +664,23 @@ failure_queue_forget_drops(void)
 void
 failure_queue_peek(Failure *failures, int max, FailureWork *work)
 {
+	TimestampTz now = GetCurrentTimestamp();
 	Database *place;
 
 	memset(work, 0, sizeof(*work));
-	LWLockAcquire(queue->lock, LW_SHARED);
+	max = Min(max, queue->capacity / BATCHES);
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
 	place = place_of(MyDatabaseId, false);
 	if (place != NULL)
 	{
 		for (int slot = place->head; slot != NO_SLOT && work->n < max;
 			 slot = queue->slots[slot].next)
 			failures[work->n++] = queue->slots[slot].failure;
+		place->taken = work->n;
 		work->dropped_full = place->dropped_full;
 		work->dropped_lost = place->dropped_lost;
+		if (place->left_out > 0 && time_to_tell(place) <= now)
+			work->left_out = place->left_out;
 		work->prune = place->prune;
 	}
 	LWLockRelease(queue->lock);
@@ -533,7 +688,7 @@ failure_queue_peek(Failure *failures, int max, FailureWork *work)
 
 /* The work is done: take it out. */
 void
-failure_queue_done(const FailureWork *work, int unrecordable)
+failure_queue_done(const FailureWork *work, int64 unrecordable)
 {
 	Database *place;
 
@@ -542,8 +697,13 @@ failure_queue_done(const FailureWork *work, int unrecordable)
 	if (place != NULL)
 	{
 		remove_first(place, work->n);
+		place->taken = 0;
 		place->dropped_full -= work->dropped_full;
 		place->dropped_lost -= work->dropped_lost;
+		place->left_out -= work->left_out;
+		if (work->left_out > 0)
+			place->left_out_first = place->left_out_last; /* of those that came meanwhile */
+		mark_untold(place);
 		place->dropped += unrecordable;
 		if (work->prune)
 			place->prune = false;
@@ -567,6 +727,7 @@ attendant_exits(int code, Datum arg)
 		if (place != NULL && place->worker == MyLatch)
 		{
 			place->worker = NULL;
+			place->taken = 0;
 			if (has_work(place) && queue->launcher != NULL)
 				SetLatch(queue->launcher);
 		}
@@ -624,19 +785,21 @@ failure_queue_next_database(TimestampTz *next)
 	for (int i = 0; i < MAX_DATABASES; i++)
 	{
 		Database *place = &queue->databases[i];
+		TimestampTz at;
 
 		if (!OidIsValid(place->oid) || place->worker != NULL || !has_work(place))
 			continue;
-		if (place->next_at <= now && !OidIsValid(found))
+		at = Max(place->next_at, work_begins(place));
+		if (at <= now && !OidIsValid(found))
 		{
 			/* if its worker comes to nothing, it is tried again later, and then later still */
 			place->retry_ms =
 				place->retry_ms == 0 ? RETRY_FIRST_MS : Min(place->retry_ms * 2, RETRY_LAST_MS);
-			place->next_at = TimestampTzPlusMilliseconds(now, place->retry_ms);
+			at = place->next_at = TimestampTzPlusMilliseconds(now, place->retry_ms);
 			found = place->oid;
 		}
-		if (*next == 0 || place->next_at < *next)
-			*next = place->next_at;
+		if (*next == 0 || at < *next)
+			*next = at;
 	}
 	LWLockRelease(queue->lock);
 	return found;
@@ -654,6 +817,7 @@ failure_queue_forget_database(Oid database)
 	{
 		remove_first(place, place->waiting);
 		memset(place, 0, sizeof(*place));
+		mark_untold(place);
 	}
 	LWLockRelease(queue->lock);
 }

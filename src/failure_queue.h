@@ -31,7 +31,7 @@ typedef struct Failure
 /* What became of failures of one database. */
 typedef struct FailureQueueState
 {
-	int64 waiting;
+	int64 waiting;  /* one event for those left out is one of them */
 	int64 capacity; /* of the whole server; 0: there is no queue */
 	int64 dropped;  /* not recorded, and never will be, since the statistics were reset */
 	bool attended;  /* there is a launcher */
@@ -41,6 +41,9 @@ extern void failure_queue_init(void);
 
 /* Queue a failure of this database; counted as dropped where there is no room. Never raises. */
 extern void failure_queue_push(const Failure *failure);
+
+/* Count a failure that is left out, as its session fails too often; an event will tell. Never raises. */
+extern void failure_queue_leave_out(void);
 
 /* Ask the background workers to prune this database's events. Never raises. */
 extern void failure_queue_request_prune(void);
@@ -59,17 +62,18 @@ typedef struct FailureWork
 	int n;              /* failures copied out, the oldest first */
 	int64 dropped_full; /* drops that no event tells of yet: there was no room */
 	int64 dropped_lost; /* the same: a crash of the server lost them */
+	int64 left_out;     /* failures left out, of which it is time to tell */
 	bool prune;
 } FailureWork;
 
-/* Look at this database's oldest failures, which stay in the queue. */
+/* Look at this database's oldest failures, at most max, which stay in the queue until they are done. */
 extern void failure_queue_peek(Failure *failures, int max, FailureWork *work);
 
 /*
  * The transaction that recorded this work has committed: take it out. Never raises, so that nothing comes
  * between the two. unrecordable: so many of the failures were not recorded, they count as dropped.
  */
-extern void failure_queue_done(const FailureWork *work, int unrecordable);
+extern void failure_queue_done(const FailureWork *work, int64 unrecordable);
 
 /* The launcher: be woken by failures, until it exits. */
 extern void failure_queue_launch(void);

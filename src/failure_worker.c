@@ -7,12 +7,15 @@
  * keep its database from being dropped or copied. On a standby there is no launcher; failures wait there
  * until it is promoted.
  *
+ * A database that allows no connections keeps what waits, and no worker is started for it meanwhile.
+ *
  * An error in a batch makes the worker record its failures one by one, and give up those that cannot be
  * written at all. Anything else (a full disk, a lock, a cancellation) ends the worker, and the launcher
  * starts one again, ever less often.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_database.h"
 #include "libpq/pqsignal.h"
@@ -38,7 +41,7 @@
 
 #define LIBRARY "pgaccount"
 
-/* Failures recorded in one transaction. */
+/* Failures recorded in one transaction, at most. */
 #define BATCH 256
 
 /* How long a worker waits for more before it goes. */
@@ -49,7 +52,7 @@ extern PGDLLEXPORT void failure_worker_main(Datum arg);
 
 /* What the transaction that is running will have done when it commits. */
 static FailureWork *committing = NULL;
-static int committing_unrecordable = 0;
+static int64 committing_unrecordable = 0;
 
 /* Have the postmaster run the launcher. */
 void
@@ -72,16 +75,31 @@ failure_worker_init(void)
 
 /* --- the launcher ----------------------------------------------------------------------------------- */
 
-/* Is there such a database? */
-static bool
-database_exists(Oid database)
+/* What a database is to a worker. */
+typedef enum DatabaseState
 {
-	bool exists;
+	DATABASE_GONE,
+	DATABASE_CLOSED, /* it allows no connections: its failures wait */
+	DATABASE_OPEN
+} DatabaseState;
+
+/* Can a worker connect to the database? */
+static DatabaseState
+database_state(Oid database)
+{
+	DatabaseState state = DATABASE_GONE;
+	HeapTuple tuple;
 
 	StartTransactionCommand();
-	exists = SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database));
+	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+	if (HeapTupleIsValid(tuple))
+	{
+		state =
+			((Form_pg_database) GETSTRUCT(tuple))->datallowconn ? DATABASE_OPEN : DATABASE_CLOSED;
+		ReleaseSysCache(tuple);
+	}
 	CommitTransactionCommand();
-	return exists;
+	return state;
 }
 
 /* Start the worker of a database. Where there is no room for one, its time comes again. */
@@ -143,9 +161,11 @@ failure_launcher_main(Datum arg)
 
 		while (OidIsValid(database = failure_queue_next_database(&next)))
 		{
-			if (database_exists(database))
+			DatabaseState state = database_state(database);
+
+			if (state == DATABASE_OPEN)
 				start_worker(database);
-			else
+			else if (state == DATABASE_GONE)
 				failure_queue_forget_database(database);
 		}
 		wait_until(next);
@@ -195,9 +215,9 @@ write_failure(EventWriter *writer, Failure *failure)
 	return event_writer_put(writer, &event);
 }
 
-/* Write how many failures could not be recorded, and why; returns the event's id. */
+/* Write how many failures no event of their own tells of, and why; returns the event's id. */
 static int64
-write_drops(EventWriter *writer, int64 dropped, const char *reason)
+write_count(EventWriter *writer, const char *what, int64 n, const char *reason)
 {
 	Event event = {.type = EVENT_OPERATION_FAILED,
 				   .failure = true,
@@ -206,7 +226,7 @@ write_drops(EventWriter *writer, int64 dropped, const char *reason)
 	JsonbParseState *state = NULL;
 
 	detail_text(&state, "operation", "event_queue");
-	detail_number(&state, "dropped", dropped);
+	detail_number(&state, what, n);
 	detail_text(&state, "reason", reason);
 	event.detail = detail_end(&state);
 	return event_writer_put(writer, &event);
@@ -238,13 +258,14 @@ record_batch(int max)
 {
 	static Failure failures[BATCH];
 	static FailureWork work;
-	int64 ids[BATCH + 2];
+	int64 ids[BATCH + 3];
 	int n = 0;
 	EventWriter *writer;
 	bool prune;
 
 	failure_queue_peek(failures, max, &work);
-	if (work.n == 0 && work.dropped_full == 0 && work.dropped_lost == 0 && !work.prune)
+	if (work.n == 0 && work.dropped_full == 0 && work.dropped_lost == 0 && work.left_out == 0 &&
+		!work.prune)
 		return false;
 	prune = work.prune;
 	SetCurrentStatementStartTimestamp();
@@ -254,15 +275,17 @@ record_batch(int max)
 
 	writer = event_writer_open();
 	committing = &work;
-	committing_unrecordable = writer == NULL ? work.n : 0;
+	committing_unrecordable = writer == NULL ? work.n + work.left_out : 0;
 	if (writer != NULL)
 	{
 		for (int i = 0; i < work.n; i++)
 			ids[n++] = write_failure(writer, &failures[i]);
 		if (work.dropped_full > 0)
-			ids[n++] = write_drops(writer, work.dropped_full, "queue_full");
+			ids[n++] = write_count(writer, "dropped", work.dropped_full, "queue_full");
 		if (work.dropped_lost > 0)
-			ids[n++] = write_drops(writer, work.dropped_lost, "server_crash");
+			ids[n++] = write_count(writer, "dropped", work.dropped_lost, "server_crash");
+		if (work.left_out > 0)
+			ids[n++] = write_count(writer, "left_out", work.left_out, "session_rate");
 		event_writer_close(writer);
 		event_notify(EVENT_OPERATION_FAILED, ids, n);
 	}

@@ -7,6 +7,10 @@
  * anybody can catch it. So a failure that a PL/pgSQL block swallows is remembered, and one that nobody
  * catches is remembered once.
  *
+ * A session that fails without end fills neither the log nor the queue: what it may log and have recorded
+ * is bounded, and what is left out is counted, in the statistics as any call, and told by one event
+ * (failure_queue.c), and in the log with the next failure that is logged, or at the session's end.
+ *
  * While an error is unwinding no catalog may be read: what a failure tells is what the call already
  * knows. Its message goes with it, unless a procedural language raised it: an application's trigger may
  * put anything there, a row with its password hash too.
@@ -17,6 +21,7 @@
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "utils/builtins.h"
 #include "utils/inet.h"
 #include "utils/memutils.h"
@@ -30,6 +35,24 @@
 #include "operation.h"
 #include "settings.h"
 #include "stats.h"
+
+/* A session may fail so often at once, and then so often a second, and each failure is told. */
+#define FAILURE_BURST       100
+#define FAILURES_PER_SECOND 10
+
+/* How many more failures may be told now. */
+typedef struct Allowance
+{
+	double left;
+	TimestampTz at;
+} Allowance;
+
+/* Of failures that raise, and of refusals, which are logged alone: one is not at the other's cost. */
+static Allowance failure_allowance = {FAILURE_BURST, 0};
+static Allowance refusal_allowance = {FAILURE_BURST, 0};
+
+/* Failures of this session that were left out of the log, which does not tell of them yet. */
+static int64 unlogged = 0;
 
 /* The operation that is running; NULL: none. */
 static OperationFrame *current = NULL;
@@ -124,40 +147,76 @@ message_is_known(const ErrorData *error)
 	return true;
 }
 
+/* May one more failure be told? */
+static bool
+take_allowance(Allowance *allowance)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now > allowance->at)
+		allowance->left =
+			Min(FAILURE_BURST, allowance->left + (double) (now - allowance->at) / USECS_PER_SEC *
+													 FAILURES_PER_SECOND);
+	allowance->at = now;
+	if (allowance->left < 1)
+		return false;
+	allowance->left -= 1;
+	return true;
+}
+
+/* The session ends: tell what was left out of the log. */
+static void
+tell_unlogged(int code, Datum arg)
+{
+	if (unlogged > 0)
+		ereport(LOG_SERVER_ONLY,
+				(errmsg(INT64_FORMAT " failed operations of this session were left out", unlogged),
+				 errhidestmt(true), errhidecontext(true)));
+	unlogged = 0;
+}
+
+/* Leave a failure out of the log. */
+static void
+leave_out_of_log(void)
+{
+	static bool registered = false;
+
+	unlogged++;
+	if (!registered)
+		before_shmem_exit(tell_unlogged, (Datum) 0);
+	registered = true;
+}
+
+/* DETAIL in the server's log: whom an operation is about, and how long it took. */
+static int
+errdetail_operation(const Failure *failure)
+{
+	char address[64] = "";
+
+	if (failure->has_ip &&
+		pg_inet_net_ntop(ip_family(&failure->ip), ip_addr(&failure->ip), ip_bits(&failure->ip),
+						 address, sizeof(address)) == NULL)
+		address[0] = '\0';
+	return errdetail_internal("actor=%s%s subject=%s tenant=%s ip=%s duration=%.3f ms",
+							  failure->actor, failure->unverified[0] ? " (unverified)" : "",
+							  failure->subject, failure->tenant_id, address, failure->duration_ms);
+}
+
 /* Write a failure to the server's log, never to the client, without the statement. */
 static void
 log_failure(const Failure *failure)
 {
-	char *address = "";
+	char left_out[64] = "";
 
-	if (failure->has_ip)
-	{
-		char text[64];
-
-		if (pg_inet_net_ntop(ip_family(&failure->ip), ip_addr(&failure->ip), ip_bits(&failure->ip),
-							 text, sizeof(text)) != NULL)
-			address = pstrdup(text);
-	}
-	ereport(
-		LOG_SERVER_ONLY,
-		(errcode(failure->sqlerrcode),
-		 errmsg("operation \"%s\" failed: SQLSTATE %s%s%s", failure->operation,
-				unpack_sql_state(failure->sqlerrcode), failure->message[0] ? ", " : "",
-				failure->message),
-		 errdetail_internal("actor=%s%s subject=%s tenant=%s ip=%s duration=%.3f ms",
-							failure->actor, failure->unverified[0] ? " (unverified)" : "",
-							failure->subject, failure->tenant_id, address, failure->duration_ms),
-		 errhidestmt(true), errhidecontext(true)));
-}
-
-/* Warn of a call that was slow. */
-static void
-warn_slow(const OperationFrame *frame, double ms)
-{
-	ereport(WARNING, (errmsg("operation \"%s\" was slow: %.3f ms", frame->operation->name, ms),
-					  errhint("Calls above pgaccount.slow_threshold (%d ms) warn.",
-							  pgaccount_slow_threshold),
-					  errhidestmt(true), errhidecontext(true)));
+	if (unlogged > 0)
+		snprintf(left_out, sizeof(left_out), " (" INT64_FORMAT " others were left out)", unlogged);
+	ereport(LOG_SERVER_ONLY,
+			(errcode(failure->sqlerrcode),
+			 errmsg("operation \"%s\" failed: SQLSTATE %s%s%s%s", failure->operation,
+					unpack_sql_state(failure->sqlerrcode), failure->message[0] ? ", " : "",
+					failure->message, left_out),
+			 errdetail_operation(failure), errhidestmt(true), errhidecontext(true)));
+	unlogged = 0;
 }
 
 /* Is a call that took so long slow? */
@@ -194,6 +253,50 @@ describe_failure(Failure *failure, OperationFrame *frame, int sqlerrcode, const 
 		failure->has_ip = true;
 		memcpy(&failure->ip, ip, VARSIZE(ip));
 	}
+}
+
+/* Have a failure recorded, and log it; or leave it out. */
+static void
+tell_failure(OperationFrame *frame, int sqlerrcode, const char *message, double ms)
+{
+	Failure failure;
+
+	if (!take_allowance(&failure_allowance))
+	{
+		if (pgaccount_log_events)
+			failure_queue_leave_out();
+		leave_out_of_log();
+		return;
+	}
+	describe_failure(&failure, frame, sqlerrcode, message, ms);
+	if (pgaccount_log_events)
+		failure_queue_push(&failure);
+	log_failure(&failure);
+}
+
+/* Log a refusal that is data, or leave it out; its event is the transaction's own. */
+static void
+tell_refusal(OperationFrame *frame, double ms)
+{
+	Failure failure;
+
+	if (!take_allowance(&refusal_allowance))
+	{
+		leave_out_of_log();
+		return;
+	}
+	describe_failure(&failure, frame, frame->refused, frame->refusal, ms);
+	log_failure(&failure);
+}
+
+/* Warn of a call that was slow. */
+static void
+warn_slow(const OperationFrame *frame, double ms)
+{
+	ereport(WARNING, (errmsg("operation \"%s\" was slow: %.3f ms", frame->operation->name, ms),
+					  errhint("Calls above pgaccount.slow_threshold (%d ms) warn.",
+							  pgaccount_slow_threshold),
+					  errhidestmt(true), errhidecontext(true)));
 }
 
 /* Begin an operation. */
@@ -243,13 +346,7 @@ operation_end(OperationFrame *frame)
 	call.message = frame->refused != 0 ? frame->refusal : NULL;
 	stats_count(&call);
 	if (frame->refused != 0)
-	{
-		Failure failure;
-
-		/* its event is the transaction's own */
-		describe_failure(&failure, frame, frame->refused, frame->refusal, call.ms);
-		log_failure(&failure);
-	}
+		tell_refusal(frame, call.ms);
 	if (call.slow)
 		warn_slow(frame, call.ms);
 }
@@ -277,14 +374,7 @@ operation_fail(OperationFrame *frame)
 	stats_count(&call);
 	/* an operation inside this one has remembered the same error */
 	if (frame->inner_error != identity)
-	{
-		Failure failure;
-
-		describe_failure(&failure, frame, error->sqlerrcode, message, call.ms);
-		if (pgaccount_log_events)
-			failure_queue_push(&failure);
-		log_failure(&failure);
-	}
+		tell_failure(frame, error->sqlerrcode, message, call.ms);
 	if (frame->outer != NULL)
 		frame->outer->inner_error = identity;
 	if (call.slow)

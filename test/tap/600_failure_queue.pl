@@ -28,6 +28,7 @@ sub failures { my ($db, $n) = @_; $node->psql($db, failing()) for 1 .. $n; }
 
 sub recorded { my $db = shift // 'postgres'; return $node->safe_psql($db, "SELECT count(*) FROM account.event WHERE type = 'operation_failed' AND detail ->> 'operation' = 'activate_key'"); }
 sub dropped { my $reason = shift; return $node->safe_psql('postgres', "SELECT coalesce(sum((detail ->> 'dropped')::int), 0) FROM account.event WHERE detail ->> 'operation' = 'event_queue' AND detail ->> 'reason' = '$reason'"); }
+sub left_out { return $node->safe_psql('postgres', "SELECT coalesce(sum((detail ->> 'left_out')::int), 0) FROM account.event WHERE detail ->> 'operation' = 'event_queue' AND detail ->> 'reason' = 'session_rate'"); }
 sub quiet { my $db = shift // 'postgres'; return $node->poll_query_until($db, 'SELECT waiting = 0 FROM account.event_queue()'); }
 sub no_doubles { my $db = shift // 'postgres'; return $node->safe_psql($db, "SELECT count(*) FROM (SELECT subject FROM account.event WHERE detail ->> 'operation' = 'activate_key' GROUP BY subject HAVING count(*) > 1) AS d"); }
 sub worker_pid { my $db = shift // 'postgres'; return $node->safe_psql('postgres', "SELECT coalesce(min(pid), 0) FROM pg_stat_activity WHERE backend_type = 'pgaccount worker' AND datname = '$db'"); }
@@ -157,7 +158,7 @@ is(recorded() - $before + dropped('queue_full'), 800, 'recorded + dropped = atte
 $node->command_ok([ 'pgbench', '-n', '-c', '16', '-j', '2', '-t', '300', '-f', $guess, 'postgres' ], '4800 calls fail at once while it writes');
 quiet();
 $node->poll_query_until('postgres', "SELECT (SELECT sum((detail ->> 'dropped')::int) FROM account.event WHERE detail ->> 'reason' = 'queue_full') = (SELECT dropped FROM account.event_queue())");
-is(recorded() - $before + dropped('queue_full'), 5600, 'recorded + dropped = attempted');
+is(recorded() - $before + dropped('queue_full') + left_out(), 5600, 'recorded + dropped + left out = attempted');
 is($node->safe_psql('postgres', "SELECT calls, failures FROM account.stats WHERE operation = 'activate_key'"), '5600|5600', 'the statistics have all');
 is($node->safe_psql('postgres', "SELECT calls FROM account.failures WHERE operation = 'activate_key' AND error_code = 'PT404'"), '5600', 'by SQLSTATE too');
 
