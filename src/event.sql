@@ -30,7 +30,7 @@ COMMENT ON COLUMN account.event.at IS 'When it happened, by the clock.';
 COMMENT ON COLUMN account.event.outcome IS 'success or failure.';
 COMMENT ON COLUMN account.event.actor IS
 'Who did it: the verified identity, else who the application says it acts for (then detail has unverified_actor), else the role of the session.';
-COMMENT ON COLUMN account.event.subject IS 'Whom it is about: the user''s id, or the key''s kid.';
+COMMENT ON COLUMN account.event.subject IS 'Whom it is about: the user''s id, or the key''s kid; for a registration or login that failed and names no user, the email or login.';
 COMMENT ON COLUMN account.event.ip IS 'Address of the client: see account.set_client_ip.';
 COMMENT ON COLUMN account.event.duration_ms IS 'How long the operation had taken when it was recorded.';
 COMMENT ON COLUMN account.event.error_code IS 'SQLSTATE of a failure; see account.http_status.';
@@ -84,6 +84,8 @@ REVOKE ALL ON account.failures FROM PUBLIC;
 GRANT SELECT ON account.failures TO pg_monitor;
 COMMENT ON VIEW account.failures IS
 'Failed calls in this database by operation and SQLSTATE, refusals that are data (login, refresh) too, since the last account.stats_reset().';
+COMMENT ON COLUMN account.failures.error_code IS
+'NULL: all SQLSTATEs but the first 16 of the operation, together.';
 
 CREATE FUNCTION account.event_queue(OUT waiting bigint, OUT capacity bigint, OUT dropped bigint, OUT attended boolean)
     AS 'MODULE_PATHNAME', 'event_queue' LANGUAGE C VOLATILE PARALLEL SAFE;

@@ -29,7 +29,7 @@
 #include "session.h"
 #include "version.h"
 
-ACCOUNT_OPERATION(login, "login", NO_SUBJECT);
+ACCOUNT_OPERATION(login, "login", 0);
 
 /* Longer logins name nobody. */
 #define MAX_LOGIN 1024
@@ -146,7 +146,7 @@ login_operation(PG_FUNCTION_ARGS)
 		detail_text(&detail, "error", refused);
 		operation_concerns(user ? user->user_id : NULL, user ? user->tenant_id : NULL);
 		operation_refused(code, refused);
-		event_refusal_from(ip, EVENT_LOGIN_FAILED, user ? user->user_id : NULL,
+		event_refusal_from(ip, EVENT_LOGIN_FAILED, user ? user->user_id : short_argument(fcinfo, 0),
 						   user ? user->tenant_id : NULL, unpack_sql_state(code),
 						   detail_end(&detail));
 	}

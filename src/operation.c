@@ -289,14 +289,31 @@ tell_refusal(OperationFrame *frame, double ms)
 	log_failure(&failure);
 }
 
-/* Warn of a call that was slow. */
+/*
+ * Warn of a call that was slow, in the server's log alone: whoever sent a plain statement expects no word
+ * of ours, and its client may take one for a failure.
+ */
 static void
-warn_slow(const OperationFrame *frame, double ms)
+warn_slow(OperationFrame *frame, double ms)
 {
-	ereport(WARNING, (errmsg("operation \"%s\" was slow: %.3f ms", frame->operation->name, ms),
-					  errhint("Calls above pgaccount.slow_threshold (%d ms) warn.",
-							  pgaccount_slow_threshold),
-					  errhidestmt(true), errhidecontext(true)));
+	int for_client = client_min_messages;
+	Failure call;
+
+	describe_failure(&call, frame, 0, "", ms);
+	PG_TRY();
+	{
+		client_min_messages = ERROR;
+		ereport(WARNING, (errmsg("operation \"%s\" was slow: %.3f ms", call.operation, ms),
+						  errdetail_operation(&call),
+						  errhint("Calls above pgaccount.slow_threshold (%d ms) are logged.",
+								  pgaccount_slow_threshold),
+						  errhidestmt(true), errhidecontext(true)));
+	}
+	PG_FINALLY();
+	{
+		client_min_messages = for_client;
+	}
+	PG_END_TRY();
 }
 
 /* Begin an operation. */

@@ -45,7 +45,7 @@
 #include "text_argument.h"
 #include "version.h"
 
-ACCOUNT_OPERATION(register_user, "register", NO_SUBJECT);
+ACCOUNT_OPERATION(register_user, "register", 0);
 
 /* The longest username, in characters. */
 #define MAX_USERNAME 254

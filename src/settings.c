@@ -218,10 +218,11 @@ event_settings_init(GucContext at_restart)
 		"no queue.",
 		&pgaccount_event_queue_size, 4096, 16, 1048576, at_restart, 0, NULL, NULL, NULL);
 
-	DefineCustomIntVariable("pgaccount.slow_threshold",
-							"Operations that take longer are slow: counted, with a WARNING.",
-							"0: all are; -1: none is.", &pgaccount_slow_threshold, 2000, -1,
-							INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"pgaccount.slow_threshold",
+		"Operations that take longer are slow: counted, with a WARNING in the log.",
+		"0: all are; -1: none is.", &pgaccount_slow_threshold, 2000, -1, INT_MAX, PGC_SUSET,
+		GUC_UNIT_MS, NULL, NULL, NULL);
 }
 
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */

@@ -5,6 +5,8 @@
  * Two hash tables under one lightweight lock, held shared while an entry is counted under its own
  * spinlock, and exclusively to make or remove entries. An entry is of one operation in one database, or
  * of one SQLSTATE of its failures. When there is no more room the one that was called longest ago goes.
+ * Whoever owns a trigger can raise any SQLSTATE: an operation has entries of its own for the first few of a
+ * database, and one more for all others, so that nobody's inventions push others out.
  *
  * As pg_stat_statements does, they are written to a file by a clean shutdown and read by the next start;
  * a crash loses them.
@@ -48,8 +50,12 @@ PG_FUNCTION_INFO_V1(stats_reset);
 #define MAX_OPERATIONS 1024
 #define MAX_FAILURES   4096
 
-#define NAME_BYTES     32
-#define MESSAGE_BYTES  160
+/* Different SQLSTATEs of one operation in one database; all others have the entry of OTHER_SQLSTATES. */
+#define MAX_SQLSTATES   16
+#define OTHER_SQLSTATES 0
+
+#define NAME_BYTES      32
+#define MESSAGE_BYTES   160
 
 /* Four to an octave, from 1 microsecond to over an hour. */
 #define BUCKETS 128
@@ -57,7 +63,7 @@ PG_FUNCTION_INFO_V1(stats_reset);
 typedef struct StatsKey
 {
 	Oid database;
-	int sqlerrcode; /* 0 in the table of operations */
+	int sqlerrcode; /* 0 in the table of operations, OTHER_SQLSTATES in that of failures */
 	char operation[NAME_BYTES];
 } StatsKey;
 
@@ -336,19 +342,17 @@ forget_oldest_failure(void)
 }
 
 /*
- * The entry of a key, made when missing. The lock is held shared, and may have been let go meanwhile.
- * NULL: there is no room, which cannot be.
+ * The entry of a key, made when missing. The lock is held exclusively, and stays so, so that nobody takes
+ * the entry away. NULL: there is no room, which cannot be.
  */
 static void *
-find_entry(HTAB *table, const StatsKey *key)
+make_entry(HTAB *table, const StatsKey *key)
 {
 	void *entry = hash_search(table, key, HASH_FIND, NULL);
 	bool found;
 
 	if (entry != NULL)
 		return entry;
-	LWLockRelease(shared->lock);
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (table == operations && hash_get_num_entries(table) >= MAX_OPERATIONS)
 		forget_oldest_operation();
 	if (table == failures && hash_get_num_entries(table) >= MAX_FAILURES)
@@ -367,8 +371,59 @@ find_entry(HTAB *table, const StatsKey *key)
 			SpinLockInit(&((FailureEntry *) entry)->mutex);
 		}
 	}
-	/* the caller goes on with the exclusive lock, so that nobody takes the entry away */
 	return entry;
+}
+
+/* The entry of an operation, made when missing. The lock is held shared, and may have been let go meanwhile. */
+static StatsEntry *
+find_operation(const StatsKey *key)
+{
+	StatsEntry *entry = hash_search(operations, key, HASH_FIND, NULL);
+
+	if (entry != NULL)
+		return entry;
+	LWLockRelease(shared->lock);
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	return make_entry(operations, key);
+}
+
+/* Has an operation as many entries of SQLSTATEs as it may have? The lock is held exclusively. */
+static bool
+sqlstates_are_full(const StatsKey *key)
+{
+	HASH_SEQ_STATUS seq;
+	FailureEntry *entry;
+	int n = 0;
+
+	hash_seq_init(&seq, failures);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+		if (entry->key.database == key->database &&
+			strcmp(entry->key.operation, key->operation) == 0)
+			n++;
+	return n >= MAX_SQLSTATES;
+}
+
+/*
+ * The entry of a failure's SQLSTATE, else that of other ones; made when missing. The lock is held shared,
+ * and may have been let go meanwhile. NULL: there is no room, which cannot be.
+ */
+static FailureEntry *
+find_failure(const StatsKey *key)
+{
+	StatsKey others = *key;
+	FailureEntry *entry = hash_search(failures, key, HASH_FIND, NULL);
+
+	/* there are others: all places are taken */
+	others.sqlerrcode = OTHER_SQLSTATES;
+	if (entry == NULL)
+		entry = hash_search(failures, &others, HASH_FIND, NULL);
+	if (entry != NULL)
+		return entry;
+	LWLockRelease(shared->lock);
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	if (hash_search(failures, key, HASH_FIND, NULL) == NULL && sqlstates_are_full(key))
+		key = &others;
+	return make_entry(failures, key);
 }
 
 /* The bucket of a time. */
@@ -436,7 +491,7 @@ stats_count(const StatsCall *call)
 		len = pg_mbcliplen(call->message, strlen(call->message), MESSAGE_BYTES - 1);
 	make_key(&key, MyDatabaseId, call->operation, 0);
 	LWLockAcquire(shared->lock, LW_SHARED);
-	entry = find_entry(operations, &key);
+	entry = find_operation(&key);
 	if (entry != NULL)
 	{
 		SpinLockAcquire(&entry->mutex);
@@ -449,7 +504,7 @@ stats_count(const StatsCall *call)
 
 	key.sqlerrcode = call->sqlerrcode;
 	LWLockAcquire(shared->lock, LW_SHARED);
-	failure = find_entry(failures, &key);
+	failure = find_failure(&key);
 	if (failure != NULL)
 	{
 		SpinLockAcquire(&failure->mutex);
@@ -553,7 +608,7 @@ stat_operations(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* account.stat_failures(): the failures counted in this database, by operation and SQLSTATE. */
+/* account.stat_failures(): the failures counted in this database, by operation and SQLSTATE (NULL: others). */
 Datum
 stat_failures(PG_FUNCTION_ARGS)
 {
@@ -578,6 +633,7 @@ stat_failures(PG_FUNCTION_ARGS)
 		counters = entry->counters;
 		SpinLockRelease(&entry->mutex);
 		values[0] = CStringGetTextDatum(entry->key.operation);
+		nulls[1] = entry->key.sqlerrcode == OTHER_SQLSTATES;
 		values[1] = CStringGetTextDatum(unpack_sql_state(entry->key.sqlerrcode));
 		values[2] = Int64GetDatum(counters.calls);
 		values[3] = TimestampTzGetDatum(counters.last_at);
