@@ -62,6 +62,17 @@ compat_may_use_schema(Oid schema, Oid roleid)
 #endif
 }
 
+/* May the role call the function? */
+static inline bool
+compat_may_execute(Oid function, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, function, roleid, ACL_EXECUTE) == ACLCHECK_OK;
+#else
+	return pg_proc_aclcheck(function, roleid, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
 /*
  * Say that an UPDATE sets these columns of its target (a bitmapset of attribute numbers, offset by
  * FirstLowInvalidHeapAttributeNumber). 16 moved the set from the range table entry into

@@ -45,6 +45,7 @@
 #include "password_slots.h"
 #include "secret_call.h"
 #include "settings.h"
+#include "version.h"
 
 PG_FUNCTION_INFO_V1(hash_password);
 PG_FUNCTION_INFO_V1(verify_password);
@@ -53,6 +54,9 @@ PG_FUNCTION_INFO_V1(password_needs_rehash);
 /* The longest password, in bytes of UTF-8, and the longest worth converting. */
 #define MAX_PASSWORD    4096
 #define MAX_UNCONVERTED (MAX_PASSWORD * 4)
+
+/* Who may not log users in has argon2 hashes of so many times the configured cost verified. */
+#define LIMITED_COST_FACTOR 4
 
 /* Iterations of PBKDF2 between two looks for a cancellation. */
 #define ITERATIONS_PER_CHECK 1024
@@ -210,20 +214,44 @@ secret_require_usable(const Secret *secret)
 }
 
 /*
+ * Is the caller somebody who may not log users in? Everybody may hash and verify passwords, but what
+ * such a caller makes the server compute must not be in the way of logins.
+ */
+static bool
+caller_is_limited(void)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID, INETOID, TEXTOID, TEXTOID};
+	Oid schema = account_schema();
+	oidvector *arguments = buildoidvector(types, lengthof(types));
+	Oid login = InvalidOid;
+
+	if (OidIsValid(schema))
+		login = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("login"),
+								PointerGetDatum(arguments), ObjectIdGetDatum(schema));
+	pfree(arguments);
+	return !OidIsValid(login) || !compat_may_execute(login, GetUserId());
+}
+
+/*
  * Take a stored hash apart. False also for NULL, and for a hash that asks for more than may be spent on
  * it. A hash is no secret of this process: it came from a table, so it is not wiped.
  */
 static bool
-read_hash(text *stored, PasswordHash *hash)
+read_hash(text *stored, bool limited, PasswordHash *hash)
 {
+	uint64 max_work = PG_UINT64_MAX;
 	text *packed;
+
+	if (limited)
+		max_work = (uint64) pgaccount_password_memory * (uint64) pgaccount_password_ops *
+				   LIMITED_COST_FACTOR;
 
 	if (stored == NULL ||
 		toast_raw_datum_size(PointerGetDatum(stored)) - VARHDRSZ > PASSWORD_HASH_MAX_TEXT)
 		return false;
 	packed = pg_detoast_datum_packed(stored);
 	return password_format_parse(VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed), hash) &&
-		   password_format_affordable(hash, (uint32) pgaccount_password_max_memory);
+		   password_format_affordable(hash, (uint32) pgaccount_password_max_memory, max_work);
 }
 
 /* CPU seconds this process has used. */
@@ -261,12 +289,12 @@ memory_available(uint32 kib)
 
 /* Argon2 as libsodium's own interface computes it: one lane, 16 bytes of salt. False: no memory. */
 static bool
-argon2_compute(const Secret *secret, const unsigned char *salt, uint32 passes, uint32 kib, int alg,
-			   unsigned char *digest, size_t digest_len)
+argon2_compute(const Secret *secret, bool limited, const unsigned char *salt, uint32 passes,
+			   uint32 kib, int alg, unsigned char *digest, size_t digest_len)
 {
 	int result;
 
-	password_slot_acquire();
+	password_slot_acquire(limited);
 	result = crypto_pwhash(digest, digest_len, secret ? VARDATA(secret->value) : "",
 						   secret ? VARSIZE(secret->value) - VARHDRSZ : 0, salt, passes,
 						   (size_t) kib * 1024, alg);
@@ -283,7 +311,7 @@ argon2_compute(const Secret *secret, const unsigned char *salt, uint32 passes, u
  * and after a mismatch once more.
  */
 static bool
-argon2_verify(const Secret *secret, const PasswordHash *hash)
+argon2_verify(const Secret *secret, const PasswordHash *hash, bool limited)
 {
 	bool argon2id = hash->scheme == PASSWORD_ARGON2ID;
 	unsigned char digest[PASSWORD_MAX_DIGEST];
@@ -295,7 +323,7 @@ argon2_verify(const Secret *secret, const PasswordHash *hash)
 			(argon2id ? crypto_pwhash_argon2id_OPSLIMIT_MIN : crypto_pwhash_argon2i_OPSLIMIT_MIN))
 	{
 		available =
-			argon2_compute(secret, hash->salt, hash->cost, hash->memory,
+			argon2_compute(secret, limited, hash->salt, hash->cost, hash->memory,
 						   argon2id ? crypto_pwhash_ALG_ARGON2ID13 : crypto_pwhash_ALG_ARGON2I13,
 						   digest, hash->digest_len);
 		matches = available && sodium_memcmp(digest, hash->digest, hash->digest_len) == 0;
@@ -306,7 +334,7 @@ argon2_verify(const Secret *secret, const PasswordHash *hash)
 		const char *password = VARDATA(secret->value);
 		size_t len = VARSIZE(secret->value) - VARHDRSZ;
 
-		password_slot_acquire();
+		password_slot_acquire(limited);
 		available = memory_available(hash->memory);
 		if (available)
 		{
@@ -510,14 +538,14 @@ bcrypt_verify(Secret *secret, const PasswordHash *hash)
 
 /* Is it the password of this stored hash? Says what finding out has cost. */
 static bool
-verify(text *password, text *stored, Effort *effort)
+verify(text *password, text *stored, bool limited, Effort *effort)
 {
 	PasswordHash hash;
 	Secret *secret;
 	double start = cpu_seconds();
 	bool matches = false;
 
-	if (password == NULL || !read_hash(stored, &hash))
+	if (password == NULL || !read_hash(stored, limited, &hash))
 		return false;
 	secret = secret_make(password);
 	if (secret->state == SECRET_USABLE)
@@ -526,7 +554,7 @@ verify(text *password, text *stored, Effort *effort)
 		{
 			case PASSWORD_ARGON2ID:
 			case PASSWORD_ARGON2I:
-				matches = argon2_verify(secret, &hash);
+				matches = argon2_verify(secret, &hash, limited);
 				effort->current = hash.memory == (uint32) pgaccount_password_memory &&
 								  hash.cost == (uint32) pgaccount_password_ops;
 				break;
@@ -559,7 +587,7 @@ spend(double fraction)
 
 	if (kib * 1024 < crypto_pwhash_MEMLIMIT_MIN)
 		return;
-	if (!argon2_compute(NULL, salt, pgaccount_password_ops, (uint32) kib,
+	if (!argon2_compute(NULL, false, salt, pgaccount_password_ops, (uint32) kib,
 						crypto_pwhash_ALG_ARGON2ID13, digest, sizeof(digest)))
 		refuse_for_memory((uint32) kib);
 	if (fraction == 1)
@@ -575,7 +603,7 @@ password_verify(text *password, text *hash)
 	bool matches;
 
 	secret_call_begin(&hiding);
-	matches = verify(password, hash, &effort);
+	matches = verify(password, hash, false, &effort);
 	secret_call_end(&hiding);
 	return matches;
 }
@@ -592,7 +620,7 @@ password_verify_padded(text *password, text *hash)
 	bool matches;
 
 	secret_call_begin(&hiding);
-	matches = verify(password, hash, &effort);
+	matches = verify(password, hash, false, &effort);
 	if (effort.current)
 		password_pace_learn(effort.seconds);
 	else
@@ -614,9 +642,9 @@ password_dummy_verify(text *password)
 	(void) password_verify_padded(password, NULL);
 }
 
-/* Hash a password; see the header. */
-text *
-password_hash(text *password)
+/* Hash a password, for a limited caller or for any other; see password_hash(). */
+static text *
+hash_for(bool limited, text *password)
 {
 	ErrorContextCallback hiding;
 	char hashed[crypto_pwhash_STRBYTES];
@@ -636,7 +664,7 @@ password_hash(text *password)
 				 errmsg("pgaccount.password_memory is larger than pgaccount.password_max_memory"),
 				 errdetail("A hash of that size would never be verified."),
 				 errhint("Raise pgaccount.password_max_memory.")));
-	password_slot_acquire();
+	password_slot_acquire(limited);
 	start = cpu_seconds();
 	failed = crypto_pwhash_str_alg(
 		hashed, VARDATA(secret->value), VARSIZE(secret->value) - VARHDRSZ, pgaccount_password_ops,
@@ -652,13 +680,20 @@ password_hash(text *password)
 	return result;
 }
 
+/* Hash a password; see the header. */
+text *
+password_hash(text *password)
+{
+	return hash_for(false, password);
+}
+
 /* Should the hash be replaced? NULL and unusable ones are no current hashes either. */
 bool
 password_is_stale(text *stored)
 {
 	PasswordHash hash;
 
-	return !read_hash(stored, &hash) || hash.scheme != PASSWORD_ARGON2ID ||
+	return !read_hash(stored, false, &hash) || hash.scheme != PASSWORD_ARGON2ID ||
 		   hash.memory != (uint32) pgaccount_password_memory ||
 		   hash.cost != (uint32) pgaccount_password_ops || hash.lanes != 1 ||
 		   hash.salt_len < crypto_pwhash_SALTBYTES || hash.digest_len < crypto_hash_sha256_BYTES;
@@ -700,14 +735,28 @@ raw_argument(FunctionCallInfo fcinfo, int n)
 Datum
 hash_password(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(password_hash(raw_argument(fcinfo, 0)));
+	ErrorContextCallback hiding;
+	text *hash;
+
+	secret_call_begin(&hiding);
+	hash = hash_for(caller_is_limited(), raw_argument(fcinfo, 0));
+	secret_call_end(&hiding);
+	PG_RETURN_TEXT_P(hash);
 }
 
 /* account.verify_password(password text, hash text): is it the password of the hash? */
 Datum
 verify_password(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(password_verify(raw_argument(fcinfo, 0), raw_argument(fcinfo, 1)));
+	ErrorContextCallback hiding;
+	Effort effort = {false, 0};
+	bool matches;
+
+	secret_call_begin(&hiding);
+	matches =
+		verify(raw_argument(fcinfo, 0), raw_argument(fcinfo, 1), caller_is_limited(), &effort);
+	secret_call_end(&hiding);
+	PG_RETURN_BOOL(matches);
 }
 
 /* account.password_needs_rehash(hash text): is it anything but a current hash? */

@@ -205,7 +205,7 @@ password_format_parse(const char *text, size_t len, PasswordHash *hash)
 
 /* May a hash of this cost be computed? See the header. */
 bool
-password_format_affordable(const PasswordHash *hash, uint32_t max_memory)
+password_format_affordable(const PasswordHash *hash, uint32_t max_memory, uint64_t max_work)
 {
 	switch (hash->scheme)
 	{
@@ -213,7 +213,8 @@ password_format_affordable(const PasswordHash *hash, uint32_t max_memory)
 		case PASSWORD_ARGON2I:
 			return hash->memory <= max_memory && hash->cost <= ARGON2_MAX_PASSES &&
 				   (uint64_t) hash->memory * hash->cost <=
-					   (uint64_t) max_memory * ARGON2_MAX_WORK_PER_MEMORY;
+					   (uint64_t) max_memory * ARGON2_MAX_WORK_PER_MEMORY &&
+				   (uint64_t) hash->memory * hash->cost <= max_work;
 		case PASSWORD_PBKDF2_SHA256:
 		case PASSWORD_PBKDF2_SHA1:
 			return hash->cost <= PBKDF2_MAX_ITERATIONS;

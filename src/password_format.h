@@ -51,7 +51,11 @@ typedef struct PasswordHash
  */
 extern bool password_format_parse(const char *text, size_t len, PasswordHash *hash);
 
-/* May a hash of this cost be computed, where argon2 may take max_memory KiB? */
-extern bool password_format_affordable(const PasswordHash *hash, uint32_t max_memory);
+/*
+ * May a hash of this cost be computed? Argon2 may take max_memory KiB, and max_work KiB times passes
+ * where that is less than what nobody may ask for; the others have bounds of their own.
+ */
+extern bool password_format_affordable(const PasswordHash *hash, uint32_t max_memory,
+									   uint64_t max_work);
 
 #endif /* PGACCOUNT_PASSWORD_FORMAT_H */

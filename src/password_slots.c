@@ -5,7 +5,8 @@
  * One argon2 takes pgaccount.password_memory (or what the stored hash asks for): a burst of logins
  * would take it as many times as there are connections. A counter in shared memory, under a
  * spinlock, lets pgaccount.password_concurrency of them run; the others sleep on a condition
- * variable, where they can be cancelled.
+ * variable, where they can be cancelled. Callers who may not log users in share half of the slots,
+ * so that the other half is always there for logins.
  *
  * A slot is held only around a call into libsodium, which neither raises nor checks for interrupts,
  * so no error can leave it behind; an exit of the process gives it back all the same, and a crash
@@ -38,8 +39,9 @@ typedef struct PasswordPace
 typedef struct PasswordSlots
 {
 	slock_t mutex;
-	int in_use;        /* protected by mutex */
-	PasswordPace pace; /* protected by mutex */
+	int in_use;         /* protected by mutex */
+	int in_use_limited; /* those of limited callers among them; protected by mutex */
+	PasswordPace pace;  /* protected by mutex */
 	ConditionVariable released;
 } PasswordSlots;
 
@@ -50,6 +52,7 @@ static PasswordSlots *slots = NULL;
 static PasswordPace own_pace = {0};
 
 static bool holding = false;
+static bool holding_limited = false;
 static bool exit_registered = false;
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
@@ -78,6 +81,7 @@ slots_shmem_startup(void)
 	{
 		SpinLockInit(&slots->mutex);
 		slots->in_use = 0;
+		slots->in_use_limited = 0;
 		memset(&slots->pace, 0, sizeof(slots->pace));
 		ConditionVariableInit(&slots->released);
 	}
@@ -106,11 +110,15 @@ slots_exit(int code, Datum arg)
 
 /* Take a slot, waiting for one where need be; see the header. */
 void
-password_slot_acquire(void)
+password_slot_acquire(bool limited)
 {
+	int share = Max(pgaccount_password_concurrency / 2, 1);
+
 	Assert(!holding);
+	CHECK_FOR_INTERRUPTS(); /* none is looked at while hashing */
 	if (slots == NULL)
 		return;
+	holding_limited = limited;
 	if (!exit_registered)
 	{
 		before_shmem_exit(slots_exit, (Datum) 0);
@@ -119,9 +127,13 @@ password_slot_acquire(void)
 	for (;;)
 	{
 		SpinLockAcquire(&slots->mutex);
-		holding = slots->in_use < pgaccount_password_concurrency;
+		holding = slots->in_use < pgaccount_password_concurrency &&
+				  (!limited || slots->in_use_limited < share);
 		if (holding)
+		{
 			slots->in_use++;
+			slots->in_use_limited += limited;
+		}
 		SpinLockRelease(&slots->mutex);
 		if (holding)
 			break;
@@ -138,6 +150,7 @@ password_slot_release(void)
 		return;
 	SpinLockAcquire(&slots->mutex);
 	slots->in_use--;
+	slots->in_use_limited -= holding_limited;
 	SpinLockRelease(&slots->mutex);
 	holding = false;
 	ConditionVariableBroadcast(&slots->released);

@@ -10,10 +10,11 @@ extern void password_slots_init(void);
 
 /*
  * Take one of pgaccount.password_concurrency slots, waiting for one where need be; the wait can be
- * cancelled. Returns at once where the library was not preloaded: then there is no limit.
+ * cancelled. All limited callers together get half of the slots, at least one. Returns at once
+ * where the library was not preloaded: then there is no limit.
  * Until password_slot_release() the caller must not raise.
  */
-extern void password_slot_acquire(void);
+extern void password_slot_acquire(bool limited);
 
 /* Give the slot back. */
 extern void password_slot_release(void);

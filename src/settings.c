@@ -154,7 +154,8 @@ password_settings_init(GucContext at_restart)
 
 	DefineCustomIntVariable("pgaccount.password_concurrency",
 							"How many passwords may be hashed at once in the whole server.",
-							"The next wait. Without shared_preload_libraries there is no limit.",
+							"The next wait. Roles that may not call account.login share half of "
+							"it. Without shared_preload_libraries there is no limit.",
 							&pgaccount_password_concurrency, 4, 1, 1024, at_restart, 0, NULL, NULL,
 							NULL);
 }

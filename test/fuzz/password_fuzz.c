@@ -49,8 +49,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (password_format_parse(text, size, &hash))
 	{
 		assert(size <= PASSWORD_HASH_MAX_TEXT);
-		(void) password_format_affordable(&hash, 256 * 1024);
-		assert(hash.memory == 0 || !password_format_affordable(&hash, hash.memory - 1));
+		(void) password_format_affordable(&hash, 256 * 1024, UINT64_MAX);
+		assert(hash.memory == 0 || !password_format_affordable(&hash, hash.memory - 1, UINT64_MAX));
+		assert(hash.memory == 0 || !password_format_affordable(
+									   &hash, UINT32_MAX, (uint64_t) hash.memory * hash.cost - 1));
 		switch (hash.scheme)
 		{
 			case PASSWORD_ARGON2ID:
