@@ -2,11 +2,12 @@
  * password.c
  *		Hashing and verifying passwords.
  *
- * New hashes are argon2id (RFC 9106), made by libsodium. Verified besides are argon2i, Django's PBKDF2
- * (RFC 8018 §5.2) and, through pgcrypto where it is installed, bcrypt.
+ * New hashes are argon2id (RFC 9106), made by libsodium. Verified besides are argon2i, scrypt (RFC 7914),
+ * Django's PBKDF2 (RFC 8018 §5.2) and, through pgcrypto where it is installed, bcrypt.
  *
  * Memory: a password lives, in UTF-8, in a Secret with a memory context of its own, which is wiped
- * when the context goes, on success and on error alike. What pgcrypto copies for itself is out of reach.
+ * when the context goes, on success and on error alike. What pgcrypto, or the server while it
+ * normalizes, copies for itself is out of reach.
  * Logging: every entry point is a secret call, whose statement is hidden whatever is raised underneath, a
  * cancellation too.
  */
@@ -28,6 +29,8 @@
 #include "commands/extension.h"
 #include "common/hmac.h"
 #include "common/sha1.h"
+#include "common/string.h"
+#include "common/unicode_norm.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -80,7 +83,7 @@ typedef struct Secret
 	MemoryContextCallback wipe;
 	SecretState state;
 	Size size;   /* bytes to wipe at value */
-	text *value; /* the password in UTF-8, whatever the server's encoding */
+	text *value; /* the password in UTF-8, whatever the server's encoding; a NUL follows */
 	crypto_auth_hmacsha256_state keyed;
 } Secret;
 
@@ -177,6 +180,58 @@ secret_make(text *password)
 	return secret;
 }
 
+/* Put other text into the secret's place; the one before is wiped. */
+static void
+secret_replace(Secret *secret, const char *replacement, Size len)
+{
+	sodium_memzero(secret->value, secret->size);
+	pfree(secret->value);
+	secret->value = NULL;
+	secret->value = MemoryContextAllocZero(secret->context, VARHDRSZ + len + 1);
+	secret->size = VARHDRSZ + len + 1;
+	memcpy(VARDATA(secret->value), replacement, len);
+	SET_VARSIZE(secret->value, VARHDRSZ + len);
+}
+
+/*
+ * Bring the password into Unicode's form NFKC (UAX #15). What is no UTF-8, in a database of SQL_ASCII,
+ * stays as it is.
+ */
+static void
+secret_normalize(Secret *secret)
+{
+	const unsigned char *text = (unsigned char *) VARDATA(secret->value);
+	int len = VARSIZE(secret->value) - VARHDRSZ;
+	MemoryContext caller;
+	pg_wchar *points;
+	pg_wchar *normalized;
+	int count = 0;
+	int out_len = 0;
+	char *out;
+
+	if (pg_is_ascii((char *) text) || !pg_verify_mbstr(PG_UTF8, (char *) text, len, true))
+		return;
+	caller = MemoryContextSwitchTo(secret->context);
+	points = palloc((len + 1) * sizeof(pg_wchar));
+	for (int i = 0; i < len; i += pg_utf_mblen(text + i))
+		points[count++] = utf8_to_unicode(text + i);
+	points[count] = 0;
+	normalized = unicode_normalize(UNICODE_NFKC, points);
+	sodium_memzero(points, (len + 1) * sizeof(pg_wchar));
+	for (count = 0; normalized[count] != 0; count++)
+		;
+	out = palloc(count * MAX_MULTIBYTE_CHAR_LEN + 1);
+	for (int i = 0; i < count; i++)
+	{
+		unicode_to_utf8(normalized[i], (unsigned char *) out + out_len);
+		out_len += pg_utf_mblen((unsigned char *) out + out_len);
+	}
+	sodium_memzero(normalized, count * sizeof(pg_wchar));
+	secret_replace(secret, out, out_len);
+	sodium_memzero(out, out_len);
+	MemoryContextSwitchTo(caller);
+}
+
 /* Wipe and free. */
 static void
 secret_free(Secret *secret)
@@ -264,7 +319,7 @@ cpu_seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-/* Raise 53200: the memory for argon2 is not to be had. That must never look like a wrong password. */
+/* Raise 53200: the memory for a hash is not to be had. That must never look like a wrong password. */
 static void
 refuse_for_memory(uint32 kib)
 {
@@ -347,6 +402,28 @@ argon2_verify(const Secret *secret, const PasswordHash *hash, bool limited)
 	}
 	if (!available)
 		refuse_for_memory(hash->memory);
+	return matches;
+}
+
+/* Is it the password of this scrypt hash (RFC 7914)? Its parameters must be valid and affordable. */
+static bool
+scrypt_verify(Secret *secret, const PasswordHash *hash, bool limited)
+{
+	unsigned char digest[PASSWORD_MAX_DIGEST];
+	bool matches;
+	int result;
+
+	if (hash->scheme == PASSWORD_SCRYPT_NFKC)
+		secret_normalize(secret);
+	password_slot_acquire(limited);
+	result = crypto_pwhash_scryptsalsa208sha256_ll(
+		(unsigned char *) VARDATA(secret->value), VARSIZE(secret->value) - VARHDRSZ, hash->salt,
+		hash->salt_len, hash->cost, hash->block, hash->lanes, digest, hash->digest_len);
+	password_slot_release();
+	if (result != 0)
+		refuse_for_memory(hash->memory);
+	matches = sodium_memcmp(digest, hash->digest, hash->digest_len) == 0;
+	sodium_memzero(digest, sizeof(digest));
 	return matches;
 }
 
@@ -517,13 +594,7 @@ bcrypt_verify(Secret *secret, const PasswordHash *hash)
 		crypto_hash_sha256(digest, (unsigned char *) VARDATA(secret->value),
 						   VARSIZE(secret->value) - VARHDRSZ);
 		sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
-		sodium_memzero(secret->value, secret->size);
-		pfree(secret->value);
-		secret->value = NULL;
-		secret->size = VARHDRSZ + sizeof(hex);
-		secret->value = palloc(secret->size);
-		memcpy(VARDATA(secret->value), hex, sizeof(hex));
-		SET_VARSIZE(secret->value, VARHDRSZ + sizeof(hex) - 1);
+		secret_replace(secret, hex, sizeof(hex) - 1);
 		sodium_memzero(hex, sizeof(hex));
 		sodium_memzero(digest, sizeof(digest));
 	}
@@ -565,6 +636,10 @@ verify(text *password, text *stored, bool limited, Effort *effort)
 			case PASSWORD_BCRYPT:
 			case PASSWORD_BCRYPT_SHA256:
 				matches = bcrypt_verify(secret, &hash);
+				break;
+			case PASSWORD_SCRYPT:
+			case PASSWORD_SCRYPT_NFKC:
+				matches = scrypt_verify(secret, &hash, limited);
 				break;
 		}
 		effort->seconds = cpu_seconds() - start;

@@ -12,13 +12,17 @@
 #include <string.h>
 
 /*
- * Bounds of what a stored hash may ask for, beside the memory. Argon2 in libsodium cannot be
- * interrupted, so its whole work (KiB times passes) is bounded too: at the default of 256 MB to some
- * two seconds. The others can be interrupted; Django's own defaults have reached 1.2 million rounds.
+ * Bounds of what a stored hash may ask for, beside the memory. Argon2 and scrypt in libsodium cannot be
+ * interrupted, so their whole work (KiB times passes, or lanes) is bounded too: at the default of 256 MB
+ * to some two seconds, or one. The others can be interrupted; Django's own defaults have reached 1.2
+ * million rounds. The lanes of scrypt take 128 bytes times block size each, beside the memory: 1 MB at
+ * most.
  */
 #define ARGON2_MAX_PASSES          64
 #define ARGON2_MAX_WORK_PER_MEMORY 16
 #define ARGON2_MAX_LANES           255
+#define SCRYPT_MAX_WORK_PER_MEMORY 2
+#define SCRYPT_MAX_LANES_BLOCKS    8192
 #define PBKDF2_MAX_ITERATIONS      5000000
 #define BCRYPT_MIN_COST            4
 #define BCRYPT_MAX_COST            15
@@ -28,6 +32,17 @@
 #define ARGON2_MIN_DIGEST 16
 
 #define SHA1_BYTES        20
+
+/*
+ * What makers of scrypt write: the digest, cut anywhere, would still match (RFC 7914 §6 ends in PBKDF2),
+ * so it must be whole. better-auth has fixed parameters, a salt of 16 bytes in hexadecimal.
+ */
+#define SCRYPT_SHORT_DIGEST 32
+#define SCRYPT_DIGEST       64
+#define BETTER_AUTH_COST    16384
+#define BETTER_AUTH_BLOCK   16
+#define BETTER_AUTH_SALT    32
+#define BETTER_AUTH_TEXT    (BETTER_AUTH_SALT + 1 + 2 * SCRYPT_DIGEST)
 
 /* What is left of the text. */
 typedef struct Cursor
@@ -131,20 +146,25 @@ parse_argon2(Cursor cursor, PasswordHash *hash)
 		   hash->memory >= 8 * hash->lanes;
 }
 
+/* Take the field for a salt as it stands. */
+static bool
+take_salt(Cursor field, PasswordHash *hash)
+{
+	hash->salt_len = (size_t) (field.end - field.at);
+	if (hash->salt_len == 0 || hash->salt_len > sizeof(hash->salt))
+		return false;
+	memcpy(hash->salt, field.at, hash->salt_len);
+	return true;
+}
+
 /* iterations$salt$digest, after Django's prefix. The salt is text; the digest is one block. */
 static bool
 parse_pbkdf2(Cursor cursor, PasswordScheme scheme, size_t digest_len, PasswordHash *hash)
 {
-	Cursor salt;
-
 	hash->scheme = scheme;
-	if (!read_number(&cursor, &hash->cost) || !skip_literal(&cursor, "$"))
+	if (!read_number(&cursor, &hash->cost) || !skip_literal(&cursor, "$") ||
+		!take_salt(read_field(&cursor), hash) || !skip_literal(&cursor, "$"))
 		return false;
-	salt = read_field(&cursor);
-	hash->salt_len = (size_t) (salt.end - salt.at);
-	if (hash->salt_len == 0 || hash->salt_len > sizeof(hash->salt) || !skip_literal(&cursor, "$"))
-		return false;
-	memcpy(hash->salt, salt.at, hash->salt_len);
 	return decode_base64(read_field(&cursor), sodium_base64_VARIANT_ORIGINAL, hash->digest,
 						 sizeof(hash->digest), &hash->digest_len) &&
 		   cursor.at == cursor.end && hash->digest_len == digest_len;
@@ -179,6 +199,88 @@ parse_bcrypt(Cursor cursor, PasswordScheme scheme, PasswordHash *hash)
 	return true;
 }
 
+/* The parameters of scrypt (RFC 7914 §2 and §6): are they valid? Finds the memory. */
+static bool
+scrypt_parameters(PasswordHash *hash)
+{
+	uint64_t blocks = (uint64_t) hash->cost * hash->block;
+
+	if (hash->cost < 2 || (hash->cost & (hash->cost - 1)) != 0 ||
+		(hash->block == 1 && hash->cost >= 65536) ||
+		(uint64_t) hash->block * hash->lanes > SCRYPT_MAX_LANES_BLOCKS ||
+		blocks > (uint64_t) UINT32_MAX * 8)
+		return false;
+	hash->memory = (uint32_t) ((blocks + 7) / 8);
+	return true;
+}
+
+/* ln=…,r=…,p=…$salt$digest, as passlib and others write it; ln is the logarithm of N. */
+static bool
+parse_scrypt(Cursor cursor, PasswordHash *hash)
+{
+	uint32_t logarithm;
+
+	hash->scheme = PASSWORD_SCRYPT;
+	if (!skip_literal(&cursor, "ln=") || !read_number(&cursor, &logarithm) ||
+		!skip_literal(&cursor, ",r=") || !read_number(&cursor, &hash->block) ||
+		!skip_literal(&cursor, ",p=") || !read_number(&cursor, &hash->lanes) ||
+		!skip_literal(&cursor, "$") || logarithm > 31)
+		return false;
+	hash->cost = (uint32_t) 1 << logarithm;
+	return scrypt_parameters(hash) &&
+		   decode_base64(read_field(&cursor), sodium_base64_VARIANT_ORIGINAL_NO_PADDING, hash->salt,
+						 sizeof(hash->salt), &hash->salt_len) &&
+		   hash->salt_len > 0 && skip_literal(&cursor, "$") &&
+		   decode_base64(read_field(&cursor), sodium_base64_VARIANT_ORIGINAL_NO_PADDING,
+						 hash->digest, sizeof(hash->digest), &hash->digest_len) &&
+		   cursor.at == cursor.end &&
+		   (hash->digest_len == SCRYPT_SHORT_DIGEST || hash->digest_len == SCRYPT_DIGEST);
+}
+
+/* N$salt$r$p$digest, after Django's prefix. The salt is text. */
+static bool
+parse_django_scrypt(Cursor cursor, PasswordHash *hash)
+{
+	hash->scheme = PASSWORD_SCRYPT;
+	return read_number(&cursor, &hash->cost) && skip_literal(&cursor, "$") &&
+		   take_salt(read_field(&cursor), hash) && skip_literal(&cursor, "$") &&
+		   read_number(&cursor, &hash->block) && skip_literal(&cursor, "$") &&
+		   read_number(&cursor, &hash->lanes) && skip_literal(&cursor, "$") &&
+		   scrypt_parameters(hash) &&
+		   decode_base64(read_field(&cursor), sodium_base64_VARIANT_ORIGINAL, hash->digest,
+						 sizeof(hash->digest), &hash->digest_len) &&
+		   cursor.at == cursor.end && hash->digest_len == SCRYPT_DIGEST;
+}
+
+/* Is it all lower-case hexadecimal? */
+static bool
+is_hexadecimal(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+			return false;
+	return true;
+}
+
+/* salt:digest in hexadecimal, as better-auth writes it. The salt is the hexadecimal text. */
+static bool
+parse_better_auth(Cursor cursor, PasswordHash *hash)
+{
+	Cursor salt = {cursor.at, cursor.at + BETTER_AUTH_SALT};
+	const char *digest = salt.end + 1;
+
+	hash->scheme = PASSWORD_SCRYPT_NFKC;
+	hash->cost = BETTER_AUTH_COST;
+	hash->block = BETTER_AUTH_BLOCK;
+	hash->lanes = 1;
+	return *salt.end == ':' && is_hexadecimal(salt.at, BETTER_AUTH_SALT) &&
+		   is_hexadecimal(digest, (size_t) (cursor.end - digest)) && scrypt_parameters(hash) &&
+		   take_salt(salt, hash) &&
+		   sodium_hex2bin(hash->digest, sizeof(hash->digest), digest,
+						  (size_t) (cursor.end - digest), NULL, &hash->digest_len, NULL) == 0 &&
+		   hash->digest_len == SCRYPT_DIGEST;
+}
+
 /* Take apart a stored hash; see the header. */
 bool
 password_format_parse(const char *text, size_t len, PasswordHash *hash)
@@ -198,6 +300,12 @@ password_format_parse(const char *text, size_t len, PasswordHash *hash)
 		return parse_bcrypt(cursor, PASSWORD_BCRYPT, hash);
 	if (skip_literal(&cursor, "argon2"))
 		return parse_argon2(cursor, hash);
+	if (skip_literal(&cursor, "scrypt$"))
+		return parse_django_scrypt(cursor, hash);
+	if (skip_literal(&cursor, "$scrypt$"))
+		return parse_scrypt(cursor, hash);
+	if (len == BETTER_AUTH_TEXT)
+		return parse_better_auth(cursor, hash);
 	if (len > 1 && text[0] == '$' && text[1] == '2')
 		return parse_bcrypt(cursor, PASSWORD_BCRYPT, hash);
 	return parse_argon2(cursor, hash);
@@ -221,6 +329,11 @@ password_format_affordable(const PasswordHash *hash, uint32_t max_memory, uint64
 		case PASSWORD_BCRYPT:
 		case PASSWORD_BCRYPT_SHA256:
 			return hash->cost <= BCRYPT_MAX_COST;
+		case PASSWORD_SCRYPT:
+		case PASSWORD_SCRYPT_NFKC:
+			return hash->memory <= max_memory &&
+				   (uint64_t) hash->memory * hash->lanes <=
+					   (uint64_t) max_memory * SCRYPT_MAX_WORK_PER_MEMORY;
 	}
 	return false;
 }

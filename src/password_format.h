@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How the digest was made. PBKDF2 and "hex digest first" are Django's, bcrypt has many makers. */
+/*
+ * How the digest was made. PBKDF2 and "hex digest first" are Django's, scrypt of the password in
+ * Unicode's form NFKC is better-auth's; bcrypt and scrypt have many makers.
+ */
 typedef enum PasswordScheme
 {
 	PASSWORD_ARGON2ID,
@@ -17,7 +20,9 @@ typedef enum PasswordScheme
 	PASSWORD_PBKDF2_SHA256,
 	PASSWORD_PBKDF2_SHA1,
 	PASSWORD_BCRYPT,
-	PASSWORD_BCRYPT_SHA256
+	PASSWORD_BCRYPT_SHA256,
+	PASSWORD_SCRYPT,
+	PASSWORD_SCRYPT_NFKC
 } PasswordScheme;
 
 /* The longest text that is read at all: no maker comes near it. */
@@ -34,12 +39,14 @@ typedef enum PasswordScheme
 typedef struct PasswordHash
 {
 	PasswordScheme scheme;
-	uint32_t memory; /* argon2: KiB */
-	uint32_t cost;   /* argon2: passes; PBKDF2: iterations; bcrypt: logarithm of the rounds */
-	uint32_t lanes;  /* argon2: parallelism */
-	size_t salt_len; /* argon2, PBKDF2 */
+	uint32_t memory; /* argon2, scrypt: KiB */
+	uint32_t
+		cost; /* argon2: passes; PBKDF2: iterations; bcrypt: logarithm of the rounds; scrypt: N */
+	uint32_t lanes;  /* argon2, scrypt: parallelism */
+	uint32_t block;  /* scrypt: r, the size of a block */
+	size_t salt_len; /* all but bcrypt */
 	unsigned char salt[PASSWORD_MAX_SALT];
-	size_t digest_len; /* argon2, PBKDF2 */
+	size_t digest_len; /* all but bcrypt */
 	unsigned char digest[PASSWORD_MAX_DIGEST];
 	size_t text_len; /* argon2, bcrypt: the string without Django's prefix, NUL-terminated */
 	char text[PASSWORD_HASH_MAX_TEXT + 1];
@@ -52,8 +59,8 @@ typedef struct PasswordHash
 extern bool password_format_parse(const char *text, size_t len, PasswordHash *hash);
 
 /*
- * May a hash of this cost be computed? Argon2 may take max_memory KiB, and max_work KiB times passes
- * where that is less than what nobody may ask for; the others have bounds of their own.
+ * May a hash of this cost be computed? Argon2 and scrypt may take max_memory KiB, and argon2 max_work
+ * KiB times passes where that is less than what nobody may ask for; the others have bounds of their own.
  */
 extern bool password_format_affordable(const PasswordHash *hash, uint32_t max_memory,
 									   uint64_t max_work);

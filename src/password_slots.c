@@ -1,6 +1,6 @@
 /*
  * password_slots.c
- *		What backends share about argon2: how many may run at once, and how long one takes.
+ *		What backends share about argon2 and scrypt: how many may run at once, and how long one takes.
  *
  * One argon2 takes pgaccount.password_memory (or what the stored hash asks for): a burst of logins
  * would take it as many times as there are connections. A counter in shared memory, under a

@@ -51,13 +51,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(size <= PASSWORD_HASH_MAX_TEXT);
 		(void) password_format_affordable(&hash, 256 * 1024, UINT64_MAX);
 		assert(hash.memory == 0 || !password_format_affordable(&hash, hash.memory - 1, UINT64_MAX));
-		assert(hash.memory == 0 || !password_format_affordable(
-									   &hash, UINT32_MAX, (uint64_t) hash.memory * hash.cost - 1));
 		switch (hash.scheme)
 		{
 			case PASSWORD_ARGON2ID:
 			case PASSWORD_ARGON2I:
 				check_argon2(&hash);
+				assert(!password_format_affordable(&hash, UINT32_MAX,
+												   (uint64_t) hash.memory * hash.cost - 1));
 				break;
 			case PASSWORD_PBKDF2_SHA256:
 				assert(hash.digest_len == 32 && hash.salt_len >= 1 && hash.cost >= 1);
@@ -69,6 +69,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			case PASSWORD_BCRYPT_SHA256:
 				assert(hash.text_len == PASSWORD_BCRYPT_TEXT && strlen(hash.text) == hash.text_len);
 				assert(memcmp(hash.text, "$2a$", 4) == 0 && hash.cost >= 4 && hash.cost <= 99);
+				break;
+			case PASSWORD_SCRYPT:
+			case PASSWORD_SCRYPT_NFKC:
+				assert(hash.digest_len == 32 || hash.digest_len == 64);
+				assert(hash.salt_len >= 1 && hash.salt_len <= PASSWORD_MAX_SALT);
+				/* what libsodium asks for */
+				assert(hash.cost >= 2 && (hash.cost & (hash.cost - 1)) == 0);
+				assert(hash.block >= 1 && hash.lanes >= 1 &&
+					   (uint64_t) hash.block * hash.lanes < 1 << 30);
+				assert((uint64_t) hash.memory * 8 >= (uint64_t) hash.cost * hash.block);
 				break;
 		}
 	}

@@ -54,15 +54,16 @@ my $options = 'SET pgaccount.password_max_memory = \'1GB\'; SET pgaccount.passwo
 # --- encodings ---------------------------------------------------------------------------------------
 my $argon2 = '$argon2id$v=19$m=256,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$ylI1cFZhZ64LheaGoEMyZemSq61LKYn+KMjOSNgwM1Q';    # pässword
 my $pbkdf2 = 'pbkdf2_sha1$1000$seasalt$ljleU4wBmTtz/MoG5YTwxpM0d7I=';    # lètmein
+my $scrypt = '00112233445566778899aabbccddeeff:c99f4ab8106e1086dc3851b5dddd9cd9aa382293481292e1b6a4346239804e276c4e930a3f461d8be40d6fa218066223f928e55a455c7259e46282154c009e52';    # pässword, hashed in the form NFKC
 $node->safe_psql('postgres', "CREATE DATABASE \"in_$_\" TEMPLATE template0 ENCODING '$_' LOCALE 'C'") for qw(LATIN1 SQL_ASCII EUC_JP WIN1252 MULE_INTERNAL);
 for my $encoding (qw(LATIN1 WIN1252 SQL_ASCII))
 {
 	# the bytes that the server gets are UTF-8; in SQL_ASCII they stay what they are
 	my $client = $encoding eq 'SQL_ASCII' ? 'SQL_ASCII' : 'UTF8';
 	my $sql = "CREATE EXTENSION pgaccount; SET client_encoding = '$client';
-		SELECT account.verify_password('pässword', '$argon2'), account.verify_password('lètmein', '$pbkdf2');";
+		SELECT account.verify_password('pässword', '$argon2'), account.verify_password('lètmein', '$pbkdf2'), account.verify_password('pässword', '$scrypt');";
 	utf8::encode($sql);
-	is($node->safe_psql("in_$encoding", $sql), 't|t', "$encoding: hashes made elsewhere of UTF-8 verify");
+	is($node->safe_psql("in_$encoding", $sql), 't|t|t', "$encoding: hashes made elsewhere of UTF-8 verify");
 	$sql = "SET client_encoding = '$client'; SELECT account.hash_password('pässword')";
 	utf8::encode($sql);
 	my $hash = $node->safe_psql("in_$encoding", $sql);
@@ -94,6 +95,7 @@ for my $case ([ 'in_EUC_JP', q{E'secret-\xfe\xfe'} ], [ 'in_MULE_INTERNAL', q{E'
 }
 is($node->safe_psql('in_SQL_ASCII', q{SELECT account.verify_password(E'\xff\xfe', account.hash_password(E'\xff\xfe'))}), 't',
 	'SQL_ASCII: bytes that are no UTF-8 are bytes');
+is($node->safe_psql('in_SQL_ASCII', qq{SELECT account.verify_password(E'\\xff\\xfe', '$scrypt')}), 'f', 'SQL_ASCII: and have no form NFKC');
 
 # --- one at a time -----------------------------------------------------------------------------------
 my @holders = map { background("$options $slow") } 1 .. 2;
@@ -169,7 +171,8 @@ SKIP:
 	my %hash = (
 		'libsodium\'s own parameters' => $node->safe_psql('postgres', "SET pgaccount.password_memory = '64MB'; SELECT account.hash_password('right')"),
 		'several lanes' => 'argon2$argon2id$v=19$m=102400,t=2,p=8$c2Vhc2FsdDJzZWFzYWx0Mg$AYmeQd699iCppZf6Kknatg',
-		'a short salt' => '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$C4TWUs9rDEvq7w3+J4umqA32aWKB1+DSiRuBfYxFj94');
+		'a short salt' => '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$C4TWUs9rDEvq7w3+J4umqA32aWKB1+DSiRuBfYxFj94',
+		'scrypt' => 'scrypt$65536$seasalt$8$1$hX/kf2SRAgr9Ze2RNJXeRS0XWRBD2MuFlK2EunJ3PIz3QvyQquNz2ar4asgdrzLI0gf9qQk1b34zt34Rfa644Q==');
 	for my $kind (sort keys %hash)
 	{
 		for my $password ('right', 'wrong')

@@ -42,6 +42,8 @@ my $digest = 'c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 my $long = "\$argon2id\$v=19\$m=65536,t=64,p=1\$$digest";
 # the same cost, through the other way into libsodium (a salt of 8 bytes)
 my $long_too = '$argon2id$v=19$m=65536,t=64,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
+# better-auth's, of "secret"
+my $scrypt = '00112233445566778899aabbccddeeff:09a4bf9de63c7f7cb81195753c6a4d0ad26a79dddfccb99ac7ea2319b3391a6975d862a88a5c3d19b041582d4391d1f73e8d3e8ad77f582969b9318302ec59d6';
 # the dearest hash that a login may meet
 my $dear = "\$argon2id\$v=19\$m=262144,t=16,p=1\$$digest";
 my %forever = (
@@ -155,6 +157,8 @@ is(answer('web', q{SELECT account.verify_password('x', account.hash_password('x'
 is(answer('web', q{SELECT count(*) FROM account.register('lee@x.org', 'a-right-secret', 'lee')}, '60s'), '1', 'nor a registration');
 is(answer('mallory', q{SELECT account.hash_password('x')}, '1s'), '57014', 'two slots are free, but not for hash_password of mallory');
 is(answer('eve', qq{SELECT account.verify_password('x', '\$argon2id\$v=19\$m=1024,t=2,p=1\$$digest')}, '1s'), '57014', 'nor for verify_password of eve: the half is shared by all of them');
+is(answer('eve', "SELECT account.verify_password('secret', '$scrypt')", '1s'), '57014', 'nor for scrypt, which takes memory');
+is(answer('web', "SELECT account.verify_password('secret', '$scrypt')", '60s'), 't', 'who may log users in has a slot for it');
 is(answer('eve', q{SELECT account.verify_password('lètmein', 'pbkdf2_sha256$1000$abcdefghij$3Qyemocxo30WZhl9wne8jYC9gylwk2vyOI/2i2sxPwI=')}, '60s'), 't', 'what takes no memory takes no slot');
 
 # --- the other half, and all of it taken -----------------------------------------------------------------
