@@ -243,7 +243,7 @@ BEGIN READ ONLY;
 SELECT lc.attempt('SELECT account.delete_user(''x'')'), lc.attempt('SELECT account.restore_user(''x'')'), lc.attempt('SELECT account.purge_users()');
 ROLLBACK;
 -- the events: one for each user and change, with the reason; none of a refusal that was rolled back
-SELECT type, actor, subject, e.tenant_id, detail FROM account.event e WHERE detail ->> 'reason' <> '' OR type = 'user_purged' ORDER BY id;
+SELECT type, actor, subject, e.tenant_id, detail FROM account.event e WHERE type ~ '^user_' AND (detail ->> 'reason' <> '' OR type = 'user_purged') ORDER BY id;
 SELECT type, count(*), count(DISTINCT subject) AS users, bool_and((detail ->> 'verified')::boolean) AS verified, count(*) FILTER (WHERE detail ->> 'deletion' = 'hard') AS hard
 FROM account.event WHERE actor <> session_user AND type IN ('user_deleted', 'user_restored') GROUP BY 1 ORDER BY 1;
 SELECT count(*) FROM account.event e WHERE e::text ~ 'secret123|wrong|argon2';

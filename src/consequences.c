@@ -91,6 +91,17 @@ typedef struct EdgesEntry
 
 static HTAB *edges_of = NULL;
 static List *batches = NIL; /* in TopTransactionContext */
+
+/*
+ * How deep in triggers the statement for a batch was started, which is running; -1: none is. Triggers of that statement
+ * itself only collect, and who runs it goes on with what they have: a chain of rows is no chain of calls. A statement
+ * of somebody's trigger within it is as any other, deeper in.
+ */
+static int batch_depth = -1;
+static int batch_nesting = 0; /* statements for batches that run one within the other */
+
+/* So deep rows of many children are not collected all, but let follow a batch at a time. */
+#define MAX_NESTING 8
 static uint64 rows_followed = 0;
 static uint64 relation_changes = 0; /* grows with every invalidation */
 
@@ -129,7 +140,11 @@ transaction_ends(XactEvent event, void *arg)
 						errhint("Call account.doctor() for what is wrong with the triggers.")));
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+	{
 		batches = NIL;
+		batch_depth = -1;
+		batch_nesting = 0;
+	}
 }
 
 /* What an aborted subtransaction collected is gone; a committed one's is its parent's. */
@@ -386,6 +401,42 @@ make_array(Datum *values, int n, Oid type)
 	return PointerGetDatum(construct_array(values, n, type, len, by_value, align));
 }
 
+/* How deep in triggers are we? */
+static int
+trigger_depth(void)
+{
+	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
+}
+
+/* Does this trigger belong to the statement that is running for a batch? */
+static bool
+in_batch(void)
+{
+	return batch_depth >= 0 && trigger_depth() == batch_depth + 1;
+}
+
+/* Run the statement for a batch. Its triggers fire with it, as the owner of the children. */
+static uint64
+run_following(KeptStatement *plan, Datum *values)
+{
+	int outer = batch_depth;
+	volatile uint64 followed = 0;
+
+	PG_TRY();
+	{
+		batch_depth = trigger_depth();
+		batch_nesting++;
+		followed = statement_run(plan, values, NULL, NULL);
+	}
+	PG_FINALLY();
+	{
+		batch_depth = outer;
+		batch_nesting--;
+	}
+	PG_END_TRY();
+	return followed;
+}
+
 /* Let the children of a batch follow, and free it. */
 static void
 run_batch(Batch *batch)
@@ -405,7 +456,7 @@ run_batch(Batch *batch)
 							   getBaseType(get_atttype(edge->parent, edge->parent_cols[i])));
 	values[edge->nkeys] = make_array(batch->old_stamps, batch->n, TIMESTAMPTZOID);
 	values[edge->nkeys + 1] = make_array(batch->new_stamps, batch->n, TIMESTAMPTZOID);
-	followed = statement_run(plan, values, NULL, &(StatementOptions){.within = true});
+	followed = run_following(plan, values);
 	rows_followed += followed; /* which those that follow these have changed meanwhile */
 	run_as_end(caller);
 	SPI_finish();
@@ -571,7 +622,10 @@ soft_delete_changed(PG_FUNCTION_ARGS)
 		if (mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
 			collect(lfirst(lc), change, rel, trigger->tg_newtuple, was_live ? 0 : old_stamp,
 					is_live ? 0 : new_stamp);
-	flush(has_flush ? BATCH_ROWS : 1);
+	if (!in_batch())
+		flush(has_flush ? BATCH_ROWS : 1);
+	else if (batch_nesting < MAX_NESTING)
+		flush(BATCH_ROWS);
 	return PointerGetDatum(NULL);
 }
 
@@ -580,6 +634,7 @@ Datum
 soft_delete_flush(PG_FUNCTION_ARGS)
 {
 	(void) called_as_trigger(fcinfo, "soft_delete_flush");
-	flush(1);
+	if (!in_batch())
+		flush(1);
 	return PointerGetDatum(NULL);
 }

@@ -20,6 +20,8 @@
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
@@ -230,6 +232,30 @@ holds_secret(Form_pg_attribute attribute)
 			ends_in(NameStr(attribute->attname), token_columns));
 }
 
+/* Is a column left out of exports: a secret, or generated from one? */
+static bool
+is_left_out(Walk *walk, Relation rel, Form_pg_attribute attribute)
+{
+	Bitmapset *columns = NULL;
+	int member = -1;
+
+	if (attribute->attisdropped || holds_secret(attribute) ||
+		(RelationGetRelid(rel) == walk->model->relation[MODEL_USERS] &&
+		 attribute->attnum == walk->model->column[USERS_PASSWORD].attnum))
+		return true;
+	if (!attribute->attgenerated)
+		return false;
+	pull_varattnos(build_column_default(rel, attribute->attnum), 1, &columns);
+	while ((member = bms_next_member(columns, member)) >= 0)
+	{
+		AttrNumber attnum = member + FirstLowInvalidHeapAttributeNumber;
+
+		if (attnum > 0 && is_left_out(walk, rel, TupleDescAttr(RelationGetDescr(rel), attnum - 1)))
+			return true;
+	}
+	return false;
+}
+
 /*
  * The columns of a table that are exported, each after a comma and prefix; and what orders its rows: the
  * primary key, NULL without one.
@@ -249,9 +275,7 @@ exported_columns(Walk *walk, Oid relid, char **order)
 		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), i);
 		char *column;
 
-		if (attribute->attisdropped || holds_secret(attribute) ||
-			(relid == walk->model->relation[MODEL_USERS] &&
-			 attribute->attnum == walk->model->column[USERS_PASSWORD].attnum))
+		if (is_left_out(walk, rel, attribute))
 			continue;
 		column = sql_column(relid, attribute->attnum);
 		appendStringInfo(&columns, "%sc.%s", columns.len > 0 ? ", " : "", column);

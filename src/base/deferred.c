@@ -31,6 +31,7 @@
 #include "deferred.h"
 #include "identifiers.h"
 #include "run_as.h"
+#include "statement.h"
 #include "version.h"
 
 /* A trigger that may be queued. */
@@ -76,9 +77,9 @@ deferred_end(int depth)
 		queued = NIL;
 }
 
-/* Does this index run functions that somebody wrote? Its deferred check would do so at COMMIT. */
-static bool
-has_expressions(Oid index_id)
+/* Does this index run functions that somebody wrote? */
+bool
+index_has_code(Oid index_id)
 {
 	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index_id));
 	bool found;
@@ -93,14 +94,15 @@ has_expressions(Oid index_id)
 
 /* Is this a trigger that can be deferred, and that runs somebody's code? Ours guard foreign keys, and stay deferred. */
 static bool
-is_foreign(const Trigger *trigger)
+is_foreign(Oid relid, const Trigger *trigger)
 {
 	if (!trigger->tgdeferrable || !OidIsValid(trigger->tgconstraint) ||
 		trigger->tgenabled == TRIGGER_DISABLED ||
 		get_func_namespace(trigger->tgfoid) == account_schema())
 		return false;
+	/* it would run them at COMMIT, or show a hash in its error */
 	if (trigger->tgfoid == F_UNIQUE_KEY_RECHECK)
-		return has_expressions(trigger->tgconstrindid);
+		return index_has_code(trigger->tgconstrindid) || statement_secret(relid) != NULL;
 	return RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE;
 }
 
@@ -118,7 +120,7 @@ deferred_note_table(Oid relid, TriggerDesc *triggers)
 		ListCell *lc;
 		bool known = false;
 
-		if (!is_foreign(trigger))
+		if (!is_foreign(relid, trigger))
 			continue;
 		foreach (lc, queued)
 			known |= ((Deferred *) lfirst(lc))->constraint == trigger->tgconstraint;
@@ -196,7 +198,9 @@ fire(const Deferred *deferred)
 {
 	HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(deferred->constraint));
 	ConstraintsSetStmt *statement = makeNode(ConstraintsSetStmt);
+	MemoryContext context = CurrentMemoryContext;
 	Form_pg_constraint form;
+	char *secret;
 	RoleState saved;
 	Oid owner;
 
@@ -209,9 +213,18 @@ fire(const Deferred *deferred)
 		makeRangeVar(get_namespace_name(form->connamespace), pstrdup(NameStr(form->conname)), -1));
 	ReleaseSysCache(tuple);
 
+	secret = statement_secret(deferred->relid);
 	saved = run_as(owner);
-	statement->deferred = false;
-	AfterTriggerSetState(statement);
+	PG_TRY();
+	{
+		statement->deferred = false;
+		AfterTriggerSetState(statement);
+	}
+	PG_CATCH();
+	{
+		statement_rethrow(context, secret);
+	}
+	PG_END_TRY();
 	if (deferred->initially)
 	{
 		statement->deferred = true;

@@ -11,10 +11,12 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/pg_index.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
@@ -24,6 +26,7 @@
 #include "parser/parsetree.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -34,6 +37,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "deferred.h"
 #include "identifiers.h"
 #include "statement.h"
 
@@ -393,43 +397,66 @@ judge_statement(Judge *judge, QueryDesc *desc)
 
 /* ---- Errors ---- */
 
-/* Is this error of a statement that writes a table with secrets one whose text may have a value of the row? */
+/* No error shows so many characters of a hash. */
+#define HASH_CHARS 10
+
+/* Does the text of an error quote a value that may be a hash? The server quotes names, too, but these are no data. */
 static bool
-may_quote_row(const ErrorData *error)
+quotes_value(const char *text)
 {
-	/* a procedural language's own error is the application's own text */
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION)
-		return true;
-	return error->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION ||
-		   (error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION && error->detail != NULL &&
-			strchr(error->detail, '$') != NULL);
+	const char *start = text;
+
+	while ((start = strchr(start, '"')) != NULL)
+	{
+		const char *end = strchr(++start, '"');
+
+		if (end == NULL || end - start >= HASH_CHARS)
+			return true;
+		start = end + 1;
+	}
+	return false;
+}
+
+/* The name of a table if it holds secrets, else NULL. */
+char *
+statement_secret(Oid relid)
+{
+	return is_secret_table != NULL && is_secret_table(relid) ? get_rel_name(relid) : NULL;
 }
 
 /*
- * Raise an error again, without the values of the row. The server shows "Failing row contains (...)" to whoever may
- * read the columns, and that is the owner here, not the caller.
+ * Raise an error again, without the values of the row; see the header. What an application's code raises (a RAISE of
+ * PL/pgSQL's, of any SQLSTATE but of the server's own data exceptions) is its own text.
  */
-static void
-rethrow_without_row(MemoryContext context, const char *secret)
+void
+statement_rethrow(MemoryContext context, const char *secret)
 {
 	ErrorData *error;
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
-	if (error->sqlerrcode == ERRCODE_CHECK_VIOLATION ||
-		error->sqlerrcode == ERRCODE_NOT_NULL_VIOLATION || (secret != NULL && may_quote_row(error)))
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
 	{
-		error->detail = NULL;
-		error->detail_log = NULL;
-	}
-	if (secret != NULL && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION)
-	{
-		error->message = psprintf("an expression of table \"%s\" failed", secret);
-		error->message_id = NULL;
-		error->detail = "What it says is not shown, as it may quote a password hash.";
-		error->hint = NULL;
-		error->context = NULL;
-		error->internalquery = NULL;
+		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
+			if (error->sqlerrcode != ERRCODE_CHECK_VIOLATION &&
+				error->sqlerrcode != ERRCODE_NOT_NULL_VIOLATION &&
+				(secret == NULL || (error->sqlerrcode != ERRCODE_EXCLUSION_VIOLATION &&
+									(error->detail == NULL || strchr(error->detail, '$') == NULL))))
+				break;
+			error->detail = NULL;
+			error->detail_log = NULL;
+			break;
+		case ERRCODE_DATA_EXCEPTION:
+			if (secret == NULL)
+				break;
+			if (quotes_value(error->message))
+				error->message = psprintf("an expression of table \"%s\" failed", secret);
+			error->detail = "What else it says is not shown, as it may quote a password hash.";
+			error->detail_log = NULL;
+			error->hint = NULL;
+			error->context = NULL;
+			error->internalquery = NULL;
+			break;
 	}
 	FlushErrorState();
 	ReThrowError(error);
@@ -437,30 +464,49 @@ rethrow_without_row(MemoryContext context, const char *secret)
 
 /* ---- Owners ---- */
 
-/* May a write of this table run code that its owner wrote? */
+/* Has a table a CHECK of its own, that it does not inherit? */
 static bool
-has_code(Relation rel)
+has_own_check(Oid relid)
+{
+	Relation constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	bool found = false;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		found = form->contype == CONSTRAINT_CHECK && form->coninhcount == 0;
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+/*
+ * May a write of this table, in a statement about its parent, run code that is its owner's own, not its
+ * parent's?
+ */
+static bool
+has_own_code(Relation rel)
 {
 	TupleConstr *constr = RelationGetDescr(rel)->constr;
 	ListCell *lc;
 
-	if (constr != NULL && (constr->num_check > 0 || constr->num_defval > 0))
+	if (constr != NULL && (constr->has_generated_stored ||
+						   (constr->num_check > 0 && has_own_check(RelationGetRelid(rel)))))
 		return true;
 	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-		if (!rel->trigdesc->triggers[i].tgisinternal)
+		if (!rel->trigdesc->triggers[i].tgisinternal && !rel->trigdesc->triggers[i].tgisclone)
 			return true;
 	foreach (lc, RelationGetIndexList(rel))
-	{
-		HeapTuple tuple = SearchSysCache1(INDEXRELID, lfirst_oid(lc));
-		bool plain =
-			!HeapTupleIsValid(tuple) || (heap_attisnull(tuple, Anum_pg_index_indexprs, NULL) &&
-										 heap_attisnull(tuple, Anum_pg_index_indpred, NULL));
-
-		if (HeapTupleIsValid(tuple))
-			ReleaseSysCache(tuple);
-		if (!plain)
+		if (!get_rel_relispartition(lfirst_oid(lc)) && index_has_code(lfirst_oid(lc)))
 			return true;
-	}
 	return false;
 }
 
@@ -473,7 +519,7 @@ check_owner(Oid relid)
 	if (relation_owner(relid) == GetUserId())
 		return;
 	rel = table_open(relid, NoLock);
-	if (has_code(rel))
+	if (has_own_code(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" belongs to another role than what is written with it",
@@ -567,12 +613,8 @@ run_plan(PlannedStmt *stmt, const char *sql, ParamListInfo params, const Stateme
 	char *secret = NULL;
 
 	if (stmt->commandType != CMD_SELECT && stmt->resultRelations != NIL && run_as_other())
-	{
-		Oid target = rt_fetch(linitial_int(stmt->resultRelations), stmt->rtable)->relid;
-
-		if (is_secret_table != NULL && is_secret_table(target))
-			secret = get_rel_name(target);
-	}
+		secret =
+			statement_secret(rt_fetch(linitial_int(stmt->resultRelations), stmt->rtable)->relid);
 	desc =
 		CreateQueryDesc(stmt, sql, GetActiveSnapshot(), InvalidSnapshot,
 						receiver != NULL ? &receiver->pub : options->dest, params, options->env, 0);
@@ -585,7 +627,7 @@ run_plan(PlannedStmt *stmt, const char *sql, ParamListInfo params, const Stateme
 		judges = outer_judges;
 		if (!run_as_other())
 			PG_RE_THROW();
-		rethrow_without_row(context, secret);
+		statement_rethrow(context, secret);
 	}
 	PG_END_TRY();
 	FreeQueryDesc(desc);

@@ -109,5 +109,13 @@ extern OwnStatement planning_own(const char *sql);
 typedef bool (*SecretTable)(Oid relid);
 
 extern void statement_secrets_are(SecretTable is_secret);
+extern char *statement_secret(Oid relid); /* its name, or NULL */
+
+/*
+ * In PG_CATCH: raise the error again, in this memory context, without "Failing row contains (...)". The server shows
+ * that to whoever may read the columns, and that is the owner here, not the caller. secret: NULL, or the name of the
+ * table that holds secrets: nothing is left either that may quote one.
+ */
+extern void statement_rethrow(MemoryContext context, const char *secret);
 
 #endif /* PGACCOUNT_STATEMENT_H */
