@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
@@ -52,7 +53,7 @@ account_extension(void)
 
 /*
  * OID of the schema account if this database has the extension, else InvalidOid. A schema of that
- * name without the extension does not count.
+ * name that is no member of the extension does not count.
  */
 Oid
 account_schema(void)
@@ -62,11 +63,17 @@ account_schema(void)
 		Oid found = get_namespace_oid("account", true);
 
 		/*
-		 * CREATE EXTENSION makes the schema first, so its own session must ask again; others see
-		 * both at once, when it commits.
+		 * CREATE EXTENSION makes one after the other, so its own session must ask again; others see
+		 * all at once, when it commits.
 		 */
-		if (OidIsValid(found) && !OidIsValid(account_extension()))
-			found = InvalidOid;
+		if (OidIsValid(found))
+		{
+			Oid extension = account_extension();
+
+			if (!OidIsValid(extension) ||
+				getExtensionOfObject(NamespaceRelationId, found) != extension)
+				found = InvalidOid;
+		}
 		schema_oid = found;
 		schema_known = !creating_extension;
 	}

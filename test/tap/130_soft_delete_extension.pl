@@ -23,21 +23,64 @@ $node->safe_psql('postgres', 'CREATE ROLE app LOGIN; CREATE ROLE evil LOGIN; CRE
 is($node->safe_psql('postgres', "SET ROLE app; CREATE TABLE app.t (id int, deleted_at timestamptz); INSERT INTO app.t VALUES (1), (2);\n\\set QUIET off\nDELETE FROM app.t WHERE id = 1;\nTRUNCATE app.t;\n\\set QUIET on\nDROP TABLE app.t;"),
 	"DELETE 1\nTRUNCATE TABLE", 'preloaded, not installed: a DELETE is a DELETE');
 
-# the schema must not be there yet, whoever made it
-$node->safe_psql('postgres', 'GRANT CREATE ON DATABASE postgres TO evil');
+# the schema must not be there yet, whoever made it and whatever is in it
+my $there = q{SELECT count(*) FROM pg_extension WHERE extname = 'pgaccount';
+SELECT coalesce(string_agg(p.oid::regprocedure::text, ' ' ORDER BY 1), '') FROM pg_proc p WHERE pronamespace = 'account'::regnamespace};
+$node->safe_psql('postgres', 'CREATE SCHEMA account');
+fails('postgres', 'CREATE EXTENSION pgaccount', '42P06', 'an empty schema account of the installing role stops CREATE EXTENSION');
+is($node->safe_psql('postgres', $there), "0\n", '... and stays empty');
+$node->safe_psql('postgres', 'DROP SCHEMA account; GRANT CREATE ON DATABASE postgres TO evil');
 $node->safe_psql('postgres', 'CREATE SCHEMA account', extra_params => [ '-U', 'evil' ]);
-$node->safe_psql('postgres', q{CREATE FUNCTION account.soft_delete() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'}, extra_params => [ '-U', 'evil' ]);
-fails('postgres', 'CREATE EXTENSION pgaccount', '(42P06|42723|55000|42501|42710)', 'CREATE EXTENSION with a prepared schema account fails');
-fails('postgres', 'CREATE EXTENSION pgaccount SCHEMA account', '\w{5}', 'also when it is named');
+fails('postgres', 'CREATE EXTENSION pgaccount', '42P06', 'an empty schema account of somebody else stops CREATE EXTENSION');
+is($node->safe_psql('postgres', $there), "0\n", '... and stays empty');
+# overloads that calls of the extension's functions would find, none of which is one of them
+$node->safe_psql('postgres', q{CREATE FUNCTION account.grant_api(text) RETURNS void LANGUAGE sql AS 'SELECT'; CREATE FUNCTION account.uid(int) RETURNS text LANGUAGE sql AS 'SELECT NULL'},
+	extra_params => [ '-U', 'evil' ]);
+fails('postgres', 'CREATE EXTENSION pgaccount', '42P06', 'planted overloads stop CREATE EXTENSION');
+is($node->safe_psql('postgres', $there), "0\naccount.grant_api(text) account.uid(integer)", '... and get no company');
+fails('postgres', "CREATE EXTENSION pgaccount SCHEMA $_", '0A000', "the schema is not to be chosen: $_") for 'account', 'public';
+fails('postgres', 'CREATE EXTENSION pgaccount CASCADE', '42P06', 'CASCADE makes no difference');
+is($node->safe_psql('postgres', $there), "0\naccount.grant_api(text) account.uid(integer)", 'nothing came of any of it');
 # a schema "account" with a function of our name in it means nothing to the library
-$node->safe_psql('postgres', q{SET ROLE evil; CREATE FUNCTION account.marks(timestamptz, boolean, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';});
+$node->safe_psql('postgres', q{SET ROLE evil; CREATE FUNCTION account.soft_delete() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
+CREATE FUNCTION account.marks(timestamptz, boolean, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';});
 $node->safe_psql('postgres', q{CREATE TABLE app.t (id int, deleted_at timestamptz); INSERT INTO app.t VALUES (1);
 CREATE TRIGGER "00_account_soft_delete" BEFORE DELETE ON app.t FOR EACH ROW WHEN (account.marks(OLD.deleted_at, NULL, NULL)) EXECUTE FUNCTION account.soft_delete();
 DELETE FROM app.t;});
 is($node->safe_psql('postgres', 'SELECT count(*) FROM app.t'), 0, 'a look-alike schema is not believed');
 $node->safe_psql('postgres', 'DROP TABLE app.t; DROP SCHEMA account CASCADE');
 fails('postgres', 'CREATE EXTENSION pgaccount', '42501', 'only a superuser may install', extra => [ '-U', 'evil' ]);
-fails('postgres', 'CREATE EXTENSION pgaccount SCHEMA public', '\w{5}', 'the schema is fixed');
+is($node->safe_psql('postgres', q{SELECT to_regnamespace('account') IS NULL}), 't', 'a failed CREATE EXTENSION leaves no schema');
+
+# functions that the installing role would find, and that are better matches for the calls in doctor than the server's
+$node->safe_psql('postgres', q{CREATE SCHEMA evil; SET search_path = evil;
+CREATE FUNCTION quote_ident(name) RETURNS text LANGUAGE sql AS 'SELECT $1::text';
+CREATE FUNCTION format(text, name, regclass) RETURNS text LANGUAGE sql AS 'SELECT $1';}, extra_params => [ '-U', 'evil' ]);
+$node->safe_psql('postgres', 'SET search_path = evil, pg_catalog, public; CREATE EXTENSION pgaccount');
+is($node->safe_psql('postgres', q{SELECT pg_describe_object(d.classid, d.objid, d.objsubid), pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid) FROM pg_depend d
+  WHERE pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid) ~ '\mevil\.' AND pg_describe_object(d.classid, d.objid, d.objsubid) ~ '\maccount\.'}), '',
+	'nothing of the extension uses what a role has planted in the search_path');
+$node->safe_psql('postgres', 'DROP SCHEMA evil CASCADE');
+is($node->safe_psql('postgres', q{SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'account'; SELECT DISTINCT d.classid::regclass FROM pg_depend d
+  WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pgaccount')
+  AND (SELECT x.schema FROM pg_identify_object(d.classid, d.objid, d.objsubid) x) IS DISTINCT FROM 'account' ORDER BY 1}),
+	$node->safe_psql('postgres', 'SELECT current_user') . "\npg_namespace\npg_event_trigger", 'all of it is in its own schema, and its owner\'s');
+# the owner of the database, who owns the schema public, cannot drop it that way, nor the other schema
+$node->safe_psql('postgres', 'CREATE ROLE dba LOGIN; CREATE DATABASE dbas OWNER dba');
+$node->safe_psql('dbas', 'CREATE EXTENSION pgaccount');
+fails('dbas', 'DROP SCHEMA account CASCADE', '42501', 'the owner of the database cannot drop the schema', extra => [ '-U', 'dba' ]);
+fails('dbas', 'DROP EXTENSION pgaccount', '42501', '... nor the extension', extra => [ '-U', 'dba' ]);
+fails('dbas', 'CREATE FUNCTION account.uid(int) RETURNS text LANGUAGE sql RETURN $1', '42501', '... nor put anything into it', extra => [ '-U', 'dba' ]);
+$node->safe_psql('dbas', 'DROP SCHEMA public CASCADE', extra_params => [ '-U', 'dba' ]);
+is($node->safe_psql('dbas', q{SELECT account.http_status('PT404')}), '404', 'dropping the schema public takes nothing of the extension along');
+fails('dbas', 'DROP SCHEMA account', '2BP01', 'the schema is not dropped alone');
+$node->safe_psql('dbas', 'DROP EXTENSION pgaccount');
+is($node->safe_psql('dbas', q{SELECT to_regnamespace('account') IS NULL}), 't', 'DROP EXTENSION takes the schema along');
+$node->safe_psql('dbas', 'CREATE EXTENSION pgaccount');
+is($node->safe_psql('dbas', q{SELECT account.http_status('PT404')}), '404', 'where there is no schema to create in, it is installed all the same');
+$node->safe_psql('dbas', 'CREATE SCHEMA public; CREATE TABLE account.mine ()');
+fails('dbas', 'DROP EXTENSION pgaccount', '2BP01', 'what a superuser has put into the schema is not dropped silently');
+$node->safe_psql('postgres', 'DROP DATABASE dbas; DROP EXTENSION pgaccount');
 
 $node->safe_psql('postgres', 'CREATE EXTENSION pgaccount');
 fails('postgres', 'ALTER EXTENSION pgaccount SET SCHEMA public', '0A000', 'not relocatable');
