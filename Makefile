@@ -16,7 +16,7 @@ CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_c
                model_findings health text_argument login_attempt profile_grant lifecycle invitation role_application
 CONCEPTS_SQL = install errors event registry_triggers fk_graph soft_delete restore unique_live guard profile password jwt key_store token \
                identity tenant_isolation cleanup purge model session starter registration login lifecycle invitation role_application \
-               export_user doctor
+               export_user doctor grant_api
 
 OBJS       = $(BASE_C:%=src/base/%.o) $(CONCEPTS_C:%=src/%.o)
 DATA_built = pgaccount--$(EXTVERSION).sql

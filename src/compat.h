@@ -11,6 +11,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
@@ -50,6 +51,17 @@ compat_object_ownercheck(Oid classid, Oid objid, Oid roleid)
 	return pg_class_ownercheck(objid, roleid);
 }
 #endif
+
+/* Is the role the owner of this extension? */
+static inline bool
+compat_extension_ownercheck(Oid extension, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(ExtensionRelationId, extension, roleid);
+#else
+	return pg_extension_ownercheck(extension, roleid);
+#endif
+}
 
 /* May the role use the schema? 16 made one function of the privilege checks, too. */
 static inline bool

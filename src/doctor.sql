@@ -3,6 +3,7 @@
 
 CREATE FUNCTION account.is_preloaded() RETURNS boolean
     AS 'MODULE_PATHNAME', 'is_preloaded' LANGUAGE C STABLE PARALLEL RESTRICTED;
+GRANT EXECUTE ON FUNCTION account.is_preloaded() TO PUBLIC;
 COMMENT ON FUNCTION account.is_preloaded() IS
 'Is the library preloaded, so that DELETE is rewritten and deleted rows are hidden in this session?';
 
@@ -10,6 +11,7 @@ CREATE FUNCTION account.soft_delete_tables(OUT relation regclass, OUT deleted_at
         OUT deleted_by name, OUT hide boolean, OUT guard_references boolean, OUT on_parent_delete text,
         OUT children boolean, OUT active boolean) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'soft_delete_tables' LANGUAGE C STABLE;
+GRANT EXECUTE ON FUNCTION account.soft_delete_tables() TO PUBLIC;
 COMMENT ON FUNCTION account.soft_delete_tables() IS
 'The tables with soft delete, their mapped columns and options; active: the trigger fires in this session. Partitions have their table''s.';
 
@@ -326,4 +328,3 @@ END;
 COMMENT ON FUNCTION account.doctor() IS
 'What is wrong, or will be, with the tables that pgaccount looks after: severity (error, warning, info), code, object, message, and the remedy: SQL that mends it, or the step an administrator takes. For the owner and pg_monitor.';
 REVOKE ALL ON FUNCTION account.doctor() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION account.doctor() TO pg_monitor;

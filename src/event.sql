@@ -21,6 +21,7 @@ CREATE TABLE account.event (
     detail jsonb
 );
 REVOKE ALL ON account.event FROM PUBLIC;
+REVOKE ALL ON SEQUENCE account.event_id_seq FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('account.event', '');
 SELECT pg_catalog.pg_extension_config_dump('account.event_id_seq', '');
 COMMENT ON TABLE account.event IS
@@ -56,7 +57,6 @@ CREATE FUNCTION account.stat_operations(OUT operation text, OUT calls bigint, OU
         OUT last_error_at timestamptz) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'stat_operations' LANGUAGE C VOLATILE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION account.stat_operations() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION account.stat_operations() TO pg_monitor;
 COMMENT ON FUNCTION account.stat_operations() IS 'What account.stats shows.';
 
 CREATE VIEW account.stats AS
@@ -64,7 +64,6 @@ CREATE VIEW account.stats AS
            s.last_error_at, s.p95_ms
     FROM account.stat_operations() AS s;
 REVOKE ALL ON account.stats FROM PUBLIC;
-GRANT SELECT ON account.stats TO pg_monitor;
 COMMENT ON VIEW account.stats IS
 'Calls of each function of pgaccount in this database (soft_delete: DELETE statements), since the last account.stats_reset(). Empty where the library is not preloaded by shared_preload_libraries.';
 COMMENT ON COLUMN account.stats.slow IS 'Calls that took longer than pgaccount.slow_threshold.';
@@ -74,14 +73,12 @@ CREATE FUNCTION account.stat_failures(OUT operation text, OUT error_code text, O
         OUT last_at timestamptz) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'stat_failures' LANGUAGE C VOLATILE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION account.stat_failures() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION account.stat_failures() TO pg_monitor;
 COMMENT ON FUNCTION account.stat_failures() IS 'What account.failures shows.';
 
 CREATE VIEW account.failures AS
     SELECT f.operation, f.error_code, f.calls, f.last_at
     FROM account.stat_failures() AS f;
 REVOKE ALL ON account.failures FROM PUBLIC;
-GRANT SELECT ON account.failures TO pg_monitor;
 COMMENT ON VIEW account.failures IS
 'Failed calls in this database by operation and SQLSTATE, refusals that are data (login, refresh) too, since the last account.stats_reset().';
 COMMENT ON COLUMN account.failures.error_code IS
@@ -90,7 +87,6 @@ COMMENT ON COLUMN account.failures.error_code IS
 CREATE FUNCTION account.event_queue(OUT waiting bigint, OUT capacity bigint, OUT dropped bigint, OUT attended boolean)
     AS 'MODULE_PATHNAME', 'event_queue' LANGUAGE C VOLATILE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION account.event_queue() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION account.event_queue() TO pg_monitor;
 COMMENT ON FUNCTION account.event_queue() IS
 'Failures of this database that wait to be recorded (those left out, as their session failed too often, wait as one), room for those of the whole server, of which each database that has some gets its share (0: no queue, the library is not preloaded by shared_preload_libraries), failures of this database that were dropped since the last account.stats_reset(), and whether the background worker is there that has them recorded.';
 
@@ -104,5 +100,6 @@ COMMENT ON FUNCTION account.stats_reset() IS
 
 CREATE FUNCTION account.health() RETURNS jsonb
     AS 'MODULE_PATHNAME', 'health' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+GRANT EXECUTE ON FUNCTION account.health() TO PUBLIC;
 COMMENT ON FUNCTION account.health() IS
 'Can accounts be used? {"status": healthy, degraded (works, something to mend) or unhealthy (nobody can log in), "database", "timestamp", "version" of the library, "library": preloaded, session (no shared memory) or loaded (DELETE by trigger only), "keys": {"signing", "verifying"}, "model": mapped, incomplete or none, "queue": {"waiting", "capacity", "dropped", "recording"} or null}. Never raises, but for a cancellation: then "error" has the SQLSTATE. Cheap enough for a probe a second; account.doctor() says more.';

@@ -42,5 +42,6 @@ ALTER EVENT TRIGGER pgaccount_reference_policy_renamed ENABLE ALWAYS;
 CREATE FUNCTION account.set_reference_policy(child regclass, constraint_name name, policy text)
     RETURNS void
     AS 'MODULE_PATHNAME', 'set_reference_policy' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+GRANT EXECUTE ON FUNCTION account.set_reference_policy(regclass, name, text) TO PUBLIC;
 COMMENT ON FUNCTION account.set_reference_policy(regclass, name, text) IS
 'What becomes of rows that reference a removed row: overrides the catalog for cleanup, plan, export, purge and what follows a soft deletion. child: the referencing table, owned by the caller (else 42501). constraint_name: its foreign key. policy: ''cascade'', ''protect'', ''set null'', or NULL for what the catalog says. 22023: no such foreign key or policy, or ''set null'' on a NOT NULL column.';

@@ -1,11 +1,16 @@
 /*
  * grant_api.c
- *		account.grant_api: what an application role may call.
+ *		What roles may: account.grant_api for applications, and, for the
+ *		installation, that default privileges gave nothing to anybody.
+ *
+ * GRANT and REVOKE are run as whoever calls, who must own the extension: event triggers of the database
+ * fire in them, and are nothing to run with more rights than the caller's.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_proc.h"
+#include "commands/extension.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -17,13 +22,18 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "identifiers.h"
 #include "operation.h"
 #include "statement.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(grant_api, "grant_api", NO_SUBJECT);
+PG_FUNCTION_INFO_V1(revoke_default_grants);
 
-/* The unprivileged calls that are not PUBLIC's; those that a version has not are passed over. */
+/*
+ * The unprivileged calls of accounts, those that PUBLIC has as well: whoever takes them from PUBLIC leaves
+ * an application what it needs. Those that a version has not are passed over.
+ */
 static const char *const api[] = {"register",
 								  "login",
 								  "refresh",
@@ -32,6 +42,18 @@ static const char *const api[] = {"register",
 								  "set_password",
 								  "authenticate",
 								  "sign_out",
+								  "uid",
+								  "tenant_id",
+								  "claims",
+								  "claim",
+								  "user_role",
+								  "uid_bigint",
+								  "uid_uuid",
+								  "tenant_bigint",
+								  "tenant_uuid",
+								  "has_module",
+								  "is_staff",
+								  "is_authenticated",
 								  "delete_user",
 								  "restore_user",
 								  "export_user",
@@ -43,23 +65,33 @@ static const char *const api[] = {"register",
 								  "enable_tenant_isolation",
 								  "disable_tenant_isolation"};
 
-/* account.grant_api(role regrole): lets an application role call the unprivileged functions. */
-static Datum
-grant_api_operation(PG_FUNCTION_ARGS)
+/* The role to grant to, quoted. Raises unless it is there and the caller owns the extension. */
+static const char *
+grantee(FunctionCallInfo fcinfo)
 {
-	Oid schema;
 	char *role;
 
 	if (PG_ARGISNULL(0))
 		refuse_null_argument("role");
 	version_check();
-	schema = account_schema();
+	if (!compat_extension_ownercheck(account_extension(), GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_EXTENSION, "pgaccount");
 	role = GetUserNameFromId(PG_GETARG_OID(0), true);
 	if (role == NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("role with OID %u does not exist", PG_GETARG_OID(0)),
 						errdetail("It may have been dropped by another session."),
 						errhint("Name a role of the application.")));
+	return quote_identifier(role);
+}
+
+/* account.grant_api(role regrole): lets an application role call the unprivileged functions. */
+static Datum
+grant_api_operation(PG_FUNCTION_ARGS)
+{
+	const char *role = grantee(fcinfo);
+	Oid schema = account_schema();
+
 	SPI_connect();
 	for (int i = 0; i < lengthof(api); i++)
 	{
@@ -77,8 +109,55 @@ grant_api_operation(PG_FUNCTION_ARGS)
 		ReleaseCatCacheList(list);
 		foreach (cell, functions)
 			run_sql("GRANT EXECUTE ON FUNCTION %s TO %s",
-					format_procedure_qualified(lfirst_oid(cell)), quote_identifier(role));
+					format_procedure_qualified(lfirst_oid(cell)), role);
 	}
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* Run each of the statements that a query returns. Within SPI_connect. */
+static void
+run_each(const char *query)
+{
+	SPITupleTable *rows;
+	uint64 n = run_sql("%s", query);
+
+	rows = SPI_tuptable;
+	for (uint64 i = 0; i < n; i++)
+		run_sql("%s", SPI_getvalue(rows->vals[i], rows->tupdesc, 1));
+	SPI_freetuptable(rows);
+}
+
+/*
+ * account.revoke_default_grants() RETURNS void: what default privileges of the installing role gave to other
+ * roles on objects of the extension is taken from them. Of PUBLIC and the owner the script says itself what
+ * they may. Called by the script, before it grants to roles.
+ */
+Datum
+revoke_default_grants(PG_FUNCTION_ARGS)
+{
+	static const char *const objects[] = {
+		"SCHEMA account", "ALL TABLES IN SCHEMA account", "ALL SEQUENCES IN SCHEMA account",
+		"ALL ROUTINES IN SCHEMA account", "TYPE account.token_pair"};
+	StringInfoData query;
+
+	if (!creating_extension || CurrentExtensionObject != account_extension())
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("revoke_default_grants is called by the extension's script alone"),
+						errdetail("It takes from roles what an administrator may have granted."),
+						errhint("Use REVOKE.")));
+	initStringInfo(&query);
+	for (int i = 0; i < lengthof(objects); i++)
+		appendStringInfo(
+			&query,
+			"%s SELECT DISTINCT pg_catalog.format('REVOKE ALL ON %s FROM %%I', r.rolname)"
+			" FROM pg_catalog.pg_default_acl AS d, LATERAL pg_catalog.aclexplode(d.defaclacl) AS a"
+			" JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) a.grantee"
+			" WHERE d.defaclrole OPERATOR(pg_catalog.=) %u"
+			" AND a.grantee OPERATOR(pg_catalog.<>) d.defaclrole",
+			i == 0 ? "" : " UNION ALL", objects[i], GetUserId());
+	SPI_connect();
+	run_each(query.data);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

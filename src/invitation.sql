@@ -19,6 +19,7 @@ CREATE INDEX invitation_accepted_by_idx ON account.invitation (accepted_by);
 CREATE INDEX invitation_invited_by_idx ON account.invitation (invited_by);
 CREATE INDEX invitation_email_idx ON account.invitation (pg_catalog.lower(email));
 REVOKE ALL ON account.invitation FROM PUBLIC;
+REVOKE ALL ON SEQUENCE account.invitation_id_seq FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('account.invitation', '');
 SELECT pg_catalog.pg_extension_config_dump('account.invitation_id_seq', '');
 COMMENT ON TABLE account.invitation IS

@@ -61,5 +61,6 @@ COMMENT ON FUNCTION account.export_key(text) IS
 
 CREATE FUNCTION account.jwks() RETURNS jsonb
     AS 'MODULE_PATHNAME', 'jwks' LANGUAGE C STABLE PARALLEL SAFE;
+GRANT EXECUTE ON FUNCTION account.jwks() TO PUBLIC;
 COMMENT ON FUNCTION account.jwks() IS
 'The public keys that verify tokens made here, a JWK set (RFC 7517 section 5, RFC 8037 section 2): EdDSA keys that are not retired. HMAC keys are never in it.';

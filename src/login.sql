@@ -11,6 +11,7 @@ CREATE TYPE account.token_pair AS (
     user_id text,
     tenant_id text
 );
+GRANT USAGE ON TYPE account.token_pair TO PUBLIC;
 COMMENT ON TYPE account.token_pair IS
 'Answer of login, refresh and issue_tokens: status 200 with tokens, or 401, 403, 429 with error and none.';
 
@@ -73,9 +74,3 @@ CREATE FUNCTION account.act_as(user_id text, is_local boolean DEFAULT true) RETU
 REVOKE ALL ON FUNCTION account.act_as(text, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION account.act_as(text, boolean) IS
 'Makes a user the identity without a token, for a backend that keeps its own sessions; returns the uid. Privileged. is_local: for this transaction, else for the session, until sign_out or DISCARD ALL. Needs no key. Errors: PT404 for an unknown or deleted user, PT403 for one that is not active or whose tenant is not, 55000 where no tables are mapped, 22023 for NULL is_local.';
-
-CREATE FUNCTION account.grant_api(role regrole) RETURNS void
-    AS 'MODULE_PATHNAME', 'grant_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION account.grant_api(regrole) FROM PUBLIC;
-COMMENT ON FUNCTION account.grant_api(regrole) IS
-'Lets an application role call the unprivileged functions of accounts. For the owner of the extension. Errors: 42704 for an unknown role, 22023 for NULL.';

@@ -55,16 +55,19 @@ CREATE FUNCTION account.enable_profile(users regclass, profiles regclass,
         user_column name DEFAULT 'user_id', defaults jsonb DEFAULT '{}', adopt boolean DEFAULT true)
     RETURNS bigint
     AS 'MODULE_PATHNAME', 'enable_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+GRANT EXECUTE ON FUNCTION account.enable_profile(regclass, regclass, name, jsonb, boolean) TO PUBLIC;
 COMMENT ON FUNCTION account.enable_profile(regclass, regclass, name, jsonb, boolean) IS
 'Gives every user a profile, from now on in the transaction that makes the user, and now those that have none; returns their number. users, profiles: tables the caller owns (else 42501). user_column: the unique column of profiles that holds the user''s key. defaults: values of new profiles by column; the rest have the columns'' own defaults. adopt: a profile that the application inserts itself replaces the automatic one while that is unchanged and unreferenced. Called again it replaces the rule. 22023: a table, column or default that cannot work, with what to mend.';
 
 CREATE FUNCTION account.disable_profile(users regclass, profiles regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'disable_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+GRANT EXECUTE ON FUNCTION account.disable_profile(regclass, regclass) TO PUBLIC;
 COMMENT ON FUNCTION account.disable_profile(regclass, regclass) IS
 'Users get no profiles any more; those there are stay. users, profiles: the tables as they were enabled, owned by the caller (else 42501). 22023: they are not enabled.';
 
 CREATE FUNCTION account.missing_profiles(users regclass) RETURNS SETOF text
     AS 'MODULE_PATHNAME', 'missing_profiles' LANGUAGE C STABLE PARALLEL UNSAFE;
+GRANT EXECUTE ON FUNCTION account.missing_profiles(regclass) TO PUBLIC;
 COMMENT ON FUNCTION account.missing_profiles(regclass) IS
 'Keys of users without profile, deleted users included. users: a table with automatic profiles (else 55000). Reads both tables with the caller''s privileges. account.enable_profile, called again, makes the profiles.';
 
@@ -72,31 +75,37 @@ COMMENT ON FUNCTION account.missing_profiles(regclass) IS
 -- may. They act for rules of the registry alone.
 CREATE FUNCTION account.marks_profile(profiles regclass) RETURNS boolean
     AS 'MODULE_PATHNAME', 'marks_profile' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+GRANT EXECUTE ON FUNCTION account.marks_profile(regclass) TO PUBLIC;
 COMMENT ON FUNCTION account.marks_profile(regclass) IS
 'Always true: in the WHEN clause of a trigger it tells account.make_profile the profiles table, and PostgreSQL what the trigger depends on.';
 
 CREATE FUNCTION account.marks_profile(users regclass, user_column "any") RETURNS boolean
     AS 'MODULE_PATHNAME', 'marks_profile' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+GRANT EXECUTE ON FUNCTION account.marks_profile(regclass, "any") TO PUBLIC;
 COMMENT ON FUNCTION account.marks_profile(regclass, "any") IS
 'Always true: in the WHEN clause of a trigger it tells account.adopt_profile the users table and the column that refers to it.';
 
 CREATE FUNCTION account.replaced_profile(users regclass, user_column "any") RETURNS boolean
     AS 'MODULE_PATHNAME', 'replaced_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+GRANT EXECUTE ON FUNCTION account.replaced_profile(regclass, "any") TO PUBLIC;
 COMMENT ON FUNCTION account.replaced_profile(regclass, "any") IS
 'True while an automatic profile of these users makes way for the application''s own: the WHEN clause of the trigger that calls account.keep_profile.';
 
 CREATE FUNCTION account.make_profile() RETURNS trigger
     AS 'MODULE_PATHNAME', 'make_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+GRANT EXECUTE ON FUNCTION account.make_profile() TO PUBLIC;
 COMMENT ON FUNCTION account.make_profile() IS
 'Trigger of a users table: makes the profiles of new users. Created by account.enable_profile.';
 
 CREATE FUNCTION account.adopt_profile() RETURNS trigger
     AS 'MODULE_PATHNAME', 'adopt_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+GRANT EXECUTE ON FUNCTION account.adopt_profile() TO PUBLIC;
 COMMENT ON FUNCTION account.adopt_profile() IS
 'Trigger of a profiles table: the unchanged automatic profile makes way for the one the application inserts. Created by account.enable_profile.';
 
 CREATE FUNCTION account.keep_profile() RETURNS trigger
     AS 'MODULE_PATHNAME', 'keep_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+GRANT EXECUTE ON FUNCTION account.keep_profile() TO PUBLIC;
 COMMENT ON FUNCTION account.keep_profile() IS
 'Trigger of a profiles table: if an automatic profile made way for nothing, it is made again. Created by account.enable_profile.';
 

@@ -19,6 +19,7 @@ CREATE UNIQUE INDEX role_application_open_key ON account.role_application (user_
     WHERE reviewed_at IS NULL;
 CREATE INDEX role_application_user_id_idx ON account.role_application (user_id);
 REVOKE ALL ON account.role_application FROM PUBLIC;
+REVOKE ALL ON SEQUENCE account.role_application_id_seq FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('account.role_application', '');
 SELECT pg_catalog.pg_extension_config_dump('account.role_application_id_seq', '');
 COMMENT ON TABLE account.role_application IS

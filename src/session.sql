@@ -37,5 +37,6 @@ COMMENT ON TABLE account.session_key IS
 
 CREATE FUNCTION account.end_sessions() RETURNS trigger
     AS 'MODULE_PATHNAME', 'end_sessions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+GRANT EXECUTE ON FUNCTION account.end_sessions() TO PUBLIC;
 COMMENT ON FUNCTION account.end_sessions() IS
 'Trigger of the mapped users and tenants tables: ends the sessions of a user that is deleted, deactivated, moved to another tenant or given another password, and those of a tenant that is deleted or deactivated; records users that are deleted, restored or removed. Created by account.use_tables.';

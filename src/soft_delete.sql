@@ -3,41 +3,49 @@
 
 CREATE FUNCTION account.actor() RETURNS text
     AS 'MODULE_PATHNAME', 'actor' LANGUAGE C STABLE PARALLEL SAFE;
+GRANT EXECUTE ON FUNCTION account.actor() TO PUBLIC;
 COMMENT ON FUNCTION account.actor() IS
 'Who acts, as deleted_by records it: the verified identity, else the role of the session.';
 
 CREATE FUNCTION account.marks(deleted_at timestamptz, flag boolean, deleted_by text) RETURNS boolean
     AS 'MODULE_PATHNAME', 'marks' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+GRANT EXECUTE ON FUNCTION account.marks(timestamptz, boolean, text) TO PUBLIC;
 COMMENT ON FUNCTION account.marks(timestamptz, boolean, text) IS
 'Always true. In the WHEN clause of a soft-delete trigger it names the mapped columns.';
 
 CREATE FUNCTION account.refuse_deleted_conflict(relation oid, live boolean) RETURNS boolean
     AS 'MODULE_PATHNAME', 'refuse_deleted_conflict' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+GRANT EXECUTE ON FUNCTION account.refuse_deleted_conflict(oid, boolean) TO PUBLIC;
 COMMENT ON FUNCTION account.refuse_deleted_conflict(oid, boolean) IS
 'True for a live row; 23505 for a deleted one that ON CONFLICT DO UPDATE would write into. Added to such statements on hidden tables.';
 
 CREATE FUNCTION account.soft_delete() RETURNS trigger
     AS 'MODULE_PATHNAME', 'soft_delete' LANGUAGE C;
+GRANT EXECUTE ON FUNCTION account.soft_delete() TO PUBLIC;
 COMMENT ON FUNCTION account.soft_delete() IS
 'Declares soft delete of a table and keeps the rows that a DELETE would remove. Put on a table by account.enable_soft_delete.';
 
 CREATE FUNCTION account.soft_delete_step() RETURNS trigger
     AS 'MODULE_PATHNAME', 'soft_delete_step' LANGUAGE C;
+GRANT EXECUTE ON FUNCTION account.soft_delete_step() TO PUBLIC;
 COMMENT ON FUNCTION account.soft_delete_step() IS
 'Keeps the columns of soft delete in step. Put on a table by account.enable_soft_delete.';
 
 CREATE FUNCTION account.soft_delete_truncate() RETURNS trigger
     AS 'MODULE_PATHNAME', 'soft_delete_truncate' LANGUAGE C;
+GRANT EXECUTE ON FUNCTION account.soft_delete_truncate() TO PUBLIC;
 COMMENT ON FUNCTION account.soft_delete_truncate() IS
 'Refuses TRUNCATE (0A000). Put on a table by account.enable_soft_delete.';
 
 CREATE FUNCTION account.soft_delete_changed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'soft_delete_changed' LANGUAGE C;
+GRANT EXECUTE ON FUNCTION account.soft_delete_changed() TO PUBLIC;
 COMMENT ON FUNCTION account.soft_delete_changed() IS
 'Collects rows whose children follow their deletion or return. Put on a table by account.enable_soft_delete.';
 
 CREATE FUNCTION account.soft_delete_flush() RETURNS trigger
     AS 'MODULE_PATHNAME', 'soft_delete_flush' LANGUAGE C;
+GRANT EXECUTE ON FUNCTION account.soft_delete_flush() TO PUBLIC;
 COMMENT ON FUNCTION account.soft_delete_flush() IS
 'Lets the children of collected rows follow. Put on a table by account.enable_soft_delete.';
 
@@ -46,11 +54,13 @@ CREATE FUNCTION account.enable_soft_delete(target regclass, deleted_at name DEFA
         guard_references boolean DEFAULT false, on_parent_delete text DEFAULT 'refuse',
         children boolean DEFAULT false) RETURNS void
     AS 'MODULE_PATHNAME', 'enable_soft_delete' LANGUAGE C;
+GRANT EXECUTE ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean) TO PUBLIC;
 COMMENT ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean) IS
 'From now on a DELETE of the table keeps its rows. deleted_at: timestamptz column, added when missing. flag: boolean column kept in step (NULL: is_deleted where there is one). deleted_by: text column (NULL: deleted_by where there is one). hide: deleted rows are gone from every query. guard_references: no new references to deleted rows. on_parent_delete: ''refuse'' or ''delete'' when a CASCADE parent is removed for good. children: also the tables that follow by ON DELETE CASCADE. Again with other arguments: replaces. Owner of the table only (42501); what does not fit: 22023.';
 
 CREATE FUNCTION account.disable_soft_delete(target regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'disable_soft_delete' LANGUAGE C;
+GRANT EXECUTE ON FUNCTION account.disable_soft_delete(regclass) TO PUBLIC;
 COMMENT ON FUNCTION account.disable_soft_delete(regclass) IS
 'A DELETE of the table removes rows for good again. Columns and deleted rows stay as they are. Owner of the table only (42501); harmless where there is no soft delete.';
 
