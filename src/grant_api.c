@@ -1,6 +1,6 @@
 /*
  * grant_api.c
- *		What roles may: account.grant_api for applications, and, for the
+ *		What roles may: account.grant_api for applications, account.grant_dump for who dumps, and, for the
  *		installation, that default privileges gave nothing to anybody.
  *
  * GRANT and REVOKE are run as whoever calls, who must own the extension: event triggers of the database
@@ -28,6 +28,7 @@
 #include "version.h"
 
 ACCOUNT_OPERATION(grant_api, "grant_api", NO_SUBJECT);
+ACCOUNT_OPERATION(grant_dump, "grant_dump", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(revoke_default_grants);
 
 /*
@@ -126,6 +127,29 @@ run_each(const char *query)
 	for (uint64 i = 0; i < n; i++)
 		run_sql("%s", SPI_getvalue(rows->vals[i], rows->tupdesc, 1));
 	SPI_freetuptable(rows);
+}
+
+/* account.grant_dump(role regrole): lets a role read what pg_dump takes of the extension, and no more. */
+static Datum
+grant_dump_operation(PG_FUNCTION_ARGS)
+{
+	const char *role = grantee(fcinfo);
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfo(
+		&query,
+		"SELECT pg_catalog.format('GRANT SELECT ON TABLE %%I.%%I TO %%s', n.nspname,"
+		" c.relname, %s)"
+		" FROM pg_catalog.pg_extension AS e"
+		" JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) ANY (e.extconfig)"
+		" JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+		" WHERE e.oid OPERATOR(pg_catalog.=) %u",
+		sql_literal(role), account_extension());
+	SPI_connect();
+	run_each(query.data);
+	SPI_finish();
+	PG_RETURN_VOID();
 }
 
 /*

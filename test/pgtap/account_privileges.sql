@@ -18,7 +18,7 @@ CREATE TEMP TABLE public_call (name) AS SELECT unnest('{http_status,hash_passwor
     cleanup_plan,cleanup,cleanup_graph,set_reference_policy}'::name[]);
 CREATE TEMP TABLE api_call (name) AS SELECT unnest('{register,login,refresh,logout,revoke_sessions,set_password}'::name[]);
 CREATE TEMP TABLE privileged_call (name) AS SELECT unnest('{purge,create_key,activate_key,retire_key,export_key,issue_access_token,issue_tokens,act_as,
-    use_tables,forget_tables,create_starter,grant_api,doctor}'::name[]);
+    use_tables,forget_tables,create_starter,grant_api,grant_dump,doctor}'::name[]);
 SELECT ok(bool_and(has_function_privilege('nobody_in_particular', oid, 'EXECUTE')), name || ': PUBLIC') FROM public_call LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
 SELECT is(bool_or(has_function_privilege('nobody_in_particular', oid, 'EXECUTE')), false, name || ': not PUBLIC') FROM (TABLE api_call UNION TABLE privileged_call) c LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
 SELECT ok(bool_and(has_function_privilege('application', oid, 'EXECUTE')), name || ': an application') FROM api_call LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
@@ -31,7 +31,7 @@ CREATE TEMP VIEW audience AS SELECT proname AS name, CASE WHEN has_function_priv
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'application'$$, '{register,login,refresh,logout,revoke_sessions,set_password,delete_user,restore_user,export_user,invite,
     accept_invitation,apply_for_role,review_application,set_client_ip}'::name[], 'grant_api: the calls of CONTRACT 6, 8, 9, set_password and set_client_ip');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'monitor'$$, '{doctor,event_queue,stat_failures,stat_operations}'::name[], 'pg_monitor: what tells');
-SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,create_key,create_starter,export_key,forget_tables,grant_api,issue_access_token,issue_tokens,
+SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,create_key,create_starter,export_key,forget_tables,grant_api,grant_dump,issue_access_token,issue_tokens,
     prune_events,purge,purge_batches,purge_users,retire_key,stats_reset,use_tables,doctor_events,doctor_model,doctor_profile,doctor_soft_delete,enable_again,event_guard,
     follow_profile_columns,follow_profile_drops,model_changed,model_findings,profile_findings,profile_rule_changed,profile_rule_replaced,reference_policy_changed,
     reference_policy_dropped,reference_policy_renamed,registry_triggers_enabled,signing_key_changed,soft_delete_attached,soft_delete_dropped}'::name[], 'the owner alone');
@@ -44,6 +44,9 @@ SELECT is_empty($$SELECT proname FROM ours WHERE prosecdef AND (proconfig IS NUL
 SELECT is_empty($$SELECT proname FROM ours WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'every function says what it does');
 SELECT is_empty($$SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) a
     WHERE c.relnamespace = 'account'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'm') AND a.grantee = 0$$, 'PUBLIC reads and writes no table of the extension');
+SELECT set_eq($$SELECT c.relname, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'account'::regnamespace AND a.grantee <> c.relowner$$,
+    $$SELECT c.relname, 'pg_database_owner' AS role, 'SELECT' AS privilege FROM pg_extension e JOIN pg_class c ON c.oid = ANY (extconfig) WHERE extname = 'pgaccount'
+    UNION ALL VALUES ('stats', 'pg_monitor', 'SELECT'), ('failures', 'pg_monitor', 'SELECT')$$, 'the database''s owner reads what pg_dump takes, pg_monitor the statistics; nobody anything else');
 SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'account'::regnamespace AND relkind = 'r' AND relname IN ('session', 'session_key', 'signing_key', 'login_failure')
     AND (has_table_privilege('application', oid, 'SELECT') OR NOT relrowsecurity)$$, 'sessions, keys and attempts are unreadable, to pg_read_all_data too');
 SELECT is_empty($$SELECT unnest(extconfig)::regclass FROM pg_extension WHERE extname = 'pgaccount' INTERSECT

@@ -21,8 +21,9 @@ SELECT set_eq($$SELECT proname FROM ours WHERE app$$, ARRAY['health', 'set_clien
 SELECT set_eq($$SELECT proname FROM ours WHERE monitor$$, ARRAY['health', 'stat_operations', 'stat_failures', 'event_queue', 'doctor']::name[], 'for pg_monitor: to look, not to reset');
 SELECT set_eq($$SELECT proname FROM ours WHERE prosecdef$$, ARRAY['doctor']::name[], 'with the owner''s rights: the doctor');
 SELECT is_empty($$SELECT proname FROM ours WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'every function says what it does');
-SELECT is_empty($$SELECT c.relname, a.grantee FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) a
-	WHERE c.relnamespace = 'account'::regnamespace AND c.relname IN ('event', 'event_id_seq') AND a.grantee <> c.relowner$$, 'events are the owner''s alone');
+SELECT set_eq($$SELECT c.relname, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) a
+	WHERE c.relnamespace = 'account'::regnamespace AND c.relname IN ('event', 'event_id_seq') AND a.grantee <> c.relowner$$,
+	$$VALUES ('event'::name, 'pg_database_owner', 'SELECT'), ('event_id_seq', 'pg_database_owner', 'SELECT')$$, 'events are the owner''s, and read by who dumps the database');
 SELECT set_eq($$SELECT c.relname, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
 	WHERE c.relnamespace = 'account'::regnamespace AND c.relname IN ('stats', 'failures') AND a.grantee <> c.relowner$$,
 	$$VALUES ('stats'::name, 'pg_monitor', 'SELECT'), ('failures', 'pg_monitor', 'SELECT')$$, 'statistics are to be read by pg_monitor');

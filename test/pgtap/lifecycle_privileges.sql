@@ -21,9 +21,10 @@ SELECT is_empty($$SELECT proname FROM ours WHERE provolatile <> 'v' OR proparall
 SELECT is_empty('SELECT proname FROM ours WHERE proisstrict', 'none passes a NULL in silence');
 SELECT is_empty($$SELECT proname FROM ours WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'every function says what it does');
 SELECT is_empty($$SELECT proname FROM ours WHERE obj_description(oid, 'pg_proc') NOT LIKE '%Errors:%'$$, 'and what it refuses');
-SELECT is_empty($$SELECT a.grantee FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, c.relowner))) a
+SELECT set_eq($$SELECT c.relname, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, c.relowner))) a
 	WHERE c.relnamespace = 'account'::regnamespace AND c.relname ~ '^(invitation|role_application)' AND c.relkind IN ('r', 'S') AND a.grantee <> c.relowner$$,
-	'the tables and sequences are the owner''s alone');
+	$$SELECT unnest('{invitation,invitation_id_seq,role_application,role_application_id_seq}'::name[]), 'pg_database_owner' AS role, 'SELECT' AS privilege$$,
+	'the tables and sequences are the owner''s, and read by who dumps the database; but not the hashes of tokens');
 SELECT set_eq($$SELECT c.relname FROM pg_class c JOIN pg_extension e ON c.oid = ANY (e.extconfig) WHERE e.extname = 'pgaccount' AND c.relname ~ '^(invitation|role_application)'$$,
 	ARRAY['invitation', 'invitation_id_seq', 'role_application', 'role_application_id_seq']::name[], 'and go with a dump');
 SELECT ok(relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid), 'the hashes of tokens do not, and are shut to pg_read_all_data by row security') FROM pg_class c WHERE oid = 'account.invitation_token'::regclass;
