@@ -123,7 +123,7 @@ SELECT * FROM account.model ORDER BY 1, 2; SELECT * FROM account.soft_delete_tab
 SELECT indexdef FROM pg_indexes WHERE schemaname IN ('The shop', 'app') ORDER BY 1;
 SELECT p.oid::regprocedure, a.* FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
   WHERE pronamespace = 'account'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C", grantee;
-SELECT c.oid::regclass, a.* FROM pg_class c, aclexplode(relacl) a WHERE relnamespace = 'account'::regnamespace ORDER BY c.oid::regclass::text COLLATE "C", grantee, privilege_type;
+SELECT c.oid::regclass, a.* FROM pg_class c, aclexplode(relacl) a WHERE relnamespace = 'account'::regnamespace AND grantee <> relowner ORDER BY c.oid::regclass::text COLLATE "C", grantee, privilege_type;
 SELECT x.type, count(*) FROM pg_depend d, pg_identify_object(d.classid, d.objid, 0) x WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
   AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pgaccount') GROUP BY 1 ORDER BY 1;
 SELECT extversion FROM pg_extension WHERE extname = 'pgaccount'; SELECT account.doctor();});
