@@ -5,7 +5,7 @@ MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
 BASE_C       = extension run_as plan_cache statement deferred
-CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_call identifiers key_scan row_writer client actor stats failure_queue operation \
+CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_call identifiers key_scan row_writer row_policies client actor stats failure_queue operation \
                event failure_worker registry_triggers fk_graph fk_policy key_bitmap cleanup_set cleanup_read cleanup_plan cleanup_fate cleanup \
                cleanup_graph purge_held purge mapping citus rewrite delete_rewrite delete_call hiding soft_delete consequences target guard \
                soft_delete_ddl keys restore unique_live doctor profile profile_rule profile_column profile_proof profile_direct profile_adopt \

@@ -161,6 +161,17 @@ compat_check_as_user(Query *query, RangeTblEntry *rte)
 #endif
 }
 
+/* Have the privileges on this range table entry be those of a role. */
+static inline void
+compat_set_check_as_user(Query *query, RangeTblEntry *rte, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	getRTEPermissionInfo(query->rteperminfos, rte)->checkAsUser = role;
+#else
+	rte->checkAsUser = role;
+#endif
+}
+
 /* ExecInsertIndexTuples and its kin take the same arguments throughout; ExecutorRun lost one in 18. */
 #if PG_VERSION_NUM >= 180000
 #define compat_ExecutorRun(queryDesc, count) ExecutorRun(queryDesc, ForwardScanDirection, count)

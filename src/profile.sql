@@ -57,7 +57,7 @@ CREATE FUNCTION account.enable_profile(users regclass, profiles regclass,
     AS 'MODULE_PATHNAME', 'enable_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 GRANT EXECUTE ON FUNCTION account.enable_profile(regclass, regclass, name, jsonb, boolean) TO PUBLIC;
 COMMENT ON FUNCTION account.enable_profile(regclass, regclass, name, jsonb, boolean) IS
-'Gives every user a profile, from now on in the transaction that makes the user, and now those that have none; returns their number. users, profiles: tables the caller owns (else 42501). user_column: the unique column of profiles that holds the user''s key. defaults: values of new profiles by column; the rest have the columns'' own defaults. adopt: a profile that the application inserts itself replaces the automatic one while that is unchanged and unreferenced. Called again it replaces the rule. 22023: a table, column or default that cannot work, with what to mend.';
+'Gives every user a profile, from now on in the transaction that makes the user, and now those that have none; returns their number. users, profiles: tables the caller owns (else 42501). user_column: the unique column of profiles that holds the user''s key. defaults: values of new profiles by column; the rest have the columns'' own defaults. adopt: a profile that the application inserts itself replaces the automatic one while that is unchanged and unreferenced, and the inserting role could see and delete it under row security. Called again it replaces the rule. 22023: a table, column or default that cannot work, with what to mend.';
 
 CREATE FUNCTION account.disable_profile(users regclass, profiles regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'disable_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -101,7 +101,7 @@ CREATE FUNCTION account.adopt_profile() RETURNS trigger
     AS 'MODULE_PATHNAME', 'adopt_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 GRANT EXECUTE ON FUNCTION account.adopt_profile() TO PUBLIC;
 COMMENT ON FUNCTION account.adopt_profile() IS
-'Trigger of a profiles table: the unchanged automatic profile makes way for the one the application inserts. Created by account.enable_profile.';
+'Trigger of a profiles table: the unchanged automatic profile makes way for the one the application inserts, if row security lets the inserting role see and delete it. Created by account.enable_profile.';
 
 CREATE FUNCTION account.keep_profile() RETURNS trigger
     AS 'MODULE_PATHNAME', 'keep_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;

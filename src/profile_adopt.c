@@ -8,15 +8,19 @@
  * default, and those without. Rows that anything references stay; so does everything the application
  * changed. What stays meets the unique index: 23505.
  *
+ * It is removed as the owner of profiles, for an INSERT says nothing of deleting. But where row security
+ * applies to the inserting role, the row must be one that its SELECT and DELETE policies let it see and delete
+ * (row_policies.c): nobody takes a profile away that it could not reach.
+ *
  * The INSERT may come to nothing after that (ON CONFLICT DO NOTHING on another key, a later BEFORE
  * trigger that returns NULL). The removal runs inside the application's statement, as the server's
  * referential actions do, so its AFTER DELETE trigger fires at the end of that statement, also on a
  * partition, and makes the automatic profile again if there is none by then. No state is kept
  * between the two, so savepoints need no care.
  *
- * Locks: the automatic row is locked FOR UPDATE before its references are looked for. A child that
- * is being inserted holds FOR KEY SHARE, so it is seen or waits. Of two racing INSERTs for one user
- * the second finds the first one's row and gets 23505.
+ * Locks: what the policies hide is not locked. The automatic row is locked FOR UPDATE before its references
+ * are looked for. A child that is being inserted holds FOR KEY SHARE, so it is seen or waits. Of two racing
+ * INSERTs for one user the second finds the first one's row and gets 23505.
  */
 #include "postgres.h"
 
@@ -39,6 +43,7 @@
 #include "compat.h"
 #include "identifiers.h"
 #include "profile_rule.h"
+#include "row_policies.h"
 
 PG_FUNCTION_INFO_V1(adopt_profile);
 PG_FUNCTION_INFO_V1(keep_profile);
@@ -347,25 +352,43 @@ remove_automatic(ProfileRule *rule, Datum key, Datum ctid)
 	PG_END_TRY();
 }
 
-/* Remove the profile of this user if it is automatic still and nothing references it. */
+/* Where the profile of this user is, if row security lets the caller see and delete it. */
+static bool
+find_deletable(ProfileRule *rule, Datum key, ItemPointer place)
+{
+	char *condition = psprintf("p.%s %s $1", sql_column(rule->profiles, rule->user_column),
+							   sql_equality(rule->column_type));
+
+	return row_policies_find_deletable(rule->owner, profile_scan(rule->profiles), condition,
+									   rule->column_type, key, place);
+}
+
+/* Remove the profile of this user if it is automatic still, the caller's to delete, and nothing references it. */
 static void
 adopt(ProfileRule *rule, Datum key)
 {
-	RoleState saved = run_as(rule->owner);
+	bool secured = row_policies_apply(rule->profiles);
+	ItemPointerData place;
+	RoleState saved;
 
+	if (secured && !find_deletable(rule, key, &place))
+		return;
+	saved = run_as(rule->owner);
 	SPI_connect();
 	if (find_automatic(rule, key))
 	{
 		HeapTuple found = SPI_tuptable->vals[0];
 		TupleDesc desc = SPI_tuptable->tupdesc;
-		bool referenced = false;
 		bool isnull;
+		Datum ctid = SPI_getbinval(found, desc, 1, &isnull);
+		/* a version that another session has just made is not the one that the policies passed */
+		bool kept = secured && !ItemPointerEquals((ItemPointer) DatumGetPointer(ctid), &place);
 		ListCell *cell;
 
 		foreach (cell, rule->adopted->references)
-			referenced = referenced || is_referenced(lfirst(cell), found, desc);
-		if (!referenced)
-			remove_automatic(rule, key, SPI_getbinval(found, desc, 1, &isnull));
+			kept = kept || is_referenced(lfirst(cell), found, desc);
+		if (!kept)
+			remove_automatic(rule, key, ctid);
 	}
 	SPI_finish();
 	run_as_end(saved);

@@ -1,0 +1,21 @@
+/*
+ * row_policies.h
+ *		Which row could the caller delete, as far as row security goes?
+ */
+#ifndef PGACCOUNT_ROW_POLICIES_H
+#define PGACCOUNT_ROW_POLICIES_H
+
+#include "storage/itemptr.h"
+
+/* Does row security of the table apply to the caller? */
+extern bool row_policies_apply(Oid relid);
+
+/*
+ * Where the one row is that a condition finds, if the policies of the table let the caller see and delete it;
+ * false: there is none. scan: the table as FROM has it, `p`; condition: on p and $1, of that type. The privileges
+ * are those of role, the policies the caller's. Nothing is locked or changed, no trigger fires.
+ */
+extern bool row_policies_find_deletable(Oid role, const char *scan, const char *condition, Oid type,
+										Datum value, ItemPointer place);
+
+#endif /* PGACCOUNT_ROW_POLICIES_H */
