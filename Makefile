@@ -12,7 +12,7 @@ CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_c
                profile_enable profile_registry profile_findings password_format password_slots password base64url json_claims jwt \
                claims_jsonb jwt_functions master_key key_store token token_known identity tenant_isolation model model_detect model_map \
                model_rows user_read name_scan model_user user_changes user_traces session_end session_lock starter registered_names \
-               registration registration_profile refresh_token session throttle login authority live_check export_walk export_user grant_api \
+               registration profile_settable registration_profile refresh_token session throttle login authority live_check export_walk export_user grant_api \
                model_findings health text_argument login_attempt profile_grant lifecycle invitation role_application
 CONCEPTS_SQL = install errors event registry_triggers fk_graph soft_delete restore unique_live guard profile password jwt key_store token \
                identity tenant_isolation cleanup purge model session starter registration login lifecycle invitation role_application \

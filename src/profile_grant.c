@@ -3,32 +3,25 @@
  *		What an invitation or an approval gives: a role, and values of profile columns.
  *
  * Who may give is the caller's to decide; here it is what can be given. Staff rule over profiles of their
- * tenant, so they may set what a profile says, but not what makes the account, nor whose or in which tenant
- * it is: no column of a key, of a foreign key, of soft delete, and none that belongs to the account where
- * users and profiles are one table. Columns that row security looks at, and those that go by the names of
- * what makes the account in a users table (is_superuser, is_staff, tenant_id ...), are for superusers to
- * give: an application that keeps these in its profiles means the same by them.
+ * tenant, so they may set what a profile says, but not what makes the account: see profile_settable.c.
  *
  * Profiles are written as their owner.
  */
 #include "postgres.h"
 
-#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
-#include "nodes/nodeFuncs.h"
-#include "rewrite/rowsecurity.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "compat.h"
 #include "errors.h"
-#include "mapping.h"
 #include "profile_grant.h"
 #include "profile_rule.h"
+#include "profile_settable.h"
 #include "registration.h"
 #include "statement.h"
 #include "text_argument.h"
@@ -100,88 +93,6 @@ refuse_column(const char *name, const char *why)
 			 errdetail_internal("%s", why), errhint("Leave it out of the grants.")));
 }
 
-/* A search for a column of the table in an expression of its policies. */
-typedef struct ColumnSearch
-{
-	AttrNumber attnum;
-	int level;
-} ColumnSearch;
-
-/* Is the column in the expression, subqueries included? */
-static bool
-uses_column(Node *node, ColumnSearch *search)
-{
-	bool found;
-
-	if (node == NULL)
-		return false;
-	if (IsA(node, Var))
-	{
-		Var *var = (Var *) node;
-
-		return var->varno == 1 && (int) var->varlevelsup == search->level &&
-			   (var->varattno == search->attnum || var->varattno == InvalidAttrNumber);
-	}
-	if (!IsA(node, Query))
-		return expression_tree_walker(node, uses_column, search);
-	search->level++;
-	found = query_tree_walker((Query *) node, uses_column, search, 0);
-	search->level--;
-	return found;
-}
-
-/* Does the row security of the table look at the column? */
-static bool
-decides_row_security(Relation rel, AttrNumber attnum)
-{
-	ColumnSearch search = {attnum, 0};
-	ListCell *cell;
-
-	if (rel->rd_rsdesc == NULL)
-		return false;
-	foreach (cell, rel->rd_rsdesc->policies)
-	{
-		RowSecurityPolicy *policy = lfirst(cell);
-
-		if (uses_column((Node *) policy->qual, &search) ||
-			uses_column((Node *) policy->with_check_qual, &search))
-			return true;
-	}
-	return false;
-}
-
-/* Raise PT403 for a column that giver may not give. */
-static void
-check_grantable(const Model *model, const UserRecord *giver, Relation profiles,
-				Form_pg_attribute column)
-{
-	static const ModelAttribute for_superusers[] = {USERS_PASSWORD, USERS_IS_ACTIVE, USERS_IS_STAFF,
-													USERS_IS_SUPERUSER, USERS_TENANT};
-	const SoftDelete *soft = mapping_declared(RelationGetRelid(profiles));
-	AttrNumber attnum = column->attnum;
-	const char *name = NameStr(column->attname);
-
-	if (model_has(model, PROFILES_ROLE) && attnum == model->column[PROFILES_ROLE].attnum)
-		refuse_column(name, "It holds the role, which is given by itself.");
-	if (attnum == model->column[PROFILES_USER].attnum ||
-		bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, constrained_columns(profiles)))
-		refuse_column(name, "It belongs to a key.");
-	if (soft != NULL &&
-		(attnum == soft->deleted_at || attnum == soft->flag || attnum == soft->deleted_by))
-		refuse_column(name, "It belongs to soft delete.");
-	if (registration_column_of_account(model, attnum))
-		refuse_column(name, "It belongs to the account, not to the profile.");
-	if (column->attgenerated || column->attidentity)
-		refuse_column(name, "It is a generated column.");
-	if (giver->is_superuser)
-		return;
-	if (decides_row_security(profiles, attnum))
-		refuse_column(name, "Row security looks at it: only a superuser may give it.");
-	for (int i = 0; i < lengthof(for_superusers); i++)
-		if (model_name_fits(for_superusers[i], name))
-			refuse_column(name, "Only a superuser may give it.");
-}
-
 /* Add a value of a column. */
 static void
 add_value(ProfileValues *values, Form_pg_attribute column, Jsonb *value)
@@ -210,7 +121,7 @@ add_role(const Model *model, Relation profiles, const char *role, ProfileValues 
 		warn_left_out("role", "The role is left out: no column is mapped to profiles.role.");
 		return;
 	}
-	if (registration_column_of_account(model, model->column[PROFILES_ROLE].attnum))
+	if (profile_column_of_account(model, model->column[PROFILES_ROLE].attnum))
 		refuse_column("role", "Its column belongs to the account, not to the profile.");
 	value.val.string.val = pstrdup(role);
 	value.val.string.len = strlen(role);
@@ -234,6 +145,7 @@ add_grants(const Model *model, const UserRecord *giver, Relation profiles, Jsonb
 		char *name;
 		AttrNumber attnum;
 		Form_pg_attribute column;
+		const char *refusal;
 
 		if (token == WJB_KEY)
 			key = v;
@@ -248,7 +160,9 @@ add_grants(const Model *model, const UserRecord *giver, Relation profiles, Jsonb
 			continue;
 		}
 		column = TupleDescAttr(RelationGetDescr(profiles), attnum - 1);
-		check_grantable(model, giver, profiles, column);
+		refusal = profile_refusal(model, giver, profiles, column);
+		if (refusal != NULL)
+			refuse_column(name, refusal);
 		add_value(values, column, JsonbValueToJsonb(&v));
 		(void) pushJsonbValue(applied, WJB_KEY, &key);
 		(void) pushJsonbValue(applied, WJB_VALUE, &v);

@@ -26,8 +26,8 @@ typedef struct ProfileValues
 } ProfileValues;
 
 /*
- * Read the argument profile (NULL: none) and check it: 22023, PT403 for a role that nobody may take; a
- * WARNING for unknown columns.
+ * Read the argument profile (NULL: none) and check it: 22023, PT403 for a role that nobody may take and for
+ * columns that are not for the asking; a WARNING for unknown columns.
  */
 extern ProfileValues *registration_profile_read(const Model *model, Jsonb *profile);
 
@@ -37,9 +37,6 @@ extern void registration_profile_write(const Model *model, const char *user_id,
 
 /* Raise 22023 unless this is an email; NULL is none. */
 extern void registration_check_email(const char *email);
-
-/* Does the column belong to the account, where users and profiles are one table? */
-extern bool registration_column_of_account(const Model *model, AttrNumber attnum);
 
 /* Columns of foreign keys, and of unique indexes; offset by FirstLowInvalidHeapAttributeNumber. */
 extern Bitmapset *constrained_columns(Relation rel);

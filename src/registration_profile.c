@@ -2,7 +2,8 @@
  * registration_profile.c
  *		The argument profile of account.register: columns of the new user's profile.
  *
- * Everything is looked at and converted before the user is made. Then the profile that came with the user
+ * Everything is looked at and converted before the user is made. Whoever registers is not asked who it is, so
+ * nothing is taken that staff could not give (profile_settable.c), and roles only as the setting says. Then the profile that came with the user
  * (by account.enable_profile, or a trigger of the application) is updated; where none came it is inserted.
  */
 #include "postgres.h"
@@ -19,8 +20,8 @@
 #include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
-#include "mapping.h"
 #include "profile_rule.h"
+#include "profile_settable.h"
 #include "registration.h"
 #include "statement.h"
 
@@ -68,22 +69,15 @@ check_role(const JsonbValue *value)
 					errhint("pgaccount.registration_roles lists the roles that may be taken.")));
 }
 
-/*
- * Where users and profiles are one table, the argument must not reach what makes a user: whether it is
- * staff, its tenant, its password.
- */
-bool
-registration_column_of_account(const Model *model, AttrNumber attnum)
+/* Why a registration may not set a column; NULL: it may. Of a role it is asked which one it is. */
+static const char *
+refusal_of(const Model *model, Relation profiles, Form_pg_attribute column)
 {
-	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
-
-	if (model->relation[MODEL_PROFILES] != model->relation[MODEL_USERS])
-		return false;
-	for (ModelAttribute a = USERS_ID; a <= USERS_FLAG; a++)
-		if (model->column[a].attnum == attnum)
-			return true;
-	return soft != NULL &&
-		   (attnum == soft->deleted_at || attnum == soft->flag || attnum == soft->deleted_by);
+	if (!model_has(model, PROFILES_ROLE) || column->attnum != model->column[PROFILES_ROLE].attnum)
+		return profile_refusal(model, NULL, profiles, column);
+	if (profile_column_of_account(model, column->attnum))
+		return "It belongs to the account, not to the profile.";
+	return column->attgenerated ? "It is a generated column." : NULL;
 }
 
 /* Take one member of the argument. */
@@ -93,6 +87,7 @@ take_member(const Model *model, Relation profiles, const char *name, JsonbValue 
 {
 	AttrNumber attnum = get_attnum(RelationGetRelid(profiles), name);
 	Form_pg_attribute column;
+	const char *refusal;
 	char *problem = NULL;
 	bool isnull;
 
@@ -102,15 +97,12 @@ take_member(const Model *model, Relation profiles, const char *name, JsonbValue 
 		return;
 	}
 	column = TupleDescAttr(RelationGetDescr(profiles), attnum - 1);
-	if (attnum == model->column[PROFILES_USER].attnum)
-		refuse_value(name, "It holds the user of the profile.");
-	if (registration_column_of_account(model, attnum))
+	refusal = refusal_of(model, profiles, column);
+	if (refusal != NULL)
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN),
 						errmsg("column \"%s\" cannot be set by a registration", name),
-						errdetail("It belongs to the account, not to the profile."),
+						errdetail_internal("%s", refusal),
 						errhint("Leave it out of the argument \"profile\".")));
-	if (column->attgenerated || column->attidentity == ATTRIBUTE_IDENTITY_ALWAYS)
-		refuse_value(name, "It is a generated column.");
 	if (model_has(model, PROFILES_ROLE) && attnum == model->column[PROFILES_ROLE].attnum)
 		check_role(value);
 	if (!profile_convert(column, JsonbValueToJsonb(value), &taken->values[taken->n], &isnull,
