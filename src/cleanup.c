@@ -314,17 +314,61 @@ run_as_owner_of(List *nodes, OneRun *run, RoleState *caller)
 		run->options.judge = caller;
 }
 
-/* Raise unless the caller may delete from a table. Its owner deletes, so the server does not ask. */
+/*
+ * Raise unless rows of a table may be removed for good on behalf of who asked for it: where a DELETE keeps them,
+ * its privilege is not enough. That is for the table's owner, and for whoever may purge.
+ */
 static void
-check_may_delete(Oid relid)
+check_may_lose_rows(Cleanup *cleanup, Oid relid, bool is_target)
 {
-	AclResult result = pg_class_aclcheck(relid, GetUserId(), ACL_DELETE);
+	const SoftDelete *soft = mapping_declared(relid);
+	Oid purge = account_purge_function();
 
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, OBJECT_TABLE, get_rel_name(relid));
+	if (soft == NULL || compat_object_ownercheck(RelationRelationId, relid, cleanup->remover) ||
+		(OidIsValid(purge) && compat_may_execute(purge, cleanup->remover)))
+		return;
+	if (cleanup->as_delete && !is_target && soft->options.on_parent_delete == PARENT_DELETE_DELETE)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("rows of \"%s\" cannot be removed for good", get_rel_name(relid)),
+			 errdetail("%s has soft delete: its rows are removed by its owner, and by roles "
+					   "that may EXECUTE account.purge.",
+					   display_relation(relid)),
+			 errhint("%s", cleanup->as_delete
+							   ? "Enable soft delete for the users, or, with "
+								 "on_parent_delete => 'delete', let these rows go with them."
+							   : "DELETE deletes them softly. To remove them, let the owner "
+								 "call this, or grant EXECUTE on account.purge."),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, get_namespace_name(get_rel_namespace(relid))),
+			 err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(relid))));
 }
 
-/* The same for the keys that an edge sets. */
+/* The same for the rows of one table in the set. A partition may have soft delete for itself. */
+static void
+check_may_remove_for_good(Cleanup *cleanup, FkNode *node)
+{
+	RowSet *set = ((CleanupTable *) node->data)->set;
+
+	if (!OidIsValid(cleanup->remover))
+		return;
+	check_may_lose_rows(cleanup, node->relid, node == cleanup->node);
+	for (int i = 0; i < set->ntabs && mapping_declared(node->relid) == NULL; i++)
+		check_may_lose_rows(cleanup, set->tabs[i], node == cleanup->node);
+}
+
+/* Raise unless the caller may delete the rows of a table. Its owner deletes, so the server does not ask. */
+static void
+check_may_delete(Cleanup *cleanup, FkNode *node)
+{
+	AclResult result = pg_class_aclcheck(node->relid, GetUserId(), ACL_DELETE);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_TABLE, get_rel_name(node->relid));
+	check_may_remove_for_good(cleanup, node);
+}
+
+/* Raise unless the caller may set the keys that an edge sets. */
 static void
 check_may_set(const FkEdge *edge)
 {
@@ -362,7 +406,7 @@ delete_rows(Execution *execution, List *nodes)
 		int i = foreach_current_index(lc);
 
 		begin_step("delete from", node->relid);
-		check_may_delete(node->relid);
+		check_may_delete(execution->cleanup, node);
 		known.sets[i] = ((CleanupTable *) node->data)->set;
 		if (i < ntables - 1)
 			appendStringInfo(&sql, "%sd%d AS (", i > 0 ? ", " : "WITH ", i);
@@ -566,7 +610,7 @@ cleanup_execute(Cleanup *cleanup)
 	/* before anything is changed */
 	foreach (lc, cleanup->nodes)
 		if (((CleanupTable *) ((FkNode *) lfirst(lc))->data)->set->n > 0)
-			check_may_delete(((FkNode *) lfirst(lc))->relid);
+			check_may_delete(cleanup, lfirst(lc));
 	delete_components(&execution);
 	while (execution.proven || execution.missing > 0)
 	{

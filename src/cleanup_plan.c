@@ -16,7 +16,10 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
@@ -28,6 +31,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "citus.h"
 #include "cleanup_plan.h"
@@ -193,6 +197,47 @@ make_tables(Cleanup *cleanup, CleanupUse use)
 		make_set(cleanup, ((FkNode *) lfirst(lc))->data, use);
 }
 
+/* Raise 0A000 unless it is a heap: rows are known by their places, and what became of one is read there. */
+static void
+check_is_heap(Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid method = HEAP_TABLE_AM_OID;
+	char kind = RELKIND_PARTITIONED_TABLE;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		method = ((Form_pg_class) GETSTRUCT(tuple))->relam;
+		kind = ((Form_pg_class) GETSTRUCT(tuple))->relkind;
+		ReleaseSysCache(tuple);
+	}
+	if (kind != RELKIND_PARTITIONED_TABLE && method != HEAP_TABLE_AM_OID)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("table \"%s\" is not a heap table", get_rel_name(relid)),
+			 errdetail("Its rows could go, and a cleanup knows rows only where heap keeps them."),
+			 errhint("ALTER TABLE ... SET ACCESS METHOD heap, or remove its rows by DELETE.")));
+}
+
+/* The same for every table whose rows may go, partitions included. */
+static void
+check_are_heaps(Cleanup *cleanup)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->nodes)
+	{
+		Oid relid = ((FkNode *) lfirst(lc))->relid;
+		ListCell *lc2;
+
+		foreach (lc2, get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE
+						  ? find_all_inheritors(relid, NoLock, NULL)
+						  : list_make1_oid(relid))
+			check_is_heap(lfirst_oid(lc2));
+	}
+}
+
 /* A cleanup of rows of a table. */
 Cleanup *
 cleanup_make(Oid target, bool force, CleanupUse use)
@@ -204,6 +249,7 @@ cleanup_make(Oid target, bool force, CleanupUse use)
 	cleanup->graph = fk_graph_load();
 	cleanup->node = fk_graph_node(cleanup->graph, target);
 	find_nodes(cleanup);
+	check_are_heaps(cleanup);
 	make_tables(cleanup, use);
 	return cleanup;
 }
@@ -231,6 +277,7 @@ cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode, CleanupUse use)
 							   "json_agg(c) FROM account.cleanup('%s', key) c");
 	LockRelationOid(target, lockmode);
 	cleanup = cleanup_make(target, force, use);
+	cleanup->remover = GetUserId();
 	if (PG_NARGS() > 2 || !PG_ARGISNULL(1))
 		cleanup_seed_keys(cleanup, fcinfo, 1);
 	return cleanup;

@@ -58,6 +58,8 @@ typedef struct Cleanup
 	Oid target;
 	bool force;
 	bool live_rows_hold; /* purge: live rows of soft-delete tables do not follow, they hold */
+	Oid remover; /* who must be allowed to remove rows of soft-delete tables for good; InvalidOid: nobody */
+	bool as_delete; /* rows of those that go with their parents need no leave */
 	CleanupSeed seed;
 	FkGraph *graph;
 	FkNode *node;     /* of the target */
@@ -75,12 +77,15 @@ typedef enum CleanupUse
 	CLEANUP_TO_CUT /* and it will be asked which row references which */
 } CleanupUse;
 
-/* A cleanup of rows of a table; reads the graph. In the current memory context. */
+/*
+ * A cleanup of rows of a table; reads the graph. In the current memory context. Raises 0A000 where rows that
+ * could go are in a table that is no heap.
+ */
 extern Cleanup *cleanup_make(Oid target, bool force, CleanupUse use);
 
 /*
  * The same for a function whose arguments are target, key and, unless the rest are fewer, force. Locks
- * the target.
+ * the target. Who calls it must be allowed to remove rows of soft-delete tables for good.
  */
 extern Cleanup *cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode, CleanupUse use);
 

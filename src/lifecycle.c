@@ -213,9 +213,12 @@ take_time(TimestampTz *time)
 	return !isnull;
 }
 
-/* Remove a user for good, in the order of references. As the owner. False: somebody else was first. */
+/*
+ * Remove a user for good, in the order of references. As the owner; caller: who asked for it, and takes no row
+ * of a soft-delete table along that a DELETE by it would not. False: somebody else was first.
+ */
 static bool
-delete_hard(const Model *model, const char *user_id)
+delete_hard(const Model *model, const char *user_id, Oid caller)
 {
 	Oid users = model->relation[MODEL_USERS];
 	Oid type = model_key_type(model, USERS_ID);
@@ -227,6 +230,8 @@ delete_hard(const Model *model, const char *user_id)
 	if (!model_user_lock(model, user_id, true) || !model_key_value(model, USERS_ID, user_id, &key))
 		return false;
 	work = cleanup_make(users, false, CLEANUP_TO_EXECUTE);
+	work->remover = caller;
+	work->as_delete = true;
 	work->seed.from = psprintf("%s c WHERE %s", cleanup_table_name(users),
 							   model_sql_key(model, "c", USERS_ID, 1));
 	work->seed.nargs = 1;
@@ -270,7 +275,7 @@ delete_live(const Model *model, const UserRecord *user, Deletion deletion, Times
 	LockRelationOid(users, RowExclusiveLock);
 	saved = run_as(model->owner[MODEL_USERS]);
 	if (deletion == DELETION_HARD)
-		deleted = delete_hard(model, user->user_id);
+		deleted = delete_hard(model, user->user_id, saved.userid);
 	else
 	{
 		SPI_connect();

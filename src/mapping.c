@@ -332,6 +332,15 @@ account_conflict_function(void)
 	return account_function_of("refuse_deleted_conflict", lengthof(types), types);
 }
 
+/* OID of account.purge(regclass, interval, bigint, boolean), else InvalidOid. */
+Oid
+account_purge_function(void)
+{
+	static const Oid types[] = {REGCLASSOID, INTERVALOID, INT8OID, BOOLOID};
+
+	return account_function_of("purge", lengthof(types), types);
+}
+
 /* account.refuse_deleted_conflict(relation oid, live boolean): true, or an error for a deleted row. */
 Datum
 refuse_deleted_conflict(PG_FUNCTION_ARGS)

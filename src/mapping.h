@@ -80,6 +80,9 @@ extern Oid account_function(const char *name);
 /* OID of account.refuse_deleted_conflict(oid, boolean), else InvalidOid. */
 extern Oid account_conflict_function(void);
 
+/* OID of account.purge(regclass, interval, bigint, boolean), else InvalidOid. */
+extern Oid account_purge_function(void);
+
 /*
  * Name of a trigger of the table, not cloned from another, that calls this function of ours; of a
  * constraint trigger, if referenced is given, FROM that table. NULL: it has none. palloc'd.
