@@ -296,14 +296,18 @@ is_referenced(Reference *reference, HeapTuple found, TupleDesc desc)
 	if (plan == NULL)
 		plan = plan_keep_generic(PLAN_PROFILE_REFERENCED, reference->relid, reference->constraint,
 								 reference_text(reference), reference->nkeys, types);
-	result = statement_run(plan, values, NULL, &(StatementOptions){.limit = 1}) > 0;
+	result = statement_run(plan, values, NULL,
+						   &(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = 1}) > 0;
 	run_as_end(saved);
 	return result;
 }
 
-/* Removal is physical, whatever soft delete says: its row trigger stands aside. */
+/*
+ * Removal is physical, whatever soft delete says: its row trigger is disabled. So are referential actions and checks:
+ * nothing references the row, which is locked, and their AFTER triggers would fire as the inserting role.
+ */
 static void
-without_soft_delete(EState *estate, void *arg)
+for_removal(EState *estate, void *arg)
 {
 	ListCell *cell;
 
@@ -312,7 +316,8 @@ without_soft_delete(EState *estate, void *arg)
 		TriggerDesc *desc = ((ResultRelInfo *) lfirst(cell))->ri_TrigDesc;
 
 		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-			if (is_own_function(desc->triggers[i].tgfoid, "soft_delete"))
+			if (is_own_function(desc->triggers[i].tgfoid, "soft_delete") ||
+				RI_FKey_trigger_type(desc->triggers[i].tgfoid) == RI_TRIGGER_PK)
 				desc->triggers[i].tgenabled = TRIGGER_DISABLED;
 	}
 }
@@ -343,7 +348,7 @@ remove_automatic(ProfileRule *rule, Datum key, Datum ctid)
 		replacing = rule->users;
 		(void) statement_run(
 			plan, values, NULL,
-			&(StatementOptions){.within = true, .physical = true, .tweak = without_soft_delete});
+			&(StatementOptions){.within = true, .physical = true, .tweak = for_removal});
 	}
 	PG_FINALLY();
 	{

@@ -199,6 +199,12 @@ make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
 	/* the columns are set together, and the DELETE has locked the row as strongly as a guard would */
 	set_step_aside(writer->target.ri_TrigDesc, mapping->step_trigger);
+	/* the executor would look functions up in the memory of the row, and what they keep would go with it */
+	for (int i = 0; i < writer->target.ri_TrigDesc->numtriggers; i++)
+		if (TRIGGER_TYPE_MATCHES(writer->target.ri_TrigDesc->triggers[i].tgtype, TRIGGER_TYPE_ROW,
+								 TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_UPDATE))
+			fmgr_info_cxt(writer->target.ri_TrigDesc->triggers[i].tgfoid,
+						  &writer->target.ri_TrigFunctions[i], estate->es_query_cxt);
 	compat_EvalPlanQualInit(&writer->epq, estate);
 	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
 	ExecOpenIndices(&writer->target, false);
