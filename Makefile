@@ -13,7 +13,7 @@ CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_c
                claims_jsonb jwt_functions master_key key_store token token_known identity tenant_isolation model model_detect model_map \
                model_rows user_read name_scan model_user user_changes user_traces session_end session_lock starter registered_names \
                registration profile_settable registration_profile refresh_token session throttle login authority live_check export_walk export_user grant_api \
-               model_findings health text_argument login_attempt profile_grant lifecycle invitation role_application
+               model_findings health text_argument digest_table known_address login_attempt profile_grant lifecycle invitation role_application
 CONCEPTS_SQL = install errors event registry_triggers fk_graph soft_delete restore unique_live guard profile password jwt key_store token \
                identity tenant_isolation cleanup purge model session starter registration login lifecycle invitation role_application \
                export_user doctor grant_api

@@ -133,6 +133,8 @@ login_operation(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("account.login()");
 	version_check();
 	model = *model_require();
+	if (!PG_ARGISNULL(4))
+		model_require_tenant(&model);
 	refused = try_login(fcinfo, &model, &attempt, &user, &status);
 	ip = PG_ARGISNULL(2) ? NULL : DatumGetInetPP(PG_GETARG_DATUM(2));
 	detail_text(&detail, "user_agent", agent_argument(fcinfo, 3));

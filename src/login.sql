@@ -26,12 +26,25 @@ ALTER TABLE account.login_failure ENABLE ROW LEVEL SECURITY; -- without policy: 
 COMMENT ON TABLE account.login_failure IS
 'Failed logins that count against further ones, by keyed digests. Old rows are dropped now and then.';
 
+-- Where users have had sessions, by keyed digests of user and address, for 30 days. Not dumped. A month
+-- and a day are kept: the time is written anew once a day. Nothing is said of it by an index, so that this
+-- is a heap-only update.
+CREATE TABLE account.known_address (
+    key bytea NOT NULL,
+    at timestamptz NOT NULL
+) WITH (fillfactor = 90);
+CREATE INDEX known_address_key_idx ON account.known_address (key);
+REVOKE ALL ON account.known_address FROM PUBLIC;
+ALTER TABLE account.known_address ENABLE ROW LEVEL SECURITY; -- without policy: shut to pg_read_all_data, too
+COMMENT ON TABLE account.known_address IS
+'Addresses at which users have had sessions in the last 30 days, by keyed digests: failed logins from elsewhere lock nobody out there. Old rows are dropped now and then.';
+
 CREATE FUNCTION account.login(login text, password text, ip inet DEFAULT NULL, user_agent text DEFAULT NULL,
         tenant text DEFAULT NULL) RETURNS account.token_pair
     AS 'MODULE_PATHNAME', 'login' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 REVOKE ALL ON FUNCTION account.login(text, text, inet, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION account.login(text, text, inet, text, text) IS
-'Opens a session: status 200 with tokens; else, as a row, 401 invalid_credentials, 403 account_inactive (right password, user or tenant not active), 429 too_many_attempts (pgaccount.login_max_failures in pgaccount.login_window for the user, login or ip). login: email or username. tenant: its slug or id decides among several users of that login. Writes last_login where mapped, and a lesser hash anew. Commit it: a refusal is remembered. Errors: 55000 where no tables are mapped or no key signs.';
+'Opens a session: status 200 with tokens; else, as a row, 401 invalid_credentials, 403 account_inactive (right password, user or tenant not active), 429 too_many_attempts (pgaccount.login_max_failures in pgaccount.login_window for the user, login or ip; at an ip where the user has had a session in the last 30 days, for the user at that ip, or the ip). An IPv6 address counts by its /64. login: email or username. tenant: its slug or id decides among several users of that login. Writes last_login where mapped, and a lesser hash anew. Commit it: a refusal is remembered. Errors: 55000 where no tables are mapped or no key signs, or a tenant is named and users have none.';
 
 CREATE FUNCTION account.refresh(refresh_token text, ip inet DEFAULT NULL) RETURNS account.token_pair
     AS 'MODULE_PATHNAME', 'refresh' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -73,4 +86,4 @@ CREATE FUNCTION account.act_as(user_id text, is_local boolean DEFAULT true) RETU
     AS 'MODULE_PATHNAME', 'act_as' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION account.act_as(text, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION account.act_as(text, boolean) IS
-'Makes a user the identity without a token, for a backend that keeps its own sessions; returns the uid. Privileged. is_local: for this transaction, else for the session, until sign_out or DISCARD ALL. Needs no key. Errors: PT404 for an unknown or deleted user, PT403 for one that is not active or whose tenant is not, 55000 where no tables are mapped, 22023 for NULL is_local.';
+'Makes a user the identity without a token, for a backend that keeps its own sessions; returns the uid. Privileged. is_local: for this transaction, else for the session, until sign_out or DISCARD ALL; is_local outside a transaction block warns with 25P01, as SET LOCAL does. Needs no key. Errors: PT404 for an unknown or deleted user, PT403 for one that is not active or whose tenant is not, 55000 where no tables are mapped, 22023 for NULL is_local.';

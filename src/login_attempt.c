@@ -6,166 +6,122 @@
  * that neither a ROLLBACK nor many callers at once gain one; and in account.login_failure when its
  * transaction commits, which outlives a restart.
  *
+ * Failures count by login, by address, and at an address that the user is known at (known_address.c) by
+ * both together: there the login's count decides nothing, so that failures elsewhere lock nobody out.
+ *
  * Attempts are kept by keyed digests of login and address: people type passwords into the wrong field.
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/stratnum.h"
-#include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "executor/spi.h"
-#include "fmgr.h"
-#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/formatting.h"
 #include "utils/inet.h"
-#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "extension.h"
-#include "key_scan.h"
+#include "known_address.h"
 #include "login_attempt.h"
 #include "password.h"
-#include "profile_rule.h"
 #include "refresh_token.h"
-#include "row_writer.h"
 #include "settings.h"
 #include "statement.h"
 
-/* Columns of account.login_failure, by their numbers. */
-enum
-{
-	FAILURE_KEY = 1,
-	FAILURE_AT
-};
+#define FAILURES "login_failure"
 
-/* A digest as a parameter. */
-static Datum
-digest_datum(const unsigned char *digest)
+/* Since when failures count. */
+static TimestampTz
+window_begin(void)
 {
-	bytea *value = palloc(VARHDRSZ + THROTTLE_KEY_BYTES);
-
-	SET_VARSIZE(value, VARHDRSZ + THROTTLE_KEY_BYTES);
-	memcpy(VARDATA(value), digest, THROTTLE_KEY_BYTES);
-	return PointerGetDatum(value);
+	return GetCurrentTimestamp() - (int64) pgaccount_login_window * USECS_PER_SEC;
 }
 
-/* Run a statement on the attempts: $1 the login, $2 the address, $3 the begin of the window. */
+/* Run a statement on the attempts: $1 the keys (bytea[]), $2 the begin of the window. */
 static void
-run_on_attempts(PlanKind kind, const char *sql, const Attempt *attempt)
+run_on_attempts(PlanKind kind, const char *sql, const unsigned char *const *keys, int nkeys)
 {
-	Oid types[] = {BYTEAOID, BYTEAOID, TIMESTAMPTZOID};
-	Datum values[] = {digest_datum(attempt->login), digest_datum(attempt->ip),
-					  TimestampTzGetDatum(GetCurrentTimestamp() -
-										  (int64) pgaccount_login_window * USECS_PER_SEC)};
-	const char *nulls = attempt->has_ip ? "   " : " n ";
-	RoleState saved = run_as_owner("login_failure");
+	Oid types[] = {BYTEAARRAYOID, TIMESTAMPTZOID};
+	Datum elements[3];
+	Datum values[2];
+	RoleState saved = run_as_owner(FAILURES);
 	KeptStatement *plan = plan_lookup(kind, InvalidOid, InvalidOid);
 
+	for (int i = 0; i < nkeys; i++)
+		elements[i] = digest_datum(keys[i]);
+	values[0] =
+		PointerGetDatum(construct_array(elements, nkeys, BYTEAOID, -1, false, TYPALIGN_INT));
+	values[1] = TimestampTzGetDatum(window_begin());
 	if (plan == NULL)
-		plan = plan_keep_lookup(kind, InvalidOid, InvalidOid, sql, 3, types);
-	(void) statement_run(plan, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
+		plan = plan_keep_lookup(kind, InvalidOid, InvalidOid, sql, 2, types);
+	(void) statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	run_as_end(saved);
 }
 
-/* Prepare to count an attempt of this user, or of this login where it names none. */
+/*
+ * Prepare to count an attempt of this user, or of this login where it names none. Whether the address is
+ * known is looked up for all, so that the time does not tell.
+ */
 void
 attempt_make(Attempt *attempt, const UserRecord *user, const char *login, Datum ip, bool ip_isnull)
 {
+	const char *name =
+		user != NULL ? user->user_id : str_tolower(login, strlen(login), DEFAULT_COLLATION_OID);
+	char *address;
+
 	memset(attempt, 0, sizeof(*attempt));
-	if (user != NULL)
-		session_key_digest("user", user->user_id, attempt->login);
-	else
-		session_key_digest("login", str_tolower(login, strlen(login), DEFAULT_COLLATION_OID),
-						   attempt->login);
+	session_key_digest(user != NULL ? "user" : "login", name, attempt->login);
 	attempt->has_ip = !ip_isnull;
-	if (!ip_isnull)
-		session_key_digest("ip", TextDatumGetCString(DirectFunctionCall1(network_host, ip)),
-						   attempt->ip);
+	if (ip_isnull)
+		return;
+	address = address_for_count(DatumGetInetPP(ip));
+	session_key_digest("ip", address, attempt->ip);
+	known_address_digest(user != NULL, name, address, attempt->login_at_ip);
+	attempt->known = known_address_is(attempt->login_at_ip);
 }
 
-/* The index of failures by key and time; InvalidOid: there is none that can be asked. */
-static Oid
-index_of_failures(Relation failures)
-{
-	Oid found = InvalidOid;
-	ListCell *cell;
-
-	foreach (cell, RelationGetIndexList(failures))
-	{
-		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-		Form_pg_index form = index->rd_index;
-
-		if (key_index_serves(index) && form->indnkeyatts == 2 &&
-			form->indkey.values[0] == FAILURE_KEY && form->indkey.values[1] == FAILURE_AT &&
-			index->rd_opcintype[0] == BYTEAOID && index->rd_opcintype[1] == TIMESTAMPTZOID &&
-			RelationGetIndexPredicate(index) == NIL)
-			found = RelationGetRelid(index);
-		index_close(index, NoLock);
-	}
-	return found;
-}
-
-/* How many failures with this key there are since then: up to as many as are too many. */
-static int
-count_failures(Relation failures, Oid index, const unsigned char *digest, TimestampTz since,
-			   Snapshot snapshot)
-{
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	int n = 0;
-
-	ScanKeyInit(&keys[0], FAILURE_KEY, BTEqualStrategyNumber, F_BYTEAEQ, digest_datum(digest));
-	ScanKeyInit(&keys[1], FAILURE_AT, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
-				TimestampTzGetDatum(since));
-	scan = systable_beginscan(failures, index, OidIsValid(index), snapshot, 2, keys);
-	while (n < pgaccount_login_max_failures && HeapTupleIsValid(systable_getnext(scan)))
-		n++;
-	systable_endscan(scan);
-	return n;
-}
-
-/* Count the recorded failures of an attempt's login; true: these, or those of its address, are too many. */
+/* Does this key have too many recorded failures? *any is set if it has some. */
 static bool
-has_failed_enough(Attempt *attempt)
+has_failed_enough(const unsigned char *key, bool *any)
 {
-	TimestampTz since = GetCurrentTimestamp() - (int64) pgaccount_login_window * USECS_PER_SEC;
-	Relation failures = own_table_require("login_failure", AccessShareLock);
-	Oid index = index_of_failures(failures);
-	Snapshot snapshot;
-	int by_ip = 0;
+	int n = digest_table_count(FAILURES, key, window_begin(), pgaccount_login_max_failures);
 
-	CommandCounterIncrement(); /* what this command has recorded counts too */
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	attempt->failures = count_failures(failures, index, attempt->login, since, snapshot);
-	if (attempt->has_ip)
-		by_ip = count_failures(failures, index, attempt->ip, since, snapshot);
-	UnregisterSnapshot(snapshot);
-	table_close(failures, NoLock);
-	return attempt->failures >= pgaccount_login_max_failures ||
-		   by_ip >= pgaccount_login_max_failures;
+	*any |= n > 0;
+	return n >= pgaccount_login_max_failures;
 }
 
-/* May the attempt be made? Then it counts as failed until it is taken back. */
+/*
+ * May the attempt be made? Then it counts as failed until it is taken back. At an address that the user is
+ * known at, failures from elsewhere do not decide; those there count elsewhere too.
+ */
 bool
 attempt_begin(Attempt *attempt)
 {
+	const unsigned char *decides = attempt->known ? attempt->login_at_ip : attempt->login;
+	bool ignored = false;
+	bool refused;
+
 	if (pgaccount_login_max_failures == 0 || pgaccount_login_window == 0)
 		return true;
-	if (has_failed_enough(attempt) || !throttle_begin(attempt->login))
+	refused = has_failed_enough(attempt->login, &attempt->has_failures) && !attempt->known;
+	if (attempt->known)
+		refused = has_failed_enough(attempt->login_at_ip, &attempt->has_failures);
+	if (attempt->has_ip && has_failed_enough(attempt->ip, &ignored))
+		refused = true;
+	if (refused || !throttle_begin(decides))
 		return false;
 	if (attempt->has_ip && !throttle_begin(attempt->ip))
 	{
-		throttle_take_back(attempt->login);
+		throttle_take_back(decides);
 		return false;
 	}
+	if (attempt->known)
+		throttle_add(attempt->login);
 	return true;
 }
 
@@ -174,6 +130,8 @@ void
 attempt_take_back(const Attempt *attempt)
 {
 	throttle_take_back(attempt->login);
+	if (attempt->known)
+		throttle_take_back(attempt->login_at_ip);
 	if (attempt->has_ip)
 		throttle_take_back(attempt->ip);
 }
@@ -182,21 +140,26 @@ attempt_take_back(const Attempt *attempt)
 void
 attempt_failed(const Attempt *attempt)
 {
+	const unsigned char *keys[3] = {attempt->login};
+	int n = 1;
+
 	if (pgaccount_login_max_failures == 0 || pgaccount_login_window == 0)
 		return;
+	if (attempt->has_ip)
+		keys[n++] = attempt->ip;
+	if (attempt->known)
+		keys[n++] = attempt->login_at_ip;
 	SPI_connect();
 	run_on_attempts(PLAN_LOGIN_FAILED,
 					OWN_STATEMENT "INSERT INTO account.login_failure (key, at) "
 								  "SELECT k.key, pg_catalog.clock_timestamp() "
-								  "FROM pg_catalog.unnest(ARRAY[$1, $2]) AS k(key) "
-								  "WHERE k.key IS NOT NULL AND $3 IS NOT NULL",
-					attempt);
+								  "FROM pg_catalog.unnest($1) AS k(key) WHERE $2 IS NOT NULL",
+					keys, n);
 	if (pg_prng_uint64(&pg_global_prng_state) % 256 == 0)
 		run_on_attempts(PLAN_LOGIN_PRUNE,
 						OWN_STATEMENT "DELETE FROM account.login_failure f "
-									  "WHERE f.at OPERATOR(pg_catalog.<=) $3 "
-									  "AND ($1 IS NOT NULL OR $2 IS NULL)",
-						attempt);
+									  "WHERE f.at OPERATOR(pg_catalog.<=) $2 AND $1 IS NOT NULL",
+						keys, n);
 	SPI_finish();
 }
 
@@ -204,17 +167,21 @@ attempt_failed(const Attempt *attempt)
 void
 attempt_succeeded(const Attempt *attempt)
 {
+	const unsigned char *keys[] = {attempt->login, attempt->login_at_ip};
+
 	if (attempt->has_ip)
 		throttle_take_back(attempt->ip);
 	throttle_reset(attempt->login);
-	if (attempt->failures == 0)
+	if (attempt->known)
+		throttle_reset(attempt->login_at_ip);
+	if (!attempt->has_failures)
 		return;
 	SPI_connect();
 	run_on_attempts(PLAN_LOGIN_FORGET,
 					OWN_STATEMENT "DELETE FROM account.login_failure f "
-								  "WHERE f.key OPERATOR(pg_catalog.=) $1 "
-								  "AND ($2 IS NULL OR $3 IS NOT NULL)",
-					attempt);
+								  "WHERE f.key OPERATOR(pg_catalog.=) ANY ($1) "
+								  "AND $2 IS NOT NULL",
+					keys, attempt->known ? 2 : 1);
 	SPI_finish();
 }
 

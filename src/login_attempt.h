@@ -13,8 +13,10 @@ typedef struct Attempt
 {
 	unsigned char login[THROTTLE_KEY_BYTES];
 	unsigned char ip[THROTTLE_KEY_BYTES];
+	unsigned char login_at_ip[THROTTLE_KEY_BYTES];
 	bool has_ip;
-	int64 failures; /* of this login, that have committed */
+	bool known; /* the user has had a session at this address: login_at_ip decides, not login */
+	bool has_failures; /* of this login, or of it at this address, that have committed */
 } Attempt;
 
 /* Prepare to count an attempt of this user, or of this login where it names none (user is NULL). */

@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "errors.h"
 #include "identifiers.h"
 #include "model_user.h"
 #include "name_scan.h"
@@ -415,6 +416,19 @@ model_tenant(const Model *model, const char *tenant, bool *is_active)
 	run_as_end(saved);
 	SPI_finish();
 	return found;
+}
+
+/* A tenant was named: raise 55000 where users have none. */
+void
+model_require_tenant(const Model *model)
+{
+	if (!model_has(model, USERS_TENANT))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("users have no tenant"),
+				 errdetail("A tenant was named, and no column of %s is mapped to users.tenant.",
+						   display_relation(model->relation[MODEL_USERS])),
+				 errhint("Map one with account.use_tables(...), or name no tenant."),
+				 errhidesecrets()));
 }
 
 /* May the user come in? */

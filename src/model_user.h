@@ -25,6 +25,9 @@ extern UserRecord *model_user_by_login(const Model *model, const char *login, co
 /* The live tenant of this slug or id: its id as text, and whether it is active; NULL: there is none. */
 extern char *model_tenant(const Model *model, const char *tenant, bool *is_active);
 
+/* A tenant was named: raise 55000 where users have none. */
+extern void model_require_tenant(const Model *model);
+
 /* May the user come in: live, active, in an active tenant or in none? */
 extern bool model_user_admitted(const UserRecord *user);
 

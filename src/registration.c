@@ -120,7 +120,7 @@ column_needs_value(Relation rel, Form_pg_attribute column)
 		   build_column_default(rel, column->attnum) == NULL;
 }
 
-/* Resolve the tenant's slug or id to its id; raise PT404 or PT403. */
+/* Resolve the tenant's slug or id to its id; raise PT404, PT403, or 55000 where users have no tenant. */
 static void
 resolve_tenant(Registration *reg, Relation users, const char *tenant)
 {
@@ -138,13 +138,11 @@ resolve_tenant(Registration *reg, Relation users, const char *tenant)
 							errhint("Pass the slug or id of a tenant.")));
 		return;
 	}
-	if (model_has(model, USERS_TENANT))
-	{
-		if (OidIsValid(model->relation[MODEL_TENANTS]))
-			reg->tenant = model_tenant(model, tenant, &is_active);
-		else if (model_key_value(model, USERS_TENANT, tenant, &ignored))
-			reg->tenant = pstrdup(tenant);
-	}
+	model_require_tenant(model);
+	if (OidIsValid(model->relation[MODEL_TENANTS]))
+		reg->tenant = model_tenant(model, tenant, &is_active);
+	else if (model_key_value(model, USERS_TENANT, tenant, &ignored))
+		reg->tenant = pstrdup(tenant);
 	if (reg->tenant == NULL)
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such tenant"),
 						errdetail("No live tenant has this slug or id."),

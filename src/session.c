@@ -37,6 +37,7 @@
 #include "extension.h"
 #include "identifiers.h"
 #include "key_scan.h"
+#include "known_address.h"
 #include "operation.h"
 #include "profile_rule.h"
 #include "refresh_token.h"
@@ -345,6 +346,8 @@ session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_
 	SET_VARSIZE(hash, VARHDRSZ + REFRESH_HASH_BYTES);
 	refresh_token = refresh_token_make(id, 0, (unsigned char *) VARDATA(hash));
 	write_session(id, hash, user, now, ip, ip_isnull, user_agent);
+	if (!ip_isnull)
+		known_address_note(user->user_id, DatumGetInetPP(ip));
 	if (id->data[0] < 16) /* one login in 16 */
 		prune_sessions(user->user_id, now, id);
 	return grant(fcinfo, user, id, refresh_token);
@@ -540,6 +543,8 @@ refresh_operation(PG_FUNCTION_ARGS)
 	spi = MemoryContextSwitchTo(context);
 	result = refused == NULL ? grant(fcinfo, user, &read.session, next)
 							 : session_refusal(fcinfo, 401, refused);
+	if (refused == NULL && !again && !PG_ARGISNULL(1))
+		known_address_note(user->user_id, DatumGetInetPP(ip));
 	record_refresh(fcinfo, found ? &row : NULL, refused);
 	MemoryContextSwitchTo(spi);
 	SPI_finish();

@@ -115,9 +115,9 @@ find(const unsigned char *key, TimestampTz now, bool make)
 	return oldest;
 }
 
-/* Count an attempt that is beginning. */
-bool
-throttle_begin(const unsigned char *key)
+/* Count an attempt that is beginning. False: there were too many, which always says does not matter. */
+static bool
+count_attempt(const unsigned char *key, bool always)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	Counter *counter;
@@ -127,7 +127,7 @@ throttle_begin(const unsigned char *key)
 		return true;
 	LWLockAcquire(throttle->lock, LW_EXCLUSIVE);
 	counter = find(key, now, true);
-	allowed = counter->failures < pgaccount_login_max_failures;
+	allowed = always || counter->failures < pgaccount_login_max_failures;
 	if (allowed)
 	{
 		counter->failures++;
@@ -135,6 +135,20 @@ throttle_begin(const unsigned char *key)
 	}
 	LWLockRelease(throttle->lock);
 	return allowed;
+}
+
+/* Count an attempt that is beginning; see the header. */
+bool
+throttle_begin(const unsigned char *key)
+{
+	return count_attempt(key, false);
+}
+
+/* Count an attempt that is beginning, however many have failed. */
+void
+throttle_add(const unsigned char *key)
+{
+	(void) count_attempt(key, true);
 }
 
 /* Change a counter, if there is one. */

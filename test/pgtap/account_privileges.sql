@@ -47,10 +47,10 @@ SELECT is_empty($$SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode
 SELECT set_eq($$SELECT c.relname, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'account'::regnamespace AND a.grantee <> c.relowner$$,
     $$SELECT c.relname, 'pg_database_owner' AS role, 'SELECT' AS privilege FROM pg_extension e JOIN pg_class c ON c.oid = ANY (extconfig) WHERE extname = 'pgaccount'
     UNION ALL VALUES ('stats', 'pg_monitor', 'SELECT'), ('failures', 'pg_monitor', 'SELECT')$$, 'the database''s owner reads what pg_dump takes, pg_monitor the statistics; nobody anything else');
-SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'account'::regnamespace AND relkind = 'r' AND relname IN ('session', 'session_key', 'signing_key', 'login_failure')
+SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'account'::regnamespace AND relkind = 'r' AND relname IN ('session', 'session_key', 'signing_key', 'login_failure', 'known_address')
     AND (has_table_privilege('application', oid, 'SELECT') OR NOT relrowsecurity)$$, 'sessions, keys and attempts are unreadable, to pg_read_all_data too');
 SELECT is_empty($$SELECT unnest(extconfig)::regclass FROM pg_extension WHERE extname = 'pgaccount' INTERSECT
-    SELECT unnest('{account.session,account.session_key,account.signing_key,account.login_failure}'::regclass[])$$, 'and in no dump');
+    SELECT unnest('{account.session,account.session_key,account.signing_key,account.login_failure,account.known_address}'::regclass[])$$, 'and in no dump');
 SELECT ok('account.model_column'::regclass = ANY (extconfig), 'the mapping is dumped') FROM pg_extension WHERE extname = 'pgaccount';
 
 -- an application that may call, and nothing else

@@ -53,6 +53,39 @@ $node->safe_psql('postgres', "SELECT account.login('c', 'a-wrong-secret')") for 
 $node->restart;
 is($node->safe_psql('postgres', "SELECT status FROM account.login('c', 'a-right-secret')"), '429', 'failures that committed count after a restart');
 
+# --- where a user has had a session, failures from elsewhere do not lock it out -------------------------
+my $elsewhere = $node->basedir . '/elsewhere.sql';
+append_to_file($elsewhere, <<'SQL');
+\set host random(1, 1000000)
+BEGIN;
+SELECT account.login('k', 'a-wrong-secret', '10.0.0.0'::inet + :host);
+ROLLBACK;
+SQL
+sub status { return $node->safe_psql('postgres', "SELECT status FROM account.login('$_[0]', '$_[1]'" . ($_[2] ? ", '$_[2]'" : '') . ')') }
+$node->safe_psql('postgres', "SELECT account.register('k\@x.org', 'a-right-secret', 'k')");
+is(status('k', 'a-right-secret', '2001:db8::1'), '200', 'a session');
+$node->command_ok([ 'pgbench', '-n', '-c', '8', '-j', '2', '-t', '10', '-f', $elsewhere, 'postgres' ], 'guessing elsewhere ran');
+is(status('k', 'a-right-secret', '192.0.2.1'), '429', 'guesses that were rolled back lock a user out elsewhere');
+is(status('k', 'a-right-secret', '2001:db8::2'), '200', 'and not where it has had a session');
+status('k', 'a-wrong-secret', "198.51.100.$_") for 1 .. 11;
+$node->restart;
+is(status('k', 'a-right-secret', '192.0.2.1'), '429', 'nor do guesses that committed, after a restart');
+is(status('k', 'a-right-secret', '2001:db8::3'), '200', 'where it has had a session');
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
+$node->restart;
+status('k', 'a-wrong-secret', "198.51.100.$_") for 1 .. 11;
+is(status('k', 'a-right-secret', '192.0.2.1'), '429', 'not preloaded, committed guesses lock a user out elsewhere');
+is(status('k', 'a-right-secret', '2001:db8::4'), '200', 'and not where it has had a session');
+status('k', 'a-wrong-secret', "2001:db8::$_") for 1 .. 10;
+is(status('k', 'a-right-secret', '2001:db8::4'), '429', 'its own count does');
+
+# --- not preloaded, request.jwt.claims of a session's identity that expires are the transaction's ---------
+my $short = $node->safe_psql('postgres', "SELECT account.issue_access_token(id::text) FROM app.users WHERE username = 'b'");
+is($node->safe_psql('postgres', "BEGIN; SELECT account.act_as(id::text, false) IS NULL FROM app.users WHERE username = 'k'; SELECT account.authenticate('$short', false) IS NULL, length(current_setting('request.jwt.claims')) > 100; COMMIT;"
+		. " SELECT length(account.uid()), current_setting('request.jwt.claims')"), "f\nf|t\n36|", 'not preloaded, claims do not outlive an identity');
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pgaccount'");
+$node->restart;
+
 # --- a hot standby -------------------------------------------------------------------------------------
 my ($access, $refresh) = split /\|/, $node->safe_psql('postgres', "SELECT access_token, refresh_token FROM account.login('b', 'a-right-secret')");
 $node->backup('base');
