@@ -81,6 +81,16 @@ COMMIT;
 SELECT n, type, outcome, by_role, ip, detail - 'key' AS detail FROM ev.events ORDER BY n;
 SELECT count(*) FROM account.event WHERE id > :start AND actor IN ('somebody', '42') AND detail ? 'unverified_actor';
 
+-- an address that a login was given is its caller's word; one from the headers is anybody's
+SELECT max(id) AS start FROM account.event \gset
+BEGIN;
+SET LOCAL request.headers = '{"x-forwarded-for": "198.51.100.4"}';
+SELECT (account.login('nobody', 'a-wrong-secret')).status, (account.login('nobody', 'a-wrong-secret', '192.0.2.2')).status;
+SELECT account.set_client_ip('192.0.2.1');
+SELECT (account.login('nobody', 'a-wrong-secret')).status;
+COMMIT;
+SELECT ip, detail ->> 'unverified_ip' AS unverified FROM account.event WHERE id > :start ORDER BY id;
+
 -- one row each, whatever the statement; what rolls back was not
 SELECT max(id) AS start FROM account.event \gset
 SET ev.start = :start;

@@ -58,6 +58,17 @@ SELECT fa.recorded(:start, 2);
 SELECT error_code, detail FROM account.event WHERE id > :start ORDER BY id;
 SELECT operation, calls, failures FROM account.stats WHERE operation IN ('enable_soft_delete', 'create_starter') ORDER BY 1;
 
+-- an address that the caller says is marked as unverified; that of set_client_ip is not
+SELECT max(id) AS start FROM account.event \gset
+BEGIN;
+SET LOCAL request.headers = '{"x-forwarded-for": "198.51.100.4, 10.0.0.1"}';
+DO $$ BEGIN PERFORM account.activate_key('none'); EXCEPTION WHEN OTHERS THEN NULL; END $$;
+SELECT account.set_client_ip('192.0.2.1');
+DO $$ BEGIN PERFORM account.retire_key('none'); EXCEPTION WHEN OTHERS THEN NULL; END $$;
+COMMIT;
+SELECT fa.recorded(:start, 2);
+SELECT ip, detail ->> 'operation' AS operation, detail ->> 'unverified_ip' AS unverified FROM account.event WHERE id > :start ORDER BY id;
+
 -- refusals that are data count as failures, and are events of their transaction alone
 SELECT account.stats_reset();
 SELECT max(id) AS start FROM account.event \gset

@@ -5,7 +5,8 @@
  * Behind a proxy or a pooler the connection's address is the proxy's. Who stands between says so: by
  * account.set_client_ip, for the transaction, or as PostgREST does in request.headers. The address given
  * lives in a setting that only we can set, so that it ends with the transaction and rolls back with a
- * savepoint, as identity.c has it.
+ * savepoint, as identity.c has it. The headers anybody may set: an address from there is marked as unverified
+ * in what is recorded.
  */
 #include "postgres.h"
 
@@ -25,8 +26,7 @@
 
 PG_FUNCTION_INFO_V1(set_client_ip);
 
-#define CLIENT_SETTING  "pgaccount.client_ip"
-#define REQUEST_HEADERS "request.headers"
+#define CLIENT_SETTING "pgaccount.client_ip"
 
 /* The longest agent that is kept. */
 #define MAX_USER_AGENT 512
@@ -135,16 +135,19 @@ connection_address(void)
 
 /* The client's address; see the header. */
 inet *
-client_ip(void)
+client_ip(const char **unverified)
 {
 	inet *address = NULL;
 
+	*unverified = NULL;
 	if (client_setting != NULL && client_setting[0] != '\0')
 		address = read_address(client_setting);
+	if (address != NULL)
+		return address;
+	address = forwarded_for();
 	if (address == NULL)
-		address = forwarded_for();
-	if (address == NULL)
-		address = connection_address();
+		return connection_address();
+	*unverified = REQUEST_HEADERS;
 	return address;
 }
 

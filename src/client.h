@@ -7,14 +7,19 @@
 
 #include "utils/inet.h"
 
+/* The setting that PostgREST puts the headers of a request into. Anybody may set it. */
+#define REQUEST_HEADERS "request.headers"
+
 /* Define the setting that holds the address. Called by settings_init, before the prefix is reserved. */
 extern void client_init(void);
 
 /*
- * The client's address: account.set_client_ip's of this transaction, else the first of x-forwarded-for in
- * request.headers, else the connection's. NULL: a local connection. palloc'd. Never raises.
+ * The client's address, for the record: account.set_client_ip's of this transaction, else the first of
+ * x-forwarded-for in request.headers, with *unverified set to that setting, which anybody may set; else the
+ * connection's. NULL: a local connection. palloc'd. Never raises. It decides nothing: what counts attempts
+ * takes the address that it was given by its caller.
  */
-extern inet *client_ip(void);
+extern inet *client_ip(const char **unverified);
 
 /* The client's agent: user-agent in request.headers, shortened. NULL: not known. palloc'd. Never raises. */
 extern char *client_user_agent(void);

@@ -302,12 +302,27 @@ event_detail_of(const char *name, ...)
 	return detail_end(&state);
 }
 
-/* The detail, with the setting that an unverified actor comes from. */
-static Jsonb *
-mark_unverified(Jsonb *detail, const char *setting)
+/* Members of a detail that say what is unverified, if anything is. */
+void
+detail_unverified(JsonbParseState **state, const Unverified *unverified)
 {
-	Jsonb *mark = event_detail("unverified_actor", setting);
+	if (unverified->actor != NULL)
+		detail_text(state, "unverified_actor", unverified->actor);
+	if (unverified->ip != NULL)
+		detail_text(state, "unverified_ip", unverified->ip);
+}
 
+/* The detail, with what is unverified. */
+static Jsonb *
+mark_unverified(Jsonb *detail, const Unverified *unverified)
+{
+	JsonbParseState *state = NULL;
+	Jsonb *mark;
+
+	detail_unverified(&state, unverified);
+	if (state == NULL)
+		return detail;
+	mark = detail_end(&state);
 	if (detail == NULL)
 		return mark;
 	return DatumGetJsonbP(
@@ -316,28 +331,28 @@ mark_unverified(Jsonb *detail, const char *setting)
 
 /* Fill in what all events of this moment have. */
 void
-event_fill(Event *event, const char **unverified)
+event_fill(Event *event, Unverified *unverified)
 {
 	actor_note_session();
-	event->actor = actor_for_record(unverified);
+	event->actor = actor_for_record(&unverified->actor);
 	event->duration_ms = operation_elapsed_ms();
+	unverified->ip = NULL;
 	if (event->ip == NULL)
-		event->ip = client_ip();
+		event->ip = client_ip(&unverified->ip);
 }
 
 /* Record one event. */
 static void
 record(Event *event)
 {
-	const char *unverified;
+	Unverified unverified;
 	EventWriter *writer;
 	int64 id;
 
 	if (!pgaccount_log_events)
 		return;
 	event_fill(event, &unverified);
-	if (unverified != NULL)
-		event->detail = mark_unverified(event->detail, unverified);
+	event->detail = mark_unverified(event->detail, &unverified);
 	writer = event_writer_open();
 	if (writer == NULL)
 		return;

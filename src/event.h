@@ -91,8 +91,18 @@ extern void event_reason(const char *reason);
 /* The reason given, or NULL. */
 extern const char *event_reason_given(void);
 
-/* Fill in what all events of this moment have: actor, ip, duration. *unverified as of actor_for_record(). */
-extern void event_fill(Event *event, const char **unverified);
+/* The settings, which anybody may set, that something in an event comes from; NULL: it does not. */
+typedef struct Unverified
+{
+	const char *actor; /* see actor_for_record() */
+	const char *ip;    /* see client_ip() */
+} Unverified;
+
+/* Fill in what all events of this moment have: actor, ip, duration. */
+extern void event_fill(Event *event, Unverified *unverified);
+
+/* Members of a detail that say what is unverified, if anything is. */
+extern void detail_unverified(JsonbParseState **state, const Unverified *unverified);
 
 /* What writes several events. */
 typedef struct EventWriter EventWriter;

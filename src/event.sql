@@ -32,7 +32,7 @@ COMMENT ON COLUMN account.event.outcome IS 'success or failure.';
 COMMENT ON COLUMN account.event.actor IS
 'Who did it: the verified identity, else who the application says it acts for (then detail has unverified_actor), else the role of the session.';
 COMMENT ON COLUMN account.event.subject IS 'Whom it is about: the user''s id, or the key''s kid; for a registration or login that failed and names no user, the email or login.';
-COMMENT ON COLUMN account.event.ip IS 'Address of the client: see account.set_client_ip.';
+COMMENT ON COLUMN account.event.ip IS 'Address of the client: see account.set_client_ip; from request.headers, detail has unverified_ip.';
 COMMENT ON COLUMN account.event.duration_ms IS 'How long the operation had taken when it was recorded.';
 COMMENT ON COLUMN account.event.error_code IS 'SQLSTATE of a failure; see account.http_status.';
 

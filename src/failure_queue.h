@@ -15,6 +15,7 @@ typedef struct Failure
 	double duration_ms;
 	int sqlerrcode;
 	bool has_ip;
+	bool ip_unverified; /* it comes from request.headers */
 	union
 	{
 		inet ip;

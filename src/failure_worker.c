@@ -32,6 +32,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "client.h"
 #include "compat.h"
 #include "event.h"
 #include "failure_queue.h"
@@ -204,14 +205,14 @@ write_failure(EventWriter *writer, Failure *failure)
 				   .ip = failure->has_ip ? &failure->ip : NULL,
 				   .duration_ms = failure->duration_ms,
 				   .error_code = unpack_sql_state(failure->sqlerrcode)};
+	Unverified unverified = {text_or_null(failure->unverified),
+							 failure->ip_unverified ? REQUEST_HEADERS : NULL};
+	JsonbParseState *detail = NULL;
 
-	if (failure->unverified[0] == '\0')
-		event.detail = event_detail("operation", failure->operation, "message",
-									text_or_null(failure->message));
-	else
-		event.detail =
-			event_detail("operation", failure->operation, "message", text_or_null(failure->message),
-						 "unverified_actor", failure->unverified);
+	detail_text(&detail, "operation", failure->operation);
+	detail_text(&detail, "message", text_or_null(failure->message));
+	detail_unverified(&detail, &unverified);
+	event.detail = detail_end(&detail);
 	return event_writer_put(writer, &event);
 }
 

@@ -197,9 +197,10 @@ errdetail_operation(const Failure *failure)
 		pg_inet_net_ntop(ip_family(&failure->ip), ip_addr(&failure->ip), ip_bits(&failure->ip),
 						 address, sizeof(address)) == NULL)
 		address[0] = '\0';
-	return errdetail_internal("actor=%s%s subject=%s tenant=%s ip=%s duration=%.3f ms",
+	return errdetail_internal("actor=%s%s subject=%s tenant=%s ip=%s%s duration=%.3f ms",
 							  failure->actor, failure->unverified[0] ? " (unverified)" : "",
-							  failure->subject, failure->tenant_id, address, failure->duration_ms);
+							  failure->subject, failure->tenant_id, address,
+							  failure->ip_unverified ? " (unverified)" : "", failure->duration_ms);
 }
 
 /* Write a failure to the server's log, never to the client, without the statement. */
@@ -233,7 +234,8 @@ describe_failure(Failure *failure, OperationFrame *frame, int sqlerrcode, const 
 {
 	const char *unverified = NULL;
 	const char *actor = actor_for_record(&unverified);
-	inet *ip = client_ip();
+	const char *unverified_ip = NULL;
+	inet *ip = client_ip(&unverified_ip);
 
 	take_subject(frame);
 	memset(failure, 0, sizeof(*failure));
@@ -251,6 +253,7 @@ describe_failure(Failure *failure, OperationFrame *frame, int sqlerrcode, const 
 	if (ip != NULL && VARSIZE(ip) <= sizeof(failure->ip_bytes))
 	{
 		failure->has_ip = true;
+		failure->ip_unverified = unverified_ip != NULL;
 		memcpy(&failure->ip, ip, VARSIZE(ip));
 	}
 }

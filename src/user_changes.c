@@ -144,7 +144,7 @@ user_changes_init(void)
 
 /* The detail of a user's event. */
 static Jsonb *
-user_detail(const UserRow *row, const char *user_agent, bool verified, const char *unverified)
+user_detail(const UserRow *row, const char *user_agent, bool verified, const Unverified *unverified)
 {
 	JsonbParseState *state = NULL;
 
@@ -154,8 +154,7 @@ user_detail(const UserRow *row, const char *user_agent, bool verified, const cha
 	detail_text(&state, "reason", event_reason_given());
 	detail_bool(&state, "verified", verified);
 	detail_text(&state, "user_agent", user_agent);
-	if (unverified != NULL)
-		detail_text(&state, "unverified_actor", unverified);
+	detail_unverified(&state, unverified);
 	return detail_end(&state);
 }
 
@@ -259,7 +258,7 @@ write_events(const Batch *batch)
 {
 	Event event = {.at = GetCurrentTimestamp()};
 	EventWriter *writer;
-	const char *unverified;
+	Unverified unverified;
 	char *user_agent;
 	bool verified;
 	int64 *ids;
@@ -284,7 +283,7 @@ write_events(const Batch *batch)
 		event.type = types[row->change];
 		event.subject = row->user_id;
 		event.tenant_id = row->tenant_id;
-		event.detail = user_detail(row, user_agent, verified, unverified);
+		event.detail = user_detail(row, user_agent, verified, &unverified);
 		ids[i] = event_writer_put(writer, &event);
 		MemoryContextReset(context);
 	}
