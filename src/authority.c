@@ -260,5 +260,7 @@ act_as_operation(PG_FUNCTION_ARGS)
 	initStringInfo(&claims);
 	token_claims(&claims, &token, (int64) pgaccount_access_token_ttl * USECS_PER_SEC);
 	identity_set(claims.data, claims.len, NULL, PG_GETARG_BOOL(1), DT_NOEND);
+	if (PG_GETARG_BOOL(1))
+		identity_warn_if_alone(fcinfo, "account.act_as()");
 	PG_RETURN_TEXT_P(cstring_to_text(user->user_id));
 }

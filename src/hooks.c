@@ -17,6 +17,7 @@
 #include "deferred.h"
 #include "delete_call.h"
 #include "hooks.h"
+#include "identity.h"
 #include "profile_rule.h"
 #include "rewrite.h"
 #include "run_as.h"
@@ -51,6 +52,7 @@ account_planner(Query *parse, const char *query_string, int cursor_options, Para
 static void
 account_ExecutorStart(QueryDesc *desc, int eflags)
 {
+	identity_statement_begins();
 	if (next_ExecutorStart)
 		next_ExecutorStart(desc, eflags);
 	else
@@ -74,6 +76,7 @@ run_executor(COMPAT_EXECUTOR_RUN_PARAMS)
 static void
 account_ExecutorRun(COMPAT_EXECUTOR_RUN_PARAMS)
 {
+	identity_statement_begins(); /* a cursor may have begun before the identity's end */
 	if (!delete_call_follows(desc))
 	{
 		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
@@ -152,6 +155,7 @@ account_ProcessUtility(PlannedStmt *pstmt, const char *query_string, bool read_o
 						!((CopyStmt *) pstmt->utilityStmt)->is_from;
 
 	run_as_refuse_utility(pstmt->utilityStmt);
+	identity_statement_begins();
 	if (!copies_table)
 	{
 		run_utility(pstmt, query_string, read_only_tree, context, params, env, dest, completion);
@@ -169,7 +173,10 @@ account_ProcessUtility(PlannedStmt *pstmt, const char *query_string, bool read_o
 	PG_END_TRY();
 }
 
-/* TRUNCATE asks for each table, partitions attached yesterday and tables of a CASCADE included. */
+/*
+ * TRUNCATE asks for each table, partitions attached yesterday and tables of a CASCADE included. The fast path
+ * of the protocol asks for the function that it calls without a statement.
+ */
 static void
 account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
 {
@@ -179,6 +186,8 @@ account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 		refuse_truncate_of(object_id);
 	if (access == OAT_POST_CREATE)
 		run_as_refuse_object(class_id, object_id);
+	if (access == OAT_FUNCTION_EXECUTE)
+		identity_statement_begins();
 }
 
 /* The planner asks what it may know of a column: of the sets of a cleanup there is something to tell. */

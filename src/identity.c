@@ -14,10 +14,14 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "executor/execdesc.h"
+#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "nodes/primnodes.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 #include "utils/uuid.h"
@@ -25,6 +29,7 @@
 #include "claims_jsonb.h"
 #include "compat.h"
 #include "errors.h"
+#include "hooks.h"
 #include "identity.h"
 #include "jwt_functions.h"
 #include "operation.h"
@@ -172,14 +177,12 @@ usual_uuid(text *value, pg_uuid_t *result)
 	return true;
 }
 
-/* Fill a key from its claim: a string, or a whole number. */
+/* Fill a key from its claim, a string. */
 static void
 put_key(IdentityKey *key, char **p, const JsonMember *member)
 {
 	memset(key, 0, sizeof(*key));
-	if (member->kind != JSON_STRING &&
-		!(member->kind == JSON_NUMBER &&
-		  strspn(member->text, "-0123456789") >= (size_t) member->len))
+	if (member->kind != JSON_STRING)
 		return;
 	key->as_text = put_text(p, member->text, member->len);
 	if (key->as_text == NULL)
@@ -306,10 +309,34 @@ identity_init(void)
 		check_identity, assign_identity, NULL);
 }
 
-/* Set the setting, and request.jwt.claims beside it. */
+/* Set request.jwt.claims. */
 static void
-store_identity(const char *value, const JsonMember *members, const char *request_claims,
-			   GucAction action)
+put_request_claims(const char *claims, GucAction action)
+{
+	(void) set_config_option(REQUEST_CLAIMS, claims, PGC_USERSET, PGC_S_SESSION, action, true, 0,
+							 false);
+}
+
+/*
+ * Set request.jwt.claims beside an identity, which they must not outlive. The session's are taken back by the
+ * first statement after its end; where the hooks that do so are not installed, they are the transaction's.
+ */
+static void
+set_request_claims(const char *claims, bool is_local, TimestampTz until)
+{
+	if (!is_local && GetCurrentStatementStartTimestamp() >= until)
+		claims = "";
+	else if (!is_local && until != DT_NOEND && !hooks_installed())
+	{
+		put_request_claims("", GUC_ACTION_SET);
+		is_local = true;
+	}
+	put_request_claims(claims, is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET);
+}
+
+/* Set the setting that holds the identity. */
+static void
+store_identity(const char *value, const JsonMember *members, GucAction action)
 {
 	setting_identity = true;
 	setting_members = members;
@@ -324,9 +351,6 @@ store_identity(const char *value, const JsonMember *members, const char *request
 		setting_members = NULL;
 	}
 	PG_END_TRY();
-	if (pgaccount_set_request_claims)
-		(void) set_config_option(REQUEST_CLAIMS, request_claims, PGC_USERSET, PGC_S_SESSION, action,
-								 true, 0, false);
 }
 
 /* Make these claims the identity; see identity.h. */
@@ -343,18 +367,71 @@ identity_set(const char *claims, int len, const JsonMember *members, bool is_loc
 	initStringInfo(&value);
 	appendStringInfo(&value, "%c" INT64_FORMAT " ", is_local ? 'L' : 'S', until);
 	appendBinaryStringInfo(&value, claims, len);
-	store_identity(value.data, members, pnstrdup(server, server_len),
-				   is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET);
+	store_identity(value.data, members, is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET);
+	if (pgaccount_set_request_claims)
+		set_request_claims(pnstrdup(server, server_len), is_local, until);
+}
+
+/* Has the identity, of the session, expired? */
+static inline bool
+identity_has_expired(void)
+{
+	return identity != NULL && identity->session &&
+		   GetCurrentStatementStartTimestamp() >= identity->until;
 }
 
 /* The identity, unless the session's has expired. */
 static inline const Identity *
 current_identity(void)
 {
-	if (identity != NULL && identity->session &&
-		GetCurrentStatementStartTimestamp() >= identity->until)
-		return NULL;
-	return identity;
+	return identity_has_expired() ? NULL : identity;
+}
+
+/*
+ * What an identity that has expired has left in request.jwt.claims goes. It is looked at by what is there,
+ * since a rollback may have brought it back. In a parallel operation its leader has seen to it. Claims that
+ * somebody else has set stay.
+ */
+void
+identity_statement_begins(void)
+{
+	const char *found;
+	const char *ours;
+	int len;
+
+	if (!identity_has_expired() || !IsTransactionState() || IsInParallelMode())
+		return;
+	found = GetConfigOption(REQUEST_CLAIMS, true, false);
+	if (found == NULL || found[0] == '\0')
+		return;
+	ours = utf8_to_server(identity->claims, identity->claims_len, &len);
+	if (ours != NULL && strlen(found) == (size_t) len && memcmp(found, ours, len) == 0)
+		put_request_claims("", GUC_ACTION_SET);
+}
+
+/*
+ * Warn if a function that sets something for the transaction is called by the client's own statement
+ * outside a transaction block: it ends with this statement, as SET LOCAL does.
+ *
+ * The client's own statement is the portal that is running, where the call is one of its own executor's:
+ * a function in SQL has an executor of its own, and one in another language has a connection of SPI, as its
+ * cursors have, which no running portal of a client has. (SPI_unregister_relation() says whether there is
+ * one, and does nothing for a name that nobody has.)
+ */
+void
+identity_warn_if_alone(FunctionCallInfo fcinfo, const char *function)
+{
+	if (IsTransactionBlock() || IsSubTransaction() || ActivePortal == NULL ||
+		ActivePortal->queryDesc == NULL || ActivePortal->queryDesc->estate == NULL ||
+		fcinfo->flinfo->fn_mcxt != ActivePortal->queryDesc->estate->es_query_cxt ||
+		SPI_unregister_relation("pgaccount: nobody's") != SPI_ERROR_UNCONNECTED)
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
+			 errmsg("%s can only be used in transaction blocks", function),
+			 errdetail("The identity is of the transaction, which ends with this statement."),
+			 errhint("BEGIN first, or set it for the session with is_local => false."),
+			 errhidesecrets()));
 }
 
 /* The uid of the identity, or NULL. */
@@ -379,6 +456,36 @@ member_string(const JsonMember *member)
 	return server == NULL ? NULL : pnstrdup(server, len);
 }
 
+/* The claims of a checked token with this subject in place of another spelling of it, in UTF-8. */
+static const char *
+claims_of_subject(const CheckedToken *checked, const char *uid)
+{
+	ClaimsJsonb builder = {0};
+	JsonbParseState *state = NULL;
+	JsonbValue key = {.type = jbvString, .val.string = {.val = "sub", .len = 3}};
+	JsonbValue value = {.type = jbvString};
+	Jsonb *claims;
+	Jsonb *subject;
+	char *arena;
+	char *text;
+
+	(void) json_scan_object(checked->jws.payload, checked->jws.payload_len, NULL, 0,
+							claims_jsonb_sink, &builder, &arena);
+	claims = claims_jsonb_result(&builder);
+	if (claims == NULL)
+		refuse_token(JWT_BAD_CLAIMS);
+	value.val.string.val = unconstify(char *, uid);
+	value.val.string.len = strlen(uid);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	pushJsonbValue(&state, WJB_KEY, &key);
+	pushJsonbValue(&state, WJB_VALUE, &value);
+	subject = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	claims = DatumGetJsonbP(
+		DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(claims), JsonbPGetDatum(subject)));
+	text = JsonbToCString(NULL, &claims->root, VARSIZE(claims));
+	return pg_server_to_any(text, strlen(text), PG_UTF8);
+}
+
 /* account.authenticate(token text, is_local boolean): the uid, or PT401. */
 static Datum
 authenticate_operation(PG_FUNCTION_ARGS)
@@ -389,6 +496,8 @@ authenticate_operation(PG_FUNCTION_ARGS)
 	double end;
 	TimestampTz until;
 	const Identity *who;
+	const char *subject;
+	const char *uid;
 
 	secret_call_begin(&hiding);
 	if (PG_ARGISNULL(1))
@@ -404,14 +513,16 @@ authenticate_operation(PG_FUNCTION_ARGS)
 	/* Leeway lets a token in, it makes none last longer. Beyond PostgreSQL's time there is no end. */
 	end = checked->times.exp * USECS_PER_SEC - (double) JWT_UNIX_TO_POSTGRES;
 	until = end < (double) END_TIMESTAMP ? (TimestampTz) end : DT_NOEND;
-	if (pgaccount_live_check)
+	subject = member_string(&checked->members[JWT_SUB]);
+	if (!pgaccount_live_check)
+		uid = identity_normal_uid(subject);
+	else
 	{
-		IdentityClaims live = {member_string(&checked->members[JWT_SUB]),
-							   member_string(&checked->members[TOKEN_TENANT_ID]),
+		IdentityClaims live = {subject, member_string(&checked->members[TOKEN_TENANT_ID]),
 							   member_string(&checked->members[TOKEN_SID])};
 		uint64 checks = token_known_checks();
 
-		identity_live_check(&live);
+		uid = identity_live_check(&live);
 
 		/* It may have run an application's code, and that may have authenticated. */
 		if (checks != token_known_checks())
@@ -419,11 +530,20 @@ authenticate_operation(PG_FUNCTION_ARGS)
 		if (result != JWT_OK)
 			refuse_token(result);
 	}
-	identity_set(checked->jws.payload, checked->jws.payload_len, checked->members,
-				 PG_GETARG_BOOL(1), until);
+	if (subject == NULL || strcmp(uid, subject) == 0)
+		identity_set(checked->jws.payload, checked->jws.payload_len, checked->members,
+					 PG_GETARG_BOOL(1), until);
+	else
+	{
+		const char *claims = claims_of_subject(checked, uid);
+
+		identity_set(claims, strlen(claims), NULL, PG_GETARG_BOOL(1), until);
+	}
 	who = identity;
 	if (who == NULL || who->uid.as_text == NULL)
 		refuse_token(JWT_BAD_CLAIMS);
+	if (PG_GETARG_BOOL(1))
+		identity_warn_if_alone(fcinfo, "account.authenticate()");
 	secret_call_end(&hiding);
 	PG_RETURN_TEXT_P(
 		cstring_to_text_with_len(VARDATA(who->uid.as_text), VARSIZE(who->uid.as_text) - VARHDRSZ));
@@ -434,7 +554,11 @@ Datum
 sign_out(PG_FUNCTION_ARGS)
 {
 	if (identity != NULL)
-		store_identity("", NULL, "", GUC_ACTION_SET);
+	{
+		store_identity("", NULL, GUC_ACTION_SET);
+		if (pgaccount_set_request_claims)
+			put_request_claims("", GUC_ACTION_SET);
+	}
 	PG_RETURN_VOID();
 }
 

@@ -5,7 +5,7 @@ CREATE FUNCTION account.authenticate(token text, is_local boolean DEFAULT true) 
     AS 'MODULE_PATHNAME', 'authenticate' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 GRANT EXECUTE ON FUNCTION account.authenticate(text, boolean) TO PUBLIC;
 COMMENT ON FUNCTION account.authenticate(text, boolean) IS
-'Checks an access token as verify_access_token does, and the live row of its user unless pgaccount.live_check is off; makes its claims the identity and returns the uid. is_local: for this transaction, else for the session, until sign_out, DISCARD ALL or the token''s exp (leeway does not prolong it). A rollback, of a savepoint too, takes it back. Sets request.jwt.claims beside it where pgaccount.set_request_claims is on; that one anybody may set, and it is never read back. Errors: PT401, also for NULL or a token without sub; 55000 where no users table is mapped; 22023 for NULL is_local.';
+'Checks an access token as verify_access_token does, and the live row of its user unless pgaccount.live_check is off; makes its claims the identity and returns the uid: the user''s key as its row has it, which then is the claim sub, too. is_local: for this transaction (a statement outside a transaction block warns with 25P01, as SET LOCAL does), else for the session, until sign_out, DISCARD ALL or the token''s exp (leeway does not prolong it). A rollback, of a savepoint too, takes it back. Sets request.jwt.claims beside it where pgaccount.set_request_claims is on, until the identity ends (a session''s, where the library is not preloaded: for the transaction); that one anybody may set, and it is never read back. Errors: PT401, also for NULL or a token without sub; 55000 where no users table is mapped; 22023 for NULL is_local.';
 
 CREATE FUNCTION account.sign_out() RETURNS void
     AS 'MODULE_PATHNAME', 'sign_out' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -16,7 +16,7 @@ COMMENT ON FUNCTION account.sign_out() IS
 CREATE FUNCTION account.uid() RETURNS text
     AS 'MODULE_PATHNAME', 'uid' LANGUAGE C STABLE PARALLEL SAFE;
 GRANT EXECUTE ON FUNCTION account.uid() TO PUBLIC;
-COMMENT ON FUNCTION account.uid() IS 'The identity''s user id (claim sub), NULL without an identity.';
+COMMENT ON FUNCTION account.uid() IS 'The identity''s user id (claim sub), as the user''s row has it; NULL without an identity.';
 
 CREATE FUNCTION account.tenant_id() RETURNS text
     AS 'MODULE_PATHNAME', 'tenant_id' LANGUAGE C STABLE PARALLEL SAFE;

@@ -115,25 +115,6 @@ refuse_inactive(void)
 			 errdetail("Nobody can be invited into it."), errhint("Activate the tenant first.")));
 }
 
-/* A key as its column's type writes it. */
-static char *
-normal_key(const Model *model, ModelAttribute attribute, const char *key)
-{
-	Datum value;
-
-	if (!model_key_value(model, attribute, key, &value))
-		return NULL;
-	switch (model_key_type(model, attribute))
-	{
-		case INT8OID:
-			return psprintf(INT64_FORMAT, DatumGetInt64(value));
-		case UUIDOID:
-			return DatumGetCString(DirectFunctionCall1(uuid_out, value));
-		default:
-			return pstrdup(key);
-	}
-}
-
 /* The id of the tenant that a staff's argument names; NULL: the staff's own. Raises PT404, PT403. */
 static char *
 resolve_tenant(const Model *model, const UserRecord *actor, const char *tenant)
@@ -144,8 +125,9 @@ resolve_tenant(const Model *model, const UserRecord *actor, const char *tenant)
 	if (tenant == NULL)
 		return actor->tenant_key;
 	if (model_has(model, USERS_TENANT))
-		id = OidIsValid(model->relation[MODEL_TENANTS]) ? model_tenant(model, tenant, &is_active)
-														: normal_key(model, USERS_TENANT, tenant);
+		id = OidIsValid(model->relation[MODEL_TENANTS])
+				 ? model_tenant(model, tenant, &is_active)
+				 : model_normal_key(model, USERS_TENANT, tenant);
 	if (id == NULL)
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such tenant"),
 						errdetail("No live tenant has this slug or id."),

@@ -32,7 +32,7 @@ refuse(const char *detail)
 					errhint("Ask for a new token, by login or refresh."), errhidesecrets()));
 }
 
-/* The statement: the tenant of user $1, as a token has it, if the user may come in. */
+/* The statement: the tenant of user $1, as a token has it, and its key, if the user may come in. */
 static char *
 live_text(const Model *model)
 {
@@ -40,10 +40,10 @@ live_text(const Model *model)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, OWN_STATEMENT "SELECT %s FROM %s u",
-					 tenants ? model_sql_text(model, "t", TENANTS_ID)
-							 : model_sql_text(model, "u", USERS_TENANT),
-					 sql_relation(model->relation[MODEL_USERS]));
+	appendStringInfo(
+		&sql, OWN_STATEMENT "SELECT %s, %s FROM %s u",
+		tenants ? model_sql_text(model, "t", TENANTS_ID) : model_sql_text(model, "u", USERS_TENANT),
+		model_sql_text(model, "u", USERS_ID), sql_relation(model->relation[MODEL_USERS]));
 	if (tenants)
 		appendStringInfo(&sql, " LEFT JOIN %s t ON %s",
 						 sql_relation(model->relation[MODEL_TENANTS]),
@@ -59,30 +59,41 @@ live_text(const Model *model)
 	return sql.data;
 }
 
-/* Ask by the statement. False: the user may not come in. *tenant: its tenant, as a token has it. */
-static bool
+/* A column of the row just read, in a memory context; NULL for NULL. */
+static char *
+column_text(int column, MemoryContext context)
+{
+	char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+
+	return value == NULL ? NULL : MemoryContextStrdup(context, value);
+}
+
+/*
+ * Ask by the statement. NULL: the user may not come in; else its key. *tenant: its tenant, as a token has it.
+ */
+static char *
 ask_statement(const Model *model, Datum key, Snapshot snapshot, char **tenant)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	char *uid = NULL;
 	Oid users = model->relation[MODEL_USERS];
 	Oid type = model_key_type(model, USERS_ID);
 	KeptStatement *plan;
 	RoleState saved;
-	bool found;
 
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_MODEL_LIVE, users, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_lookup(PLAN_MODEL_LIVE, users, InvalidOid, live_text(model), 1, &type);
-	found =
-		statement_run(plan, &key, NULL, &(StatementOptions){.snapshot = snapshot, .limit = 1}) > 0;
-	*tenant = found ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) : NULL;
-	if (*tenant != NULL)
-		*tenant = MemoryContextStrdup(caller, *tenant);
+	if (statement_run(plan, &key, NULL, &(StatementOptions){.snapshot = snapshot, .limit = 1}) > 0)
+	{
+		*tenant = column_text(1, caller);
+		uid = column_text(2, caller);
+	}
 	run_as_end(saved);
 	SPI_finish();
-	return found;
+	return uid;
 }
 
 /* Look at the tenant of a user that may come in. False: the tenant may not. */
@@ -107,52 +118,54 @@ look_at_tenant(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenan
 }
 
 /* Look without a statement; see ask_statement(). */
-static bool
+static char *
 look(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenant)
 {
 	KeyScan scan;
 	bool passes;
 	bool no_tenant = true;
+	bool no_id;
 	Datum tenant_key = (Datum) 0;
+	char *uid = NULL;
 
-	*tenant = NULL;
 	if (!model_rows_find(rows, MODEL_USERS, key, snapshot, &scan))
-		return false;
+		return NULL;
 	passes =
 		model_row_is_live(MODEL_USERS, scan.slot) && model_row_is_active(MODEL_USERS, scan.slot);
 	if (passes)
 		tenant_key = model_rows_key(rows, USERS_TENANT, scan.slot, &no_tenant);
 	if (!no_tenant)
 		passes = look_at_tenant(rows, tenant_key, snapshot, tenant);
+	if (passes)
+		uid = model_rows_key_text(USERS_ID, model_rows_key(rows, USERS_ID, scan.slot, &no_id));
 	key_scan_end(&scan);
-	return passes;
+	return uid;
 }
 
-/* May this user come in? *tenant: its tenant, as a token has it. */
-static bool
+/* The key of this user, if it may come in, else NULL. *tenant: its tenant, as a token has it. */
+static char *
 may_come_in(const char *uid, Snapshot snapshot, char **tenant)
 {
 	ModelRows rows;
 	Datum key;
-	bool admitted;
+	char *admitted = NULL;
 
+	*tenant = NULL;
 	model_rows_open(&rows, false);
-	if (!model_key_value(rows.model, USERS_ID, uid, &key))
-		admitted = false;
-	else if (model_rows_direct(&rows))
-		admitted = look(&rows, key, snapshot, tenant);
-	else
-		admitted = ask_statement(rows.model, key, snapshot, tenant);
+	if (model_key_value(rows.model, USERS_ID, uid, &key))
+		admitted = model_rows_direct(&rows) ? look(&rows, key, snapshot, tenant)
+											: ask_statement(rows.model, key, snapshot, tenant);
 	model_rows_close(&rows);
 	return admitted;
 }
 
 /* Is the user of these claims present, live, active, still of that tenant, its session not ended? */
-void
+const char *
 identity_live_check(const IdentityClaims *claims)
 {
 	Snapshot snapshot;
 	char *tenant = NULL;
+	char *uid;
 
 	if (model_get() == NULL)
 		ereport(ERROR,
@@ -162,12 +175,25 @@ identity_live_check(const IdentityClaims *claims)
 				 errhint("Map it with account.use_tables(), or set pgaccount.live_check off."),
 				 errhidesecrets()));
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (claims->uid == NULL || !may_come_in(claims->uid, snapshot, &tenant))
+	uid = claims->uid == NULL ? NULL : may_come_in(claims->uid, snapshot, &tenant);
+	if (uid == NULL)
 		refuse("The user is gone, deleted or not active, or its tenant is not.");
 	if (tenant == NULL || claims->tenant_id == NULL ? tenant != NULL || claims->tenant_id != NULL
 													: strcmp(tenant, claims->tenant_id) != 0)
 		refuse("The user is of another tenant now.");
-	if (claims->session_id != NULL && !session_is_live(claims->session_id, claims->uid, snapshot))
+	if (claims->session_id != NULL && !session_is_live(claims->session_id, uid, snapshot))
 		refuse("The session has ended.");
 	UnregisterSnapshot(snapshot);
+	return uid;
+}
+
+/* The key of a user as the type of keys writes it. */
+const char *
+identity_normal_uid(const char *uid)
+{
+	const Model *model = uid == NULL ? NULL : model_get();
+	const char *normal =
+		model != NULL && model_has(model, USERS_ID) ? model_normal_key(model, USERS_ID, uid) : NULL;
+
+	return normal != NULL ? normal : uid;
 }

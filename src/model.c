@@ -438,6 +438,25 @@ model_key_value(const Model *found, ModelAttribute attribute, const char *text, 
 	}
 }
 
+/* A key as its column's type writes it; NULL: it is none. */
+char *
+model_normal_key(const Model *found, ModelAttribute attribute, const char *key)
+{
+	Datum value;
+
+	if (!model_key_value(found, attribute, key, &value))
+		return NULL;
+	switch (model_key_type(found, attribute))
+	{
+		case INT8OID:
+			return psprintf(INT64_FORMAT, DatumGetInt64(value));
+		case UUIDOID:
+			return DatumGetCString(DirectFunctionCall1(uuid_out, value));
+		default:
+			return pstrdup(key);
+	}
+}
+
 /* SQL: is the column the key that this parameter holds? */
 char *
 model_sql_key(const Model *found, const char *alias, ModelAttribute attribute, int parameter)

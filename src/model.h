@@ -134,6 +134,9 @@ extern bool model_key_value(const Model *model, ModelAttribute attribute, const 
 extern char *model_sql_key(const Model *model, const char *alias, ModelAttribute attribute,
 						   int parameter);
 
+/* A key as its column's type writes it, palloc'd; NULL: it is none. */
+extern char *model_normal_key(const Model *model, ModelAttribute attribute, const char *key);
+
 /* Read a uuid as its type does; false: it is none. */
 extern bool model_read_uuid(const char *text, Datum *value);
 

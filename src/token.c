@@ -304,6 +304,26 @@ check_signature(Jws *jws, const char *token, size_t len)
 	return result;
 }
 
+/*
+ * Have the claims that a live check looks at the types that it reads? One of another type would say nothing
+ * to it, and something to who reads the claims. What grants nothing unless it is true, or a string, or a list
+ * of strings (is_staff, user_role, tenant, modules) needs no such care.
+ */
+static bool
+types_fit(const JsonMember *members)
+{
+	static const int strings[] = {TOKEN_SID, TOKEN_TENANT_ID};
+
+	for (size_t i = 0; i < lengthof(strings); i++)
+	{
+		JsonKind kind = members[strings[i]].kind;
+
+		if (kind != JSON_ABSENT && kind != JSON_NULL && kind != JSON_STRING)
+			return false;
+	}
+	return true;
+}
+
 /* Check a token with the stored keys; see token.h. */
 JwtResult
 token_check(text *token, CheckedToken *checked, JsonSink sink, void *sink_arg)
@@ -316,6 +336,8 @@ token_check(text *token, CheckedToken *checked, JsonSink sink, void *sink_arg)
 	if (result == JWT_OK)
 		result = jwt_scan_claims(checked->jws.payload, checked->jws.payload_len, checked->members,
 								 TOKEN_MEMBERS, sink, sink_arg, &checked->arena, &checked->times);
+	if (result == JWT_OK && !types_fit(checked->members))
+		result = JWT_CLAIM_TYPE;
 	if (result == JWT_OK && !checked->times.has_exp)
 		result = JWT_NO_EXPIRY;
 	if (result == JWT_OK)

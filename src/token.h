@@ -56,7 +56,8 @@ typedef struct CheckedToken
 } CheckedToken;
 
 /*
- * Check a token with the stored keys: signature, types, exp, nbf, iss, aud. NULL is refused. sink: see
+ * Check a token with the stored keys: signature, types (sid and tenant_id are strings, or null), exp, nbf,
+ * iss, aud. NULL is refused. sink: see
  * json_scan_object. In any case token_free() is due, unless the memory context goes.
  */
 extern JwtResult token_check(text *token, CheckedToken *checked, JsonSink sink, void *sink_arg);
