@@ -358,16 +358,19 @@ void
 identity_set(const char *claims, int len, const JsonMember *members, bool is_local,
 			 TimestampTz until)
 {
-	StringInfoData value;
+	char *value = palloc(1 + MAXINT8LEN + 1 + len + 1);
+	char *p = value;
 	int server_len;
 	const char *server = utf8_to_server(claims, len, &server_len);
 
 	if (server == NULL)
 		refuse_token(JWT_BAD_CLAIMS);
-	initStringInfo(&value);
-	appendStringInfo(&value, "%c" INT64_FORMAT " ", is_local ? 'L' : 'S', until);
-	appendBinaryStringInfo(&value, claims, len);
-	store_identity(value.data, members, is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET);
+	*p++ = is_local ? 'L' : 'S';
+	p += pg_lltoa(until, p);
+	*p++ = ' ';
+	memcpy(p, claims, len);
+	p[len] = '\0';
+	store_identity(value, members, is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET);
 	if (pgaccount_set_request_claims)
 		set_request_claims(pnstrdup(server, server_len), is_local, until);
 }

@@ -15,6 +15,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/uuid.h"
 
 #include "compat.h"
 #include "mapping.h"
@@ -245,6 +246,25 @@ model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *
 	return *isnull ? (Datum) 0 : widen(value, attribute == USERS_ID ? id_type : tenant_type);
 }
 
+/* A uuid as uuid_out() writes it, which takes longer than to find the row. */
+static char *
+uuid_text(const pg_uuid_t *uuid)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *text = palloc(36 + 1);
+	char *p = text;
+
+	for (int i = 0; i < UUID_LEN; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*p++ = '-';
+		*p++ = digits[uuid->data[i] >> 4];
+		*p++ = digits[uuid->data[i] & 0x0f];
+	}
+	*p = '\0';
+	return text;
+}
+
 /* Such a key as text. */
 char *
 model_rows_key_text(ModelAttribute attribute, Datum key)
@@ -254,7 +274,7 @@ model_rows_key_text(ModelAttribute attribute, Datum key)
 	switch (attribute == USERS_ID ? id_type : tenant_type)
 	{
 		case UUIDOID:
-			return DatumGetCString(DirectFunctionCall1(uuid_out, key));
+			return uuid_text(DatumGetUUIDP(key));
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:
