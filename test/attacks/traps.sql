@@ -1,0 +1,110 @@
+-- The role "mallory", its schema, and traps for mallory.plant to hang on its tables. A trap notes whoever
+-- runs it and is not mallory, a search_path that is not mallory's own, and tries what it can while it runs.
+--
+-- By a superuser, with the library there. attack.named: the table that a plain statement names, whose traps
+-- are the caller's to run, as in PostgreSQL without the extension.
+SET client_min_messages = warning;
+SELECT 'CREATE ROLE mallory LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mallory') \gexec
+SELECT format('ALTER ROLE mallory IN DATABASE %I SET search_path = mallory, public', current_database()) \gexec
+CREATE SCHEMA mallory AUTHORIZATION mallory;
+GRANT USAGE ON SCHEMA mallory TO PUBLIC;
+SET SESSION AUTHORIZATION mallory;
+
+CREATE FUNCTION mallory.note(kind text, relation text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE LOG 'CAUGHT kind=% table=% as=% session=% step=%', kind, relation, current_user, session_user,
+        pg_catalog.current_setting('attack.step', true);
+END $$;
+
+-- In expressions; of a value, so that it is evaluated for each row, or of none, at planning.
+CREATE FUNCTION mallory.caught(kind text, relation text, value text DEFAULT NULL) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    named text := pg_catalog.current_setting('attack.named', true);
+    plain boolean := COALESCE(named, '') OPERATOR(pg_catalog.<>) '';
+    path pg_catalog.name[];
+BEGIN
+    IF current_user OPERATOR(pg_catalog.=) 'mallory'::pg_catalog.name THEN
+        path := pg_catalog.current_schemas(true);
+        -- one that mallory's own trap has set is mallory's own
+        IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.!~) '^mallory_left' AND session_user OPERATOR(pg_catalog.<>) 'mallory'::pg_catalog.name
+            AND (pg_catalog.array_remove(pg_catalog.current_schemas(false), pg_catalog.pg_my_temp_schema()::pg_catalog.regnamespace::pg_catalog.text::pg_catalog.name)
+                    OPERATOR(pg_catalog.<>) '{mallory,public}'::pg_catalog.name[]
+                OR path[1] OPERATOR(pg_catalog.~~) 'pg_temp%')
+            AND NOT (plain AND kind OPERATOR(pg_catalog.~) '^deferred')
+        THEN
+            PERFORM mallory.note('search_path ' OPERATOR(pg_catalog.||) pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.||) ' of ' OPERATOR(pg_catalog.||) kind, relation);
+        END IF;
+    ELSIF kind OPERATOR(pg_catalog.=) 'policy' AND current_user OPERATOR(pg_catalog.=) session_user THEN
+        NULL;
+    ELSIF plain AND (kind OPERATOR(pg_catalog.~) '^deferred' OR relation OPERATOR(pg_catalog.=) named AND current_user OPERATOR(pg_catalog.=) session_user) THEN
+        NULL;
+    ELSE
+        PERFORM mallory.note(kind, relation);
+        IF NOT plain THEN
+            PERFORM mallory.try();
+        END IF;
+    END IF;
+    RETURN true;
+END $$;
+CREATE FUNCTION mallory.caught_text(kind text, relation text, value text DEFAULT NULL) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN PERFORM mallory.caught(kind, relation, value); RETURN kind; END $$;
+
+-- What would outlive the call, or give the caller's rights.
+CREATE FUNCTION mallory.try() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    s text;
+BEGIN
+    FOREACH s IN ARRAY ARRAY['ALTER ROLE mallory SUPERUSER', 'GRANT pg_read_all_data TO mallory',
+        'SET search_path = mallory_left, pg_catalog', 'SET work_mem = 7777', 'SET pgaccount.show_deleted = on', 'SET attack.left = behind',
+        'SET default_transaction_read_only = on', 'SET session_replication_role = replica', 'SET pgaccount.live_check = off', 'SET pgaccount.grace_period = 0',
+        'RESET ROLE', 'SET ROLE postgres', 'SET SESSION AUTHORIZATION postgres', 'RESET SESSION AUTHORIZATION',
+        'CREATE TEMP TABLE left_table (a int)', 'CREATE TEMP VIEW pg_roles AS SELECT 1 AS left_view',
+        'CREATE FUNCTION pg_temp.left_function() RETURNS int LANGUAGE sql AS ''SELECT 1''',
+        'PREPARE left_statement AS SELECT current_user', 'LISTEN left_channel', 'DECLARE left_cursor CURSOR WITH HOLD FOR SELECT current_user',
+        'SET CONSTRAINTS ALL DEFERRED']
+    LOOP
+        BEGIN
+            EXECUTE s;
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION mallory.trap() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM mallory.caught(TG_ARGV[0] OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) TG_OP, TG_ARGV[1], '');
+    IF TG_ARGV[2] OPERATOR(pg_catalog.=) 'try' AND current_user OPERATOR(pg_catalog.=) 'mallory'::pg_catalog.name
+        AND session_user OPERATOR(pg_catalog.<>) 'mallory'::pg_catalog.name
+        AND NOT (TG_ARGV[0] OPERATOR(pg_catalog.~) '^deferred' AND COALESCE(pg_catalog.current_setting('attack.named', true), '') OPERATOR(pg_catalog.<>) '')
+    THEN
+        PERFORM mallory.try();
+    END IF;
+    IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN RETURN OLD; END IF;
+    RETURN NEW;
+END $$;
+
+-- Hang every trap on a table that has a column "id" or the given one.
+CREATE FUNCTION mallory.plant(relation regclass, key name DEFAULT 'id', columns boolean DEFAULT true) RETURNS void LANGUAGE plpgsql AS $plant$
+DECLARE
+    name text := (SELECT nspname || '.' || relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = relation);
+    sql text;
+BEGIN
+    FOREACH sql IN ARRAY ARRAY[
+        'CREATE TRIGGER b_trap BEFORE INSERT OR UPDATE OR DELETE ON %1$s FOR EACH ROW WHEN (mallory.caught(''when clause'', %2$L)) EXECUTE FUNCTION mallory.trap(''before row'', %2$L)',
+        'CREATE TRIGGER a_trap AFTER INSERT OR UPDATE OR DELETE ON %1$s FOR EACH ROW EXECUTE FUNCTION mallory.trap(''after row'', %2$L, ''try'')',
+        'CREATE TRIGGER bs_trap BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION mallory.trap(''before statement'', %2$L)',
+        'CREATE TRIGGER as_trap AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION mallory.trap(''after statement'', %2$L)',
+        'CREATE CONSTRAINT TRIGGER d_trap AFTER INSERT OR UPDATE OR DELETE ON %1$s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (mallory.caught(''deferred when clause'', %2$L)) EXECUTE FUNCTION mallory.trap(''deferred trigger'', %2$L, ''try'')',
+        'CREATE CONSTRAINT TRIGGER i_trap AFTER INSERT OR UPDATE OR DELETE ON %1$s DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW EXECUTE FUNCTION mallory.trap(''deferrable trigger'', %2$L)',
+        'ALTER TABLE %1$s ADD CONSTRAINT trap CHECK (mallory.caught(''check'', %2$L, (%3$I)::text))',
+        'CREATE INDEX ON %1$s ((mallory.caught(''index expression'', %2$L, (%3$I)::text))) WHERE mallory.caught(''index predicate'', %2$L, (%3$I)::text)']
+    LOOP
+        EXECUTE format(sql, relation, name, key);
+    END LOOP;
+    IF columns THEN
+        EXECUTE format('CREATE DOMAIN mallory.trap_%s AS text CHECK (mallory.caught(''domain'', %L, VALUE))', replace(name, '.', '_'), name);
+        EXECUTE format('ALTER TABLE %1$s ADD trap_default text DEFAULT mallory.caught_text(''default'', %2$L), ADD trap_domain mallory.trap_%4$s DEFAULT ''x'', '
+            || 'ADD trap_generated text GENERATED ALWAYS AS (mallory.caught_text(''generated column'', %2$L, (%3$I)::text)) STORED', relation, name, key, replace(name, '.', '_'));
+    END IF;
+END $plant$;
+RESET SESSION AUTHORIZATION;
