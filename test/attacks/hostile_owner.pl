@@ -166,5 +166,5 @@ for my $caller (qw(postgres api plain))
 	$node->safe_psql('postgres', "ALTER ROLE mallory IN DATABASE owner_$caller SET search_path = mallory, public");
 	attacked("owner_$caller", 'mallory', $caller, 'the owner of all');
 }
-$node->stop;
+stop_server($node);
 done_testing();

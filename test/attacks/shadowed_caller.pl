@@ -201,7 +201,6 @@ sub attacked
 	cmp_ok(scalar @committed, '>=', 13, '... all of them');
 	cmp_ok(scalar(grep { $state->{$_} eq '00000' } @plain), '>=', 25, '... the plain statements too')
 	  or diag(join "\n", map { "$_ $state->{$_}" } @plain);
-	$node->safe_psql('postgres', "DROP DATABASE ${db}_$role");
 }
 
 my $node = new_server('preloaded');
@@ -229,7 +228,7 @@ for my $model (@models)
 	# who owns the tables is a caller too
 	attacked($node, $key, 'app', "$key keys, $shape tables") if $key eq 'int';
 }
-$node->stop;
+stop_server($node);
 
 # The library comes with the first call, and knows no statement but those of its triggers.
 $node = new_server('not_preloaded', preload => 0);
@@ -239,5 +238,5 @@ for my $model ([qw(int plain 0)], [qw(uuid partitioned 1)])
 	make_model($node, $model->[0], @$model);
 	attacked($node, $model->[0], 'web', "not preloaded, $model->[0] keys, $model->[1] tables");
 }
-$node->stop;
+stop_server($node);
 done_testing();

@@ -13,7 +13,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_server log_position caught nothing_caught);
+our @EXPORT = qw(new_server log_position caught nothing_caught stop_server);
 
 # A running server. preload => 0: without the library in shared_preload_libraries; conf: more settings.
 sub new_server
@@ -25,6 +25,8 @@ sub new_server
 log_statement = none
 log_line_prefix = '%m [%p] %q%a '
 fsync = off
+full_page_writes = off
+restart_after_crash = on
 max_prepared_transactions = 2
 pgaccount.password_memory = '8kB'
 pgaccount.password_ops = 1
@@ -34,6 +36,15 @@ CONF
 	$node->append_conf('postgresql.conf', $params{conf}) if $params{conf};
 	$node->start;
 	return $node;
+}
+
+# Stop it; no process of it has crashed.
+sub stop_server
+{
+	my ($node) = @_;
+	my @crashes = grep { /was terminated by signal|TRAP:|PANIC:|Failed process was running/ } split /\n/, slurp_file($node->logfile);
+	is(join("\n", @crashes), '', $node->name . ': no process crashed');
+	return $node->stop;
 }
 
 # Where the log ends now.
