@@ -194,6 +194,8 @@ sub attacked
 	my @statements = statements($node, "${db}_$role", $role);
 	my $position = log_position($node);
 	my ($state, $err) = attack($node, "${db}_$role", $role, @statements);
+	# after a crash
+	$node->poll_query_until('postgres', 'SELECT true');
 	nothing_caught($node, $position, "$what: nothing of $role ran as anybody else");
 	my @committed = grep { /^committed/ } sort keys %$state;
 	my @plain = grep { /^plain|^prepare/ } sort keys %$state;

@@ -1,8 +1,10 @@
--- The role "mallory", its schema, and traps for mallory.plant to hang on its tables. A trap notes whoever
--- runs it and is not mallory, a search_path that is not mallory's own, and tries what it can while it runs.
+-- Traps to hang on tables, by mallory.plant. A trap notes whoever runs it and is not the table's owner, a
+-- search_path that is not that owner's, and tries what it can while it runs.
 --
--- By a superuser, with the library there. attack.named: the table that a plain statement names, whose traps
--- are the caller's to run, as in PostgreSQL without the extension.
+-- By a superuser, with the library there. Every owner has a schema of its own name, and "that, public" for its
+-- search_path: mallory by its setting in the database, others by the default.
+-- attack.named: the table that a plain statement names, whose traps are the caller's to run, as in PostgreSQL
+-- without the extension.
 SET client_min_messages = warning;
 SELECT 'CREATE ROLE mallory LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mallory') \gexec
 SELECT format('ALTER ROLE mallory IN DATABASE %I SET search_path = mallory, public', current_database()) \gexec
@@ -21,27 +23,34 @@ CREATE FUNCTION mallory.caught(kind text, relation text, value text DEFAULT NULL
 DECLARE
     named text := pg_catalog.current_setting('attack.named', true);
     plain boolean := COALESCE(named, '') OPERATOR(pg_catalog.<>) '';
+    owner pg_catalog.name := pg_catalog.pg_get_userbyid((SELECT relowner FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(relation)::pg_catalog.oid));
     path pg_catalog.name[];
 BEGIN
-    IF current_user OPERATOR(pg_catalog.=) 'mallory'::pg_catalog.name THEN
-        path := pg_catalog.current_schemas(true);
-        -- one that mallory's own trap has set is mallory's own
-        IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.!~) '^mallory_left' AND session_user OPERATOR(pg_catalog.<>) 'mallory'::pg_catalog.name
-            AND (pg_catalog.array_remove(pg_catalog.current_schemas(false), pg_catalog.pg_my_temp_schema()::pg_catalog.regnamespace::pg_catalog.text::pg_catalog.name)
-                    OPERATOR(pg_catalog.<>) '{mallory,public}'::pg_catalog.name[]
-                OR path[1] OPERATOR(pg_catalog.~~) 'pg_temp%')
-            AND NOT (plain AND kind OPERATOR(pg_catalog.~) '^deferred')
-        THEN
-            PERFORM mallory.note('search_path ' OPERATOR(pg_catalog.||) pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.||) ' of ' OPERATOR(pg_catalog.||) kind, relation);
-        END IF;
-    ELSIF kind OPERATOR(pg_catalog.=) 'policy' AND current_user OPERATOR(pg_catalog.=) session_user THEN
-        NULL;
-    ELSIF plain AND (kind OPERATOR(pg_catalog.~) '^deferred' OR relation OPERATOR(pg_catalog.=) named AND current_user OPERATOR(pg_catalog.=) session_user) THEN
-        NULL;
-    ELSE
+    -- the caller's own statement, partitions and children of the table too, and what the server's own cascades
+    -- leave to the end of the transaction
+    IF plain AND (kind OPERATOR(pg_catalog.~) (CASE WHEN pg_catalog.current_setting('attack.deferring', true) OPERATOR(pg_catalog.=) 'on' THEN '^deferr' ELSE '^deferred' END)
+            OR current_user OPERATOR(pg_catalog.=) session_user AND (relation OPERATOR(pg_catalog.=) named
+                OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(relation)::pg_catalog.oid
+                    AND inhparent OPERATOR(pg_catalog.=) pg_catalog.to_regclass(named)::pg_catalog.oid)))
+    THEN
+        RETURN true;
+    END IF;
+    -- what the caller may see and change is judged as the caller
+    IF kind OPERATOR(pg_catalog.=) 'policy' AND current_user OPERATOR(pg_catalog.=) session_user THEN
+        RETURN true;
+    END IF;
+    IF current_user OPERATOR(pg_catalog.<>) owner THEN
         PERFORM mallory.note(kind, relation);
         IF NOT plain THEN
             PERFORM mallory.try();
+        END IF;
+    -- a search_path that a trap has set is its own doing
+    ELSIF session_user OPERATOR(pg_catalog.<>) owner AND pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.!~) '^mallory_left' THEN
+        path := pg_catalog.current_schemas(true);
+        IF path[1] OPERATOR(pg_catalog.~~) 'pg_temp%' OR ARRAY(SELECT s FROM pg_catalog.unnest(path) s WHERE s OPERATOR(pg_catalog.!~) '^pg_')
+            OPERATOR(pg_catalog.<>) ARRAY[owner, 'public']::pg_catalog.name[]
+        THEN
+            PERFORM mallory.note('search_path ' OPERATOR(pg_catalog.||) pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.||) ' of ' OPERATOR(pg_catalog.||) kind, relation);
         END IF;
     END IF;
     RETURN true;
@@ -73,8 +82,7 @@ END $$;
 CREATE FUNCTION mallory.trap() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM mallory.caught(TG_ARGV[0] OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) TG_OP, TG_ARGV[1], '');
-    IF TG_ARGV[2] OPERATOR(pg_catalog.=) 'try' AND current_user OPERATOR(pg_catalog.=) 'mallory'::pg_catalog.name
-        AND session_user OPERATOR(pg_catalog.<>) 'mallory'::pg_catalog.name
+    IF TG_ARGV[2] OPERATOR(pg_catalog.=) 'try' AND current_user OPERATOR(pg_catalog.<>) session_user
         AND NOT (TG_ARGV[0] OPERATOR(pg_catalog.~) '^deferred' AND COALESCE(pg_catalog.current_setting('attack.named', true), '') OPERATOR(pg_catalog.<>) '')
     THEN
         PERFORM mallory.try();
@@ -83,7 +91,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Hang every trap on a table that has a column "id" or the given one.
+-- Hang every trap on a table that has a column "id" or the given one (NULL: none that an index would take).
 CREATE FUNCTION mallory.plant(relation regclass, key name DEFAULT 'id', columns boolean DEFAULT true) RETURNS void LANGUAGE plpgsql AS $plant$
 DECLARE
     name text := (SELECT nspname || '.' || relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = relation);
@@ -97,14 +105,25 @@ BEGIN
         'CREATE CONSTRAINT TRIGGER d_trap AFTER INSERT OR UPDATE OR DELETE ON %1$s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (mallory.caught(''deferred when clause'', %2$L)) EXECUTE FUNCTION mallory.trap(''deferred trigger'', %2$L, ''try'')',
         'CREATE CONSTRAINT TRIGGER i_trap AFTER INSERT OR UPDATE OR DELETE ON %1$s DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW EXECUTE FUNCTION mallory.trap(''deferrable trigger'', %2$L)',
         'ALTER TABLE %1$s ADD CONSTRAINT trap CHECK (mallory.caught(''check'', %2$L, (%3$I)::text))',
+        'CREATE POLICY trap ON %1$s USING (mallory.caught(''policy'', %2$L)) WITH CHECK (mallory.caught(''policy'', %2$L))',
         'CREATE INDEX ON %1$s ((mallory.caught(''index expression'', %2$L, (%3$I)::text))) WHERE mallory.caught(''index predicate'', %2$L, (%3$I)::text)']
     LOOP
+        CONTINUE WHEN key IS NULL AND sql ~ '%3';
         EXECUTE format(sql, relation, name, key);
     END LOOP;
+    -- a partition has the columns, and the policies, of its parent
     IF columns THEN
-        EXECUTE format('CREATE DOMAIN mallory.trap_%s AS text CHECK (mallory.caught(''domain'', %L, VALUE))', replace(name, '.', '_'), name);
-        EXECUTE format('ALTER TABLE %1$s ADD trap_default text DEFAULT mallory.caught_text(''default'', %2$L), ADD trap_domain mallory.trap_%4$s DEFAULT ''x'', '
-            || 'ADD trap_generated text GENERATED ALWAYS AS (mallory.caught_text(''generated column'', %2$L, (%3$I)::text)) STORED', relation, name, key, replace(name, '.', '_'));
+        EXECUTE format('CREATE DOMAIN %s_domain AS text CHECK (mallory.caught(''domain'', %L, VALUE))', name, name);
+        EXECUTE format('ALTER TABLE %1$s ADD trap_default text DEFAULT mallory.caught_text(''default'', %2$L), ADD trap_domain %2$s_domain DEFAULT ''x'', '
+            || 'ADD trap_generated text GENERATED ALWAYS AS (mallory.caught_text(''generated column'', %2$L, (%3$I)::text)) STORED', relation, name, key);
     END IF;
 END $plant$;
+
+-- A rule besides: not where a statement of ours with data-modifying WITH would be refused for it.
+CREATE FUNCTION mallory.plant_rule(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE RULE trap AS ON UPDATE TO %s DO ALSO SELECT mallory.caught(''rule'', %L)', relation,
+        (SELECT nspname || '.' || relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = relation));
+END $$;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA mallory TO PUBLIC;
 RESET SESSION AUTHORIZATION;
