@@ -320,8 +320,10 @@ CREATE VIEW v AS SELECT id, deleted_at FROM d WHERE mallory.caught('view', 'mall
 CREATE MATERIALIZED VIEW m AS SELECT id, deleted_at FROM d;
 CREATE TABLE expressions (id int PRIMARY KEY, name text, deleted_at timestamptz);
 CREATE UNIQUE INDEX expression ON expressions ((mallory.caught_text('unique expression', 'mallory.expressions', name))) WHERE mallory.caught('unique predicate', 'mallory.expressions', name) AND deleted_at IS NULL;
-CREATE TABLE users (id d_key PRIMARY KEY, email text, password text);
-CREATE TABLE profiles (user_id d_key PRIMARY KEY REFERENCES users, at text DEFAULT mallory.caught_text('default', 'mallory.profiles'), also text);
+CREATE DOMAIN u_key AS int CHECK (mallory.caught('domain of the key', 'mallory.users', VALUE::text));
+CREATE DOMAIN p_key AS int CHECK (mallory.caught('domain of the key', 'mallory.profiles', VALUE::text));
+CREATE TABLE users (id u_key PRIMARY KEY, email text, password text);
+CREATE TABLE profiles (user_id p_key PRIMARY KEY REFERENCES users, at text DEFAULT mallory.caught_text('default', 'mallory.profiles'), also text);
 INSERT INTO d SELECT i FROM generate_series(1, 9) i; INSERT INTO d_child SELECT i, i FROM generate_series(1, 8) i; INSERT INTO d_default SELECT i, i FROM generate_series(1, 8) i;
 INSERT INTO e VALUES ('1'), ('2'), ('3'), ('9'); INSERT INTO e_child VALUES (1, '1'), (2, '2');
 INSERT INTO two SELECT i, i FROM generate_series(1, 9) i; INSERT INTO expressions VALUES (1, 'x');
