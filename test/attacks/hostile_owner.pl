@@ -11,8 +11,9 @@ use Attack;
 use PublicApi;
 
 my $here = $FindBin::Bin;
+my $roles = 'CREATE ROLE app LOGIN; CREATE ROLE mallory LOGIN; CREATE ROLE api LOGIN; CREATE ROLE plain LOGIN';
 my $node = new_server('main');
-$node->safe_psql('postgres', 'CREATE ROLE app LOGIN; CREATE ROLE mallory LOGIN; CREATE ROLE api LOGIN; CREATE ROLE plain LOGIN');
+$node->safe_psql('postgres', $roles);
 
 # What of a session may not change: in and after a transaction that called us.
 my $state = <<'SQL' =~ s/\s+/ /gr;
@@ -70,6 +71,11 @@ sub scenario
 		[ 'register', q{SELECT account.register('new@x.org', 'a-right-secret', 'new', 'acme', '{"bio": "y"}')} ],
 		[ 'login', q{SELECT account.login('bob', 'a-right-secret', '10.0.0.1', 'agent', 'acme')} ],
 		[ 'login, wrong', q{SELECT account.login('bob', 'a-wrong-secret')} ],
+		# what a caller may wrap a call in
+		[ 'login in a savepoint', q{SAVEPOINT s; SELECT account.login('bob', 'a-right-secret'); ROLLBACK TO s} ],
+		[ 'login in a handler', q{SET LOCAL attack.fail = on; DO $do$ BEGIN PERFORM account.login('bob', 'a-right-secret'); EXCEPTION WHEN OTHERS THEN NULL; END $do$} ],
+		[ 'login in a held cursor', q{DECLARE held CURSOR WITH HOLD FOR SELECT account.login('bob', 'a-right-secret')} ],
+		[ 'close it', q{CLOSE ALL} ],
 		[ 'refresh', "SELECT account.refresh('$token{bob}[1]')" ],
 		[ 'refresh again', "SELECT account.refresh('$token{bob}[1]')" ],
 		[ $as->('ann', 'SELECT account.uid()') ],
@@ -125,6 +131,7 @@ sub scenario
 		[ 'set_reference_policy', "SELECT account.set_reference_policy('$schema.orders', 'orders_user_id_fkey', 'protect')" ],
 		[ 'delete_user by act_as', "SELECT account.act_as('$id{boss}'); SELECT account.delete_user('$id{dora}')" ],
 		[ 'purge', "SELECT account.purge('$schema.notes', '0'::interval)" ],
+		[ 'purge_batches', "CALL account.purge_batches('$schema.parts', '0'::interval)" ],
 		[ 'purge_users', 'SET LOCAL pgaccount.grace_period = 0; SELECT account.purge_users()' ],
 		[ 'purge, forced', "SELECT account.purge('$schema.users', '0'::interval, force => true)" ],
 		[ 'prune_events', 'SELECT account.prune_events()' ],
@@ -142,27 +149,31 @@ sub scenario
 sub attacked
 {
 	my ($db, $schema, $caller, $what, %params) = @_;
+	my $session = $params{session} // $caller;
+	my $become = $session eq $caller ? '' : "SET ROLE $caller; SET attack.caller = $caller;\n";
 	my @steps = map { [ $_->[0] =~ s/['\s\\]+/ /gr, @{$_}[ 1, 2 ] ] } $params{steps} ? @{ $params{steps} } : scenario($db, $schema, $caller);
-	my $first = $node->safe_psql($db, $state, extra_params => [ '-U', $caller ]);
+	my $first = $node->safe_psql($db, "$become$state", extra_params => [ '-U', $session ]);
 	my $position = log_position($node);
-	my $mend = "DISCARD ALL;\nSET client_min_messages = warning;\n" . ($caller eq 'postgres' ? "ALTER ROLE mallory NOSUPERUSER;\n" : '');
-	my $script = "SET client_min_messages = warning;\n";
+	my $mend = "DISCARD ALL;\nSET client_min_messages = warning;\n" . ($session eq 'postgres' ? "ALTER ROLE mallory NOSUPERUSER;\n" : '') . $become;
+	my $script = "SET client_min_messages = warning;\n$become";
 	for my $i (0 .. $#steps)
 	{
 		my ($step, $sql, $named) = @{ $steps[$i] };
 		$sql =~ s/#x\.org/\@x.org/g;
-		$script .= "SET attack.step = '$step'; SET attack.named = '" . ($named // '') . "';\nBEGIN;\n" . ($params{first} // '') . $sql . ($sql =~ /\n$/ ? '' : ';')
-		  . "\n\\echo =$i= :SQLSTATE\n\\echo =$i in=\n$state;\nCOMMIT;\n\\echo =$i after=\n$state AS found\n\\gset\n\\echo :found\n"
+		# what ends transactions itself has none around it
+		my ($begin, $end) = $sql =~ /^CALL/ ? ('', '') : ("BEGIN;\n" . ($params{first} // ''), "COMMIT;\n");
+		$script .= "SET attack.step = '$step'; SET attack.named = '" . ($named // '') . "';\n$begin$sql" . ($sql =~ /\n$/ ? '' : ';')
+		  . "\n\\echo =$i= :SQLSTATE\n\\echo =$i in=\n$state;\n$end\\echo =$i after=\n$state AS found\n\\gset\n\\echo :found\n"
 		  # each step meets a session as it should be
 		  . "SELECT :'found' OPERATOR(pg_catalog.<>) '$first' AS mend\n\\gset\n\\if :mend\n$mend\\endif\n";
 	}
-	my ($rc, $out, $err) = $node->psql($db, $script, extra_params => [ '-U', $caller, '-v', 'VERBOSITY=verbose' ], on_error_stop => 0);
+	my ($rc, $out, $err) = $node->psql($db, $script, extra_params => [ '-U', $session, '-v', 'VERBOSITY=verbose' ], on_error_stop => 0);
 	nothing_caught($node, $position, "$what, $caller calls: nothing ran as anybody but its owner");
 	my (@left, @failed);
 	for my $i (0 .. $#steps)
 	{
 		my ($sqlstate) = $out =~ /^=$i= (\w+)$/m;
-		push @failed, "$steps[$i][0]: " . ($sqlstate // 'no answer') if ($sqlstate // '') ne '00000' && !$params{may_fail};
+		push @failed, "$steps[$i][0]: " . ($sqlstate // 'no answer') if ($sqlstate // '') ne '00000' && !$params{may_fail} && $steps[$i][0] ne 'doctor';
 		for my $when ('in', 'after')
 		{
 			my ($found) = $out =~ /^=$i $when=\n(.*)$/m;
@@ -179,7 +190,7 @@ sub attacked
 }
 
 # --- mallory owns the whole model, and others refer to it --------------------------------------------------
-make_database('owner', <<"SQL", owner => 'mallory');
+my $owner_of_all = <<"SQL";
 \\i $here/hostile_model.sql
 SET SESSION AUTHORIZATION mallory;
 SELECT mallory.plant('mallory.' || t, CASE t WHEN 'profiles' THEN 'user_id' ELSE 'id' END::name) FROM unnest('{tenants,users,profiles,notes,orders,logs,parts}'::text[]) t;
@@ -197,6 +208,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA app TO api, plain;
 INSERT INTO app.hard SELECT generate_series(1, 7); INSERT INTO app.soft SELECT generate_series(1, 7); INSERT INTO app.emptied SELECT generate_series(1, 7);
 RESET SESSION AUTHORIZATION;
 SQL
+make_database('owner', $owner_of_all, owner => 'mallory', key => 'mallory.key');
 for my $caller (qw(postgres api plain))
 {
 	copy_database('owner', "owner_$caller");
@@ -204,7 +216,7 @@ for my $caller (qw(postgres api plain))
 }
 
 # --- mallory owns nothing but what refers to the model ------------------------------------------------------
-make_database('referrer', <<"SQL", owner => 'app');
+make_database('referrer', <<"SQL", owner => 'app', key => 'bigint');
 \\i $here/hostile_model.sql
 SET SESSION AUTHORIZATION app;
 GRANT USAGE ON SCHEMA app TO PUBLIC;
@@ -243,10 +255,17 @@ ALTER TABLE mallory.profiles ENABLE ROW LEVEL SECURITY;
 SET SESSION AUTHORIZATION mallory;
 SELECT mallory.plant_rule('mallory.tenants'), mallory.plant_rule('mallory.logs');
 SQL
-attacked('deferred_api', 'mallory', 'api', 'the owner of all, all deferred', first => "SET CONSTRAINTS ALL DEFERRED; SET LOCAL attack.deferring = on;\n");
+attacked('deferred_api', 'mallory', 'api', 'the owner of all, all deferred', first => "SET CONSTRAINTS ALL DEFERRED;\n");
+
+# --- a superuser's session that has taken the caller's role, as poolers do -----------------------------------
+for my $caller (qw(api plain))
+{
+	copy_database('owner', "role_$caller");
+	attacked("role_$caller", 'mallory', $caller, 'the owner of all, a superuser in the role of the caller', session => 'postgres');
+}
 
 # --- a partition and a child that were handed over ----------------------------------------------------------
-make_database('handed', <<"SQL", owner => 'app');
+make_database('handed', <<"SQL", owner => 'app', key => 'bigint');
 \\i $here/hostile_model.sql
 CREATE TABLE app.users_child (PRIMARY KEY (id)) INHERITS (app.users);
 INSERT INTO app.users_child (id, tenant_id, email, username, password) SELECT 100, tenant_id, 'kid\@x.org', 'kid', password FROM app.users WHERE username = 'ann';
@@ -276,7 +295,7 @@ for my $case ([ 'session and event', q{'{session,event}'} ], [ 'every table', q{
 {
 	my ($name, $tables) = @$case;
 	my $db = $name =~ s/ /_/gr;
-	make_database($db, <<"SQL", owner => 'app');
+	make_database($db, <<"SQL", owner => 'app', key => 'bigint');
 \\i $here/hostile_model.sql
 GRANT CREATE ON SCHEMA account TO mallory;
 SELECT format('ALTER TABLE account.%I OWNER TO mallory', t) FROM unnest(($tables)::name[]) t \\gexec
@@ -359,6 +378,17 @@ for my $caller (qw(postgres plain))
 	  [ 'doctor', 'SELECT * FROM account.doctor()' ];
 	copy_database('keys', "keys_$caller");
 	attacked("keys_$caller", 'mallory', $caller, 'keys and relations that are code', steps => \@steps, may_fail => 40);
+}
+stop_server($node);
+
+# --- not preloaded: the triggers do it, row by row --------------------------------------------------------------
+$node = new_server('not_preloaded', preload => 0);
+$node->safe_psql('postgres', $roles);
+make_database('owner', $owner_of_all, owner => 'mallory', key => 'mallory.key');
+for my $caller (qw(postgres plain))
+{
+	copy_database('owner', "owner_$caller");
+	attacked("owner_$caller", 'mallory', $caller, 'not preloaded, the owner of all');
 }
 stop_server($node);
 done_testing();

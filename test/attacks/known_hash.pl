@@ -8,17 +8,26 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Attack;
 
-my $node = new_server('main', conf => <<'CONF');
+my $conf = <<'CONF';
 log_min_messages = debug1
 log_error_verbosity = verbose
 log_parameter_max_length_on_error = -1
 CONF
-$node->safe_psql('postgres', 'CREATE ROLE app LOGIN; CREATE ROLE web LOGIN; CREATE DATABASE model');
-$node->safe_psql('model', <<'SQL');
+my $node;
+
+# A server, and a database that the others are made from.
+sub begin
+{
+	my ($name, %params) = @_;
+	$node = new_server($name, conf => $conf, %params);
+	$node->safe_psql('postgres', 'CREATE ROLE app LOGIN; CREATE ROLE web LOGIN; CREATE DATABASE model');
+	$node->safe_psql('model', <<'SQL');
 CREATE EXTENSION pgaccount;
 CREATE EXTENSION btree_gist;
 CREATE SCHEMA app AUTHORIZATION app;
 SQL
+	return;
+}
 
 # Tables, with users as a case wants them. partitioning: a clause; columns: more of them.
 sub make_model
@@ -77,6 +86,8 @@ sub writers
 		[ restore => "SELECT account.restore('app.users', $id{dead})" ],
 		[ tenant_deleted => q{DELETE FROM app.tenants WHERE slug = 'acme'} ],
 		[ tenant_restored => q{DELETE FROM app.tenants WHERE slug = 'other'; SELECT account.restore('app.tenants', 2)} ],
+		[ plain_delete => q{DELETE FROM app.users WHERE username = 'victim'} ],
+		[ plain_restore => "SET pgaccount.show_deleted = on; UPDATE app.users SET deleted_at = NULL WHERE id = $id{dead}" ],
 		[ cleanup => "SELECT account.cleanup('app.tenants', 1)" ]);
 	return @writers;
 }
@@ -136,9 +147,10 @@ sub failing
 	return;
 }
 
-my @updates = qw(login set_password staff_sets_password delete_user restore_user restore tenant_deleted rehash);
+my @updates = qw(login set_password staff_sets_password delete_user restore_user restore tenant_deleted plain_delete plain_restore rehash);
 my @all = ('register', @updates);
 
+begin('main');
 failing('checked', 'CHECK',
 	then => q{ALTER TABLE app.users ADD CONSTRAINT corporate CHECK (email !~ '^(victim|dead)') NOT VALID},
 	fail => [@all], state => '23514', fields => [ 'corporate', 'users' ]);
@@ -195,6 +207,12 @@ failing('dead_partition', 'no partition for the deleted',
 	partitioning => 'PARTITION BY LIST (is_deleted)',
 	partitions => q{CREATE TABLE app.users_live PARTITION OF app.users FOR VALUES IN (false); CREATE TABLE app.users_dead PARTITION OF app.users FOR VALUES IN (true);},
 	then => q{DELETE FROM app.users WHERE username = 'dead'; ALTER TABLE app.users DETACH PARTITION app.users_dead},
-	fail => [qw(delete_user tenant_deleted)], state => '23514');
+	fail => [qw(delete_user tenant_deleted plain_delete)], state => '23514');
+stop_server($node);
+
+begin('not_preloaded', preload => 0);
+failing('checked', 'CHECK, not preloaded',
+	then => q{ALTER TABLE app.users ADD CONSTRAINT corporate CHECK (email !~ '^(victim|dead)') NOT VALID},
+	fail => [@all], state => '23514', fields => [ 'corporate', 'users' ]);
 stop_server($node);
 done_testing();

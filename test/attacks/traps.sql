@@ -4,7 +4,7 @@
 -- By a superuser, with the library there. Every owner has a schema of its own name, and "that, public" for its
 -- search_path: mallory by its setting in the database, others by the default.
 -- attack.named: the table that a plain statement names, whose traps are the caller's to run, as in PostgreSQL
--- without the extension.
+-- without the extension. attack.caller: who calls, where it is not the session's user.
 SET client_min_messages = warning;
 SELECT 'CREATE ROLE mallory LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mallory') \gexec
 SELECT format('ALTER ROLE mallory IN DATABASE %I SET search_path = mallory, public', current_database()) \gexec
@@ -12,6 +12,7 @@ CREATE SCHEMA mallory AUTHORIZATION mallory;
 GRANT USAGE ON SCHEMA mallory TO PUBLIC;
 SET SESSION AUTHORIZATION mallory;
 
+CREATE TABLE mallory.key_of ();
 CREATE FUNCTION mallory.note(kind text, relation text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     RAISE LOG 'CAUGHT kind=% table=% as=% session=% step=%', kind, relation, current_user, session_user,
@@ -23,20 +24,21 @@ CREATE FUNCTION mallory.caught(kind text, relation text, value text DEFAULT NULL
 DECLARE
     named text := pg_catalog.current_setting('attack.named', true);
     plain boolean := COALESCE(named, '') OPERATOR(pg_catalog.<>) '';
+    caller pg_catalog.name := COALESCE(pg_catalog.current_setting('attack.caller', true), session_user);
     owner pg_catalog.name := pg_catalog.pg_get_userbyid((SELECT relowner FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(relation)::pg_catalog.oid));
     path pg_catalog.name[];
 BEGIN
-    -- the caller's own statement, partitions and children of the table too, and what the server's own cascades
-    -- leave to the end of the transaction
-    IF plain AND (kind OPERATOR(pg_catalog.~) (CASE WHEN pg_catalog.current_setting('attack.deferring', true) OPERATOR(pg_catalog.=) 'on' THEN '^deferr' ELSE '^deferred' END)
-            OR current_user OPERATOR(pg_catalog.=) session_user AND (relation OPERATOR(pg_catalog.=) named
+    -- the caller's own statement, partitions and children of the table too, and constraint triggers that can be
+    -- deferred: in what follows a statement they are as in the server's own cascades
+    IF plain AND (kind OPERATOR(pg_catalog.~) '^deferr'
+            OR current_user OPERATOR(pg_catalog.=) caller AND (relation OPERATOR(pg_catalog.=) named OR kind OPERATOR(pg_catalog.=) 'domain of keys'
                 OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(relation)::pg_catalog.oid
                     AND inhparent OPERATOR(pg_catalog.=) pg_catalog.to_regclass(named)::pg_catalog.oid)))
     THEN
         RETURN true;
     END IF;
     -- what the caller may see and change is judged as the caller
-    IF kind OPERATOR(pg_catalog.=) 'policy' AND current_user OPERATOR(pg_catalog.=) session_user THEN
+    IF kind OPERATOR(pg_catalog.=) 'policy' AND current_user OPERATOR(pg_catalog.=) caller THEN
         RETURN true;
     END IF;
     IF current_user OPERATOR(pg_catalog.<>) owner THEN
@@ -45,7 +47,7 @@ BEGIN
             PERFORM mallory.try();
         END IF;
     -- a search_path that a trap has set is its own doing
-    ELSIF session_user OPERATOR(pg_catalog.<>) owner AND pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.!~) '^mallory_left' THEN
+    ELSIF caller OPERATOR(pg_catalog.<>) owner AND pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.!~) '^mallory_left' THEN
         path := pg_catalog.current_schemas(true);
         IF path[1] OPERATOR(pg_catalog.~~) 'pg_temp%' OR ARRAY(SELECT s FROM pg_catalog.unnest(path) s WHERE s OPERATOR(pg_catalog.!~) '^pg_')
             OPERATOR(pg_catalog.<>) ARRAY[owner, 'public']::pg_catalog.name[]
@@ -57,6 +59,9 @@ BEGIN
 END $$;
 CREATE FUNCTION mallory.caught_text(kind text, relation text, value text DEFAULT NULL) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN PERFORM mallory.caught(kind, relation, value); RETURN kind; END $$;
+
+-- Of keys: the value names no table, so in a plain statement it is the caller's.
+CREATE DOMAIN mallory.key AS bigint CHECK (mallory.caught('domain of keys', 'mallory.key_of', VALUE::text));
 
 -- What would outlive the call, or give the caller's rights.
 CREATE FUNCTION mallory.try() RETURNS void LANGUAGE plpgsql AS $$
@@ -82,10 +87,13 @@ END $$;
 CREATE FUNCTION mallory.trap() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM mallory.caught(TG_ARGV[0] OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) TG_OP, TG_ARGV[1], '');
-    IF TG_ARGV[2] OPERATOR(pg_catalog.=) 'try' AND current_user OPERATOR(pg_catalog.<>) session_user
-        AND NOT (TG_ARGV[0] OPERATOR(pg_catalog.~) '^deferred' AND COALESCE(pg_catalog.current_setting('attack.named', true), '') OPERATOR(pg_catalog.<>) '')
+    IF TG_ARGV[2] OPERATOR(pg_catalog.=) 'try' AND current_user OPERATOR(pg_catalog.<>) COALESCE(pg_catalog.current_setting('attack.caller', true), session_user)
+        AND NOT (TG_ARGV[0] OPERATOR(pg_catalog.~) '^deferr' AND COALESCE(pg_catalog.current_setting('attack.named', true), '') OPERATOR(pg_catalog.<>) '')
     THEN
         PERFORM mallory.try();
+        IF pg_catalog.current_setting('attack.fail', true) OPERATOR(pg_catalog.=) 'on' THEN
+            RAISE EXCEPTION 'a trap that fails';
+        END IF;
     END IF;
     IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN RETURN OLD; END IF;
     RETURN NEW;
