@@ -25,6 +25,10 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+-- The same, for constraint triggers that are deferred. Those that a plain statement leads to are as in the server's
+-- own cascades: from 18 on they run at COMMIT as who queued them, under the search_path that is there then.
+SELECT replace(pg_get_functiondef('touch'::regproc), 'touch()', 'touch_later()') \gexec
+SELECT 'ALTER FUNCTION touch_later SET search_path = app, pg_catalog, pg_temp' WHERE :careless = 0 OR current_setting('server_version_num')::int >= 180000 \gexec
 SELECT 'ALTER FUNCTION look SET search_path = app, pg_catalog, pg_temp', 'ALTER FUNCTION touch SET search_path = app, pg_catalog, pg_temp' WHERE :careless = 0 \gexec
 CREATE DOMAIN key_domain AS int CHECK (look(VALUE::text));
 CREATE DOMAIN short AS text CHECK (look(VALUE));
@@ -43,7 +47,7 @@ CREATE TABLE notes (id bigint PRIMARY KEY DEFAULT nextval('ids'), user_id :key R
 CREATE TABLE orders (id :key PRIMARY KEY DEFAULT (:key_default), user_id :key REFERENCES users DEFERRABLE INITIALLY DEFERRED, what text);
 CREATE TABLE logs (id bigint PRIMARY KEY DEFAULT nextval('ids'), user_id :key REFERENCES users ON DELETE SET NULL, what text DEFAULT lower('L'));
 SELECT format('CREATE TRIGGER touch BEFORE INSERT OR UPDATE OR DELETE ON %I FOR EACH ROW WHEN (pg_trigger_depth() < 3) EXECUTE FUNCTION touch()', t),
-    format('CREATE CONSTRAINT TRIGGER touch_later AFTER INSERT OR UPDATE OR DELETE ON %I DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch()', t)
+    format('CREATE CONSTRAINT TRIGGER touch_later AFTER INSERT OR UPDATE OR DELETE ON %I DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch_later()', t)
     FROM unnest('{tenants,users,profiles,notes,orders,logs}'::text[]) t \gexec
 GRANT USAGE ON SCHEMA app TO web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO web;
