@@ -161,6 +161,17 @@ is_proven_check(Cleanup *cleanup, Trigger *trigger)
 	return false;
 }
 
+/*
+ * Is this an action of the server's? What it does is done before, with the rights of each owner, and it is made a
+ * check: as an action it would fire the statement triggers of who references, as the owner of what is referenced.
+ */
+static bool
+is_action(const Trigger *trigger)
+{
+	return trigger->tgfoid == F_RI_FKEY_CASCADE_DEL || trigger->tgfoid == F_RI_FKEY_SETNULL_DEL ||
+		   trigger->tgfoid == F_RI_FKEY_SETDEFAULT_DEL;
+}
+
 /* In the executor's copy, set aside what a removal for good does not want. */
 static void
 set_triggers_aside(EState *estate, void *arg)
@@ -184,6 +195,8 @@ set_triggers_aside(EState *estate, void *arg)
 			if (trigger->tgfoid == execution->soft_delete ||
 				(execution->proven && is_proven_check(execution->cleanup, trigger)))
 				trigger->tgenabled = TRIGGER_DISABLED;
+			else if (is_action(trigger) && is_proven_check(execution->cleanup, trigger))
+				trigger->tgfoid = F_RI_FKEY_NOACTION_DEL;
 			if (trigger->tgenabled == TRIGGER_DISABLED || !TRIGGER_FOR_ROW(trigger->tgtype) ||
 				!TRIGGER_FOR_DELETE(trigger->tgtype))
 				continue;
@@ -295,7 +308,7 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
  * can run: else the statement is refused.
  */
 static void
-run_as_owner_of(List *nodes, OneRun *run, RoleState *caller)
+run_as_owner_of(Cleanup *cleanup, List *nodes, OneRun *run, RoleState *caller)
 {
 	Oid owner = relation_owner(((FkNode *) linitial(nodes))->relid);
 	bool secured = false;
@@ -306,7 +319,7 @@ run_as_owner_of(List *nodes, OneRun *run, RoleState *caller)
 	{
 		Oid relid = ((FkNode *) lfirst(lc))->relid;
 
-		secured |= cleanup_is_secured(relid);
+		secured |= cleanup_is_secured(cleanup, relid);
 		several |= relation_owner(relid) != owner;
 	}
 	*caller = several ? run_as_self() : run_as(owner);
@@ -363,21 +376,78 @@ check_may_delete(Cleanup *cleanup, FkNode *node)
 {
 	AclResult result = pg_class_aclcheck(node->relid, GetUserId(), ACL_DELETE);
 
-	if (result != ACLCHECK_OK)
+	if (result != ACLCHECK_OK && !cleanup->as_owners)
 		aclcheck_error(result, OBJECT_TABLE, get_rel_name(node->relid));
 	check_may_remove_for_good(cleanup, node);
 }
 
 /* Raise unless the caller may set the keys that an edge sets. */
 static void
-check_may_set(const FkEdge *edge)
+check_may_set(const Cleanup *cleanup, const FkEdge *edge)
 {
-	if (pg_class_aclcheck(edge->child, GetUserId(), ACL_UPDATE) == ACLCHECK_OK)
+	if (cleanup->as_owners ||
+		pg_class_aclcheck(edge->child, GetUserId(), ACL_UPDATE) == ACLCHECK_OK)
 		return;
 	for (int i = 0; i < edge->nset; i++)
 		if (pg_attribute_aclcheck(edge->child, edge->set_cols[i], GetUserId(), ACL_UPDATE) !=
 			ACLCHECK_OK)
 			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(edge->child));
+}
+
+/* Does a foreign key of this name let what references go, or set its key? Reads no catalog. */
+static bool
+has_action(Cleanup *cleanup, const char *name)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->graph->edges)
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (name != NULL && strcmp(edge->name, name) == 0 &&
+			edge->catalog_action != FKCONSTR_ACTION_NOACTION &&
+			edge->catalog_action != FKCONSTR_ACTION_RESTRICT)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Run a DELETE of a cleanup. Where the server's checks run, a row that references what goes and was not there when the
+ * set was closed is another transaction's: one of the two has to be done again.
+ */
+static uint64
+run_deletion(Execution *execution, const char *sql, const OneRun *run, KnownSets known)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile uint64 done = 0;
+
+	if (execution->proven)
+		return cleanup_run_knowing(sql, run, known, NULL, NULL);
+	PG_TRY();
+	{
+		done = cleanup_run_knowing(sql, run, known, NULL, NULL);
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION &&
+			has_action(execution->cleanup, error->constraint_name))
+		{
+			error->sqlerrcode = ERRCODE_T_R_SERIALIZATION_FAILURE;
+			error->detail =
+				psprintf("Another transaction has just referenced what goes: %s.", error->message);
+			error->message = "could not serialize access due to concurrent update";
+			error->hint = "Try the transaction again.";
+		}
+		FlushErrorState();
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return done;
 }
 
 /* Delete the rows of some tables in one statement, whose end is what the checks see. */
@@ -413,8 +483,8 @@ delete_rows(Execution *execution, List *nodes)
 		append_delete(execution, &sql, &run, node, i);
 		appendStringInfoString(&sql, i < ntables - 1 ? ")" : " ");
 	}
-	run_as_owner_of(nodes, &run, &caller);
-	done = cleanup_run_knowing(sql.data, &run, known, NULL, NULL);
+	run_as_owner_of(execution->cleanup, nodes, &run, &caller);
+	done = run_deletion(execution, sql.data, &run, known);
 	run_as_end(caller);
 	MemoryContextSwitchTo(old);
 
@@ -488,7 +558,7 @@ set_keys(Execution *execution, FkEdge *edge)
 	{
 		Nulled nulled = {edge->child_node, row_set_make(edge->child, NIL)};
 		OneRun run = {.options.env = create_queryEnv()};
-		EdgeQuery query = {0};
+		EdgeQuery query = {.as_owners = cleanup->as_owners};
 
 		cleanup_read_edge(edge, &query, note_nulled, &nulled);
 		n = nulled.set->n;
@@ -497,8 +567,8 @@ set_keys(Execution *execution, FkEdge *edge)
 			RoleState caller;
 
 			begin_step("update", edge->child);
-			check_may_set(edge);
-			run_as_owner_of(list_make1(edge->child_node), &run, &caller);
+			check_may_set(cleanup, edge);
+			run_as_owner_of(cleanup, list_make1(edge->child_node), &run, &caller);
 			row_set_register(run.options.env, SET_NAME, nulled.set->desc, nulled.set->all, n);
 			done = run_once(psprintf(OWN_STATEMENT "UPDATE %s c SET %s FROM " SET_NAME " s WHERE"
 												   " c.ctid OPERATOR(pg_catalog.=) s.tid"

@@ -59,9 +59,9 @@ add_keys(CleanupTable *table, const FkEdge *edge)
 
 /* Does row security apply to the caller on a table? */
 bool
-cleanup_is_secured(Oid relid)
+cleanup_is_secured(const Cleanup *cleanup, Oid relid)
 {
-	return check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
+	return !cleanup->as_owners && check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
 }
 
 /* The tables whose rows may go, and the order of their components. */
@@ -181,14 +181,14 @@ make_tables(Cleanup *cleanup, CleanupUse use)
 		ListCell *lc2;
 
 		table->node = node;
-		table->secured = cleanup_is_secured(node->relid);
+		table->secured = cleanup_is_secured(cleanup, node->relid);
 		cleanup->secured |= table->secured;
 		foreach (lc2, node->referencing)
 		{
 			FkEdge *edge = lfirst(lc2);
 
 			add_keys(table, edge);
-			cleanup->secured |= cleanup_is_secured(edge->child);
+			cleanup->secured |= cleanup_is_secured(cleanup, edge->child);
 		}
 		node->data = table;
 	}
@@ -240,12 +240,13 @@ check_are_heaps(Cleanup *cleanup)
 
 /* A cleanup of rows of a table. */
 Cleanup *
-cleanup_make(Oid target, bool force, CleanupUse use)
+cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners)
 {
 	Cleanup *cleanup = palloc0(sizeof(Cleanup));
 
 	cleanup->target = target;
 	cleanup->force = force;
+	cleanup->as_owners = as_owners;
 	cleanup->graph = fk_graph_load();
 	cleanup->node = fk_graph_node(cleanup->graph, target);
 	find_nodes(cleanup);
@@ -276,7 +277,7 @@ cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode, CleanupUse use)
 	refuse_citus_beside_shards(target, "a cleanup",
 							   "json_agg(c) FROM account.cleanup('%s', key) c");
 	LockRelationOid(target, lockmode);
-	cleanup = cleanup_make(target, force, use);
+	cleanup = cleanup_make(target, force, use, false);
 	cleanup->remover = GetUserId();
 	if (PG_NARGS() > 2 || !PG_ARGISNULL(1))
 		cleanup_seed_keys(cleanup, fcinfo, 1);
@@ -418,7 +419,8 @@ join_seed(Cleanup *cleanup, Snapshot snapshot)
 				  .types = seed->types,
 				  .values = seed->values,
 				  .options = {.env = seed->env, .snapshot = snapshot}};
-	RoleState reader = run_as_reader(cleanup->target);
+	RoleState reader = cleanup->as_owners ? run_as(relation_owner(cleanup->target))
+										  : run_as_reader(cleanup->target);
 
 	(void) cleanup_query(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s",
 								  cleanup_key_columns(cleanup->node, cleanup->target), seed->from),
@@ -434,6 +436,7 @@ follow_edges(Cleanup *cleanup, List *edges, EdgeQuery query)
 	Joining *joinings = palloc(n * sizeof(Joining));
 	void **args = palloc(n * sizeof(void *));
 
+	query.as_owners = cleanup->as_owners;
 	query.dead_only = cleanup->live_rows_hold;
 	query.count = ((CleanupTable *) ((FkEdge *) linitial(edges))->child_node->data)->counted;
 	for (int i = 0; i < n; i++)
@@ -581,10 +584,10 @@ count_all_outside(TupleTableSlot *slot, void *arg)
 
 /* The rows outside that reference rows inside, over one edge. */
 static int64
-rows_outside(FkEdge *edge, Snapshot snapshot)
+rows_outside(FkEdge *edge, Snapshot snapshot, bool as_owners)
 {
 	bool all = edge->child_node->data == NULL;
-	EdgeQuery query = {.snapshot = snapshot, .count = all};
+	EdgeQuery query = {.snapshot = snapshot, .count = all, .as_owners = as_owners};
 	Outside outside = {edge->child_node, 0};
 
 	cleanup_read_edge(edge, &query, all ? count_all_outside : count_row_outside, &outside);
@@ -607,18 +610,7 @@ setting_action(const FkEdge *edge)
 	return edge->on_delete == FKCONSTR_ACTION_SETNULL ? CLEANUP_SET_NULL : CLEANUP_SET_DEFAULT;
 }
 
-/* The rows outside, as the owner of the referencing table sees them: all. */
-static int64
-all_rows_outside(FkEdge *edge, Snapshot snapshot)
-{
-	RoleState caller = run_as(relation_owner(edge->child));
-	int64 rows = rows_outside(edge, snapshot);
-
-	run_as_end(caller);
-	return rows;
-}
-
-/* May the caller not even look at a table? Its referential checks are the owner's, so it need not. */
+/* May the caller not even look at a table? Its referential checks are the owner's, so it need not, and all rows count. */
 static bool
 is_unreadable(Oid relid)
 {
@@ -632,15 +624,15 @@ find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
 {
 	bool protects = cleanup_edge_holds(cleanup, edge);
 	bool follows = !protects && fk_edge_follows(edge, cleanup->force);
-	bool unreadable = !follows && is_unreadable(edge->child);
+	bool unreadable = !follows && !cleanup->as_owners && is_unreadable(edge->child);
 	int64 rows = 0;
 	int64 holding;
 
 	if (!follows)
-		rows = unreadable ? all_rows_outside(edge, snapshot) : rows_outside(edge, snapshot);
+		rows = rows_outside(edge, snapshot, unreadable || cleanup->as_owners);
 	holding = protects ? rows : 0;
-	if (!unreadable && cleanup_is_secured(edge->child))
-		holding = all_rows_outside(edge, snapshot) - (protects ? 0 : rows);
+	if (!unreadable && cleanup_is_secured(cleanup, edge->child))
+		holding = rows_outside(edge, snapshot, true) - (protects ? 0 : rows);
 	if (holding > 0)
 		cleanup_line(cleanup, edge->child_node, edge, CLEANUP_PROTECTED)->rows = holding;
 	if (follows || protects)

@@ -60,6 +60,8 @@ typedef struct Cleanup
 	bool live_rows_hold; /* purge: live rows of soft-delete tables do not follow, they hold */
 	Oid remover; /* who must be allowed to remove rows of soft-delete tables for good; InvalidOid: nobody */
 	bool as_delete; /* rows of those that go with their parents need no leave */
+	bool
+		as_owners; /* each table is read and written with its owner's rights: nobody's privileges are asked */
 	CleanupSeed seed;
 	FkGraph *graph;
 	FkNode *node;     /* of the target */
@@ -81,7 +83,7 @@ typedef enum CleanupUse
  * A cleanup of rows of a table; reads the graph. In the current memory context. Raises 0A000 where rows that
  * could go are in a table that is no heap.
  */
-extern Cleanup *cleanup_make(Oid target, bool force, CleanupUse use);
+extern Cleanup *cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners);
 
 /*
  * The same for a function whose arguments are target, key and, unless the rest are fewer, force. Locks
@@ -124,7 +126,7 @@ extern void cleanup_refuse_protected(Cleanup *cleanup);
 extern bool cleanup_edge_holds(Cleanup *cleanup, const FkEdge *edge);
 
 /* Does row security apply to the caller on a table? */
-extern bool cleanup_is_secured(Oid relid);
+extern bool cleanup_is_secured(const Cleanup *cleanup, Oid relid);
 
 /* Let go of the sets. */
 extern void cleanup_free(Cleanup *cleanup);

@@ -369,7 +369,8 @@ cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback, vo
 	int next;
 
 	CHECK_FOR_INTERRUPTS();
-	caller = run_as_reader(((FkEdge *) linitial(edges))->child);
+	caller = query->as_owners ? run_as(relation_owner(((FkEdge *) linitial(edges))->child))
+							  : run_as_reader(((FkEdge *) linitial(edges))->child);
 	for (int i = 0; i < n; i++)
 	{
 		all[i] = list_nth(edges, i);

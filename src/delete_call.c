@@ -10,9 +10,11 @@
 
 #include "nodes/execnodes.h"
 #include "nodes/plannodes.h"
+#include "parser/parsetree.h"
 
 #include "delete_call.h"
 #include "operation.h"
+#include "statement.h"
 #include "stats.h"
 
 typedef struct DeleteCall
@@ -20,6 +22,7 @@ typedef struct DeleteCall
 	QueryDesc *desc;
 	OperationFrame frame;
 	bool begun;
+	const char *secret; /* see delete_call_secret() */
 	MemoryContextCallback at_end;
 	struct DeleteCall *next;
 } DeleteCall;
@@ -46,13 +49,18 @@ delete_call_start(QueryDesc *desc)
 {
 	ModifyTable *node = (ModifyTable *) desc->plannedstmt->planTree;
 	DeleteCall *call;
+	char *secret;
 
-	if (desc->operation != CMD_DELETE || !IsA(node, ModifyTable) || node->operation != CMD_UPDATE ||
-		!stats_kept())
+	if (desc->operation != CMD_DELETE || !IsA(node, ModifyTable) || node->operation != CMD_UPDATE)
+		return;
+	secret = statement_secret(
+		rt_fetch(linitial_int(node->resultRelations), desc->plannedstmt->rtable)->relid);
+	if (!stats_kept() && secret == NULL)
 		return;
 	call = MemoryContextAlloc(desc->estate->es_query_cxt, sizeof(DeleteCall));
 	call->desc = desc;
 	call->begun = false;
+	call->secret = secret != NULL ? MemoryContextStrdup(desc->estate->es_query_cxt, secret) : NULL;
 	call->next = calls;
 	calls = call;
 	call->at_end.func = call_ends;
@@ -75,6 +83,13 @@ bool
 delete_call_follows(QueryDesc *desc)
 {
 	return calls != NULL && call_of(desc) != NULL;
+}
+
+/* The name of the table, if it holds secrets. */
+const char *
+delete_call_secret(QueryDesc *desc)
+{
+	return call_of(desc)->secret;
 }
 
 /* The statement does something. */

@@ -15,6 +15,9 @@ extern void delete_call_start(QueryDesc *desc);
  * delete_call_leave(), or delete_call_fail() where it raised. last: the statement is done with it.
  */
 extern bool delete_call_follows(QueryDesc *desc);
+
+/* The name of the table that it deletes from, if that holds secrets; else NULL. */
+extern const char *delete_call_secret(QueryDesc *desc);
 extern void delete_call_enter(QueryDesc *desc);
 extern void delete_call_leave(QueryDesc *desc, bool last);
 extern void delete_call_fail(QueryDesc *desc);

@@ -34,6 +34,7 @@
 
 #include "client.h"
 #include "compat.h"
+#include "deferred.h"
 #include "event.h"
 #include "failure_queue.h"
 #include "failure_worker.h"
@@ -246,7 +247,10 @@ prune_events_in_batches(void)
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		pgstat_report_activity(STATE_RUNNING, "removing old events");
+		(void) deferred_begin();
 		removed = event_prune_batch();
+		deferred_fire();
+		deferred_end(0);
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 		pgstat_report_activity(STATE_IDLE, NULL);
@@ -274,6 +278,7 @@ record_batch(int max)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, "recording failed operations");
 
+	(void) deferred_begin();
 	writer = event_writer_open();
 	committing = &work;
 	committing_unrecordable = writer == NULL ? work.n + work.left_out : 0;
@@ -292,6 +297,9 @@ record_batch(int max)
 	}
 	else
 		prune = false;
+	/* whoever owns account.event */
+	deferred_fire();
+	deferred_end(0);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	pgstat_report_activity(STATE_IDLE, NULL);

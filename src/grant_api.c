@@ -126,7 +126,6 @@ run_each(const char *query)
 	rows = SPI_tuptable;
 	for (uint64 i = 0; i < n; i++)
 		run_sql("%s", SPI_getvalue(rows->vals[i], rows->tupdesc, 1));
-	SPI_freetuptable(rows);
 }
 
 /* account.grant_dump(role regrole): lets a role read what pg_dump takes of the extension, and no more. */

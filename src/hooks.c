@@ -22,6 +22,7 @@
 #include "rewrite.h"
 #include "run_as.h"
 #include "soft_delete.h"
+#include "statement.h"
 
 static bool preloaded = false;
 static planner_hook_type next_planner = NULL;
@@ -72,6 +73,29 @@ run_executor(COMPAT_EXECUTOR_RUN_PARAMS)
 		standard_ExecutorRun(COMPAT_EXECUTOR_RUN_ARGS);
 }
 
+/* Run a rewritten deletion, whose UPDATE is ours: no error of it shows a hash. */
+static void
+run_deletion(COMPAT_EXECUTOR_RUN_PARAMS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	const char *secret = delete_call_secret(desc);
+
+	if (secret == NULL)
+	{
+		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
+		return;
+	}
+	PG_TRY();
+	{
+		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
+	}
+	PG_CATCH();
+	{
+		statement_rethrow(context, secret);
+	}
+	PG_END_TRY();
+}
+
 /* Rewritten deletions are measured: their rows, */
 static void
 account_ExecutorRun(COMPAT_EXECUTOR_RUN_PARAMS)
@@ -85,7 +109,7 @@ account_ExecutorRun(COMPAT_EXECUTOR_RUN_PARAMS)
 	delete_call_enter(desc);
 	PG_TRY();
 	{
-		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
+		run_deletion(COMPAT_EXECUTOR_RUN_ARGS);
 	}
 	PG_CATCH();
 	{

@@ -229,7 +229,7 @@ delete_hard(const Model *model, const char *user_id, Oid caller)
 
 	if (!model_user_lock(model, user_id, true) || !model_key_value(model, USERS_ID, user_id, &key))
 		return false;
-	work = cleanup_make(users, false, CLEANUP_TO_EXECUTE);
+	work = cleanup_make(users, false, CLEANUP_TO_EXECUTE, true);
 	work->remover = caller;
 	work->as_delete = true;
 	work->seed.from = psprintf("%s c WHERE %s", cleanup_table_name(users),
@@ -487,7 +487,7 @@ purge_users_operation(PG_FUNCTION_ARGS)
 	column = deletion_column(&model);
 	LockRelationOid(model.relation[MODEL_USERS], RowExclusiveLock);
 	saved = run_as(model.owner[MODEL_USERS]);
-	purged = purge_rows(model.relation[MODEL_USERS], column, purge_cutoff(), wanted, false);
+	purged = purge_rows(model.relation[MODEL_USERS], column, purge_cutoff(), wanted, false, true);
 	run_as_end(saved);
 	PG_RETURN_INT64((int64) purged);
 }

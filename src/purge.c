@@ -76,8 +76,9 @@ typedef struct Purge
 	AttrNumber deleted_at;
 	TimestampTz cutoff;
 	bool force;
-	uint64 wanted; /* rows to purge at most */
-	uint64 batch;  /* 0: all in one transaction */
+	bool as_owners; /* see purge_rows() */
+	uint64 wanted;  /* rows to purge at most */
+	uint64 batch;   /* 0: all in one transaction */
 	uint64 batch_taken;
 	uint64 purged;
 	MemoryContext context; /* outlives transactions */
@@ -188,7 +189,7 @@ find_candidates(Purge *purge)
 static Cleanup *
 close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 {
-	Cleanup *cleanup = cleanup_make(purge->target, purge->force, CLEANUP_TO_CUT);
+	Cleanup *cleanup = cleanup_make(purge->target, purge->force, CLEANUP_TO_CUT, purge->as_owners);
 	char *stamp = stamp_sql(purge);
 
 	cleanup->live_rows_hold = !purge->force;
@@ -448,9 +449,14 @@ purge_target(Purge *purge, Oid target)
 
 /* Remove rows that are dead for long enough; see the header. */
 uint64
-purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted, bool force)
+purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted, bool force,
+		   bool as_owners)
 {
-	Purge work = {.deleted_at = deleted_at, .cutoff = cutoff, .wanted = wanted, .force = force};
+	Purge work = {.deleted_at = deleted_at,
+				  .cutoff = cutoff,
+				  .wanted = wanted,
+				  .force = force,
+				  .as_owners = as_owners};
 	uint64 purged;
 
 	CommandCounterIncrement();
@@ -514,7 +520,7 @@ purge_operation(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(3))
 		refuse_null_argument("force");
 	PG_RETURN_INT64((int64) purge_rows(target, mapping_of_table(target)->deleted_at, cutoff,
-									   max_rows_argument(fcinfo, 2), PG_GETARG_BOOL(3)));
+									   max_rows_argument(fcinfo, 2), PG_GETARG_BOOL(3), false));
 }
 
 /* account.purge_batches(target regclass, older_than interval, batch_size bigint): a procedure */

@@ -12,10 +12,10 @@
 /*
  * Remove the rows of a table, which the caller has locked, whose deleted_at is not after cutoff, oldest
  * first, at most so many, with what follows them; returns how many of the table's. Rows that others hold
- * are kept, unless force, and told in a NOTICE.
+ * are kept, unless force, and told in a NOTICE. as_owners: with the rights of the tables' owners, not the caller's.
  */
 extern uint64 purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted,
-						 bool force);
+						 bool force, bool as_owners);
 
 /* Rows deleted until then are purged after the grace period. */
 extern TimestampTz purge_cutoff(void);

@@ -93,7 +93,6 @@ find_held_over(Holding *holding, FkNode *node, FkEdge *edge)
 	RowSet *set = ((CleanupTable *) node->data)->set;
 	EdgeQuery query = {
 		.rows = set->all, .n = set->n, .snapshot = GetActiveSnapshot(), .parents = true};
-	RoleState caller;
 
 	/* not made in the memory of the statement */
 	holding->edge = edge;
@@ -103,15 +102,14 @@ find_held_over(Holding *holding, FkNode *node, FkEdge *edge)
 	if (!fk_edge_follows(edge, cleanup->force) && !fk_edge_protects(edge))
 	{
 		/* a key that is set null lets go of what it references, unless row security hides it */
-		if (!cleanup_is_secured(edge->child))
+		if (!cleanup_is_secured(cleanup, edge->child))
 			return;
 		holding->let_go = row_set_make(edge->child, NIL);
 		cleanup_read_edge(edge, &query, note_visible, holding->let_go);
 	}
 	/* as referential checks ask; what the caller cannot see is not in the set, and holds */
-	caller = run_as(relation_owner(edge->child));
+	query.as_owners = true;
 	cleanup_read_edge(edge, &query, note_held, holding);
-	run_as_end(caller);
 	if (holding->let_go != NULL)
 		row_set_free(holding->let_go);
 }

@@ -70,6 +70,7 @@ typedef struct RowWriter
 	ResourceOwner owner; /* holds the indexes open; NULL: they are closed */
 	MemoryContextCallback at_end;
 	struct RowWriter *next;
+	const char *secret; /* see statement_rethrow() */
 } RowWriter;
 
 static RowWriter *writers = NULL;
@@ -209,6 +210,7 @@ make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
 	ExecOpenIndices(&writer->target, false);
 
+	writer->secret = statement_secret(RelationGetRelid(rel));
 	writer->owner = CurrentResourceOwner;
 	writer->next = writers;
 	writers = writer;
@@ -516,6 +518,28 @@ is_moving(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
 	return false;
 }
 
+/* Write the deleted version in place of the old one. The UPDATE is ours: no error of it shows a hash. */
+static void
+write_deleted_version(RowWriter *writer, TupleTableSlot *old)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	if (writer->secret == NULL)
+	{
+		ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, old, writer->slot);
+		return;
+	}
+	PG_TRY();
+	{
+		ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, old, writer->slot);
+	}
+	PG_CATCH();
+	{
+		statement_rethrow(context, writer->secret);
+	}
+	PG_END_TRY();
+}
+
 /* account.soft_delete() RETURNS trigger: BEFORE DELETE, for each row. */
 Datum
 soft_delete(PG_FUNCTION_ARGS)
@@ -570,8 +594,7 @@ soft_delete(PG_FUNCTION_ARGS)
 		fcinfo->flinfo->fn_extra = writer;
 	}
 	store_deleted_version(trigger->tg_trigslot, writer->slot, &mapping);
-	ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, trigger->tg_trigslot,
-							 writer->slot);
+	write_deleted_version(writer, trigger->tg_trigslot);
 	ExecClearTuple(writer->slot);
 	ResetPerTupleExprContext(writer->estate);
 	return PointerGetDatum(NULL);

@@ -4,20 +4,10 @@
  *
  * SPI parses, plans and runs under one search_path. Ours are parsed under pg_catalog and run under that of
  * whoever they run as, so this does what SPI does, and leaves its results where SPI does.
- *
- * A statement may be judged by the caller's policies and privileges while the table's owner acts, as a restore
- * or a cleanup is. Then it is planned and started as the caller, and the parts of its plan that find rows, and
- * the policies' checks of new rows, run as the caller, whatever runs in between as the owner.
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -26,19 +16,17 @@
 #include "parser/parsetree.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/resowner.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "compat.h"
-#include "deferred.h"
 #include "identifiers.h"
+#include "judge.h"
+#include "leaf_owners.h"
 #include "statement.h"
 
 /*
@@ -56,19 +44,6 @@ typedef struct RowsReceiver
 	DestReceiver pub;
 	SPITupleTable *table;
 } RowsReceiver;
-
-/* Whoever judges, while the owner acts. */
-typedef struct Judge
-{
-	const RoleState *caller;
-	List *plans;  /* PlanState nodes, */
-	List *nodes;  /* and what runs them */
-	List *checks; /* ExprStates, */
-	List *evals;  /* and what evaluates them */
-	struct Judge *outer;
-} Judge;
-
-static Judge *judges = NULL; /* of the statements that are running, on the C stack */
 
 /* What the planner is planning. */
 OwnStatement
@@ -239,7 +214,8 @@ rows_startup(DestReceiver *self, int operation, TupleDesc desc)
 	SPITupleTable *table = ((RowsReceiver *) self)->table;
 	MemoryContext old = MemoryContextSwitchTo(table->tuptabcxt);
 
-	table->tupdesc = CreateTupleDescCopy(desc);
+	if (table->tupdesc == NULL)
+		table->tupdesc = CreateTupleDescCopy(desc);
 	MemoryContextSwitchTo(old);
 }
 
@@ -293,106 +269,6 @@ statement_free_rows(void)
 	if (SPI_tuptable != NULL)
 		MemoryContextDelete(SPI_tuptable->tuptabcxt);
 	SPI_tuptable = NULL;
-}
-
-/* ---- The caller judges, the owner acts ---- */
-
-/* Run a part of the plan that finds rows, as the caller. */
-static TupleTableSlot *
-find_as_caller(PlanState *node)
-{
-	for (Judge *judge = judges; judge != NULL; judge = judge->outer)
-	{
-		ListCell *plan;
-		ListCell *run;
-
-		forboth (plan, judge->plans, run, judge->nodes)
-		{
-			RoleState owner;
-			TupleTableSlot *slot;
-
-			if (lfirst(plan) != node)
-				continue;
-			owner = run_as_caller(judge->caller);
-			slot = ((ExecProcNodeMtd) lfirst(run))(node);
-			run_as_end(owner);
-			return slot;
-		}
-	}
-	elog(ERROR, "a plan is run outside its statement");
-}
-
-/* Evaluate a policy's check of a new row, as the caller. The expression may choose another evaluator for itself. */
-static Datum
-check_as_caller(ExprState *state, ExprContext *econtext, bool *isnull)
-{
-	for (Judge *judge = judges; judge != NULL; judge = judge->outer)
-	{
-		ListCell *check;
-		ListCell *eval;
-
-		forboth (check, judge->checks, eval, judge->evals)
-		{
-			RoleState owner;
-			Datum result;
-
-			if (lfirst(check) != state)
-				continue;
-			state->evalfunc = (ExprStateEvalFunc) lfirst(eval);
-			owner = run_as_caller(judge->caller);
-			result = state->evalfunc(state, econtext, isnull);
-			run_as_end(owner);
-			lfirst(eval) = (void *) state->evalfunc;
-			state->evalfunc = check_as_caller;
-			return result;
-		}
-	}
-	elog(ERROR, "a policy is evaluated outside its statement");
-}
-
-/* Let a part of the plan run as the caller. */
-static void
-judge_plan(Judge *judge, PlanState *node)
-{
-	if (node == NULL)
-		return;
-	judge->plans = lappend(judge->plans, node);
-	judge->nodes = lappend(judge->nodes, (void *) node->ExecProcNodeReal);
-	node->ExecProcNodeReal = find_as_caller;
-}
-
-/*
- * Let whatever of a started statement belongs to the judge run as the caller. Rows that another transaction
- * changes meanwhile are judged by a plan of their own, which is made here for that.
- */
-static void
-judge_statement(Judge *judge, QueryDesc *desc)
-{
-	List *writers =
-		list_append_unique_ptr(list_copy(desc->estate->es_auxmodifytables), desc->planstate);
-	ListCell *lc;
-
-	foreach (lc, writers)
-	{
-		ModifyTableState *state = lfirst_node(ModifyTableState, lc);
-
-		judge_plan(judge, outerPlanState(state));
-		EvalPlanQualBegin(&state->mt_epqstate);
-		judge_plan(judge, state->mt_epqstate.recheckplanstate);
-	}
-	foreach (lc, desc->estate->es_opened_result_relations)
-	{
-		ListCell *expr;
-
-		foreach (expr, ((ResultRelInfo *) lfirst(lc))->ri_WithCheckOptionExprs)
-		{
-			ExprState *check = lfirst(expr);
-
-			judge->checks = lappend(judge->checks, check);
-			judge->evals = lappend(judge->evals, (void *) check->evalfunc);
-			check->evalfunc = check_as_caller;
-		}
-	}
 }
 
 /* ---- Errors ---- */
@@ -462,93 +338,6 @@ statement_rethrow(MemoryContext context, const char *secret)
 	ReThrowError(error);
 }
 
-/* ---- Owners ---- */
-
-/* Has a table a CHECK of its own, that it does not inherit? */
-static bool
-has_own_check(Oid relid)
-{
-	Relation constraints = table_open(ConstraintRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-	bool found = false;
-
-	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
-
-		found = form->contype == CONSTRAINT_CHECK && form->coninhcount == 0;
-	}
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
-	return found;
-}
-
-/*
- * May a write of this table, in a statement about its parent, run code that is its owner's own, not its
- * parent's?
- */
-static bool
-has_own_code(Relation rel)
-{
-	TupleConstr *constr = RelationGetDescr(rel)->constr;
-	ListCell *lc;
-
-	if (constr != NULL && (constr->has_generated_stored ||
-						   (constr->num_check > 0 && has_own_check(RelationGetRelid(rel)))))
-		return true;
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-		if (!rel->trigdesc->triggers[i].tgisinternal && !rel->trigdesc->triggers[i].tgisclone)
-			return true;
-	foreach (lc, RelationGetIndexList(rel))
-		if (!get_rel_relispartition(lfirst_oid(lc)) && index_has_code(lfirst_oid(lc)))
-			return true;
-	return false;
-}
-
-/* Refuse to write a partition, or a table that inherits, whose owner's code would run as the owner of another table. */
-static void
-check_owner(Oid relid)
-{
-	Relation rel;
-
-	if (relation_owner(relid) == GetUserId())
-		return;
-	rel = table_open(relid, NoLock);
-	if (has_own_code(rel))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" belongs to another role than what is written with it",
-						RelationGetRelationName(rel)),
-				 errdetail("Its triggers, defaults, checks or indexes would run as \"%s\".",
-						   GetUserNameFromId(GetUserId(), false)),
-				 errhint("Give partitions, and tables that inherit, the owner of their parent.")));
-	table_close(rel, NoLock);
-}
-
-/* The same for all tables that a started statement may write. */
-static void
-check_owners(EState *estate)
-{
-	ListCell *lc;
-
-	foreach (lc, estate->es_opened_result_relations)
-	{
-		Relation rel = ((ResultRelInfo *) lfirst(lc))->ri_RelationDesc;
-		ListCell *part;
-
-		check_owner(RelationGetRelid(rel));
-		/* rows are routed to partitions that are opened as they come */
-		if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-			foreach (part, find_all_inheritors(RelationGetRelid(rel), RowExclusiveLock, NULL))
-				check_owner(lfirst_oid(part));
-	}
-}
-
 /* ---- Running ---- */
 
 /* Push the snapshot that a statement is run in. */
@@ -570,71 +359,151 @@ push_snapshot(const StatementOptions *options)
 	UpdateActiveSnapshotCommandId();
 }
 
-/* Start, run and end the executor. */
+/*
+ * Parse and plan a text; the snapshot is pushed. As the judge, if there is one. tables: NIL, or the tables whose rows
+ * alone it writes, or does not write.
+ */
+static PlannedStmt *
+plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
+		  const StatementOptions *options, List *tables, bool others)
+{
+	RawStmt *raw = linitial_node(RawStmt, pg_parse_query(sql));
+	Query *query;
+	PlannedStmt *plan;
+	RoleState owner;
+	int level;
+
+	if (options->judge != NULL)
+		owner = run_as_caller(options->judge);
+	query = statement_analyze(raw, sql, types, nargs, options->env);
+	if (tables != NIL)
+		leaf_owners_restrict(query, tables, others);
+	level = NewGUCNestLevel();
+	if (options->without != NULL)
+		plan_without(options->without);
+	plan = plan_query(query, sql, params, options->physical);
+	AtEOXact_GUC(false, level);
+	if (options->judge != NULL)
+		run_as_end(owner);
+	return plan;
+}
+
+/* Start, run and end the executor; as: InvalidOid, or the role that acts once it is started. */
 static uint64
-execute(QueryDesc *desc, const StatementOptions *options)
+execute(QueryDesc *desc, const StatementOptions *options, Oid as)
 {
 	int flags = options->within ? EXEC_FLAG_SKIP_TRIGGERS : 0;
 	Judge judge = {.caller = options->judge};
+	RoleState saved;
 	uint64 processed;
 
 	if (judge.caller == NULL)
 		ExecutorStart(desc, flags);
 	else
 	{
-		RoleState owner = run_as_caller(judge.caller);
-
+		saved = run_as_caller(judge.caller);
 		ExecutorStart(desc, flags);
-		run_as_end(owner);
-		judge_statement(&judge, desc);
+		run_as_end(saved);
+		judge_begin(&judge, desc);
 	}
-	check_owners(desc->estate);
 	if (options->tweak != NULL)
 		options->tweak(desc->estate, options->arg);
-	judge.outer = judges;
-	judges = &judge;
+	if (OidIsValid(as))
+		saved = run_as(as);
 	compat_ExecutorRun(desc, options->limit);
 	processed = desc->estate->es_processed;
 	ExecutorFinish(desc);
-	judges = judge.outer;
+	if (OidIsValid(as))
+		run_as_end(saved);
+	if (judge.caller != NULL)
+		judge_end(&judge);
 	ExecutorEnd(desc);
 	return processed;
 }
 
-/* Run a planned statement; the snapshot is pushed. */
+/* Run a planned statement in the snapshot that is pushed. */
 static uint64
-run_plan(PlannedStmt *stmt, const char *sql, ParamListInfo params, const StatementOptions *options)
+run_planned(PlannedStmt *stmt, const char *sql, ParamListInfo params,
+			const StatementOptions *options, DestReceiver *dest, Oid as)
 {
 	MemoryContext context = CurrentMemoryContext;
-	Judge *volatile outer_judges = judges;
-	RowsReceiver *receiver = options->dest == NULL ? make_receiver(context) : NULL;
-	QueryDesc *volatile desc = NULL;
+	bool other = run_as_other() || OidIsValid(as);
+	Judge *judge = judge_now();
+	QueryDesc *desc = CreateQueryDesc(stmt, sql, GetActiveSnapshot(), InvalidSnapshot, dest, params,
+									  options->env, 0);
 	volatile uint64 processed = 0;
 	char *secret = NULL;
 
-	if (stmt->commandType != CMD_SELECT && stmt->resultRelations != NIL && run_as_other())
+	if (stmt->commandType != CMD_SELECT && stmt->resultRelations != NIL && other)
 		secret =
 			statement_secret(rt_fetch(linitial_int(stmt->resultRelations), stmt->rtable)->relid);
-	desc =
-		CreateQueryDesc(stmt, sql, GetActiveSnapshot(), InvalidSnapshot,
-						receiver != NULL ? &receiver->pub : options->dest, params, options->env, 0);
 	PG_TRY();
 	{
-		processed = execute(desc, options);
+		processed = execute(desc, options, as);
 	}
 	PG_CATCH();
 	{
-		judges = outer_judges;
-		if (!run_as_other())
+		judge_back_to(judge);
+		if (!other)
 			PG_RE_THROW();
 		statement_rethrow(context, secret);
 	}
 	PG_END_TRY();
 	FreeQueryDesc(desc);
+	return processed;
+}
+
+/*
+ * Run a statement that writes tables of several owners: once for each, over the owner's tables, in the same snapshot
+ * but for what the ones before have changed.
+ */
+static uint64
+run_by_owner(List *foreign, const char *sql, ParamListInfo params, const StatementOptions *options,
+			 DestReceiver *dest)
+{
+	int nargs = params != NULL ? params->numParams : 0;
+	Oid *types = palloc(Max(nargs, 1) * sizeof(Oid));
+	List *owners = list_make1_oid(InvalidOid);
+	uint64 processed = 0;
+	ListCell *lc;
+
+	for (int i = 0; i < nargs; i++)
+		types[i] = params->params[i].ptype;
+	foreach (lc, foreign)
+		owners = list_append_unique_oid(owners, relation_owner(lfirst_oid(lc)));
+	foreach (lc, owners)
+	{
+		Oid owner = lfirst_oid(lc);
+		List *tables = NIL;
+		ListCell *lc2;
+
+		if (OidIsValid(owner))
+			foreach (lc2, foreign)
+				if (relation_owner(lfirst_oid(lc2)) == owner)
+					tables = lappend_oid(tables, lfirst_oid(lc2));
+		processed +=
+			run_planned(plan_once(sql, nargs, types, params, options,
+								  OidIsValid(owner) ? tables : foreign, !OidIsValid(owner)),
+						sql, params, options, dest, owner);
+		CommandCounterIncrement();
+		UpdateActiveSnapshotCommandId();
+	}
+	return processed;
+}
+
+/* Run a planned statement; the snapshot is pushed, and popped. */
+static uint64
+run_plan(PlannedStmt *stmt, const char *sql, ParamListInfo params, const StatementOptions *options)
+{
+	RowsReceiver *receiver = options->dest == NULL ? make_receiver(CurrentMemoryContext) : NULL;
+	DestReceiver *dest = receiver != NULL ? &receiver->pub : options->dest;
+	List *foreign = leaf_owners_find(stmt);
+	uint64 processed = foreign == NIL ? run_planned(stmt, sql, params, options, dest, InvalidOid)
+									  : run_by_owner(foreign, sql, params, options, dest);
+
 	PopActiveSnapshot();
 	if (options->look != SNAPSHOT_ACTIVE)
 		CommandCounterIncrement();
-
 	SPI_processed = processed;
 	SPI_tuptable = receiver != NULL ? receiver->table : NULL;
 	return processed;
@@ -674,30 +543,6 @@ statement_run(KeptStatement *statement, Datum *values, const char *nulls,
 	return processed;
 }
 
-/* Parse and plan a text; the snapshot is pushed. As the judge, if there is one. */
-static PlannedStmt *
-plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
-		  const StatementOptions *options)
-{
-	RawStmt *raw = linitial_node(RawStmt, pg_parse_query(sql));
-	Query *query;
-	PlannedStmt *plan;
-	RoleState owner;
-	int level;
-
-	if (options->judge != NULL)
-		owner = run_as_caller(options->judge);
-	query = statement_analyze(raw, sql, types, nargs, options->env);
-	level = NewGUCNestLevel();
-	if (options->without != NULL)
-		plan_without(options->without);
-	plan = plan_query(query, sql, params, options->physical);
-	AtEOXact_GUC(false, level);
-	if (options->judge != NULL)
-		run_as_end(owner);
-	return plan;
-}
-
 /* Plan a text, to look at the plan first. */
 PlannedStmt *
 statement_plan_once(const char *sql, int nargs, const Oid *types, Datum *values,
@@ -706,7 +551,8 @@ statement_plan_once(const char *sql, int nargs, const Oid *types, Datum *values,
 	PlannedStmt *plan;
 
 	push_snapshot(options);
-	plan = plan_once(sql, nargs, types, make_params(nargs, types, values, NULL), options);
+	plan =
+		plan_once(sql, nargs, types, make_params(nargs, types, values, NULL), options, NIL, false);
 	PopActiveSnapshot();
 	return plan;
 }
@@ -729,7 +575,8 @@ statement_run_once(const char *sql, int nargs, const Oid *types, Datum *values, 
 	MemoryContextSwitchTo(context);
 	params = make_params(nargs, types, values, nulls);
 	push_snapshot(options);
-	plan = options->plan != NULL ? options->plan : plan_once(sql, nargs, types, params, options);
+	plan = options->plan != NULL ? options->plan
+								 : plan_once(sql, nargs, types, params, options, NIL, false);
 	processed = run_plan(plan, sql, params, options);
 	if (SPI_tuptable != NULL)
 		MemoryContextSetParent(SPI_tuptable->tuptabcxt, caller);

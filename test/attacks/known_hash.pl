@@ -97,7 +97,7 @@ sub failing
 {
 	my ($db, $name, %case) = @_;
 	make_model($db, %case);
-	my @writers = writers($db);
+	my @writers = grep { $_->[0] ne ($case{without} // '') } writers($db);
 	$node->safe_psql($db, $case{then}) if $case{then};
 	my %hash = map { split /\|/ } split /\n/, $node->safe_psql($db, 'SELECT username, password FROM app.users WHERE password IS NOT NULL');
 	my $position = log_position($node);
@@ -172,7 +172,8 @@ failing('domain_cast', 'a cast within a domain',
 	fail => [qw(register set_password staff_sets_password rehash)], state => '22P02');
 failing('check_cast', 'a cast within a CHECK',
 	then => q{ALTER TABLE app.users ADD CONSTRAINT number CHECK (password::int > 0) NOT VALID},
-	fail => [@all], state => '22P02');
+	# a client's own UPDATE, of which nothing is ours, fails as the server has it
+	without => 'plain_restore', fail => [ grep { $_ ne 'plain_restore' } @all ], state => '22P02');
 failing('too_long', 'a column that is too short',
 	then => q{SET pgaccount.show_deleted = on; UPDATE app.users SET password = NULL WHERE username = 'other'; CREATE FUNCTION app.cut() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.room := NEW.password; RETURN NEW; END';
 		ALTER TABLE app.users ADD room varchar(20);

@@ -16,8 +16,9 @@ BEGIN
 END $$;
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    t timestamptz := now();
-    n int4 := 1;
+    -- types that a function declares are looked up when a session compiles it, whoever calls then: see doc/security.md
+    t pg_catalog.timestamptz := now();
+    n pg_catalog.int4 := 1;
 BEGIN
     IF app.look(TG_TABLE_NAME::text) AND t <= now() AND n + 1 = 2 AND EXISTS (SELECT FROM pg_namespace WHERE nspname = 'app') THEN
         IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;

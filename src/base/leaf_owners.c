@@ -1,0 +1,154 @@
+/*
+ * leaf_owners.c
+ *		Partitions, and tables that inherit, whose owner is another than that of what a statement names.
+ *
+ * A statement about the parent would run their triggers and checks as the owner of the parent. So it is run once for
+ * each owner, over the tables of that owner.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parsetree.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/typcache.h"
+
+#include "deferred.h"
+#include "identifiers.h"
+#include "leaf_owners.h"
+#include "version.h"
+
+/* Has a table a CHECK of its own, that it does not inherit? */
+static bool
+has_own_check(Oid relid)
+{
+	Relation constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	bool found = false;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		found = form->contype == CONSTRAINT_CHECK && form->coninhcount == 0;
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+/*
+ * May a write of this table, in a statement about its parent, run code that is its owner's own, not its
+ * parent's?
+ */
+static bool
+has_own_code(Relation rel)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+	ListCell *lc;
+
+	if (constr != NULL && (constr->has_generated_stored ||
+						   (constr->num_check > 0 && has_own_check(RelationGetRelid(rel)))))
+		return true;
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+		if (!rel->trigdesc->triggers[i].tgisinternal && !rel->trigdesc->triggers[i].tgisclone &&
+			get_func_namespace(rel->trigdesc->triggers[i].tgfoid) != account_schema())
+			return true;
+	foreach (lc, RelationGetIndexList(rel))
+		if (!get_rel_relispartition(lfirst_oid(lc)) && index_has_code(lfirst_oid(lc)))
+			return true;
+	return false;
+}
+
+/* Does a table belong to somebody else, and have code of its own? */
+static bool
+is_foreign(Oid relid)
+{
+	Relation rel;
+	bool result;
+
+	if (relation_owner(relid) == GetUserId())
+		return false;
+	rel = table_open(relid, NoLock);
+	result = has_own_code(rel);
+	table_close(rel, NoLock);
+	return result;
+}
+
+/* Refuse to route rows to partitions of another owner. */
+static void
+check_routing(Oid root)
+{
+	ListCell *lc;
+
+	foreach (lc, find_all_inheritors(root, RowExclusiveLock, NULL))
+		if (is_foreign(lfirst_oid(lc)))
+			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("partition \"%s\" belongs to another role than \"%s\"",
+								   get_rel_name(lfirst_oid(lc)), get_rel_name(root)),
+							errdetail("Its triggers, checks or indexes would run as \"%s\".",
+									  GetUserNameFromId(GetUserId(), false)),
+							errhint("Give the partition the owner of its table.")));
+}
+
+/* The tables of other owners that a statement may write; see the header. */
+List *
+leaf_owners_find(PlannedStmt *stmt)
+{
+	List *found = NIL;
+	ListCell *lc;
+
+	if (stmt->resultRelations == NIL)
+		return NIL;
+	foreach (lc, stmt->resultRelations)
+	{
+		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), stmt->rtable);
+
+		if (stmt->commandType == CMD_INSERT && rte->relkind == RELKIND_PARTITIONED_TABLE)
+			check_routing(rte->relid);
+		else if (is_foreign(rte->relid))
+			found = lappend_oid(found, rte->relid);
+	}
+	return found;
+}
+
+/* Restrict a statement to rows of some tables. */
+void
+leaf_owners_restrict(Query *query, List *tables, bool others)
+{
+	Datum *oids = palloc(list_length(tables) * sizeof(Datum));
+	ScalarArrayOpExpr *among = makeNode(ScalarArrayOpExpr);
+	Node *condition = (Node *) among;
+	ListCell *lc;
+
+	foreach (lc, tables)
+		oids[foreach_current_index(lc)] = ObjectIdGetDatum(lfirst_oid(lc));
+	among->opno = lookup_type_cache(OIDOID, TYPECACHE_EQ_OPR)->eq_opr;
+	among->opfuncid = get_opcode(among->opno);
+	among->useOr = true;
+	among->args = list_make2(
+		makeVar(query->resultRelation, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0),
+		makeConst(OIDARRAYOID, -1, InvalidOid, -1,
+				  PointerGetDatum(construct_array(oids, list_length(tables), OIDOID, sizeof(Oid),
+												  true, TYPALIGN_INT)),
+				  false, false));
+	if (others)
+		condition = (Node *) makeBoolExpr(NOT_EXPR, list_make1(among), -1);
+	query->jointree->quals = make_and_qual(query->jointree->quals, condition);
+}
