@@ -6,6 +6,7 @@
 
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_db_role_setting.h"
 #include "executor/executor.h"
 #include "nodes/nodes.h"
 #include "optimizer/planner.h"
@@ -208,6 +209,8 @@ account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 		next_object_access(access, class_id, object_id, sub_id, arg);
 	if (access == OAT_TRUNCATE && class_id == RelationRelationId && preloaded)
 		refuse_truncate_of(object_id);
+	if (access == OAT_POST_ALTER && class_id == DbRoleSettingRelationId)
+		run_as_settings_changed();
 	if (access == OAT_POST_CREATE)
 		run_as_refuse_object(class_id, object_id);
 	if (access == OAT_FUNCTION_EXECUTE)

@@ -3,7 +3,7 @@
  *		Partitions, and tables that inherit, whose owner is another than that of what a statement names.
  *
  * A statement about the parent would run their triggers and checks as the owner of the parent. So it is run once for
- * each owner, over the tables of that owner.
+ * each owner, over the tables of that owner. One that writes several tables at once, of a cycle, is refused.
  */
 #include "postgres.h"
 
@@ -125,6 +125,14 @@ leaf_owners_find(PlannedStmt *stmt)
 		else if (is_foreign(rte->relid))
 			found = lappend_oid(found, rte->relid);
 	}
+	if (found != NIL && stmt->hasModifyingCTE)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("tables of several owners have to be written in one statement"),
+						errdetail("The triggers of \"%s\" would run as \"%s\".",
+								  get_rel_name(linitial_oid(found)),
+								  GetUserNameFromId(GetUserId(), false)),
+						errhint("Give tables that reference each other in a cycle one owner, or "
+								"drop their triggers.")));
 	return found;
 }
 

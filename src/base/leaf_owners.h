@@ -10,7 +10,8 @@
 
 /*
  * The tables that a planned statement may write, which belong to another role than the present user and have code of
- * its own. NIL: none, as a rule. Raises 55000 where rows may be routed to such a partition: nobody can say beforehand.
+ * its own. NIL: none, as a rule. Raises 55000 where rows may be routed to such a partition, for nobody can say
+ * beforehand, and where the statement writes other tables besides.
  */
 extern List *leaf_owners_find(PlannedStmt *stmt);
 

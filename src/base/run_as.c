@@ -56,6 +56,7 @@ typedef struct RolePath
 } RolePath;
 
 static List *role_paths = NIL; /* in TopTransactionContext */
+static bool forgotten_at_end = false;
 
 #define SERVER_PATH "\"$user\", public"
 
@@ -156,6 +157,14 @@ static void
 forget_paths(void *arg)
 {
 	role_paths = NIL;
+	forgotten_at_end = false;
+}
+
+/* Settings of a role have changed. */
+void
+run_as_settings_changed(void)
+{
+	role_paths = NIL;
 }
 
 /* The same, kept for the transaction. */
@@ -173,12 +182,13 @@ path_of_role(Oid role)
 	entry = palloc(sizeof(RolePath));
 	entry->role = role;
 	entry->path = read_path(role);
-	if (role_paths == NIL)
+	if (!forgotten_at_end)
 	{
 		MemoryContextCallback *at_end = palloc0(sizeof(MemoryContextCallback));
 
 		at_end->func = forget_paths;
 		MemoryContextRegisterResetCallback(TopTransactionContext, at_end);
+		forgotten_at_end = true;
 	}
 	role_paths = lappend(role_paths, entry);
 	MemoryContextSwitchTo(old);

@@ -57,4 +57,7 @@ struct Node;
 extern void run_as_refuse_utility(struct Node *statement);
 extern void run_as_refuse_object(Oid class_id, Oid object_id);
 
+/* Settings of a role or database have changed in this transaction: search_paths are read anew. */
+extern void run_as_settings_changed(void);
+
 #endif /* PGACCOUNT_RUN_AS_H */

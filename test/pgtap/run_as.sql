@@ -1,0 +1,135 @@
+-- The gate: code of a table's owner runs as that owner, under the owner's own search_path, or the call is refused.
+\set ON_ERROR_STOP true
+BEGIN;
+SELECT no_plan();
+CREATE ROLE tap_owner;
+CREATE ROLE tap_other;
+CREATE ROLE tap_caller;
+CREATE SCHEMA s;
+GRANT USAGE, CREATE ON SCHEMA s TO tap_owner, tap_other;
+GRANT USAGE ON SCHEMA s TO tap_caller;
+CREATE TABLE s.ran (who name, path text, what text);
+GRANT INSERT, SELECT, DELETE ON s.ran TO PUBLIC;
+CREATE FUNCTION s.note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO s.ran VALUES (current_user, current_setting('search_path'), TG_NAME || ' ' || TG_OP);
+    PERFORM set_config('work_mem', '77MB', false);
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+CREATE FUNCTION state_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END $$;
+-- what ran, and as whom; once
+CREATE FUNCTION ran() RETURNS text LANGUAGE sql AS $$
+    WITH d AS (DELETE FROM s.ran RETURNING who, path, what) SELECT coalesce(string_agg(DISTINCT format('%s: %s (%s)', what, who, path), ', ' ORDER BY format('%s: %s (%s)', what, who, path)), '') FROM d $$;
+
+-- each place where a role's search_path may be set, from the weakest to the strongest; pg_temp is last in all
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.t (id int PRIMARY KEY, v int, deleted_at timestamptz);
+CREATE TRIGGER note BEFORE UPDATE ON s.t FOR EACH ROW EXECUTE FUNCTION s.note();
+GRANT SELECT, UPDATE, DELETE ON s.t TO tap_caller;
+INSERT INTO s.t VALUES (1, 1, now()), (2, 2, now()), (3, 3, now()), (4, 4, now()), (5, 5, now());
+SELECT account.enable_soft_delete('s.t') \g /dev/null
+RESET ROLE;
+SELECT ran() \g /dev/null
+SET LOCAL search_path = s, pg_catalog, public;
+SET LOCAL ROLE tap_caller;
+SELECT is(account.restore('s.t', 1), 1::bigint, 'a caller restores');
+SELECT is(public.ran(), 'note UPDATE: tap_owner ("$user", public, pg_temp)', 'the owner''s trigger runs as the owner, under the path of a new session');
+RESET ROLE;
+SELECT isnt(current_setting('work_mem'), '77MB', 'what it sets ends with the call');
+RESET search_path;
+DROP TABLE s.t;
+DELETE FROM s.ran;
+
+-- a path that somebody set for the owner alone in this database, quoted names and a pg_temp first among them
+SELECT format('ALTER ROLE tap_owner IN DATABASE %I SET search_path = pg_temp, "Sch%%ema", s', current_database()) \gexec
+SELECT format('ALTER DATABASE %I SET search_path = in_database', current_database()) \gexec
+ALTER ROLE tap_owner SET search_path = of_role;
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.t (id int PRIMARY KEY, v int);
+CREATE TABLE s.child (id int PRIMARY KEY, t int REFERENCES s.t ON DELETE CASCADE);
+CREATE TRIGGER note BEFORE DELETE ON s.child FOR EACH ROW EXECUTE FUNCTION s.note();
+INSERT INTO s.t VALUES (1), (2); INSERT INTO s.child VALUES (1, 1), (2, 2);
+GRANT SELECT, DELETE ON s.t, s.child TO tap_caller;
+SET LOCAL ROLE tap_caller;
+SELECT is((SELECT sum(rows) FROM account.cleanup('s.t', 1)), 2::numeric, 'a caller cleans up');
+RESET ROLE;
+SELECT is((SELECT string_agg(who || ' ' || path, ',') FROM s.ran), 'tap_owner "Sch%ema", s, pg_temp', 'the owner''s setting in the database comes first, pg_temp last');
+
+-- a cycle of two owners: each table is written as its own
+DELETE FROM s.ran;
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.a (id int PRIMARY KEY, b int);
+GRANT REFERENCES ON s.a TO tap_other;
+SET LOCAL ROLE tap_other;
+CREATE TABLE s.b (id int PRIMARY KEY, a int REFERENCES s.a ON DELETE CASCADE);
+GRANT REFERENCES, SELECT ON s.b TO tap_owner;
+SET LOCAL ROLE tap_owner;
+ALTER TABLE s.a ADD FOREIGN KEY (b) REFERENCES s.b ON DELETE CASCADE;
+INSERT INTO s.a VALUES (1, NULL);
+RESET ROLE;
+INSERT INTO s.b VALUES (1, 1); UPDATE s.a SET b = 1;
+GRANT SELECT, DELETE ON s.a, s.b TO tap_caller;
+CREATE TRIGGER note BEFORE DELETE ON s.b FOR EACH ROW EXECUTE FUNCTION s.note();
+SET LOCAL ROLE tap_caller;
+SELECT is((SELECT sum(rows) FROM account.cleanup('s.a', 1)), 2::numeric, 'a cycle of two owners is removed');
+RESET ROLE;
+SELECT is((SELECT string_agg(who, ',') FROM s.ran), 'tap_other', 'a trigger within it runs as the owner of its table');
+
+-- deferred triggers of the same name, of two owners
+DELETE FROM s.ran;
+CREATE CONSTRAINT TRIGGER later AFTER DELETE ON s.child DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION s.note();
+CREATE CONSTRAINT TRIGGER later AFTER DELETE ON s.b DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION s.note();
+SET LOCAL ROLE tap_caller;
+SELECT is(public.state_of($$SELECT account.cleanup('s.t', 2)$$), '55000', 'a deferred trigger that cannot be fired alone is refused');
+RESET ROLE;
+ALTER TABLE s.b OWNER TO tap_owner;
+SET LOCAL ROLE tap_caller;
+SELECT is((SELECT sum(rows) FROM account.cleanup('s.t', 2)), 2::numeric, 'of one owner both may fire');
+RESET ROLE;
+SELECT is((SELECT string_agg(DISTINCT who || ' ' || what, ', ' ORDER BY who || ' ' || what) FROM s.ran), 'tap_owner later DELETE, tap_owner note DELETE', 'it fired within the call, as the owner');
+
+-- a partition of another owner: its own triggers run as that owner, rows routed to it are refused
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.part (id int, deleted_at timestamptz) PARTITION BY LIST (id);
+CREATE TABLE s.part_1 PARTITION OF s.part FOR VALUES IN (1);
+CREATE TABLE s.part_2 PARTITION OF s.part FOR VALUES IN (2);
+SELECT account.enable_soft_delete('s.part') \g /dev/null
+INSERT INTO s.part VALUES (1, now()), (2, now());
+RESET ROLE;
+ALTER TABLE s.part_2 OWNER TO tap_other;
+CREATE TRIGGER own BEFORE UPDATE ON s.part_2 FOR EACH ROW EXECUTE FUNCTION s.note();
+CREATE TRIGGER own BEFORE UPDATE ON s.part_1 FOR EACH ROW EXECUTE FUNCTION s.note();
+DELETE FROM s.ran;
+GRANT SELECT, UPDATE, INSERT ON s.part TO tap_caller;
+ALTER TABLE s.part ADD PRIMARY KEY (id);
+SET LOCAL ROLE tap_caller;
+SELECT is(account.restore('s.part', ARRAY[1, 2]), 2::bigint, 'rows of both partitions are restored');
+RESET ROLE;
+SELECT is((SELECT string_agg(who, ', ' ORDER BY who) FROM s.ran), 'tap_other, tap_owner', 'each trigger ran as the owner of its partition');
+
+-- row security: the caller's policies judge, the owner acts
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.mine (id int PRIMARY KEY, who name, deleted_at timestamptz);
+CREATE TRIGGER note BEFORE UPDATE ON s.mine FOR EACH ROW EXECUTE FUNCTION s.note();
+SELECT account.enable_soft_delete('s.mine') \g /dev/null
+INSERT INTO s.mine VALUES (1, 'tap_caller', now()), (2, 'tap_other', now()), (3, 'tap_caller', now());
+ALTER TABLE s.mine ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON s.mine FOR SELECT USING (true);
+CREATE POLICY own ON s.mine FOR UPDATE USING (who = current_user) WITH CHECK (who = current_user AND id <> 3);
+GRANT SELECT, UPDATE ON s.mine TO tap_caller, tap_other;
+RESET ROLE;
+DELETE FROM s.ran;
+SET LOCAL ROLE tap_caller;
+SELECT is(account.restore('s.mine', ARRAY[1, 2]), 1::bigint, 'a policy over current_user lets the caller restore its own row alone');
+SELECT is(public.state_of($$SELECT account.restore('s.mine', 3)$$), '42501', 'and its WITH CHECK is asked as the caller');
+RESET ROLE;
+SELECT is((SELECT string_agg(DISTINCT who, ', ') FROM s.ran), 'tap_owner', 'the triggers ran as the owner');
+
+SELECT * FROM finish();
+ROLLBACK;
