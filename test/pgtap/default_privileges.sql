@@ -93,7 +93,7 @@ SELECT throws_ok($$INSERT INTO posts VALUES (3, 1)$$, '23503', NULL, 'references
 SELECT is(account.is_deleted('users', 1), true, 'is_deleted');
 SELECT is(account.restore('users', '1') > 1, true, 'restore');
 SELECT is((SELECT count(*) FROM account.cleanup_plan('users', 1)) > 1, true, 'cleanup_plan');
-SELECT lives_ok($$SELECT * FROM account.cleanup('users', 1)$$, 'cleanup');
+SELECT throws_ok($$SELECT * FROM account.cleanup('users', 1)$$, '42501', 'rows of "users" cannot be removed for good', 'cleanup: called, and refused for what it is about');
 SELECT is(account.verify_password('secret123', account.hash_password('secret123')), true, 'passwords');
 SELECT is(account.jws_valid(account.jwt_sign('{}', repeat('k', 32)::bytea), repeat('k', 32)::bytea), true, 'tokens');
 SELECT is(account.uid(), NULL, 'identity');
