@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/json.h"
@@ -344,8 +345,9 @@ run_on_keys(const char *sql, int nargs, Oid *types, Datum *values, const char *n
 
 /* Let no other session change the keys until the end of the transaction; readers go on. */
 static void
-lock_keys(void)
+lock_keys(const char *function)
 {
+	PreventCommandIfReadOnly(function);
 	table_close(own_table_require("signing_key", ShareRowExclusiveLock), NoLock);
 }
 
@@ -458,7 +460,7 @@ create_key_operation(PG_FUNCTION_ARGS)
 	if (public_key == NULL)
 		nulls[4] = 'n';
 	SPI_connect();
-	lock_keys();
+	lock_keys("account.create_key()");
 	if (activate)
 		run_on_keys("UPDATE account.signing_key SET signs = false WHERE signs", 0, NULL, NULL,
 					NULL);
@@ -484,7 +486,7 @@ activate_key_operation(PG_FUNCTION_ARGS)
 	bool isnull;
 
 	SPI_connect();
-	lock_keys();
+	lock_keys("account.activate_key()");
 	if (run_on_keys(
 			"SELECT retired_at FROM account.signing_key WHERE kid OPERATOR(pg_catalog.=) $1", 1,
 			types, values, NULL) == 0)
@@ -515,7 +517,7 @@ retire_key_operation(PG_FUNCTION_ARGS)
 	bool isnull;
 
 	SPI_connect();
-	lock_keys();
+	lock_keys("account.retire_key()");
 	if (run_on_keys("UPDATE account.signing_key SET signs = false, "
 					"retired_at = COALESCE(retired_at, pg_catalog.now()) "
 					"WHERE kid OPERATOR(pg_catalog.=) $1 "

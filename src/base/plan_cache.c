@@ -52,6 +52,7 @@ typedef struct PlanEntry
 } PlanEntry;
 
 static HTAB *plans = NULL;
+static int parser_level = 0; /* of settings, that setup_parser() has begun */
 
 /*
  * What is not valid any more is freed at the end of the transaction: an outer call may still be running it,
@@ -128,15 +129,31 @@ plan_lookup(PlanKind kind, Oid relid, Oid other)
 
 /*
  * The server parses a statement of ours anew, as something changed between plan_lookup() and the locks: under
- * pg_catalog, to the end of the level of settings that statement_plan() has begun.
+ * pg_catalog, until plan_parsed().
  */
 static void
 setup_parser(ParseState *pstate, void *arg)
 {
 	KeptStatement *statement = arg;
 
-	(void) names_begin();
+	if (parser_level == 0)
+		parser_level = names_begin();
 	setup_parse_fixed_parameters(pstate, statement->types, statement->nargs);
+}
+
+/* A source was asked for its plan; see the header. */
+void
+plan_parsing(void)
+{
+	parser_level = 0; /* an error undid it */
+}
+
+void
+plan_parsed(void)
+{
+	if (parser_level > 0)
+		names_end(parser_level);
+	parser_level = 0;
 }
 
 /* Parse the text under pg_catalog, and save it as a source under the present search_path. */

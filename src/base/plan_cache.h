@@ -101,6 +101,10 @@ extern const char *plan_text(const KeptStatement *statement);
  */
 extern CachedPlanSource *plan_source(KeptStatement *statement, QueryEnvironment *env);
 
+/* Around GetCachedPlan() of such a source, which may parse it anew. */
+extern void plan_parsing(void);
+extern void plan_parsed(void);
+
 /* Forget a kept statement that a rule turned into another, on which it may not even depend. */
 extern void plan_forget(KeptStatement *statement);
 

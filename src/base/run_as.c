@@ -7,8 +7,8 @@
  * cannot change the session of whoever called. This is the only file that changes the current user.
  *
  * The search_path of a role is not known to the server but for the role of the session, so it is read as
- * InitPostgres() does (process_settings). It is kept for the transaction: ALTER ROLE reaches the next one, as it
- * reaches the next session of the role.
+ * InitPostgres() does (process_settings). No cache of the server has these settings, but a change of them is told to
+ * every session as changes of the catalogs are; so what was read is kept as long as nothing was told.
  *
  * SECURITY_RESTRICTED_OPERATION would keep the session as it is, but it also forbids to queue deferred triggers,
  * among them the server's own of every DEFERRABLE foreign key. So that code of others is running is a bit of our
@@ -30,6 +30,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "storage/sinval.h"
 #include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -45,7 +46,8 @@
 #include "identifiers.h"
 #include "run_as.h"
 
-/* In the security context: the current user is not who called. The server uses the lowest bits. */
+/* In the security context: within run_as(); and the current user is not who called. The server uses the lowest bits. */
+#define SECURITY_RUN_AS       0x2000
 #define SECURITY_RUN_AS_OTHER 0x4000
 
 /* The search_path of a role. */
@@ -55,8 +57,8 @@ typedef struct RolePath
 	char *path;
 } RolePath;
 
-static List *role_paths = NIL; /* in TopTransactionContext */
-static bool forgotten_at_end = false;
+static List *role_paths = NIL;     /* in TopMemoryContext */
+static uint64 role_paths_told = 0; /* how much had been told when they were read */
 
 #define SERVER_PATH "\"$user\", public"
 
@@ -152,53 +154,54 @@ read_path(Oid role)
 	return with_temp_last(path != NULL ? path : server_path());
 }
 
-/* The transaction's memory goes. */
-static void
-forget_paths(void *arg)
-{
-	role_paths = NIL;
-	forgotten_at_end = false;
-}
-
-/* Settings of a role have changed. */
+/* Settings of a role have changed, or may have. */
 void
 run_as_settings_changed(void)
 {
+	ListCell *lc;
+
+	foreach (lc, role_paths)
+	{
+		RolePath *entry = lfirst(lc);
+
+		pfree(entry->path);
+		pfree(entry);
+	}
+	list_free(role_paths);
 	role_paths = NIL;
 }
 
-/* The same, kept for the transaction. */
+/* The same, kept as long as nothing was told. */
 static const char *
 path_of_role(Oid role)
 {
 	MemoryContext old;
 	RolePath *entry;
+	char *path;
 	ListCell *lc;
 
+	if (role_paths_told != SharedInvalidMessageCounter)
+		run_as_settings_changed();
+	role_paths_told = SharedInvalidMessageCounter;
 	foreach (lc, role_paths)
 		if (((RolePath *) lfirst(lc))->role == role)
 			return ((RolePath *) lfirst(lc))->path;
-	old = MemoryContextSwitchTo(TopTransactionContext);
+	path = read_path(role); /* which may take news in: then it is read again the next time */
+	old = MemoryContextSwitchTo(TopMemoryContext);
 	entry = palloc(sizeof(RolePath));
 	entry->role = role;
-	entry->path = read_path(role);
-	if (!forgotten_at_end)
-	{
-		MemoryContextCallback *at_end = palloc0(sizeof(MemoryContextCallback));
-
-		at_end->func = forget_paths;
-		MemoryContextRegisterResetCallback(TopTransactionContext, at_end);
-		forgotten_at_end = true;
-	}
+	entry->path = pstrdup(path);
 	role_paths = lappend(role_paths, entry);
 	MemoryContextSwitchTo(old);
 	return entry->path;
 }
 
-/* Set search_path to the end of the present level of settings. */
+/* Set search_path to the end of the present level of settings, unless that is what it is. */
 static void
 set_path(const char *path)
 {
+	if (strcmp(path, namespace_search_path) == 0)
+		return;
 	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
 							 0, false);
 }
@@ -220,9 +223,20 @@ RoleState
 run_as(Oid role)
 {
 	const char *path = path_of_role(role);
-	RoleState saved = run_as_self();
-	int flags = SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS;
+	int flags = SECURITY_RUN_AS | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS;
+	RoleState saved;
 
+	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
+	if (role == saved.userid && (saved.sec_context & SECURITY_RUN_AS) != 0 &&
+		strcmp(path, namespace_search_path) == 0)
+	{
+		/* that is so already, and ends with the call around this one */
+		saved.guc_level = 0;
+		saved.path = namespace_search_path;
+		SetUserIdAndSecContext(role, saved.sec_context | flags);
+		return saved;
+	}
+	saved = run_as_self();
 	if (role != saved.userid)
 		flags |= SECURITY_RUN_AS_OTHER;
 	SetUserIdAndSecContext(role, saved.sec_context | flags);
@@ -267,7 +281,8 @@ run_as_caller(const RoleState *caller)
 {
 	RoleState saved = run_as_self();
 
-	SetUserIdAndSecContext(caller->userid, caller->sec_context | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(caller->userid,
+						   (caller->sec_context & ~SECURITY_RUN_AS) | SECURITY_LOCAL_USERID_CHANGE);
 	set_path(caller->path);
 	return saved;
 }
@@ -276,7 +291,8 @@ run_as_caller(const RoleState *caller)
 void
 run_as_end(RoleState saved)
 {
-	AtEOXact_GUC(false, saved.guc_level);
+	if (saved.guc_level > 0)
+		AtEOXact_GUC(false, saved.guc_level);
 	SetUserIdAndSecContext(saved.userid, saved.sec_context);
 }
 

@@ -10,7 +10,7 @@ typedef struct RoleState
 {
 	Oid userid;
 	int sec_context;
-	int guc_level;    /* where the settings that are made meanwhile end */
+	int guc_level;    /* where the settings that are made meanwhile end; 0: with the call around */
 	const char *path; /* the search_path before; the server keeps it till then */
 } RoleState;
 

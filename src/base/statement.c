@@ -125,8 +125,8 @@ get_plan(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, 
 	CachedPlan *volatile plan = NULL;
 	const char *outer_text = planned_text;
 	OwnStatement outer = planned_as;
-	int level = NewGUCNestLevel(); /* see setup_parser() of plan_cache.c */
 
+	plan_parsing();
 	PG_TRY();
 	{
 		planned_text = source->query_string;
@@ -139,7 +139,7 @@ get_plan(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, 
 		planned_as = outer;
 	}
 	PG_END_TRY();
-	AtEOXact_GUC(false, level);
+	plan_parsed();
 	return plan;
 }
 
