@@ -83,11 +83,12 @@ is_foreign(Oid relid)
 	Relation rel;
 	bool result;
 
-	if (relation_owner(relid) == GetUserId())
+	/* a partition may be dropped at this moment */
+	if (get_rel_relkind(relid) == '\0' || relation_owner(relid) == GetUserId())
 		return false;
-	rel = table_open(relid, NoLock);
+	rel = table_open(relid, AccessShareLock);
 	result = has_own_code(rel);
-	table_close(rel, NoLock);
+	table_close(rel, AccessShareLock);
 	return result;
 }
 
@@ -97,7 +98,8 @@ check_routing(Oid root)
 {
 	ListCell *lc;
 
-	foreach (lc, find_all_inheritors(root, RowExclusiveLock, NULL))
+	/* as many locks as there are partitions would be too many for an INSERT of one row */
+	foreach (lc, find_all_inheritors(root, NoLock, NULL))
 		if (is_foreign(lfirst_oid(lc)))
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("partition \"%s\" belongs to another role than \"%s\"",
