@@ -74,6 +74,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
+#include "extension.h"
 #include "hooks.h"
 #include "identifiers.h"
 #include "mapping.h"

@@ -10,7 +10,7 @@
 /* The setting that PostgREST puts the headers of a request into. Anybody may set it. */
 #define REQUEST_HEADERS "request.headers"
 
-/* Define the setting that holds the address. Called by settings_init, before the prefix is reserved. */
+/* Define the setting that holds the address. Before the prefix of settings is reserved. */
 extern void client_init(void);
 
 /*

@@ -44,6 +44,7 @@
 #include "actor.h"
 #include "compat.h"
 #include "consequences.h"
+#include "extension.h"
 #include "fk_graph.h"
 #include "identifiers.h"
 #include "mapping.h"

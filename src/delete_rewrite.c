@@ -31,6 +31,7 @@
 #include "citus.h"
 #include "compat.h"
 #include "delete_rewrite.h"
+#include "extension.h"
 #include "hiding.h"
 #include "mapping.h"
 

@@ -17,6 +17,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "extension.h"
 #include "hooks.h"
 #include "mapping.h"
 

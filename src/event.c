@@ -38,12 +38,9 @@
 #include "event.h"
 #include "extension.h"
 #include "failure_queue.h"
-#include "mapping.h"
 #include "operation.h"
-#include "profile_rule.h"
 #include "row_writer.h"
 #include "settings.h"
-#include "soft_delete.h"
 #include "statement.h"
 #include "version.h"
 

@@ -32,8 +32,6 @@
 #include "fk_policy.h"
 #include "identifiers.h"
 #include "operation.h"
-#include "soft_delete.h"
-#include "soft_delete_ddl.h"
 #include "statement.h"
 #include "target.h"
 #include "version.h"
@@ -67,6 +65,15 @@ action_of(const char *name)
 		if (strcmp(policy_names[i].name, name) == 0)
 			return policy_names[i].action;
 	return FK_POLICY_NONE;
+}
+
+static FkPolicyChanged follower_of_changes = NULL;
+
+/* Who follows changes of policies. */
+void
+fk_policies_follow(FkPolicyChanged follower)
+{
+	follower_of_changes = follower;
 }
 
 /* The policies of this database. */
@@ -224,7 +231,8 @@ set_reference_policy_operation(PG_FUNCTION_ARGS)
 	(void) statement_run_once(sql, policy ? 3 : 2, types, values, NULL, NULL);
 	run_as_end(caller);
 	CommandCounterIncrement();
-	soft_delete_children_changed(edge->parent);
+	if (follower_of_changes != NULL)
+		follower_of_changes(edge->parent);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -28,6 +28,7 @@
 
 #include "citus.h"
 #include "errors.h"
+#include "extension.h"
 #include "fk_graph.h"
 #include "guard.h"
 #include "identifiers.h"

@@ -37,6 +37,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "extension.h"
 #include "identifiers.h"
 #include "mapping.h"
 #include "relation_changes.h"
@@ -89,39 +90,6 @@ mapping_init(void)
 
 	mappings = hash_create("pgaccount mappings", 128, &ctl, HASH_ELEM | HASH_BLOBS);
 	relation_changes_follow(relation_changed);
-}
-
-/* OID of a function of ours with these arguments, in schema account, written in C; else InvalidOid. */
-static Oid
-account_function_of(const char *name, int nargs, const Oid *argtypes)
-{
-	Oid schema = account_schema();
-	oidvector *types;
-	HeapTuple tuple;
-	Oid result = InvalidOid;
-
-	if (!OidIsValid(schema))
-		return InvalidOid;
-	types = buildoidvector(argtypes, nargs);
-	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(name), PointerGetDatum(types),
-							ObjectIdGetDatum(schema));
-	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
-
-		if (form->prolang == ClanguageId)
-			result = form->oid;
-		ReleaseSysCache(tuple);
-	}
-	pfree(types);
-	return result;
-}
-
-/* The same for a function without arguments. */
-Oid
-account_function(const char *name)
-{
-	return account_function_of(name, 0, NULL);
 }
 
 /*

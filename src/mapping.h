@@ -74,9 +74,6 @@ extern char *sql_set_deleted(const SoftDelete *mapping, const char *stamp, const
 /* SQL: the assignments of an UPDATE that brings rows back. */
 extern char *sql_set_live(const SoftDelete *mapping);
 
-/* OID of a function of ours without arguments in schema account, written in C; else InvalidOid. */
-extern Oid account_function(const char *name);
-
 /* OID of account.refuse_deleted_conflict(oid, boolean), else InvalidOid. */
 extern Oid account_conflict_function(void);
 

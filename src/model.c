@@ -32,6 +32,7 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "extension.h"
 #include "identifiers.h"
 #include "mapping.h"
 #include "model.h"

@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 
 #include "actor.h"
+#include "client.h"
 #include "consequences.h"
 #include "deferred.h"
 #include "event.h"
@@ -25,6 +26,7 @@
 #include "profile.h"
 #include "settings.h"
 #include "soft_delete.h"
+#include "soft_delete_ddl.h"
 #include "stats.h"
 #include "throttle.h"
 #include "user_changes.h"
@@ -64,11 +66,15 @@ void
 _PG_init(void)
 {
 	settings_init(process_shared_preload_libraries_in_progress);
+	identity_init();
+	client_init();
+	settings_reserve();
 	version_init();
 	mapping_init();
 	plan_cache_init();
 	deferred_init();
 	soft_delete_init();
+	soft_delete_ddl_init();
 	consequences_init();
 	event_init();
 	user_changes_init();

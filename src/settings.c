@@ -15,9 +15,7 @@
 #include "utils/guc.h"
 #include "utils/plancache.h"
 
-#include "client.h"
 #include "compat.h"
-#include "identity.h"
 #include "settings.h"
 
 int pgaccount_error_detail = ERROR_DETAIL_VERBOSE;
@@ -266,8 +264,11 @@ settings_init(bool preloaded)
 	login_settings_init();
 	token_settings_init(at_restart);
 	event_settings_init(at_restart);
-	identity_init();
-	client_init();
+}
 
+/* All settings are defined: nobody else may define one under our prefix. */
+void
+settings_reserve(void)
+{
 	MarkGUCPrefixReserved("pgaccount");
 }

@@ -46,5 +46,6 @@ extern int pgaccount_slow_threshold; /* milliseconds; -1: none is slow */
 
 /* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
 extern void settings_init(bool preloaded);
+extern void settings_reserve(void);
 
 #endif /* PGACCOUNT_SETTINGS_H */

@@ -50,6 +50,7 @@
 #include "actor.h"
 #include "compat.h"
 #include "errors.h"
+#include "extension.h"
 #include "fk_graph.h"
 #include "identifiers.h"
 #include "mapping.h"
@@ -90,17 +91,6 @@ typedef struct UpdateNote
 } UpdateNote;
 
 static UpdateNote *update_notes = NULL;
-
-/* Raise unless called as a trigger; returns its TriggerData. */
-TriggerData *
-called_as_trigger(FunctionCallInfo fcinfo, const char *function)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function account.%s() must be called as a trigger", function),
-						errhint("Call account.enable_soft_delete to put it on a table.")));
-	return (TriggerData *) fcinfo->context;
-}
 
 /* Take a writer off the list. */
 static void

@@ -18,7 +18,4 @@ extern void refuse_truncate_of(Oid relid);
  */
 extern void set_step_aside(struct TriggerDesc *triggers, Oid step_trigger);
 
-/* Raise unless called as a trigger of ours on that event; returns its TriggerData. */
-extern struct TriggerData *called_as_trigger(FunctionCallInfo fcinfo, const char *function);
-
 #endif /* PGACCOUNT_SOFT_DELETE_H */

@@ -45,7 +45,9 @@
 #include "compat.h"
 #include "consequences.h"
 #include "errors.h"
+#include "extension.h"
 #include "fk_graph.h"
+#include "fk_policy.h"
 #include "guard.h"
 #include "identifiers.h"
 #include "mapping.h"
@@ -187,11 +189,18 @@ refresh_consequences(Oid parent)
 }
 
 /* A foreign key to the table follows another rule than before. */
-void
-soft_delete_children_changed(Oid parent)
+static void
+policy_changed(Oid parent)
 {
 	if (mapping_declared(parent) != NULL)
 		refresh_consequences(parent);
+}
+
+/* Follow changes of policies. */
+void
+soft_delete_ddl_init(void)
+{
+	fk_policies_follow(policy_changed);
 }
 
 /* The children of a table changed: refresh it and every soft-delete table it follows. */

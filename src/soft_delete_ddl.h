@@ -5,7 +5,7 @@
 #ifndef PGACCOUNT_SOFT_DELETE_DDL_H
 #define PGACCOUNT_SOFT_DELETE_DDL_H
 
-/* What references a table on delete has changed: its deletions may have to be followed. Within SPI_connect. */
-extern void soft_delete_children_changed(Oid parent);
+/* Follow changes of policies: deletions of the tables may have to be followed. */
+extern void soft_delete_ddl_init(void);
 
 #endif /* PGACCOUNT_SOFT_DELETE_DDL_H */

@@ -1,12 +1,18 @@
 /*
  * extension.c
- *		The tables of the extension, and their owners.
+ *		The tables of the extension and their owners, its functions and triggers.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "commands/trigger.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "extension.h"
 #include "version.h"
@@ -44,4 +50,48 @@ run_as_owner(const char *name)
 
 	table_close(rel, AccessShareLock);
 	return run_as(owner);
+}
+
+/* OID of a function of ours with these arguments, in schema account, written in C; else InvalidOid. */
+Oid
+account_function_of(const char *name, int nargs, const Oid *argtypes)
+{
+	Oid schema = account_schema();
+	oidvector *types;
+	HeapTuple tuple;
+	Oid result = InvalidOid;
+
+	if (!OidIsValid(schema))
+		return InvalidOid;
+	types = buildoidvector(argtypes, nargs);
+	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(name), PointerGetDatum(types),
+							ObjectIdGetDatum(schema));
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
+
+		if (form->prolang == ClanguageId)
+			result = form->oid;
+		ReleaseSysCache(tuple);
+	}
+	pfree(types);
+	return result;
+}
+
+/* The same for a function without arguments. */
+Oid
+account_function(const char *name)
+{
+	return account_function_of(name, 0, NULL);
+}
+
+/* Raise unless called as a trigger; returns its TriggerData. */
+TriggerData *
+called_as_trigger(FunctionCallInfo fcinfo, const char *function)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function account.%s() must be called as a trigger", function),
+						errhint("Call account.enable_soft_delete to put it on a table.")));
+	return (TriggerData *) fcinfo->context;
 }

@@ -1,10 +1,11 @@
 /*
  * extension.h
- *		The tables of the extension, and their owners.
+ *		The tables of the extension and their owners, its functions and triggers.
  */
 #ifndef PGACCOUNT_EXTENSION_H
 #define PGACCOUNT_EXTENSION_H
 
+#include "fmgr.h"
 #include "storage/lockdefs.h"
 #include "utils/relcache.h"
 
@@ -18,5 +19,12 @@ extern Relation own_table_require(const char *name, LOCKMODE lock);
 
 /* Act as the owner of such a table until run_as_end(). */
 extern RoleState run_as_owner(const char *name);
+
+/* OID of a function of ours in schema account, written in C, without arguments or with these; else InvalidOid. */
+extern Oid account_function(const char *name);
+extern Oid account_function_of(const char *name, int nargs, const Oid *argtypes);
+
+/* Raise unless a function of ours, of this name, is called as a trigger. */
+extern struct TriggerData *called_as_trigger(FunctionCallInfo fcinfo, const char *function);
 
 #endif /* PGACCOUNT_EXTENSION_H */
