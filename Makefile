@@ -4,7 +4,7 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.con
 MODULE_big = pgaccount
 
 # One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-BASE_C       = extension run_as plan_cache judge leaf_owners statement deferred
+BASE_C       = extension run_as table_code plan_cache judge leaf_owners statement deferred
 CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_call identifiers key_scan row_writer row_policies client actor stats failure_queue operation \
                event failure_worker registry_triggers fk_graph fk_policy key_bitmap cleanup_set cleanup_read cleanup_plan cleanup_fate cleanup \
                cleanup_graph purge_held purge mapping citus rewrite delete_rewrite delete_call hiding soft_delete consequences target guard \

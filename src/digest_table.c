@@ -21,6 +21,7 @@
 #include "digest_table.h"
 #include "extension.h"
 #include "key_scan.h"
+#include "table_code.h"
 
 /* Columns of the tables, by their numbers. */
 enum
@@ -54,7 +55,7 @@ find_index(Relation rel, bool *by_time)
 		Form_pg_index form = index->rd_index;
 
 		if (key_index_serves(index) && form->indkey.values[0] == DIGEST_KEY &&
-			index->rd_opcintype[0] == BYTEAOID && RelationGetIndexPredicate(index) == NIL &&
+			index->rd_opcintype[0] == BYTEAOID && index_predicate(index) == NIL &&
 			!*by_time)
 		{
 			found = RelationGetRelid(index);

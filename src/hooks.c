@@ -39,13 +39,13 @@ static PlannedStmt *
 account_planner(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
 {
 	RewriteResult rewritten;
+	planner_hook_type planner = next_planner != NULL ? next_planner : standard_planner;
 	PlannedStmt *plan;
 
+	if (!preloaded)
+		return plan_as_own(parse, query_string, cursor_options, params, planner);
 	rewrite_statement(parse, query_string, params, &rewritten);
-	if (next_planner)
-		plan = next_planner(parse, query_string, cursor_options, params);
-	else
-		plan = standard_planner(parse, query_string, cursor_options, params);
+	plan = plan_as_own(parse, query_string, cursor_options, params, planner);
 	rewrite_finish(plan, &rewritten);
 	return plan;
 }
@@ -243,10 +243,10 @@ hooks_init(bool library_preloaded)
 	ProcessUtility_hook = account_ProcessUtility;
 	next_object_access = object_access_hook;
 	object_access_hook = account_object_access;
-	if (!library_preloaded)
-		return;
 	next_planner = planner_hook;
 	planner_hook = account_planner;
+	if (!library_preloaded)
+		return;
 	next_ExecutorStart = ExecutorStart_hook;
 	ExecutorStart_hook = account_ExecutorStart;
 	next_ExecutorRun = ExecutorRun_hook;

@@ -23,6 +23,7 @@
 
 #include "compat.h"
 #include "key_scan.h"
+#include "table_code.h"
 
 /* The equality of keys of a type that needs no operator of the application's; InvalidOid: it may. */
 static RegProcedure
@@ -80,7 +81,7 @@ key_index_usable(Relation index, Oid type, Oid collation, KeyIndex *found)
 static bool
 holds_all(Relation index, AttrNumber attnum)
 {
-	List *predicate = RelationGetIndexPredicate(index);
+	List *predicate = index_predicate(index);
 	NullTest *test = predicate != NIL ? linitial(predicate) : NULL;
 
 	if (test == NULL)

@@ -23,6 +23,7 @@
 #include "key_scan.h"
 #include "mapping.h"
 #include "name_scan.h"
+#include "table_code.h"
 
 /* The index by which names are found: of an attribute, as it is and without case. equality 0: none. */
 typedef struct NameIndexes
@@ -48,7 +49,7 @@ is_citext(Oid type)
 bool
 name_index_holds_live(const Model *model, Relation index)
 {
-	List *predicate = RelationGetIndexPredicate(index);
+	List *predicate = index_predicate(index);
 	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
 	NullTest *test;
 
@@ -65,7 +66,7 @@ name_index_folds(Relation index, AttrNumber attnum)
 {
 	ListCell *cell;
 
-	foreach (cell, RelationGetIndexExpressions(index))
+	foreach (cell, index_expressions(index))
 	{
 		FuncExpr *call = lfirst(cell);
 		Node *arg;

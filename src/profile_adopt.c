@@ -91,6 +91,7 @@ static bool
 known_value(Relation profiles, Form_pg_attribute column, Datum *value, bool *isnull)
 {
 	Node *expr;
+	RoleState saved;
 
 	if (column->attgenerated || column->attidentity)
 		return false;
@@ -101,7 +102,9 @@ known_value(Relation profiles, Form_pg_attribute column, Datum *value, bool *isn
 		*isnull = true;
 		return true;
 	}
+	saved = run_as(profiles->rd_rel->relowner);
 	expr = eval_const_expressions(NULL, expr);
+	run_as_end(saved);
 	if (!IsA(expr, Const))
 		return false;
 	*value = ((Const *) expr)->constvalue;

@@ -24,6 +24,7 @@
 
 #include "identifiers.h"
 #include "profile_rule.h"
+#include "table_code.h"
 
 /* Is this a domain, or a domain over one, that does not take NULL? */
 bool
@@ -106,7 +107,7 @@ profile_conflict_target(Relation profiles, AttrNumber user_column)
 		if (form->indisunique && form->indimmediate && form->indisvalid && form->indisready &&
 			form->indnkeyatts == 1 && form->indkey.values[0] == user_column)
 		{
-			List *predicate = RelationGetIndexPredicate(index);
+			List *predicate = index_predicate(index);
 
 			if (predicate == NIL)
 				whole = psprintf("(%s)", column);

@@ -61,6 +61,7 @@
 
 #include "compat.h"
 #include "profile_rule.h"
+#include "table_code.h"
 #include "version.h"
 
 /* Functions of the server that run a query they are given. */
@@ -176,8 +177,8 @@ index_runs_user_code(Relation rel)
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		result |= index->rd_index->indisexclusion ||
-				  expression_runs_user_code((Node *) RelationGetIndexExpressions(index), NULL) ||
-				  expression_runs_user_code((Node *) RelationGetIndexPredicate(index), NULL);
+				  expression_runs_user_code((Node *) index_expressions(index), NULL) ||
+				  expression_runs_user_code((Node *) index_predicate(index), NULL);
 		index_close(index, AccessShareLock);
 	}
 	return result;

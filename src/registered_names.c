@@ -31,6 +31,7 @@
 #include "registered_names.h"
 #include "session_lock.h"
 #include "statement.h"
+#include "table_code.h"
 
 /* A unique index of the users table, and the column its violation is about. */
 typedef struct UniqueName
@@ -52,7 +53,7 @@ index_subject(const Model *model, Relation index)
 {
 	Bitmapset *columns = NULL;
 
-	pull_varattnos((Node *) RelationGetIndexExpressions(index), 1, &columns);
+	pull_varattnos((Node *) index_expressions(index), 1, &columns);
 	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
 		if (index->rd_index->indkey.values[i] > 0)
 			columns = bms_add_member(columns, index->rd_index->indkey.values[i] -
@@ -73,7 +74,7 @@ static ModelAttribute
 index_proves(const Model *model, Relation index)
 {
 	Form_pg_index form = index->rd_index;
-	List *expressions = RelationGetIndexExpressions(index);
+	List *expressions = index_expressions(index);
 
 	if (form->indnkeyatts != 1 || !form->indimmediate || !form->indisvalid ||
 		!name_index_holds_live(model, index))

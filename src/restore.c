@@ -45,6 +45,7 @@
 #include "operation.h"
 #include "restore.h"
 #include "statement.h"
+#include "table_code.h"
 #include "target.h"
 #include "version.h"
 
@@ -266,7 +267,7 @@ index_subject(Oid table, Oid index_id)
 	int member;
 	char *name = NULL;
 
-	pull_varattnos((Node *) RelationGetIndexExpressions(index), 1, &columns);
+	pull_varattnos((Node *) index_expressions(index), 1, &columns);
 	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
 		if (index->rd_index->indkey.values[i] > 0)
 			columns = bms_add_member(columns, index->rd_index->indkey.values[i] -

@@ -20,13 +20,15 @@
 #include "deferred.h"
 #include "row_writer.h"
 #include "statement.h"
+#include "table_code.h"
 
-/* The defaults of the columns that are not given. */
+/* The defaults of the columns that are not given; what is constant in them is evaluated here. */
 Expr **
 row_defaults(Relation rel, const Bitmapset *given)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 	Expr **defaults = NULL;
+	RoleState saved = run_as(rel->rd_rel->relowner);
 
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -42,6 +44,7 @@ row_defaults(Relation rel, const Bitmapset *given)
 			defaults = palloc0(desc->natts * sizeof(Expr *));
 		defaults[i] = expression_planner((Expr *) value);
 	}
+	run_as_end(saved);
 	return defaults;
 }
 
@@ -58,7 +61,7 @@ make_writer(Relation rel, Bitmapset *updated)
 	compat_init_range_table(estate, rel, updated);
 	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
 	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
-	ExecOpenIndices(&writer->target, false);
+	open_indexes(&writer->target);
 	MemoryContextSwitchTo(caller);
 	return writer;
 }
@@ -201,11 +204,6 @@ own_writer_open(Relation rel, int columns)
 	Expr **defaults = NULL;
 
 	if (RelationGetNumberOfAttributes(rel) > columns) /* an administrator has added some */
-	{
-		RoleState saved = run_as(rel->rd_rel->relowner);
-
 		defaults = row_defaults(rel, bms_add_range(NULL, 1, columns));
-		run_as_end(saved);
-	}
 	return row_writer_open(rel, defaults, true);
 }

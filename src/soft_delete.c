@@ -56,6 +56,7 @@
 #include "mapping.h"
 #include "soft_delete.h"
 #include "statement.h"
+#include "table_code.h"
 
 PG_FUNCTION_INFO_V1(soft_delete);
 PG_FUNCTION_INFO_V1(soft_delete_step);
@@ -198,7 +199,7 @@ make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 						  &writer->target.ri_TrigFunctions[i], estate->es_query_cxt);
 	compat_EvalPlanQualInit(&writer->epq, estate);
 	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
-	ExecOpenIndices(&writer->target, false);
+	open_indexes(&writer->target);
 
 	writer->secret = statement_secret(RelationGetRelid(rel));
 	writer->owner = CurrentResourceOwner;

@@ -35,6 +35,7 @@
 #include "mapping.h"
 #include "operation.h"
 #include "statement.h"
+#include "table_code.h"
 #include "target.h"
 #include "version.h"
 
@@ -57,7 +58,7 @@ holds_live_rows(Relation index, AttrNumber deleted_at)
 {
 	ListCell *lc;
 
-	foreach (lc, RelationGetIndexPredicate(index))
+	foreach (lc, index_predicate(index))
 	{
 		NullTest *test = lfirst(lc);
 

@@ -2,9 +2,9 @@
  * judge.c
  *		A statement that the caller's policies judge, while the owner of the table acts.
  *
- * It is planned and started as the caller, so that the caller's privileges and policies are in it. Then the parts of
- * its plan that find rows, and the policies' checks of new rows, run as the caller, under the caller's search_path;
- * whatever runs in between (triggers, constraints, indexes) as the owner.
+ * It is parsed as the caller, so that the caller's policies are in it, and told to ask for the caller's privileges. The
+ * parts of its plan that find rows, and the policies' checks of new rows, run as the caller, under the caller's
+ * search_path; whatever runs in between (planning, triggers, constraints, indexes) as the owner.
  */
 #include "postgres.h"
 

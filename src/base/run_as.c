@@ -307,14 +307,21 @@ run_as_other(void)
 	return (sec_context & SECURITY_RUN_AS_OTHER) != 0;
 }
 
+/* Look names up by this search_path until names_end(). */
+int
+path_begin(const char *path)
+{
+	int level = NewGUCNestLevel();
+
+	set_path(path);
+	return level;
+}
+
 /* Look names up in pg_catalog alone until names_end(). */
 int
 names_begin(void)
 {
-	int level = NewGUCNestLevel();
-
-	set_path("pg_catalog, pg_temp");
-	return level;
+	return path_begin("pg_catalog, pg_temp");
 }
 
 /* Look names up as before. */

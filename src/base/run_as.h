@@ -49,6 +49,7 @@ extern int names_begin(void);
 extern void names_end(int level);
 
 struct Node;
+struct QueryDesc;
 
 /*
  * Refuse (42501) what would leave something behind in the session of somebody else: a utility statement

@@ -28,6 +28,7 @@
 #include "judge.h"
 #include "leaf_owners.h"
 #include "statement.h"
+#include "table_code.h"
 
 /*
  * The text of ours that is being planned, perhaps twice, to compare a generic plan with another. What planning runs
@@ -35,6 +36,7 @@
  */
 static const char *planned_text = NULL;
 static OwnStatement planned_as = NOT_OWN_STATEMENT;
+static const char *planned_under = NULL; /* the search_path */
 
 static SecretTable is_secret_table = NULL;
 
@@ -50,6 +52,34 @@ OwnStatement
 planning_own(const char *sql)
 {
 	return sql != NULL && sql == planned_text ? planned_as : NOT_OWN_STATEMENT;
+}
+
+/* Plan a query, as whoever is to run it, if it is ours; see table_code.c. */
+PlannedStmt *
+plan_as_own(Query *query, const char *sql, int options, ParamListInfo params,
+			planner_hook_type planner)
+{
+	PlannedStmt *volatile plan = NULL;
+	int level = 0;
+	Planning planning;
+
+	if (planning_own(sql) == NOT_OWN_STATEMENT)
+		return planner(query, sql, options, params);
+	if (strcmp(planned_under, namespace_search_path) != 0) /* it was parsed anew */
+		level = path_begin(planned_under);
+	planning_begin(&planning, query);
+	PG_TRY();
+	{
+		plan = planner(query, sql, options, params);
+	}
+	PG_FINALLY();
+	{
+		planning_end(&planning);
+	}
+	PG_END_TRY();
+	if (level > 0)
+		names_end(level);
+	return plan;
 }
 
 /* Who knows the tables that hold secrets. */
@@ -125,18 +155,21 @@ get_plan(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, 
 	CachedPlan *volatile plan = NULL;
 	const char *outer_text = planned_text;
 	OwnStatement outer = planned_as;
+	const char *outer_path = planned_under;
 
 	plan_parsing();
 	PG_TRY();
 	{
 		planned_text = source->query_string;
 		planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
+		planned_under = namespace_search_path;
 		plan = GetCachedPlan(source, params, CurrentResourceOwner, env);
 	}
 	PG_FINALLY();
 	{
 		planned_text = outer_text;
 		planned_as = outer;
+		planned_under = outer_path;
 	}
 	PG_END_TRY();
 	plan_parsed();
@@ -150,17 +183,20 @@ plan_query(Query *query, const char *sql, ParamListInfo params, bool physical)
 	PlannedStmt *volatile plan = NULL;
 	const char *outer_text = planned_text;
 	OwnStatement outer = planned_as;
+	const char *outer_path = planned_under;
 
 	PG_TRY();
 	{
 		planned_text = sql;
 		planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
+		planned_under = namespace_search_path;
 		plan = pg_plan_query(query, sql, 0, params);
 	}
 	PG_FINALLY();
 	{
 		planned_text = outer_text;
 		planned_as = outer;
+		planned_under = outer_path;
 	}
 	PG_END_TRY();
 	return plan;
@@ -360,8 +396,8 @@ push_snapshot(const StatementOptions *options)
 }
 
 /*
- * Parse and plan a text; the snapshot is pushed. As the judge, if there is one. tables: NIL, or the tables whose rows
- * alone it writes, or does not write.
+ * Parse and plan a text; the snapshot is pushed. The judge's policies and privileges are in it, if there is one.
+ * tables: NIL, or the tables whose rows alone it writes, or does not write.
  */
 static PlannedStmt *
 plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
@@ -376,6 +412,10 @@ plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
 	if (options->judge != NULL)
 		owner = run_as_caller(options->judge);
 	query = statement_analyze(raw, sql, types, nargs, options->env);
+	if (options->judge != NULL || tables != NIL) /* who starts it is another */
+		privileges_of(query, GetUserId());
+	if (options->judge != NULL)
+		run_as_end(owner);
 	if (tables != NIL)
 		leaf_owners_restrict(query, tables, others);
 	level = NewGUCNestLevel();
@@ -383,12 +423,10 @@ plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
 		plan_without(options->without);
 	plan = plan_query(query, sql, params, options->physical);
 	AtEOXact_GUC(false, level);
-	if (options->judge != NULL)
-		run_as_end(owner);
 	return plan;
 }
 
-/* Start, run and end the executor; as: InvalidOid, or the role that acts once it is started. */
+/* Start, run and end the executor; as: InvalidOid, or the role that acts. */
 static uint64
 execute(QueryDesc *desc, const StatementOptions *options, Oid as)
 {
@@ -397,26 +435,20 @@ execute(QueryDesc *desc, const StatementOptions *options, Oid as)
 	RoleState saved;
 	uint64 processed;
 
-	if (judge.caller == NULL)
-		ExecutorStart(desc, flags);
-	else
-	{
-		saved = run_as_caller(judge.caller);
-		ExecutorStart(desc, flags);
-		run_as_end(saved);
-		judge_begin(&judge, desc);
-	}
-	if (options->tweak != NULL)
-		options->tweak(desc->estate, options->arg);
 	if (OidIsValid(as))
 		saved = run_as(as);
+	ExecutorStart(desc, flags);
+	if (judge.caller != NULL)
+		judge_begin(&judge, desc);
+	if (options->tweak != NULL)
+		options->tweak(desc->estate, options->arg);
 	compat_ExecutorRun(desc, options->limit);
 	processed = desc->estate->es_processed;
 	ExecutorFinish(desc);
-	if (OidIsValid(as))
-		run_as_end(saved);
 	if (judge.caller != NULL)
 		judge_end(&judge);
+	if (OidIsValid(as))
+		run_as_end(saved);
 	ExecutorEnd(desc);
 	return processed;
 }

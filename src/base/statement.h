@@ -12,6 +12,7 @@
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
 #include "nodes/execnodes.h"
+#include "optimizer/planner.h"
 #include "tcop/dest.h"
 #include "utils/queryenvironment.h"
 #include "utils/snapshot.h"
@@ -104,6 +105,10 @@ typedef enum OwnStatement
 } OwnStatement;
 
 extern OwnStatement planning_own(const char *sql);
+
+/* For the planner's hook: have a planner plan, so that no code of a table's owner runs meanwhile as somebody else. */
+extern PlannedStmt *plan_as_own(Query *query, const char *sql, int options, ParamListInfo params,
+								planner_hook_type planner);
 
 /* Does a table hold secrets, such as hashes? Asked of tables that statements of ours write. */
 typedef bool (*SecretTable)(Oid relid);

@@ -153,6 +153,8 @@ sub attacked
 	my $become = $session eq $caller ? '' : "SET ROLE $caller; SET attack.caller = $caller;\n";
 	my @steps = map { [ $_->[0] =~ s/['\s\\]+/ /gr, @{$_}[ 1, 2 ] ] } $params{steps} ? @{ $params{steps} } : scenario($db, $schema, $caller);
 	my $first = $node->safe_psql($db, "$become$state", extra_params => [ '-U', $session ]);
+	# what a superuser of the test has looked at, traps of constants were sprung by
+	$node->safe_psql('postgres', 'ALTER ROLE mallory NOSUPERUSER; REVOKE pg_read_all_data FROM mallory');
 	my $position = log_position($node);
 	my $mend = "DISCARD ALL;\nSET client_min_messages = warning;\n" . ($session eq 'postgres' ? "ALTER ROLE mallory NOSUPERUSER;\n" : '') . $become;
 	my $script = "SET client_min_messages = warning;\n$become";

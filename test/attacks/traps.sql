@@ -31,9 +31,17 @@ BEGIN
     -- the caller's own statement, partitions and children of the table too, and constraint triggers that can be
     -- deferred: in what follows a statement they are as in the server's own cascades
     IF plain AND (kind OPERATOR(pg_catalog.~) '^deferr'
-            OR current_user OPERATOR(pg_catalog.=) caller AND (relation OPERATOR(pg_catalog.=) named OR kind OPERATOR(pg_catalog.=) 'domain of keys'
+            OR current_user OPERATOR(pg_catalog.=) caller AND (relation OPERATOR(pg_catalog.=) named
+                -- a table that it reads
+                OR kind OPERATOR(pg_catalog.~) '^constant' AND pg_catalog.strpos(pg_catalog.current_query(), pg_catalog.replace(relation, '_child', '')) OPERATOR(pg_catalog.>) 0 OR kind OPERATOR(pg_catalog.=) 'domain of keys'
                 OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(relation)::pg_catalog.oid
                     AND inhparent OPERATOR(pg_catalog.=) pg_catalog.to_regclass(named)::pg_catalog.oid)))
+    THEN
+        RETURN true;
+    END IF;
+    -- the extension's own tables are read by the queries of doctor, and by whoever asks them
+    IF kind OPERATOR(pg_catalog.~) '^constant' AND relation OPERATOR(pg_catalog.~) '^account\.'
+        AND pg_catalog.current_query() OPERATOR(pg_catalog.~) 'account\.(doctor|event)\M'
     THEN
         RETURN true;
     END IF;
@@ -46,8 +54,9 @@ BEGIN
         IF NOT plain THEN
             PERFORM mallory.try();
         END IF;
-    -- a search_path that a trap has set is its own doing
-    ELSIF caller OPERATOR(pg_catalog.<>) owner AND pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.!~) '^mallory_left' THEN
+    -- a search_path that a trap has set is its own doing; the server's own statements (checks of foreign keys, the look
+    -- at a table before an index is built) are planned under the path of whoever acts
+    ELSIF kind OPERATOR(pg_catalog.!~) '^constant' AND caller OPERATOR(pg_catalog.<>) owner AND pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.!~) '^mallory_left' THEN
         path := pg_catalog.current_schemas(true);
         IF path[1] OPERATOR(pg_catalog.~~) 'pg_temp%' OR ARRAY(SELECT s FROM pg_catalog.unnest(path) s WHERE s OPERATOR(pg_catalog.!~) '^pg_')
             OPERATOR(pg_catalog.<>) ARRAY[owner, 'public']::pg_catalog.name[]
@@ -114,16 +123,21 @@ BEGIN
         'CREATE CONSTRAINT TRIGGER i_trap AFTER INSERT OR UPDATE OR DELETE ON %1$s DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW EXECUTE FUNCTION mallory.trap(''deferrable trigger'', %2$L)',
         'ALTER TABLE %1$s ADD CONSTRAINT trap CHECK (mallory.caught(''check'', %2$L, (%3$I)::text))',
         'CREATE POLICY trap ON %1$s USING (mallory.caught(''policy'', %2$L)) WITH CHECK (mallory.caught(''policy'', %2$L))',
-        'CREATE INDEX ON %1$s ((mallory.caught(''index expression'', %2$L, (%3$I)::text))) WHERE mallory.caught(''index predicate'', %2$L, (%3$I)::text)']
+        'CREATE INDEX ON %1$s ((mallory.caught(''index expression'', %2$L, (%3$I)::text))) WHERE mallory.caught(''index predicate'', %2$L, (%3$I)::text)',
+        -- of constants: evaluated by whoever looks first
+        'CREATE INDEX ON %1$s ((mallory.caught_text(''constant in an index'', %2$L) || (%3$I)::text)) WHERE mallory.caught(''constant index predicate'', %2$L)',
+        'ALTER TABLE %1$s ADD CONSTRAINT constant_trap CHECK (mallory.caught(''constant check'', %2$L))',
+        'CREATE STATISTICS %4$s ON (mallory.caught_text(''constant in statistics'', %2$L) || (%3$I)::text) FROM %1$s']
     LOOP
         CONTINUE WHEN key IS NULL AND sql ~ '%3';
-        EXECUTE format(sql, relation, name, key);
+        EXECUTE format(sql, relation, name, key, name || '_constants');
     END LOOP;
     -- a partition has the columns, and the policies, of its parent
     IF columns THEN
         EXECUTE format('CREATE DOMAIN %s_domain AS text CHECK (mallory.caught(''domain'', %L, VALUE))', name, name);
         EXECUTE format('ALTER TABLE %1$s ADD trap_default text DEFAULT mallory.caught_text(''default'', %2$L), ADD trap_domain %2$s_domain DEFAULT ''x'', '
-            || 'ADD trap_generated text GENERATED ALWAYS AS (mallory.caught_text(''generated column'', %2$L, (%3$I)::text)) STORED', relation, name, key);
+            || 'ADD trap_generated text GENERATED ALWAYS AS (mallory.caught_text(''generated column'', %2$L, (%3$I)::text)) STORED, '
+            || 'ADD trap_constant text DEFAULT mallory.caught_text(''constant default'', %2$L), ADD trap_constant_generated text GENERATED ALWAYS AS (mallory.caught_text(''constant in a generated column'', %2$L) || (%3$I)::text) STORED', relation, name, key);
     END IF;
 END $plant$;
 
