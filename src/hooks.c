@@ -50,15 +50,19 @@ account_planner(Query *parse, const char *query_string, int cursor_options, Para
 	return plan;
 }
 
-/* Triggers that a rewritten statement does not need are set aside. */
+/* Statements of others are marked; triggers that a rewritten statement does not need are set aside. */
 static void
 account_ExecutorStart(QueryDesc *desc, int eflags)
 {
-	identity_statement_begins();
+	eflags |= run_as_started();
+	if (preloaded)
+		identity_statement_begins();
 	if (next_ExecutorStart)
 		next_ExecutorStart(desc, eflags);
 	else
 		standard_ExecutorStart(desc, eflags);
+	if (!preloaded)
+		return;
 	rewrite_executor_start(desc);
 	delete_call_start(desc);
 	profile_executor_start(desc);
@@ -101,8 +105,10 @@ run_deletion(COMPAT_EXECUTOR_RUN_PARAMS)
 static void
 account_ExecutorRun(COMPAT_EXECUTOR_RUN_PARAMS)
 {
-	identity_statement_begins(); /* a cursor may have begun before the identity's end */
-	if (!delete_call_follows(desc))
+	run_as_refuse_cursor(desc);
+	if (preloaded)
+		identity_statement_begins(); /* a cursor may have begun before the identity's end */
+	if (!preloaded || !delete_call_follows(desc))
 	{
 		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
 		return;
@@ -214,7 +220,10 @@ account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 	if (access == OAT_POST_CREATE)
 		run_as_refuse_object(class_id, object_id);
 	if (access == OAT_FUNCTION_EXECUTE)
+	{
+		run_as_refuse_function(object_id);
 		identity_statement_begins();
+	}
 }
 
 /* The planner asks what it may know of a column: of the sets of a cleanup there is something to tell. */
@@ -245,12 +254,12 @@ hooks_init(bool library_preloaded)
 	object_access_hook = account_object_access;
 	next_planner = planner_hook;
 	planner_hook = account_planner;
-	if (!library_preloaded)
-		return;
 	next_ExecutorStart = ExecutorStart_hook;
 	ExecutorStart_hook = account_ExecutorStart;
 	next_ExecutorRun = ExecutorRun_hook;
 	ExecutorRun_hook = account_ExecutorRun;
+	if (!library_preloaded)
+		return;
 	next_relation_stats = get_relation_stats_hook;
 	get_relation_stats_hook = account_relation_stats;
 	preloaded = true;

@@ -27,6 +27,7 @@
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -356,6 +357,7 @@ run_as_refuse_utility(Node *statement)
 				return;
 			break;
 		case T_PrepareStmt:
+		case T_ExecuteStmt:
 		case T_DeallocateStmt:
 		case T_ListenStmt:
 		case T_UnlistenStmt:
@@ -363,12 +365,65 @@ run_as_refuse_utility(Node *statement)
 		case T_LoadStmt:
 		case T_ClosePortalStmt:
 		case T_FetchStmt:
+		case T_ConstraintsSetStmt: /* it would fire, or put off, triggers of others */
 			break;
 		default:
 			return;
 	}
 	if (run_as_other())
 		refuse(GetCommandTagName(CreateCommandTag(statement)));
+}
+
+/*
+ * Refuse a function that changes the session, or reads what is open in it. (What setting functions do ends with our
+ * call.)
+ */
+void
+run_as_refuse_function(Oid function)
+{
+	if (!run_as_other())
+		return;
+	switch (function)
+	{
+		case F_PG_ADVISORY_LOCK_INT8:
+		case F_PG_ADVISORY_LOCK_SHARED_INT8:
+		case F_PG_TRY_ADVISORY_LOCK_INT8:
+		case F_PG_TRY_ADVISORY_LOCK_SHARED_INT8:
+		case F_PG_ADVISORY_UNLOCK_INT8:
+		case F_PG_ADVISORY_UNLOCK_SHARED_INT8:
+		case F_PG_ADVISORY_LOCK_INT4_INT4:
+		case F_PG_ADVISORY_LOCK_SHARED_INT4_INT4:
+		case F_PG_TRY_ADVISORY_LOCK_INT4_INT4:
+		case F_PG_TRY_ADVISORY_LOCK_SHARED_INT4_INT4:
+		case F_PG_ADVISORY_UNLOCK_INT4_INT4:
+		case F_PG_ADVISORY_UNLOCK_SHARED_INT4_INT4:
+		case F_PG_ADVISORY_UNLOCK_ALL:
+		case F_SETSEED:
+		case F_CURSOR_TO_XML:
+		case F_CURSOR_TO_XMLSCHEMA:
+			refuse(psprintf("%s()", get_func_name(function)));
+	}
+}
+
+/* Flags for ExecutorStart(), which the server does not use, that tell who starts a statement. */
+#define STARTED_AS_OTHER 0x40000000
+#define STARTED_BY(role) (((role) &0x3fff) << 16)
+
+/* What to tell ExecutorStart(). */
+int
+run_as_started(void)
+{
+	return run_as_other() ? STARTED_AS_OTHER | STARTED_BY(GetUserId()) : 0;
+}
+
+/* Refuse to go on with a statement that somebody else has started: a cursor of the session's. */
+void
+run_as_refuse_cursor(QueryDesc *desc)
+{
+	int flags = STARTED_AS_OTHER | STARTED_BY(~0);
+
+	if (run_as_other() && (desc->estate->es_top_eflags & flags) != run_as_started())
+		refuse("a cursor of the session");
 }
 
 /* Refuse an object that has just been made in the session's temporary schema. */

@@ -46,6 +46,7 @@ extern bool run_as_other(void);
  * Nobody's code may run meanwhile. An error undoes it.
  */
 extern int names_begin(void);
+extern int path_begin(const char *path); /* another search_path, the same way */
 extern void names_end(int level);
 
 struct Node;
@@ -57,6 +58,14 @@ struct QueryDesc;
  */
 extern void run_as_refuse_utility(struct Node *statement);
 extern void run_as_refuse_object(Oid class_id, Oid object_id);
+extern void run_as_refuse_function(Oid function);
+
+/*
+ * The same for going on with a statement that somebody else has started, such as a cursor of the session's. The first
+ * is what ExecutorStart() is told besides, by which the second knows.
+ */
+extern int run_as_started(void);
+extern void run_as_refuse_cursor(struct QueryDesc *desc);
 
 /* Settings of a role or database have changed in this transaction: search_paths are read anew. */
 extern void run_as_settings_changed(void);
