@@ -22,6 +22,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/inet.h"
 #include "utils/memutils.h"
@@ -33,6 +34,7 @@
 #include "deferred.h"
 #include "failure_queue.h"
 #include "operation.h"
+#include "secret_call.h"
 #include "settings.h"
 #include "stats.h"
 
@@ -100,6 +102,19 @@ operation_concerns(const char *subject, const char *tenant_id)
 		copy_clipped(current->subject, sizeof(current->subject), subject, strlen(subject));
 	if (tenant_id != NULL)
 		copy_clipped(current->tenant_id, sizeof(current->tenant_id), tenant_id, strlen(tenant_id));
+}
+
+/*
+ * The running operation's statement carries a secret: current_query() has none until its end, for triggers of the
+ * tables' owners run meanwhile.
+ */
+void
+operation_is_secret(void)
+{
+	if (current == NULL || current->fcinfo == NULL)
+		return;
+	current->secret = true;
+	debug_query_string = NULL;
 }
 
 /* The running operation is about to answer a refusal; see the header. */
@@ -326,6 +341,7 @@ operation_begin(OperationFrame *frame, const Operation *operation, FunctionCallI
 	frame->operation = operation;
 	frame->fcinfo = fcinfo;
 	frame->context = CurrentMemoryContext;
+	frame->secret = false;
 	frame->refused = 0;
 	frame->inner_error = 0;
 	frame->subject[0] = '\0';
@@ -403,11 +419,25 @@ operation_fail(OperationFrame *frame)
 	MemoryContextSwitchTo(old);
 }
 
+/* Fire the deferred triggers of a call. */
+static void
+fire_deferred(bool secret)
+{
+	ErrorContextCallback hiding;
+
+	if (secret)
+		secret_call_begin(&hiding);
+	deferred_fire();
+	if (secret)
+		secret_call_end(&hiding);
+}
+
 /* Run the body of an operation. */
 Datum
 operation_run(const Operation *operation, PGFunction body, FunctionCallInfo fcinfo)
 {
 	OperationFrame frame;
+	const char *query = debug_query_string;
 	volatile Datum result = (Datum) 0;
 	int depth = deferred_begin();
 
@@ -416,15 +446,17 @@ operation_run(const Operation *operation, PGFunction body, FunctionCallInfo fcin
 	{
 		result = body(fcinfo);
 		if (depth == 0)
-			deferred_fire();
+			fire_deferred(frame.secret);
 	}
 	PG_CATCH();
 	{
+		debug_query_string = query;
 		deferred_end(depth);
 		operation_fail(&frame);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	debug_query_string = query;
 	deferred_end(depth);
 	operation_end(&frame);
 	return result;

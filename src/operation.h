@@ -45,6 +45,7 @@ typedef struct OperationFrame
 	struct OperationFrame *outer;
 	instr_time start;
 	uint32 inner_error; /* what an operation within this one has remembered; 0: nothing */
+	bool secret;        /* its statement carries a secret */
 	int refused;        /* SQLSTATE of a refusal that is data; 0: it is none */
 	char refusal[40];
 	char subject[128];
@@ -66,6 +67,9 @@ extern void operation_resume(OperationFrame *frame);
 
 /* Say whom the running operation is about, for the event of its failure. NULL: not known. */
 extern void operation_concerns(const char *subject, const char *tenant_id);
+
+/* The statement of the running operation carries a secret: nothing that runs because of it can read it. */
+extern void operation_is_secret(void);
 
 /* The running operation is about to answer a refusal as data: it counts, and is logged, as a failure. */
 extern void operation_refused(int sqlerrcode, const char *reason);
