@@ -172,6 +172,9 @@ compat_set_check_as_user(Query *query, RangeTblEntry *rte, Oid role)
 #endif
 }
 
+/* Since 16 a partition or a table that inherits may compute a generated column in another way than its parent. */
+#define compat_own_generated (PG_VERSION_NUM >= 160000)
+
 /* ExecInsertIndexTuples and its kin take the same arguments throughout; ExecutorRun lost one in 18. */
 #if PG_VERSION_NUM >= 180000
 #define compat_ExecutorRun(queryDesc, count) ExecutorRun(queryDesc, ForwardScanDirection, count)

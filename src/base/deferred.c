@@ -38,12 +38,62 @@
 typedef struct Deferred
 {
 	Oid constraint;
-	Oid relid;
+	Oid relid;    /* whose code it is */
+	char *secret; /* NULL, or the name of the table that is written, which holds secrets */
 	bool initially;
 } Deferred;
 
 static int calls = 0;      /* of ours that are running, one within the other */
 static List *queued = NIL; /* Deferred, in TopTransactionContext */
+
+/* Whose code a trigger is: that of the table that it was made for, of which the partitions have clones. */
+static Oid
+code_relation(Oid relid, Oid trigger)
+{
+	Relation triggers = table_open(TriggerRelationId, AccessShareLock);
+
+	while (OidIsValid(trigger))
+	{
+		ScanKeyData key;
+		SysScanDesc scan;
+		HeapTuple tuple;
+
+		ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(trigger));
+		scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
+		tuple = systable_getnext(scan);
+		trigger = InvalidOid;
+		if (HeapTupleIsValid(tuple))
+		{
+			relid = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
+			trigger = ((Form_pg_trigger) GETSTRUCT(tuple))->tgparentid;
+		}
+		systable_endscan(scan);
+	}
+	table_close(triggers, AccessShareLock);
+	return relid;
+}
+
+/* The same of a constraint. */
+static Oid
+constraint_code_relation(Oid relid, Oid constraint)
+{
+	Relation triggers = table_open(TriggerRelationId, AccessShareLock);
+	Oid trigger = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgconstraint, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(constraint));
+	scan = systable_beginscan(triggers, TriggerConstraintIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		trigger = ((Form_pg_trigger) GETSTRUCT(tuple))->oid;
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	return code_relation(relid, trigger);
+}
 
 /* What a transaction that ends leaves over. */
 static void
@@ -129,7 +179,8 @@ deferred_note_table(Oid relid, TriggerDesc *triggers)
 		old = MemoryContextSwitchTo(TopTransactionContext);
 		deferred = palloc(sizeof(Deferred));
 		deferred->constraint = trigger->tgconstraint;
-		deferred->relid = relid;
+		deferred->relid = code_relation(relid, trigger->tgoid);
+		deferred->secret = statement_secret(relid);
 		deferred->initially = trigger->tginitdeferred;
 		queued = lappend(queued, deferred);
 		MemoryContextSwitchTo(old);
@@ -177,7 +228,7 @@ refuse_namesake(Form_pg_constraint form, Oid owner)
 		Form_pg_constraint other = (Form_pg_constraint) GETSTRUCT(tuple);
 
 		if (!other->condeferrable || other->contype == CONSTRAINT_FOREIGN ||
-			relation_owner(other->conrelid) == owner)
+			relation_owner(constraint_code_relation(other->conrelid, other->oid)) == owner)
 			continue;
 		ereport(
 			ERROR,
@@ -200,7 +251,6 @@ fire(const Deferred *deferred)
 	ConstraintsSetStmt *statement = makeNode(ConstraintsSetStmt);
 	MemoryContext context = CurrentMemoryContext;
 	Form_pg_constraint form;
-	char *secret;
 	RoleState saved;
 	Oid owner;
 
@@ -213,7 +263,6 @@ fire(const Deferred *deferred)
 		makeRangeVar(get_namespace_name(form->connamespace), pstrdup(NameStr(form->conname)), -1));
 	ReleaseSysCache(tuple);
 
-	secret = statement_secret(deferred->relid);
 	saved = run_as(owner);
 	PG_TRY();
 	{
@@ -222,7 +271,7 @@ fire(const Deferred *deferred)
 	}
 	PG_CATCH();
 	{
-		statement_rethrow(context, secret);
+		statement_rethrow(context, deferred->secret);
 	}
 	PG_END_TRY();
 	if (deferred->initially)

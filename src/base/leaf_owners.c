@@ -13,7 +13,9 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -22,8 +24,10 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "compat.h"
 #include "deferred.h"
 #include "identifiers.h"
 #include "leaf_owners.h"
@@ -53,6 +57,28 @@ has_own_check(Oid relid)
 	return found;
 }
 
+/* Is a partitioned table's key, or that of one that a partition is in, made of expressions? */
+static bool
+has_key_expressions(Oid relid)
+{
+	List *tables =
+		lcons_oid(relid, get_rel_relispartition(relid) ? get_partition_ancestors(relid) : NIL);
+	bool found = false;
+	ListCell *lc;
+
+	foreach (lc, tables)
+	{
+		HeapTuple tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		found |= relation_owner(lfirst_oid(lc)) != GetUserId() &&
+				 !heap_attisnull(tuple, Anum_pg_partitioned_table_partexprs, NULL);
+		ReleaseSysCache(tuple);
+	}
+	return found;
+}
+
 /*
  * May a write of this table, in a statement about its parent, run code that is its owner's own, not its
  * parent's?
@@ -63,8 +89,10 @@ has_own_code(Relation rel)
 	TupleConstr *constr = RelationGetDescr(rel)->constr;
 	ListCell *lc;
 
-	if (constr != NULL && (constr->has_generated_stored ||
+	if (constr != NULL && ((constr->has_generated_stored && compat_own_generated) ||
 						   (constr->num_check > 0 && has_own_check(RelationGetRelid(rel)))))
+		return true;
+	if (has_key_expressions(RelationGetRelid(rel)))
 		return true;
 	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 		if (!rel->trigdesc->triggers[i].tgisinternal && !rel->trigdesc->triggers[i].tgisclone &&
@@ -74,6 +102,29 @@ has_own_code(Relation rel)
 		if (!get_rel_relispartition(lfirst_oid(lc)) && index_has_code(lfirst_oid(lc)))
 			return true;
 	return false;
+}
+
+/* Refuse a partition that has code of its own owner's and of its parent's: one would run as the owner of the other. */
+static void
+refuse_mixed(Oid relid)
+{
+	Relation rel = table_open(relid, NoLock);
+
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		if (trigger->tgisclone && !trigger->tgisinternal &&
+			get_func_namespace(trigger->tgfoid) != account_schema())
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("partition \"%s\" belongs to another role than its parent",
+							RelationGetRelationName(rel)),
+					 errdetail("The parent's trigger \"%s\" would run as \"%s\".", trigger->tgname,
+							   GetUserNameFromId(rel->rd_rel->relowner, false)),
+					 errhint("Give the partition the owner of its parent.")));
+	}
+	table_close(rel, NoLock);
 }
 
 /* Does a table belong to somebody else, and have code of its own? */
@@ -125,7 +176,10 @@ leaf_owners_find(PlannedStmt *stmt)
 		if (stmt->commandType == CMD_INSERT && rte->relkind == RELKIND_PARTITIONED_TABLE)
 			check_routing(rte->relid);
 		else if (is_foreign(rte->relid))
+		{
+			refuse_mixed(rte->relid);
 			found = lappend_oid(found, rte->relid);
+		}
 	}
 	if (found != NIL && stmt->hasModifyingCTE)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
