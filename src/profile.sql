@@ -89,7 +89,7 @@ CREATE FUNCTION account.replaced_profile(users regclass, user_column "any") RETU
     AS 'MODULE_PATHNAME', 'replaced_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 GRANT EXECUTE ON FUNCTION account.replaced_profile(regclass, "any") TO PUBLIC;
 COMMENT ON FUNCTION account.replaced_profile(regclass, "any") IS
-'True while an automatic profile of these users makes way for the application''s own: the WHEN clause of the trigger that calls account.keep_profile.';
+'Always false: in the WHEN clause of a trigger it tells account.keep_profile the users table and the column that refers to it, and keeps statements from calling it.';
 
 CREATE FUNCTION account.make_profile() RETURNS trigger
     AS 'MODULE_PATHNAME', 'make_profile' LANGUAGE C VOLATILE PARALLEL UNSAFE;

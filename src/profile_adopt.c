@@ -13,10 +13,11 @@
  * (row_policies.c): nobody takes a profile away that it could not reach.
  *
  * The INSERT may come to nothing after that (ON CONFLICT DO NOTHING on another key, a later BEFORE
- * trigger that returns NULL). The removal runs inside the application's statement, as the server's
- * referential actions do, so its AFTER DELETE trigger fires at the end of that statement, also on a
- * partition, and makes the automatic profile again if there is none by then. No state is kept
- * between the two, so savepoints need no care.
+ * trigger that returns NULL). So one AFTER DELETE trigger is queued for the end of the application's statement,
+ * as the inserting role: keep_profile() makes the automatic profile again if there is none by then. No state is
+ * kept between the two, so savepoints need no care. The other AFTER triggers fire with the removal, as the owner:
+ * at the end of the statement 15 to 17 would run them as the inserting role, and 18 as the owner under that role's
+ * search_path.
  *
  * Locks: what the policies hide is not locked. The automatic row is locked FOR UPDATE before its references
  * are looked for. A child that is being inserted holds FOR KEY SHARE, so it is seen or waits. Of two racing
@@ -73,17 +74,14 @@ struct AutomaticRow
 	bool planned; /* the plan to find it was kept since this was read */
 };
 
-/* The users table whose profile is being removed; see replaced_profile(). */
-static Oid replacing = InvalidOid;
-
 /*
- * account.replaced_profile(users regclass, user_column "any"): is an automatic profile of these users
- * being removed for the application's? In the WHEN clause of the trigger that watches over it.
+ * account.replaced_profile(users regclass, user_column "any"): always false. In the WHEN clause of the trigger that
+ * calls keep_profile(), which no statement queues: queue_keeping() does.
  */
 Datum
 replaced_profile(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(OidIsValid(replacing) && PG_GETARG_OID(0) == replacing);
+	PG_RETURN_BOOL(false);
 }
 
 /* The automatic value of a column that is not in defaults; false: it is not known. */
@@ -307,7 +305,7 @@ is_referenced(Reference *reference, HeapTuple found, TupleDesc desc)
 
 /*
  * Removal is physical, whatever soft delete says: its row trigger is disabled. So are referential actions and checks:
- * nothing references the row, which is locked, and their AFTER triggers would fire as the inserting role.
+ * nothing references the row, which is locked, and an action fires the referencing table's statement triggers.
  */
 static void
 for_removal(EState *estate, void *arg)
@@ -325,14 +323,17 @@ for_removal(EState *estate, void *arg)
 	}
 }
 
-/* Remove the automatic profile found. Within SPI_connect, as the rule's owner. */
-static void
+/*
+ * Remove the automatic profile found. Within SPI_connect, as the rule's owner. The table that it was in, which may be
+ * a partition; InvalidOid: a trigger kept it.
+ */
+static Oid
 remove_automatic(ProfileRule *rule, Datum key, Datum ctid)
 {
 	Datum values[2] = {key, ctid};
-	Oid outer = replacing;
 	KeptStatement *plan = plan_lookup(PLAN_PROFILE_REMOVE, rule->users, rule->profiles);
 	const Oid *parameters;
+	bool isnull;
 
 	if (plan == NULL || plan_parameters(plan, &parameters) != 2 ||
 		parameters[0] != rule->column_type)
@@ -340,24 +341,48 @@ remove_automatic(ProfileRule *rule, Datum key, Datum ctid)
 		Oid types[2] = {rule->column_type, TIDOID};
 		char *sql =
 			psprintf(OWN_STATEMENT "DELETE FROM %s p WHERE p.%s %s $1 "
-								   "AND p.ctid OPERATOR(pg_catalog.=) $2",
+								   "AND p.ctid OPERATOR(pg_catalog.=) $2 RETURNING p.tableoid",
 					 profile_scan(rule->profiles), sql_column(rule->profiles, rule->user_column),
 					 sql_equality(rule->column_type));
 
 		plan = plan_keep_generic(PLAN_PROFILE_REMOVE, rule->users, rule->profiles, sql, 2, types);
 	}
-	PG_TRY();
+	if (statement_run(plan, values, NULL,
+					  &(StatementOptions){.physical = true, .tweak = for_removal}) == 0)
+		return InvalidOid;
+	return DatumGetObjectId(
+		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* Have keep_profile() called for a row that was removed, at the end of the statement that is running. */
+static void
+queue_keeping(const ProfileRule *rule, Oid relid, ItemPointer removed)
+{
+	Relation rel = table_open(relid, NoLock);
+	EState *estate = CreateExecutorState();
+	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
+	ResultRelInfo *target = makeNode(ResultRelInfo);
+	TriggerDesc *desc;
+
+	InitResultRelInfo(target, rel, 1, NULL, 0);
+	desc = target->ri_TrigDesc;
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 	{
-		replacing = rule->users;
-		(void) statement_run(
-			plan, values, NULL,
-			&(StatementOptions){.within = true, .physical = true, .tweak = for_removal});
+		Trigger *trigger = &desc->triggers[i];
+		AttrNumber column;
+		Oid users;
+
+		if (is_own_function(trigger->tgfoid, KEEP_PROFILE) &&
+			profile_mark(trigger->tgqual, &users, &column) && users == rule->users)
+			trigger->tgqual = NULL;
+		else
+			trigger->tgenabled = TRIGGER_DISABLED;
 	}
-	PG_FINALLY();
-	{
-		replacing = outer;
-	}
-	PG_END_TRY();
+	ExecARDeleteTriggers(estate, target, removed, NULL, NULL, false);
+	MemoryContextSwitchTo(caller);
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	FreeExecutorState(estate);
+	table_close(rel, NoLock);
 }
 
 /* Where the profile of this user is, if row security lets the caller see and delete it. */
@@ -377,6 +402,7 @@ adopt(ProfileRule *rule, Datum key)
 {
 	bool secured = row_policies_apply(rule->profiles);
 	ItemPointerData place;
+	Oid removed = InvalidOid;
 	RoleState saved;
 
 	if (secured && !find_deletable(rule, key, &place))
@@ -393,13 +419,16 @@ adopt(ProfileRule *rule, Datum key)
 		bool kept = secured && !ItemPointerEquals((ItemPointer) DatumGetPointer(ctid), &place);
 		ListCell *cell;
 
+		place = *(ItemPointer) DatumGetPointer(ctid);
 		foreach (cell, rule->adopted->references)
 			kept = kept || is_referenced(lfirst(cell), found, desc);
 		if (!kept)
-			remove_automatic(rule, key, ctid);
+			removed = remove_automatic(rule, key, ctid);
 	}
 	SPI_finish();
 	run_as_end(saved);
+	if (OidIsValid(removed))
+		queue_keeping(rule, removed, &place);
 }
 
 /* Is this the value that the old row has, bit by bit? */

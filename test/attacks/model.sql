@@ -50,6 +50,8 @@ CREATE TABLE logs (id bigint PRIMARY KEY DEFAULT nextval('ids'), user_id :key RE
 SELECT format('CREATE TRIGGER touch BEFORE INSERT OR UPDATE OR DELETE ON %I FOR EACH ROW WHEN (pg_trigger_depth() < 3) EXECUTE FUNCTION touch()', t),
     format('CREATE CONSTRAINT TRIGGER touch_later AFTER INSERT OR UPDATE OR DELETE ON %I DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch_later()', t)
     FROM unnest('{tenants,users,profiles,notes,orders,logs}'::text[]) t \gexec
+-- an application's own profile takes the place of the automatic one, which is removed because of us
+CREATE TRIGGER touch_after AFTER INSERT OR UPDATE OR DELETE ON profiles FOR EACH ROW EXECUTE FUNCTION touch();
 GRANT USAGE ON SCHEMA app TO web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO web;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA app TO web;

@@ -10,7 +10,8 @@ CREATE ROLE dp_other;
 CREATE ROLE dp_owner;
 CREATE ROLE dp_user;
 
--- every privilege on every member of the extension, and what pg_dump takes for the state of the installation
+-- every privilege on every member of the extension, and what pg_dump takes for the state of the installation; from 17 on
+-- the row types of tables and the types of arrays are members, too, which have no privileges of their own
 CREATE VIEW picture AS
 WITH member AS (SELECT classid, objid, pg_describe_object(classid, objid, 0) AS name FROM pg_depend
         WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pgaccount')),
@@ -19,6 +20,7 @@ WITH member AS (SELECT classid, objid, pg_describe_object(classid, objid, 0) AS 
         UNION ALL SELECT m.name || ' ' || attname, 'now', attacl FROM member m JOIN pg_attribute a ON m.classid = 'pg_class'::regclass AND attrelid = objid
         UNION ALL SELECT m.name, 'now', coalesce(proacl, acldefault('f', proowner)) FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = objid
         UNION ALL SELECT m.name, 'now', coalesce(typacl, acldefault('T', typowner)) FROM member m JOIN pg_type t ON m.classid = 'pg_type'::regclass AND t.oid = objid
+            WHERE typelem = 0 AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = typrelid AND relkind <> 'c')
         UNION ALL SELECT m.name, 'installed', initprivs FROM member m JOIN pg_init_privs i ON i.classoid = m.classid AND i.objoid = objid)
 SELECT name, at, grantor::regrole::text, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS grantee, privilege_type, is_grantable FROM granted, aclexplode(acl);
 CREATE TEMP TABLE plain AS TABLE picture;
