@@ -190,11 +190,11 @@ review_application_operation(PG_FUNCTION_ARGS)
 	JsonbParseState *detail = NULL;
 	Jsonb *grants;
 	char *note;
-	char *user_id;
-	char *role;
+	char *user_id = NULL;
+	char *role = NULL;
 	int64 id;
 	bool approve;
-	bool reviewed;
+	bool reviewed = false;
 	bool is_self;
 
 	PreventCommandIfReadOnly("account.review_application()");
