@@ -28,7 +28,6 @@
 
 #include "citus.h"
 #include "identifiers.h"
-#include "mapping.h"
 #include "settings.h"
 #include "statement.h"
 
@@ -162,7 +161,7 @@ whole_table(Query *query)
 
 /* The soft-delete table whose live rows alone the query would read, all of them; InvalidOid: none. */
 static Oid
-hidden_source(Query *query)
+hidden_source(Query *query, HidesRows hides)
 {
 	ListCell *lc;
 
@@ -170,9 +169,8 @@ hidden_source(Query *query)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 		Oid source = rte->rtekind == RTE_SUBQUERY ? whole_table(rte->subquery) : InvalidOid;
-		const SoftDelete *mapping = OidIsValid(source) ? mapping_active(source) : NULL;
 
-		if (mapping != NULL && mapping->options.hide)
+		if (OidIsValid(source) && hides(source))
 			return source;
 	}
 	return InvalidOid;
@@ -180,14 +178,14 @@ hidden_source(Query *query)
 
 /* A statement is about to be planned: is it the one by which Citus rebuilds a table? See the header. */
 void
-citus_rebuild(Query *query)
+citus_rebuild(Query *query, HidesRows hides)
 {
 	Oid source;
 
 	if (query->commandType != CMD_INSERT || list_length(query->rtable) != 2 || !has_citus() ||
 		!is_new_table_of_citus(rt_fetch(query->resultRelation, query->rtable)->relid))
 		return;
-	source = hidden_source(query);
+	source = hidden_source(query, hides);
 	if (!OidIsValid(source))
 		return;
 	if (!pgaccount_show_deleted || !IsTransactionBlock())

@@ -34,8 +34,11 @@ extern bool citus_copies_shard(void);
 /*
  * A statement is about to be planned. Where Citus rebuilds a soft-delete table by it (to undistribute it, or
  * to change its shards), and then drops the old one, deleted rows must be shown, or they are lost: raises
- * 0A000 where they are hidden, or outside a transaction block, and else has the shards show them too, until the end of the transaction.
+ * 0A000 where they are hidden, or outside a transaction block, and else has the shards show them too, until the end of
+ * the transaction. hides: does a table hide its deleted rows?
  */
-extern void citus_rebuild(Query *query);
+typedef bool (*HidesRows)(Oid relid);
+
+extern void citus_rebuild(Query *query, HidesRows hides);
 
 #endif /* PGACCOUNT_CITUS_H */

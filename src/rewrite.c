@@ -247,6 +247,15 @@ rewrite_walker(Node *node, RewriteContext *context)
 	return expression_tree_walker(node, rewrite_walker, context);
 }
 
+/* Does a table hide its deleted rows? */
+static bool
+hides_rows(Oid relid)
+{
+	const SoftDelete *mapping = mapping_active(relid);
+
+	return mapping != NULL && mapping->options.hide;
+}
+
 /* Rewrite deletions and hide deleted rows, in place. */
 void
 rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
@@ -262,7 +271,7 @@ rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
 	if (query->commandType == CMD_UTILITY || !OidIsValid(account_schema()))
 		return;
 
-	citus_rebuild(query);
+	citus_rebuild(query, hides_rows);
 	context.rewrite = pgaccount_rewrite && own != OWN_PHYSICAL;
 	context.hide =
 		own == NOT_OWN_STATEMENT && !show_all && !pgaccount_show_deleted && !is_table_copy(text);
