@@ -3,26 +3,21 @@ EXTENSION  = pgaccount
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.control)
 MODULE_big = pgaccount
 
-# One concept a room: src/<concept>.c with its SQL beside it. The order of SQL is the order of dependency.
-BASE_C       = extension run_as table_code plan_cache judge leaf_owners statement deferred
-CONCEPTS_C   = pgaccount hooks settings version relation_changes errors secret_call identifiers key_scan row_writer row_policies client actor stats failure_queue operation \
-               event failure_worker registry_triggers fk_graph fk_policy key_bitmap cleanup_set cleanup_read cleanup_plan cleanup_fate cleanup \
-               cleanup_graph purge_held purge mapping citus rewrite delete_rewrite delete_call hiding soft_delete consequences target guard \
-               soft_delete_ddl keys restore unique_live doctor profile profile_rule profile_column profile_proof profile_direct profile_adopt \
-               profile_enable profile_registry profile_findings password_format password_slots password base64url json_claims jwt \
-               claims_jsonb jwt_functions master_key key_store token token_known identity tenant_isolation model model_detect model_map \
-               model_rows user_read name_scan model_user user_changes user_traces session_end session_lock starter registered_names \
-               registration profile_settable registration_profile refresh_token session throttle login authority live_check export_walk export_user grant_api \
-               model_findings health text_argument digest_table known_address login_attempt profile_grant lifecycle invitation role_application
-CONCEPTS_SQL = install errors event registry_triggers fk_graph soft_delete restore unique_live guard profile password jwt key_store token \
-               identity tenant_isolation cleanup purge model session starter registration login lifecycle invitation role_application \
-               export_user doctor grant_api
+# One folder a concept: src/<folder>/<file>.c with its SQL beside it. Folders call downwards, so in this order. That of
+# the SQL is the order of dependency.
+FOLDERS      = base jwt monitor password fkey softdelete profile cleanup model auth account
+PIECES_SQL   = base/install base/errors monitor/event base/registry_triggers fkey/fk_graph \
+               softdelete/soft_delete softdelete/restore softdelete/unique_live softdelete/guard \
+               profile/profile password/password jwt/jwt auth/key_store auth/token auth/identity \
+               auth/tenant_isolation cleanup/cleanup cleanup/purge model/model auth/session account/starter \
+               auth/registration auth/login account/lifecycle account/invitation account/role_application \
+               account/export_user account/doctor account/grant_api
 
-OBJS       = $(BASE_C:%=src/base/%.o) $(CONCEPTS_C:%=src/%.o)
+OBJS        := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c $(FOLDERS:%=src/%/*.c))))
 DATA_built = pgaccount--$(EXTVERSION).sql
 EXTRA_CLEAN = pgaccount--*.sql
 
-PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src -I$(srcdir)/src/base
+PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src $(FOLDERS:%=-I$(srcdir)/src/%)
 SHLIB_LINK  = -lsodium
 
 # make installcheck: against a running server that has the library in shared_preload_libraries. Files
@@ -48,8 +43,8 @@ ifeq ($(PORTNAME), linux)
 SHLIB_LINK += -Wl,-Bsymbolic
 endif
 
-pgaccount--$(EXTVERSION).sql: $(CONCEPTS_SQL:%=src/%.sql) pgaccount.control Makefile
-	cat $(CONCEPTS_SQL:%=src/%.sql) > $@
+pgaccount--$(EXTVERSION).sql: $(PIECES_SQL:%=src/%.sql) pgaccount.control Makefile
+	cat $(PIECES_SQL:%=src/%.sql) > $@
 
 $(OBJS): $(wildcard src/*.h src/*/*.h) pgaccount.control
 

@@ -5,7 +5,7 @@
  * The first byte chooses what is fuzzed: the text of a token, the claims of a well-signed one, its
  * header, or a key.
  *
- * sources: src/jwt.c src/json_claims.c src/base64url.c
+ * sources: src/jwt/jwt.c src/jwt/json_claims.c src/jwt/base64url.c
  *
  * What the codec signs it must verify, and what it accepts must be canonical.
  */

@@ -2,7 +2,7 @@
  * password_fuzz.c
  *		libFuzzer target of the parsers of stored password hashes.
  *
- * sources: src/password_format.c
+ * sources: src/password/password_format.c
  *
  * Whatever the bytes, the parser reads nothing outside of them, and what it accepts keeps the promises
  * that the verifiers rely on.
