@@ -38,6 +38,15 @@ static const char *planned_text = NULL;
 static OwnStatement planned_as = NOT_OWN_STATEMENT;
 static const char *planned_under = NULL; /* the search_path */
 
+/* What is set while a statement of ours is planned, and was before. */
+typedef struct PlanningState
+{
+	const char *text;
+	OwnStatement as;
+	const char *under;
+	bool print_plan;
+} PlanningState;
+
 static SecretTable is_secret_table = NULL;
 
 /* A receiver that leaves rows as SPI does. */
@@ -148,28 +157,44 @@ make_params(int nargs, const Oid *types, Datum *values, const char *nulls)
 	return params;
 }
 
+/* Begin to plan. A plan has the values of parameters, hashes too: it is not printed, whatever the caller has set. */
+static PlanningState
+begin_planning(const char *sql, bool physical)
+{
+	PlanningState outer = {planned_text, planned_as, planned_under, Debug_print_plan};
+
+	planned_text = sql;
+	planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
+	planned_under = namespace_search_path;
+	Debug_print_plan = false;
+	return outer;
+}
+
+/* Planned. */
+static void
+end_planning(PlanningState outer)
+{
+	planned_text = outer.text;
+	planned_as = outer.as;
+	planned_under = outer.under;
+	Debug_print_plan = outer.print_plan;
+}
+
 /* The plan of a source to run, planned anew as the plan cache decides. */
 static CachedPlan *
 get_plan(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, bool physical)
 {
 	CachedPlan *volatile plan = NULL;
-	const char *outer_text = planned_text;
-	OwnStatement outer = planned_as;
-	const char *outer_path = planned_under;
+	PlanningState outer = begin_planning(source->query_string, physical);
 
 	plan_parsing();
 	PG_TRY();
 	{
-		planned_text = source->query_string;
-		planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
-		planned_under = namespace_search_path;
 		plan = GetCachedPlan(source, params, CurrentResourceOwner, env);
 	}
 	PG_FINALLY();
 	{
-		planned_text = outer_text;
-		planned_as = outer;
-		planned_under = outer_path;
+		end_planning(outer);
 	}
 	PG_END_TRY();
 	plan_parsed();
@@ -181,22 +206,15 @@ static PlannedStmt *
 plan_query(Query *query, const char *sql, ParamListInfo params, bool physical)
 {
 	PlannedStmt *volatile plan = NULL;
-	const char *outer_text = planned_text;
-	OwnStatement outer = planned_as;
-	const char *outer_path = planned_under;
+	PlanningState outer = begin_planning(sql, physical);
 
 	PG_TRY();
 	{
-		planned_text = sql;
-		planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
-		planned_under = namespace_search_path;
 		plan = pg_plan_query(query, sql, 0, params);
 	}
 	PG_FINALLY();
 	{
-		planned_text = outer_text;
-		planned_as = outer;
-		planned_under = outer_path;
+		end_planning(outer);
 	}
 	PG_END_TRY();
 	return plan;
@@ -329,6 +347,26 @@ quotes_value(const char *text)
 	return false;
 }
 
+/* Does the text of an error that is no data's, but about a name, quote a value that looks like a hash? */
+static bool
+names_hash(const char *text)
+{
+	const char *start = text;
+
+	while ((start = strchr(start, '"')) != NULL)
+	{
+		const char *end = strchr(++start, '"');
+		size_t len = end != NULL ? end - start : strlen(start);
+
+		if (len >= HASH_CHARS && strcspn(start, "$:") < len)
+			return true;
+		if (end == NULL)
+			return false;
+		start = end + 1;
+	}
+	return false;
+}
+
 /* The name of a table if it holds secrets, else NULL. */
 char *
 statement_secret(Oid relid)
@@ -344,10 +382,16 @@ void
 statement_rethrow(MemoryContext context, const char *secret)
 {
 	ErrorData *error;
+	int category;
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
-	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+	/* such as the server's of a hash that an expression takes for the name of a table or a setting */
+	if (secret != NULL && category != ERRCODE_TO_CATEGORY(ERRCODE_RAISE_EXCEPTION) &&
+		names_hash(error->message))
+		category = ERRCODE_DATA_EXCEPTION;
+	switch (category)
 	{
 		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
 			if (error->sqlerrcode != ERRCODE_CHECK_VIOLATION &&

@@ -174,6 +174,9 @@ failing('check_cast', 'a cast within a CHECK',
 	then => q{ALTER TABLE app.users ADD CONSTRAINT number CHECK (password::int > 0) NOT VALID},
 	# a client's own UPDATE, of which nothing is ours, fails as the server has it
 	without => 'plain_restore', fail => [ grep { $_ ne 'plain_restore' } @all ], state => '22P02');
+failing('check_name', 'a hash that a CHECK takes for the name of a table',
+	then => q{ALTER TABLE app.users ADD CONSTRAINT relation CHECK (password::regclass IS NOT NULL) NOT VALID},
+	without => 'plain_restore', fail => [ grep { $_ ne 'plain_restore' } @all ], state => '42P01');
 failing('too_long', 'a column that is too short',
 	then => q{SET pgaccount.show_deleted = on; UPDATE app.users SET password = NULL WHERE username = 'other'; CREATE FUNCTION app.cut() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.room := NEW.password; RETURN NEW; END';
 		ALTER TABLE app.users ADD room varchar(20);
@@ -209,6 +212,21 @@ failing('dead_partition', 'no partition for the deleted',
 	partitions => q{CREATE TABLE app.users_live PARTITION OF app.users FOR VALUES IN (false); CREATE TABLE app.users_dead PARTITION OF app.users FOR VALUES IN (true);},
 	then => q{DELETE FROM app.users WHERE username = 'dead'; ALTER TABLE app.users DETACH PARTITION app.users_dead},
 	fail => [qw(delete_user tenant_deleted plain_delete)], state => '23514');
+
+# a plan has the values of its parameters, byte by byte, and anybody may have plans printed
+make_model('printed');
+{
+	my $position = log_position($node);
+	my ($rc, $out, $err) = $node->psql('printed', <<'SQL', extra_params => [ '-U', 'web' ]);
+SET client_min_messages = log; SET debug_print_plan = on; SET debug_print_rewritten = on; SET debug_print_parse = on;
+SELECT account.register('printed@x.org', 'a-right-secret', 'printed', 'acme');
+SELECT account.login('printed', 'a-right-secret');
+SQL
+	my $bytes = join '\s+', unpack('C*', substr($node->safe_psql('printed', q{SELECT password FROM app.users WHERE username = 'printed'}), 0, 10));
+	like($err, qr/PLANNEDSTMT/, 'plans are printed');
+	unlike($err, qr/$bytes/, '... and no hash to the client');
+	unlike(slurp_file($node->logfile, $position), qr/$bytes/, '... nor to the log');
+}
 stop_server($node);
 
 begin('not_preloaded', preload => 0);
