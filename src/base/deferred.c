@@ -243,26 +243,37 @@ refuse_namesake(Form_pg_constraint form, Oid owner)
 	table_close(constraints, AccessShareLock);
 }
 
-/* Fire what is queued for one trigger, as the owner of its table. */
-static void
-fire(const Deferred *deferred)
+/* SET CONSTRAINTS of one, which owner's code it is; NULL: it is dropped, and its events with it. */
+static ConstraintsSetStmt *
+set_statement(Oid constraint, Oid owner)
 {
-	HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(deferred->constraint));
+	HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
 	ConstraintsSetStmt *statement = makeNode(ConstraintsSetStmt);
-	MemoryContext context = CurrentMemoryContext;
 	Form_pg_constraint form;
-	RoleState saved;
-	Oid owner;
 
-	if (!HeapTupleIsValid(tuple)) /* dropped, with its events */
-		return;
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
 	form = (Form_pg_constraint) GETSTRUCT(tuple);
-	owner = relation_owner(deferred->relid);
 	refuse_namesake(form, owner);
 	statement->constraints = list_make1(
 		makeRangeVar(get_namespace_name(form->connamespace), pstrdup(NameStr(form->conname)), -1));
 	ReleaseSysCache(tuple);
+	return statement;
+}
 
+/* Fire what is queued for one trigger, as the owner of its table. */
+static void
+fire(const Deferred *deferred)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ConstraintsSetStmt *statement;
+	RoleState saved;
+	Oid owner;
+
+	if (!SearchSysCacheExists1(CONSTROID, ObjectIdGetDatum(deferred->constraint)))
+		return;
+	owner = relation_owner(deferred->relid);
+	statement = set_statement(deferred->constraint, owner);
 	saved = run_as(owner);
 	PG_TRY();
 	{
@@ -276,8 +287,13 @@ fire(const Deferred *deferred)
 	PG_END_TRY();
 	if (deferred->initially)
 	{
-		statement->deferred = true;
-		AfterTriggerSetState(statement);
+		/* what has fired may have renamed or dropped it */
+		statement = set_statement(deferred->constraint, owner);
+		if (statement != NULL)
+		{
+			statement->deferred = true;
+			AfterTriggerSetState(statement);
+		}
 	}
 	run_as_end(saved);
 }

@@ -148,5 +148,24 @@ for my $table (qw(plain later mixed))
 	$table eq 'mixed' ? like($err, qr/belongs to another role/, '... where it has code of both, the call is refused')
 	  : is($err, '', '... and the calls succeed');
 }
+
+# --- a deferred trigger that changes what it is --------------------------------------------------------------
+for my $ddl ('DROP TRIGGER itself ON tree.changing', 'ALTER TABLE tree.changing RENAME CONSTRAINT itself TO another', 'ALTER TABLE tree.changing DISABLE TRIGGER itself')
+{
+	$node->safe_psql('postgres', <<"SQL");
+SET client_min_messages = error;
+DROP TABLE IF EXISTS tree.changing;
+SET SESSION AUTHORIZATION mallory;
+CREATE TABLE tree.changing (id int PRIMARY KEY, deleted_at timestamptz);
+SELECT account.enable_soft_delete('tree.changing');
+INSERT INTO tree.changing VALUES (1), (2);
+DELETE FROM tree.changing;
+CREATE OR REPLACE FUNCTION tree.change() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN $ddl; RETURN NULL; EXCEPTION WHEN OTHERS THEN RETURN NULL; END \$\$;
+CREATE CONSTRAINT TRIGGER itself AFTER UPDATE OR DELETE ON tree.changing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tree.change();
+SQL
+	my ($out, $err) = ('', '');
+	$node->psql('postgres', q{SELECT account.restore('tree.changing', 1); SELECT count(*) FROM tree.changing}, stdout => \$out, stderr => \$err);
+	is("$out$err", "1\n1", "a deferred trigger may $ddl");
+}
 stop_server($node);
 done_testing();
