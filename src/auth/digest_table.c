@@ -55,8 +55,7 @@ find_index(Relation rel, bool *by_time)
 		Form_pg_index form = index->rd_index;
 
 		if (key_index_serves(index) && form->indkey.values[0] == DIGEST_KEY &&
-			index->rd_opcintype[0] == BYTEAOID && index_predicate(index) == NIL &&
-			!*by_time)
+			index->rd_opcintype[0] == BYTEAOID && index_predicate(index) == NIL && !*by_time)
 		{
 			found = RelationGetRelid(index);
 			*by_time = form->indnkeyatts > 1 && form->indkey.values[1] == DIGEST_AT &&
