@@ -22,6 +22,7 @@
 #include "profile_rule.h"
 #include "rewrite.h"
 #include "run_as.h"
+#include "secret.h"
 #include "soft_delete.h"
 #include "statement.h"
 
@@ -96,7 +97,7 @@ run_deletion(COMPAT_EXECUTOR_RUN_PARAMS)
 	}
 	PG_CATCH();
 	{
-		statement_rethrow(context, secret);
+		secret_rethrow(context, secret);
 	}
 	PG_END_TRY();
 }

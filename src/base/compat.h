@@ -166,7 +166,8 @@ static inline void
 compat_set_check_as_user(Query *query, RangeTblEntry *rte, Oid role)
 {
 #if PG_VERSION_NUM >= 160000
-	getRTEPermissionInfo(query->rteperminfos, rte)->checkAsUser = role;
+	if (rte->perminfoindex != 0)
+		getRTEPermissionInfo(query->rteperminfos, rte)->checkAsUser = role;
 #else
 	rte->checkAsUser = role;
 #endif

@@ -31,7 +31,8 @@
 #include "deferred.h"
 #include "identifiers.h"
 #include "run_as.h"
-#include "statement.h"
+#include "secret.h"
+#include "table_code.h"
 #include "version.h"
 
 /* A trigger that may be queued. */
@@ -127,21 +128,6 @@ deferred_end(int depth)
 		queued = NIL;
 }
 
-/* Does this index run functions that somebody wrote? */
-bool
-index_has_code(Oid index_id)
-{
-	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index_id));
-	bool found;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	found = !heap_attisnull(tuple, Anum_pg_index_indexprs, NULL) ||
-			!heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
-	ReleaseSysCache(tuple);
-	return found;
-}
-
 /* Is this a trigger that can be deferred, and that runs somebody's code? Ours guard foreign keys, and stay deferred. */
 static bool
 is_foreign(Oid relid, const Trigger *trigger)
@@ -152,7 +138,7 @@ is_foreign(Oid relid, const Trigger *trigger)
 		return false;
 	/* it would run them at COMMIT, or show a hash in its error */
 	if (trigger->tgfoid == F_UNIQUE_KEY_RECHECK)
-		return index_has_code(trigger->tgconstrindid) || statement_secret(relid) != NULL;
+		return index_has_code(trigger->tgconstrindid) || secret_table(relid) != NULL;
 	return RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE;
 }
 
@@ -180,7 +166,7 @@ deferred_note_table(Oid relid, TriggerDesc *triggers)
 		deferred = palloc(sizeof(Deferred));
 		deferred->constraint = trigger->tgconstraint;
 		deferred->relid = code_relation(relid, trigger->tgoid);
-		deferred->secret = statement_secret(relid);
+		deferred->secret = secret_table(relid);
 		deferred->initially = trigger->tginitdeferred;
 		queued = lappend(queued, deferred);
 		MemoryContextSwitchTo(old);
@@ -282,7 +268,7 @@ fire(const Deferred *deferred)
 	}
 	PG_CATCH();
 	{
-		statement_rethrow(context, deferred->secret);
+		secret_rethrow(context, deferred->secret);
 	}
 	PG_END_TRY();
 	if (deferred->initially)

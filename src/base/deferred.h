@@ -22,9 +22,6 @@ extern void deferred_fire(void);
 extern void deferred_note(EState *estate);
 extern void deferred_note_table(Oid relid, TriggerDesc *triggers);
 
-/* Does an index have expressions or a condition, which may run functions that somebody wrote? */
-extern bool index_has_code(Oid index_id);
-
 extern void deferred_init(void);
 
 #endif /* PGACCOUNT_DEFERRED_H */

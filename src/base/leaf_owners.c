@@ -28,9 +28,9 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
-#include "deferred.h"
 #include "identifiers.h"
 #include "leaf_owners.h"
+#include "table_code.h"
 #include "version.h"
 
 /* Has a table a CHECK of its own, that it does not inherit? */

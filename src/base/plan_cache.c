@@ -24,8 +24,8 @@
 
 #include "compat.h"
 #include "plan_cache.h"
+#include "planning.h"
 #include "run_as.h"
-#include "statement.h"
 
 typedef struct PlanKey
 {
@@ -129,7 +129,7 @@ plan_lookup(PlanKind kind, Oid relid, Oid other)
 
 /*
  * The server parses a statement of ours anew, as something changed between plan_lookup() and the locks: under
- * pg_catalog, until plan_parsed().
+ * pg_catalog, until plan_get() ends.
  */
 static void
 setup_parser(ParseState *pstate, void *arg)
@@ -141,19 +141,18 @@ setup_parser(ParseState *pstate, void *arg)
 	setup_parse_fixed_parameters(pstate, statement->types, statement->nargs);
 }
 
-/* A source was asked for its plan; see the header. */
-void
-plan_parsing(void)
+/* The plan of a source; see the header. */
+CachedPlan *
+plan_get(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, bool physical)
 {
-	parser_level = 0; /* an error undid it */
-}
+	CachedPlan *plan;
 
-void
-plan_parsed(void)
-{
+	parser_level = 0; /* an error undid it */
+	plan = plan_own_source(source, params, env, physical);
 	if (parser_level > 0)
 		names_end(parser_level);
 	parser_level = 0;
+	return plan;
 }
 
 /* Parse the text under pg_catalog, and save it as a source under the present search_path. */
@@ -165,7 +164,7 @@ make_source(KeptStatement *statement, QueryEnvironment *env)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	RawStmt *raw = linitial_node(RawStmt, pg_parse_query(statement->sql));
 	CachedPlanSource *source = CreateCachedPlan(raw, statement->sql, CreateCommandTag(raw->stmt));
-	Query *query = statement_analyze(raw, statement->sql, statement->types, statement->nargs, env);
+	Query *query = plan_analyze(raw, statement->sql, statement->types, statement->nargs, env);
 
 	CompleteCachedPlan(source, list_make1(query), NULL, statement->types, statement->nargs,
 					   setup_parser, statement, statement->options, false);
@@ -225,6 +224,26 @@ plan_keep_over(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, 
 	return keep(kind, relid, other, sql, nargs, types, CURSOR_OPT_GENERIC_PLAN, env);
 }
 
+/* Make the plan of a kept statement now, without a kind of node. */
+void
+plan_make_without(KeptStatement *statement, const char *setting, Datum *values, const char *nulls,
+				  QueryEnvironment *env)
+{
+	CachedPlanSource *source = plan_source(statement, env);
+	const Oid *types;
+	int nargs = plan_parameters(statement, &types);
+	int level;
+
+	if (source->gplan != NULL && source->gplan->is_valid)
+		return;
+	level = NewGUCNestLevel();
+	plan_without(setting);
+	ReleaseCachedPlan(
+		plan_get(source, values ? make_params(nargs, types, values, nulls) : NULL, env, false),
+		CurrentResourceOwner);
+	AtEOXact_GUC(false, level);
+}
+
 /* Keep one that looks rows up by a key. */
 KeptStatement *
 plan_keep_lookup(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs, const Oid *types)
@@ -233,7 +252,7 @@ plan_keep_lookup(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs
 		keep(kind, relid, other, sql, nargs, types, CURSOR_OPT_GENERIC_PLAN, NULL);
 
 	statement->lookup = true;
-	statement_plan_without(statement, "enable_seqscan", NULL, NULL, NULL);
+	plan_make_without(statement, "enable_seqscan", NULL, NULL, NULL);
 	return statement;
 }
 
@@ -264,7 +283,7 @@ plan_source(KeptStatement *statement, QueryEnvironment *env)
 	statement->source = make_source(statement, env);
 	retire_source(old);
 	if (statement->lookup)
-		statement_plan_without(statement, "enable_seqscan", NULL, NULL, NULL);
+		plan_make_without(statement, "enable_seqscan", NULL, NULL, NULL);
 	return statement->source;
 }
 

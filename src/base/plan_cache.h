@@ -101,9 +101,17 @@ extern const char *plan_text(const KeptStatement *statement);
  */
 extern CachedPlanSource *plan_source(KeptStatement *statement, QueryEnvironment *env);
 
-/* Around GetCachedPlan() of such a source, which may parse it anew. */
-extern void plan_parsing(void);
-extern void plan_parsed(void);
+/* The plan of such a source to run, planned anew as the server's plan cache decides. */
+extern CachedPlan *plan_get(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env,
+							bool physical);
+
+/*
+ * Make the plan of a kept statement now, without a kind of node (a setting such as "enable_nestloop"), unless it
+ * is made already: for tables that grow while it is in use, faster than their statistics. values: NULL for a
+ * generic plan.
+ */
+extern void plan_make_without(KeptStatement *statement, const char *setting, Datum *values,
+							  const char *nulls, QueryEnvironment *env);
 
 /* Forget a kept statement that a rule turned into another, on which it may not even depend. */
 extern void plan_forget(KeptStatement *statement);

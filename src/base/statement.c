@@ -27,27 +27,9 @@
 #include "identifiers.h"
 #include "judge.h"
 #include "leaf_owners.h"
+#include "secret.h"
 #include "statement.h"
 #include "table_code.h"
-
-/*
- * The text of ours that is being planned, perhaps twice, to compare a generic plan with another. What planning runs
- * meanwhile has texts of its own.
- */
-static const char *planned_text = NULL;
-static OwnStatement planned_as = NOT_OWN_STATEMENT;
-static const char *planned_under = NULL; /* the search_path */
-
-/* What is set while a statement of ours is planned, and was before. */
-typedef struct PlanningState
-{
-	const char *text;
-	OwnStatement as;
-	const char *under;
-	bool print_plan;
-} PlanningState;
-
-static SecretTable is_secret_table = NULL;
 
 /* A receiver that leaves rows as SPI does. */
 typedef struct RowsReceiver
@@ -55,209 +37,6 @@ typedef struct RowsReceiver
 	DestReceiver pub;
 	SPITupleTable *table;
 } RowsReceiver;
-
-/* What the planner is planning. */
-OwnStatement
-planning_own(const char *sql)
-{
-	return sql != NULL && sql == planned_text ? planned_as : NOT_OWN_STATEMENT;
-}
-
-/* Plan a query, as whoever is to run it, if it is ours; see table_code.c. */
-PlannedStmt *
-plan_as_own(Query *query, const char *sql, int options, ParamListInfo params,
-			planner_hook_type planner)
-{
-	PlannedStmt *volatile plan = NULL;
-	int level = 0;
-	Planning planning;
-
-	if (planning_own(sql) == NOT_OWN_STATEMENT)
-		return planner(query, sql, options, params);
-	if (strcmp(planned_under, namespace_search_path) != 0) /* it was parsed anew */
-		level = path_begin(planned_under);
-	planning_begin(&planning, query);
-	PG_TRY();
-	{
-		plan = planner(query, sql, options, params);
-	}
-	PG_FINALLY();
-	{
-		planning_end(&planning);
-	}
-	PG_END_TRY();
-	if (level > 0)
-		names_end(level);
-	return plan;
-}
-
-/* Who knows the tables that hold secrets. */
-void
-statement_secrets_are(SecretTable is_secret)
-{
-	is_secret_table = is_secret;
-}
-
-/* Raise for a statement that a rule has made several of, none, or another. */
-static void
-refuse_rules(const char *sql)
-{
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("a rule on the table changes the statements of pgaccount"),
-					errdetail("The statement was \"%s\".", sql),
-					errhint("Drop the table's rules, or make them triggers.")));
-}
-
-/* What a text asks for. */
-static CmdType
-command_of(const RawStmt *raw)
-{
-	switch (nodeTag(raw->stmt))
-	{
-		case T_InsertStmt:
-			return CMD_INSERT;
-		case T_UpdateStmt:
-			return CMD_UPDATE;
-		case T_DeleteStmt:
-			return CMD_DELETE;
-		default:
-			return CMD_SELECT;
-	}
-}
-
-/* Parse and rewrite a text under pg_catalog; see the header. */
-Query *
-statement_analyze(RawStmt *raw, const char *sql, const Oid *types, int nargs, QueryEnvironment *env)
-{
-	int level = names_begin();
-	List *queries = pg_analyze_and_rewrite_fixedparams(raw, sql, types, nargs, env);
-
-	names_end(level);
-	if (list_length(queries) != 1 || linitial_node(Query, queries)->commandType != command_of(raw))
-		refuse_rules(sql);
-	return linitial_node(Query, queries);
-}
-
-/* Parameters, in the current memory context. */
-static ParamListInfo
-make_params(int nargs, const Oid *types, Datum *values, const char *nulls)
-{
-	ParamListInfo params;
-
-	if (nargs == 0)
-		return NULL;
-	params = makeParamList(nargs);
-	for (int i = 0; i < nargs; i++)
-	{
-		params->params[i].value = values[i];
-		params->params[i].isnull = nulls != NULL && nulls[i] == 'n';
-		params->params[i].pflags = PARAM_FLAG_CONST;
-		params->params[i].ptype = types[i];
-	}
-	return params;
-}
-
-/* Begin to plan. A plan has the values of parameters, hashes too: it is not printed, whatever the caller has set. */
-static PlanningState
-begin_planning(const char *sql, bool physical)
-{
-	PlanningState outer = {planned_text, planned_as, planned_under, Debug_print_plan};
-
-	planned_text = sql;
-	planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
-	planned_under = namespace_search_path;
-	Debug_print_plan = false;
-	return outer;
-}
-
-/* Planned. */
-static void
-end_planning(PlanningState outer)
-{
-	planned_text = outer.text;
-	planned_as = outer.as;
-	planned_under = outer.under;
-	Debug_print_plan = outer.print_plan;
-}
-
-/* The plan of a source to run, planned anew as the plan cache decides. */
-static CachedPlan *
-get_plan(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env, bool physical)
-{
-	CachedPlan *volatile plan = NULL;
-	PlanningState outer = begin_planning(source->query_string, physical);
-
-	plan_parsing();
-	PG_TRY();
-	{
-		plan = GetCachedPlan(source, params, CurrentResourceOwner, env);
-	}
-	PG_FINALLY();
-	{
-		end_planning(outer);
-	}
-	PG_END_TRY();
-	plan_parsed();
-	return plan;
-}
-
-/* Plan a query. */
-static PlannedStmt *
-plan_query(Query *query, const char *sql, ParamListInfo params, bool physical)
-{
-	PlannedStmt *volatile plan = NULL;
-	PlanningState outer = begin_planning(sql, physical);
-
-	PG_TRY();
-	{
-		plan = pg_plan_query(query, sql, 0, params);
-	}
-	PG_FINALLY();
-	{
-		end_planning(outer);
-	}
-	PG_END_TRY();
-	return plan;
-}
-
-/* Turn a setting off until AtEOXact_GUC(). */
-static void
-turn_off(const char *setting)
-{
-	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-}
-
-/*
- * Plan without a kind of node until AtEOXact_GUC(), where that can be. Where it cannot, the cost of the plan is
- * beyond all measure, and it would be compiled each time it runs: a second for each login.
- */
-static void
-plan_without(const char *setting)
-{
-	turn_off(setting);
-	turn_off("jit");
-}
-
-/* Make the plan of a kept statement now, without a kind of node. */
-void
-statement_plan_without(KeptStatement *statement, const char *setting, Datum *values,
-					   const char *nulls, QueryEnvironment *env)
-{
-	CachedPlanSource *source = plan_source(statement, env);
-	const Oid *types;
-	int nargs = plan_parameters(statement, &types);
-	int level;
-
-	if (source->gplan != NULL && source->gplan->is_valid)
-		return;
-	level = NewGUCNestLevel();
-	plan_without(setting);
-	ReleaseCachedPlan(
-		get_plan(source, values ? make_params(nargs, types, values, nulls) : NULL, env, false),
-		CurrentResourceOwner);
-	AtEOXact_GUC(false, level);
-}
 
 /* ---- Rows, as SPI leaves them ---- */
 
@@ -325,99 +104,6 @@ statement_free_rows(void)
 	SPI_tuptable = NULL;
 }
 
-/* ---- Errors ---- */
-
-/* No error shows so many characters of a hash. */
-#define HASH_CHARS 10
-
-/* Does the text of an error quote a value that may be a hash? The server quotes names, too, but these are no data. */
-static bool
-quotes_value(const char *text)
-{
-	const char *start = text;
-
-	while ((start = strchr(start, '"')) != NULL)
-	{
-		const char *end = strchr(++start, '"');
-
-		if (end == NULL || end - start >= HASH_CHARS)
-			return true;
-		start = end + 1;
-	}
-	return false;
-}
-
-/* Does the text of an error that is no data's, but about a name, quote a value that looks like a hash? */
-static bool
-names_hash(const char *text)
-{
-	const char *start = text;
-
-	while ((start = strchr(start, '"')) != NULL)
-	{
-		const char *end = strchr(++start, '"');
-		size_t len = end != NULL ? end - start : strlen(start);
-
-		if (len >= HASH_CHARS && strcspn(start, "$:") < len)
-			return true;
-		if (end == NULL)
-			return false;
-		start = end + 1;
-	}
-	return false;
-}
-
-/* The name of a table if it holds secrets, else NULL. */
-char *
-statement_secret(Oid relid)
-{
-	return is_secret_table != NULL && is_secret_table(relid) ? get_rel_name(relid) : NULL;
-}
-
-/*
- * Raise an error again, without the values of the row; see the header. What an application's code raises (a RAISE of
- * PL/pgSQL's, of any SQLSTATE but of the server's own data exceptions) is its own text.
- */
-void
-statement_rethrow(MemoryContext context, const char *secret)
-{
-	ErrorData *error;
-	int category;
-
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-	/* such as the server's of a hash that an expression takes for the name of a table or a setting */
-	if (secret != NULL && category != ERRCODE_TO_CATEGORY(ERRCODE_RAISE_EXCEPTION) &&
-		names_hash(error->message))
-		category = ERRCODE_DATA_EXCEPTION;
-	switch (category)
-	{
-		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
-			if (error->sqlerrcode != ERRCODE_CHECK_VIOLATION &&
-				error->sqlerrcode != ERRCODE_NOT_NULL_VIOLATION &&
-				(secret == NULL || (error->sqlerrcode != ERRCODE_EXCLUSION_VIOLATION &&
-									(error->detail == NULL || strchr(error->detail, '$') == NULL))))
-				break;
-			error->detail = NULL;
-			error->detail_log = NULL;
-			break;
-		case ERRCODE_DATA_EXCEPTION:
-			if (secret == NULL)
-				break;
-			if (quotes_value(error->message))
-				error->message = psprintf("an expression of table \"%s\" failed", secret);
-			error->detail = "What else it says is not shown, as it may quote a password hash.";
-			error->detail_log = NULL;
-			error->hint = NULL;
-			error->context = NULL;
-			error->internalquery = NULL;
-			break;
-	}
-	FlushErrorState();
-	ReThrowError(error);
-}
-
 /* ---- Running ---- */
 
 /* Push the snapshot that a statement is run in. */
@@ -455,7 +141,7 @@ plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
 
 	if (options->judge != NULL)
 		owner = run_as_caller(options->judge);
-	query = statement_analyze(raw, sql, types, nargs, options->env);
+	query = plan_analyze(raw, sql, types, nargs, options->env);
 	if (options->judge != NULL || tables != NIL) /* who starts it is another */
 		privileges_of(query, GetUserId());
 	if (options->judge != NULL)
@@ -465,7 +151,7 @@ plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
 	level = NewGUCNestLevel();
 	if (options->without != NULL)
 		plan_without(options->without);
-	plan = plan_query(query, sql, params, options->physical);
+	plan = plan_own_query(query, sql, params, options->physical);
 	AtEOXact_GUC(false, level);
 	return plan;
 }
@@ -511,8 +197,7 @@ run_planned(PlannedStmt *stmt, const char *sql, ParamListInfo params,
 	char *secret = NULL;
 
 	if (stmt->commandType != CMD_SELECT && stmt->resultRelations != NIL && other)
-		secret =
-			statement_secret(rt_fetch(linitial_int(stmt->resultRelations), stmt->rtable)->relid);
+		secret = secret_table(rt_fetch(linitial_int(stmt->resultRelations), stmt->rtable)->relid);
 	PG_TRY();
 	{
 		processed = execute(desc, options, as);
@@ -522,7 +207,7 @@ run_planned(PlannedStmt *stmt, const char *sql, ParamListInfo params,
 		judge_back_to(judge);
 		if (!other)
 			PG_RE_THROW();
-		statement_rethrow(context, secret);
+		secret_rethrow(context, secret);
 	}
 	PG_END_TRY();
 	FreeQueryDesc(desc);
@@ -605,7 +290,7 @@ statement_run(KeptStatement *statement, Datum *values, const char *nulls,
 		options = &plain;
 	push_snapshot(options);
 	source = plan_source(statement, options->env);
-	plan = get_plan(source, params, options->env, options->physical);
+	plan = plan_get(source, params, options->env, options->physical);
 	if (list_length(plan->stmt_list) != 1)
 	{
 		char *sql = pstrdup(plan_text(statement));

@@ -12,12 +12,12 @@
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
 #include "nodes/execnodes.h"
-#include "optimizer/planner.h"
 #include "tcop/dest.h"
 #include "utils/queryenvironment.h"
 #include "utils/snapshot.h"
 
 #include "plan_cache.h"
+#include "planning.h"
 #include "run_as.h"
 
 /*
@@ -79,48 +79,9 @@ extern bool statement_finds_row(KeptStatement *statement, Datum *values, const c
 extern void statement_free_rows(void);
 
 /*
- * Make the plan of a kept statement now, without a kind of node (a setting such as "enable_nestloop"), unless it
- * is made already: for tables that grow while it is in use, faster than their statistics. values: NULL for a
- * generic plan.
- */
-extern void statement_plan_without(KeptStatement *statement, const char *setting, Datum *values,
-								   const char *nulls, QueryEnvironment *env);
-
-/*
  * Run a formatted text without parameters, DDL too, all of whose names are looked up in pg_catalog. Returns the rows
  * processed. Within SPI_connect.
  */
 extern uint64 run_sql(const char *fmt, ...) pg_attribute_printf(1, 2);
-
-/* Parse and rewrite a text under pg_catalog. Raises 55000 where a rule makes something else of it. */
-extern Query *statement_analyze(RawStmt *raw, const char *sql, const Oid *types, int nargs,
-								QueryEnvironment *env);
-
-/* What the planner is planning, for its hook, which is given a text. */
-typedef enum OwnStatement
-{
-	NOT_OWN_STATEMENT = 0,
-	OWN_LOGICAL, /* one of ours: it sees all rows, its DELETEs are soft */
-	OWN_PHYSICAL /* one of ours, as it stands */
-} OwnStatement;
-
-extern OwnStatement planning_own(const char *sql);
-
-/* For the planner's hook: have a planner plan, so that no code of a table's owner runs meanwhile as somebody else. */
-extern PlannedStmt *plan_as_own(Query *query, const char *sql, int options, ParamListInfo params,
-								planner_hook_type planner);
-
-/* Does a table hold secrets, such as hashes? Asked of tables that statements of ours write. */
-typedef bool (*SecretTable)(Oid relid);
-
-extern void statement_secrets_are(SecretTable is_secret);
-extern char *statement_secret(Oid relid); /* its name, or NULL */
-
-/*
- * In PG_CATCH: raise the error again, in this memory context, without "Failing row contains (...)". The server shows
- * that to whoever may read the columns, and that is the owner here, not the caller. secret: NULL, or the name of the
- * table that holds secrets: nothing is left either that may quote one.
- */
-extern void statement_rethrow(MemoryContext context, const char *secret);
 
 #endif /* PGACCOUNT_STATEMENT_H */

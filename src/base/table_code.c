@@ -267,3 +267,18 @@ privileges_of(Query *query, Oid role)
 {
 	(void) set_privileges((Node *) query, &role);
 }
+
+/* Does this index run functions that somebody wrote? */
+bool
+index_has_code(Oid index_id)
+{
+	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index_id));
+	bool found;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	found = !heap_attisnull(tuple, Anum_pg_index_indexprs, NULL) ||
+			!heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+	ReleaseSysCache(tuple);
+	return found;
+}

@@ -37,4 +37,7 @@ extern void planning_end(Planning *planning);
 /* Have the privileges that a parsed statement needs be those of a role, its functions' too; whoever runs it. */
 extern void privileges_of(Query *query, Oid role);
 
+/* Does an index have expressions or a condition, which may run functions that somebody wrote? */
+extern bool index_has_code(Oid index_id);
+
 #endif /* PGACCOUNT_TABLE_CODE_H */

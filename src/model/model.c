@@ -37,6 +37,7 @@
 #include "mapping.h"
 #include "model.h"
 #include "relation_changes.h"
+#include "secret.h"
 #include "soft_delete.h"
 #include "statement.h"
 #include "version.h"
@@ -93,7 +94,7 @@ void
 model_init(void)
 {
 	relation_changes_follow(relation_changed);
-	statement_secrets_are(holds_hashes);
+	secret_tables_are(holds_hashes);
 }
 
 /* Does the attribute decide who may come in? */

@@ -695,7 +695,7 @@ run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, Execut
 	 * The profiles grow while the plan is in use, from what statistics may call empty: a set is not to
 	 * read them once a user, nor is one user to read them all.
 	 */
-	statement_plan_without(plan, env != NULL ? "enable_nestloop" : "enable_seqscan", rule->values,
+	plan_make_without(plan, env != NULL ? "enable_nestloop" : "enable_seqscan", rule->values,
 						   rule->nulls, env);
 	return statement_run(plan, rule->values, rule->nulls,
 						 &(StatementOptions){.env = env, .tweak = tweak, .arg = rule});

@@ -14,7 +14,7 @@
 
 #include "delete_call.h"
 #include "operation.h"
-#include "statement.h"
+#include "secret.h"
 #include "stats.h"
 
 typedef struct DeleteCall
@@ -53,7 +53,7 @@ delete_call_start(QueryDesc *desc)
 
 	if (desc->operation != CMD_DELETE || !IsA(node, ModifyTable) || node->operation != CMD_UPDATE)
 		return;
-	secret = statement_secret(
+	secret = secret_table(
 		rt_fetch(linitial_int(node->resultRelations), desc->plannedstmt->rtable)->relid);
 	if (!stats_kept() && secret == NULL)
 		return;

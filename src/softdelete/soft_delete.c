@@ -54,6 +54,7 @@
 #include "fk_graph.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "secret.h"
 #include "soft_delete.h"
 #include "statement.h"
 #include "table_code.h"
@@ -72,7 +73,7 @@ typedef struct RowWriter
 	ResourceOwner owner; /* holds the indexes open; NULL: they are closed */
 	MemoryContextCallback at_end;
 	struct RowWriter *next;
-	const char *secret; /* see statement_rethrow() */
+	const char *secret; /* see secret_rethrow() */
 } RowWriter;
 
 static RowWriter *writers = NULL;
@@ -201,7 +202,7 @@ make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
 	open_indexes(&writer->target);
 
-	writer->secret = statement_secret(RelationGetRelid(rel));
+	writer->secret = secret_table(RelationGetRelid(rel));
 	writer->owner = CurrentResourceOwner;
 	writer->next = writers;
 	writers = writer;
@@ -526,7 +527,7 @@ write_deleted_version(RowWriter *writer, TupleTableSlot *old)
 	}
 	PG_CATCH();
 	{
-		statement_rethrow(context, writer->secret);
+		secret_rethrow(context, writer->secret);
 	}
 	PG_END_TRY();
 }

@@ -1,0 +1,209 @@
+/*
+ * planning.c
+ *		How statements of the extension are parsed, under pg_catalog, and planned.
+ */
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+#include "parser/analyze.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "compat.h"
+#include "planning.h"
+#include "run_as.h"
+#include "table_code.h"
+
+/*
+ * The text of ours that is being planned, perhaps twice, to compare a generic plan with another. What planning runs
+ * meanwhile has texts of its own.
+ */
+static const char *planned_text = NULL;
+static OwnStatement planned_as = NOT_OWN_STATEMENT;
+static const char *planned_under = NULL; /* the search_path */
+
+/* What is set while a statement of ours is planned, and was before. */
+typedef struct PlanningState
+{
+	const char *text;
+	OwnStatement as;
+	const char *under;
+	bool print_plan;
+} PlanningState;
+
+/* What the planner is planning. */
+OwnStatement
+planning_own(const char *sql)
+{
+	return sql != NULL && sql == planned_text ? planned_as : NOT_OWN_STATEMENT;
+}
+
+/* Plan a query, as whoever is to run it, if it is ours; see table_code.c. */
+PlannedStmt *
+plan_as_own(Query *query, const char *sql, int options, ParamListInfo params,
+			planner_hook_type planner)
+{
+	PlannedStmt *volatile plan = NULL;
+	volatile int level = 0;
+	Planning planning;
+
+	if (planning_own(sql) == NOT_OWN_STATEMENT)
+		return planner(query, sql, options, params);
+	if (strcmp(planned_under, namespace_search_path) != 0) /* it was parsed anew */
+		level = path_begin(planned_under);
+	planning_begin(&planning, query);
+	PG_TRY();
+	{
+		plan = planner(query, sql, options, params);
+	}
+	PG_FINALLY();
+	{
+		planning_end(&planning);
+	}
+	PG_END_TRY();
+	if (level > 0)
+		names_end(level);
+	return plan;
+}
+
+/* Raise for a statement that a rule has made several of, none, or another. */
+void
+refuse_rules(const char *sql)
+{
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a rule on the table changes the statements of pgaccount"),
+					errdetail("The statement was \"%s\".", sql),
+					errhint("Drop the table's rules, or make them triggers.")));
+}
+
+/* What a text asks for. */
+static CmdType
+command_of(const RawStmt *raw)
+{
+	switch (nodeTag(raw->stmt))
+	{
+		case T_InsertStmt:
+			return CMD_INSERT;
+		case T_UpdateStmt:
+			return CMD_UPDATE;
+		case T_DeleteStmt:
+			return CMD_DELETE;
+		default:
+			return CMD_SELECT;
+	}
+}
+
+/* Parse and rewrite a text under pg_catalog; see the header. */
+Query *
+plan_analyze(RawStmt *raw, const char *sql, const Oid *types, int nargs, QueryEnvironment *env)
+{
+	int level = names_begin();
+	List *queries = pg_analyze_and_rewrite_fixedparams(raw, sql, types, nargs, env);
+
+	names_end(level);
+	if (list_length(queries) != 1 || linitial_node(Query, queries)->commandType != command_of(raw))
+		refuse_rules(sql);
+	return linitial_node(Query, queries);
+}
+
+/* Parameters, in the current memory context. */
+ParamListInfo
+make_params(int nargs, const Oid *types, Datum *values, const char *nulls)
+{
+	ParamListInfo params;
+
+	if (nargs == 0)
+		return NULL;
+	params = makeParamList(nargs);
+	for (int i = 0; i < nargs; i++)
+	{
+		params->params[i].value = values[i];
+		params->params[i].isnull = nulls != NULL && nulls[i] == 'n';
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = types[i];
+	}
+	return params;
+}
+
+/* Begin to plan. A plan has the values of parameters, hashes too: it is not printed, whatever the caller has set. */
+static PlanningState
+begin_planning(const char *sql, bool physical)
+{
+	PlanningState outer = {planned_text, planned_as, planned_under, Debug_print_plan};
+
+	planned_text = sql;
+	planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
+	planned_under = namespace_search_path;
+	Debug_print_plan = false;
+	return outer;
+}
+
+/* Planned. */
+static void
+end_planning(PlanningState outer)
+{
+	planned_text = outer.text;
+	planned_as = outer.as;
+	planned_under = outer.under;
+	Debug_print_plan = outer.print_plan;
+}
+
+/* The plan of a source to run, planned anew as the plan cache decides. */
+CachedPlan *
+plan_own_source(CachedPlanSource *source, ParamListInfo params, QueryEnvironment *env,
+				bool physical)
+{
+	CachedPlan *volatile plan = NULL;
+	PlanningState outer = begin_planning(source->query_string, physical);
+
+	PG_TRY();
+	{
+		plan = GetCachedPlan(source, params, CurrentResourceOwner, env);
+	}
+	PG_FINALLY();
+	{
+		end_planning(outer);
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+/* Plan a query. */
+PlannedStmt *
+plan_own_query(Query *query, const char *sql, ParamListInfo params, bool physical)
+{
+	PlannedStmt *volatile plan = NULL;
+	PlanningState outer = begin_planning(sql, physical);
+
+	PG_TRY();
+	{
+		plan = pg_plan_query(query, sql, 0, params);
+	}
+	PG_FINALLY();
+	{
+		end_planning(outer);
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+/* Turn a setting off until AtEOXact_GUC(). */
+static void
+turn_off(const char *setting)
+{
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+/*
+ * Plan without a kind of node until AtEOXact_GUC(), where that can be. Where it cannot, the cost of the plan is
+ * beyond all measure, and it would be compiled each time it runs: a second for each login.
+ */
+void
+plan_without(const char *setting)
+{
+	turn_off(setting);
+	turn_off("jit");
+}

@@ -1,0 +1,110 @@
+/*
+ * secret.c
+ *		Tables that hold secrets, such as hashes, and errors that would show them.
+ */
+#include "postgres.h"
+
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "secret.h"
+
+static SecretTable is_secret_table = NULL;
+
+/* Who knows the tables that hold secrets. */
+void
+secret_tables_are(SecretTable is_secret)
+{
+	is_secret_table = is_secret;
+}
+
+/* No error shows so many characters of a hash. */
+#define HASH_CHARS 10
+
+/* Does the text of an error quote a value that may be a hash? The server quotes names, too, but these are no data. */
+static bool
+quotes_value(const char *text)
+{
+	const char *start = text;
+
+	while ((start = strchr(start, '"')) != NULL)
+	{
+		const char *end = strchr(++start, '"');
+
+		if (end == NULL || end - start >= HASH_CHARS)
+			return true;
+		start = end + 1;
+	}
+	return false;
+}
+
+/* Does the text of an error that is no data's, but about a name, quote a value that looks like a hash? */
+static bool
+names_hash(const char *text)
+{
+	const char *start = text;
+
+	while ((start = strchr(start, '"')) != NULL)
+	{
+		const char *end = strchr(++start, '"');
+		size_t len = end != NULL ? end - start : strlen(start);
+
+		if (len >= HASH_CHARS && strcspn(start, "$:") < len)
+			return true;
+		if (end == NULL)
+			return false;
+		start = end + 1;
+	}
+	return false;
+}
+
+/* The name of a table if it holds secrets, else NULL. */
+char *
+secret_table(Oid relid)
+{
+	return is_secret_table != NULL && is_secret_table(relid) ? get_rel_name(relid) : NULL;
+}
+
+/*
+ * Raise an error again, without the values of the row; see the header. What an application's code raises (a RAISE of
+ * PL/pgSQL's, of any SQLSTATE but of the server's own data exceptions) is its own text.
+ */
+void
+secret_rethrow(MemoryContext context, const char *secret)
+{
+	ErrorData *error;
+	int category;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+	/* such as the server's of a hash that an expression takes for the name of a table or a setting */
+	if (secret != NULL && category != ERRCODE_TO_CATEGORY(ERRCODE_RAISE_EXCEPTION) &&
+		names_hash(error->message))
+		category = ERRCODE_DATA_EXCEPTION;
+	switch (category)
+	{
+		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
+			if (error->sqlerrcode != ERRCODE_CHECK_VIOLATION &&
+				error->sqlerrcode != ERRCODE_NOT_NULL_VIOLATION &&
+				(secret == NULL || (error->sqlerrcode != ERRCODE_EXCLUSION_VIOLATION &&
+									(error->detail == NULL || strchr(error->detail, '$') == NULL))))
+				break;
+			error->detail = NULL;
+			error->detail_log = NULL;
+			break;
+		case ERRCODE_DATA_EXCEPTION:
+			if (secret == NULL)
+				break;
+			if (quotes_value(error->message))
+				error->message = psprintf("an expression of table \"%s\" failed", secret);
+			error->detail = "What else it says is not shown, as it may quote a password hash.";
+			error->detail_log = NULL;
+			error->hint = NULL;
+			error->context = NULL;
+			error->internalquery = NULL;
+			break;
+	}
+	FlushErrorState();
+	ReThrowError(error);
+}
