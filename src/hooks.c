@@ -25,8 +25,8 @@
 #include "secret.h"
 #include "soft_delete.h"
 #include "statement.h"
+#include "version.h"
 
-static bool preloaded = false;
 static planner_hook_type next_planner = NULL;
 static ExecutorStart_hook_type next_ExecutorStart = NULL;
 static ExecutorRun_hook_type next_ExecutorRun = NULL;
@@ -43,7 +43,7 @@ account_planner(Query *parse, const char *query_string, int cursor_options, Para
 	planner_hook_type planner = next_planner != NULL ? next_planner : standard_planner;
 	PlannedStmt *plan;
 
-	if (!preloaded)
+	if (!hooks_installed())
 		return plan_as_own(parse, query_string, cursor_options, params, planner);
 	rewrite_statement(parse, query_string, params, &rewritten);
 	plan = plan_as_own(parse, query_string, cursor_options, params, planner);
@@ -56,13 +56,13 @@ static void
 account_ExecutorStart(QueryDesc *desc, int eflags)
 {
 	eflags |= run_as_started();
-	if (preloaded)
+	if (hooks_installed())
 		identity_statement_begins();
 	if (next_ExecutorStart)
 		next_ExecutorStart(desc, eflags);
 	else
 		standard_ExecutorStart(desc, eflags);
-	if (!preloaded)
+	if (!hooks_installed())
 		return;
 	rewrite_executor_start(desc);
 	delete_call_start(desc);
@@ -107,9 +107,9 @@ static void
 account_ExecutorRun(COMPAT_EXECUTOR_RUN_PARAMS)
 {
 	run_as_refuse_cursor(desc);
-	if (preloaded)
+	if (hooks_installed())
 		identity_statement_begins(); /* a cursor may have begun before the identity's end */
-	if (!preloaded || !delete_call_follows(desc))
+	if (!hooks_installed() || !delete_call_follows(desc))
 	{
 		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
 		return;
@@ -143,7 +143,7 @@ finish_executor(QueryDesc *desc)
 static void
 account_ExecutorFinish(QueryDesc *desc)
 {
-	if (!preloaded || !delete_call_follows(desc))
+	if (!hooks_installed() || !delete_call_follows(desc))
 	{
 		finish_executor(desc);
 		return;
@@ -182,7 +182,7 @@ account_ProcessUtility(PlannedStmt *pstmt, const char *query_string, bool read_o
 					   ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
 					   DestReceiver *dest, QueryCompletion *completion)
 {
-	bool copies_table = preloaded && IsA(pstmt->utilityStmt, CopyStmt) &&
+	bool copies_table = hooks_installed() && IsA(pstmt->utilityStmt, CopyStmt) &&
 						((CopyStmt *) pstmt->utilityStmt)->relation != NULL &&
 						!((CopyStmt *) pstmt->utilityStmt)->is_from;
 
@@ -214,7 +214,7 @@ account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 {
 	if (next_object_access)
 		next_object_access(access, class_id, object_id, sub_id, arg);
-	if (access == OAT_TRUNCATE && class_id == RelationRelationId && preloaded)
+	if (access == OAT_TRUNCATE && class_id == RelationRelationId && hooks_installed())
 		refuse_truncate_of(object_id);
 	if (access == OAT_POST_ALTER && class_id == DbRoleSettingRelationId)
 		run_as_settings_changed();
@@ -263,12 +263,5 @@ hooks_init(bool library_preloaded)
 		return;
 	next_relation_stats = get_relation_stats_hook;
 	get_relation_stats_hook = account_relation_stats;
-	preloaded = true;
-}
-
-/* Are all hooks installed? */
-bool
-hooks_installed(void)
-{
-	return preloaded;
+	hooks_are_installed();
 }

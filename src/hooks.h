@@ -8,7 +8,4 @@
 /* Install the hooks. Only when preloaded, so that behaviour never changes in mid-session. */
 extern void hooks_init(bool library_preloaded);
 
-/* Are the hooks installed? */
-extern bool hooks_installed(void);
-
 #endif /* PGACCOUNT_HOOKS_H */

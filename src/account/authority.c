@@ -22,7 +22,6 @@
 #include "identity.h"
 #include "operation.h"
 #include "password.h"
-#include "secret_call.h"
 #include "session.h"
 #include "statement.h"
 #include "version.h"

@@ -18,8 +18,8 @@
 #include "utils/rel.h"
 
 #include "extension.h"
-#include "hooks.h"
 #include "mapping.h"
+#include "version.h"
 
 PG_FUNCTION_INFO_V1(is_preloaded);
 PG_FUNCTION_INFO_V1(soft_delete_tables);

@@ -24,7 +24,6 @@
 #include "compat.h"
 #include "event.h"
 #include "failure_queue.h"
-#include "hooks.h"
 #include "key_store.h"
 #include "model.h"
 #include "stats.h"

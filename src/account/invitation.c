@@ -40,7 +40,6 @@
 #include "profile_grant.h"
 #include "profile_rule.h"
 #include "registration.h"
-#include "secret_call.h"
 #include "session.h"
 #include "session_lock.h"
 #include "statement.h"

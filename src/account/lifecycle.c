@@ -41,7 +41,6 @@
 #include "purge.h"
 #include "registered_names.h"
 #include "restore.h"
-#include "secret_call.h"
 #include "settings.h"
 #include "statement.h"
 #include "text_argument.h"

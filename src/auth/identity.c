@@ -29,14 +29,13 @@
 #include "claims_jsonb.h"
 #include "compat.h"
 #include "errors.h"
-#include "hooks.h"
 #include "identity.h"
 #include "jwt_functions.h"
 #include "operation.h"
-#include "secret_call.h"
 #include "settings.h"
 #include "token.h"
 #include "token_known.h"
+#include "version.h"
 
 ACCOUNT_OPERATION(authenticate, "authenticate", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(sign_out);

@@ -34,7 +34,6 @@
 #include "master_key.h"
 #include "operation.h"
 #include "relation_changes.h"
-#include "secret_call.h"
 #include "statement.h"
 #include "version.h"
 

@@ -25,7 +25,6 @@
 #include "operation.h"
 #include "login_attempt.h"
 #include "password.h"
-#include "secret_call.h"
 #include "session.h"
 #include "version.h"
 

@@ -39,7 +39,6 @@
 #include "password.h"
 #include "registered_names.h"
 #include "registration.h"
-#include "secret_call.h"
 #include "session_lock.h"
 #include "statement.h"
 #include "text_argument.h"

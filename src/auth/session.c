@@ -42,7 +42,6 @@
 #include "profile_rule.h"
 #include "refresh_token.h"
 #include "row_writer.h"
-#include "secret_call.h"
 #include "session.h"
 #include "session_lock.h"
 #include "statement.h"

@@ -22,7 +22,7 @@
 #include "errors.h"
 #include "jwt_functions.h"
 #include "key_store.h"
-#include "secret_call.h"
+#include "operation.h"
 #include "token.h"
 
 PG_FUNCTION_INFO_V1(verify_access_token);

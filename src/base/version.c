@@ -127,3 +127,19 @@ version_check(void)
 						 "restart the server first.")));
 	version_known = true;
 }
+
+static bool all_hooks = false;
+
+/* Are all hooks installed? */
+bool
+hooks_installed(void)
+{
+	return all_hooks;
+}
+
+/* All hooks are installed. */
+void
+hooks_are_installed(void)
+{
+	all_hooks = true;
+}

@@ -1,6 +1,6 @@
 /*
  * version.h
- *		The library's version against the installed script's.
+ *		The library's version against the installed script's, and its hooks.
  */
 #ifndef PGACCOUNT_VERSION_H
 #define PGACCOUNT_VERSION_H
@@ -13,6 +13,13 @@ extern Oid account_schema(void);
 
 /* OID of the extension, else InvalidOid. */
 extern Oid account_extension(void);
+
+/*
+ * Are all hooks installed in this session? They are where the library is preloaded, so that behaviour never changes in
+ * mid-session.
+ */
+extern bool hooks_installed(void);
+extern void hooks_are_installed(void);
 
 extern void version_init(void);
 

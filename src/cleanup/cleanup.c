@@ -75,10 +75,10 @@
 #include "errors.h"
 #include "event.h"
 #include "extension.h"
-#include "hooks.h"
 #include "identifiers.h"
 #include "mapping.h"
 #include "operation.h"
+#include "version.h"
 
 ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
 

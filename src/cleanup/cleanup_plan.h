@@ -31,18 +31,6 @@ typedef struct CleanupLine
 	int64 rows;
 } CleanupLine;
 
-/* What is known of a table whose rows may go; FkNode.data. */
-typedef struct CleanupTable
-{
-	FkNode *node;
-	List *keys;     /* attribute numbers of the columns that others reference */
-	List *incoming; /* the edges by which rows follow, those from components further up first */
-	RowSet *set;
-	bool secured; /* row security applies to the caller */
-	bool
-		counted; /* nothing asks for its rows: they are counted, and the set stays empty but for n */
-} CleanupTable;
-
 /* Where the rows come from that the caller names: SQL after FROM, the table being `c`. */
 typedef struct CleanupSeed
 {

@@ -21,7 +21,6 @@
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
-#include "cleanup_plan.h"
 #include "cleanup_read.h"
 #include "identifiers.h"
 #include "mapping.h"

@@ -10,6 +10,18 @@
 #include "cleanup_set.h"
 #include "fk_graph.h"
 
+/* What is known of a table whose rows may go; FkNode.data. */
+typedef struct CleanupTable
+{
+	FkNode *node;
+	List *keys;     /* attribute numbers of the columns that others reference */
+	List *incoming; /* the edges by which rows follow, those from components further up first */
+	RowSet *set;
+	bool secured; /* row security applies to the caller */
+	bool
+		counted; /* nothing asks for its rows: they are counted, and the set stays empty but for n */
+} CleanupTable;
+
 /* `ONLY schema.table`, or without ONLY where it is partitioned. */
 extern char *cleanup_table_name(Oid relid);
 

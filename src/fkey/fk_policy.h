@@ -12,12 +12,10 @@
 /* The policies of this database, for fk_policy_action(). NIL where there is none. */
 extern List *fk_policies(void);
 
-/* Called when a policy of a key to this table has changed. Within SPI_connect. */
-typedef void (*FkPolicyChanged)(Oid parent);
-
-extern void fk_policies_follow(FkPolicyChanged follower);
-
 /* The action (FKCONSTR_ACTION_...) that a policy gives a constraint, or FK_POLICY_NONE. */
 extern char fk_policy_action(List *policies, Oid child, const char *constraint_name);
+
+/* The action that a policy is named for: 'cascade', 'protect', 'set null', or FK_POLICY_NONE. */
+extern char fk_policy_named(const char *name);
 
 #endif /* PGACCOUNT_FK_POLICY_H */

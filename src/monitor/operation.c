@@ -34,7 +34,7 @@
 #include "deferred.h"
 #include "failure_queue.h"
 #include "operation.h"
-#include "secret_call.h"
+#include "run_as.h"
 #include "settings.h"
 #include "stats.h"
 
@@ -108,13 +108,48 @@ operation_concerns(const char *subject, const char *tenant_id)
  * The running operation's statement carries a secret: current_query() has none until its end, for triggers of the
  * tables' owners run meanwhile.
  */
-void
-operation_is_secret(void)
+static void
+call_is_secret(void)
 {
 	if (current == NULL || current->fcinfo == NULL)
 		return;
 	current->secret = true;
 	debug_query_string = NULL;
+}
+
+/*
+ * Whatever is raised underneath, keep the statement and the context out of the log. Code of others sees no context of
+ * the call: statements of the caller's functions may carry the secret, too. arg: what comes next.
+ */
+static void
+hide_statement(void *arg)
+{
+	ErrorContextCallback *callback = error_context_stack;
+
+	errhidestmt(true);
+	errhidecontext(true);
+	while (callback->callback != hide_statement || callback->arg != arg)
+		callback = callback->previous;
+	callback->previous = run_as_other() ? NULL : arg;
+}
+
+/* Begin to hide statements. */
+void
+secret_call_begin(ErrorContextCallback *callback)
+{
+	callback->callback = hide_statement;
+	callback->arg = error_context_stack;
+	callback->previous = error_context_stack;
+	error_context_stack = callback;
+	call_is_secret();
+}
+
+/* Stop hiding statements. A cancellation that is pending is taken here, while they are hidden. */
+void
+secret_call_end(ErrorContextCallback *callback)
+{
+	CHECK_FOR_INTERRUPTS();
+	error_context_stack = callback->arg;
 }
 
 /* The running operation is about to answer a refusal; see the header. */

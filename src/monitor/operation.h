@@ -68,8 +68,12 @@ extern void operation_resume(OperationFrame *frame);
 /* Say whom the running operation is about, for the event of its failure. NULL: not known. */
 extern void operation_concerns(const char *subject, const char *tenant_id);
 
-/* The statement of the running operation carries a secret: nothing that runs because of it can read it. */
-extern void operation_is_secret(void);
+/*
+ * A call carries a password, a token or a key: the statement and context of whatever is raised until
+ * secret_call_end() are not logged, and triggers of tables' owners see no statement; an error ends it, too.
+ */
+extern void secret_call_begin(ErrorContextCallback *callback);
+extern void secret_call_end(ErrorContextCallback *callback);
 
 /* The running operation is about to answer a refusal as data: it counts, and is logged, as a failure. */
 extern void operation_refused(int sqlerrcode, const char *reason);

@@ -43,10 +43,10 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "operation.h"
 #include "password.h"
 #include "password_format.h"
 #include "password_slots.h"
-#include "secret_call.h"
 #include "settings.h"
 #include "version.h"
 

@@ -696,7 +696,7 @@ run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, Execut
 	 * read them once a user, nor is one user to read them all.
 	 */
 	plan_make_without(plan, env != NULL ? "enable_nestloop" : "enable_seqscan", rule->values,
-						   rule->nulls, env);
+					  rule->nulls, env);
 	return statement_run(plan, rule->values, rule->nulls,
 						 &(StatementOptions){.env = env, .tweak = tweak, .arg = rule});
 }
