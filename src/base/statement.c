@@ -172,12 +172,14 @@ execute(QueryDesc *desc, const StatementOptions *options, Oid as)
 		judge_begin(&judge, desc);
 	if (options->tweak != NULL)
 		options->tweak(desc->estate, options->arg);
+	if (options->caller != NULL) /* never with as: see run_plan() */
+		saved = run_as_caller(options->caller);
 	compat_ExecutorRun(desc, options->limit);
 	processed = desc->estate->es_processed;
 	ExecutorFinish(desc);
 	if (judge.caller != NULL)
 		judge_end(&judge);
-	if (OidIsValid(as))
+	if (OidIsValid(as) || options->caller != NULL)
 		run_as_end(saved);
 	ExecutorEnd(desc);
 	return processed;
@@ -258,7 +260,7 @@ run_plan(PlannedStmt *stmt, const char *sql, ParamListInfo params, const Stateme
 {
 	RowsReceiver *receiver = options->dest == NULL ? make_receiver(CurrentMemoryContext) : NULL;
 	DestReceiver *dest = receiver != NULL ? &receiver->pub : options->dest;
-	List *foreign = leaf_owners_find(stmt);
+	List *foreign = options->caller == NULL ? leaf_owners_find(stmt) : NIL;
 	uint64 processed = foreign == NIL ? run_planned(stmt, sql, params, options, dest, InvalidOid)
 									  : run_by_owner(foreign, sql, params, options, dest);
 

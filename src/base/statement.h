@@ -53,6 +53,8 @@ typedef struct StatementOptions
 	DestReceiver *dest; /* NULL: rows are left in SPI_tuptable */
 	const RoleState
 		*judge; /* NULL, or what run_as() returned: the caller's policies and privileges decide */
+	const RoleState
+		*caller; /* NULL, or the same: once it is started the caller runs it, triggers too */
 	const char
 		*without; /* NULL, or a setting that is off for the planner, such as "enable_seqscan" */
 	PlannedStmt *plan; /* of statement_plan_once(); NULL: it is planned now */

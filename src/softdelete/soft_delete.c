@@ -283,7 +283,8 @@ decides_partition(Relation rel, const SoftDelete *mapping)
 
 /*
  * Delete softly a row whose new version belongs in another partition: an UPDATE of the partitioned
- * table moves it. As its owner: the DELETE was allowed, UPDATE need not be.
+ * table moves it. With the rights of its owner, for the DELETE was allowed, UPDATE need not be; run by the caller, as
+ * any row of this trigger's is written: 18 would fire AFTER triggers as the owner, under the caller's search_path.
  */
 static void
 delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
@@ -314,7 +315,8 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
 	values[1] = PointerGetDatum(tid);
 	values[2] = CStringGetTextDatum(actor);
-	if (statement_run(plan, values, NULL, &(StatementOptions){.within = true}) != 1)
+	if (statement_run(plan, values, NULL, &(StatementOptions){.within = true, .caller = &caller}) !=
+		1)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("a row of \"%s\" could not be deleted softly",
 							   RelationGetRelationName(rel)),
