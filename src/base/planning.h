@@ -12,6 +12,8 @@
 #include "utils/plancache.h"
 #include "utils/queryenvironment.h"
 
+#include "compat.h"
+
 /* What the planner is planning, for its hook, which is given a text. */
 typedef enum OwnStatement
 {
@@ -31,7 +33,7 @@ extern Query *plan_analyze(RawStmt *raw, const char *sql, const Oid *types, int 
 						   QueryEnvironment *env);
 
 /* Raise 55000 for a statement that a rule has made several of, none, or another. */
-extern void refuse_rules(const char *sql) pg_attribute_noreturn();
+compat_noreturn extern void refuse_rules(const char *sql);
 
 /* Parameters, in the current memory context; NULL for none. */
 extern ParamListInfo make_params(int nargs, const Oid *types, Datum *values, const char *nulls);
