@@ -79,6 +79,72 @@ has_key_expressions(Oid relid)
 	return found;
 }
 
+/* The stored expression of a generated column, or NULL. */
+static Node *
+generated_expression(Relation rel, const char *column)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	for (int i = 0; constr != NULL && i < constr->num_defval; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), constr->defval[i].adnum - 1);
+
+		if (attr->attgenerated == ATTRIBUTE_GENERATED_STORED &&
+			strcmp(NameStr(attr->attname), column) == 0)
+			return stringToNode(constr->defval[i].adbin);
+	}
+	return NULL;
+}
+
+/* Are all generated columns of a partition computed as they are above it? */
+static bool
+generates_as(Relation rel, Relation parent)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(desc, i);
+		Node *expression;
+
+		if (attr->attisdropped || attr->attgenerated != ATTRIBUTE_GENERATED_STORED)
+			continue;
+		expression = generated_expression(parent, NameStr(attr->attname));
+		if (expression == NULL ||
+			!equal(linitial(map_partition_varattnos(list_make1(expression), 1, rel, parent)),
+				   generated_expression(rel, NameStr(attr->attname))))
+			return false;
+	}
+	return true;
+}
+
+/* Has a table a generated column that no ancestor of the present user's computes so? From 16 on it may have. */
+static bool
+has_own_generated(Relation rel)
+{
+	ListCell *lc;
+
+	if (!compat_own_generated || RelationGetDescr(rel)->constr == NULL ||
+		!RelationGetDescr(rel)->constr->has_generated_stored)
+		return false;
+	if (!rel->rd_rel->relispartition)
+		return true;
+	foreach (lc, get_partition_ancestors(RelationGetRelid(rel)))
+	{
+		Relation parent;
+		bool same;
+
+		if (relation_owner(lfirst_oid(lc)) != GetUserId())
+			continue;
+		parent = table_open(lfirst_oid(lc), AccessShareLock);
+		same = generates_as(rel, parent);
+		table_close(parent, AccessShareLock);
+		if (same)
+			return false;
+	}
+	return true;
+}
+
 /*
  * May a write of this table, in a statement about its parent, run code that is its owner's own, not its
  * parent's?
@@ -89,8 +155,8 @@ has_own_code(Relation rel)
 	TupleConstr *constr = RelationGetDescr(rel)->constr;
 	ListCell *lc;
 
-	if (constr != NULL && ((constr->has_generated_stored && compat_own_generated) ||
-						   (constr->num_check > 0 && has_own_check(RelationGetRelid(rel)))))
+	if ((constr != NULL && constr->num_check > 0 && has_own_check(RelationGetRelid(rel))) ||
+		has_own_generated(rel))
 		return true;
 	if (has_key_expressions(RelationGetRelid(rel)))
 		return true;
