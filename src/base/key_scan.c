@@ -112,7 +112,7 @@ find_index(Relation rel, AttrNumber attnum, bool unique, KeyIndex *found)
 		usable = (!unique || (form->indisunique && form->indimmediate)) &&
 				 form->indkey.values[0] == attnum && holds_all(index, attnum) &&
 				 key_index_usable(index, type, column->attcollation, found);
-		index_close(index, AccessShareLock);
+		index_close(index, usable ? NoLock : AccessShareLock);
 		if (usable)
 			break;
 	}

@@ -76,6 +76,7 @@ row_writer_open(Relation rel, Expr **defaults, bool triggers)
 
 	if (!triggers)
 		writer->target.ri_TrigDesc = NULL;
+	writer->runs_code = defaults != NULL || write_runs_code(&writer->target, CMD_INSERT);
 	writer->after_triggers =
 		writer->target.ri_TrigDesc != NULL && writer->target.ri_TrigDesc->trig_insert_after_row;
 	if (defaults != NULL)
@@ -100,6 +101,7 @@ row_updater_open(Relation rel, const Bitmapset *updated)
 		columns = bms_add_member(columns, attnum - FirstLowInvalidHeapAttributeNumber);
 	writer = make_writer(rel, columns);
 	compat_EvalPlanQualInit(&writer->epq, writer->estate);
+	writer->runs_code = write_runs_code(&writer->target, CMD_UPDATE);
 	writer->after_triggers =
 		writer->target.ri_TrigDesc != NULL && writer->target.ri_TrigDesc->trig_update_after_row;
 	return writer;
@@ -140,15 +142,17 @@ row_put_text(RowWriter *writer, int column, const char *value)
 
 /*
  * Write the row; old: in place of that. Defaults, constraints, indexes and triggers run with the rights of a
- * statement of the table's owner.
+ * statement of the table's owner, where there are any: to act as somebody is a quarter of the work.
  */
 static void
 write_row(RowWriter *writer, TupleTableSlot *old)
 {
 	EState *estate = writer->estate;
 	TupleTableSlot *slot = writer->slot;
-	RoleState saved = run_as(writer->rel->rd_rel->relowner);
+	RoleState saved = {0};
 
+	if (writer->runs_code)
+		saved = run_as(writer->rel->rd_rel->relowner);
 	for (int i = 0; writer->defaults != NULL && i < slot->tts_tupleDescriptor->natts; i++)
 		if (writer->defaults[i] != NULL && slot->tts_isnull[i])
 			slot->tts_values[i] = ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(estate),
@@ -163,7 +167,8 @@ write_row(RowWriter *writer, TupleTableSlot *old)
 		ExecSimpleRelationInsert(&writer->target, estate, slot);
 	if (writer->after_triggers)
 		AfterTriggerEndQuery(estate);
-	run_as_end(saved);
+	if (writer->runs_code)
+		run_as_end(saved);
 	deferred_note_table(RelationGetRelid(writer->rel), writer->target.ri_TrigDesc);
 
 	ExecClearTuple(slot);

@@ -18,6 +18,7 @@ typedef struct RowWriter
 	EState *estate;
 	ResultRelInfo target;
 	TupleTableSlot *slot;
+	bool runs_code; /* of the table's owner, so that rows are written as that */
 	bool after_triggers;
 	EPQState epq;
 	ExprState **defaults; /* of the columns without a value; NULL: none has one */

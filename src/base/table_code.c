@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
@@ -50,6 +51,8 @@ index_expressions(Relation index)
 
 	if (!has(index, Anum_pg_index_indexprs))
 		return NIL;
+	if (index->rd_indexprs != NIL) /* read before */
+		return RelationGetIndexExpressions(index);
 	saved = run_as(index->rd_rel->relowner);
 	result = RelationGetIndexExpressions(index);
 	run_as_end(saved);
@@ -65,6 +68,8 @@ index_predicate(Relation index)
 
 	if (!has(index, Anum_pg_index_indpred))
 		return NIL;
+	if (index->rd_indpred != NIL) /* read before */
+		return RelationGetIndexPredicate(index);
 	saved = run_as(index->rd_rel->relowner);
 	result = RelationGetIndexPredicate(index);
 	run_as_end(saved);
@@ -87,8 +92,11 @@ read_indexes(Relation rel)
 
 	foreach (lc, RelationGetIndexList(rel))
 	{
-		Relation index = index_open(lfirst_oid(lc), AccessShareLock);
+		Relation index;
 
+		if (!index_has_code(lfirst_oid(lc)))
+			continue;
+		index = index_open(lfirst_oid(lc), AccessShareLock);
 		(void) index_expressions(index);
 		(void) index_predicate(index);
 		index_close(index, NoLock);
@@ -281,4 +289,52 @@ index_has_code(Oid index_id)
 			!heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
 	ReleaseSysCache(tuple);
 	return found;
+}
+
+/* Is there anything in an expression but columns, constants and IS NOT NULL? */
+static bool
+calls_something(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_List:
+		case T_Var:
+		case T_Const:
+		case T_NullTest:
+		case T_BoolExpr:
+			return expression_tree_walker(node, calls_something, context);
+		default:
+			return true;
+	}
+}
+
+/* Does entering a row into an open index run anything that somebody wrote? Operator classes are superusers'. */
+static bool
+entry_runs_code(const IndexInfo *info)
+{
+	return info->ii_Am != BTREE_AM_OID || info->ii_ExclusionOps != NULL ||
+		   info->ii_Expressions != NIL || calls_something((Node *) info->ii_Predicate, NULL);
+}
+
+/* Does writing a row run anything that somebody wrote? See the header. */
+bool
+write_runs_code(const ResultRelInfo *target, CmdType command)
+{
+	const TupleConstr *constr = RelationGetDescr(target->ri_RelationDesc)->constr;
+	const TriggerDesc *triggers = target->ri_TrigDesc;
+
+	if (triggers != NULL &&
+		(command == CMD_INSERT
+			 ? triggers->trig_insert_before_row || triggers->trig_insert_after_row
+			 : triggers->trig_update_before_row || triggers->trig_update_after_row))
+		return true;
+	if (target->ri_RelationDesc->rd_rel->relispartition ||
+		(constr != NULL && (constr->num_check > 0 || constr->has_generated_stored)))
+		return true;
+	for (int i = 0; i < target->ri_NumIndices; i++)
+		if (entry_runs_code(target->ri_IndexRelationInfo[i]))
+			return true;
+	return false;
 }

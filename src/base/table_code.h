@@ -37,6 +37,12 @@ extern void planning_end(Planning *planning);
 /* Have the privileges that a parsed statement needs be those of a role, its functions' too; whoever runs it. */
 extern void privileges_of(Query *query, Oid role);
 
+/*
+ * Does writing a row of a table, whose indexes are open, run anything that somebody wrote: a trigger, a check, a
+ * computed column, an index? Defaults are not looked at.
+ */
+extern bool write_runs_code(const ResultRelInfo *target, CmdType command);
+
 /* Does an index have expressions or a condition, which may run functions that somebody wrote? */
 extern bool index_has_code(Oid index_id);
 
