@@ -321,6 +321,53 @@ SQL
 	nothing_caught($node, $position, '... as the owner');
 }
 
+# --- one kind of code at a time: no other tells that the owner has any ------------------------------------------
+# Each on event and on session, in a transaction of its own that logs a user in and out.
+make_database('kinds', <<"SQL", owner => 'app', key => 'bigint');
+\\i $here/hostile_model.sql
+GRANT CREATE ON SCHEMA account TO mallory;
+ALTER TABLE account.session OWNER TO mallory;
+ALTER TABLE account.event OWNER TO mallory;
+SET SESSION AUTHORIZATION mallory;
+CREATE FUNCTION mallory.ran(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS \$\$
+BEGIN RAISE LOG 'CAUGHT kind=ran table=- as=% session=% step=', current_user, session_user; RETURN 'x'; END \$\$;
+CREATE FUNCTION mallory.ran(value timestamptz) RETURNS text LANGUAGE plpgsql IMMUTABLE AS \$\$
+BEGIN RETURN mallory.ran('x'::text); END \$\$;
+CREATE FUNCTION mallory.ran() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN PERFORM mallory.ran('x'::text); RETURN NEW; END \$\$;
+SQL
+for my $kind (
+	[ 'before trigger', 'CREATE TRIGGER one BEFORE INSERT OR UPDATE ON @ FOR EACH ROW EXECUTE FUNCTION mallory.ran()' ],
+	[ 'after trigger', 'CREATE TRIGGER one AFTER INSERT OR UPDATE ON @ FOR EACH ROW EXECUTE FUNCTION mallory.ran()' ],
+	[ 'deferred trigger', 'CREATE CONSTRAINT TRIGGER one AFTER INSERT OR UPDATE ON @ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mallory.ran()' ],
+	[ 'check', q{ALTER TABLE @ ADD CHECK (mallory.ran(#) = 'x')} ],
+	[ 'generated column', q{ALTER TABLE @ ADD one text GENERATED ALWAYS AS (mallory.ran(#)) STORED} ],
+	[ 'index expression', q{CREATE INDEX ON @ ((mallory.ran(#)))} ],
+	[ 'index condition', q{CREATE INDEX ON @ (#) WHERE mallory.ran(#) = 'x'} ],
+	[ 'gist index', q{CREATE INDEX ON @ USING gist (+)} ],
+	[ 'partition', q{CREATE TABLE mallory.above (LIKE @) PARTITION BY LIST (mallory.ran(#)); ALTER TABLE mallory.above ATTACH PARTITION @ FOR VALUES IN ('x')} ])
+{
+	for my $table ([ 'event', 'type', 'int4range(length(type), NULL)' ], [ 'session', 'ended_at', 'tstzrange(ended_at, NULL)' ])
+	{
+		my $ddl = $kind->[1] =~ s/@/account.$table->[0]/gr =~ s/#/$table->[1]/gr =~ s/\+/$table->[2]/gr;
+		my $position = log_position($node);
+		my $err;
+		$node->psql('kinds', <<"SQL", on_error_stop => 1, stderr => \$err);
+BEGIN;
+SET SESSION AUTHORIZATION mallory;
+$ddl;
+RESET SESSION AUTHORIZATION;
+DO 'BEGIN RAISE LOG ''from here''; END';
+SELECT refresh_token AS token FROM account.login('bob', 'a-right-secret') \\gset
+SELECT account.logout(:'token');
+ROLLBACK;
+SQL
+		is($err, '', "$kind->[0] on $table->[0]: it is planted, and a user logs in and out");
+		my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile, $position) =~ s/.*from here//sr;
+		my %as = map { $_ => 1 } $log =~ /CAUGHT kind=ran table=- as=(\w+)/g;
+		is(join(' ', sort keys %as), $kind->[0] eq 'gist index' ? '' : 'mallory', '... as whose owner it ran');
+	}
+}
+
 # --- keys and relations that are code -------------------------------------------------------------------------
 make_database('keys', <<'SQL');
 SET SESSION AUTHORIZATION mallory;
