@@ -322,7 +322,7 @@ SQL
 }
 
 # --- one kind of code at a time: no other tells that the owner has any ------------------------------------------
-# Each on event and on session, in a transaction of its own that logs a user in and out.
+# Each on event and on session, in a transaction in which a user logs in and goes.
 make_database('kinds', <<"SQL", owner => 'app', key => 'bigint');
 \\i $here/hostile_model.sql
 GRANT CREATE ON SCHEMA account TO mallory;
@@ -357,11 +357,12 @@ SET SESSION AUTHORIZATION mallory;
 $ddl;
 RESET SESSION AUTHORIZATION;
 DO 'BEGIN RAISE LOG ''from here''; END';
-SELECT refresh_token AS token FROM account.login('bob', 'a-right-secret') \\gset
-SELECT account.logout(:'token');
+SELECT access_token AS token FROM account.login('bob', 'a-right-secret') \\gset
+SELECT account.authenticate(:'token');
+SELECT account.delete_user(account.uid(), 'a-right-secret');
 ROLLBACK;
 SQL
-		is($err, '', "$kind->[0] on $table->[0]: it is planted, and a user logs in and out");
+		is($err, '', "$kind->[0] on $table->[0]: it is planted, and a user logs in and goes");
 		my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile, $position) =~ s/.*from here//sr;
 		my %as = map { $_ => 1 } $log =~ /CAUGHT kind=ran table=- as=(\w+)/g;
 		is(join(' ', sort keys %as), $kind->[0] eq 'gist index' ? '' : 'mallory', '... as whose owner it ran');

@@ -148,21 +148,24 @@ for my $table (qw(plain later mixed))
 	$table eq 'mixed' ? like($err, qr/belongs to another role/, '... where it has code of both, the call is refused')
 	  : is($err, '', '... and the calls succeed');
 }
-# from 16 on a partition may compute a column in its own way
-SKIP:
-{
-	skip 'a partition has the generated columns of its parent', 2 if $node->pg_version < 16;
-	$node->safe_psql('postgres', <<'SQL');
+# from 16 on a partition may compute a column in its own way; before, the server refuses such a partition
+my $own = 'CREATE TABLE public.own_1 PARTITION OF tree.own (v GENERATED ALWAYS AS (public.computed(id)) STORED) DEFAULT';
+$node->safe_psql('postgres', <<'SQL');
 CREATE FUNCTION public.computed(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
     RAISE LOG 'CAUGHT kind=computed table=own_1 as=% session=% step=', current_user, session_user; RETURN $1; END $$;
 SET SESSION AUTHORIZATION mallory;
 CREATE TABLE tree.own (id int PRIMARY KEY, v int GENERATED ALWAYS AS (id + 1) STORED, deleted_at timestamptz) PARTITION BY LIST (id);
 SELECT account.enable_soft_delete('tree.own');
-RESET SESSION AUTHORIZATION;
-CREATE TABLE public.own_1 PARTITION OF tree.own (v GENERATED ALWAYS AS (public.computed(id)) STORED) DEFAULT;
-INSERT INTO tree.own SELECT generate_series(1, 4);
-DELETE FROM tree.own WHERE id = 2;
 SQL
+if ($node->pg_version < 16)
+{
+	my $err;
+	$node->psql('postgres', $own, stderr => \$err);
+	like($err, qr/generat/, 'own: a partition has the generated columns of its parent');
+}
+else
+{
+	$node->safe_psql('postgres', "$own; INSERT INTO tree.own SELECT generate_series(1, 4); DELETE FROM tree.own WHERE id = 2");
 	my $position = log_position($node);
 	is($node->safe_psql('postgres', q{SELECT account.restore('tree.own', 2)}, extra_params => [ '-U', 'mallory' ]), '1', 'own: a row of a partition that computes a column in its own way is restored');
 	is(join(' ', map { $_->{as} } caught($node, $position)), 'postgres', '... as the owner of the partition');
