@@ -25,10 +25,10 @@
 #include "plan_cache.h"
 #include "profile.h"
 #include "settings.h"
-#include "soft_delete.h"
 #include "soft_delete_ddl.h"
 #include "stats.h"
 #include "throttle.h"
+#include "tuple_write.h"
 #include "user_changes.h"
 #include "version.h"
 
@@ -73,7 +73,7 @@ _PG_init(void)
 	mapping_init();
 	plan_cache_init();
 	deferred_init();
-	soft_delete_init();
+	tuple_write_init();
 	soft_delete_ddl_init();
 	consequences_init();
 	event_init();

@@ -109,19 +109,19 @@ section_account() {
     take_turns "$(pick 11 5)" account_call "$(pick 100000 50000)" -- select_1 authenticate_1 select_16 authenticate_16 select_1000 authenticate_1000 unseen_1000
     unpin
     about 'sessions' 'account.login, argon2 set aside'
-    row 'login' 'SELECT, INSERT session, UPDATE' "$(mid 'account|login_plain')" "$(mid 'account|login_ours')" 1.0
+    row 'login' 'SELECT, INSERT session, UPDATE' "$(mid 'account|login_plain')" "$(mid 'account|login_ours')" 1.30
     about 'sessions' account.refresh
     row 'refresh' 'SELECT, UPDATE' "$(mid 'account|refresh_plain')" "$(mid 'account|refresh_ours')" 1.0
     about 'register' 'account.register, argon2 set aside'
-    row 'register' 'BEGIN; two INSERTs; COMMIT' "$(mid 'account|register_plain')" "$(mid 'account|register_ours')" 1.0
+    row 'register' 'BEGIN; two INSERTs; COMMIT' "$(mid 'account|register_plain')" "$(mid 'account|register_ours')" 1.30
     about 'the same without events' 'pgaccount.log_events off'
     row 'login, no events' 'SELECT, INSERT session, UPDATE' "$(mid 'account|login_beside')" "$(mid 'account|login_silent')" -
     row 'refresh, no events' 'SELECT, UPDATE' "$(mid 'account|refresh_beside')" "$(mid 'account|refresh_silent')" -
     row 'register, no events' 'BEGIN; two INSERTs; COMMIT' "$(mid 'account|register_beside')" "$(mid 'account|register_silent')" -
     about 'authenticate' account.authenticate
-    row 'authenticate, one token' 'SELECT of the user by key' "$(mid 'account|select_1')" "$(mid 'account|authenticate_1')" 1.5
-    row 'authenticate, 16 tokens in turn' 'SELECT of the users by key' "$(mid 'account|select_16')" "$(mid 'account|authenticate_16')" 1.5
-    row 'authenticate, 1,000 tokens in turn' 'SELECT of the users by key' "$(mid 'account|select_1000')" "$(mid 'account|authenticate_1000')" 1.5
+    row 'authenticate, one token' 'SELECT of the user by key' "$(mid 'account|select_1')" "$(mid 'account|authenticate_1')" 1.0
+    row 'authenticate, 16 tokens in turn' 'SELECT of the users by key' "$(mid 'account|select_16')" "$(mid 'account|authenticate_16')" 1.3
+    row 'authenticate, 1,000 tokens in turn' 'SELECT of the users by key' "$(mid 'account|select_1000')" "$(mid 'account|authenticate_1000')" 1.3
     about 'authenticate, a token not seen before' account.authenticate
     row 'authenticate, 1,000 tokens not seen before' 'SELECT of the users by key' "$(mid 'account|select_1000')" "$(mid 'account|unseen_1000')" -
     restart_with 'pgaccount.password_memory = 64MB' 'pgaccount.password_ops = 2'

@@ -6,7 +6,7 @@
 #define PGACCOUNT_AUTHORITY_H
 
 #include "compat.h"
-#include "model_user.h"
+#include "user_record.h"
 
 /* The user of the identity, if that may come in; raises PT401. */
 extern UserRecord *authority_actor(const Model *model);

@@ -8,7 +8,7 @@
 #include "fmgr.h"
 #include "utils/jsonb.h"
 
-#include "model_user.h"
+#include "user_record.h"
 
 /* A role and grants, checked; in the memory context of profile_grant_read(). */
 typedef struct ProfileGrant

@@ -20,7 +20,7 @@
 #include "compat.h"
 #include "digest_table.h"
 #include "extension.h"
-#include "key_scan.h"
+#include "index_lookup.h"
 #include "table_code.h"
 
 /* Columns of the tables, by their numbers. */
@@ -54,7 +54,7 @@ find_index(Relation rel, bool *by_time)
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 		Form_pg_index form = index->rd_index;
 
-		if (key_index_serves(index) && form->indkey.values[0] == DIGEST_KEY &&
+		if (lookup_index_serves(index) && form->indkey.values[0] == DIGEST_KEY &&
 			index->rd_opcintype[0] == BYTEAOID && index_predicate(index) == NIL && !*by_time)
 		{
 			found = RelationGetRelid(index);

@@ -24,7 +24,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
-#include "utils/uuid.h"
 
 #include "claims_jsonb.h"
 #include "compat.h"
@@ -35,6 +34,7 @@
 #include "settings.h"
 #include "token.h"
 #include "token_known.h"
+#include "uuid_text.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(authenticate, "authenticate", NO_SUBJECT);
@@ -140,42 +140,6 @@ canonical_bigint(text *value, int64 *result)
 	return pg_lltoa(*result, spelt) == len && memcmp(spelt, s, len) == 0;
 }
 
-/* The uuid that a text spells in the usual way: 36 characters, either case. */
-static bool
-usual_uuid(text *value, pg_uuid_t *result)
-{
-	const char *s = VARDATA(value);
-	int n = 0;
-
-	if (VARSIZE(value) - VARHDRSZ != 36)
-		return false;
-	for (int i = 0; i < 36; i++)
-	{
-		int digit;
-
-		if (i == 8 || i == 13 || i == 18 || i == 23)
-		{
-			if (s[i] != '-')
-				return false;
-			continue;
-		}
-		if (s[i] >= '0' && s[i] <= '9')
-			digit = s[i] - '0';
-		else if (s[i] >= 'a' && s[i] <= 'f')
-			digit = s[i] - 'a' + 10;
-		else if (s[i] >= 'A' && s[i] <= 'F')
-			digit = s[i] - 'A' + 10;
-		else
-			return false;
-		if (n % 2 == 0)
-			result->data[n / 2] = digit << 4;
-		else
-			result->data[n / 2] |= digit;
-		n++;
-	}
-	return true;
-}
-
 /* Fill a key from its claim, a string. */
 static void
 put_key(IdentityKey *key, char **p, const JsonMember *member)
@@ -187,7 +151,8 @@ put_key(IdentityKey *key, char **p, const JsonMember *member)
 	if (key->as_text == NULL)
 		return;
 	key->is_bigint = canonical_bigint(key->as_text, &key->as_bigint);
-	key->is_uuid = usual_uuid(key->as_text, &key->as_uuid);
+	key->is_uuid = VARSIZE(key->as_text) - VARHDRSZ == UUID_TEXT_LEN &&
+				   uuid_text_usual(VARDATA(key->as_text), &key->as_uuid);
 }
 
 /* Collects the modules of an identity. */

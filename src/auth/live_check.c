@@ -20,8 +20,9 @@
 #include "identifiers.h"
 #include "identity.h"
 #include "model_rows.h"
-#include "session.h"
+#include "session_row.h"
 #include "statement.h"
+#include "uuid_text.h"
 
 /* Raise PT401; the detail is for who may see it. */
 static void
@@ -100,7 +101,7 @@ ask_statement(const Model *model, Datum key, Snapshot snapshot, char **tenant)
 static bool
 look_at_tenant(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenant)
 {
-	KeyScan scan;
+	LookupScan scan;
 	bool passes;
 
 	if (rows->rel[MODEL_TENANTS] == NULL)
@@ -112,7 +113,7 @@ look_at_tenant(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenan
 		return true; /* as if without tenant */
 	passes = model_row_is_live(MODEL_TENANTS, scan.slot) &&
 			 model_row_is_active(MODEL_TENANTS, scan.slot);
-	key_scan_end(&scan);
+	lookup_end(&scan);
 	*tenant = model_rows_key_text(USERS_TENANT, key);
 	return passes;
 }
@@ -121,7 +122,7 @@ look_at_tenant(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenan
 static char *
 look(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenant)
 {
-	KeyScan scan;
+	LookupScan scan;
 	bool passes;
 	bool no_tenant = true;
 	bool no_id;
@@ -138,7 +139,7 @@ look(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenant)
 		passes = look_at_tenant(rows, tenant_key, snapshot, tenant);
 	if (passes)
 		uid = model_rows_key_text(USERS_ID, model_rows_key(rows, USERS_ID, scan.slot, &no_id));
-	key_scan_end(&scan);
+	lookup_end(&scan);
 	return uid;
 }
 
@@ -164,6 +165,7 @@ const char *
 identity_live_check(const IdentityClaims *claims)
 {
 	Snapshot snapshot;
+	pg_uuid_t session;
 	char *tenant = NULL;
 	char *uid;
 
@@ -181,7 +183,8 @@ identity_live_check(const IdentityClaims *claims)
 	if (tenant == NULL || claims->tenant_id == NULL ? tenant != NULL || claims->tenant_id != NULL
 													: strcmp(tenant, claims->tenant_id) != 0)
 		refuse("The user is of another tenant now.");
-	if (claims->session_id != NULL && !session_is_live(claims->session_id, uid, snapshot))
+	if (claims->session_id != NULL && !(uuid_text_read(claims->session_id, &session) &&
+										session_row_is_live(&session, uid, snapshot)))
 		refuse("The session has ended.");
 	UnregisterSnapshot(snapshot);
 	return uid;

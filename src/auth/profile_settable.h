@@ -7,7 +7,7 @@
 
 #include "utils/rel.h"
 
-#include "model_user.h"
+#include "user_record.h"
 
 /*
  * Why giver may not set a column of profiles; NULL: it may. giver: NULL is nobody, as in a registration. The

@@ -14,7 +14,6 @@
 
 #include "access/genam.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "optimizer/optimizer.h"
@@ -23,11 +22,10 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
-#include "utils/snapmgr.h"
 
 #include "errors.h"
 #include "identifiers.h"
-#include "name_scan.h"
+#include "login_names.h"
 #include "registered_names.h"
 #include "session_lock.h"
 #include "statement.h"
@@ -255,26 +253,6 @@ look_text(const RegisteredNames *names, bool same, bool locks)
 					locks ? " LIMIT 1 FOR SHARE" : "");
 }
 
-/* Do the indexes say at once that nobody has the email or the username? As a rule they do. */
-static bool
-nobody_has(const RegisteredNames *names, Relation users, bool same)
-{
-	NameRows rows = {0};
-	Snapshot snapshot;
-	bool told = true;
-
-	CommandCounterIncrement(); /* what this command has changed counts too */
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	for (int parameter = 1; parameter <= 2; parameter++)
-		for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
-			told = told &&
-				   (!is_asked(names, a, parameter, same) ||
-					name_scan(names->model, users, a, is_folded(a, parameter),
-							  parameter == 1 ? names->email : names->username, snapshot, &rows));
-	UnregisterSnapshot(snapshot);
-	return told && rows.n == 0;
-}
-
 /*
  * Raise 23505 if a live user has the email or the username. The caller has locked both. What a unique
  * index says at the INSERT is not asked here.
@@ -294,8 +272,6 @@ names_check_free(const RegisteredNames *names, Relation users)
 	bool by_email;
 	bool isnull;
 
-	if (nobody_has(names, users, same))
-		return;
 	/* where there is none there is no lock; a lock has to wait for a deletion that is under way */
 	for (int locks = 0; locks <= 1; locks++)
 	{

@@ -8,7 +8,7 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
-#include "model_user.h"
+#include "user_record.h"
 
 /* The names that a user is about to have. */
 typedef struct RegisteredNames

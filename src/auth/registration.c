@@ -34,7 +34,6 @@
 #include "errors.h"
 #include "event.h"
 #include "identifiers.h"
-#include "model_user.h"
 #include "operation.h"
 #include "password.h"
 #include "registered_names.h"
@@ -42,6 +41,7 @@
 #include "session_lock.h"
 #include "statement.h"
 #include "text_argument.h"
+#include "user_record.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(register_user, "register", 0);

@@ -17,7 +17,6 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -25,10 +24,8 @@
 #include "storage/bufmgr.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -36,12 +33,9 @@
 #include "event.h"
 #include "extension.h"
 #include "identifiers.h"
-#include "key_scan.h"
 #include "known_address.h"
 #include "operation.h"
-#include "profile_rule.h"
 #include "refresh_token.h"
-#include "row_writer.h"
 #include "session.h"
 #include "session_lock.h"
 #include "statement.h"
@@ -54,18 +48,6 @@ ACCOUNT_OPERATION(refresh, "refresh", NO_SUBJECT);
 ACCOUNT_OPERATION(logout, "logout", NO_SUBJECT);
 ACCOUNT_OPERATION(issue_tokens, "issue_tokens", 0);
 ACCOUNT_OPERATION(issue_access_token, "issue_access_token", 0);
-
-/* A row of account.session, as a refresh reads it. */
-typedef struct SessionRow
-{
-	char *user_id;
-	char *tenant_id;
-	uint64 counter;
-	unsigned char hash[REFRESH_HASH_BYTES];
-	TimestampTz refreshed_at;
-	TimestampTz expires_at;
-	bool ended;
-} SessionRow;
 
 /* What a token says of the user. */
 void
@@ -301,34 +283,6 @@ prune_sessions(const char *user_id, TimestampTz now, const pg_uuid_t *chance)
 	SPI_finish();
 }
 
-/* Write the row of a new session. */
-static void
-write_session(const pg_uuid_t *id, const bytea *hash, const UserRecord *user, TimestampTz now,
-			  Datum ip, bool ip_isnull, text *user_agent)
-{
-	Relation rel = own_table_require("session", RowExclusiveLock);
-	RowWriter *writer = own_writer_open(rel, SESSION_COLUMNS);
-
-	row_writer_begin(writer);
-	row_put(writer, SESSION_ID - 1, UUIDPGetDatum(id));
-	row_put_text(writer, SESSION_USER_ID - 1, user->user_id);
-	row_put_text(writer, SESSION_TENANT_ID - 1, user->tenant_key);
-	row_put(writer, SESSION_COUNTER - 1, Int64GetDatum(0));
-	row_put(writer, SESSION_TOKEN_HASH - 1, PointerGetDatum(hash));
-	row_put(writer, SESSION_CREATED_AT - 1, TimestampTzGetDatum(now));
-	row_put(writer, SESSION_REFRESHED_AT - 1, TimestampTzGetDatum(now));
-	row_put(writer, SESSION_EXPIRES_AT - 1, TimestampTzGetDatum(token_end(now)));
-	if (!ip_isnull)
-		row_put(writer, SESSION_IP - 1, ip);
-	if (user_agent != NULL)
-		row_put(writer, SESSION_USER_AGENT - 1,
-				DirectFunctionCall2(text_left, PointerGetDatum(user_agent), Int32GetDatum(512)));
-	row_writer_put(writer);
-	row_writer_close(writer);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();
-}
-
 /* Open a session; see the header. */
 Datum
 session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_isnull,
@@ -336,15 +290,16 @@ session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_
 {
 	TimestampTz now = GetCurrentTimestamp();
 	pg_uuid_t *id = palloc(sizeof(pg_uuid_t));
-	bytea *hash = palloc(VARHDRSZ + REFRESH_HASH_BYTES);
+	unsigned char hash[REFRESH_HASH_BYTES];
+	SessionToken token = {.hash = hash, .issued_at = now, .expires_at = token_end(now)};
 	text *refresh_token;
 
 	randombytes_buf(id->data, UUID_LEN);
 	id->data[6] = (id->data[6] & 0x0f) | 0x40; /* RFC 9562 §5.4: version 4 */
 	id->data[8] = (id->data[8] & 0x3f) | 0x80;
-	SET_VARSIZE(hash, VARHDRSZ + REFRESH_HASH_BYTES);
-	refresh_token = refresh_token_make(id, 0, (unsigned char *) VARDATA(hash));
-	write_session(id, hash, user, now, ip, ip_isnull, user_agent);
+	refresh_token = refresh_token_make(id, 0, hash);
+	session_row_write(id, user->user_id, user->tenant_key, &token, ip_isnull ? (Datum) 0 : ip,
+					  user_agent);
 	if (!ip_isnull)
 		known_address_note(user->user_id, DatumGetInetPP(ip));
 	if (id->data[0] < 16) /* one login in 16 */
@@ -352,96 +307,12 @@ session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_
 	return grant(fcinfo, user, id, refresh_token);
 }
 
-/* Read and lock the row of a session. False: there is none. Within SPI_connect, as the owner. */
-static bool
-read_session(const pg_uuid_t *id, SessionRow *row, MemoryContext context)
-{
-	Oid types[] = {UUIDOID};
-	Datum values[] = {UUIDPGetDatum(id)};
-	KeptStatement *plan = plan_lookup(PLAN_SESSION_READ, InvalidOid, InvalidOid);
-	HeapTuple tuple;
-	TupleDesc desc;
-	bytea *hash;
-	bool isnull;
-	char *value;
-
-	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_SESSION_READ, InvalidOid, InvalidOid,
-								OWN_STATEMENT "SELECT s.user_id, s.tenant_id, s.counter, "
-											  "s.token_hash, s.refreshed_at, s.expires_at, "
-											  "s.ended_at IS NOT NULL FROM account.session s "
-											  "WHERE s.id OPERATOR(pg_catalog.=) $1 FOR UPDATE",
-								1, types);
-	if (run_now(plan, values, NULL) == 0)
-		return false;
-	tuple = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
-	row->user_id = MemoryContextStrdup(context, SPI_getvalue(tuple, desc, 1));
-	value = SPI_getvalue(tuple, desc, 2);
-	row->tenant_id = value ? MemoryContextStrdup(context, value) : NULL;
-	row->counter = (uint64) DatumGetInt64(SPI_getbinval(tuple, desc, 3, &isnull));
-	hash = DatumGetByteaPP(SPI_getbinval(tuple, desc, 4, &isnull));
-	memset(row->hash, 0, sizeof(row->hash));
-	memcpy(row->hash, VARDATA_ANY(hash), Min(VARSIZE_ANY_EXHDR(hash), REFRESH_HASH_BYTES));
-	row->refreshed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 5, &isnull));
-	row->expires_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 6, &isnull));
-	row->ended = DatumGetBool(SPI_getbinval(tuple, desc, 7, &isnull));
-	return true;
-}
-
-/*
- * End one session. Returns whether it had not ended; then SPI_tuptable has its user and tenant. Within
- * SPI_connect, as the owner.
- */
-static bool
-end_session(const pg_uuid_t *id, const char *reason)
-{
-	Oid types[] = {UUIDOID, TEXTOID};
-	Datum values[] = {UUIDPGetDatum(id), CStringGetTextDatum(reason)};
-	KeptStatement *plan = plan_lookup(PLAN_SESSION_END, InvalidOid, InvalidOid);
-
-	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_SESSION_END, InvalidOid, InvalidOid,
-								OWN_STATEMENT
-								"UPDATE account.session s "
-								"SET ended_at = pg_catalog.clock_timestamp(), end_reason = $2 "
-								"WHERE s.id OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL "
-								"RETURNING s.user_id, s.tenant_id",
-								2, types);
-	return run_now(plan, values, NULL) > 0;
-}
-
-/* Go on to the next token of a session. Within SPI_connect, as the owner. */
-static void
-rotate(const pg_uuid_t *id, uint64 counter, const unsigned char *hash, Datum ip, bool ip_isnull)
-{
-	Oid types[] = {UUIDOID, INT8OID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INETOID};
-	TimestampTz now = GetCurrentTimestamp();
-	bytea *stored = palloc(VARHDRSZ + REFRESH_HASH_BYTES);
-	Datum values[] = {
-		UUIDPGetDatum(id),        Int64GetDatum((int64) counter),      PointerGetDatum(stored),
-		TimestampTzGetDatum(now), TimestampTzGetDatum(token_end(now)), ip};
-	const char *nulls = ip_isnull ? "     n" : "      ";
-	KeptStatement *plan = plan_lookup(PLAN_SESSION_ROTATE, InvalidOid, InvalidOid);
-
-	SET_VARSIZE(stored, VARHDRSZ + REFRESH_HASH_BYTES);
-	memcpy(VARDATA(stored), hash, REFRESH_HASH_BYTES);
-	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_SESSION_ROTATE, InvalidOid, InvalidOid,
-								OWN_STATEMENT
-								"UPDATE account.session s SET counter = $2, token_hash = $3, "
-								"refreshed_at = $4, expires_at = $5, ip = COALESCE($6, s.ip) "
-								"WHERE s.id OPERATOR(pg_catalog.=) $1",
-								6, types);
-	(void) run_now(plan, values, nulls);
-}
-
 /*
  * Decide about an authentic token: NULL, or the refusal. *again: the successor of this token is given
  * once more. Ends the session where the token was used before, or the user may not come in any more.
  */
 static const char *
-judge(const Model *model, const RefreshToken *token, const SessionRow *row, UserRecord **user,
+judge(const Model *model, const RefreshToken *token, SessionRow *row, UserRecord **user,
 	  bool *again)
 {
 	unsigned char hash[REFRESH_HASH_BYTES];
@@ -457,7 +328,7 @@ judge(const Model *model, const RefreshToken *token, const SessionRow *row, User
 	if (*again && (token->counter + 1 != row->counter ||
 				   now >= row->refreshed_at + (int64) pgaccount_refresh_grace * 1000))
 	{
-		(void) end_session(&token->session, SESSION_END_REUSED);
+		session_row_end(row, SESSION_END_REUSED);
 		return "token_reused";
 	}
 	if (now >= row->expires_at)
@@ -467,7 +338,7 @@ judge(const Model *model, const RefreshToken *token, const SessionRow *row, User
 		strcmp((*user)->tenant_key ? (*user)->tenant_key : "",
 			   row->tenant_id ? row->tenant_id : "") != 0)
 	{
-		(void) end_session(&token->session, SESSION_END_USER);
+		session_row_end(row, SESSION_END_USER);
 		return "session_ended";
 	}
 	return NULL;
@@ -494,59 +365,54 @@ record_refresh(FunctionCallInfo fcinfo, const SessionRow *row, const char *refus
 		event_detail("operation", "refresh", "error", refused));
 }
 
+/* The next token of a session, or the last one again. */
+static text *
+next_token(const pg_uuid_t *session, SessionRow *row, bool again, Datum ip)
+{
+	unsigned char hash[REFRESH_HASH_BYTES];
+	TimestampTz now = GetCurrentTimestamp();
+	SessionToken token = {.counter = again ? row->counter : row->counter + 1,
+						  .hash = hash,
+						  .issued_at = now,
+						  .expires_at = token_end(now)};
+	text *next = refresh_token_make(session, token.counter, hash);
+
+	if (!again)
+		session_row_rotate(row, &token, ip);
+	return next;
+}
+
 /* account.refresh(refresh_token text, ip inet): the next tokens of a session, or why not. */
 static Datum
 refresh_operation(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = CurrentMemoryContext;
 	text *token = PG_ARGISNULL(0) ? NULL : (text *) PG_GETARG_POINTER(0);
 	Datum ip = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
-	unsigned char hash[REFRESH_HASH_BYTES];
 	ErrorContextCallback hiding;
 	Model model;
 	RefreshToken read;
 	SessionRow row;
 	UserRecord *user = NULL;
-	const char *refused;
+	const char *refused = "token_invalid";
 	bool again = false;
 	bool found;
-	text *next = NULL;
-	MemoryContext spi;
-	RoleState saved;
 	Datum result;
 
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.refresh()");
 	version_check();
 	model = *model_require();
-	if (!refresh_token_read(token, &read))
-	{
-		result = session_refusal(fcinfo, 401, "token_invalid");
-		record_refresh(fcinfo, NULL, "token_invalid");
-		secret_call_end(&hiding);
-		return result;
-	}
-	SPI_connect();
-	saved = run_as_owner("session");
-	found = read_session(&read.session, &row, context);
-	refused = found ? judge(&model, &read, &row, &user, &again) : "token_invalid";
-	if (refused == NULL)
-	{
-		spi = MemoryContextSwitchTo(context);
-		next = refresh_token_make(&read.session, again ? row.counter : row.counter + 1, hash);
-		MemoryContextSwitchTo(spi);
-		if (!again)
-			rotate(&read.session, row.counter + 1, hash, ip, PG_ARGISNULL(1));
-	}
-	run_as_end(saved);
-	spi = MemoryContextSwitchTo(context);
-	result = refused == NULL ? grant(fcinfo, user, &read.session, next)
-							 : session_refusal(fcinfo, 401, refused);
-	if (refused == NULL && !again && !PG_ARGISNULL(1))
+	found = refresh_token_read(token, &read) && session_row_lock(&read.session, &row);
+	if (found)
+		refused = judge(&model, &read, &row, &user, &again);
+	result = refused == NULL
+				 ? grant(fcinfo, user, &read.session, next_token(&read.session, &row, again, ip))
+				 : session_refusal(fcinfo, 401, refused);
+	if (refused == NULL && !again && ip != (Datum) 0)
 		known_address_note(user->user_id, DatumGetInetPP(ip));
 	record_refresh(fcinfo, found ? &row : NULL, refused);
-	MemoryContextSwitchTo(spi);
-	SPI_finish();
+	if (found)
+		session_row_close(&row);
 	secret_call_end(&hiding);
 	return result;
 }
@@ -570,26 +436,20 @@ logout_operation(PG_FUNCTION_ARGS)
 	text *token = PG_ARGISNULL(0) ? NULL : (text *) PG_GETARG_POINTER(0);
 	ErrorContextCallback hiding;
 	RefreshToken read;
-	RoleState saved;
-	bool ended;
+	SessionRow row;
+	bool ended = false;
 
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.logout()");
 	version_check();
-	if (!refresh_token_read(token, &read))
+	if (refresh_token_read(token, &read) && session_row_lock(&read.session, &row))
 	{
-		secret_call_end(&hiding);
-		PG_RETURN_BOOL(false);
+		ended = !row.ended;
+		session_row_end(&row, SESSION_END_LOGOUT);
+		session_row_close(&row);
 	}
-	SPI_connect();
-	saved = run_as_owner("session");
-	ended = end_session(&read.session, SESSION_END_LOGOUT);
-	run_as_end(saved);
 	if (ended)
-		session_event_revoked(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1),
-							  SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), 1,
-							  SESSION_END_LOGOUT);
-	SPI_finish();
+		session_event_revoked(row.user_id, row.tenant_id, 1, SESSION_END_LOGOUT);
 	secret_call_end(&hiding);
 	PG_RETURN_BOOL(ended);
 }
@@ -653,32 +513,4 @@ issue_access_token_operation(PG_FUNCTION_ARGS)
 	}
 	session_token_user(session_user_argument(fcinfo, 0, &model), NULL, &claims);
 	PG_RETURN_TEXT_P(token_issue(&claims, ttl, PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2)));
-}
-
-/* Is there a session of this id that has not ended, and is it this user's? */
-bool
-session_is_live(const char *session_id, const char *user_id, Snapshot snapshot)
-{
-	KeyIndex by = {.attnum = SESSION_ID, .type = UUIDOID, .equality = F_UUID_EQ};
-	Relation rel;
-	KeyScan scan;
-	Datum id;
-	bool live = false;
-
-	if (!model_read_uuid(session_id, &id))
-		return false;
-	rel = own_table_require("session", AccessShareLock);
-	by.index = compat_primary_key_index(rel);
-	if (key_scan_find(&scan, rel, &by, id, snapshot))
-	{
-		bool isnull;
-		text *owner = DatumGetTextPP(slot_getattr(scan.slot, SESSION_USER_ID, &isnull));
-		size_t len = VARSIZE_ANY_EXHDR(owner);
-
-		live = slot_attisnull(scan.slot, SESSION_ENDED_AT) && len == strlen(user_id) &&
-			   memcmp(VARDATA_ANY(owner), user_id, len) == 0;
-		key_scan_end(&scan);
-	}
-	table_close(rel, NoLock);
-	return live;
 }

@@ -8,26 +8,9 @@
 #include "fmgr.h"
 #include "utils/snapshot.h"
 
-#include "model_user.h"
+#include "session_row.h"
 #include "token.h"
-
-/* Columns of account.session, by their numbers. */
-enum
-{
-	SESSION_ID = 1,
-	SESSION_USER_ID,
-	SESSION_TENANT_ID,
-	SESSION_COUNTER,
-	SESSION_TOKEN_HASH,
-	SESSION_CREATED_AT,
-	SESSION_REFRESHED_AT,
-	SESSION_EXPIRES_AT,
-	SESSION_ENDED_AT,
-	SESSION_END_REASON,
-	SESSION_IP,
-	SESSION_USER_AGENT,
-	SESSION_COLUMNS = SESSION_USER_AGENT
-};
+#include "user_record.h"
 
 /* Why a session ended, as account.session has it. */
 #define SESSION_END_LOGOUT   "logout"
@@ -87,9 +70,6 @@ extern bool session_admit(const Model *model, const UserRecord *user, bool login
 /* Open a session of an admitted user, and answer with its tokens. */
 extern Datum session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_isnull,
 						  text *user_agent);
-
-/* Is there, in a registered snapshot, a session of this id that has not ended, and is it this user's? */
-extern bool session_is_live(const char *session_id, const char *user_id, Snapshot snapshot);
 
 /* The live and active user of the text argument n; raises PT404 or PT403. */
 extern UserRecord *session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model);

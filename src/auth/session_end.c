@@ -16,36 +16,26 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/relation.h"
-#include "access/sysattr.h"
 #include "access/table.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "extension.h"
 #include "identifiers.h"
-#include "key_scan.h"
 #include "mapping.h"
-#include "profile_rule.h"
-#include "row_writer.h"
 #include "session.h"
 #include "session_lock.h"
-#include "soft_delete.h"
 #include "statement.h"
 #include "user_changes.h"
 #include "version.h"
@@ -153,33 +143,6 @@ session_detach(Oid users)
 		drop_trigger(mapped[MODEL_TENANTS], TRIGGER_SESSIONS);
 }
 
-/*
- * May there be a session of this user or tenant (by the column of account.session), ended or not, by a
- * snapshot of now? Without an index there may.
- */
-static bool
-any_session(AttrNumber column, const char *key)
-{
-	Relation rel = own_table_open("session", AccessShareLock);
-	KeyIndex by;
-	Snapshot snapshot;
-	KeyScan scan;
-	bool found = true;
-
-	if (rel == NULL)
-		return false;
-	if (key_index_any(rel, column, &by))
-	{
-		snapshot = RegisterSnapshot(GetLatestSnapshot());
-		key_scan_begin(&scan, rel, &by, CStringGetTextDatum(key), snapshot);
-		found = key_scan_next(&scan);
-		key_scan_end(&scan);
-		UnregisterSnapshot(snapshot);
-	}
-	table_close(rel, AccessShareLock);
-	return found;
-}
-
 /* End the sessions of a user or tenant; see session_end_user(). */
 static uint64
 end_where(PlanKind kind, const char *column, const char *key, const char *except,
@@ -218,63 +181,6 @@ session_end_user(const char *user_id, const char *except, const char *reason)
 	return end_where(PLAN_SESSION_END_USER, "user_id", user_id, except, reason);
 }
 
-/* End the session of this row, which is locked, unless it has ended. The writer is made for the first. */
-static void
-write_end(RowWriter **writer, Relation rel, TupleTableSlot *row)
-{
-	if (!slot_attisnull(row, SESSION_ENDED_AT))
-		return;
-	if (*writer == NULL)
-		*writer = row_updater_open(
-			rel, bms_add_member(bms_make_singleton(SESSION_ENDED_AT), SESSION_END_REASON));
-	row_writer_copy(*writer, row);
-	row_put(*writer, SESSION_ENDED_AT - 1, TimestampTzGetDatum(GetCurrentTimestamp()));
-	row_put_text(*writer, SESSION_END_REASON - 1, SESSION_END_USER);
-	row_writer_replace(*writer, row);
-}
-
-/*
- * End the sessions of one user, row by row: each is locked first, in its last version, as a refresh that
- * is under way leaves it. What this very statement has changed is left as it is. False: there is no index
- * to find them by.
- */
-static bool
-end_one_by_one(const char *user_id)
-{
-	Relation rel = own_table_open("session", RowExclusiveLock);
-	RowWriter *writer = NULL;
-	TM_FailureData failure;
-	KeyIndex by;
-	Snapshot snapshot;
-	KeyScan scan;
-
-	if (rel == NULL)
-		return true;
-	if (!key_index_any(rel, SESSION_USER_ID, &by))
-	{
-		table_close(rel, NoLock);
-		return false;
-	}
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	key_scan_begin(&scan, rel, &by, CStringGetTextDatum(user_id), snapshot);
-	while (key_scan_next(&scan))
-	{
-		ItemPointerData tid = scan.slot->tts_tid;
-
-		if (slot_attisnull(scan.slot, SESSION_ENDED_AT) &&
-			table_tuple_lock(rel, &tid, snapshot, scan.slot, GetCurrentCommandId(true),
-							 LockTupleNoKeyExclusive, LockWaitBlock,
-							 TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) == TM_Ok)
-			write_end(&writer, rel, scan.slot);
-	}
-	key_scan_end(&scan);
-	UnregisterSnapshot(snapshot);
-	if (writer != NULL)
-		row_writer_close(writer);
-	table_close(rel, NoLock);
-	return true;
-}
-
 /* End the sessions of users whose rows have changed. */
 void
 session_end_users(char **user_ids, int n)
@@ -286,7 +192,7 @@ session_end_users(char **user_ids, int n)
 	RoleState saved;
 
 	/* one user mostly has no session, or one: no statement is worth its while */
-	if (n == 0 || (n == 1 && end_one_by_one(user_ids[0])))
+	if (n == 0 || (n == 1 && session_rows_end(user_ids[0], SESSION_END_USER)))
 		return;
 
 	keys = palloc(n * sizeof(Datum));
@@ -389,7 +295,7 @@ user_changed(const Model *model, TriggerData *trigger)
 	if (key == NULL)
 		return;
 	own = keep_user != NULL && strcmp(keep_user, key) == 0;
-	if ((own && keep_all_sessions) || !any_session(SESSION_USER_ID, key))
+	if ((own && keep_all_sessions) || !session_rows_any(SESSION_USER_ID, key))
 		return;
 	session_end_user(key, own ? keep_session : NULL, SESSION_END_USER);
 }
@@ -410,7 +316,7 @@ tenant_changed(const Model *model, TriggerData *trigger)
 	if (key == NULL)
 		return;
 	session_lock_tenant(key, true);
-	if (any_session(SESSION_TENANT_ID, key))
+	if (session_rows_any(SESSION_TENANT_ID, key))
 		end_where(PLAN_SESSION_END_TENANT, "tenant_id", key, NULL, SESSION_END_TENANT);
 }
 

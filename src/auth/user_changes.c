@@ -28,10 +28,10 @@
 #include "compat.h"
 #include "event.h"
 #include "mapping.h"
-#include "model_user.h"
 #include "session.h"
 #include "settings.h"
 #include "user_changes.h"
+#include "user_record.h"
 #include "user_traces.h"
 
 /* So many wait at most. */

@@ -28,7 +28,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
-#include "utils/uuid.h"
 
 #include "compat.h"
 #include "errors.h"
@@ -40,6 +39,7 @@
 #include "secret.h"
 #include "soft_delete.h"
 #include "statement.h"
+#include "uuid_text.h"
 #include "version.h"
 
 PG_FUNCTION_INFO_V1(model_changed);
@@ -370,40 +370,14 @@ model_key_type(const Model *found, ModelAttribute attribute)
 	}
 }
 
-/* The value of a hexadecimal digit, or -1. */
-static inline int
-hex_digit(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Read a uuid as uuid_in does, without its errors. */
-bool
-model_read_uuid(const char *text, Datum *value)
+/* Read a uuid. */
+static bool
+read_uuid(const char *text, Datum *value)
 {
 	pg_uuid_t *uuid = palloc(sizeof(pg_uuid_t));
-	bool braces = text[0] == '{';
 
-	text += braces;
-	for (int i = 0; i < UUID_LEN; i++)
-	{
-		int high = hex_digit(text[0]);
-		int low = high < 0 ? -1 : hex_digit(text[1]);
-
-		if (low < 0)
-			return false;
-		uuid->data[i] = high << 4 | low;
-		text += 2;
-		if (*text == '-' && i % 2 == 1 && i < UUID_LEN - 1)
-			text++;
-	}
-	if (strcmp(text, braces ? "}" : "") != 0)
-		return false;
 	*value = UUIDPGetDatum(uuid);
-	return true;
+	return uuid_text_read(text, uuid);
 }
 
 /* Read a whole number as the types of integers do, without their errors. */
@@ -433,7 +407,7 @@ model_key_value(const Model *found, ModelAttribute attribute, const char *text, 
 		case INT8OID:
 			return read_integer(text, value);
 		case UUIDOID:
-			return model_read_uuid(text, value);
+			return read_uuid(text, value);
 		default:
 			*value = CStringGetTextDatum(text);
 			return true;

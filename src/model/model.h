@@ -137,9 +137,6 @@ extern char *model_sql_key(const Model *model, const char *alias, ModelAttribute
 /* A key as its column's type writes it, palloc'd; NULL: it is none. */
 extern char *model_normal_key(const Model *model, ModelAttribute attribute, const char *key);
 
-/* Read a uuid as its type does; false: it is none. */
-extern bool model_read_uuid(const char *text, Datum *value);
-
 /*
  * The value of a row's column as a cast to text gives it, as all our texts of keys are; NULL: it is NULL.
  * (The type's output function would do, were it not for char(n), which it pads.)

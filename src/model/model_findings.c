@@ -20,9 +20,9 @@
 
 #include "compat.h"
 #include "identifiers.h"
-#include "model_user.h"
-#include "name_scan.h"
+#include "login_names.h"
 #include "statement.h"
+#include "user_record.h"
 
 PG_FUNCTION_INFO_V1(model_findings);
 

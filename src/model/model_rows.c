@@ -2,10 +2,10 @@
  * model_rows.c
  *		The rows of the account model by their keys, without a statement.
  *
- * Every request of an application looks at a user, and every login and refresh reads one: worth a way of
- * its own. Where users, tenants and profiles are plain tables of one owner with a unique index on their
- * keys, of the usual types, their rows are looked at through these indexes. Anything else (partitions,
- * children, other key types, a tenants table of another owner) is asked by statement.
+ * Every request of an application looks at a user, and every refresh reads one: worth a way of its own.
+ * Where users, tenants and profiles are plain tables of one owner with a unique index on their keys, of the
+ * usual types, their rows are looked at through these indexes. Anything else (partitions, children, other
+ * key types, a tenants table of another owner) is asked by statement.
  */
 #include "postgres.h"
 
@@ -15,18 +15,18 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/uuid.h"
 
 #include "compat.h"
 #include "mapping.h"
 #include "model_rows.h"
+#include "uuid_text.h"
 
 /* What the rows of a table must be like. Attribute numbers; 0: no such column. */
 typedef struct DirectTable
 {
 	bool known;
 	bool usable;
-	KeyIndex key;
+	LookupIndex key;
 	AttrNumber deleted_at;        /* NULL, as soft delete has it */
 	AttrNumber mapped_deleted_at; /* NULL, as the mapping has it */
 	AttrNumber flag;              /* not true */
@@ -87,7 +87,7 @@ find_direct(const Model *model, ModelPart part, Relation rel)
 		pg_class_aclcheck(RelationGetRelid(rel), model->owner[MODEL_USERS], ACL_SELECT) ==
 			ACLCHECK_OK &&
 		compares(model, part) && is_readable(compared[part] == USERS_ID ? id_type : tenant_type) &&
-		key_index_find(rel, model->column[keys[part]].attnum, &table.key);
+		lookup_unique_index(rel, model->column[keys[part]].attnum, &table.key);
 	if (part != MODEL_PROFILES) /* a role is read of whatever profile there is */
 	{
 		table.usable &= model_is_boolean(model, active) && model_is_boolean(model, USERS_FLAG);
@@ -217,14 +217,15 @@ widen(Datum value, Oid type)
 
 /* Look for a row by its key; see the header. */
 bool
-model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snapshot, KeyScan *scan)
+model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snapshot,
+				LookupScan *scan)
 {
-	const KeyIndex *by = &tables[part].key;
+	const LookupIndex *by = &tables[part].key;
 	Datum value;
 
 	if (rows->rel[part] == NULL || !narrow(key, by->type, &value))
 		return false;
-	return key_scan_find(scan, rows->rel[part], by, value, snapshot);
+	return lookup_one(scan, rows->rel[part], by, value, snapshot);
 }
 
 /* The value of an attribute in a row. */
@@ -246,25 +247,6 @@ model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *
 	return *isnull ? (Datum) 0 : widen(value, attribute == USERS_ID ? id_type : tenant_type);
 }
 
-/* A uuid as uuid_out() writes it, which takes longer than to find the row. */
-static char *
-uuid_text(const pg_uuid_t *uuid)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *text = palloc(36 + 1);
-	char *p = text;
-
-	for (int i = 0; i < UUID_LEN; i++)
-	{
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*p++ = '-';
-		*p++ = digits[uuid->data[i] >> 4];
-		*p++ = digits[uuid->data[i] & 0x0f];
-	}
-	*p = '\0';
-	return text;
-}
-
 /* Such a key as text. */
 char *
 model_rows_key_text(ModelAttribute attribute, Datum key)
@@ -274,7 +256,7 @@ model_rows_key_text(ModelAttribute attribute, Datum key)
 	switch (attribute == USERS_ID ? id_type : tenant_type)
 	{
 		case UUIDOID:
-			return uuid_text(DatumGetUUIDP(key));
+			return uuid_text_write(DatumGetUUIDP(key));
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:

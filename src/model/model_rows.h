@@ -5,7 +5,7 @@
 #ifndef PGACCOUNT_MODEL_ROWS_H
 #define PGACCOUNT_MODEL_ROWS_H
 
-#include "key_scan.h"
+#include "index_lookup.h"
 #include "model.h"
 
 /* The mapped tables, opened and locked. */
@@ -31,10 +31,10 @@ extern bool model_rows_direct(const ModelRows *rows);
 /*
  * Look for the row of a user, for the tenant of users.tenant, or for the profile of users.id: key is the
  * column's value, as model_key_value() or model_rows_key() has it. True: it is in scan's slot, and
- * key_scan_end() is due. Registered snapshot.
+ * lookup_end() is due. Registered snapshot.
  */
 extern bool model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snapshot,
-							KeyScan *scan);
+							LookupScan *scan);
 
 /* The value of an attribute in a row; *isnull also where there is no such column. */
 extern Datum model_row_value(const Model *model, ModelAttribute attribute, TupleTableSlot *slot,

@@ -1,9 +1,9 @@
 /*
  * user_read.c
- *		The record of a user, read without a statement.
+ *		The record of a user by its key, read without a statement.
  *
- * Each login and each refresh reads one. What the statement of model_user.c joins, three looks by key read
- * here: the user, its tenant, the role of its profile.
+ * Each refresh reads one. What the statement of user_record.c joins, three lookups read here: the user, its
+ * tenant, the role of its profile.
  */
 #include "postgres.h"
 
@@ -93,7 +93,7 @@ read_record(const ModelRows *rows, TupleTableSlot *slot, Snapshot snapshot)
 {
 	const Model *model = rows->model;
 	UserRecord *user = palloc0(sizeof(UserRecord));
-	KeyScan scan;
+	LookupScan scan;
 	char *password;
 	bool isnull;
 	Datum key = model_rows_key(rows, USERS_ID, slot, &isnull);
@@ -112,7 +112,7 @@ read_record(const ModelRows *rows, TupleTableSlot *slot, Snapshot snapshot)
 		model_rows_find(rows, MODEL_PROFILES, key, snapshot, &scan))
 	{
 		user->role = read_text(model, PROFILES_ROLE, scan.slot);
-		key_scan_end(&scan);
+		lookup_end(&scan);
 	}
 
 	user->tenant_is_active = true;
@@ -126,7 +126,7 @@ read_record(const ModelRows *rows, TupleTableSlot *slot, Snapshot snapshot)
 	else if (model_rows_find(rows, MODEL_TENANTS, key, snapshot, &scan))
 	{
 		read_tenant(rows, scan.slot, user);
-		key_scan_end(&scan);
+		lookup_end(&scan);
 	}
 	return user;
 }
@@ -136,25 +136,11 @@ UserRecord *
 user_read_key(const ModelRows *rows, Datum key, Snapshot snapshot)
 {
 	UserRecord *user;
-	KeyScan scan;
+	LookupScan scan;
 
 	if (!model_rows_find(rows, MODEL_USERS, key, snapshot, &scan))
 		return NULL;
 	user = read_record(rows, scan.slot, snapshot);
-	key_scan_end(&scan);
-	return user;
-}
-
-/* The user in this place. */
-UserRecord *
-user_read_place(const ModelRows *rows, ItemPointer place, Snapshot snapshot)
-{
-	Relation users = rows->rel[MODEL_USERS];
-	TupleTableSlot *slot = table_slot_create(users, NULL);
-	UserRecord *user = NULL;
-
-	if (table_tuple_fetch_row_version(users, place, snapshot, slot))
-		user = read_record(rows, slot, snapshot);
-	ExecDropSingleTupleTableSlot(slot);
+	lookup_end(&scan);
 	return user;
 }

@@ -1,11 +1,9 @@
 /*
  * user_read.h
- *		The record of a user, read without a statement.
+ *		The record of a user by its key, read without a statement.
  */
 #ifndef PGACCOUNT_USER_READ_H
 #define PGACCOUNT_USER_READ_H
-
-#include "storage/itemptr.h"
 
 #include "model_rows.h"
 
@@ -32,12 +30,11 @@ typedef struct UserRecord
 
 /*
  * Can records be read by model_rows_find() and what is here? Then they say what the statement of
- * model_user.c says. rows is opened with profiles.
+ * user_record.c says. rows is opened with profiles.
  */
 extern bool user_read_direct(const ModelRows *rows);
 
-/* The user with this key (model_key_value()), or in this place; NULL: there is none. Registered snapshot. */
+/* The user with this key (model_key_value()); NULL: there is none. Registered snapshot. */
 extern UserRecord *user_read_key(const ModelRows *rows, Datum key, Snapshot snapshot);
-extern UserRecord *user_read_place(const ModelRows *rows, ItemPointer place, Snapshot snapshot);
 
 #endif /* PGACCOUNT_USER_READ_H */

@@ -39,7 +39,7 @@
 #include "extension.h"
 #include "failure_queue.h"
 #include "operation.h"
-#include "row_writer.h"
+#include "tuple_write.h"
 #include "settings.h"
 #include "statement.h"
 #include "version.h"
@@ -77,7 +77,7 @@ enum
 
 struct EventWriter
 {
-	RowWriter *rows;
+	TupleWriter *rows;
 	Oid sequence;
 };
 
@@ -137,7 +137,7 @@ event_writer_open(void)
 		return NULL;
 	writer = palloc(sizeof(EventWriter));
 	writer->sequence = sequence;
-	writer->rows = own_writer_open(rel, EVENT_COLUMNS);
+	writer->rows = tuple_writer_open(rel, EVENT_COLUMNS);
 	return writer;
 }
 
@@ -145,26 +145,26 @@ event_writer_open(void)
 int64
 event_writer_put(EventWriter *writer, const Event *event)
 {
-	RowWriter *rows = writer->rows;
+	TupleWriter *rows = writer->rows;
 	int64 id = nextval_internal(writer->sequence, false);
 
-	row_writer_begin(rows);
-	row_put(rows, EVENT_ID, Int64GetDatum(id));
-	row_put(rows, EVENT_AT,
-			TimestampTzGetDatum(event->at != 0 ? event->at : GetCurrentTimestamp()));
-	row_put_text(rows, EVENT_TYPE, event->type);
-	row_put_text(rows, EVENT_OUTCOME, event->failure ? "failure" : "success");
-	row_put_text(rows, EVENT_ACTOR, event->actor);
-	row_put_text(rows, EVENT_SUBJECT, event->subject);
-	row_put_text(rows, EVENT_TENANT_ID, event->tenant_id);
+	tuple_begin(rows);
+	tuple_put(rows, EVENT_ID, Int64GetDatum(id));
+	tuple_put(rows, EVENT_AT,
+			  TimestampTzGetDatum(event->at != 0 ? event->at : GetCurrentTimestamp()));
+	tuple_put_text(rows, EVENT_TYPE, event->type);
+	tuple_put_text(rows, EVENT_OUTCOME, event->failure ? "failure" : "success");
+	tuple_put_text(rows, EVENT_ACTOR, event->actor);
+	tuple_put_text(rows, EVENT_SUBJECT, event->subject);
+	tuple_put_text(rows, EVENT_TENANT_ID, event->tenant_id);
 	if (event->ip != NULL)
-		row_put(rows, EVENT_IP, InetPGetDatum(event->ip));
+		tuple_put(rows, EVENT_IP, InetPGetDatum(event->ip));
 	if (event->duration_ms >= 0)
-		row_put(rows, EVENT_DURATION_MS, Float8GetDatum(event->duration_ms));
-	row_put_text(rows, EVENT_ERROR_CODE, event->error_code);
+		tuple_put(rows, EVENT_DURATION_MS, Float8GetDatum(event->duration_ms));
+	tuple_put_text(rows, EVENT_ERROR_CODE, event->error_code);
 	if (event->detail != NULL)
-		row_put(rows, EVENT_DETAIL, JsonbPGetDatum(event->detail));
-	row_writer_put(rows);
+		tuple_put(rows, EVENT_DETAIL, JsonbPGetDatum(event->detail));
+	tuple_insert(rows);
 	return id;
 }
 
@@ -174,7 +174,7 @@ event_writer_close(EventWriter *writer)
 {
 	Relation rel = writer->rows->rel;
 
-	row_writer_close(writer->rows);
+	tuple_writer_close(writer->rows);
 	table_close(rel, NoLock);
 	pfree(writer);
 }

@@ -26,7 +26,6 @@
 #include "compat.h"
 #include "identifiers.h"
 #include "profile.h"
-#include "profile_direct.h"
 #include "profile_rule.h"
 
 PG_FUNCTION_INFO_V1(marks_profile);
@@ -110,11 +109,8 @@ set_text(ProfileRule *rule)
 static void
 make_one(ProfileRule *rule, Datum key)
 {
-	KeptStatement *plan;
+	KeptStatement *plan = profile_plan(rule, PLAN_PROFILE_ONE, one_text, NULL);
 
-	if (profile_make_direct(rule, key))
-		return;
-	plan = profile_plan(rule, PLAN_PROFILE_ONE, one_text, NULL);
 	rule->values[0] = key;
 	profile_run_insert(rule, plan, NULL, profile_tweak(rule));
 }

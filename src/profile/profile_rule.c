@@ -36,10 +36,10 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "extension.h"
 #include "identifiers.h"
 #include "profile_rule.h"
 #include "relation_changes.h"
-#include "row_writer.h"
 #include "version.h"
 
 typedef struct RuleKey
@@ -647,8 +647,8 @@ profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key)
 }
 
 /* Does making a profile leave this trigger aside? A deleted user has a profile, too. */
-bool
-profile_sets_aside(const ProfileRule *rule, const Trigger *trigger)
+static bool
+sets_aside(const ProfileRule *rule, const Trigger *trigger)
 {
 	return is_own_function(trigger->tgfoid, ADOPT_PROFILE) ||
 		   is_own_function(trigger->tgfoid, KEEP_PROFILE) ||
@@ -669,7 +669,7 @@ profile_without_own_triggers(EState *estate, void *arg)
 
 		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 		{
-			if (profile_sets_aside(rule, &desc->triggers[i]))
+			if (sets_aside(rule, &desc->triggers[i]))
 				desc->triggers[i].tgenabled = TRIGGER_DISABLED;
 		}
 	}

@@ -39,7 +39,6 @@ typedef struct ProfileRule
 	uint32 planned;               /* kinds of plan kept since the rule was read */
 	double set_rows;              /* size of the set its plan was made for */
 	struct AutomaticRow *adopted; /* of profile_adopt.c, once needed */
-	struct DirectProfile *direct; /* of profile_direct.c, once needed */
 	MemoryContext context;
 } ProfileRule;
 
@@ -132,9 +131,6 @@ extern KeptStatement *profile_plan(ProfileRule *rule, PlanKind kind,
 
 /* "INSERT INTO profiles (user_column, ...) SELECT key, $2, ... " for an expression that is the key. */
 extern void profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key);
-
-/* Does making a profile leave this trigger aside: one of ours, or the guard against references to deleted users? */
-extern bool profile_sets_aside(const ProfileRule *rule, const Trigger *trigger);
 
 /* Tweak for statements of ours that make profiles: without the extension's own triggers. */
 extern void profile_without_own_triggers(EState *estate, void *arg);

@@ -7,12 +7,6 @@
  * preloaded, a referential action, a MERGE under row security. It writes the new row version itself
  * and returns NULL, so the executor leaves the row alone.
  *
- * It writes as the executor's own update of one row does (ExecSimpleRelationUpdate: triggers,
- * generated columns, constraints, indexes), with state that is made for the first row of a statement
- * and lives as long as the statement's memory. The indexes that state holds open belong to a resource
- * owner; when a transaction is aborted the owner lets go of them first, or the memory goes first, and
- * either must tell the other: hence RowWriter.owner and the list of writers.
- *
  * An UPDATE that moves a row to another partition deletes it from the old one: account.soft_delete()
  * sees that DELETE too. It comes right after the BEFORE UPDATE trigger of the same row, version and
  * statement, so the companion account.soft_delete_step() notes the row.
@@ -32,51 +26,30 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "optimizer/optimizer.h"
-#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "actor.h"
-#include "compat.h"
 #include "errors.h"
 #include "extension.h"
 #include "fk_graph.h"
 #include "identifiers.h"
 #include "mapping.h"
-#include "secret.h"
 #include "soft_delete.h"
 #include "statement.h"
-#include "table_code.h"
+#include "tuple_write.h"
 
 PG_FUNCTION_INFO_V1(soft_delete);
 PG_FUNCTION_INFO_V1(soft_delete_step);
 PG_FUNCTION_INFO_V1(soft_delete_truncate);
-
-/* What writing new row versions of one table needs, for the time of one statement. */
-typedef struct RowWriter
-{
-	EState *estate;
-	ResultRelInfo target;
-	EPQState epq;
-	TupleTableSlot *slot;
-	ResourceOwner owner; /* holds the indexes open; NULL: they are closed */
-	MemoryContextCallback at_end;
-	struct RowWriter *next;
-	const char *secret; /* see secret_rethrow() */
-} RowWriter;
-
-static RowWriter *writers = NULL;
 
 /*
  * The row of a table that a statement is about to update: if the next thing the statement does to it
@@ -93,58 +66,6 @@ typedef struct UpdateNote
 } UpdateNote;
 
 static UpdateNote *update_notes = NULL;
-
-/* Take a writer off the list. */
-static void
-forget_writer(RowWriter *writer)
-{
-	for (RowWriter **p = &writers; *p != NULL; p = &(*p)->next)
-		if (*p == writer)
-		{
-			*p = writer->next;
-			return;
-		}
-}
-
-/*
- * The statement's memory goes: let go of what is still held, in the name of its owner. Registered on
- * the context that holds the writer's own state, because children go before their parent's callbacks.
- */
-static void
-writer_ends(void *arg)
-{
-	RowWriter *writer = arg;
-
-	forget_writer(writer);
-	if (writer->owner != NULL)
-	{
-		ResourceOwner saved = CurrentResourceOwner;
-
-		CurrentResourceOwner = writer->owner;
-		ExecResetTupleTable(writer->estate->es_tupleTable, false);
-		ExecCloseIndices(&writer->target);
-		CurrentResourceOwner = saved;
-		writer->owner = NULL;
-	}
-}
-
-/* A resource owner lets go of all it holds: indexes of ours among it are closed. */
-static void
-owner_releases(ResourceReleasePhase phase, bool is_commit, bool is_top, void *arg)
-{
-	if (phase != RESOURCE_RELEASE_BEFORE_LOCKS)
-		return;
-	for (RowWriter *writer = writers; writer != NULL; writer = writer->next)
-		if (writer->owner == CurrentResourceOwner)
-			writer->owner = NULL;
-}
-
-/* Register what the row trigger needs to know of aborts. */
-void
-soft_delete_init(void)
-{
-	RegisterResourceReleaseCallback(owner_releases, NULL);
-}
 
 /* Set the BEFORE UPDATE companion aside in an executor's copy of a table's triggers. */
 void
@@ -172,44 +93,19 @@ set_step_aside(TriggerDesc *triggers, Oid step_trigger)
 }
 
 /* Make the writer of a statement's row trigger. Lives in the memory of flinfo. */
-static RowWriter *
+static TupleWriter *
 make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 {
-	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
-	EState *estate = CreateExecutorState();
-	RowWriter *writer;
-	Bitmapset *updated = NULL;
 	AttrNumber columns[] = {mapping->deleted_at, mapping->flag, mapping->deleted_by};
+	Bitmapset *updated = NULL;
+	TupleWriter *writer;
 
-	MemoryContextSwitchTo(estate->es_query_cxt);
-	writer = palloc0(sizeof(RowWriter));
-	writer->estate = estate;
 	for (int i = 0; i < lengthof(columns); i++)
 		if (columns[i] != InvalidAttrNumber)
-			updated = bms_add_member(updated, columns[i] - FirstLowInvalidHeapAttributeNumber);
-	compat_init_range_table(estate, rel, updated);
-	estate->es_output_cid = GetCurrentCommandId(true);
-	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
+			updated = bms_add_member(updated, columns[i]);
+	writer = tuple_updater_of_trigger(flinfo, rel, updated);
 	/* the columns are set together, and the DELETE has locked the row as strongly as a guard would */
 	set_step_aside(writer->target.ri_TrigDesc, mapping->step_trigger);
-	/* the executor would look functions up in the memory of the row, and what they keep would go with it */
-	for (int i = 0; i < writer->target.ri_TrigDesc->numtriggers; i++)
-		if (TRIGGER_TYPE_MATCHES(writer->target.ri_TrigDesc->triggers[i].tgtype, TRIGGER_TYPE_ROW,
-								 TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_UPDATE))
-			fmgr_info_cxt(writer->target.ri_TrigDesc->triggers[i].tgfoid,
-						  &writer->target.ri_TrigFunctions[i], estate->es_query_cxt);
-	compat_EvalPlanQualInit(&writer->epq, estate);
-	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
-	open_indexes(&writer->target);
-
-	writer->secret = secret_table(RelationGetRelid(rel));
-	writer->owner = CurrentResourceOwner;
-	writer->next = writers;
-	writers = writer;
-	writer->at_end.func = writer_ends;
-	writer->at_end.arg = writer;
-	MemoryContextRegisterResetCallback(estate->es_query_cxt, &writer->at_end);
-	MemoryContextSwitchTo(old);
 	return writer;
 }
 
@@ -237,30 +133,20 @@ actor_value(Form_pg_attribute att)
 	return value;
 }
 
-/* Store the deleted version of a row in a slot of the same table. */
+/* Write the deleted version of a row in place of it. */
 static void
-store_deleted_version(TupleTableSlot *old, TupleTableSlot *slot, const SoftDelete *mapping)
+write_deleted_version(TupleWriter *writer, TupleTableSlot *old, const SoftDelete *mapping)
 {
-	TupleDesc desc = slot->tts_tupleDescriptor;
+	TupleDesc desc = writer->slot->tts_tupleDescriptor;
 
-	ExecClearTuple(slot);
-	slot_getallattrs(old);
-	memcpy(slot->tts_values, old->tts_values, desc->natts * sizeof(Datum));
-	memcpy(slot->tts_isnull, old->tts_isnull, desc->natts * sizeof(bool));
-	slot->tts_values[mapping->deleted_at - 1] = stamp_value(desc, mapping);
-	slot->tts_isnull[mapping->deleted_at - 1] = false;
+	tuple_copy(writer, old);
+	tuple_put(writer, mapping->deleted_at - 1, stamp_value(desc, mapping));
 	if (mapping->flag != InvalidAttrNumber)
-	{
-		slot->tts_values[mapping->flag - 1] = BoolGetDatum(true);
-		slot->tts_isnull[mapping->flag - 1] = false;
-	}
+		tuple_put(writer, mapping->flag - 1, BoolGetDatum(true));
 	if (mapping->deleted_by != InvalidAttrNumber)
-	{
-		slot->tts_values[mapping->deleted_by - 1] =
-			actor_value(TupleDescAttr(desc, mapping->deleted_by - 1));
-		slot->tts_isnull[mapping->deleted_by - 1] = false;
-	}
-	ExecStoreVirtualTuple(slot);
+		tuple_put(writer, mapping->deleted_by - 1,
+				  actor_value(TupleDescAttr(desc, mapping->deleted_by - 1)));
+	tuple_replace(writer, old);
 }
 
 /* Do these columns decide in which partition a row belongs, at any level? */
@@ -512,28 +398,6 @@ is_moving(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
 	return false;
 }
 
-/* Write the deleted version in place of the old one. The UPDATE is ours: no error of it shows a hash. */
-static void
-write_deleted_version(RowWriter *writer, TupleTableSlot *old)
-{
-	MemoryContext context = CurrentMemoryContext;
-
-	if (writer->secret == NULL)
-	{
-		ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, old, writer->slot);
-		return;
-	}
-	PG_TRY();
-	{
-		ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, old, writer->slot);
-	}
-	PG_CATCH();
-	{
-		secret_rethrow(context, writer->secret);
-	}
-	PG_END_TRY();
-}
-
 /* account.soft_delete() RETURNS trigger: BEFORE DELETE, for each row. */
 Datum
 soft_delete(PG_FUNCTION_ARGS)
@@ -543,7 +407,7 @@ soft_delete(PG_FUNCTION_ARGS)
 	HeapTuple tuple = trigger->tg_trigtuple;
 	const SoftDelete *found;
 	SoftDelete mapping;
-	RowWriter *writer;
+	TupleWriter *writer;
 	bool isnull;
 
 	if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
@@ -587,10 +451,7 @@ soft_delete(PG_FUNCTION_ARGS)
 		writer = make_writer(fcinfo->flinfo, rel, &mapping);
 		fcinfo->flinfo->fn_extra = writer;
 	}
-	store_deleted_version(trigger->tg_trigslot, writer->slot, &mapping);
-	write_deleted_version(writer, trigger->tg_trigslot);
-	ExecClearTuple(writer->slot);
-	ResetPerTupleExprContext(writer->estate);
+	write_deleted_version(writer, trigger->tg_trigslot, &mapping);
 	return PointerGetDatum(NULL);
 }
 

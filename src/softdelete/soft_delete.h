@@ -7,8 +7,6 @@
 
 #include "fmgr.h"
 
-extern void soft_delete_init(void);
-
 /* Raise if the table has soft delete that is active in this session. */
 extern void refuse_truncate_of(Oid relid);
 

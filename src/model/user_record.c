@@ -1,10 +1,10 @@
 /*
- * model_user.c
+ * user_record.c
  *		The record of a user, read through the account model.
  *
  * One statement reads user, tenant and profile. Whatever the model lacks has a defined value in its text,
  * and what the rows lack has one here, so that no combination of missing columns, missing rows and NULLs
- * is an error. Statements run as the owner of the users table, who must be able to read the others, on a
+ * is an error. By key, as each refresh asks, it is read without one (user_read.c) where that can be. Statements run as the owner of the users table, who must be able to read the others, on a
  * snapshot of now: what a caller locked before must be seen as it is, in every isolation level.
  */
 #include "postgres.h"
@@ -12,16 +12,14 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#include "compat.h"
 #include "errors.h"
 #include "identifiers.h"
-#include "model_user.h"
-#include "name_scan.h"
+#include "login_names.h"
 #include "password.h"
 #include "statement.h"
+#include "user_record.h"
 
 /* Columns of the statement that reads a user. */
 enum
@@ -189,18 +187,24 @@ take_record(MemoryContext context)
 	return user;
 }
 
-/*
- * Open the tables to read users without a statement. False: that cannot be, or the model is another under
- * the locks; then nothing is open.
- */
+/* The user with a key, if it can be read without a statement. False: it cannot, or the model is another by now. */
 static bool
-open_direct(const Model *model, ModelRows *rows)
+read_direct(const Model *model, Datum key, UserRecord **user)
 {
-	model_rows_open(rows, true);
-	if (rows->model->generation == model->generation && user_read_direct(rows))
-		return true;
-	model_rows_close(rows);
-	return false;
+	ModelRows rows;
+	Snapshot snapshot;
+	bool direct;
+
+	model_rows_open(&rows, true);
+	direct = rows.model->generation == model->generation && user_read_direct(&rows);
+	if (direct)
+	{
+		snapshot = RegisterSnapshot(GetLatestSnapshot());
+		*user = user_read_key(&rows, key, snapshot);
+		UnregisterSnapshot(snapshot);
+	}
+	model_rows_close(&rows);
+	return direct;
 }
 
 /* The user of this id, or NULL. */
@@ -210,22 +214,14 @@ model_user_by_id(const Model *model, const char *user_id)
 	MemoryContext caller = CurrentMemoryContext;
 	Oid type = model_key_type(model, USERS_ID);
 	UserRecord *user = NULL;
-	ModelRows rows;
 	KeptStatement *plan;
 	RoleState saved;
 	Datum key;
 
 	if (!model_key_value(model, USERS_ID, user_id, &key))
 		return NULL;
-	if (open_direct(model, &rows))
-	{
-		Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-
-		user = user_read_key(&rows, key, snapshot);
-		UnregisterSnapshot(snapshot);
-		model_rows_close(&rows);
+	if (read_direct(model, key, &user))
 		return user;
-	}
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_MODEL_USER, model->relation[MODEL_USERS], InvalidOid);
@@ -308,67 +304,31 @@ login_text(const Model *model, bool with_tenant)
 	return sql.data;
 }
 
-/* The one live user of this login, by a statement alone. Within SPI_connect, as the owner of users. */
-static UserRecord *
-ask_for_login(const Model *model, const char *login, const char *tenant, MemoryContext context)
-{
-	Oid types[] = {TEXTOID, TEXTOID};
-	Datum values[] = {CStringGetTextDatum(login), (Datum) 0};
-	bool with_tenant = tenant != NULL;
-	KeptStatement *plan = plan_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant);
-
-	if (with_tenant)
-		values[1] = CStringGetTextDatum(tenant);
-	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant,
-								login_text(model, with_tenant), 1 + with_tenant, types);
-	run_reader(plan, values, NULL, 2);
-	return SPI_processed == 1 ? take_record(context) : NULL;
-}
-
-/*
- * The live user of a login through the indexes of users, where these find whoever has a name: nearly always
- * there is one row to read, or none. False: they do not, or there are several.
- */
-static bool
-look_for_login(const Model *model, const char *login, UserRecord **user)
-{
-	NameRows found = {0};
-	ModelRows rows;
-	Snapshot snapshot;
-	bool told = true;
-
-	if (!open_direct(model, &rows))
-		return false;
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
-		told = told && (!model_has(model, a) || name_scan(rows.model, rows.rel[MODEL_USERS], a,
-														  false, login, snapshot, &found));
-	told = told && found.n <= 1;
-	if (told && found.n == 1)
-		*user = user_read_place(&rows, &found.place[0], snapshot);
-	if (told && *user != NULL && !(*user)->is_live)
-		*user = NULL;
-	UnregisterSnapshot(snapshot);
-	model_rows_close(&rows);
-	return told;
-}
-
 /* The one live user of this login, or NULL. */
 UserRecord *
 model_user_by_login(const Model *model, const char *login, const char *tenant)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	Oid types[] = {TEXTOID, TEXTOID};
+	Datum values[] = {CStringGetTextDatum(login), (Datum) 0};
+	bool with_tenant = tenant != NULL;
 	UserRecord *user = NULL;
+	KeptStatement *plan;
 	RoleState saved;
 
-	if (tenant != NULL && !model_has(model, USERS_TENANT))
+	if (with_tenant && !model_has(model, USERS_TENANT))
 		return NULL;
-	if (tenant == NULL && look_for_login(model, login, &user))
-		return user;
+	if (with_tenant)
+		values[1] = CStringGetTextDatum(tenant);
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);
-	user = ask_for_login(model, login, tenant, caller);
+	plan = plan_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant);
+	if (plan == NULL)
+		plan = plan_keep_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant,
+								login_text(model, with_tenant), 1 + with_tenant, types);
+	run_reader(plan, values, NULL, 2);
+	if (SPI_processed == 1)
+		user = take_record(caller);
 	run_as_end(saved);
 	SPI_finish();
 	return user;

@@ -1,9 +1,9 @@
 /*
- * model_user.h
+ * user_record.h
  *		The record of a user, read through the account model.
  */
-#ifndef PGACCOUNT_MODEL_USER_H
-#define PGACCOUNT_MODEL_USER_H
+#ifndef PGACCOUNT_USER_RECORD_H
+#define PGACCOUNT_USER_RECORD_H
 
 #include "user_read.h"
 
@@ -41,4 +41,4 @@ extern void model_require_room(const Model *model, text *hash);
 extern char *model_sql_named(const Model *model, const char *alias, ModelAttribute attribute,
 							 int parameter);
 
-#endif /* PGACCOUNT_MODEL_USER_H */
+#endif /* PGACCOUNT_USER_RECORD_H */

@@ -1,5 +1,5 @@
 /*
- * key_scan.c
+ * index_lookup.c
  *		The rows of a table that have one value in an indexed column, without a statement.
  *
  * A statement by key spends most of its time on starting and ending the executor. Where a look at a row
@@ -22,7 +22,7 @@
 #include "utils/uuid.h"
 
 #include "compat.h"
-#include "key_scan.h"
+#include "index_lookup.h"
 #include "table_code.h"
 
 /* The equality of keys of a type that needs no operator of the application's; InvalidOid: it may. */
@@ -48,7 +48,7 @@ plain_equality(Oid type)
 
 /* Can the index be asked, whatever the snapshot? */
 bool
-key_index_serves(Relation index)
+lookup_index_serves(Relation index)
 {
 	Form_pg_index form = index->rd_index;
 
@@ -56,15 +56,15 @@ key_index_serves(Relation index)
 		   index->rd_rel->relam == BTREE_AM_OID;
 }
 
-/* Can a scan find the rows with one value of the index's only key? See the header. */
-bool
-key_index_usable(Relation index, Oid type, Oid collation, KeyIndex *found)
+/* Can a scan find the rows that have one value, of this type and collation, as the index's only key? */
+static bool
+is_usable(Relation index, Oid type, Oid collation, LookupIndex *found)
 {
 	Form_pg_index form = index->rd_index;
 	RegProcedure equality = plain_equality(type);
 	Oid operator_id;
 
-	if (!OidIsValid(equality) || !key_index_serves(index) || form->indnkeyatts != 1 ||
+	if (!OidIsValid(equality) || !lookup_index_serves(index) || form->indnkeyatts != 1 ||
 		index->rd_opcintype[0] != type || index->rd_indcollation[0] != collation)
 		return false;
 	operator_id = get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
@@ -93,7 +93,7 @@ holds_all(Relation index, AttrNumber attnum)
 
 /* An index on just this column, of all rows that have a value in it. */
 static bool
-find_index(Relation rel, AttrNumber attnum, bool unique, KeyIndex *found)
+find_index(Relation rel, AttrNumber attnum, bool unique, LookupIndex *found)
 {
 	Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 	Oid type = getBaseType(column->atttypid);
@@ -111,7 +111,7 @@ find_index(Relation rel, AttrNumber attnum, bool unique, KeyIndex *found)
 
 		usable = (!unique || (form->indisunique && form->indimmediate)) &&
 				 form->indkey.values[0] == attnum && holds_all(index, attnum) &&
-				 key_index_usable(index, type, column->attcollation, found);
+				 is_usable(index, type, column->attcollation, found);
 		index_close(index, usable ? NoLock : AccessShareLock);
 		if (usable)
 			break;
@@ -121,21 +121,21 @@ find_index(Relation rel, AttrNumber attnum, bool unique, KeyIndex *found)
 
 /* The unique index on just this column; see the header. */
 bool
-key_index_find(Relation rel, AttrNumber attnum, KeyIndex *found)
+lookup_unique_index(Relation rel, AttrNumber attnum, LookupIndex *found)
 {
 	return find_index(rel, attnum, true, found);
 }
 
 /* Any index on just this column; see the header. */
 bool
-key_index_any(Relation rel, AttrNumber attnum, KeyIndex *found)
+lookup_index(Relation rel, AttrNumber attnum, LookupIndex *found)
 {
 	return find_index(rel, attnum, false, found);
 }
 
 /* Begin to look; see the header. */
 void
-key_scan_begin(KeyScan *scan, Relation rel, const KeyIndex *by, Datum value, Snapshot snapshot)
+lookup_begin(LookupScan *scan, Relation rel, const LookupIndex *by, Datum value, Snapshot snapshot)
 {
 	ScanKeyData key;
 
@@ -149,14 +149,14 @@ key_scan_begin(KeyScan *scan, Relation rel, const KeyIndex *by, Datum value, Sna
 
 /* The next row, in the scan's slot. False: there are no more. */
 bool
-key_scan_next(KeyScan *scan)
+lookup_next(LookupScan *scan)
 {
 	return index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot);
 }
 
 /* End a look. */
 void
-key_scan_end(KeyScan *scan)
+lookup_end(LookupScan *scan)
 {
 	if (scan->index != NULL)
 	{
@@ -168,9 +168,9 @@ key_scan_end(KeyScan *scan)
 
 /*
  * Where rows were seen last, by table and key. Who looks at a user looks at it again with the next request,
- * and to go down the index is most of a look. It is a hint: what is there counts only if it is a row with
- * this key that the snapshot sees, and of a unique index there is no other. The block is read from the
- * buffer that had it, or not at all, so that one that is gone is no error.
+ * and to go down three indexes is half of what account.authenticate() does. It is a hint: what is there counts
+ * only if it is a row with this key that the snapshot sees, and of a unique index there is no other. The block
+ * is read from the buffer that had it, or not at all, so that one that is gone is no error.
  */
 #define PLACES 8192
 
@@ -185,7 +185,7 @@ static Place places[PLACES];
 
 /* The place of a key; NULL: none is kept of this table. */
 static Place *
-place_of(Relation rel, const KeyIndex *by, Datum value)
+place_of(Relation rel, const LookupIndex *by, Datum value)
 {
 	uint32 hash;
 	text *key;
@@ -210,7 +210,7 @@ place_of(Relation rel, const KeyIndex *by, Datum value)
 
 /* Is it byte for byte this key? */
 static bool
-is_key(TupleTableSlot *slot, const KeyIndex *by, Datum value)
+is_key(TupleTableSlot *slot, const LookupIndex *by, Datum value)
 {
 	bool isnull;
 	Datum key = slot_getattr(slot, by->attnum, &isnull);
@@ -239,7 +239,7 @@ is_key(TupleTableSlot *slot, const KeyIndex *by, Datum value)
 
 /* Is the row where it was seen last? */
 static bool
-is_in_place(KeyScan *scan, const Place *place, Relation rel, const KeyIndex *by, Datum value,
+is_in_place(LookupScan *scan, const Place *place, Relation rel, const LookupIndex *by, Datum value,
 			Snapshot snapshot)
 {
 	ItemPointerData tid = place->tid;
@@ -261,17 +261,17 @@ is_in_place(KeyScan *scan, const Place *place, Relation rel, const KeyIndex *by,
 
 /* Look for the one row with a key; see the header. */
 bool
-key_scan_find(KeyScan *scan, Relation rel, const KeyIndex *by, Datum value, Snapshot snapshot)
+lookup_one(LookupScan *scan, Relation rel, const LookupIndex *by, Datum value, Snapshot snapshot)
 {
 	Place *place = place_of(rel, by, value);
 
 	scan->index = NULL;
 	if (place != NULL && is_in_place(scan, place, rel, by, value, snapshot))
 		return true;
-	key_scan_begin(scan, rel, by, value, snapshot);
-	if (!key_scan_next(scan))
+	lookup_begin(scan, rel, by, value, snapshot);
+	if (!lookup_next(scan))
 	{
-		key_scan_end(scan);
+		lookup_end(scan);
 		return false;
 	}
 	if (place != NULL)

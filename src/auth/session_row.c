@@ -1,0 +1,277 @@
+/*
+ * session_row.c
+ *		Rows of account.session, looked up and written without statements.
+ *
+ * Before a row is written it is locked in its last version, as a change that is under way leaves it.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "extension.h"
+#include "index_lookup.h"
+#include "session_row.h"
+#include "tuple_write.h"
+
+#define SESSION_TABLE "session"
+
+/* The longest user agent that is kept, in characters. */
+#define MAX_USER_AGENT 512
+
+/* The index by which a session is found. */
+static void
+index_by_id(Relation rel, LookupIndex *by)
+{
+	*by = (LookupIndex){.index = compat_primary_key_index(rel),
+						.attnum = SESSION_ID,
+						.type = UUIDOID,
+						.equality = F_UUID_EQ};
+	if (!OidIsValid(by->index) && !lookup_unique_index(rel, SESSION_ID, by))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("table account.session has no primary key"),
+						errdetail("It was dropped, and sessions are found by it."),
+						errhint("ALTER TABLE account.session ADD PRIMARY KEY (id);")));
+}
+
+/* Give a row what belongs to its token. */
+static void
+put_token(TupleWriter *writer, const SessionToken *token)
+{
+	bytea *hash = palloc(VARHDRSZ + REFRESH_HASH_BYTES);
+
+	SET_VARSIZE(hash, VARHDRSZ + REFRESH_HASH_BYTES);
+	memcpy(VARDATA(hash), token->hash, REFRESH_HASH_BYTES);
+	tuple_put(writer, SESSION_COUNTER - 1, Int64GetDatum((int64) token->counter));
+	tuple_put(writer, SESSION_TOKEN_HASH - 1, PointerGetDatum(hash));
+	tuple_put(writer, SESSION_REFRESHED_AT - 1, TimestampTzGetDatum(token->issued_at));
+	tuple_put(writer, SESSION_EXPIRES_AT - 1, TimestampTzGetDatum(token->expires_at));
+}
+
+/* Write the row of a new session. */
+void
+session_row_write(const pg_uuid_t *id, const char *user_id, const char *tenant_id,
+				  const SessionToken *token, Datum ip, text *user_agent)
+{
+	Relation rel = own_table_require(SESSION_TABLE, RowExclusiveLock);
+	TupleWriter *writer = tuple_writer_open(rel, SESSION_COLUMNS);
+
+	tuple_begin(writer);
+	tuple_put(writer, SESSION_ID - 1, UUIDPGetDatum(id));
+	tuple_put_text(writer, SESSION_USER_ID - 1, user_id);
+	tuple_put_text(writer, SESSION_TENANT_ID - 1, tenant_id);
+	put_token(writer, token);
+	tuple_put(writer, SESSION_CREATED_AT - 1, TimestampTzGetDatum(token->issued_at));
+	if (ip != (Datum) 0)
+		tuple_put(writer, SESSION_IP - 1, ip);
+	if (user_agent != NULL)
+		tuple_put(writer, SESSION_USER_AGENT - 1,
+				  DirectFunctionCall2(text_left, PointerGetDatum(user_agent),
+									  Int32GetDatum(MAX_USER_AGENT)));
+	tuple_insert(writer);
+	tuple_writer_close(writer);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+/* Lock a row in its last version, in slot. False: it is gone. */
+static bool
+lock_last_version(Relation rel, ItemPointerData tid, Snapshot snapshot, TupleTableSlot *slot)
+{
+	TM_FailureData failure;
+
+	return table_tuple_lock(rel, &tid, snapshot, slot, GetCurrentCommandId(true),
+							LockTupleNoKeyExclusive, LockWaitBlock,
+							TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) == TM_Ok;
+}
+
+/* Read a row. */
+static void
+read_row(TupleTableSlot *slot, SessionRow *row)
+{
+	bytea *hash;
+	bool isnull;
+	Datum tenant;
+
+	row->user_id = TextDatumGetCString(slot_getattr(slot, SESSION_USER_ID, &isnull));
+	tenant = slot_getattr(slot, SESSION_TENANT_ID, &isnull);
+	row->tenant_id = isnull ? NULL : TextDatumGetCString(tenant);
+	row->counter = (uint64) DatumGetInt64(slot_getattr(slot, SESSION_COUNTER, &isnull));
+	hash = DatumGetByteaPP(slot_getattr(slot, SESSION_TOKEN_HASH, &isnull));
+	memset(row->hash, 0, sizeof(row->hash));
+	memcpy(row->hash, VARDATA_ANY(hash), Min(VARSIZE_ANY_EXHDR(hash), REFRESH_HASH_BYTES));
+	row->refreshed_at = DatumGetTimestampTz(slot_getattr(slot, SESSION_REFRESHED_AT, &isnull));
+	row->expires_at = DatumGetTimestampTz(slot_getattr(slot, SESSION_EXPIRES_AT, &isnull));
+	row->ended = !slot_attisnull(slot, SESSION_ENDED_AT);
+}
+
+/* Lock and read a session; see the header. */
+bool
+session_row_lock(const pg_uuid_t *id, SessionRow *row)
+{
+	Relation rel = own_table_require(SESSION_TABLE, RowExclusiveLock);
+	LookupIndex by;
+	LookupScan scan;
+	Snapshot snapshot;
+	bool found;
+
+	index_by_id(rel, &by);
+	CommandCounterIncrement(); /* what this command has changed counts too */
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	row->rel = rel;
+	row->slot = table_slot_create(rel, NULL);
+	found = lookup_one(&scan, rel, &by, UUIDPGetDatum(id), snapshot);
+	if (found)
+	{
+		found = lock_last_version(rel, scan.slot->tts_tid, snapshot, row->slot);
+		lookup_end(&scan);
+	}
+	UnregisterSnapshot(snapshot);
+	if (found)
+		read_row(row->slot, row);
+	else
+		session_row_close(row);
+	return found;
+}
+
+/* Let go of a session that was locked. */
+void
+session_row_close(SessionRow *row)
+{
+	ExecDropSingleTupleTableSlot(row->slot);
+	table_close(row->rel, NoLock);
+}
+
+/* Write the next token of a session. */
+void
+session_row_rotate(SessionRow *row, const SessionToken *token, Datum ip)
+{
+	static const AttrNumber columns[] = {SESSION_COUNTER, SESSION_TOKEN_HASH, SESSION_REFRESHED_AT,
+										 SESSION_EXPIRES_AT, SESSION_IP};
+	Bitmapset *updated = NULL;
+	TupleWriter *writer;
+
+	for (int i = 0; i < lengthof(columns); i++)
+		updated = bms_add_member(updated, columns[i]);
+	writer = tuple_updater_open(row->rel, updated);
+	tuple_copy(writer, row->slot);
+	put_token(writer, token);
+	if (ip != (Datum) 0)
+		tuple_put(writer, SESSION_IP - 1, ip);
+	tuple_replace(writer, row->slot);
+	tuple_writer_close(writer);
+	CommandCounterIncrement();
+}
+
+/* End a session whose row is locked, in slot, unless it has ended. The writer is made for the first. */
+static void
+write_end(TupleWriter **writer, Relation rel, TupleTableSlot *slot, const char *reason)
+{
+	if (!slot_attisnull(slot, SESSION_ENDED_AT))
+		return;
+	if (*writer == NULL)
+		*writer = tuple_updater_open(
+			rel, bms_add_member(bms_make_singleton(SESSION_ENDED_AT), SESSION_END_REASON));
+	tuple_copy(*writer, slot);
+	tuple_put(*writer, SESSION_ENDED_AT - 1, TimestampTzGetDatum(GetCurrentTimestamp()));
+	tuple_put_text(*writer, SESSION_END_REASON - 1, reason);
+	tuple_replace(*writer, slot);
+}
+
+/* End one session. */
+void
+session_row_end(SessionRow *row, const char *reason)
+{
+	TupleWriter *writer = NULL;
+
+	write_end(&writer, row->rel, row->slot, reason);
+	if (writer != NULL)
+		tuple_writer_close(writer);
+	CommandCounterIncrement();
+}
+
+/* Is the session there, the user's, and not ended? */
+bool
+session_row_is_live(const pg_uuid_t *id, const char *user_id, Snapshot snapshot)
+{
+	Relation rel = own_table_require(SESSION_TABLE, AccessShareLock);
+	LookupIndex by;
+	LookupScan scan;
+	bool live = false;
+
+	index_by_id(rel, &by);
+	if (lookup_one(&scan, rel, &by, UUIDPGetDatum(id), snapshot))
+	{
+		bool isnull;
+		text *owner = DatumGetTextPP(slot_getattr(scan.slot, SESSION_USER_ID, &isnull));
+		size_t len = VARSIZE_ANY_EXHDR(owner);
+
+		live = slot_attisnull(scan.slot, SESSION_ENDED_AT) && len == strlen(user_id) &&
+			   memcmp(VARDATA_ANY(owner), user_id, len) == 0;
+		lookup_end(&scan);
+	}
+	table_close(rel, NoLock);
+	return live;
+}
+
+/* May there be a session with this value in a column? */
+bool
+session_rows_any(AttrNumber column, const char *key)
+{
+	Relation rel = own_table_open(SESSION_TABLE, AccessShareLock);
+	LookupIndex by;
+	LookupScan scan;
+	Snapshot snapshot;
+	bool found = true;
+
+	if (rel == NULL)
+		return false;
+	if (lookup_index(rel, column, &by))
+	{
+		snapshot = RegisterSnapshot(GetLatestSnapshot());
+		lookup_begin(&scan, rel, &by, CStringGetTextDatum(key), snapshot);
+		found = lookup_next(&scan);
+		lookup_end(&scan);
+		UnregisterSnapshot(snapshot);
+	}
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* End the sessions of a user; see the header. */
+bool
+session_rows_end(const char *user_id, const char *reason)
+{
+	Relation rel = own_table_open(SESSION_TABLE, RowExclusiveLock);
+	TupleWriter *writer = NULL;
+	LookupIndex by;
+	LookupScan scan;
+	Snapshot snapshot;
+
+	if (rel == NULL)
+		return true;
+	if (!lookup_index(rel, SESSION_USER_ID, &by))
+	{
+		table_close(rel, NoLock);
+		return false;
+	}
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	lookup_begin(&scan, rel, &by, CStringGetTextDatum(user_id), snapshot);
+	while (lookup_next(&scan))
+		if (slot_attisnull(scan.slot, SESSION_ENDED_AT) &&
+			lock_last_version(rel, scan.slot->tts_tid, snapshot, scan.slot))
+			write_end(&writer, rel, scan.slot, reason);
+	lookup_end(&scan);
+	UnregisterSnapshot(snapshot);
+	if (writer != NULL)
+		tuple_writer_close(writer);
+	table_close(rel, NoLock);
+	return true;
+}

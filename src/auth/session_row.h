@@ -1,0 +1,87 @@
+/*
+ * session_row.h
+ *		Rows of account.session, looked up and written without statements: each request, refresh and login needs one.
+ */
+#ifndef PGACCOUNT_SESSION_ROW_H
+#define PGACCOUNT_SESSION_ROW_H
+
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "refresh_token.h"
+
+/* Columns of account.session, by their numbers. */
+enum
+{
+	SESSION_ID = 1,
+	SESSION_USER_ID,
+	SESSION_TENANT_ID,
+	SESSION_COUNTER,
+	SESSION_TOKEN_HASH,
+	SESSION_CREATED_AT,
+	SESSION_REFRESHED_AT,
+	SESSION_EXPIRES_AT,
+	SESSION_ENDED_AT,
+	SESSION_END_REASON,
+	SESSION_IP,
+	SESSION_USER_AGENT,
+	SESSION_COLUMNS = SESSION_USER_AGENT
+};
+
+/* A session, its row locked to the end of the transaction. Texts in the memory of who locked it. */
+typedef struct SessionRow
+{
+	char *user_id;
+	char *tenant_id; /* or NULL */
+	uint64 counter;
+	unsigned char hash[REFRESH_HASH_BYTES];
+	TimestampTz refreshed_at;
+	TimestampTz expires_at;
+	bool ended;
+	Relation rel;
+	TupleTableSlot *slot; /* its last version */
+} SessionRow;
+
+/* What a token of a session is, stored: the counter, the hash of its proof, and its end. */
+typedef struct SessionToken
+{
+	uint64 counter;
+	const unsigned char *hash;
+	TimestampTz issued_at;
+	TimestampTz expires_at;
+} SessionToken;
+
+/* Write the row of a new session. ip 0 and user_agent NULL: not known. */
+extern void session_row_write(const pg_uuid_t *id, const char *user_id, const char *tenant_id,
+							  const SessionToken *token, Datum ip, text *user_agent);
+
+/*
+ * Lock and read a session in its last version, whatever the snapshot of the transaction. False: there is none. True:
+ * session_row_close() is due.
+ */
+extern bool session_row_lock(const pg_uuid_t *id, SessionRow *row);
+extern void session_row_close(SessionRow *row);
+
+/* Write its next token; ip 0: the address stays. Or end it, unless it has ended. */
+extern void session_row_rotate(SessionRow *row, const SessionToken *token, Datum ip);
+extern void session_row_end(SessionRow *row, const char *reason);
+
+/* Is there a session of this id that has not ended, and is it this user's? Registered snapshot. */
+extern bool session_row_is_live(const pg_uuid_t *id, const char *user_id, Snapshot snapshot);
+
+/*
+ * May there be a session with this value in a column (user or tenant), ended or not, by a snapshot of now? Without an
+ * index there may.
+ */
+extern bool session_rows_any(AttrNumber column, const char *key);
+
+/*
+ * End the sessions of a user, row by row, as session_row_lock() finds them. What the running command has changed is
+ * left as it is. False: there is no index to find them by.
+ */
+extern bool session_rows_end(const char *user_id, const char *reason);
+
+#endif /* PGACCOUNT_SESSION_ROW_H */

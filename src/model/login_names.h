@@ -1,0 +1,24 @@
+/*
+ * login_names.h
+ *		How the emails and usernames of users are compared, and which indexes say so.
+ */
+#ifndef PGACCOUNT_LOGIN_NAMES_H
+#define PGACCOUNT_LOGIN_NAMES_H
+
+#include "utils/rel.h"
+
+#include "model.h"
+
+/* Is a username compared without case: is it citext, or unique by lower()? */
+extern bool name_username_folds(const Model *model);
+
+/* Are all live users in the index: has it no predicate, or that of soft delete? */
+extern bool name_index_holds_live(const Model *model, Relation index);
+
+/* Is one of the keys of an index lower(column)? */
+extern bool name_index_folds(Relation index, AttrNumber attnum);
+
+/* A name without case, as a login compares it. */
+extern char *name_fold(const char *name);
+
+#endif /* PGACCOUNT_LOGIN_NAMES_H */
