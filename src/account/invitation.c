@@ -21,6 +21,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "liveness.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
@@ -344,12 +345,12 @@ join_text(const Model *model)
 	Oid users = model->relation[MODEL_USERS];
 	const ModelColumn *column = &model->column[USERS_TENANT];
 
-	return psprintf(
-		OWN_STATEMENT "UPDATE %s u SET %s = $2::%s WHERE %s AND %s AND %s AND %s IS NULL",
-		sql_relation(users), sql_column(users, column->attnum),
-		sql_type(column->type, column->typmod), model_sql_key(model, "u", USERS_ID, 1),
-		model_sql_live(model, "u", MODEL_USERS),
-		model_sql_boolean(model, "u", USERS_IS_ACTIVE, true), model_sql(model, "u", USERS_TENANT));
+	return psprintf(OWN_STATEMENT
+					"UPDATE %s u SET %s = $2::%s WHERE %s AND %s AND %s AND %s IS NULL",
+					sql_relation(users), sql_column(users, column->attnum),
+					sql_type(column->type, column->typmod), model_sql_key(model, "u", USERS_ID, 1),
+					live_sql(model, "u", MODEL_USERS), active_sql(model, "u", MODEL_USERS),
+					model_sql(model, "u", USERS_TENANT));
 }
 
 /* Let a user that has no tenant join one; its sessions end. False: the user has changed. */

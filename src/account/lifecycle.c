@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "liveness.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
@@ -167,7 +168,7 @@ delete_text(const Model *model, Deletion deletion)
 					deletion == DELETION_TABLE
 						? sql_set_deleted(mapping_declared(users), "pg_catalog.now()", "$2")
 						: set_mapped_columns(model, true),
-					model_sql_key(model, "u", USERS_ID, 1), model_sql_live(model, "u", MODEL_USERS),
+					model_sql_key(model, "u", USERS_ID, 1), live_sql(model, "u", MODEL_USERS),
 					deleted_at_sql(model));
 }
 
@@ -353,7 +354,7 @@ restore_columns(const Model *model, const RestoreKeys *keys)
 	char *sql =
 		psprintf(OWN_STATEMENT "UPDATE %s t SET %s WHERE %s AND NOT %s",
 				 sql_relation(model->relation[MODEL_USERS]), set_mapped_columns(model, false),
-				 keys->condition, model_sql_live(model, "t", MODEL_USERS));
+				 keys->condition, live_sql(model, "t", MODEL_USERS));
 
 	return statement_run_once(sql, keys->n, keys->types, keys->values, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "user_trigger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -191,6 +192,20 @@ write_row(ModelAttribute attribute, const Oid *relation, const Choice *choice)
 							  5, types, values, nulls, NULL);
 }
 
+/* Leave the tables mapped so far: their triggers go, and all sessions end unless the users table stays this one. */
+static void
+leave_tables(Oid users)
+{
+	const Model *model = model_get();
+	Oid mapped[MODEL_PARTS] = {InvalidOid};
+
+	if (model != NULL)
+		memcpy(mapped, model->relation, sizeof(mapped));
+	if (mapped[MODEL_USERS] != users)
+		session_end_all();
+	user_trigger_detach(mapped[MODEL_USERS], mapped[MODEL_TENANTS]);
+}
+
 /*
  * account.use_tables(users regclass, profiles regclass, tenants regclass, columns jsonb): see the
  * contract, and model.sql.
@@ -237,14 +252,14 @@ use_tables_operation(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	session_detach(relation[MODEL_USERS]);
+	leave_tables(relation[MODEL_USERS]);
 	saved = run_as_owner("model_column");
 	run_sql(OWN_STATEMENT "DELETE FROM account.model_column");
 	for (ModelAttribute a = 0; a < MODEL_ATTRIBUTES; a++)
 		if (choices[a].source != NULL)
 			write_row(a, relation, &choices[a]);
 	run_as_end(saved);
-	session_attach(relation[MODEL_USERS], relation[MODEL_TENANTS]);
+	user_trigger_attach(relation[MODEL_USERS], relation[MODEL_TENANTS]);
 	SPI_finish();
 
 	for (ModelAttribute a = 0; a < MODEL_ATTRIBUTES; a++)
@@ -276,7 +291,7 @@ forget_tables_operation(PG_FUNCTION_ARGS)
 
 	version_check();
 	SPI_connect();
-	session_detach(InvalidOid);
+	leave_tables(InvalidOid);
 	saved = run_as_owner("model_column");
 	run_sql(OWN_STATEMENT "DELETE FROM account.model_column");
 	run_as_end(saved);

@@ -12,6 +12,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "liveness.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -50,13 +51,11 @@ live_text(const Model *model)
 						 sql_relation(model->relation[MODEL_TENANTS]),
 						 model_sql_tenant_join(model, "u", "t"));
 	appendStringInfo(&sql, " WHERE %s AND %s AND %s", model_sql_key(model, "u", USERS_ID, 1),
-					 model_sql_live(model, "u", MODEL_USERS),
-					 model_sql_boolean(model, "u", USERS_IS_ACTIVE, true));
+					 live_sql(model, "u", MODEL_USERS), active_sql(model, "u", MODEL_USERS));
 	if (tenants)
 		appendStringInfo(&sql, " AND (%s IS NULL OR (%s AND %s))",
-						 model_sql(model, "t", TENANTS_ID),
-						 model_sql_live(model, "t", MODEL_TENANTS),
-						 model_sql_boolean(model, "t", TENANTS_IS_ACTIVE, true));
+						 model_sql(model, "t", TENANTS_ID), live_sql(model, "t", MODEL_TENANTS),
+						 active_sql(model, "t", MODEL_TENANTS));
 	return sql.data;
 }
 

@@ -16,6 +16,7 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "liveness.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -249,8 +250,7 @@ look_text(const RegisteredNames *names, bool same, bool locks)
 	return psprintf(OWN_STATEMENT "SELECT (%s) IS TRUE FROM %s u WHERE (%s) AND %s%s",
 					by_email.len > 0 ? by_email.data : "false",
 					sql_relation(names->model->relation[MODEL_USERS]), any.data,
-					model_sql_live(names->model, "u", MODEL_USERS),
-					locks ? " LIMIT 1 FOR SHARE" : "");
+					live_sql(names->model, "u", MODEL_USERS), locks ? " LIMIT 1 FOR SHARE" : "");
 }
 
 /*
@@ -355,14 +355,13 @@ names_claim(const Model *model, const UserRecord *user)
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);
 	by_email = clash_sql(&names, USERS_EMAIL, USERS_USERNAME);
-	taken =
-		statement_run_once(
-			psprintf(OWN_STATEMENT "SELECT %s FROM %s u WHERE (%s OR %s) AND %s "
-								   "AND %s OPERATOR(pg_catalog.<>) $3 LIMIT 1 FOR SHARE",
-					 by_email, sql_relation(RelationGetRelid(users)), by_email,
-					 clash_sql(&names, USERS_USERNAME, USERS_EMAIL),
-					 model_sql_live(model, "u", MODEL_USERS), model_sql_text(model, "u", USERS_ID)),
-			3, types, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW}) > 0;
+	taken = statement_run_once(
+				psprintf(OWN_STATEMENT "SELECT %s FROM %s u WHERE (%s OR %s) AND %s "
+									   "AND %s OPERATOR(pg_catalog.<>) $3 LIMIT 1 FOR SHARE",
+						 by_email, sql_relation(RelationGetRelid(users)), by_email,
+						 clash_sql(&names, USERS_USERNAME, USERS_EMAIL),
+						 live_sql(model, "u", MODEL_USERS), model_sql_text(model, "u", USERS_ID)),
+				3, types, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW}) > 0;
 	if (taken)
 		email_taken =
 			DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));

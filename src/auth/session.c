@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "liveness.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "tcop/utility.h"
@@ -146,16 +147,14 @@ still_admitted_sql(const Model *model)
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "%s AND %s AND %s", model_sql_key(model, "u", USERS_ID, 1),
-					 model_sql_live(model, "u", MODEL_USERS),
-					 model_sql_boolean(model, "u", USERS_IS_ACTIVE, true));
+					 live_sql(model, "u", MODEL_USERS), active_sql(model, "u", MODEL_USERS));
 	appendStringInfo(&sql, " AND %s",
 					 sql_same_text(model_sql_text(model, "u", USERS_TENANT), "$2"));
 	if (model_has(model, USERS_TENANT) && OidIsValid(model->relation[MODEL_TENANTS]))
-		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s AND %s))",
-						 sql_relation(model->relation[MODEL_TENANTS]),
-						 model_sql_tenant_join(model, "u", "t"),
-						 model_sql_live(model, "t", MODEL_TENANTS),
-						 model_sql_boolean(model, "t", TENANTS_IS_ACTIVE, true));
+		appendStringInfo(
+			&sql, " AND NOT EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s AND %s))",
+			sql_relation(model->relation[MODEL_TENANTS]), model_sql_tenant_join(model, "u", "t"),
+			live_sql(model, "t", MODEL_TENANTS), active_sql(model, "t", MODEL_TENANTS));
 	return sql.data;
 }
 

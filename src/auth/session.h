@@ -20,20 +20,18 @@
 #define SESSION_END_TENANT   "tenant_changed"
 #define SESSION_END_UNMAPPED "tables_changed"
 
-/* Put the triggers that end sessions on the mapped tables; tenants may be InvalidOid. Within SPI_connect. */
-extern void session_attach(Oid users, Oid tenants);
-
-/*
- * Take the triggers from the tables mapped so far, and end all sessions unless the users table stays
- * this one. Within SPI_connect.
- */
-extern void session_detach(Oid users);
+/* End all sessions: users are those of another table by now. Within SPI_connect. */
+extern void session_end_all(void);
 
 /* End the sessions of a user, but the one of this id (NULL: all). Returns their number. */
 extern uint64 session_end_user(const char *user_id, const char *except, const char *reason);
 
 /* End the sessions of users whose rows have changed: they are not admitted any more as they were. */
 extern void session_end_users(char **user_ids, int n);
+
+/* End those of a user whose password changed, as session_keep() says, and those of a tenant. */
+extern void session_end_password(const char *user_id);
+extern void session_end_tenant(const char *tenant_id);
 
 /*
  * While the caller itself changes the password of this user, the trigger ends no session (keep_all), or

@@ -16,11 +16,13 @@
 
 static RelationChanged followers[FOLLOWERS];
 static int nfollowers = 0;
+static uint64 changes = 0;
 
 /* The server's callback: tell all rooms, in the order in which they came. */
 static void
 relation_changed(Datum arg, Oid relid)
 {
+	changes++;
 	for (int i = 0; i < nfollowers; i++)
 		followers[i](relid);
 }
@@ -34,4 +36,11 @@ relation_changes_follow(RelationChanged follower)
 	if (nfollowers == 0)
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	followers[nfollowers++] = follower;
+}
+
+/* How many changes there have been. */
+uint64
+relation_changes_seen(void)
+{
+	return changes;
 }

@@ -13,4 +13,7 @@ typedef void (*RelationChanged)(Oid relid);
 /* Have a room told of every change, from now on. Called while the library is loaded. */
 extern void relation_changes_follow(RelationChanged follower);
 
+/* How many changes have been told of: what was found out before the last one may be outdated. Once somebody follows. */
+extern uint64 relation_changes_seen(void);
+
 #endif /* PGACCOUNT_RELATION_CHANGES_H */

@@ -259,6 +259,20 @@ model_has(const Model *found, ModelAttribute attribute)
 	return found->column[attribute].attnum != InvalidAttrNumber;
 }
 
+/* The column of an attribute in a relation. */
+AttrNumber
+model_attnum_in(const Model *found, ModelAttribute attribute, Relation rel)
+{
+	Oid relid = found->relation[model_attributes[attribute].part];
+
+	if (!model_has(found, attribute))
+		return InvalidAttrNumber;
+	if (relid == RelationGetRelid(rel))
+		return found->column[attribute].attnum;
+	return get_attnum(RelationGetRelid(rel),
+					  get_attname(relid, found->column[attribute].attnum, false));
+}
+
 /* SQL: alias.column. */
 char *
 model_sql(const Model *found, const char *alias, ModelAttribute attribute)
@@ -301,13 +315,6 @@ model_sql_boolean(const Model *found, const char *alias, ModelAttribute attribut
 					column);
 }
 
-/* Is the attribute without column, or with one of type boolean? */
-bool
-model_is_boolean(const Model *found, ModelAttribute attribute)
-{
-	return !model_has(found, attribute) || getBaseType(found->column[attribute].type) == BOOLOID;
-}
-
 /* Are the modules of tenants of a type that a token can read? */
 bool
 model_reads_modules(const Model *model)
@@ -324,33 +331,6 @@ model_reads_modules(const Model *model)
 		default:
 			return false;
 	}
-}
-
-/* SQL: is the row not deleted? */
-char *
-model_sql_live(const Model *found, const char *alias, ModelPart part)
-{
-	Oid relid = found->relation[part];
-	const SoftDelete *soft = mapping_declared(relid);
-	StringInfoData sql;
-	AttrNumber deleted_at = soft ? soft->deleted_at : InvalidAttrNumber;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "(true");
-	if (deleted_at != InvalidAttrNumber)
-		appendStringInfo(&sql, " AND %s.%s IS NULL", alias, sql_column(relid, deleted_at));
-	if (part == MODEL_USERS)
-	{
-		if (model_has(found, USERS_DELETED_AT) &&
-			found->column[USERS_DELETED_AT].attnum != deleted_at)
-			appendStringInfo(&sql, " AND %s IS NULL", model_sql(found, alias, USERS_DELETED_AT));
-		if (model_has(found, USERS_FLAG) &&
-			(soft == NULL || found->column[USERS_FLAG].attnum != soft->flag))
-			appendStringInfo(&sql, " AND NOT %s",
-							 model_sql_boolean(found, alias, USERS_FLAG, false));
-	}
-	appendStringInfoChar(&sql, ')');
-	return sql.data;
 }
 
 /* The type that keys of a column are passed as. */

@@ -102,6 +102,12 @@ extern bool model_is_whole(const Model *model);
 /* Has the mapping this attribute? */
 extern bool model_has(const Model *model, ModelAttribute attribute);
 
+/*
+ * The column of an attribute in the part's table, or in a partition or child of it, which may have its columns in
+ * another order; 0: none.
+ */
+extern AttrNumber model_attnum_in(const Model *model, ModelAttribute attribute, Relation rel);
+
 /* SQL: alias.column. The attribute is mapped. */
 extern char *model_sql(const Model *model, const char *alias, ModelAttribute attribute);
 
@@ -115,14 +121,8 @@ extern char *model_sql_text(const Model *model, const char *alias, ModelAttribut
 extern char *model_sql_boolean(const Model *model, const char *alias, ModelAttribute attribute,
 							   bool missing);
 
-/* Is the attribute without column, or with one of type boolean, that needs no such condition to be read? */
-extern bool model_is_boolean(const Model *model, ModelAttribute attribute);
-
 /* Are the modules of tenants of a type that a token can read? */
 extern bool model_reads_modules(const Model *model);
-
-/* SQL: is the row not deleted, by soft delete or by the mapped columns? Only users and tenants have these. */
-extern char *model_sql_live(const Model *model, const char *alias, ModelPart part);
 
 /*
  * A key as a parameter: the type it is passed as, its value for a text (false: the text is no key of

@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "liveness.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -119,12 +120,11 @@ find_tenants(Findings *to)
 	if (!OidIsValid(model->relation[MODEL_TENANTS]) || !model_has(model, USERS_TENANT))
 		return;
 	tenants = sql_relation(model->relation[MODEL_TENANTS]);
-	live = psprintf("%s AND %s", model_sql_live(model, "u", MODEL_USERS),
-					model_sql_boolean(model, "u", USERS_IS_ACTIVE, true));
-	inactive =
-		psprintf("EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s AND %s))", tenants,
-				 model_sql_tenant_join(model, "u", "t"), model_sql_live(model, "t", MODEL_TENANTS),
-				 model_sql_boolean(model, "t", TENANTS_IS_ACTIVE, true));
+	live = psprintf("%s AND %s", live_sql(model, "u", MODEL_USERS),
+					active_sql(model, "u", MODEL_USERS));
+	inactive = psprintf("EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s AND %s))", tenants,
+						model_sql_tenant_join(model, "u", "t"), live_sql(model, "t", MODEL_TENANTS),
+						active_sql(model, "t", MODEL_TENANTS));
 	rows = count_rows(psprintf("FROM %s u WHERE %s AND %s", users, live, inactive));
 	if (rows > 0)
 		report(to, "info", "inactive_tenant_users", MODEL_USERS,
@@ -216,8 +216,8 @@ find_passwords(Findings *to)
 	rows = count_rows(
 		psprintf("FROM %s u WHERE %s AND %s OPERATOR(pg_catalog.<>) '' AND %s "
 				 "OPERATOR(pg_catalog.!~) '^(!|[*]|[$]argon2id[$]|argon2[$]argon2id[$])'",
-				 sql_relation(model->relation[MODEL_USERS]),
-				 model_sql_live(model, "u", MODEL_USERS), password, password));
+				 sql_relation(model->relation[MODEL_USERS]), live_sql(model, "u", MODEL_USERS),
+				 password, password));
 	if (rows > 0)
 		report(to, "warning", "weak_password_hash", MODEL_USERS,
 			   psprintf(INT64_FORMAT " users have a password hash that is not argon2id", rows),

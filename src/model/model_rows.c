@@ -17,7 +17,7 @@
 #include "utils/lsyscache.h"
 
 #include "compat.h"
-#include "mapping.h"
+#include "liveness.h"
 #include "model_rows.h"
 #include "uuid_text.h"
 
@@ -27,10 +27,7 @@ typedef struct DirectTable
 	bool known;
 	bool usable;
 	LookupIndex key;
-	AttrNumber deleted_at;        /* NULL, as soft delete has it */
-	AttrNumber mapped_deleted_at; /* NULL, as the mapping has it */
-	AttrNumber flag;              /* not true */
-	AttrNumber is_active;         /* true */
+	Liveness liveness;
 } DirectTable;
 
 static DirectTable tables[MODEL_PARTS];
@@ -78,8 +75,6 @@ static void
 find_direct(const Model *model, ModelPart part, Relation rel)
 {
 	DirectTable table = {.known = true};
-	const SoftDelete *soft = mapping_declared(RelationGetRelid(rel));
-	ModelAttribute active = part == MODEL_USERS ? USERS_IS_ACTIVE : TENANTS_IS_ACTIVE;
 
 	table.usable =
 		rel->rd_rel->relkind == RELKIND_RELATION && !has_subclass(RelationGetRelid(rel)) &&
@@ -89,17 +84,7 @@ find_direct(const Model *model, ModelPart part, Relation rel)
 		compares(model, part) && is_readable(compared[part] == USERS_ID ? id_type : tenant_type) &&
 		lookup_unique_index(rel, model->column[keys[part]].attnum, &table.key);
 	if (part != MODEL_PROFILES) /* a role is read of whatever profile there is */
-	{
-		table.usable &= model_is_boolean(model, active) && model_is_boolean(model, USERS_FLAG);
-		table.deleted_at = soft != NULL ? soft->deleted_at : InvalidAttrNumber;
-		table.is_active = model->column[active].attnum;
-	}
-	if (part == MODEL_USERS)
-	{
-		table.mapped_deleted_at = model->column[USERS_DELETED_AT].attnum;
-		if (soft == NULL || soft->flag != model->column[USERS_FLAG].attnum)
-			table.flag = model->column[USERS_FLAG].attnum;
-	}
+		liveness_of(model, part, rel, &table.liveness);
 	tables[part] = table;
 }
 
@@ -272,31 +257,12 @@ model_rows_key_text(ModelAttribute attribute, Datum key)
 bool
 model_row_is_live(ModelPart part, TupleTableSlot *slot)
 {
-	const DirectTable *table = &tables[part];
-	bool isnull;
-	Datum value;
-
-	if (table->deleted_at != InvalidAttrNumber && !slot_attisnull(slot, table->deleted_at))
-		return false;
-	if (table->mapped_deleted_at != InvalidAttrNumber &&
-		!slot_attisnull(slot, table->mapped_deleted_at))
-		return false;
-	if (table->flag == InvalidAttrNumber)
-		return true;
-	value = slot_getattr(slot, table->flag, &isnull);
-	return isnull || !DatumGetBool(value);
+	return row_is_live(&tables[part].liveness, slot);
 }
 
 /* Is the row active? */
 bool
 model_row_is_active(ModelPart part, TupleTableSlot *slot)
 {
-	AttrNumber is_active = tables[part].is_active;
-	bool isnull = true;
-	Datum value;
-
-	if (is_active == InvalidAttrNumber)
-		return true;
-	value = slot_getattr(slot, is_active, &isnull);
-	return !isnull && DatumGetBool(value);
+	return row_is_active(&tables[part].liveness, slot);
 }

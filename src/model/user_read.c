@@ -24,6 +24,13 @@ is_text(const Model *model, ModelAttribute attribute)
 	return type == TEXTOID || type == VARCHAROID;
 }
 
+/* Is it without column, or with one of type boolean? */
+static bool
+is_boolean(const Model *model, ModelAttribute attribute)
+{
+	return !model_has(model, attribute) || getBaseType(model->column[attribute].type) == BOOLOID;
+}
+
 /* Can records be read here? Of other types casts, which may be an application's, are the statement's. */
 bool
 user_read_direct(const ModelRows *rows)
@@ -37,8 +44,8 @@ user_read_direct(const ModelRows *rows)
 	direct = model_rows_direct(rows) && is_text(model, USERS_EMAIL) &&
 			 is_text(model, USERS_USERNAME) && is_text(model, USERS_PASSWORD) &&
 			 is_text(model, TENANTS_SLUG) && is_text(model, TENANTS_NAME) &&
-			 is_text(model, PROFILES_ROLE) && model_is_boolean(model, USERS_IS_STAFF) &&
-			 model_is_boolean(model, USERS_IS_SUPERUSER);
+			 is_text(model, PROFILES_ROLE) && is_boolean(model, USERS_IS_STAFF) &&
+			 is_boolean(model, USERS_IS_SUPERUSER);
 	generation = model->generation;
 	return direct;
 }

@@ -11,6 +11,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "liveness.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -68,8 +69,8 @@ append_tenant_join(StringInfo sql, const Model *model)
 static char *
 tenant_active_sql(const Model *model, const char *alias)
 {
-	return psprintf("(%s AND %s)", model_sql_live(model, alias, MODEL_TENANTS),
-					model_sql_boolean(model, alias, TENANTS_IS_ACTIVE, true));
+	return psprintf("(%s AND %s)", live_sql(model, alias, MODEL_TENANTS),
+					active_sql(model, alias, MODEL_TENANTS));
 }
 
 /* SQL: the profile's role of user u. */
@@ -106,10 +107,8 @@ append_user(StringInfo sql, const Model *model)
 		OWN_STATEMENT "SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM %s u%s",
 		model_sql_text(model, "u", USERS_ID), model_sql_text(model, "u", USERS_EMAIL),
 		model_sql_text(model, "u", USERS_USERNAME), model_sql_text(model, "u", USERS_PASSWORD),
-		model_sql_boolean(model, "u", USERS_IS_ACTIVE, true),
-		model_sql_boolean(model, "u", USERS_IS_STAFF, false),
-		model_sql_boolean(model, "u", USERS_IS_SUPERUSER, false),
-		model_sql_live(model, "u", MODEL_USERS),
+		active_sql(model, "u", MODEL_USERS), model_sql_boolean(model, "u", USERS_IS_STAFF, false),
+		model_sql_boolean(model, "u", USERS_IS_SUPERUSER, false), live_sql(model, "u", MODEL_USERS),
 		tenants ? model_sql_text(model, "t", TENANTS_ID) : model_sql_text(model, "u", USERS_TENANT),
 		model_sql_text(model, "u", USERS_TENANT),
 		tenants ? psprintf("CASE WHEN %s OPERATOR(pg_catalog.<>) '' THEN %s ELSE %s END",
@@ -263,8 +262,8 @@ model_user_lock(const Model *model, const char *user_id, bool to_change)
 		plan = plan_keep_lookup(
 			PLAN_USER_LOCK, users, to_change,
 			psprintf(OWN_STATEMENT "SELECT FROM %s u WHERE %s AND %s FOR %s", sql_relation(users),
-					 model_sql_key(model, "u", USERS_ID, 1),
-					 model_sql_live(model, "u", MODEL_USERS), to_change ? "UPDATE" : "SHARE"),
+					 model_sql_key(model, "u", USERS_ID, 1), live_sql(model, "u", MODEL_USERS),
+					 to_change ? "UPDATE" : "SHARE"),
 			1, &type);
 	found = statement_finds_row(plan, &key, NULL);
 	run_as_end(saved);
@@ -289,7 +288,7 @@ login_text(const Model *model, bool with_tenant)
 		appendStringInfo(&sql, "%s%s", or, model_sql_named(model, "u", a, 1));
 		or = " OR ";
 	}
-	appendStringInfo(&sql, ") AND %s", model_sql_live(model, "u", MODEL_USERS));
+	appendStringInfo(&sql, ") AND %s", live_sql(model, "u", MODEL_USERS));
 	if (with_tenant)
 	{
 		bool tenants = OidIsValid(model->relation[MODEL_TENANTS]);
@@ -360,11 +359,10 @@ model_tenant(const Model *model, const char *tenant, bool *is_active)
 						 psprintf(OWN_STATEMENT "SELECT %s, %s FROM %s t WHERE (%s OR %s) AND %s "
 												"ORDER BY (%s) IS TRUE DESC LIMIT 1",
 								  model_sql_text(model, "t", TENANTS_ID),
-								  model_sql_boolean(model, "t", TENANTS_IS_ACTIVE, true),
-								  sql_relation(relid), by_id,
+								  active_sql(model, "t", MODEL_TENANTS), sql_relation(relid), by_id,
 								  psprintf("%s OPERATOR(pg_catalog.=) $2",
 										   model_sql_text(model, "t", TENANTS_SLUG)),
-								  model_sql_live(model, "t", MODEL_TENANTS), by_id),
+								  live_sql(model, "t", MODEL_TENANTS), by_id),
 						 2, types);
 	}
 	run_reader(plan, values, nulls, 1);

@@ -12,21 +12,15 @@
  * columns nothing but its WHEN, and is cloned to partitions attached later. Those have no statement
  * trigger, so there each row is flushed at once.
  *
- * What is collected belongs to the subtransaction that collected it. Batches are flushed early when
- * they are large, so memory stays flat. The children's statements run as their tables' owners, as
+ * Batches (pending.c) are flushed early when they are large, so memory stays flat. The children's statements run as their tables' owners, as
  * the server's referential actions do, and with their own AFTER triggers queued behind ours, so a
  * deep tree needs no deep stack.
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -48,6 +42,7 @@
 #include "fk_graph.h"
 #include "identifiers.h"
 #include "mapping.h"
+#include "pending.h"
 #include "relation_changes.h"
 #include "soft_delete.h"
 #include "statement.h"
@@ -63,14 +58,12 @@ typedef enum Change
 	CHANGE_STAMPED /* it was deleted, and still is, with another stamp */
 } Change;
 
-/* Rows whose children follow; one kind of change, of one foreign key, in one subtransaction. */
+/* Rows whose children follow; one kind of change, of one foreign key. */
 typedef struct Batch
 {
-	MemoryContext context; /* holds the batch and its values */
-	int nest_level;
+	PendingBatch pending;
 	FkEdge *edge;
 	Change change;
-	int n;
 	int room;
 	Datum **keys;      /* [column][row] */
 	Datum *old_stamps; /* 0 for rows that were live */
@@ -91,7 +84,7 @@ typedef struct EdgesEntry
 } EdgesEntry;
 
 static HTAB *edges_of = NULL;
-static List *batches = NIL; /* in TopTransactionContext */
+static PendingList batches = {.function = "soft_delete_flush", .rows = "children of deleted rows"};
 
 /*
  * How deep in triggers the statement for a batch was started, which is running; -1: none is. Triggers of that statement
@@ -104,7 +97,6 @@ static int batch_nesting = 0; /* statements for batches that run one within the 
 /* So deep rows of many children are not collected all, but let follow a batch at a time. */
 #define MAX_NESTING 8
 static uint64 rows_followed = 0;
-static uint64 relation_changes = 0; /* grows with every invalidation */
 
 /*
  * A relation changed: what is known of its edges, of those of tables below it, and of those of tables
@@ -116,7 +108,6 @@ relation_changed(Oid relid)
 	HASH_SEQ_STATUS status;
 	EdgesEntry *entry;
 
-	relation_changes++;
 	hash_seq_init(&status, edges_of);
 	while ((entry = hash_seq_search(&status)) != NULL)
 		if (!OidIsValid(relid) || entry->relid == relid ||
@@ -124,50 +115,14 @@ relation_changed(Oid relid)
 			entry->valid = false;
 }
 
-/*
- * At the end of a transaction nothing is left over; its memory goes with it. Rows that nobody flushed
- * would have children that are live: never in silence.
- */
+/* At the end of a transaction no statement for a batch is running. */
 static void
 transaction_ends(XactEvent event, void *arg)
 {
-	if ((event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) && batches != NIL)
-	{
-		batches = NIL;
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("children of deleted rows were left behind"),
-						errdetail("The trigger \"%s\" of a soft-delete table did not fire.",
-								  TRIGGER_FLUSH),
-						errhint("Call account.doctor() for what is wrong with the triggers.")));
-	}
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-	{
-		batches = NIL;
-		batch_depth = -1;
-		batch_nesting = 0;
-	}
-}
-
-/* What an aborted subtransaction collected is gone; a committed one's is its parent's. */
-static void
-subtransaction_ends(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
-{
-	int level = GetCurrentTransactionNestLevel();
-	ListCell *lc;
-
-	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
-	foreach (lc, batches)
-	{
-		Batch *batch = lfirst(lc);
-
-		if (batch->nest_level < level)
-			continue;
-		if (event == SUBXACT_EVENT_COMMIT_SUB)
-			batch->nest_level = level - 1;
-		else
-			batches = foreach_delete_current(batches, lc);
-	}
+	batch_depth = -1;
+	batch_nesting = 0;
 }
 
 /* Make the empty cache and follow transactions. */
@@ -179,7 +134,7 @@ consequences_init(void)
 	edges_of = hash_create("pgaccount edges", 32, &ctl, HASH_ELEM | HASH_BLOBS);
 	relation_changes_follow(relation_changed);
 	RegisterXactCallback(transaction_ends, NULL);
-	RegisterSubXactCallback(subtransaction_ends, NULL);
+	pending_follow(&batches);
 }
 
 /* Rows that followed others since the last call, for account.restore to count. */
@@ -246,50 +201,6 @@ consequences_edges(Oid relid)
 	return edges;
 }
 
-/* Does the table carry the trigger that flushes at the end of a statement that names it? */
-static bool
-has_flush_trigger(Oid relid)
-{
-	Relation rel = RelationIdGetRelation(relid);
-	Oid function = account_function("soft_delete_flush");
-	TriggerDesc *triggers;
-	bool found = false;
-
-	if (!RelationIsValid(rel))
-		return false;
-	triggers = rel->trigdesc;
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-		found |= triggers->triggers[i].tgfoid == function &&
-				 triggers->triggers[i].tgenabled != TRIGGER_DISABLED;
-	RelationClose(rel);
-	return found;
-}
-
-/* The tables by which a statement may reach a table's rows: itself, and all it inherits from. */
-static List *
-tables_above(Oid relid)
-{
-	List *tables = list_make1_oid(relid);
-	Relation inherits = table_open(InheritsRelationId, AccessShareLock);
-
-	for (int i = 0; i < list_length(tables); i++)
-	{
-		ScanKeyData key;
-		SysScanDesc scan;
-		HeapTuple tuple;
-
-		ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
-					ObjectIdGetDatum(list_nth_oid(tables, i)));
-		scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-			tables =
-				list_append_unique_oid(tables, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
-		systable_endscan(scan);
-	}
-	table_close(inherits, AccessShareLock);
-	return tables;
-}
-
 /* The kept edges of a table. */
 static EdgesEntry *
 edges_entry(Relation rel)
@@ -297,7 +208,7 @@ edges_entry(Relation rel)
 	Oid relid = RelationGetRelid(rel);
 	bool found;
 	EdgesEntry *entry = hash_search(edges_of, &relid, HASH_ENTER, &found);
-	uint64 changes = relation_changes;
+	uint64 changes = relation_changes_seen();
 	List *references;
 	MemoryContext old;
 	ListCell *lc;
@@ -315,19 +226,15 @@ edges_entry(Relation rel)
 	else
 		entry->context =
 			AllocSetContextCreate(CacheMemoryContext, "pgaccount edges", ALLOCSET_SMALL_SIZES);
-	entry->edges = NIL;
-	entry->has_flush = true;
 	old = MemoryContextSwitchTo(entry->context);
-	entry->tables = tables_above(relid);
+	entry->has_flush = pending_is_flushed(&batches, relid, &entry->tables);
 	references = fk_referencing(relid);
 	entry->edges = following_edges(references);
-	foreach (lc, entry->tables)
-		entry->has_flush &= has_flush_trigger(lfirst_oid(lc));
 	foreach (lc, references)
 		entry->tables = list_append_unique_oid(entry->tables, ((FkEdge *) lfirst(lc))->child);
 	MemoryContextSwitchTo(old);
 	/* reading the catalogs may have brought news: then this answer is for this time only */
-	entry->valid = (changes == relation_changes);
+	entry->valid = (changes == relation_changes_seen());
 	return entry;
 }
 
@@ -443,6 +350,7 @@ static void
 run_batch(Batch *batch)
 {
 	FkEdge *edge = batch->edge;
+	int n = batch->pending.n;
 	Datum values[INDEX_MAX_KEYS + 3];
 	KeptStatement *plan;
 	RoleState caller;
@@ -453,39 +361,34 @@ run_batch(Batch *batch)
 	caller = run_as(relation_owner(edge->child));
 	plan = following_plan(edge, batch->change);
 	for (int i = 0; i < edge->nkeys; i++)
-		values[i] = make_array(batch->keys[i], batch->n,
+		values[i] = make_array(batch->keys[i], n,
 							   getBaseType(get_atttype(edge->parent, edge->parent_cols[i])));
-	values[edge->nkeys] = make_array(batch->old_stamps, batch->n, TIMESTAMPTZOID);
-	values[edge->nkeys + 1] = make_array(batch->new_stamps, batch->n, TIMESTAMPTZOID);
+	values[edge->nkeys] = make_array(batch->old_stamps, n, TIMESTAMPTZOID);
+	values[edge->nkeys + 1] = make_array(batch->new_stamps, n, TIMESTAMPTZOID);
 	followed = run_following(plan, values);
 	rows_followed += followed; /* which those that follow these have changed meanwhile */
 	run_as_end(caller);
 	SPI_finish();
-	MemoryContextDelete(batch->context);
+	MemoryContextDelete(batch->pending.context);
 }
 
 /* The batch for rows of this edge, in this subtransaction; made if there is none. */
 static Batch *
 open_batch(const FkEdge *edge, Change change)
 {
-	int level = GetCurrentTransactionNestLevel();
-	MemoryContext context;
 	MemoryContext old;
 	Batch *batch;
 	ListCell *lc;
 
-	foreach (lc, batches)
+	foreach (lc, batches.batches)
 	{
 		batch = lfirst(lc);
 		if (batch->edge->constraint == edge->constraint && batch->change == change &&
-			batch->nest_level == level)
+			pending_is_ours(&batch->pending))
 			return batch;
 	}
-	context = AllocSetContextCreate(CurTransactionContext, "pgaccount batch", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(context);
-	batch = palloc0(sizeof(Batch));
-	batch->context = context;
-	batch->nest_level = level;
+	batch = pending_begin(&batches, sizeof(Batch));
+	old = MemoryContextSwitchTo(batch->pending.context);
 	batch->change = change;
 	batch->edge = palloc(sizeof(FkEdge));
 	*batch->edge = *edge;
@@ -502,8 +405,6 @@ open_batch(const FkEdge *edge, Change change)
 		batch->keys[i] = palloc(batch->room * sizeof(Datum));
 	batch->old_stamps = palloc(batch->room * sizeof(Datum));
 	batch->new_stamps = palloc(batch->room * sizeof(Datum));
-	MemoryContextSwitchTo(TopTransactionContext);
-	batches = lappend(batches, batch);
 	MemoryContextSwitchTo(old);
 	return batch;
 }
@@ -518,6 +419,7 @@ collect(const FkEdge *edge, Change change, Relation rel, HeapTuple tuple, Datum 
 	AttrNumber attnums[INDEX_MAX_KEYS];
 	MemoryContext old;
 	Batch *batch;
+	int n;
 
 	for (int i = 0; i < edge->nkeys; i++)
 	{
@@ -533,8 +435,9 @@ collect(const FkEdge *edge, Change change, Relation rel, HeapTuple tuple, Datum 
 			return; /* nothing can reference it */
 	}
 	batch = open_batch(edge, change);
-	old = MemoryContextSwitchTo(batch->context);
-	if (batch->n == batch->room)
+	old = MemoryContextSwitchTo(batch->pending.context);
+	n = batch->pending.n++;
+	if (n == batch->room)
 	{
 		batch->room *= 2;
 		for (int i = 0; i < edge->nkeys; i++)
@@ -546,39 +449,21 @@ collect(const FkEdge *edge, Change change, Relation rel, HeapTuple tuple, Datum 
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, attnums[i] - 1);
 
-		batch->keys[i][batch->n] = datumCopy(keys[i], att->attbyval, att->attlen);
+		batch->keys[i][n] = datumCopy(keys[i], att->attbyval, att->attlen);
 	}
-	batch->old_stamps[batch->n] = old_stamp;
-	batch->new_stamps[batch->n++] = new_stamp;
+	batch->old_stamps[n] = old_stamp;
+	batch->new_stamps[n] = new_stamp;
 	MemoryContextSwitchTo(old);
 }
 
-/*
- * Run the batches that have at least so many rows. Only what this subtransaction collected: what those
- * around it did would be lost if it is rolled back, and is theirs to flush.
- */
+/* Run the batches of this subtransaction that have at least so many rows. */
 static void
 flush(int rows)
 {
-	int level = GetCurrentTransactionNestLevel();
+	Batch *batch;
 
-	for (;;)
-	{
-		Batch *full = NULL;
-		ListCell *lc;
-
-		foreach (lc, batches)
-		{
-			Batch *batch = lfirst(lc);
-
-			if (batch->n >= rows && batch->nest_level >= level)
-				full = batch;
-		}
-		if (full == NULL)
-			return;
-		batches = list_delete_ptr(batches, full);
-		run_batch(full);
-	}
+	while ((batch = pending_take(&batches, rows)) != NULL)
+		run_batch(batch);
 }
 
 /*

@@ -1,0 +1,296 @@
+/*
+ * user_trigger.c
+ *		The triggers on the mapped tables: what became of a user, or of a tenant.
+ *
+ * account.end_sessions() is an AFTER UPDATE OR DELETE trigger for each row of users and tenants, and for each
+ * statement on users. It has no WHEN clause and names no columns: these would forbid dropping a column that
+ * the model can do without. It compares the columns itself, and looks for sessions by index before it runs a
+ * statement.
+ *
+ * Row triggers are cloned to partitions, statement triggers are not: each partition and child that is there
+ * when the table is mapped has its own, and what a statement does that names one that came later is done row
+ * by row.
+ *
+ * The triggers may be called as anybody who changes the tables; what they write is written as the owner
+ * of the extension's tables, and is only ever the end of a session of a row that has just changed.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_inherits.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "parser/parse_coerce.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "extension.h"
+#include "identifiers.h"
+#include "liveness.h"
+#include "mapping.h"
+#include "relation_changes.h"
+#include "session.h"
+#include "settings.h"
+#include "statement.h"
+#include "user_changes.h"
+#include "user_record.h"
+#include "user_trigger.h"
+
+PG_FUNCTION_INFO_V1(end_sessions);
+
+#define TRIGGER_SESSIONS  "zz_account_sessions"
+#define TRIGGER_STATEMENT "zz_account_statement"
+
+/* The table, and those that inherit from it; partitions have clones of its row triggers instead. */
+static List *
+tables_of(Oid relid, bool row)
+{
+	if (row && get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		return list_make1_oid(relid);
+	return find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
+}
+
+/* Put a trigger on a table, as its owner. */
+static void
+create_trigger(Oid relid, const char *name, bool row)
+{
+	List *tables = tables_of(relid, row);
+	ListCell *cell;
+
+	foreach (cell, tables)
+	{
+		RoleState saved = run_as(relation_owner(lfirst_oid(cell)));
+
+		run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH %s "
+				"EXECUTE FUNCTION account.end_sessions()",
+				name, sql_relation(lfirst_oid(cell)), row ? "ROW" : "STATEMENT");
+		run_as_end(saved);
+	}
+}
+
+/* Take a trigger from a table, if it has it. */
+static void
+drop_trigger(Oid relid, const char *name, bool row)
+{
+	List *tables = OidIsValid(relid) ? tables_of(relid, row) : NIL;
+	ListCell *cell;
+
+	foreach (cell, tables)
+	{
+		RoleState saved;
+
+		if (!OidIsValid(get_trigger_oid(lfirst_oid(cell), name, true)))
+			continue;
+		saved = run_as(relation_owner(lfirst_oid(cell)));
+		run_sql("DROP TRIGGER %s ON %s", name, sql_relation(lfirst_oid(cell)));
+		run_as_end(saved);
+	}
+}
+
+/* Put the triggers on the mapped tables. */
+void
+user_trigger_attach(Oid users, Oid tenants)
+{
+	create_trigger(users, TRIGGER_SESSIONS, true);
+	create_trigger(users, TRIGGER_STATEMENT, false);
+	if (OidIsValid(tenants) && tenants != users)
+		create_trigger(tenants, TRIGGER_SESSIONS, true);
+}
+
+/* Take the triggers away. */
+void
+user_trigger_detach(Oid users, Oid tenants)
+{
+	drop_trigger(users, TRIGGER_SESSIONS, true);
+	drop_trigger(users, TRIGGER_STATEMENT, false);
+	if (tenants != users)
+		drop_trigger(tenants, TRIGGER_SESSIONS, true);
+}
+
+/* Did a column change with the update? */
+static bool
+column_changed(TriggerData *trigger, AttrNumber attnum)
+{
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	Form_pg_attribute column;
+	bool old_isnull;
+	bool new_isnull;
+	Datum old_value;
+	Datum new_value;
+
+	if (attnum == InvalidAttrNumber)
+		return false;
+	column = TupleDescAttr(desc, attnum - 1);
+	old_value = heap_getattr(trigger->tg_trigtuple, attnum, desc, &old_isnull);
+	new_value = heap_getattr(trigger->tg_newtuple, attnum, desc, &new_isnull);
+	if (old_isnull || new_isnull)
+		return old_isnull != new_isnull;
+	return !datum_image_eq(old_value, new_value, column->attbyval, column->attlen);
+}
+
+/* Did the columns that say whether a row is deleted change? */
+static bool
+soft_delete_changed_here(TriggerData *trigger)
+{
+	const SoftDelete *soft = mapping_declared(RelationGetRelid(trigger->tg_relation));
+
+	return soft != NULL && column_changed(trigger, soft->deleted_at);
+}
+
+/* A column's value before the change, as text; NULL for NULL, and where there is no such column. */
+static char *
+old_text(const Model *model, ModelAttribute attribute, TriggerData *trigger)
+{
+	AttrNumber attnum = model_attnum_in(model, attribute, trigger->tg_relation);
+
+	if (attnum == InvalidAttrNumber)
+		return NULL;
+	return model_column_text(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation), attnum);
+}
+
+/*
+ * Where a row is that was deleted here because it moved to another partition; NULL: it is gone. The trigger
+ * has no command of its own, and would still see the row as it was.
+ */
+static UserRecord *
+moved_row(const Model *model, TriggerData *trigger)
+{
+	char *key;
+
+	if (!trigger->tg_relation->rd_rel->relispartition)
+		return NULL;
+	key = old_text(model, USERS_ID, trigger);
+	CommandCounterIncrement();
+	return key == NULL ? NULL : model_user_by_id(model, key);
+}
+
+/* What became of the user, whose row is there, or moved, or is gone. */
+static UserChange
+what_became(const Model *model, TriggerData *trigger, const UserRecord *moved, bool removed)
+{
+	Liveness liveness;
+	bool was_live;
+	bool live;
+
+	liveness_of(model, MODEL_USERS, trigger->tg_relation, &liveness);
+	was_live = row_is_live(&liveness, trigger->tg_trigslot);
+	if (removed)
+		return was_live ? USER_DELETED_HARD : USER_PURGED;
+	live = moved != NULL ? moved->is_live : row_is_live(&liveness, trigger->tg_newslot);
+	return was_live == live ? USER_UNCHANGED : was_live ? USER_DELETED : USER_RESTORED;
+}
+
+/* Are changes of rows of a relation flushed by a statement trigger? Kept for the relation that was asked last. */
+static bool
+is_flushed(Oid relid)
+{
+	static Oid known = InvalidOid;
+	static uint64 generation = 0;
+	static bool answer;
+
+	if (known != relid || generation != relation_changes_seen())
+	{
+		generation = relation_changes_seen();
+		answer = user_changes_are_flushed(relid);
+		known = relid;
+	}
+	return answer;
+}
+
+/* A user is not what it was. */
+static void
+user_ends(const Model *found, TriggerData *trigger)
+{
+	Model model = *found;
+	bool deleted = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
+	UserRecord *moved = deleted ? moved_row(&model, trigger) : NULL;
+	ChangedUser user = {.removed = deleted && moved == NULL};
+
+	if (pgaccount_log_events)
+		user.change = what_became(&model, trigger, moved, user.removed);
+	user.user_id = old_text(&model, USERS_ID, trigger);
+	user.tenant_id = old_text(&model, USERS_TENANT, trigger);
+	user.email = old_text(&model, USERS_EMAIL, trigger);
+	user.address = user.email;
+	if (user.removed && !model_has(&model, USERS_EMAIL))
+		user.address = old_text(&model, USERS_USERNAME, trigger);
+	user_changes_add(&user, is_flushed(RelationGetRelid(trigger->tg_relation)));
+}
+
+/* What follows for a user whose row changed. */
+static void
+user_changed(const Model *model, TriggerData *trigger)
+{
+	static const ModelAttribute ending[] = {USERS_ID, USERS_TENANT, USERS_IS_ACTIVE,
+											USERS_DELETED_AT, USERS_FLAG};
+	bool ends = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
+	char *key;
+
+	for (int i = 0; !ends && i < lengthof(ending); i++)
+		ends = column_changed(trigger, model_attnum_in(model, ending[i], trigger->tg_relation));
+	if (ends || soft_delete_changed_here(trigger))
+	{
+		user_ends(model, trigger);
+		return;
+	}
+	if (!column_changed(trigger, model_attnum_in(model, USERS_PASSWORD, trigger->tg_relation)))
+		return;
+	key = old_text(model, USERS_ID, trigger);
+	if (key != NULL)
+		session_end_password(key);
+}
+
+/* What follows for a tenant whose row changed. */
+static void
+tenant_changed(const Model *model, TriggerData *trigger)
+{
+	static const ModelAttribute ending[] = {TENANTS_ID, TENANTS_IS_ACTIVE};
+	bool ends = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
+	char *key;
+
+	for (int i = 0; !ends && i < lengthof(ending); i++)
+		ends = column_changed(trigger, model_attnum_in(model, ending[i], trigger->tg_relation));
+	if (!ends && !soft_delete_changed_here(trigger))
+		return;
+	key = old_text(model, TENANTS_ID, trigger);
+	if (key != NULL)
+		session_end_tenant(key);
+}
+
+/* Is the trigger's table this one, or one that inherits from it, as partitions do? */
+static bool
+is_table(Relation rel, Oid relid)
+{
+	if (RelationGetRelid(rel) == relid)
+		return true;
+	return OidIsValid(relid) && typeInheritsFrom(rel->rd_rel->reltype, get_rel_type_id(relid));
+}
+
+/*
+ * account.end_sessions() RETURNS trigger: AFTER UPDATE OR DELETE, for each row; on users also for each
+ * statement, when its rows' events are written.
+ */
+Datum
+end_sessions(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = called_as_trigger(fcinfo, "end_sessions");
+	const Model *model = model_get();
+
+	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+	{
+		user_changes_flush();
+		return PointerGetDatum(NULL);
+	}
+	if (model == NULL || !TRIGGER_FIRED_AFTER(trigger->tg_event) || !model_has(model, USERS_ID))
+		return PointerGetDatum(NULL);
+	if (is_table(trigger->tg_relation, model->relation[MODEL_USERS]))
+		user_changed(model, trigger);
+	if (is_table(trigger->tg_relation, model->relation[MODEL_TENANTS]) &&
+		model_has(model, TENANTS_ID))
+		tenant_changed(model, trigger);
+	return PointerGetDatum(NULL);
+}

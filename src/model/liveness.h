@@ -1,0 +1,41 @@
+/*
+ * liveness.h
+ *		Is a user or a tenant live, and is it active? The one definition, as SQL and for a row.
+ *
+ * A row is live unless soft delete, the mapped deleted_at, or the mapped flag says that it is deleted. It is active if
+ * the mapped is_active is true, or there is none.
+ */
+#ifndef PGACCOUNT_LIVENESS_H
+#define PGACCOUNT_LIVENESS_H
+
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+
+#include "model.h"
+
+/* A column that holds a truth; attnum 0: there is none. */
+typedef struct TruthColumn
+{
+	AttrNumber attnum;
+	Oid type; /* without domains */
+} TruthColumn;
+
+/* The columns that decide, of a table of the model or of one that inherits from it. */
+typedef struct Liveness
+{
+	AttrNumber deleted_at; /* NULL, as soft delete has it */
+	AttrNumber mapped_deleted_at;
+	TruthColumn flag;
+	TruthColumn is_active;
+} Liveness;
+
+/* SQL: is row alias live? Is it active? Both are never NULL. Of users and tenants. */
+extern char *live_sql(const Model *model, const char *alias, ModelPart part);
+extern char *active_sql(const Model *model, const char *alias, ModelPart part);
+
+/* The same for rows of a relation: a part's table, or a partition or child of it. */
+extern void liveness_of(const Model *model, ModelPart part, Relation rel, Liveness *liveness);
+extern bool row_is_live(const Liveness *liveness, TupleTableSlot *slot);
+extern bool row_is_active(const Liveness *liveness, TupleTableSlot *slot);
+
+#endif /* PGACCOUNT_LIVENESS_H */
