@@ -362,6 +362,11 @@ SELECT account.authenticate(:'token');
 SELECT account.delete_user(account.uid(), 'a-right-secret');
 ROLLBACK;
 SQL
+		if ($kind->[0] eq 'partition' && $table->[0] eq 'event' && $node->pg_version >= 17)
+		{
+			like($err, qr/identity column/, 'partition on event: from 17 on no table with an identity can be one');
+			next;
+		}
 		is($err, '', "$kind->[0] on $table->[0]: it is planted, and a user logs in and goes");
 		my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile, $position) =~ s/.*from here//sr;
 		my %as = map { $_ => 1 } $log =~ /CAUGHT kind=ran table=- as=(\w+)/g;
