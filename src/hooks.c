@@ -1,6 +1,6 @@
 /*
  * hooks.c
- *		The server's hooks, in one place. They only dispatch to the rooms.
+ *		The server's hooks, in one place. They only dispatch to the modules.
  */
 #include "postgres.h"
 
@@ -51,7 +51,7 @@ account_planner(Query *parse, const char *query_string, int cursor_options, Para
 	return plan;
 }
 
-/* Statements of others are marked; triggers that a rewritten statement does not need are set aside. */
+/* Statements of others are marked; triggers that a rewritten statement does not need are disabled. */
 static void
 account_ExecutorStart(QueryDesc *desc, int eflags)
 {

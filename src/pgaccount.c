@@ -10,7 +10,7 @@
 
 #include "actor.h"
 #include "client.h"
-#include "consequences.h"
+#include "cascade.h"
 #include "deferred.h"
 #include "event.h"
 #include "failure_queue.h"
@@ -75,7 +75,7 @@ _PG_init(void)
 	deferred_init();
 	tuple_write_init();
 	soft_delete_ddl_init();
-	consequences_init();
+	cascade_init();
 	event_init();
 	user_changes_init();
 	stats_init();

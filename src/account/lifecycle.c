@@ -73,7 +73,7 @@ refuse_kept_back(const Model *model, const char *what)
 			 errhint("Let the trigger or rule pass what pgaccount does.")));
 }
 
-/* Raise PT403 for want of the user's password; which of the reasons it is, is not told. */
+/* Raise PT403 for want of the user's password; which of the reasons it is, is not said. */
 static void
 refuse_unconfirmed(void)
 {

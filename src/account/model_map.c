@@ -29,7 +29,7 @@
 #include "profile_rule.h"
 #include "session.h"
 #include "statement.h"
-#include "target.h"
+#include "object_checks.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(use_tables, "use_tables", NO_SUBJECT);

@@ -33,7 +33,7 @@
 #include "operation.h"
 #include "settings.h"
 #include "token.h"
-#include "token_known.h"
+#include "token_cache.h"
 #include "uuid_text.h"
 #include "version.h"
 
@@ -487,12 +487,12 @@ authenticate_operation(PG_FUNCTION_ARGS)
 	{
 		IdentityClaims live = {subject, member_string(&checked->members[TOKEN_TENANT_ID]),
 							   member_string(&checked->members[TOKEN_SID])};
-		uint64 checks = token_known_checks();
+		uint64 checks = token_cache_checks();
 
 		uid = identity_live_check(&live);
 
 		/* It may have run an application's code, and that may have authenticated. */
-		if (checks != token_known_checks())
+		if (checks != token_cache_checks())
 			result = token_check_known(PG_GETARG_TEXT_PP(0), &checked);
 		if (result != JWT_OK)
 			refuse_token(result);

@@ -96,17 +96,17 @@ policy_uses_row(Relation policies, HeapTuple policy, Oid relid)
 
 /* Is row security enabled for a table? */
 static bool
-is_secured(Oid relid)
+is_under_rls(Oid relid)
 {
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool secured = false;
+	bool under_rls = false;
 
 	if (HeapTupleIsValid(tuple))
 	{
-		secured = ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
+		under_rls = ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
 		ReleaseSysCache(tuple);
 	}
-	return secured;
+	return under_rls;
 }
 
 /* Does this policy, which depends on a column of a table or (0) on the table, look at the column? */
@@ -126,7 +126,7 @@ policy_looks_at(Oid policy, Oid relid, AttrNumber depends_on, AttrNumber attnum,
 	{
 		Oid secures = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
 
-		looks = (of_any_table || secures == relid) && is_secured(secures) &&
+		looks = (of_any_table || secures == relid) && is_under_rls(secures) &&
 				(depends_on == attnum || policy_uses_row(policies, tuple, relid));
 	}
 	systable_endscan(scan);

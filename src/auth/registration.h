@@ -1,6 +1,6 @@
 /*
  * registration.h
- *		What account.register shares with the room that writes profiles.
+ *		What account.register shares with the module that writes profiles.
  */
 #ifndef PGACCOUNT_REGISTRATION_H
 #define PGACCOUNT_REGISTRATION_H

@@ -34,7 +34,7 @@
 #include "identifiers.h"
 #include "operation.h"
 #include "statement.h"
-#include "target.h"
+#include "object_checks.h"
 
 ACCOUNT_OPERATION(enable_tenant_isolation, "enable_tenant_isolation", NO_SUBJECT);
 ACCOUNT_OPERATION(disable_tenant_isolation, "disable_tenant_isolation", NO_SUBJECT);

@@ -4,7 +4,7 @@
  *
  * The row trigger on users (user_trigger.c) collects, its statement trigger flushes: sessions are ended and
  * events written of many users at a time. With users that are removed for good goes what the extension has of
- * them; see user_traces.c.
+ * them; see dependent_rows.c.
  */
 #include "postgres.h"
 
@@ -18,7 +18,7 @@
 #include "session.h"
 #include "settings.h"
 #include "user_changes.h"
-#include "user_traces.h"
+#include "dependent_rows.h"
 
 /* So many wait at most. */
 #define BATCH_ROWS 1000
@@ -68,17 +68,17 @@ user_detail(const ChangedUser *user, const char *user_agent, bool verified,
 static void
 notify(const Batch *batch, const int64 *ids)
 {
-	static const UserChange told[] = {USER_DELETED, USER_RESTORED, USER_PURGED};
+	static const UserChange reported[] = {USER_DELETED, USER_RESTORED, USER_PURGED};
 	int64 *some = palloc(batch->pending.n * sizeof(int64));
 
-	for (int t = 0; t < lengthof(told); t++)
+	for (int t = 0; t < lengthof(reported); t++)
 	{
 		int count = 0;
 
 		for (int i = 0; i < batch->pending.n; i++)
-			if (ids[i] != 0 && types[batch->users[i].change] == types[told[t]])
+			if (ids[i] != 0 && types[batch->users[i].change] == types[reported[t]])
 				some[count++] = ids[i];
-		event_notify(types[told[t]], some, count);
+		event_notify(types[reported[t]], some, count);
 	}
 	pfree(some);
 }
@@ -107,7 +107,7 @@ end_sessions_of(const Batch *batch)
 	}
 	session_end_users(keys, n);
 	if (nremoved > 0)
-		user_traces_remove(removed, addresses, nremoved);
+		dependent_rows_remove(removed, addresses, nremoved);
 	pfree(keys);
 	pfree(removed);
 	pfree(addresses);

@@ -1,6 +1,6 @@
 /*
  * errors.c
- *		The meaning of SQLSTATEs for callers that speak HTTP, and refusals shared by every room.
+ *		The meaning of SQLSTATEs for callers that speak HTTP, and refusals shared by every module.
  */
 #include "postgres.h"
 

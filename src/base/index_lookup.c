@@ -172,20 +172,20 @@ lookup_end(LookupScan *scan)
  * only if it is a row with this key that the snapshot sees, and of a unique index there is no other. The block
  * is read from the buffer that had it, or not at all, so that one that is gone is no error.
  */
-#define PLACES 8192
+#define CACHED_TIDS 8192
 
-typedef struct Place
+typedef struct CachedTid
 {
 	Oid relid;
 	Buffer buffer;
 	ItemPointerData tid;
-} Place;
+} CachedTid;
 
-static Place places[PLACES];
+static CachedTid cached_tids[CACHED_TIDS];
 
-/* The place of a key; NULL: none is kept of this table. */
-static Place *
-place_of(Relation rel, const LookupIndex *by, Datum value)
+/* The entry of a key; NULL: none is kept of this table. */
+static CachedTid *
+cached_tid_of(Relation rel, const LookupIndex *by, Datum value)
 {
 	uint32 hash;
 	text *key;
@@ -205,7 +205,7 @@ place_of(Relation rel, const LookupIndex *by, Datum value)
 			hash = hash_bytes_uint32((uint32) value);
 			break;
 	}
-	return &places[hash_combine(hash, RelationGetRelid(rel)) % PLACES];
+	return &cached_tids[hash_combine(hash, RelationGetRelid(rel)) % CACHED_TIDS];
 }
 
 /* Is it byte for byte this key? */
@@ -239,14 +239,14 @@ is_key(TupleTableSlot *slot, const LookupIndex *by, Datum value)
 
 /* Is the row where it was seen last? */
 static bool
-is_in_place(LookupScan *scan, const Place *place, Relation rel, const LookupIndex *by, Datum value,
-			Snapshot snapshot)
+is_cached(LookupScan *scan, const CachedTid *cached, Relation rel, const LookupIndex *by,
+		  Datum value, Snapshot snapshot)
 {
-	ItemPointerData tid = place->tid;
-	Buffer buffer = place->buffer;
+	ItemPointerData tid = cached->tid;
+	Buffer buffer = cached->buffer;
 	bool found;
 
-	if (place->relid != RelationGetRelid(rel) ||
+	if (cached->relid != RelationGetRelid(rel) ||
 		!ReadRecentBuffer(compat_locator(rel), MAIN_FORKNUM, ItemPointerGetBlockNumber(&tid),
 						  buffer))
 		return false;
@@ -263,10 +263,10 @@ is_in_place(LookupScan *scan, const Place *place, Relation rel, const LookupInde
 bool
 lookup_one(LookupScan *scan, Relation rel, const LookupIndex *by, Datum value, Snapshot snapshot)
 {
-	Place *place = place_of(rel, by, value);
+	CachedTid *cached = cached_tid_of(rel, by, value);
 
 	scan->index = NULL;
-	if (place != NULL && is_in_place(scan, place, rel, by, value, snapshot))
+	if (cached != NULL && is_cached(scan, cached, rel, by, value, snapshot))
 		return true;
 	lookup_begin(scan, rel, by, value, snapshot);
 	if (!lookup_next(scan))
@@ -274,11 +274,11 @@ lookup_one(LookupScan *scan, Relation rel, const LookupIndex *by, Datum value, S
 		lookup_end(scan);
 		return false;
 	}
-	if (place != NULL)
+	if (cached != NULL)
 	{
-		place->relid = RelationGetRelid(rel);
-		place->buffer = ((BufferHeapTupleTableSlot *) scan->slot)->buffer;
-		place->tid = scan->slot->tts_tid;
+		cached->relid = RelationGetRelid(rel);
+		cached->buffer = ((BufferHeapTupleTableSlot *) scan->slot)->buffer;
+		cached->tid = scan->slot->tts_tid;
 	}
 	return true;
 }

@@ -79,7 +79,7 @@ transaction_ends(XactEvent event, void *arg)
 	retired = NIL;
 }
 
-/* Set a source aside, to be freed at the end of the transaction. */
+/* Retire a source, to be freed at the end of the transaction. */
 static void
 retire_source(CachedPlanSource *source)
 {

@@ -51,9 +51,9 @@ typedef enum PlanKind
 	PLAN_APPLICATION_MAKE,
 	PLAN_APPLICATION_LOCK,
 	PLAN_APPLICATION_REVIEW,
-	PLAN_TRACES_SESSIONS,
-	PLAN_TRACES_APPLICATIONS,
-	PLAN_TRACES_INVITATIONS
+	PLAN_DEPENDENT_SESSIONS,
+	PLAN_DEPENDENT_APPLICATIONS,
+	PLAN_DEPENDENT_INVITATIONS
 } PlanKind;
 
 /* A statement that is kept. Good for the transaction in which plan_lookup() or plan_keep() returned it. */

@@ -3,7 +3,7 @@
  *		One relation cache callback for the whole library.
  *
  * The server has ten places for such callbacks in a process, for itself and all libraries together, and
- * a session that asks for an eleventh ends. So the rooms share one.
+ * a session that asks for an eleventh ends. So the modules share one.
  */
 #include "postgres.h"
 
@@ -11,14 +11,14 @@
 
 #include "relation_changes.h"
 
-/* As many as there are rooms that follow. */
+/* As many as there are modules that follow. */
 #define FOLLOWERS 5
 
 static RelationChanged followers[FOLLOWERS];
 static int nfollowers = 0;
 static uint64 changes = 0;
 
-/* The server's callback: tell all rooms, in the order in which they came. */
+/* The server's callback: tell all modules, in the order in which they came. */
 static void
 relation_changed(Datum arg, Oid relid)
 {
@@ -27,7 +27,7 @@ relation_changed(Datum arg, Oid relid)
 		followers[i](relid);
 }
 
-/* Have a room told of every change, from now on. Called while the library is loaded. */
+/* Have a function called with every change, from now on. Called while the library is loaded. */
 void
 relation_changes_follow(RelationChanged follower)
 {

@@ -58,8 +58,8 @@ typedef struct RolePath
 	char *path;
 } RolePath;
 
-static List *role_paths = NIL;     /* in TopMemoryContext */
-static uint64 role_paths_told = 0; /* how much had been told when they were read */
+static List *role_paths = NIL;        /* in TopMemoryContext */
+static uint64 role_paths_changes = 0; /* how many changes there had been when they were read */
 
 #define SERVER_PATH "\"$user\", public"
 
@@ -181,9 +181,9 @@ path_of_role(Oid role)
 	char *path;
 	ListCell *lc;
 
-	if (role_paths_told != SharedInvalidMessageCounter)
+	if (role_paths_changes != SharedInvalidMessageCounter)
 		run_as_settings_changed();
-	role_paths_told = SharedInvalidMessageCounter;
+	role_paths_changes = SharedInvalidMessageCounter;
 	foreach (lc, role_paths)
 		if (((RolePath *) lfirst(lc))->role == role)
 			return ((RolePath *) lfirst(lc))->path;

@@ -16,7 +16,7 @@ typedef struct RoleState
 
 /*
  * Act as role until run_as_end(): under the search_path which that role would have in a session of its own,
- * with pg_temp last; with FORCE ROW LEVEL SECURITY set aside as the server's own referential actions have it;
+ * with pg_temp last; with FORCE ROW LEVEL SECURITY not applied, as the server's own referential actions have it;
  * what is set meanwhile ends with run_as_end(). Code that runs as another role than the caller cannot change
  * the session: see run_as_refuse_utility() and run_as_refuse_object(). Calls nest; run_as_end() comes in the
  * reverse order. An error restores all of it by the end of its (sub)transaction, so no PG_TRY is needed.

@@ -170,8 +170,8 @@ execute(QueryDesc *desc, const StatementOptions *options, Oid as)
 	ExecutorStart(desc, flags);
 	if (judge.caller != NULL)
 		judge_begin(&judge, desc);
-	if (options->tweak != NULL)
-		options->tweak(desc->estate, options->arg);
+	if (options->callback != NULL)
+		options->callback(desc->estate, options->arg);
 	if (options->caller != NULL) /* never with as: see run_plan() */
 		saved = run_as_caller(options->caller);
 	compat_ExecutorRun(desc, options->limit);

@@ -36,7 +36,7 @@ typedef enum StatementSnapshot
 } StatementSnapshot;
 
 /* Called on the executor's state between ExecutorStart and ExecutorRun. */
-typedef void (*ExecutorTweak)(EState *estate, void *arg);
+typedef void (*ExecutorCallback)(EState *estate, void *arg);
 
 /* How a statement is run. All zero: as a client's own. */
 typedef struct StatementOptions
@@ -48,7 +48,7 @@ typedef struct StatementOptions
 		within; /* AFTER triggers fire at the end of the running statement, as for referential actions */
 	bool physical;         /* a DELETE removes rows of soft-delete tables */
 	QueryEnvironment *env; /* tables of ours that it names */
-	ExecutorTweak tweak;
+	ExecutorCallback callback;
 	void *arg;
 	DestReceiver *dest; /* NULL: rows are left in SPI_tuptable */
 	const RoleState

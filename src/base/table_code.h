@@ -19,7 +19,7 @@ extern List *index_predicate(Relation index);
 /* Open the indexes of a table that is written without a statement; what is constant is evaluated as its owner. */
 extern void open_indexes(ResultRelInfo *target);
 
-/* What planning a statement of ours has set aside. */
+/* What planning a statement of ours has suspended. */
 typedef struct Planning
 {
 	List *without_statistics; /* Relations */

@@ -5,16 +5,16 @@
  * The set comes from cleanup_plan.c, closed in one snapshot S. Components of the graph go children
  * first; before a component, keys of rows outside that reference it are set null or default. Rows
  * are deleted where they are stored (tableoid, ctid), never looked up by key again, with a filter that
- * asks the set for the place, so that a row which another session has changed meanwhile is not deleted
+ * asks the set for the tid, so that a row which another session has changed meanwhile is not deleted
  * in its new state.
- * The trigger account.soft_delete is set aside in the executor's copy, and the statement is planned
+ * The trigger account.soft_delete is disabled in the executor's copy, and the statement is planned
  * without rewriting, so rows of soft-delete tables go for good; a statement of somebody's trigger
  * inside is none of ours, and stays what it is.
  *
  * Ordinary checks: the server's referential triggers all run; the tables of a component go in one
  * statement of data-modifying CTEs, so that they see its end.
  *
- * Proven path: the referential triggers of the known foreign keys are set aside on the deleted tables,
+ * Proven path: the referential triggers of the known foreign keys are disabled on the deleted tables,
  * because each would look up, row by row, what one reading proves afterwards for all of them:
  *
  * 1. All rows of the set have been deleted by us. Then every foreign key to their tables is asked, in
@@ -33,7 +33,7 @@
  * 4. The server lets nothing happen between our last N and our commit: 2 holds until then, for our
  *    own transaction as well: its checks see that the keys are gone.
  *
- * A row of the set that was not deleted is looked at as it is stored, see cleanup_fate.c: kept back by
+ * A row of the set that was not deleted is looked at as it is stored, see row_recheck.c: kept back by
  * a trigger or a policy, the cleanup fails; deleted by another session, it is not counted; changed by
  * another session, its new version must have joined the set by 3, else the row has left the set after
  * S, and what followed it may be gone: 40001. In both cases its key is free for a new row, whose
@@ -70,7 +70,7 @@
 #include "utils/timestamp.h"
 
 #include "cleanup.h"
-#include "cleanup_fate.h"
+#include "row_recheck.h"
 #include "compat.h"
 #include "errors.h"
 #include "event.h"
@@ -86,7 +86,7 @@ ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
 #define MAX_TIDS   UINT64CONST(5000000)
 #define DENSE_ROWS 8
 
-/* After so long each step is told. */
+/* After so long each step is reported. */
 #define TELL_AFTER_MS 2000
 
 /*
@@ -105,9 +105,9 @@ typedef struct Execution
 	bool proven;
 	bool repeated; /* rows are deleted that came later than S */
 	uint64 missing;
-	Fates fates;
+	Rechecks rechecks;
 	TimestampTz start;
-	List *messages;  /* what is to be told once it takes long */
+	List *messages;  /* what is to be reported once it takes long */
 	Oid soft_delete; /* account.soft_delete() */
 } Execution;
 
@@ -173,9 +173,9 @@ is_action(const Trigger *trigger)
 		   trigger->tgfoid == F_RI_FKEY_SETDEFAULT_DEL;
 }
 
-/* In the executor's copy, set aside what a removal for good does not want. */
+/* In the executor's copy, disable what a removal for good does not want. */
 static void
-set_triggers_aside(EState *estate, void *arg)
+disable_triggers(EState *estate, void *arg)
 {
 	Execution *execution = arg;
 	ListCell *lc;
@@ -277,7 +277,7 @@ are_sparse(Oid relid, uint64 n)
 		}
 		table_close(rel, NoLock);
 	}
-	/* each partition is asked for all places */
+	/* each partition is asked for all tids */
 	return n < MAX_TIDS && n * tables < blocks * DENSE_ROWS;
 }
 
@@ -298,7 +298,7 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
 		run->types[run->nargs] = TIDARRAYOID;
 		run->values[run->nargs] = row_set_tids(set->desc, rows_to_delete(execution, node), n);
 		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.=) ANY ($%d)", ++run->nargs);
-		/* for the planner each place is a block read at random: they are read in order */
+		/* for the planner each tid is a block read at random: they are read in order */
 		run->options.without = "enable_seqscan";
 	}
 }
@@ -312,7 +312,7 @@ static void
 run_as_owner_of(Cleanup *cleanup, List *nodes, OneRun *run, RoleState *caller)
 {
 	Oid owner = relation_owner(((FkNode *) linitial(nodes))->relid);
-	bool secured = false;
+	bool under_rls = false;
 	bool several = false;
 	ListCell *lc;
 
@@ -320,11 +320,11 @@ run_as_owner_of(Cleanup *cleanup, List *nodes, OneRun *run, RoleState *caller)
 	{
 		Oid relid = ((FkNode *) lfirst(lc))->relid;
 
-		secured |= cleanup_is_secured(cleanup, relid);
+		under_rls |= cleanup_under_rls(cleanup, relid);
 		several |= relation_owner(relid) != owner;
 	}
 	*caller = several ? run_as_self() : run_as(owner);
-	if (secured && !several)
+	if (under_rls && !several)
 		run->options.judge = caller;
 }
 
@@ -459,7 +459,7 @@ delete_rows(Execution *execution, List *nodes)
 		AllocSetContextCreate(CurrentMemoryContext, "pgaccount deletion", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	int ntables = list_length(nodes);
-	OneRun run = {.options = {.physical = true, .tweak = set_triggers_aside, .arg = execution}};
+	OneRun run = {.options = {.physical = true, .callback = disable_triggers, .arg = execution}};
 	KnownSets known = {palloc(ntables * sizeof(RowSet *)), ntables};
 	TimestampTz start = GetCurrentTimestamp();
 	RoleState caller;
@@ -492,14 +492,14 @@ delete_rows(Execution *execution, List *nodes)
 	foreach (lc, nodes)
 	{
 		FkNode *node = lfirst(lc);
-		int moved = list_length(execution->fates.moved);
+		int moved = list_length(execution->rechecks.moved);
 		uint64 n = count_to_delete(execution, node);
 
 		/* the statement tells only how many rows of the last table it deleted */
 		if (lnext(nodes, lc) != NULL || done != n)
-			fates_find(&execution->fates, execution->cleanup, node,
-					   rows_to_delete(execution, node));
-		execution->missing += list_length(execution->fates.moved) - moved;
+			recheck_find(&execution->rechecks, execution->cleanup, node,
+						 rows_to_delete(execution, node));
+		execution->missing += list_length(execution->rechecks.moved) - moved;
 		end_step(execution, "delete from", node->relid, n, start);
 	}
 	MemoryContextDelete(context);
@@ -594,7 +594,7 @@ set_keys(Execution *execution, FkEdge *edge)
 						errhint("Give the columns another default, or remove these rows first."),
 						err_constraint(edge)));
 	if (n > 0 && done != n)
-		fates_refuse_kept_back(edge->child, n - done);
+		recheck_refuse_kept_back(edge->child, n - done);
 	line->rows = execution->repeated ? line->rows + (int64) first : (int64) first;
 	if (first > 0)
 		end_step(execution, "update", edge->child, first, start);
@@ -651,7 +651,7 @@ delete_components(Execution *execution)
 static bool
 may_prove(Cleanup *cleanup)
 {
-	return !IsolationUsesXactSnapshot() && !cleanup->secured && hooks_installed() &&
+	return !IsolationUsesXactSnapshot() && !cleanup->under_rls && hooks_installed() &&
 		   SessionReplicationRole == SESSION_REPLICATION_ROLE_ORIGIN;
 }
 
@@ -695,14 +695,14 @@ cleanup_execute(Cleanup *cleanup)
 		begin_step("prove removal from", cleanup->target);
 		found = cleanup_close_again(cleanup, NULL);
 		found += cleanup_find_outside(cleanup, NULL, false);
-		fates_check_keys(&execution.fates);
+		recheck_check_keys(&execution.rechecks);
 		cleanup_refuse_protected(cleanup);
 		if (found == 0)
 			break;
 		delete_components(&execution);
 	}
-	fates_check_moved(&execution.fates);
-	fates_check_keys(&execution.fates);
+	recheck_check_moved(&execution.rechecks);
+	recheck_check_keys(&execution.rechecks);
 	pgstat_report_activity(STATE_RUNNING, debug_query_string ? debug_query_string : "");
 }
 

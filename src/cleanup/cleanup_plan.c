@@ -41,7 +41,7 @@
 #include "keys.h"
 #include "mapping.h"
 #include "operation.h"
-#include "target.h"
+#include "object_checks.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(cleanup_plan, "cleanup_plan", NO_SUBJECT);
@@ -59,7 +59,7 @@ add_keys(CleanupTable *table, const FkEdge *edge)
 
 /* Does row security apply to the caller on a table? */
 bool
-cleanup_is_secured(const Cleanup *cleanup, Oid relid)
+cleanup_under_rls(const Cleanup *cleanup, Oid relid)
 {
 	return !cleanup->as_owners && check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
 }
@@ -127,7 +127,7 @@ may_count(Cleanup *cleanup, CleanupTable *table)
 {
 	ListCell *lc;
 
-	if (table->node == cleanup->node || table->secured || table->keys != NIL ||
+	if (table->node == cleanup->node || table->under_rls || table->keys != NIL ||
 		list_length(table->incoming) != 1)
 		return false;
 	foreach (lc, cleanup->graph->edges)
@@ -161,7 +161,7 @@ make_set(Cleanup *cleanup, CleanupTable *table, CleanupUse use)
 			row_set_map_key(table->set, cleanup_parent_key(edge, 0));
 		integers &= cleanup_compares_integers(edge) && edge->parent == table->node->relid;
 	}
-	/* places and keys are enough where no join needs them side by side */
+	/* tids and keys are enough where no join needs them side by side */
 	if (integers && use != CLEANUP_TO_CUT)
 		row_set_keep_places(table->set, ways > 1 && use != CLEANUP_TO_PLAN);
 	if (cycle)
@@ -181,14 +181,14 @@ make_tables(Cleanup *cleanup, CleanupUse use)
 		ListCell *lc2;
 
 		table->node = node;
-		table->secured = cleanup_is_secured(cleanup, node->relid);
-		cleanup->secured |= table->secured;
+		table->under_rls = cleanup_under_rls(cleanup, node->relid);
+		cleanup->under_rls |= table->under_rls;
 		foreach (lc2, node->referencing)
 		{
 			FkEdge *edge = lfirst(lc2);
 
 			add_keys(table, edge);
-			cleanup->secured |= cleanup_is_secured(cleanup, edge->child);
+			cleanup->under_rls |= cleanup_under_rls(cleanup, edge->child);
 		}
 		node->data = table;
 	}
@@ -197,7 +197,7 @@ make_tables(Cleanup *cleanup, CleanupUse use)
 		make_set(cleanup, ((FkNode *) lfirst(lc))->data, use);
 }
 
-/* Raise 0A000 unless it is a heap: rows are known by their places, and what became of one is read there. */
+/* Raise 0A000 unless it is a heap: rows are known by their tids, and what became of one is read there. */
 static void
 check_is_heap(Oid relid)
 {
@@ -631,7 +631,7 @@ find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
 	if (!follows)
 		rows = rows_outside(edge, snapshot, unreadable || cleanup->as_owners);
 	holding = protects ? rows : 0;
-	if (!unreadable && cleanup_is_secured(cleanup, edge->child))
+	if (!unreadable && cleanup_under_rls(cleanup, edge->child))
 		holding = rows_outside(edge, snapshot, true) - (protects ? 0 : rows);
 	if (holding > 0)
 		cleanup_line(cleanup, edge->child_node, edge, CLEANUP_PROTECTED)->rows = holding;

@@ -56,7 +56,7 @@ typedef struct Cleanup
 	List *nodes;      /* whose rows may go */
 	List *components; /* of these, children first */
 	List *lines;      /* CleanupLine, numbered as in SET_VIA */
-	bool secured;     /* row security applies to the caller on some table that is read */
+	bool under_rls;   /* row security applies to the caller on some table that is read */
 } Cleanup;
 
 /* What a cleanup is made for. */
@@ -114,7 +114,7 @@ extern void cleanup_refuse_protected(Cleanup *cleanup);
 extern bool cleanup_edge_holds(Cleanup *cleanup, const FkEdge *edge);
 
 /* Does row security apply to the caller on a table? */
-extern bool cleanup_is_secured(const Cleanup *cleanup, Oid relid);
+extern bool cleanup_under_rls(const Cleanup *cleanup, Oid relid);
 
 /* Let go of the sets. */
 extern void cleanup_free(Cleanup *cleanup);

@@ -17,7 +17,7 @@ typedef struct CleanupTable
 	List *keys;     /* attribute numbers of the columns that others reference */
 	List *incoming; /* the edges by which rows follow, those from components further up first */
 	RowSet *set;
-	bool secured; /* row security applies to the caller */
+	bool under_rls; /* row security applies to the caller */
 	bool
 		counted; /* nothing asks for its rows: they are counted, and the set stays empty but for n */
 } CleanupTable;
@@ -63,7 +63,7 @@ extern void cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback 
 extern void cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback,
 							   void **args);
 
-/* Read the rows of the table that an edge references that have a key of its set: their places. */
+/* Read the rows of the table that an edge references that have a key of its set: their tids. */
 extern void cleanup_read_keys(const FkEdge *edge, RowCallback callback, void *arg);
 
 #endif /* PGACCOUNT_CLEANUP_READ_H */

@@ -2,7 +2,7 @@
  * cleanup_set.c
  *		Sets of rows of one table, by where they are stored, with the keys that others reference.
  *
- * A set has two sides. Which rows are in it is a bitmap of their places: a fraction of a byte a row
+ * A set has two sides. Which rows are in it is a bitmap of their tids: a fraction of a byte a row
  * where rows lie close together, so millions of them fit in memory. Their keys, if they are integers,
  * are bitmaps too, which a statement asks row by row (account.key_in_set), or reads as rows if there
  * are few of them. All others are in tuplestores, which spill to temporary files at work_mem and which
@@ -10,7 +10,7 @@
  * plans; and so are integers that are too far from each other to fit in memory.
  *
  * A row is where it is stored: (tableoid, ctid). That stays true while a snapshot from before the row
- * joined is held: its place is given to no other row as long as that snapshot could see it.
+ * joined is held: its tid is given to no other row as long as that snapshot could see it.
  */
 #include "postgres.h"
 
@@ -54,7 +54,7 @@ row_set_make(Oid relid, List *keys)
 	set->context = context;
 	set->allocated = 4;
 	set->tabs = palloc(set->allocated * sizeof(Oid));
-	set->places = key_bitmap_make();
+	set->tids = key_bitmap_make();
 	set->desc = CreateTemplateTupleDesc(SET_FIXED + list_length(keys));
 	TupleDescInitEntry(set->desc, SET_TAB + 1, "tab", OIDOID, -1, 0);
 	TupleDescInitEntry(set->desc, SET_TID + 1, "tid", TIDOID, -1, 0);
@@ -103,7 +103,7 @@ row_set_map_key(RowSet *set, AttrNumber attnum)
 	MemoryContextSwitchTo(old);
 }
 
-/* Keep only the places of rows. */
+/* Keep only the tids of rows. */
 void
 row_set_keep_places(RowSet *set, bool several_lines)
 {
@@ -137,7 +137,7 @@ key_datum(RowSet *set, int column, int64 key)
 	}
 }
 
-/* What is being stored key by key, or place by place. */
+/* What is being stored key by key, or tid by tid. */
 typedef struct Storing
 {
 	RowSet *set;
@@ -303,9 +303,9 @@ tab_number(RowSet *set, Oid tab, bool add)
 	return set->last_tab = set->ntabs++;
 }
 
-/* A row's place as one integer: partition, block, line pointer. */
+/* A row's tid as one integer: partition, block, line pointer. */
 static int64
-place_number(int tab, ItemPointer tid)
+tid_number(int tab, ItemPointer tid)
 {
 	return ((int64) tab << 48) | ((int64) ItemPointerGetBlockNumberNoCheck(tid) << 16) |
 		   ItemPointerGetOffsetNumberNoCheck(tid);
@@ -317,12 +317,12 @@ row_set_contains(RowSet *set, Oid tab, ItemPointer tid)
 {
 	int number = tab_number(set, tab, false);
 
-	return number >= 0 && key_bitmap_contains(set->places, place_number(number, tid));
+	return number >= 0 && key_bitmap_contains(set->tids, tid_number(number, tid));
 }
 
-/* Note that a place is counted in a line. */
+/* Note that a tid is counted in a line. */
 static void
-note_line(RowSet *set, int line, int64 place)
+note_line(RowSet *set, int line, int64 packed)
 {
 	MemoryContext old = MemoryContextSwitchTo(set->context);
 
@@ -334,7 +334,7 @@ note_line(RowSet *set, int line, int64 place)
 	}
 	if (set->lines[line] == NULL)
 		set->lines[line] = key_bitmap_make();
-	(void) key_bitmap_add(set->lines[line], place);
+	(void) key_bitmap_add(set->lines[line], packed);
 	MemoryContextSwitchTo(old);
 }
 
@@ -343,15 +343,15 @@ static bool
 add_row(RowSet *set, Datum *values, bool *nulls)
 {
 	int tab = tab_number(set, DatumGetObjectId(values[SET_TAB]), true);
-	int64 place = place_number(tab, (ItemPointer) DatumGetPointer(values[SET_TID]));
+	int64 packed = tid_number(tab, (ItemPointer) DatumGetPointer(values[SET_TID]));
 
-	if (!key_bitmap_add(set->places, place))
+	if (!key_bitmap_add(set->tids, packed))
 		return false;
 	set->n++;
 	if (!set->places_only)
 		tuplestore_putvalues(set->all, set->desc, values, nulls);
 	else if (set->lines != NULL)
-		note_line(set, DatumGetInt32(values[SET_VIA]), place);
+		note_line(set, DatumGetInt32(values[SET_VIA]), packed);
 	else
 		set->line = DatumGetInt32(values[SET_VIA]);
 	if (set->recent != NULL)
@@ -372,9 +372,9 @@ row_set_add(RowSet *set, Datum *values, bool *nulls)
 	return true;
 }
 
-/* Add a place to a set without keys; false: it was there. */
+/* Add a tid to a set without keys; false: it was there. */
 bool
-row_set_add_place(RowSet *set, Oid tab, ItemPointer tid)
+row_set_add_tid(RowSet *set, Oid tab, ItemPointer tid)
 {
 	Datum values[SET_FIXED] = {ObjectIdGetDatum(tab), PointerGetDatum(tid), Int32GetDatum(0)};
 	bool nulls[SET_FIXED] = {false};
@@ -382,9 +382,9 @@ row_set_add_place(RowSet *set, Oid tab, ItemPointer tid)
 	return add_row(set, values, nulls);
 }
 
-/* Store a row of which only the place is known. */
+/* Store a row of which only the tid is known. */
 static void
-store_place(int64 place, void *arg)
+store_tid(int64 packed, void *arg)
 {
 	Storing *storing = arg;
 	RowSet *set = storing->set;
@@ -392,10 +392,10 @@ store_place(int64 place, void *arg)
 	ItemPointerData tid;
 
 	for (int i = 0; i < set->nlines; i++)
-		if (set->lines[i] != NULL && key_bitmap_contains(set->lines[i], place))
+		if (set->lines[i] != NULL && key_bitmap_contains(set->lines[i], packed))
 			line = i;
-	ItemPointerSet(&tid, (BlockNumber) (place >> 16), (OffsetNumber) place);
-	storing->values[SET_TAB] = ObjectIdGetDatum(set->tabs[place >> 48]);
+	ItemPointerSet(&tid, (BlockNumber) (packed >> 16), (OffsetNumber) packed);
+	storing->values[SET_TAB] = ObjectIdGetDatum(set->tabs[packed >> 48]);
 	storing->values[SET_TID] = PointerGetDatum(&tid);
 	storing->values[SET_VIA] = Int32GetDatum(line);
 	tuplestore_putvalues(set->all, set->desc, storing->values, storing->nulls);
@@ -411,7 +411,7 @@ row_set_rows(RowSet *set)
 
 		tuplestore_clear(set->all);
 		storing.nulls[SET_TAB] = storing.nulls[SET_TID] = storing.nulls[SET_VIA] = false;
-		key_bitmap_each(set->places, store_place, &storing);
+		key_bitmap_each(set->tids, store_tid, &storing);
 		set->stored = set->n;
 	}
 	return set->all;
@@ -444,7 +444,7 @@ row_set_take_recent(RowSet *set, uint64 *n)
 	return recent;
 }
 
-/* The places of rows of this shape as tid[]. */
+/* The tids of rows of this shape as tid[]. */
 Datum
 row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n)
 {
@@ -470,7 +470,7 @@ row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n)
 	return PointerGetDatum(array);
 }
 
-/* Places are; a key is, but for columns of composite ones and new versions of rows. */
+/* RowTids are; a key is, but for columns of composite ones and new versions of rows. */
 bool
 row_set_is_unique(const char *name, AttrNumber attnum)
 {

@@ -40,7 +40,7 @@ typedef struct RowSet
 	int ntabs;
 	int allocated;
 	int last_tab;            /* of the row looked up last */
-	KeyBitmap *places;       /* which rows */
+	KeyBitmap *tids;         /* which rows */
 	TupleDesc desc;          /* tab oid, tid tid, via int4, k<n> of each key column */
 	KeyColumn *keys;         /* as many as desc has */
 	List *retired;           /* stores that were replaced */
@@ -51,7 +51,7 @@ typedef struct RowSet
 	bool places_only;  /* rows are stored when they are asked for */
 	uint64 stored;     /* in that case: rows in all */
 	int line;          /* the line of all of them, unless */
-	KeyBitmap **lines; /* there are several: their places by line */
+	KeyBitmap **lines; /* there are several: their tids by line */
 	int nlines;
 } RowSet;
 
@@ -62,7 +62,7 @@ extern RowSet *row_set_make(Oid relid, List *keys);
 extern void row_set_map_key(RowSet *set, AttrNumber attnum);
 
 /*
- * Keep only the places of rows, and the keys that are mapped, which must be all. several_lines: and in
+ * Keep only the tids of rows, and the keys that are mapped, which must be all. several_lines: and in
  * which line each of them is counted.
  */
 extern void row_set_keep_places(RowSet *set, bool several_lines);
@@ -88,10 +88,10 @@ extern bool row_set_contains(RowSet *set, Oid tab, ItemPointer tid);
 /* Add a row; false: it was there. values: as desc has them. */
 extern bool row_set_add(RowSet *set, Datum *values, bool *nulls);
 
-/* Add a place to a set without keys; false: it was there. */
-extern bool row_set_add_place(RowSet *set, Oid tab, ItemPointer tid);
+/* Add a tid to a set without keys; false: it was there. */
+extern bool row_set_add_tid(RowSet *set, Oid tab, ItemPointer tid);
 
-/* The table and the place in two columns of a row of a set. */
+/* The table and the tid in two columns of a row of a set. */
 #define SLOT_TAB(slot, first) DatumGetObjectId((slot)->tts_values[first])
 #define SLOT_TID(slot, first) ((ItemPointer) DatumGetPointer((slot)->tts_values[(first) + 1]))
 
@@ -107,7 +107,7 @@ extern bool row_set_is_unique(const char *name, AttrNumber attnum);
 /* Read a store from its beginning. */
 extern void row_set_rewind(Tuplestorestate *rows);
 
-/* The places of rows of this shape as tid[]. */
+/* The tids of rows of this shape as tid[]. */
 extern Datum row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n);
 
 /*

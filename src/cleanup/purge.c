@@ -4,14 +4,14 @@
  *
  * A purge is a cleanup of rows that are dead for long enough, with two differences: live rows of
  * soft-delete tables do not follow their dead parents, they hold them, as protected references do; and
- * rows that are held (purge_held.c) do not stop the others. These are left out, and the rest is closed
- * again, until nothing of it is held.
+ * rows that are blocked (blocked_rows.c) do not stop the others. These are left out, and the rest is closed
+ * again, until nothing of it is blocked.
  *
- * Rows go in slices, each planned and removed on its own, so memory stays flat. Rows that were held
- * are tried once more after others have gone, for those may have held them.
+ * Rows go in slices, each planned and removed on its own, so memory stays flat. Rows that were blocked
+ * are tried once more after others have gone, for those may have blocked them.
  *
- * What is to go is looked for in chunks, oldest first, and known by its place. A place is a hint: each
- * slice asks again whether the row that is there now is dead for long enough. So places may outlive
+ * What is to go is looked for in chunks, oldest first, and known by its tid. A tid is a hint: each
+ * slice asks again whether the row that is there now is dead for long enough. So tids may outlive
  * the transaction that found them, and a purge in batches reads the table once, not once a batch.
  */
 #include "postgres.h"
@@ -40,9 +40,9 @@
 #include "mapping.h"
 #include "operation.h"
 #include "purge.h"
-#include "purge_held.h"
+#include "blocked_rows.h"
 #include "settings.h"
-#include "target.h"
+#include "object_checks.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(purge, "purge", NO_SUBJECT);
@@ -52,22 +52,22 @@ ACCOUNT_OPERATION(purge_batches, "purge_batches", NO_SUBJECT);
 #define SLICE_ROWS 50000
 #define CHUNK_ROWS 1000000
 
-/* A purge in batches tells how far it is each time so long has passed. */
-#define TELL_EVERY_MS 2000
+/* A purge in batches reports how far it is each time so long has passed. */
+#define REPORT_EVERY_MS 2000
 
 /* Where rows are stored, or were. */
-typedef struct Place
+typedef struct RowTid
 {
 	Oid tab;
 	ItemPointerData tid;
-} Place;
+} RowTid;
 
-typedef struct Places
+typedef struct RowTids
 {
-	Place *rows;
+	RowTid *rows;
 	uint64 n;
 	uint64 allocated;
-} Places;
+} RowTids;
 
 /* A purge: what was asked for, and how far it is. */
 typedef struct Purge
@@ -82,42 +82,42 @@ typedef struct Purge
 	uint64 batch_taken;
 	uint64 purged;
 	MemoryContext context; /* outlives transactions */
-	Places candidates;
+	RowTids candidates;
 	bool any;         /* below: the last candidate found */
 	TimestampTz last; /* its stamp */
-	Places held;      /* rows of the target that were held */
-	List *holders;    /* of held_note() */
-	TimestampTz told;
+	RowTids blocked;  /* rows of the target that were blocked */
+	List *holders;    /* of blocked_note() */
+	TimestampTz reported_at;
 } Purge;
 
-/* Append a place. */
+/* Append a tid. */
 static void
-append_place(Purge *purge, Places *places, Oid tab, ItemPointer tid)
+append_tid(Purge *purge, RowTids *tids, Oid tab, ItemPointer tid)
 {
 	MemoryContext old = MemoryContextSwitchTo(purge->context);
 
-	if (places->allocated == 0)
+	if (tids->allocated == 0)
 	{
-		places->allocated = 1024;
-		places->rows = palloc(places->allocated * sizeof(Place));
+		tids->allocated = 1024;
+		tids->rows = palloc(tids->allocated * sizeof(RowTid));
 	}
-	else if (places->n == places->allocated)
+	else if (tids->n == tids->allocated)
 	{
-		places->allocated *= 2;
-		places->rows = repalloc_huge(places->rows, places->allocated * sizeof(Place));
+		tids->allocated *= 2;
+		tids->rows = repalloc_huge(tids->rows, tids->allocated * sizeof(RowTid));
 	}
-	places->rows[places->n].tab = tab;
-	places->rows[places->n++].tid = *tid;
+	tids->rows[tids->n].tab = tab;
+	tids->rows[tids->n++].tid = *tid;
 	MemoryContextSwitchTo(old);
 }
 
-/* Let go of places. */
+/* Let go of tids. */
 static void
-free_places(Places *places)
+free_tids(RowTids *tids)
 {
-	if (places->rows != NULL)
-		pfree(places->rows);
-	memset(places, 0, sizeof(Places));
+	if (tids->rows != NULL)
+		pfree(tids->rows);
+	memset(tids, 0, sizeof(RowTids));
 }
 
 /* A candidate comes. */
@@ -126,7 +126,7 @@ add_candidate(TupleTableSlot *slot, void *arg)
 {
 	Purge *purge = arg;
 
-	append_place(purge, &purge->candidates, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
+	append_tid(purge, &purge->candidates, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
 	purge->any = true;
 	purge->last = DatumGetTimestampTz(slot->tts_values[2]);
 }
@@ -149,9 +149,9 @@ find_candidates(Purge *purge)
 	Datum values[4];
 	OneRun run = {.nargs = purge->any ? 4 : 1, .types = types, .values = values};
 	char *stamp = stamp_sql(purge);
-	Places *candidates = &purge->candidates;
+	RowTids *candidates = &purge->candidates;
 	uint64 chunk = purge->batch > 0 ? CHUNK_ROWS : Min(Max(purge->wanted, SLICE_ROWS), CHUNK_ROWS);
-	Place last;
+	RowTid last;
 	RoleState reader;
 	int nest_level;
 	StringInfoData sql;
@@ -209,7 +209,7 @@ close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 	return cleanup;
 }
 
-/* The first rows of a slice, at most n. others: NULL, or rows to leave out, which are noted as held. */
+/* The first rows of a slice, at most n. others: NULL, or rows to leave out, which are noted as blocked. */
 static RowSet *
 part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 {
@@ -226,16 +226,16 @@ part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 		tab = SLOT_TAB(slot, SET_TAB);
 		tid = SLOT_TID(slot, SET_TAB);
 		if (others == NULL || !row_set_contains(others, tab, tid))
-			(void) row_set_add_place(rest, tab, tid);
+			(void) row_set_add_tid(rest, tab, tid);
 		else
-			append_place(purge, &purge->held, tab, tid);
+			append_tid(purge, &purge->blocked, tab, tid);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	return rest;
 }
 
 /*
- * Remove the rows of a slice if nothing of it is held, and if they are not more than wanted; else the
+ * Remove the rows of a slice if nothing of it is blocked, and if they are not more than wanted; else the
  * slice without what is, made in keep_in, is returned.
  */
 static RowSet *
@@ -246,15 +246,15 @@ try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 	Datum values[2];
 	Cleanup *cleanup = close_slice(purge, slice, types, values);
 
-	if (held_any(cleanup))
+	if (blocked_any(cleanup))
 	{
-		RowSet *held = held_find(cleanup);
+		RowSet *blocked = blocked_find(cleanup);
 		MemoryContext old = MemoryContextSwitchTo(purge->context);
 
-		purge->holders = held_note(purge->holders, cleanup);
+		purge->holders = blocked_note(purge->holders, cleanup);
 		MemoryContextSwitchTo(keep_in);
-		rest = part_of(purge, slice, PG_UINT64_MAX, held);
-		/* should none of it be found to be held, all is: not to ask for ever */
+		rest = part_of(purge, slice, PG_UINT64_MAX, blocked);
+		/* should none of it be found to be blocked, all is: not to ask for ever */
 		if (rest->n == slice->n)
 		{
 			row_set_free(rest);
@@ -298,7 +298,7 @@ try_known_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 	return rest;
 }
 
-/* Remove the rows of a slice but for those that are held. Frees the slice. */
+/* Remove the rows of a slice but for those that are blocked. Frees the slice. */
 static void
 purge_slice(Purge *purge, RowSet *slice)
 {
@@ -349,21 +349,21 @@ next_batch(Purge *purge)
 	check_target(purge->target);
 	purge->deleted_at = mapping_of_table(purge->target)->deleted_at;
 	now = GetCurrentTimestamp();
-	if (!TimestampDifferenceExceeds(purge->told, now, TELL_EVERY_MS))
+	if (!TimestampDifferenceExceeds(purge->reported_at, now, REPORT_EVERY_MS))
 		return;
 	ereport(NOTICE, (errmsg("purge: " UINT64_FORMAT " rows of \"%s\" so far", purge->purged,
 							get_rel_name(purge->target))));
-	purge->told = now;
+	purge->reported_at = now;
 }
 
 /* Remove rows slice by slice until enough are gone. */
 static void
-purge_places(Purge *purge, const Places *places)
+purge_tids(Purge *purge, const RowTids *tids)
 {
 	uint64 next = 0;
 	uint64 look_at = 0;
 
-	while (next < places->n && purge->purged < purge->wanted)
+	while (next < tids->n && purge->purged < purge->wanted)
 	{
 		RowSet *slice = row_set_make(purge->target, NIL);
 		uint64 room = purge->batch > 0 ? purge->batch - purge->batch_taken : SLICE_ROWS;
@@ -372,14 +372,14 @@ purge_places(Purge *purge, const Places *places)
 		uint64 before = purge->purged;
 
 		CHECK_FOR_INTERRUPTS();
-		while (slice->n < size && next < places->n)
+		while (slice->n < size && next < tids->n)
 		{
-			(void) row_set_add_place(slice, places->rows[next].tab, &places->rows[next].tid);
+			(void) row_set_add_tid(slice, tids->rows[next].tab, &tids->rows[next].tid);
 			next++;
 		}
 		purge->batch_taken += slice->n;
 		purge_slice(purge, slice);
-		/* where all was held, look at more at once */
+		/* where all was blocked, look at more at once */
 		look_at = purge->purged > before ? 0 : size * 2;
 		if (purge->batch > 0 && purge->batch_taken >= purge->batch)
 			next_batch(purge);
@@ -388,44 +388,44 @@ purge_places(Purge *purge, const Places *places)
 
 /* Tell which rows were kept, and what holds them. */
 static void
-tell_held(Purge *purge)
+report_blocked(Purge *purge)
 {
-	RowSet *held = row_set_make(purge->target, NIL);
+	RowSet *blocked = row_set_make(purge->target, NIL);
 
-	for (uint64 i = 0; i < purge->held.n; i++)
-		(void) row_set_add_place(held, purge->held.rows[i].tab, &purge->held.rows[i].tid);
-	held_tell(purge->target, held, purge->holders);
-	row_set_free(held);
+	for (uint64 i = 0; i < purge->blocked.n; i++)
+		(void) row_set_add_tid(blocked, purge->blocked.rows[i].tab, &purge->blocked.rows[i].tid);
+	blocked_report(purge->target, blocked, purge->holders);
+	row_set_free(blocked);
 }
 
-/* Remove the rows of one table that are dead for long enough, and tell which are kept. */
+/* Remove the rows of one table that are dead for long enough, and report which are kept. */
 static void
 purge_table(Purge *purge, Oid table)
 {
 	const SoftDelete *soft = mapping_declared(table);
 	uint64 before = purge->purged;
-	Places again = {0};
+	RowTids again = {0};
 
 	purge->target = table;
 	if (soft != NULL)
 		purge->deleted_at = soft->deleted_at;
 	purge->any = false;
-	memset(&purge->candidates, 0, sizeof(Places));
+	memset(&purge->candidates, 0, sizeof(RowTids));
 	while (purge->purged < purge->wanted && find_candidates(purge))
-		purge_places(purge, &purge->candidates);
-	free_places(&purge->candidates);
-	while (purge->held.n > 0 && purge->purged > before && purge->purged < purge->wanted)
+		purge_tids(purge, &purge->candidates);
+	free_tids(&purge->candidates);
+	while (purge->blocked.n > 0 && purge->purged > before && purge->purged < purge->wanted)
 	{
 		before = purge->purged;
-		again = purge->held;
-		memset(&purge->held, 0, sizeof(Places));
+		again = purge->blocked;
+		memset(&purge->blocked, 0, sizeof(RowTids));
 		purge->holders = NIL;
-		purge_places(purge, &again);
-		free_places(&again);
+		purge_tids(purge, &again);
+		free_tids(&again);
 	}
-	if (purge->held.n > 0)
-		tell_held(purge);
-	free_places(&purge->held);
+	if (purge->blocked.n > 0)
+		report_blocked(purge);
+	free_tids(&purge->blocked);
 	purge->holders = NIL;
 }
 
@@ -437,7 +437,7 @@ purge_target(Purge *purge, Oid target)
 	ListCell *lc;
 
 	purge->context = CurrentMemoryContext;
-	purge->told = GetCurrentTimestamp();
+	purge->reported_at = GetCurrentTimestamp();
 	/* partitions are parts of their table, those that inherit are tables of their own */
 	if (get_rel_relkind(target) != RELKIND_PARTITIONED_TABLE)
 		tables = find_all_inheritors(target, RowExclusiveLock, NULL);

@@ -30,7 +30,7 @@
 #include "operation.h"
 #include "reference_policy.h"
 #include "statement.h"
-#include "target.h"
+#include "object_checks.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(set_reference_policy, "set_reference_policy", NO_SUBJECT);

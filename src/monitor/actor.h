@@ -6,7 +6,7 @@
 #define PGACCOUNT_ACTOR_H
 
 /*
- * Say where the verified identity comes from: a function that returns the uid, or NULL. (The rooms of
+ * Say where the verified identity comes from: a function that returns the uid, or NULL. (The modules of
  * identity stand above those that ask here.)
  */
 extern void actor_register(const char *(*verified_uid)(void) );

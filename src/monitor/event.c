@@ -402,9 +402,9 @@ event_refusal_from(inet *ip, const char *type, const char *subject, const char *
 	record(&event);
 }
 
-/* The statement of ours that removes old events needs no guard: set it aside in the executor's copy. */
+/* The statement of ours that removes old events needs no guard: disable it in the executor's copy. */
 static void
-set_guard_aside(EState *estate, void *arg)
+disable_guard(EState *estate, void *arg)
 {
 	ListCell *lc;
 
@@ -444,7 +444,7 @@ event_prune_batch(void)
 			2, types);
 	removed = statement_run(
 		plan, values, NULL,
-		&(StatementOptions){.physical = true, .tweak = set_guard_aside, .arg = &guard});
+		&(StatementOptions){.physical = true, .callback = disable_guard, .arg = &guard});
 	run_as_end(saved);
 	SPI_finish();
 	return removed;

@@ -38,11 +38,11 @@
 #include "settings.h"
 #include "stats.h"
 
-/* A session may fail so often at once, and then so often a second, and each failure is told. */
+/* A session may fail so often at once, and then so often a second, and each failure is reported. */
 #define FAILURE_BURST       100
 #define FAILURES_PER_SECOND 10
 
-/* How many more failures may be told now. */
+/* How many more failures may be reported now. */
 typedef struct Allowance
 {
 	double left;
@@ -197,7 +197,7 @@ message_is_known(const ErrorData *error)
 	return true;
 }
 
-/* May one more failure be told? */
+/* May one more failure be reported? */
 static bool
 take_allowance(Allowance *allowance)
 {
@@ -214,7 +214,7 @@ take_allowance(Allowance *allowance)
 	return true;
 }
 
-/* The session ends: tell what was left out of the log. */
+/* The session ends: report what was left out of the log. */
 static void
 tell_unlogged(int code, Datum arg)
 {
@@ -387,7 +387,7 @@ operation_begin(OperationFrame *frame, const Operation *operation, FunctionCallI
 	current = frame;
 }
 
-/* Set a running operation aside. */
+/* Suspend a running operation. */
 void
 operation_suspend(OperationFrame *frame)
 {

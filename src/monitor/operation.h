@@ -19,7 +19,7 @@ typedef struct Operation
 
 /*
  * In place of PG_FUNCTION_INFO_V1: defines function(PG_FUNCTION_ARGS), which measures and counts its
- * calls under this name, and remembers those that fail. The room defines function_operation with the same
+ * calls under this name, and remembers those that fail. The module defines function_operation with the same
  * arguments, static, which does the work.
  */
 #define ACCOUNT_OPERATION(function, name, subject)                                                 \
@@ -61,7 +61,7 @@ extern void operation_begin(OperationFrame *frame, const Operation *operation,
 extern void operation_end(OperationFrame *frame);
 extern void operation_fail(OperationFrame *frame);
 
-/* Set a running operation aside, and take it up again: its time goes on. */
+/* Suspend a running operation, and resume it: its time goes on. */
 extern void operation_suspend(OperationFrame *frame);
 extern void operation_resume(OperationFrame *frame);
 

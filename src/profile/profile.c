@@ -112,7 +112,7 @@ make_one(ProfileRule *rule, Datum key)
 	KeptStatement *plan = profile_plan(rule, PLAN_PROFILE_ONE, one_text, NULL);
 
 	rule->values[0] = key;
-	profile_run_insert(rule, plan, NULL, profile_tweak(rule));
+	profile_run_insert(rule, plan, NULL, profile_callback(rule));
 }
 
 /* Make the profiles of a set of new users. As the rule's owner. */
@@ -138,7 +138,7 @@ make_set(ProfileRule *rule, Relation users, Tuplestorestate *newtable)
 	}
 	plan = profile_plan(rule, PLAN_PROFILE_SET, set_text, env);
 	rule->values[0] = (Datum) 0;
-	profile_run_insert(rule, plan, env, profile_tweak(rule));
+	profile_run_insert(rule, plan, env, profile_callback(rule));
 }
 
 /* Make the profiles of all new users of a statement, by the way that suits their number. */

@@ -348,7 +348,7 @@ remove_automatic(ProfileRule *rule, Datum key, Datum ctid)
 		plan = plan_keep_generic(PLAN_PROFILE_REMOVE, rule->users, rule->profiles, sql, 2, types);
 	}
 	if (statement_run(plan, values, NULL,
-					  &(StatementOptions){.physical = true, .tweak = for_removal}) == 0)
+					  &(StatementOptions){.physical = true, .callback = for_removal}) == 0)
 		return InvalidOid;
 	return DatumGetObjectId(
 		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -387,25 +387,25 @@ queue_keeping(const ProfileRule *rule, Oid relid, ItemPointer removed)
 
 /* Where the profile of this user is, if row security lets the caller see and delete it. */
 static bool
-find_deletable(ProfileRule *rule, Datum key, ItemPointer place)
+find_deletable(ProfileRule *rule, Datum key, ItemPointer row_tid)
 {
 	char *condition = psprintf("p.%s %s $1", sql_column(rule->profiles, rule->user_column),
 							   sql_equality(rule->column_type));
 
 	return row_policies_find_deletable(rule->owner, profile_scan(rule->profiles), condition,
-									   rule->column_type, key, place);
+									   rule->column_type, key, row_tid);
 }
 
 /* Remove the profile of this user if it is automatic still, the caller's to delete, and nothing references it. */
 static void
 adopt(ProfileRule *rule, Datum key)
 {
-	bool secured = row_policies_apply(rule->profiles);
-	ItemPointerData place;
+	bool under_rls = row_policies_apply(rule->profiles);
+	ItemPointerData row_tid;
 	Oid removed = InvalidOid;
 	RoleState saved;
 
-	if (secured && !find_deletable(rule, key, &place))
+	if (under_rls && !find_deletable(rule, key, &row_tid))
 		return;
 	saved = run_as(rule->owner);
 	SPI_connect();
@@ -416,10 +416,10 @@ adopt(ProfileRule *rule, Datum key)
 		bool isnull;
 		Datum ctid = SPI_getbinval(found, desc, 1, &isnull);
 		/* a version that another session has just made is not the one that the policies passed */
-		bool kept = secured && !ItemPointerEquals((ItemPointer) DatumGetPointer(ctid), &place);
+		bool kept = under_rls && !ItemPointerEquals((ItemPointer) DatumGetPointer(ctid), &row_tid);
 		ListCell *cell;
 
-		place = *(ItemPointer) DatumGetPointer(ctid);
+		row_tid = *(ItemPointer) DatumGetPointer(ctid);
 		foreach (cell, rule->adopted->references)
 			kept = kept || is_referenced(lfirst(cell), found, desc);
 		if (!kept)
@@ -428,7 +428,7 @@ adopt(ProfileRule *rule, Datum key)
 	SPI_finish();
 	run_as_end(saved);
 	if (OidIsValid(removed))
-		queue_keeping(rule, removed, &place);
+		queue_keeping(rule, removed, &row_tid);
 }
 
 /* Is this the value that the old row has, bit by bit? */

@@ -467,7 +467,7 @@ backfill_for_other_owner(ProfileRule *rule)
 	register_ENR(env, enr);
 	saved = run_as(rule->owner);
 	plan = profile_plan(rule, PLAN_PROFILE_BACKFILL, backfill_keys_text, env);
-	made = profile_run_insert(rule, plan, env, profile_tweak(rule));
+	made = profile_run_insert(rule, plan, env, profile_callback(rule));
 	run_as_end(saved);
 	tuplestore_end(keys);
 	return made;

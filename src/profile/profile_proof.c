@@ -201,7 +201,7 @@ profile_check_provable(ProfileRule *rule, Relation users, Relation profiles)
 		   !row_runs_user_code(profiles, rule) && !index_runs_user_code(profiles);
 }
 
-/* Set aside, in the executor's copy, the check that the join has proved, and our own triggers. */
+/* Disable, in the executor's copy, the check that the join has proved, and our own triggers. */
 static void
 without_check(EState *estate, void *arg)
 {
@@ -222,8 +222,8 @@ without_check(EState *estate, void *arg)
 }
 
 /* What the executor is to leave out of a statement that makes profiles by the proof, if it holds. */
-ExecutorTweak
-profile_tweak(ProfileRule *rule)
+ExecutorCallback
+profile_callback(ProfileRule *rule)
 {
 	return rule->proved ? without_check : profile_without_own_triggers;
 }

@@ -646,9 +646,9 @@ profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key)
 		appendStringInfo(sql, ", $%d", i + 1);
 }
 
-/* Does making a profile leave this trigger aside? A deleted user has a profile, too. */
+/* Is this trigger disabled while a profile is made? A deleted user has a profile, too. */
 static bool
-sets_aside(const ProfileRule *rule, const Trigger *trigger)
+is_disabled(const ProfileRule *rule, const Trigger *trigger)
 {
 	return is_own_function(trigger->tgfoid, ADOPT_PROFILE) ||
 		   is_own_function(trigger->tgfoid, KEEP_PROFILE) ||
@@ -656,7 +656,7 @@ sets_aside(const ProfileRule *rule, const Trigger *trigger)
 			is_own_function(trigger->tgfoid, "guard_reference"));
 }
 
-/* Set triggers aside in the executor's copy. */
+/* Disable triggers in the executor's copy. */
 void
 profile_without_own_triggers(EState *estate, void *arg)
 {
@@ -669,7 +669,7 @@ profile_without_own_triggers(EState *estate, void *arg)
 
 		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 		{
-			if (sets_aside(rule, &desc->triggers[i]))
+			if (is_disabled(rule, &desc->triggers[i]))
 				desc->triggers[i].tgenabled = TRIGGER_DISABLED;
 		}
 	}
@@ -684,13 +684,13 @@ profile_inserting_into(Oid profiles)
 
 /* Run a statement that inserts profiles: of new users, or in a snapshot of now of all (backfill). */
 static uint64
-run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, ExecutorTweak tweak,
+run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, ExecutorCallback callback,
 		   bool backfill)
 {
 	if (backfill)
 		return statement_run(
 			plan, rule->values, rule->nulls,
-			&(StatementOptions){.look = SNAPSHOT_OF_NOW, .tweak = tweak, .arg = rule});
+			&(StatementOptions){.look = SNAPSHOT_OF_NOW, .callback = callback, .arg = rule});
 	/*
 	 * The profiles grow while the plan is in use, from what statistics may call empty: a set is not to
 	 * read them once a user, nor is one user to read them all.
@@ -698,26 +698,26 @@ run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, Execut
 	plan_make_without(plan, env != NULL ? "enable_nestloop" : "enable_seqscan", rule->values,
 					  rule->nulls, env);
 	return statement_run(plan, rule->values, rule->nulls,
-						 &(StatementOptions){.env = env, .tweak = tweak, .arg = rule});
+						 &(StatementOptions){.env = env, .callback = callback, .arg = rule});
 }
 
 /*
  * Run a statement that inserts profiles. The executor opens the leaves of a partitioned table while
- * it runs, out of a tweak's reach: there the triggers themselves ask whose statement it is.
+ * it runs, out of a callback's reach: there the triggers themselves ask whose statement it is.
  */
 static uint64
-run_own_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, ExecutorTweak tweak,
-			   bool backfill)
+run_own_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env,
+			   ExecutorCallback callback, bool backfill)
 {
 	Oid outer = inserting_into;
 	volatile uint64 made = 0;
 
 	if (!rule->partitioned)
-		return run_insert(rule, plan, env, tweak, backfill);
+		return run_insert(rule, plan, env, callback, backfill);
 	PG_TRY();
 	{
 		inserting_into = rule->profiles;
-		made = run_insert(rule, plan, env, tweak, backfill);
+		made = run_insert(rule, plan, env, callback, backfill);
 	}
 	PG_FINALLY();
 	{
@@ -730,9 +730,9 @@ run_own_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, Ex
 /* Run a statement that inserts the profiles of users of this transaction; their number. */
 uint64
 profile_run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env,
-				   ExecutorTweak tweak)
+				   ExecutorCallback callback)
 {
-	return run_own_insert(rule, plan, env, tweak, false);
+	return run_own_insert(rule, plan, env, callback, false);
 }
 
 /*
@@ -742,5 +742,5 @@ profile_run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env
 uint64
 profile_run_backfill(ProfileRule *rule, KeptStatement *plan)
 {
-	return run_own_insert(rule, plan, NULL, profile_tweak(rule), true);
+	return run_own_insert(rule, plan, NULL, profile_callback(rule), true);
 }

@@ -1,6 +1,6 @@
 /*
  * profile_rule.h
- *		What makes a profile: the rule of one users table and one profiles table, shared by the rooms
+ *		What makes a profile: the rule of one users table and one profiles table, shared by the modules
  *		profile, profile_adopt, profile_enable, profile_follow and profile_proof.
  */
 #ifndef PGACCOUNT_PROFILE_RULE_H
@@ -132,17 +132,17 @@ extern KeptStatement *profile_plan(ProfileRule *rule, PlanKind kind,
 /* "INSERT INTO profiles (user_column, ...) SELECT key, $2, ... " for an expression that is the key. */
 extern void profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key);
 
-/* Tweak for statements of ours that make profiles: without the extension's own triggers. */
+/* Callback for statements of ours that make profiles: without the extension's own triggers. */
 extern void profile_without_own_triggers(EState *estate, void *arg);
 
-/* Are our own triggers on this partitioned profiles table to stand aside? (A tweak misses leaves.) */
+/* Are our own triggers on this partitioned profiles table disabled? (A callback misses leaves.) */
 extern bool profile_inserting_into(Oid profiles);
 extern uint64 profile_run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env,
-								 ExecutorTweak tweak);
+								 ExecutorCallback callback);
 extern uint64 profile_run_backfill(ProfileRule *rule, KeptStatement *plan);
 
 /* profile_proof.c */
 extern bool profile_check_provable(ProfileRule *rule, Relation users, Relation profiles);
-extern ExecutorTweak profile_tweak(ProfileRule *rule);
+extern ExecutorCallback profile_callback(ProfileRule *rule);
 
 #endif /* PGACCOUNT_PROFILE_RULE_H */

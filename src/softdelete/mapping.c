@@ -195,7 +195,7 @@ fill_entry(MappingEntry *entry)
 				declared = true;
 			}
 			else if (trigger->tgfoid == step)
-				found.step_trigger = trigger->tgoid;
+				found.sync_trigger = trigger->tgoid;
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(scratch);

@@ -34,13 +34,13 @@ typedef struct SoftDelete
 	AttrNumber deleted_by; /* 0: none */
 	SoftDeleteOptions options;
 	Oid trigger;      /* the declaring trigger */
-	Oid step_trigger; /* its BEFORE UPDATE companion, or InvalidOid */
+	Oid sync_trigger; /* its BEFORE UPDATE sync trigger, or InvalidOid */
 	char enabled;     /* tgenabled of the declaring trigger */
 } SoftDelete;
 
 /*
  * Names of the triggers. BEFORE triggers fire in the order of their names: the deletion is decided
- * before anybody else sees a DELETE, and the columns are brought in step after everybody else (a
+ * before anybody else sees a DELETE, and the columns are brought in sync after everybody else (a
  * tilde sorts behind all letters).
  */
 #define TRIGGER_SOFT_DELETE  "00_account_soft_delete"

@@ -3,7 +3,7 @@
  *		Deleted rows come back: account.restore(), and account.is_deleted().
  *
  * The rows of the target are restored with the caller's own privileges; the children that went with
- * them follow by the triggers of consequences.c. Before anything is touched, all rows that would come
+ * them follow by the triggers of cascade.c. Before anything is touched, all rows that would come
  * back, children included, are looked up in the unique indexes that hold live rows only, so that one
  * error can name every row that has been replaced meanwhile. (Other unique indexes still hold the
  * deleted rows, nothing can collide there. A row that is inserted between check and restore is the
@@ -36,7 +36,7 @@
 
 #include "citus.h"
 #include "compat.h"
-#include "consequences.h"
+#include "cascade.h"
 #include "errors.h"
 #include "fk_graph.h"
 #include "identifiers.h"
@@ -46,7 +46,7 @@
 #include "restore.h"
 #include "statement.h"
 #include "table_code.h"
-#include "target.h"
+#include "object_checks.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(restore, "restore", NO_SUBJECT);
@@ -56,13 +56,13 @@ PG_FUNCTION_INFO_V1(is_deleted);
 #define MAX_LISTED 100
 
 /* Deleted rows of a table that would come back. */
-typedef struct RowSet
+typedef struct RestoreSet
 {
 	Oid relid;
 	Datum tables; /* oid[]: which partition, row by row */
 	Datum ctids;  /* tid[] */
 	int n;
-} RowSet;
+} RestoreSet;
 
 /* The collisions found so far. */
 typedef struct Collisions
@@ -94,7 +94,7 @@ following_tables(Oid relid)
 		ListCell *lc;
 
 		CHECK_FOR_INTERRUPTS();
-		foreach (lc, consequences_edges(list_nth_oid(tables, i)))
+		foreach (lc, cascade_edges(list_nth_oid(tables, i)))
 			tables = list_append_unique_oid(tables, ((FkEdge *) lfirst(lc))->child);
 	}
 	return tables;
@@ -172,11 +172,11 @@ in_row_set(const char *alias)
 }
 
 /* Run a query that yields arrays of tableoid and ctid; the set of those rows. Within SPI_connect. */
-static RowSet *
+static RestoreSet *
 query_row_set(Oid relid, const char *sql, int nargs, Oid *types, Datum *values,
 			  MemoryContext context)
 {
-	RowSet *set = MemoryContextAllocZero(context, sizeof(RowSet));
+	RestoreSet *set = MemoryContextAllocZero(context, sizeof(RestoreSet));
 	ArrayType *array;
 
 	(void) statement_run_once(sql, nargs, types, values, NULL, NULL);
@@ -190,8 +190,8 @@ query_row_set(Oid relid, const char *sql, int nargs, Oid *types, Datum *values,
 }
 
 /* The deleted children that follow a set of rows over an edge. Within SPI_connect, as the owner. */
-static RowSet *
-following_rows(const FkEdge *edge, const RowSet *parents, MemoryContext context)
+static RestoreSet *
+following_rows(const FkEdge *edge, const RestoreSet *parents, MemoryContext context)
 {
 	const SoftDelete *child_found = mapping_declared(edge->child);
 	const SoftDelete *parent_found = mapping_declared(parents->relid);
@@ -293,7 +293,7 @@ may_read(Oid relid, Oid caller)
  * already, nor be there twice among themselves.
  */
 static void
-find_collisions(const RowSet *set, Oid index_id, Oid caller, Collisions *found)
+find_collisions(const RestoreSet *set, Oid index_id, Oid caller, Collisions *found)
 {
 	Relation index = relation_open(index_id, AccessShareLock);
 	int ncols = index->rd_index->indnkeyatts;
@@ -415,10 +415,10 @@ typedef struct TableRows
 } TableRows;
 
 /* The rows of a set that were not seen before, as a set; they are added to the table's. */
-static RowSet *
-take_unseen(const RowSet *set, HTAB *seen, TableRows *rows)
+static RestoreSet *
+take_unseen(const RestoreSet *set, HTAB *seen, TableRows *rows)
 {
-	RowSet *unseen = palloc0(sizeof(RowSet));
+	RestoreSet *unseen = palloc0(sizeof(RestoreSet));
 	Datum *tables;
 	Datum *ctids;
 	int start = rows->n;
@@ -459,9 +459,9 @@ take_unseen(const RowSet *set, HTAB *seen, TableRows *rows)
 	return unseen;
 }
 
-/* Place of a table in a list of tables, or -1. */
+/* Index of a table in a list of tables, or -1. */
 static int
-place_of(List *tables, Oid relid)
+index_of(List *tables, Oid relid)
 {
 	ListCell *lc;
 
@@ -476,7 +476,7 @@ place_of(List *tables, Oid relid)
  * first set was read with the caller's rights, the others are read with their owners'.
  */
 static void
-check_collisions(RowSet *first, List *tables, Oid caller)
+check_collisions(RestoreSet *first, List *tables, Oid caller)
 {
 	HASHCTL ctl = {.keysize = sizeof(SeenRow), .entrysize = sizeof(SeenRow)};
 	HTAB *seen;
@@ -490,19 +490,19 @@ check_collisions(RowSet *first, List *tables, Oid caller)
 	seen = hash_create("pgaccount restore", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	while (queue != NIL)
 	{
-		RowSet *set = linitial(queue);
-		int place = place_of(tables, set->relid);
+		RestoreSet *set = linitial(queue);
+		int index = index_of(tables, set->relid);
 
 		CHECK_FOR_INTERRUPTS();
 		queue = list_delete_first(queue);
-		if (place < 0)
+		if (index < 0)
 			continue;
-		set = take_unseen(set, seen, &rows[place]);
+		set = take_unseen(set, seen, &rows[index]);
 		if (set->n == 0)
 			continue;
-		foreach (lc, consequences_edges(set->relid))
+		foreach (lc, cascade_edges(set->relid))
 		{
-			RowSet *children;
+			RestoreSet *children;
 
 			saved = run_as(relation_owner(((FkEdge *) lfirst(lc))->child));
 			children = following_rows(lfirst(lc), set, CurrentMemoryContext);
@@ -516,7 +516,7 @@ check_collisions(RowSet *first, List *tables, Oid caller)
 	foreach (lc, tables)
 	{
 		TableRows *table = &rows[foreach_current_index(lc)];
-		RowSet all = {.relid = lfirst_oid(lc), .n = table->n};
+		RestoreSet all = {.relid = lfirst_oid(lc), .n = table->n};
 		ListCell *index;
 		int names;
 
@@ -565,10 +565,10 @@ restore_rows(Oid relid, const RestoreKeys *keys, Oid caller)
 		psprintf("t.%s IS NOT NULL AND %s", sql_column(relid, mapping.deleted_at), keys->condition);
 	char *sql;
 	bool may_collide = false;
-	bool secured = check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
+	bool under_rls = check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
 	StatementOptions options = {0};
 	RoleState saved;
-	RowSet *found;
+	RestoreSet *found;
 	uint64 restored;
 	ListCell *lc;
 
@@ -588,14 +588,14 @@ restore_rows(Oid relid, const RestoreKeys *keys, Oid caller)
 		check_collisions(found, tables, caller);
 	}
 
-	(void) consequences_take_count();
+	(void) cascade_take_count();
 	sql = psprintf(OWN_STATEMENT "UPDATE %s t SET %s WHERE %s", sql_relation(relid),
 				   sql_set_live(&mapping), condition);
 	saved = run_as(relation_owner(relid));
-	options.judge = secured ? &saved : NULL;
+	options.judge = under_rls ? &saved : NULL;
 	restored = statement_run_once(sql, keys->n, keys->types, keys->values, NULL, &options);
 	run_as_end(saved);
-	restored += consequences_take_count();
+	restored += cascade_take_count();
 	SPI_finish();
 	return restored;
 }

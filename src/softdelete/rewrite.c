@@ -310,7 +310,7 @@ rewrite_finish(PlannedStmt *plan, const RewriteResult *result)
 }
 
 /*
- * May the BEFORE UPDATE companion of a table be set aside in this statement? A rewritten DELETE sets
+ * May the BEFORE UPDATE sync trigger of a table be disabled in this statement? A rewritten DELETE sets
  * deleted_at and its flag together, and an UPDATE of other columns leaves both alone. The companion
  * stays where rows may move between partitions, and where a deletion is to be guarded.
  */
@@ -352,12 +352,12 @@ rewrite_executor_start(QueryDesc *desc)
 		if (triggers == NULL || !triggers->trig_update_before_row)
 			continue;
 		mapping = mapping_active(RelationGetRelid(target->ri_RelationDesc));
-		if (mapping == NULL || !OidIsValid(mapping->step_trigger))
+		if (mapping == NULL || !OidIsValid(mapping->sync_trigger))
 			continue;
 		/* targets of data-modifying CTEs are in the list too, with statements of their own */
 		deletion = desc->operation == CMD_DELETE &&
 				   list_member_int(node->resultRelations, target->ri_RangeTableIndex);
 		if (needs_no_step(desc->estate, target, mapping, deletion))
-			set_step_aside(triggers, mapping->step_trigger);
+			disable_sync_trigger(triggers, mapping->sync_trigger);
 	}
 }

@@ -26,7 +26,7 @@ extern void rewrite_finish(PlannedStmt *plan, const RewriteResult *result);
 /* A table's contents are being copied out: the next statement planned, if any, shows all rows. */
 extern void rewrite_show_all_once(bool copying);
 
-/* Where the BEFORE UPDATE companion has nothing to do, set it aside in the executor's copy. */
+/* Where the BEFORE UPDATE sync trigger has nothing to do, disable it in the executor's copy. */
 extern void rewrite_executor_start(struct QueryDesc *desc);
 
 #endif /* PGACCOUNT_REWRITE_H */

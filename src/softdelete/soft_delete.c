@@ -9,7 +9,7 @@
  *
  * An UPDATE that moves a row to another partition deletes it from the old one: account.soft_delete()
  * sees that DELETE too. It comes right after the BEFORE UPDATE trigger of the same row, version and
- * statement, so the companion account.soft_delete_step() notes the row.
+ * statement, so the sync trigger account.soft_delete_step() notes the row.
  *
  * A referential DELETE (ON DELETE CASCADE of a parent that was removed for good) cannot be a soft
  * delete: the row would dangle. The sign is that the parent is gone. Then on_parent_delete decides.
@@ -67,9 +67,9 @@ typedef struct UpdateNote
 
 static UpdateNote *update_notes = NULL;
 
-/* Set the BEFORE UPDATE companion aside in an executor's copy of a table's triggers. */
+/* Disable the BEFORE UPDATE sync trigger in an executor's copy of a table's triggers. */
 void
-set_step_aside(TriggerDesc *triggers, Oid step_trigger)
+disable_sync_trigger(TriggerDesc *triggers, Oid sync_trigger)
 {
 	Trigger *step = NULL;
 	bool others = false;
@@ -81,7 +81,7 @@ set_step_aside(TriggerDesc *triggers, Oid step_trigger)
 		if (!TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
 								  TRIGGER_TYPE_UPDATE))
 			continue;
-		if (trigger->tgoid == step_trigger)
+		if (trigger->tgoid == sync_trigger)
 			step = trigger;
 		else
 			others = true;
@@ -105,7 +105,7 @@ make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 			updated = bms_add_member(updated, columns[i]);
 	writer = tuple_updater_of_trigger(flinfo, rel, updated);
 	/* the columns are set together, and the DELETE has locked the row as strongly as a guard would */
-	set_step_aside(writer->target.ri_TrigDesc, mapping->step_trigger);
+	disable_sync_trigger(writer->target.ri_TrigDesc, mapping->sync_trigger);
 	return writer;
 }
 
@@ -479,11 +479,11 @@ lock_against_references(Relation rel, ItemPointer tid)
 }
 
 /*
- * Bring deleted_at and flag of a new row version in step: what the statement changed decides; if it
+ * Bring deleted_at and flag of a new row version in sync: what the statement changed decides; if it
  * changed both or the row is new, deleted_at does, unless only the flag says that it is deleted.
  */
 static HeapTuple
-in_step(HeapTuple old, HeapTuple new, TupleDesc desc, const SoftDelete *mapping)
+in_sync(HeapTuple old, HeapTuple new, TupleDesc desc, const SoftDelete *mapping)
 {
 	bool stamp_null;
 	bool flag_null;
@@ -528,7 +528,7 @@ in_step(HeapTuple old, HeapTuple new, TupleDesc desc, const SoftDelete *mapping)
 
 /*
  * account.soft_delete_step() RETURNS trigger: BEFORE INSERT OR UPDATE, for each row. Keeps
- * deleted_at and flag in step, whichever the application sets; notes the row for a move between
+ * deleted_at and flag in sync, whichever the application sets; notes the row for a move between
  * partitions; and locks a row that is deleted against new references where they are guarded.
  */
 Datum
@@ -549,7 +549,7 @@ soft_delete_step(PG_FUNCTION_ARGS)
 	mapping = *found;
 
 	if (mapping.flag != InvalidAttrNumber)
-		new = in_step(old, new, desc, &mapping);
+		new = in_sync(old, new, desc, &mapping);
 	if (update && mapping.options.guard_references)
 	{
 		bool was_live;

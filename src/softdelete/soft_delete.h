@@ -11,9 +11,9 @@
 extern void refuse_truncate_of(Oid relid);
 
 /*
- * Set the BEFORE UPDATE companion aside in an executor's copy of a table's triggers, for an update
+ * Disable the BEFORE UPDATE sync trigger in an executor's copy of a table's triggers, for an update
  * that needs none. Nothing happens where the table has others, which may set any column.
  */
-extern void set_step_aside(struct TriggerDesc *triggers, Oid step_trigger);
+extern void disable_sync_trigger(struct TriggerDesc *triggers, Oid sync_trigger);
 
 #endif /* PGACCOUNT_SOFT_DELETE_H */

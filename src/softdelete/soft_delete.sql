@@ -29,7 +29,7 @@ CREATE FUNCTION account.soft_delete_step() RETURNS trigger
     AS 'MODULE_PATHNAME', 'soft_delete_step' LANGUAGE C;
 GRANT EXECUTE ON FUNCTION account.soft_delete_step() TO PUBLIC;
 COMMENT ON FUNCTION account.soft_delete_step() IS
-'Keeps the columns of soft delete in step. Put on a table by account.enable_soft_delete.';
+'Keeps the columns of soft delete in sync. Put on a table by account.enable_soft_delete.';
 
 CREATE FUNCTION account.soft_delete_truncate() RETURNS trigger
     AS 'MODULE_PATHNAME', 'soft_delete_truncate' LANGUAGE C;
@@ -56,7 +56,7 @@ CREATE FUNCTION account.enable_soft_delete(target regclass, deleted_at name DEFA
     AS 'MODULE_PATHNAME', 'enable_soft_delete' LANGUAGE C;
 GRANT EXECUTE ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean) TO PUBLIC;
 COMMENT ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean) IS
-'From now on a DELETE of the table keeps its rows. deleted_at: timestamptz column, added when missing. flag: boolean column kept in step (NULL: is_deleted where there is one). deleted_by: text column (NULL: deleted_by where there is one). hide: deleted rows are gone from every query. guard_references: no new references to deleted rows. on_parent_delete: ''refuse'' or ''delete'' when a CASCADE parent is removed for good. children: also the tables that follow by ON DELETE CASCADE. Again with other arguments: replaces. Owner of the table only (42501); what does not fit: 22023.';
+'From now on a DELETE of the table keeps its rows. deleted_at: timestamptz column, added when missing. flag: boolean column kept in sync (NULL: is_deleted where there is one). deleted_by: text column (NULL: deleted_by where there is one). hide: deleted rows are gone from every query. guard_references: no new references to deleted rows. on_parent_delete: ''refuse'' or ''delete'' when a CASCADE parent is removed for good. children: also the tables that follow by ON DELETE CASCADE. Again with other arguments: replaces. Owner of the table only (42501); what does not fit: 22023.';
 
 CREATE FUNCTION account.disable_soft_delete(target regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'disable_soft_delete' LANGUAGE C;

@@ -8,10 +8,10 @@
  *
  *		00_account_soft_delete           the declaration (mapping.c), on the table and, by
  *		                                 PostgreSQL's cloning, on its partitions
- *		~account_soft_delete_step        keeps columns in step, notes rows that move, guards
+ *		~account_soft_delete_step        keeps columns in sync, notes rows that move, guards
  *		~account_soft_delete_insert      where there is a flag
  *		00_account_soft_delete_truncate  on the table and each partition
- *		zz_account_soft_delete_changed   where soft-delete children follow (consequences.c)
+ *		zz_account_soft_delete_changed   where soft-delete children follow (cascade.c)
  *		zz_account_soft_delete_flush     the same, on the table and each partition
  *		zz_account_guard_<table>         on tables that reference this one, with guard_references
  *
@@ -43,7 +43,7 @@
 
 #include "citus.h"
 #include "compat.h"
-#include "consequences.h"
+#include "cascade.h"
 #include "errors.h"
 #include "extension.h"
 #include "fk_graph.h"
@@ -54,7 +54,7 @@
 #include "reference_policy.h"
 #include "soft_delete_ddl.h"
 #include "statement.h"
-#include "target.h"
+#include "object_checks.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(enable_soft_delete, "enable_soft_delete", NO_SUBJECT);
@@ -133,14 +133,14 @@ row_trigger_tables(Oid relid, LOCKMODE lockmode)
 }
 
 /*
- * Put the triggers of consequences.c on a table that has soft-delete children, and take them off one
+ * Put the triggers of cascade.c on a table that has soft-delete children, and take them off one
  * that has none. As the table's owner: the caller may own the child alone. Within SPI_connect.
  */
 static void
-refresh_consequences(Oid parent)
+refresh_cascade(Oid parent)
 {
 	const SoftDelete *mapping = mapping_declared(parent);
-	bool wanted = mapping != NULL && consequences_declared_edges(parent) != NIL;
+	bool wanted = mapping != NULL && cascade_declared_edges(parent) != NIL;
 	RoleState caller = run_as(relation_owner(parent));
 	ListCell *lc;
 
@@ -193,7 +193,7 @@ static void
 policy_changed(Oid parent)
 {
 	if (mapping_declared(parent) != NULL)
-		refresh_consequences(parent);
+		refresh_cascade(parent);
 }
 
 /* Follow changes of policies. */
@@ -209,14 +209,14 @@ refresh_around(Oid relid)
 {
 	ListCell *lc;
 
-	refresh_consequences(relid);
+	refresh_cascade(relid);
 	foreach (lc, fk_of(relid))
 	{
 		FkEdge *edge = lfirst(lc);
 
 		if (edge->on_delete == FKCONSTR_ACTION_CASCADE && edge->parent != relid &&
 			mapping_declared(edge->parent) != NULL)
-			refresh_consequences(edge->parent);
+			refresh_cascade(edge->parent);
 	}
 }
 
@@ -383,7 +383,7 @@ create_truncate_trigger(Oid relid)
  * run with its owner's rights, as for any DDL, whoever enables.
  */
 static void
-bring_in_step(Oid relid, const char *deleted_at, const char *flag)
+bring_in_sync(Oid relid, const char *deleted_at, const char *flag)
 {
 	char *table = sql_relation(relid);
 	const char *stamp = quote_identifier(deleted_at);
@@ -537,7 +537,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 				quote_identifier(deleted_by));
 
 	if (flag != NULL)
-		bring_in_step(relid, request->deleted_at, flag);
+		bring_in_sync(relid, request->deleted_at, flag);
 	foreach (lc, row_trigger_tables(relid, lockmode))
 	{
 		Oid table = lfirst_oid(lc);

@@ -36,7 +36,7 @@
 #include "operation.h"
 #include "statement.h"
 #include "table_code.h"
-#include "target.h"
+#include "object_checks.h"
 #include "version.h"
 
 ACCOUNT_OPERATION(unique_among_live_columns, "unique_among_live", NO_SUBJECT);

@@ -1,14 +1,14 @@
 /*
- * user_traces.h
+ * dependent_rows.h
  *		What the extension's own tables hold of users: it goes with them.
  */
-#ifndef PGACCOUNT_USER_TRACES_H
-#define PGACCOUNT_USER_TRACES_H
+#ifndef PGACCOUNT_DEPENDENT_ROWS_H
+#define PGACCOUNT_DEPENDENT_ROWS_H
 
 /*
  * Users are removed for good: so are their sessions, applications and invitations. addresses: what each
  * was invited by, its email; NULL: not known. Events stay, for their retention.
  */
-extern void user_traces_remove(char **user_ids, char **addresses, int n);
+extern void dependent_rows_remove(char **user_ids, char **addresses, int n);
 
-#endif /* PGACCOUNT_USER_TRACES_H */
+#endif /* PGACCOUNT_DEPENDENT_ROWS_H */

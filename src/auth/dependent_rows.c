@@ -1,5 +1,5 @@
 /*
- * user_traces.c
+ * dependent_rows.c
  *		What the extension's own tables hold of users: it goes with them.
  *
  * A user whose row is removed for good leaves no address and agent of a session, no application (notes)
@@ -18,7 +18,7 @@
 #include "extension.h"
 #include "profile_rule.h"
 #include "statement.h"
-#include "user_traces.h"
+#include "dependent_rows.h"
 
 /* How it is removed; $1: ids, $2: addresses. */
 static const struct
@@ -27,13 +27,13 @@ static const struct
 	const char *table;
 	const char *sql;
 } removals[] = {
-	{PLAN_TRACES_SESSIONS, "session",
+	{PLAN_DEPENDENT_SESSIONS, "session",
 	 OWN_STATEMENT "UPDATE account.session s SET ip = NULL, user_agent = NULL "
 				   "WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
-	{PLAN_TRACES_APPLICATIONS, "role_application",
+	{PLAN_DEPENDENT_APPLICATIONS, "role_application",
 	 OWN_STATEMENT "DELETE FROM account.role_application a "
 				   "WHERE a.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
-	{PLAN_TRACES_INVITATIONS, "invitation",
+	{PLAN_DEPENDENT_INVITATIONS, "invitation",
 	 OWN_STATEMENT
 	 "DELETE FROM account.invitation i WHERE i.accepted_by OPERATOR(pg_catalog.=) ANY ($1) "
 	 "OR (i.accepted_at IS NULL AND (i.invited_by OPERATOR(pg_catalog.=) ANY ($1) "
@@ -56,7 +56,7 @@ text_array(char **texts, int n)
 
 /* Remove what there is of users; see the header. */
 void
-user_traces_remove(char **user_ids, char **addresses, int n)
+dependent_rows_remove(char **user_ids, char **addresses, int n)
 {
 	Oid types[] = {TEXTARRAYOID, TEXTARRAYOID};
 	Datum values[2];

@@ -1,5 +1,5 @@
 /*
- * consequences.c
+ * cascade.c
  *		What follows from the deletion of a row, or from its return: its children go and come with it.
  *
  * Children are the rows of soft-delete tables whose key references the row ON DELETE CASCADE. The
@@ -37,7 +37,7 @@
 
 #include "actor.h"
 #include "compat.h"
-#include "consequences.h"
+#include "cascade.h"
 #include "extension.h"
 #include "fk_graph.h"
 #include "identifiers.h"
@@ -127,7 +127,7 @@ transaction_ends(XactEvent event, void *arg)
 
 /* Make the empty cache and follow transactions. */
 void
-consequences_init(void)
+cascade_init(void)
 {
 	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(EdgesEntry)};
 
@@ -139,7 +139,7 @@ consequences_init(void)
 
 /* Rows that followed others since the last call, for account.restore to count. */
 uint64
-consequences_take_count(void)
+cascade_take_count(void)
 {
 	uint64 count = rows_followed;
 
@@ -183,19 +183,19 @@ following_edges(List *references)
 
 /* The same as below, whether the children's triggers fire at present or not. */
 List *
-consequences_declared_edges(Oid relid)
+cascade_declared_edges(Oid relid)
 {
 	return following_edges(fk_referencing(relid));
 }
 
 /* The keys by which rows of soft-delete tables follow this one's. In the current memory context. */
 List *
-consequences_edges(Oid relid)
+cascade_edges(Oid relid)
 {
 	List *edges = NIL;
 	ListCell *lc;
 
-	foreach (lc, consequences_declared_edges(relid))
+	foreach (lc, cascade_declared_edges(relid))
 		if (mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
 			edges = lappend(edges, lfirst(lc));
 	return edges;

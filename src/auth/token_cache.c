@@ -1,5 +1,5 @@
 /*
- * token_known.c
+ * token_cache.c
  *		Access tokens that this backend has checked before.
  *
  * An application sends the same token with each of its requests. What does not change about it (its
@@ -25,7 +25,7 @@
 #include "jwt_functions.h"
 #include "key_store.h"
 #include "settings.h"
-#include "token_known.h"
+#include "token_cache.h"
 
 /* Longer tokens are not kept. */
 #define LONGEST_KEPT 4096
@@ -172,7 +172,7 @@ check_anew(text *token)
 
 /* How many tokens were taken apart so far. */
 uint64
-token_known_checks(void)
+token_cache_checks(void)
 {
 	return checks;
 }

@@ -1,9 +1,9 @@
 /*
- * target.h
+ * object_checks.h
  *		Which relations, and which columns of theirs, a caller may name.
  */
-#ifndef PGACCOUNT_TARGET_H
-#define PGACCOUNT_TARGET_H
+#ifndef PGACCOUNT_OBJECT_CHECKS_H
+#define PGACCOUNT_OBJECT_CHECKS_H
 
 #include "access/attnum.h"
 
@@ -16,4 +16,4 @@ extern void check_owner(Oid relid);
 /* The attribute number of a user column; InvalidAttrNumber: none of that name. System: 22023. */
 extern AttrNumber find_column(Oid relid, const char *name, const char *argument);
 
-#endif /* PGACCOUNT_TARGET_H */
+#endif /* PGACCOUNT_OBJECT_CHECKS_H */

@@ -1,5 +1,5 @@
 /*
- * target.c
+ * object_checks.c
  *		Which relations, and which columns of theirs, a caller may name.
  */
 #include "postgres.h"
@@ -15,7 +15,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "target.h"
+#include "object_checks.h"
 #include "version.h"
 
 /* What a relation that is no table is called. */

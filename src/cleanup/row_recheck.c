@@ -1,5 +1,5 @@
 /*
- * cleanup_fate.c
+ * row_recheck.c
  *		What became of rows of a set that a cleanup's own statement did not delete.
  *
  * They are looked at as they are stored. Whoever changed or deleted one also set its key free: a new row
@@ -21,7 +21,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "cleanup_fate.h"
+#include "row_recheck.h"
 #include "cleanup_read.h"
 #include "compat.h"
 #include "identifiers.h"
@@ -36,7 +36,7 @@ typedef struct MovedRow
 
 /* Fail because rows of the set are still there. */
 void
-fates_refuse_kept_back(Oid relid, uint64 n)
+recheck_refuse_kept_back(Oid relid, uint64 n)
 {
 	ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 					errmsg("rows of \"%s\" were kept back", get_rel_name(relid)),
@@ -57,20 +57,20 @@ refuse_concurrent_change(Oid relid)
 }
 
 /* What became of the version of a row that was in the set. */
-typedef enum RowFate
+typedef enum RowRecheck
 {
 	ROW_KEPT,
 	ROW_DELETED_HERE,
 	ROW_DELETED_ELSEWHERE,
 	ROW_MOVED
-} RowFate;
+} RowRecheck;
 
 /*
  * Look at a row version as it is stored. Its next version in next. The header is copied under the buffer's
  * lock: another session may be locking or changing the row, and its xmax goes with its flags.
  */
-static RowFate
-row_fate(Relation rel, ItemPointer tid, ItemPointer next)
+static RowRecheck
+row_recheck_one(Relation rel, ItemPointer tid, ItemPointer next)
 {
 	HeapTupleHeaderData header;
 	HeapTupleData tuple;
@@ -103,7 +103,7 @@ row_fate(Relation rel, ItemPointer tid, ItemPointer next)
 
 /* Not all rows were deleted by our statement: account for each of them. */
 void
-fates_find(Fates *fates, Cleanup *cleanup, FkNode *node, Tuplestorestate *rows)
+recheck_find(Rechecks *rechecks, Cleanup *cleanup, FkNode *node, Tuplestorestate *rows)
 {
 	TupleDesc desc = ((CleanupTable *) node->data)->set->desc;
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
@@ -129,7 +129,7 @@ fates_find(Fates *fates, Cleanup *cleanup, FkNode *node, Tuplestorestate *rows)
 				table_close(rel, NoLock);
 			rel = table_open(tab, AccessShareLock);
 		}
-		switch (row_fate(rel, tid, &next))
+		switch (row_recheck_one(rel, tid, &next))
 		{
 			case ROW_KEPT:
 				kept++;
@@ -138,7 +138,7 @@ fates_find(Fates *fates, Cleanup *cleanup, FkNode *node, Tuplestorestate *rows)
 				break;
 			case ROW_DELETED_ELSEWHERE:
 				line->rows--;
-				fates->freed = list_append_unique_ptr(fates->freed, node);
+				rechecks->freed = list_append_unique_ptr(rechecks->freed, node);
 				break;
 			case ROW_MOVED:
 			{
@@ -147,8 +147,8 @@ fates_find(Fates *fates, Cleanup *cleanup, FkNode *node, Tuplestorestate *rows)
 				moved->node = node;
 				moved->tab = tab;
 				moved->next = next;
-				fates->moved = lappend(fates->moved, moved);
-				fates->freed = list_append_unique_ptr(fates->freed, node);
+				rechecks->moved = lappend(rechecks->moved, moved);
+				rechecks->freed = list_append_unique_ptr(rechecks->freed, node);
 				line->rows--;
 				break;
 			}
@@ -158,16 +158,16 @@ fates_find(Fates *fates, Cleanup *cleanup, FkNode *node, Tuplestorestate *rows)
 		table_close(rel, NoLock);
 	ExecDropSingleTupleTableSlot(slot);
 	if (kept > 0)
-		fates_refuse_kept_back(node->relid, kept);
+		recheck_refuse_kept_back(node->relid, kept);
 }
 
 /* Each row that was changed must have joined the set in its last version, or be gone. */
 void
-fates_check_moved(const Fates *fates)
+recheck_check_moved(const Rechecks *rechecks)
 {
 	ListCell *lc;
 
-	foreach (lc, fates->moved)
+	foreach (lc, rechecks->moved)
 	{
 		MovedRow *moved = lfirst(lc);
 		RowSet *set = ((CleanupTable *) moved->node->data)->set;
@@ -177,12 +177,12 @@ fates_check_moved(const Fates *fates)
 		while (!row_set_contains(set, moved->tab, &tid))
 		{
 			ItemPointerData next;
-			RowFate fate = row_fate(rel, &tid, &next);
+			RowRecheck recheck = row_recheck_one(rel, &tid, &next);
 
 			CHECK_FOR_INTERRUPTS();
-			if (fate == ROW_KEPT)
+			if (recheck == ROW_KEPT)
 				refuse_concurrent_change(moved->tab);
-			if (fate != ROW_MOVED)
+			if (recheck != ROW_MOVED)
 				break;
 			tid = next;
 		}
@@ -202,11 +202,11 @@ check_key(TupleTableSlot *slot, void *arg)
 
 /* No row that others made may have a key that was set free. */
 void
-fates_check_keys(const Fates *fates)
+recheck_check_keys(const Rechecks *rechecks)
 {
 	ListCell *lc;
 
-	foreach (lc, fates->freed)
+	foreach (lc, rechecks->freed)
 	{
 		FkNode *node = lfirst(lc);
 		ListCell *lc2;

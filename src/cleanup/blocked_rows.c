@@ -1,8 +1,8 @@
 /*
- * purge_held.c
+ * blocked_rows.c
  *		Deleted rows that must stay, because of what still references them.
  *
- * Held is a row of a cleanup that a row outside references, and what a held row itself references must
+ * Blocked is a row of a cleanup that a row outside references, and what a blocked row itself references must
  * stay with it, up to rows of the target.
  */
 #include "postgres.h"
@@ -18,7 +18,7 @@
 
 #include "errors.h"
 #include "identifiers.h"
-#include "purge_held.h"
+#include "blocked_rows.h"
 #include "version.h"
 
 /* At most so many kept rows are named; the others are counted. */
@@ -31,30 +31,30 @@ typedef struct Holder
 	int64 rows;
 } Holder;
 
-/* Held rows of the tables of a cleanup; FkNode.data has the sets of those that go. */
+/* Blocked rows of the tables of a cleanup; FkNode.data has the sets of those that go. */
 typedef struct Holding
 {
 	Cleanup *cleanup;
 	FkEdge *edge;
-	RowSet *children; /* the held rows on both sides of the edge */
+	RowSet *children; /* the blocked rows on both sides of the edge */
 	RowSet *parents;
 	RowSet *let_go; /* NULL, or the rows whose key on the edge the caller can set null */
-	HTAB *held;     /* FkNode to RowSet */
+	HTAB *blocked;  /* FkNode to RowSet */
 	bool grown;
 } Holding;
 
-typedef struct HeldRows
+typedef struct BlockedRows
 {
 	FkNode *node; /* hash key */
 	RowSet *rows;
-} HeldRows;
+} BlockedRows;
 
-/* The held rows of a table; made if there are none. */
+/* The blocked rows of a table; made if there are none. */
 static RowSet *
-held_rows(Holding *holding, FkNode *node)
+blocked_rows(Holding *holding, FkNode *node)
 {
 	bool found;
-	HeldRows *entry = hash_search(holding->held, &node, HASH_ENTER, &found);
+	BlockedRows *entry = hash_search(holding->blocked, &node, HASH_ENTER, &found);
 
 	if (!found)
 		entry->rows = row_set_make(node->relid, NIL);
@@ -63,7 +63,7 @@ held_rows(Holding *holding, FkNode *node)
 
 /* A row references one of the set: does that have to stay? */
 static void
-note_held(TupleTableSlot *slot, void *arg)
+note_blocked(TupleTableSlot *slot, void *arg)
 {
 	Holding *holding = arg;
 	FkNode *child = holding->edge->child_node;
@@ -75,19 +75,19 @@ note_held(TupleTableSlot *slot, void *arg)
 		return;
 	if (!cleanup_has_row(child, slot) || row_set_contains(holding->children, tab, tid))
 		holding->grown |=
-			row_set_add_place(holding->parents, SLOT_TAB(slot, parent), SLOT_TID(slot, parent));
+			row_set_add_tid(holding->parents, SLOT_TAB(slot, parent), SLOT_TID(slot, parent));
 }
 
 /* A row that the caller sees. */
 static void
 note_visible(TupleTableSlot *slot, void *arg)
 {
-	(void) row_set_add_place(arg, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
+	(void) row_set_add_tid(arg, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
 }
 
 /* Find the rows of a node's set that must stay because of what references them over an edge. */
 static void
-find_held_over(Holding *holding, FkNode *node, FkEdge *edge)
+find_blocked_over(Holding *holding, FkNode *node, FkEdge *edge)
 {
 	Cleanup *cleanup = holding->cleanup;
 	RowSet *set = ((CleanupTable *) node->data)->set;
@@ -96,33 +96,35 @@ find_held_over(Holding *holding, FkNode *node, FkEdge *edge)
 
 	/* not made in the memory of the statement */
 	holding->edge = edge;
-	holding->children = held_rows(holding, edge->child_node);
-	holding->parents = held_rows(holding, node);
+	holding->children = blocked_rows(holding, edge->child_node);
+	holding->parents = blocked_rows(holding, node);
 	holding->let_go = NULL;
 	if (!fk_edge_follows(edge, cleanup->force) && !fk_edge_protects(edge))
 	{
 		/* a key that is set null lets go of what it references, unless row security hides it */
-		if (!cleanup_is_secured(cleanup, edge->child))
+		if (!cleanup_under_rls(cleanup, edge->child))
 			return;
 		holding->let_go = row_set_make(edge->child, NIL);
 		cleanup_read_edge(edge, &query, note_visible, holding->let_go);
 	}
 	/* as referential checks ask; what the caller cannot see is not in the set, and holds */
 	query.as_owners = true;
-	cleanup_read_edge(edge, &query, note_held, holding);
+	cleanup_read_edge(edge, &query, note_blocked, holding);
 	if (holding->let_go != NULL)
 		row_set_free(holding->let_go);
 }
 
 /* Find the rows of the target that must stay. */
 RowSet *
-held_find(Cleanup *cleanup)
+blocked_find(Cleanup *cleanup)
 {
-	HASHCTL ctl = {
-		.keysize = sizeof(FkNode *), .entrysize = sizeof(HeldRows), .hcxt = CurrentMemoryContext};
+	HASHCTL ctl = {.keysize = sizeof(FkNode *),
+				   .entrysize = sizeof(BlockedRows),
+				   .hcxt = CurrentMemoryContext};
 	Holding holding = {.cleanup = cleanup};
 
-	holding.held = hash_create("pgaccount held", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	holding.blocked =
+		hash_create("pgaccount blocked", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	do
 	{
 		ListCell *lc;
@@ -136,15 +138,15 @@ held_find(Cleanup *cleanup)
 			if (((CleanupTable *) node->data)->set->n == 0)
 				continue;
 			foreach (lc2, node->referencing)
-				find_held_over(&holding, node, lfirst(lc2));
+				find_blocked_over(&holding, node, lfirst(lc2));
 		}
 	} while (holding.grown);
-	return held_rows(&holding, cleanup->node);
+	return blocked_rows(&holding, cleanup->node);
 }
 
 /* Is anything in the way? */
 bool
-held_any(const Cleanup *cleanup)
+blocked_any(const Cleanup *cleanup)
 {
 	ListCell *lc;
 
@@ -182,7 +184,7 @@ note_line(List *holders, const CleanupLine *line)
 
 /* Add what holds rows of a cleanup to the holders. */
 List *
-held_note(List *holders, const Cleanup *cleanup)
+blocked_note(List *holders, const Cleanup *cleanup)
 {
 	ListCell *lc;
 
@@ -243,13 +245,13 @@ name_row(TupleTableSlot *slot, void *arg)
 
 /* Tell which rows were kept, and what holds them. */
 void
-held_tell(Oid target, RowSet *held, const List *holders)
+blocked_report(Oid target, RowSet *blocked, const List *holders)
 {
 	Naming naming;
 	char *names;
 	char *order;
 	char *key = key_as_text(target, &names, &order);
-	KnownSets known = {&held, 1};
+	KnownSets known = {&blocked, 1};
 	Oid types[] = {TIDARRAYOID};
 	Datum values[1];
 	OneRun run = {.nargs = 1, .types = types, .values = values};
@@ -261,7 +263,7 @@ held_tell(Oid target, RowSet *held, const List *holders)
 	{
 		RoleState reader = run_as_reader(target);
 
-		values[0] = row_set_tids(held->desc, held->all, held->n);
+		values[0] = row_set_tids(blocked->desc, blocked->all, blocked->n);
 		(void) cleanup_run_knowing(psprintf(OWN_STATEMENT
 											"SELECT %s FROM %s c WHERE"
 											" c.ctid OPERATOR(pg_catalog.=) ANY ($1) AND"
@@ -281,7 +283,7 @@ held_tell(Oid target, RowSet *held, const List *holders)
 	}
 	ereport(NOTICE,
 			(errmsg("deleted rows of \"%s\" that others still reference are kept: " UINT64_FORMAT,
-					get_rel_name(target), held->n),
+					get_rel_name(target), blocked->n),
 			 errdetail_row("%s", naming.text.data),
 			 errhint("Remove what references them, or purge with force => true.")));
 }

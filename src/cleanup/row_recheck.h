@@ -1,32 +1,32 @@
 /*
- * cleanup_fate.h
+ * row_recheck.h
  *		What became of rows of a set that a cleanup's own statement did not delete.
  */
-#ifndef PGACCOUNT_CLEANUP_FATE_H
-#define PGACCOUNT_CLEANUP_FATE_H
+#ifndef PGACCOUNT_ROW_RECHECK_H
+#define PGACCOUNT_ROW_RECHECK_H
 
 #include "cleanup_plan.h"
 
-typedef struct Fates
+typedef struct Rechecks
 {
 	List *moved; /* rows that were changed, and are elsewhere now */
 	List *freed; /* FkNode whose rows have let go of their keys */
-} Fates;
+} Rechecks;
 
 /*
  * Look what became of each row of a node's set, where some were not deleted by our statement: those deleted
  * by others are not counted in their lines, nor are those that moved. Raises 27000 if some are still there,
  * 40001 if one moved to another partition. In the memory of the cleanup.
  */
-extern void fates_find(Fates *fates, Cleanup *cleanup, FkNode *node, Tuplestorestate *rows);
+extern void recheck_find(Rechecks *rechecks, Cleanup *cleanup, FkNode *node, Tuplestorestate *rows);
 
 /* Raise 40001 unless each row that moved has joined the set, or is gone. */
-extern void fates_check_moved(const Fates *fates);
+extern void recheck_check_moved(const Rechecks *rechecks);
 
 /* Raise 40001 if a row outside has a key that a row of the set had, and let go of. In a new snapshot. */
-extern void fates_check_keys(const Fates *fates);
+extern void recheck_check_keys(const Rechecks *rechecks);
 
 /* Raise 27000: so many rows of a table were kept back. */
-extern void fates_refuse_kept_back(Oid relid, uint64 n);
+extern void recheck_refuse_kept_back(Oid relid, uint64 n);
 
-#endif /* PGACCOUNT_CLEANUP_FATE_H */
+#endif /* PGACCOUNT_ROW_RECHECK_H */

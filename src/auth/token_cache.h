@@ -1,19 +1,19 @@
 /*
- * token_known.h
+ * token_cache.h
  *		Access tokens that this backend has checked before.
  */
-#ifndef PGACCOUNT_TOKEN_KNOWN_H
-#define PGACCOUNT_TOKEN_KNOWN_H
+#ifndef PGACCOUNT_TOKEN_CACHE_H
+#define PGACCOUNT_TOKEN_CACHE_H
 
 #include "token.h"
 
 /*
  * The same as token_check() without a sink, but that a token seen before is not taken apart again. On
- * success *checked is valid while token_known_checks() stays the same; it is not the caller's to free.
+ * success *checked is valid while token_cache_checks() stays the same; it is not the caller's to free.
  */
 extern JwtResult token_check_known(text *token, const CheckedToken **checked);
 
 /* How many tokens were taken apart so far. */
-extern uint64 token_known_checks(void);
+extern uint64 token_cache_checks(void);
 
-#endif /* PGACCOUNT_TOKEN_KNOWN_H */
+#endif /* PGACCOUNT_TOKEN_CACHE_H */
