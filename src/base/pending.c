@@ -12,6 +12,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
+#include "postmaster/bgworker.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -180,7 +181,8 @@ pending_is_flushed(const PendingList *list, Oid relid, List **tables)
 	Oid function = account_function(list->function);
 	List *above = tables_above(relid);
 	ListCell *lc;
-	bool all = true;
+	bool all =
+		MyBgworkerEntry == NULL; /* those that apply changes of another server run no statements */
 
 	foreach (lc, above)
 		all &= has_trigger(lfirst_oid(lc), function);

@@ -43,8 +43,8 @@ extern bool pending_is_ours(const PendingBatch *batch);
 extern void *pending_take(PendingList *list, int rows);
 
 /*
- * Does any statement that changes rows of a table end with the trigger that flushes, whichever table it names: this
- * one, or one that it inherits from? Else each row is flushed at once. tables: NULL, or where these tables go.
+ * Does whatever changes rows of a table end with the trigger that flushes: is it a statement, whichever table it names,
+ * this one or one that it inherits from? Else each row is flushed at once. tables: NULL, or where these tables go.
  */
 extern bool pending_is_flushed(const PendingList *list, Oid relid, List **tables);
 
