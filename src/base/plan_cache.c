@@ -51,7 +51,11 @@ typedef struct PlanEntry
 	KeptStatement *statement; /* NULL: none */
 } PlanEntry;
 
+/* So many are kept at least before those that are outdated are looked for. */
+#define SWEEP_MIN 64
+
 static HTAB *plans = NULL;
+static long sweep_at = SWEEP_MIN;
 static int parser_level = 0; /* of settings, that setup_parser() has begun */
 
 /*
@@ -60,6 +64,28 @@ static int parser_level = 0; /* of settings, that setup_parser() has begun */
  */
 static List *retired = NIL;         /* statements, in TopMemoryContext */
 static List *retired_sources = NIL; /* sources, in TopMemoryContext */
+
+/* Forget the statements whose tables have changed, or are dropped. Between transactions. */
+static void
+sweep(void)
+{
+	HASH_SEQ_STATUS status;
+	PlanEntry *entry;
+
+	hash_seq_init(&status, plans);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (entry->statement != NULL && CachedPlanIsValid(entry->statement->source))
+			continue;
+		if (entry->statement != NULL)
+		{
+			DropCachedPlan(entry->statement->source);
+			MemoryContextDelete(entry->statement->context);
+		}
+		(void) hash_search(plans, &entry->key, HASH_REMOVE, NULL);
+	}
+	sweep_at = Max(SWEEP_MIN, 2 * hash_get_num_entries(plans));
+}
 
 /* The transaction is over, so nothing runs what is retired. */
 static void
@@ -77,6 +103,8 @@ transaction_ends(XactEvent event, void *arg)
 		MemoryContextDelete(((KeptStatement *) lfirst(lc))->context);
 	list_free(retired);
 	retired = NIL;
+	if (hash_get_num_entries(plans) >= sweep_at)
+		sweep();
 }
 
 /* Retire a source, to be freed at the end of the transaction. */

@@ -83,7 +83,11 @@ typedef struct EdgesEntry
 	List *edges;
 } EdgesEntry;
 
+/* So many are kept at least before those that are outdated are looked for. */
+#define SWEEP_MIN 32
+
 static HTAB *edges_of = NULL;
+static long sweep_at = SWEEP_MIN;
 static PendingList batches = {.function = "soft_delete_flush", .rows = "children of deleted rows"};
 
 /*
@@ -115,7 +119,26 @@ relation_changed(Oid relid)
 			entry->valid = false;
 }
 
-/* At the end of a transaction no statement for a batch is running. */
+/* Forget the edges of tables that have changed, or are dropped. */
+static void
+sweep_edges(void)
+{
+	HASH_SEQ_STATUS status;
+	EdgesEntry *entry;
+
+	hash_seq_init(&status, edges_of);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (entry->valid)
+			continue;
+		if (entry->context != NULL)
+			MemoryContextDelete(entry->context);
+		(void) hash_search(edges_of, &entry->relid, HASH_REMOVE, NULL);
+	}
+	sweep_at = Max(SWEEP_MIN, 2 * hash_get_num_entries(edges_of));
+}
+
+/* Between transactions no statement for a batch is running, and nobody holds an entry. */
 static void
 transaction_ends(XactEvent event, void *arg)
 {
@@ -123,6 +146,8 @@ transaction_ends(XactEvent event, void *arg)
 		return;
 	batch_depth = -1;
 	batch_nesting = 0;
+	if (hash_get_num_entries(edges_of) >= sweep_at)
+		sweep_edges();
 }
 
 /* Make the empty cache and follow transactions. */

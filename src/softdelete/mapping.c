@@ -19,6 +19,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_language.h"
@@ -54,7 +55,11 @@ typedef struct MappingEntry
 	SoftDelete mapping;
 } MappingEntry;
 
+/* So many are kept at least before those that are outdated are looked for. */
+#define SWEEP_MIN 128
+
 static HTAB *mappings = NULL;
+static long sweep_at = SWEEP_MIN;
 
 /* account.marks(...): always true; carries the mapping in a trigger's WHEN clause. */
 Datum
@@ -82,6 +87,23 @@ relation_changed(Oid relid)
 		entry->valid = false;
 }
 
+/* Between transactions nobody holds an entry: those of relations that have changed, or are dropped, go. */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	HASH_SEQ_STATUS status;
+	MappingEntry *entry;
+
+	if ((event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) ||
+		hash_get_num_entries(mappings) < sweep_at)
+		return;
+	hash_seq_init(&status, mappings);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		if (!entry->valid)
+			(void) hash_search(mappings, &entry->relid, HASH_REMOVE, NULL);
+	sweep_at = Max(SWEEP_MIN, 2 * hash_get_num_entries(mappings));
+}
+
 /* Make the empty cache. */
 void
 mapping_init(void)
@@ -90,6 +112,7 @@ mapping_init(void)
 
 	mappings = hash_create("pgaccount mappings", 128, &ctl, HASH_ELEM | HASH_BLOBS);
 	relation_changes_follow(relation_changed);
+	RegisterXactCallback(transaction_ends, NULL);
 }
 
 /*
