@@ -18,6 +18,7 @@ DATA_built = pgaccount--$(EXTVERSION).sql
 EXTRA_CLEAN = pgaccount--*.sql
 
 PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src $(FOLDERS:%=-I$(srcdir)/src/%)
+PG_CFLAGS   = -fvisibility=hidden
 SHLIB_LINK  = -lsodium
 
 # make installcheck: against a running server that has the library in shared_preload_libraries. Files
@@ -36,11 +37,6 @@ else
 all install installcheck:
 	@echo "$(PG_CONFIG) has no PGXS: install the server's development package (postgresql-server-dev-NN)" >&2
 	@exit 1
-endif
-
-# Our own names first: a Debian server has libkrb5 loaded, which exports profile_init and the like.
-ifeq ($(PORTNAME), linux)
-SHLIB_LINK += -Wl,-Bsymbolic
 endif
 
 pgaccount--$(EXTVERSION).sql: $(PIECES_SQL:%=src/%.sql) pgaccount.control Makefile

@@ -9,8 +9,9 @@
 #include "miscadmin.h"
 
 #include "actor.h"
-#include "client.h"
 #include "cascade.h"
+#include "client.h"
+#include "compat.h"
 #include "deferred.h"
 #include "event.h"
 #include "failure_queue.h"
@@ -32,9 +33,9 @@
 #include "user_changes.h"
 #include "version.h"
 
-PG_MODULE_MAGIC;
+COMPAT_MODULE_MAGIC;
 
-void _PG_init(void);
+extern PGDLLEXPORT void _PG_init(void);
 
 /* Does this setting, a list of libraries, name ours? */
 static bool

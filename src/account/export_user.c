@@ -9,6 +9,7 @@
 #include "utils/jsonb.h"
 
 #include "authority.h"
+#include "compat.h"
 #include "export_walk.h"
 #include "operation.h"
 #include "version.h"

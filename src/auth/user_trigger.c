@@ -28,6 +28,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "compat.h"
 #include "extension.h"
 #include "identifiers.h"
 #include "liveness.h"

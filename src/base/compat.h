@@ -25,11 +25,6 @@
 #include "utils/rel.h"
 #include "utils/wait_event.h"
 
-/* The accessors of varlenas left postgres.h with 16. */
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
-
 #if PG_VERSION_NUM < 150002
 #error "pgaccount needs PostgreSQL 15.2 or later"
 #endif
@@ -37,6 +32,32 @@
 /* 16 moved the macros of variable-length values into a header of their own. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#endif
+
+/*
+ * The library hides its symbols (-fvisibility=hidden), but for what the server calls. From 16 on the server's headers
+ * say so; all functions of SQL are in files that include this one.
+ */
+#if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(name)                                                                  \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                                               \
+	extern PGDLLEXPORT const Pg_finfo_record *CppConcat(pg_finfo_, name)(void);                    \
+	const Pg_finfo_record *CppConcat(pg_finfo_, name)(void)                                        \
+	{                                                                                              \
+		static const Pg_finfo_record info = {1};                                                   \
+		return &info;                                                                              \
+	}                                                                                              \
+	extern int no_such_variable
+#endif
+
+/* 18 shows name and version of a loaded library. */
+#ifdef PG_MODULE_MAGIC_EXT
+#define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "pgaccount", .version = PGACCOUNT_VERSION)
+#else
+#define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
 /* 16 made one function of the ownership checks. */

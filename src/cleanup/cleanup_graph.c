@@ -15,6 +15,7 @@
 #include "utils/snapmgr.h"
 
 #include "cleanup_plan.h"
+#include "compat.h"
 #include "identifiers.h"
 #include "operation.h"
 

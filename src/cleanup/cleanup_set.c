@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "cleanup_set.h"
+#include "compat.h"
 #include "executor/executor.h"
 #include "statement.h"
 

@@ -22,6 +22,7 @@
 #include "utils/syscache.h"
 
 #include "citus.h"
+#include "compat.h"
 #include "errors.h"
 #include "extension.h"
 #include "fk_graph.h"

@@ -13,6 +13,7 @@
 
 #include "actor.h"
 #include "client.h"
+#include "compat.h"
 
 PG_FUNCTION_INFO_V1(actor);
 

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "compat.h"
 #include "identifiers.h"
 #include "mapping.h"
 #include "profile_rule.h"

@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 
 #include "citus.h"
+#include "compat.h"
 #include "errors.h"
 #include "extension.h"
 #include "fk_graph.h"

@@ -38,6 +38,7 @@
 #include "utils/timestamp.h"
 
 #include "actor.h"
+#include "compat.h"
 #include "errors.h"
 #include "extension.h"
 #include "fk_graph.h"
