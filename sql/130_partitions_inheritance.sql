@@ -167,6 +167,17 @@ TRUNCATE ONLY users_6; -- fails
 \echo :LAST_ERROR_SQLSTATE
 TRUNCATE stamped, users_6; -- fails
 \echo :LAST_ERROR_SQLSTATE
+-- pg_restore --jobs truncates what it is about to load, when its parent's triggers may be there: an empty table
+CREATE TABLE users_7 PARTITION OF users FOR VALUES IN (700);
+DROP TRIGGER "00_account_soft_delete_truncate" ON users_7;
+SET application_name = 'pg_restore';
+TRUNCATE ONLY users_7;
+TRUNCATE ONLY users_1; -- fails
+\echo :LAST_ERROR_SQLSTATE
+RESET application_name;
+TRUNCATE ONLY users_7; -- fails
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE users_7;
 CREATE TABLE referenced (id int PRIMARY KEY);
 CREATE TABLE referencing (id int PRIMARY KEY, ref int REFERENCES referenced);
 SELECT account.enable_soft_delete('referencing') \gset

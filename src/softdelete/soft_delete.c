@@ -19,6 +19,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
@@ -28,9 +29,11 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "optimizer/optimizer.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
@@ -577,11 +580,31 @@ refuse_truncate(Oid relid)
 							"account.disable_soft_delete first.")));
 }
 
+/*
+ * Is the table about to be loaded? pg_restore --jobs truncates each table before, and a partition may have its row
+ * triggers by then, as those of its parent do not wait for data. It is empty: nothing is lost.
+ */
+static bool
+is_being_restored(Oid relid)
+{
+	Relation rel;
+	bool empty;
+
+	if (application_name == NULL || strcmp(application_name, "pg_restore") != 0)
+		return false;
+	rel = try_table_open(relid, AccessShareLock);
+	if (rel == NULL)
+		return false;
+	empty = rel->rd_rel->relkind == RELKIND_RELATION && RelationGetNumberOfBlocks(rel) == 0;
+	table_close(rel, AccessShareLock);
+	return empty;
+}
+
 /* Raise if the table has soft delete that is active in this session. */
 void
 refuse_truncate_of(Oid relid)
 {
-	if (mapping_active(relid) != NULL)
+	if (mapping_active(relid) != NULL && !is_being_restored(relid))
 		refuse_truncate(relid);
 }
 
