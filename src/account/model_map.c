@@ -234,6 +234,7 @@ use_tables_operation(PG_FUNCTION_ARGS)
 						   "distribute what the users work on.");
 		check_owner(relation[part]);
 		LockRelationOid(relation[part], ShareRowExclusiveLock);
+		check_heap(relation[part], "Rows of accounts are locked and looked up as heap does it.");
 	}
 	check_readable(relation);
 	take_overrides(PG_GETARG_JSONB_P(MODEL_PARTS), relation, choices);

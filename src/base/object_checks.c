@@ -7,7 +7,9 @@
 #include "access/sysattr.h"
 #include "access/transam.h"
 #include "catalog/catalog.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -78,6 +80,39 @@ check_application_table(Oid relid, const char *what)
 						errdetail("%s is for tables of an application.", what),
 						errhint("Name a table of the application.")));
 	ReleaseSysCache(tuple);
+}
+
+/* Raise 0A000 unless a table is a heap. */
+static void
+check_one_heap(Oid relid, const char *why)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool refused;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	refused = ((Form_pg_class) GETSTRUCT(tuple))->relkind == RELKIND_RELATION &&
+			  ((Form_pg_class) GETSTRUCT(tuple))->relam != HEAP_TABLE_AM_OID;
+	ReleaseSysCache(tuple);
+	if (refused)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" is not a heap table", get_rel_name(relid)),
+				 errdetail_internal("%s", why),
+				 errhint("ALTER TABLE ... SET ACCESS METHOD heap, or remove its rows by DELETE.")));
+}
+
+/* The same for it and, where it is partitioned, its partitions. */
+void
+check_heap(Oid relid, const char *why)
+{
+	ListCell *lc;
+
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		check_one_heap(relid, why);
+	else
+		foreach (lc, find_all_inheritors(relid, NoLock, NULL))
+			check_one_heap(lfirst_oid(lc), why);
 }
 
 /* Raise unless the current user owns the relation. */

@@ -197,45 +197,15 @@ make_tables(Cleanup *cleanup, CleanupUse use)
 		make_set(cleanup, ((FkNode *) lfirst(lc))->data, use);
 }
 
-/* Raise 0A000 unless it is a heap: rows are known by their tids, and what became of one is read there. */
-static void
-check_is_heap(Oid relid)
-{
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid method = HEAP_TABLE_AM_OID;
-	char kind = RELKIND_PARTITIONED_TABLE;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		method = ((Form_pg_class) GETSTRUCT(tuple))->relam;
-		kind = ((Form_pg_class) GETSTRUCT(tuple))->relkind;
-		ReleaseSysCache(tuple);
-	}
-	if (kind != RELKIND_PARTITIONED_TABLE && method != HEAP_TABLE_AM_OID)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("table \"%s\" is not a heap table", get_rel_name(relid)),
-			 errdetail("Its rows could go, and a cleanup knows rows only where heap keeps them."),
-			 errhint("ALTER TABLE ... SET ACCESS METHOD heap, or remove its rows by DELETE.")));
-}
-
-/* The same for every table whose rows may go, partitions included. */
+/* Raise 0A000 unless every table whose rows may go is a heap. */
 static void
 check_are_heaps(Cleanup *cleanup)
 {
 	ListCell *lc;
 
 	foreach (lc, cleanup->nodes)
-	{
-		Oid relid = ((FkNode *) lfirst(lc))->relid;
-		ListCell *lc2;
-
-		foreach (lc2, get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE
-						  ? find_all_inheritors(relid, NoLock, NULL)
-						  : list_make1_oid(relid))
-			check_is_heap(lfirst_oid(lc2));
-	}
+		check_heap(((FkNode *) lfirst(lc))->relid,
+				   "Its rows could go, and a cleanup knows rows only where heap keeps them.");
 }
 
 /* A cleanup of rows of a table. */

@@ -41,6 +41,7 @@
 #include "identifiers.h"
 #include "operation.h"
 #include "profile_registry.h"
+#include "object_checks.h"
 #include "profile_rule.h"
 #include "version.h"
 
@@ -85,6 +86,7 @@ open_table(Oid relid)
 		refuse_table(relid, "It is a partition.",
 					 "Name the partitioned table: its partitions are covered with it.");
 	ReleaseSysCache(tuple);
+	check_heap(relid, "Rows of users and profiles are locked as heap does it.");
 	if (!compat_object_ownercheck(RelationRelationId, relid, GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

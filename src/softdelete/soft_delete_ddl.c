@@ -507,6 +507,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 	lockmode = lock_needed(relid, request);
 	LockRelationOid(relid, lockmode);
 	check_application_table(relid, "soft delete");
+	check_heap(relid, "A row that is deleted softly is written anew, as heap does it.");
 	check_not_covered(relid);
 
 	(void) choose_column(relid, "deleted_at", request->deleted_at, NULL, fits_deleted_at,

@@ -140,7 +140,16 @@ SELECT throws_ok(format('SELECT * FROM account.%s(%L, 1)', f, t), '0A000', forma
 FROM unnest('{cleanup,cleanup_plan,cleanup_graph}'::text[]) f, (VALUES ('s.t', 't', 'the target'), ('s.u', 'v2', 'a partition of what follows')) v(t, n, w);
 DROP TABLE s.v2;
 SELECT is(removes(session_user, 's.u', 1), '1', 'where none of its rows go, it does not matter');
+SELECT throws_ok($$SELECT account.enable_soft_delete('s.t')$$, '0A000', 'table "t" is not a heap table', 'soft delete');
+SELECT throws_ok($$SELECT account.enable_profile('s.u', 's.w', 'u')$$, '0A000', 'table "w" is not a heap table', 'profiles');
+CREATE TABLE s.accounts (id int PRIMARY KEY, email text, password text) USING other_heap;
+SELECT throws_ok($$SELECT account.use_tables('s.accounts')$$, '0A000', 'table "accounts" is not a heap table', 'accounts');
+CREATE TABLE s.members (id int, deleted_at timestamptz) PARTITION BY RANGE (id);
+CREATE TABLE s.members_1 PARTITION OF s.members DEFAULT USING other_heap;
+SELECT throws_ok($$SELECT account.enable_soft_delete('s.members')$$, '0A000', 'table "members_1" is not a heap table', 'a partition of it');
+ALTER TABLE s.t SET ACCESS METHOD heap;
 SELECT account.enable_soft_delete('s.t') \g /dev/null
+ALTER TABLE s.t SET ACCESS METHOD other_heap;
 DELETE FROM s.t;
 SELECT throws_ok($$SELECT account.purge('s.t', '0')$$, '0A000', 'table "t" is not a heap table', 'a purge');
 SELECT * FROM finish();
