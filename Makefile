@@ -17,7 +17,7 @@ OBJS        := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c $(FOLDERS:%=src/%/*.
 DATA_built = pgaccount--$(EXTVERSION).sql
 EXTRA_CLEAN = pgaccount--*.sql
 
-PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src $(FOLDERS:%=-I$(srcdir)/src/%)
+PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src
 PG_CFLAGS   = -fvisibility=hidden
 SHLIB_LINK  = -lsodium
 
@@ -43,6 +43,9 @@ pgaccount--$(EXTVERSION).sql: $(PIECES_SQL:%=src/%.sql) pgaccount.control Makefi
 	cat $(PIECES_SQL:%=src/%.sql) > $@
 
 $(OBJS): $(wildcard src/*.h src/*/*.h) pgaccount.control
+
+# What is private to a folder does not compile elsewhere: others include <folder>/<folder>.h.
+$(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.bc)): override CPPFLAGS += -DIN_$(folder)))
 
 # --- below: the project's own targets, each a script that says in its header what it does ----------
 

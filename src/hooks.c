@@ -13,19 +13,12 @@
 #include "tcop/utility.h"
 #include "utils/selfuncs.h"
 
-#include "cleanup_set.h"
-#include "compat.h"
-#include "deferred.h"
-#include "delete_call.h"
+#include "auth/auth.h"
+#include "base/base.h"
+#include "cleanup/cleanup.h"
+#include "profile/profile.h"
+#include "softdelete/softdelete.h"
 #include "hooks.h"
-#include "identity.h"
-#include "profile_rule.h"
-#include "rewrite.h"
-#include "run_as.h"
-#include "secret.h"
-#include "soft_delete.h"
-#include "statement.h"
-#include "version.h"
 
 static planner_hook_type next_planner = NULL;
 static ExecutorStart_hook_type next_ExecutorStart = NULL;

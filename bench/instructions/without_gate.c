@@ -7,7 +7,7 @@
 
 #include "miscadmin.h"
 
-#include "run_as.h"
+#include "base/base.h"
 
 extern RoleState __wrap_run_as(Oid role);
 extern RoleState __wrap_run_as_self(void);

@@ -1,12 +1,12 @@
 -- What logins cost, by what is stored for the user: a time that differs would tell. CPU milliseconds:
--- name|median. For bench/run, with -v api= and -v rounds=.
+-- name|median. For bench/run, with -v rounds=.
 \set ON_ERROR_STOP on
 \set QUIET 1
-CREATE FUNCTION cost_of_verify_padded(text, text, boolean) RETURNS float8 LANGUAGE c AS :'api', 'cost_of_verify_padded';
-CREATE FUNCTION cost_of_verify(text, text, boolean) RETURNS float8 LANGUAGE c AS :'api', 'cost_of_verify';
-CREATE FUNCTION cost_of_dummy_verify(text) RETURNS float8 LANGUAGE c AS :'api', 'cost_of_dummy_verify';
-CREATE FUNCTION cost_of_hash(text) RETURNS float8 LANGUAGE c AS :'api', 'cost_of_hash';
-CREATE FUNCTION cost_of_libsodium(text) RETURNS float8 LANGUAGE c AS :'api', 'cost_of_libsodium';
+CREATE FUNCTION cost_of_verify_padded(text, text, boolean) RETURNS float8 LANGUAGE c AS '$libdir/pgaccount', 'cost_of_verify_padded';
+CREATE FUNCTION cost_of_verify(text, text, boolean) RETURNS float8 LANGUAGE c AS '$libdir/pgaccount', 'cost_of_verify';
+CREATE FUNCTION cost_of_dummy_verify(text) RETURNS float8 LANGUAGE c AS '$libdir/pgaccount', 'cost_of_dummy_verify';
+CREATE FUNCTION cost_of_hash(text) RETURNS float8 LANGUAGE c AS '$libdir/pgaccount', 'cost_of_hash';
+CREATE FUNCTION cost_of_libsodium(text) RETURNS float8 LANGUAGE c AS '$libdir/pgaccount', 'cost_of_libsodium';
 
 CREATE TABLE password_contender (n serial, name text, expression text);
 INSERT INTO password_contender (name, expression) VALUES

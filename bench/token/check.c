@@ -2,17 +2,15 @@
  * check.c
  *		What authenticate and the issuers do to a token or to claims, without the tables around it.
  *
- * Linked at load time with the preloaded library, which exports its C interface up to PostgreSQL 15.
+ * Linked into the library that is measured, which shows nothing of its C interface to others.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 #include "utils/builtins.h"
 
-#include "key_store.h"
-#include "token.h"
-
-PG_MODULE_MAGIC;
+#include "auth/auth.h"
+#include "base/base.h"
 
 PG_FUNCTION_INFO_V1(check_token);
 

@@ -11,9 +11,9 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
-#include "compat.h"
+#include "base/base.h"
 
-#include "base64url.c"
+#include "jwt/base64url.c"
 
 PG_MODULE_MAGIC;
 

@@ -1,5 +1,5 @@
 -- Tokens and identity against named floors, in loops inside one backend. Prints the median of each
--- contender, in microseconds of CPU: name|median. For bench/run, with -v floor=, -v check=, -v rounds=.
+-- contender, in microseconds of CPU: name|median. For bench/run, with -v floor=, -v rounds=.
 \set ON_ERROR_STOP on
 \set QUIET 1
 SET client_min_messages = warning;
@@ -8,9 +8,7 @@ CREATE FUNCTION cpu_us() RETURNS float8 AS :'floor', 'cpu_us' LANGUAGE C VOLATIL
 CREATE FUNCTION floor_empty() RETURNS bigint AS :'floor', 'floor_empty' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION floor_sign(claims text, key text) RETURNS text AS :'floor', 'floor_sign' LANGUAGE C VOLATILE;
 CREATE FUNCTION floor_verify(token text, key text) RETURNS text AS :'floor', 'floor_verify' LANGUAGE C VOLATILE;
-\if :has_check
-CREATE FUNCTION check_token(token text) RETURNS boolean AS :'check', 'check_token' LANGUAGE C VOLATILE;
-\endif
+CREATE FUNCTION check_token(token text) RETURNS boolean AS '$libdir/pgaccount', 'check_token' LANGUAGE C VOLATILE;
 
 -- pgjwt 0.2, as it is installed, but for the names
 CREATE FUNCTION pgjwt_encode(data bytea) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.translate(pg_catalog.encode(data, 'base64'), E'+/=\n', '-_') $$;
@@ -73,9 +71,7 @@ INSERT INTO contender (name, expression, loops, source) VALUES
 	('verify_access_token', 'account.verify_access_token(token)', 5000, 'token'),
 	('pgjwt_verify', '(SELECT v FROM pgjwt_verify(token || left(g::text, 0), key) v)', 500, 'token'),
 	('bigint_constant', NULL, 1, NULL), ('bigint_uid', NULL, 1, NULL), ('text_constant', NULL, 1, NULL), ('text_uid', NULL, 1, NULL);
-\if :has_check
 INSERT INTO contender (name, expression, loops, source) VALUES ('check_token', 'check_token(token)', 5000, 'token');
-\endif
 -- a helper costs some nanoseconds: a hundred calls for each turn of the loop, which is measured alone too
 INSERT INTO contender (name, expression, loops, source, is_local)
 	SELECT CASE WHEN is_local THEN '' ELSE 'session ' END || coalesce(helper, 'loop'), 'num_nulls(' || repeat(coalesce(helper, 'g') || ', ', 99) || coalesce(helper, 'g') || ')', 5000, '(SELECT) x', is_local

@@ -14,17 +14,11 @@
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 
+#include "auth/auth.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
+#include "password/password.h"
 #include "authority.h"
-#include "compat.h"
-#include "errors.h"
-#include "event.h"
-#include "identifiers.h"
-#include "identity.h"
-#include "operation.h"
-#include "password.h"
-#include "session.h"
-#include "statement.h"
-#include "version.h"
 
 /* account.claim(name text), of identity.c. */
 extern Datum claim(PG_FUNCTION_ARGS);

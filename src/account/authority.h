@@ -5,8 +5,12 @@
 #ifndef PGACCOUNT_AUTHORITY_H
 #define PGACCOUNT_AUTHORITY_H
 
-#include "compat.h"
-#include "user_record.h"
+#ifndef IN_account
+#error "private to src/account"
+#endif
+
+#include "base/base.h"
+#include "model/model.h"
 
 /* The user of the identity, if that may come in; raises PT401. */
 extern UserRecord *authority_actor(const Model *model);

@@ -17,10 +17,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "compat.h"
-#include "extension.h"
-#include "mapping.h"
-#include "version.h"
+#include "base/base.h"
+#include "softdelete/softdelete.h"
 
 PG_FUNCTION_INFO_V1(is_preloaded);
 PG_FUNCTION_INFO_V1(soft_delete_tables);

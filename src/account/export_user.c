@@ -8,11 +8,10 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "base/base.h"
+#include "monitor/monitor.h"
 #include "authority.h"
-#include "compat.h"
 #include "export_walk.h"
-#include "operation.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(export_user, "export_user", 0);
 

@@ -29,12 +29,10 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "cleanup_plan.h"
+#include "base/base.h"
+#include "cleanup/cleanup.h"
+#include "fkey/fkey.h"
 #include "export_walk.h"
-#include "fk_graph.h"
-#include "identifiers.h"
-#include "statement.h"
-#include "version.h"
 
 /*
  * What the names of columns that hold secrets end in, and of tables of tokens, whose columns of the third

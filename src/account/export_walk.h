@@ -5,7 +5,11 @@
 #ifndef PGACCOUNT_EXPORT_WALK_H
 #define PGACCOUNT_EXPORT_WALK_H
 
-#include "model.h"
+#ifndef IN_account
+#error "private to src/account"
+#endif
+
+#include "model/model.h"
 
 /*
  * The user of this id, its profile, every row that references the user, and what reaches those ON DELETE

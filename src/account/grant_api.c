@@ -20,12 +20,8 @@
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
-#include "errors.h"
-#include "identifiers.h"
-#include "operation.h"
-#include "statement.h"
-#include "version.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
 
 ACCOUNT_OPERATION(grant_api, "grant_api", NO_SUBJECT);
 ACCOUNT_OPERATION(grant_dump, "grant_dump", NO_SUBJECT);

@@ -21,13 +21,10 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
-#include "event.h"
-#include "failure_queue.h"
-#include "key_store.h"
-#include "model.h"
-#include "stats.h"
-#include "version.h"
+#include "auth/auth.h"
+#include "base/base.h"
+#include "model/model.h"
+#include "monitor/monitor.h"
 
 PG_FUNCTION_INFO_V1(health);
 

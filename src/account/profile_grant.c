@@ -17,14 +17,10 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "compat.h"
-#include "errors.h"
+#include "auth/auth.h"
+#include "base/base.h"
+#include "profile/profile.h"
 #include "profile_grant.h"
-#include "profile_rule.h"
-#include "profile_settable.h"
-#include "registration.h"
-#include "statement.h"
-#include "text_argument.h"
 
 /* The longest name of a role, in characters. */
 #define MAX_ROLE 254

@@ -5,10 +5,14 @@
 #ifndef PGACCOUNT_PROFILE_GRANT_H
 #define PGACCOUNT_PROFILE_GRANT_H
 
+#ifndef IN_account
+#error "private to src/account"
+#endif
+
 #include "fmgr.h"
 #include "utils/jsonb.h"
 
-#include "user_record.h"
+#include "model/model.h"
 
 /* A role and grants, checked; in the memory context of profile_grant_read(). */
 typedef struct ProfileGrant

@@ -15,17 +15,11 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "base/base.h"
+#include "monitor/monitor.h"
+#include "profile/profile.h"
 #include "authority.h"
-#include "compat.h"
-#include "errors.h"
-#include "event.h"
-#include "extension.h"
-#include "operation.h"
 #include "profile_grant.h"
-#include "profile_rule.h"
-#include "statement.h"
-#include "text_argument.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(apply_for_role, "apply_for_role", NO_SUBJECT);
 ACCOUNT_OPERATION(review_application, "review_application", NO_SUBJECT);

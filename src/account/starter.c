@@ -14,12 +14,8 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
-#include "compat.h"
-#include "errors.h"
-#include "identifiers.h"
-#include "operation.h"
-#include "statement.h"
-#include "version.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
 
 ACCOUNT_OPERATION(create_starter, "create_starter", NO_SUBJECT);
 

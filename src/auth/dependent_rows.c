@@ -15,9 +15,8 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-#include "extension.h"
-#include "profile_rule.h"
-#include "statement.h"
+#include "base/base.h"
+#include "profile/profile.h"
 #include "dependent_rows.h"
 
 /* How it is removed; $1: ids, $2: addresses. */

@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_DEPENDENT_ROWS_H
 #define PGACCOUNT_DEPENDENT_ROWS_H
 
+#ifndef IN_auth
+#error "private to src/auth"
+#endif
+
 /*
  * Users are removed for good: so are their sessions, applications and invitations. addresses: what each
  * was invited by, its email; NULL: not known. Events stay, for their retention.

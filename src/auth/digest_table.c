@@ -17,11 +17,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
+#include "base/base.h"
 #include "digest_table.h"
-#include "extension.h"
-#include "index_lookup.h"
-#include "table_code.h"
 
 /* Columns of the tables, by their numbers. */
 enum

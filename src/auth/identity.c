@@ -25,17 +25,12 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
-#include "claims_jsonb.h"
-#include "compat.h"
-#include "errors.h"
+#include "base/base.h"
+#include "jwt/jwt.h"
+#include "monitor/monitor.h"
 #include "identity.h"
-#include "jwt_functions.h"
-#include "operation.h"
-#include "settings.h"
 #include "token.h"
 #include "token_cache.h"
-#include "uuid_text.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(authenticate, "authenticate", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(sign_out);

@@ -8,7 +8,7 @@
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
-#include "json_claims.h"
+#include "jwt/jwt.h"
 
 /* What a live check compares with the tables, in the database's encoding. NULL: none. */
 typedef struct IdentityClaims

@@ -24,18 +24,11 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "base64url.h"
-#include "compat.h"
-#include "errors.h"
-#include "event.h"
-#include "extension.h"
-#include "jwt_functions.h"
+#include "base/base.h"
+#include "jwt/jwt.h"
+#include "monitor/monitor.h"
 #include "key_store.h"
 #include "master_key.h"
-#include "operation.h"
-#include "relation_changes.h"
-#include "statement.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(create_key, "create_key", 1);
 ACCOUNT_OPERATION(activate_key, "activate_key", 0);

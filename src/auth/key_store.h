@@ -5,7 +5,7 @@
 #ifndef PGACCOUNT_KEY_STORE_H
 #define PGACCOUNT_KEY_STORE_H
 
-#include "jwt.h"
+#include "jwt/jwt.h"
 
 /* A key that is not retired. */
 typedef struct StoredKey

@@ -22,12 +22,10 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
+#include "base/base.h"
 #include "digest_table.h"
-#include "extension.h"
 #include "known_address.h"
 #include "refresh_token.h"
-#include "statement.h"
 
 #define KNOWN_TABLE "known_address"
 

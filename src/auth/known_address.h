@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_KNOWN_ADDRESS_H
 #define PGACCOUNT_KNOWN_ADDRESS_H
 
+#ifndef IN_auth
+#error "private to src/auth"
+#endif
+
 #include "utils/inet.h"
 
 /*

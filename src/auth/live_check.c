@@ -12,18 +12,12 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "liveness.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
-
-#include "compat.h"
-#include "errors.h"
-#include "identifiers.h"
+#include "base/base.h"
+#include "model/model.h"
 #include "identity.h"
-#include "model_rows.h"
 #include "session_row.h"
-#include "statement.h"
-#include "uuid_text.h"
 
 /* Raise PT401; the detail is for who may see it. */
 static void

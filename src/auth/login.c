@@ -18,15 +18,11 @@
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 
-#include "client.h"
-#include "compat.h"
-#include "errors.h"
-#include "event.h"
-#include "operation.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
+#include "password/password.h"
 #include "login_attempt.h"
-#include "password.h"
 #include "session.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(login, "login", 0);
 

@@ -24,14 +24,11 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
-#include "extension.h"
+#include "base/base.h"
+#include "password/password.h"
 #include "known_address.h"
 #include "login_attempt.h"
-#include "password.h"
 #include "refresh_token.h"
-#include "settings.h"
-#include "statement.h"
 
 #define FAILURES "login_failure"
 

@@ -5,8 +5,8 @@
 #ifndef PGACCOUNT_LOGIN_ATTEMPT_H
 #define PGACCOUNT_LOGIN_ATTEMPT_H
 
+#include "model/model.h"
 #include "throttle.h"
-#include "user_record.h"
 
 /* What attempts are counted by. */
 typedef struct Attempt

@@ -16,8 +16,7 @@
 
 #include "storage/fd.h"
 
-#include "compat.h"
-#include "errors.h"
+#include "base/base.h"
 #include "master_key.h"
 
 #define SEAL_OVERHEAD (crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES)

@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_MASTER_KEY_H
 #define PGACCOUNT_MASTER_KEY_H
 
+#ifndef IN_auth
+#error "private to src/auth"
+#endif
+
 /* Is there a master key file? */
 extern bool master_key_configured(void);
 

@@ -33,8 +33,8 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
-#include "mapping.h"
+#include "base/base.h"
+#include "softdelete/softdelete.h"
 #include "profile_settable.h"
 #include "registration.h"
 

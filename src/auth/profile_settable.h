@@ -7,7 +7,7 @@
 
 #include "utils/rel.h"
 
-#include "user_record.h"
+#include "model/model.h"
 
 /*
  * Why giver may not set a column of profiles; NULL: it may. giver: NULL is nobody, as in a registration. The

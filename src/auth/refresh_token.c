@@ -21,10 +21,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base64url.h"
-#include "compat.h"
+#include "base/base.h"
+#include "jwt/jwt.h"
 #include "refresh_token.h"
-#include "version.h"
 
 #define TOKEN_BYTES (UUID_LEN + sizeof(uint64) + REFRESH_PROOF_BYTES)
 #define TOKEN_CHARS BASE64URL_ENCODED_LEN(TOKEN_BYTES)

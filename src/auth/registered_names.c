@@ -16,21 +16,16 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "liveness.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
-
-#include "errors.h"
-#include "identifiers.h"
-#include "login_names.h"
+#include "base/base.h"
+#include "model/model.h"
 #include "registered_names.h"
 #include "session_lock.h"
-#include "statement.h"
-#include "table_code.h"
 
 /* A unique index of the users table, and the column its violation is about. */
 typedef struct UniqueName

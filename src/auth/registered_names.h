@@ -8,7 +8,7 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
-#include "user_record.h"
+#include "model/model.h"
 
 /* The names that a user is about to have. */
 typedef struct RegisteredNames

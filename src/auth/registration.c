@@ -30,19 +30,13 @@
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
-#include "compat.h"
-#include "errors.h"
-#include "event.h"
-#include "identifiers.h"
-#include "operation.h"
-#include "password.h"
+#include "base/base.h"
+#include "model/model.h"
+#include "monitor/monitor.h"
+#include "password/password.h"
 #include "registered_names.h"
 #include "registration.h"
 #include "session_lock.h"
-#include "statement.h"
-#include "text_argument.h"
-#include "user_record.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(register_user, "register", 0);
 

@@ -10,7 +10,7 @@
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 
-#include "user_record.h"
+#include "model/model.h"
 
 /* The longest email (RFC 5321 §4.5.3.1.3), in characters. */
 #define MAX_EMAIL 254

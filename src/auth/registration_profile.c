@@ -17,13 +17,10 @@
 #include "utils/rel.h"
 #include "utils/varlena.h"
 
-#include "compat.h"
-#include "errors.h"
-#include "identifiers.h"
-#include "profile_rule.h"
+#include "base/base.h"
+#include "profile/profile.h"
 #include "profile_settable.h"
 #include "registration.h"
-#include "statement.h"
 
 /* Raise 22023 about a value. */
 static void

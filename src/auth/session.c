@@ -20,7 +20,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "liveness.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "tcop/utility.h"
@@ -28,19 +27,14 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-
-#include "compat.h"
-#include "errors.h"
-#include "event.h"
-#include "extension.h"
-#include "identifiers.h"
+#include "base/base.h"
+#include "model/model.h"
+#include "monitor/monitor.h"
 #include "known_address.h"
-#include "operation.h"
 #include "refresh_token.h"
 #include "session.h"
+#include "session_row.h"
 #include "session_lock.h"
-#include "statement.h"
-#include "version.h"
 
 /* So many blocks of account.session are looked through for what nobody can ask about any more. */
 #define PRUNED_BLOCKS 4

@@ -8,9 +8,8 @@
 #include "fmgr.h"
 #include "utils/snapshot.h"
 
-#include "session_row.h"
+#include "model/model.h"
 #include "token.h"
-#include "user_record.h"
 
 /* Why a session ended, as account.session has it. */
 #define SESSION_END_LOGOUT   "logout"

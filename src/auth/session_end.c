@@ -14,10 +14,10 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-#include "extension.h"
+#include "base/base.h"
 #include "session.h"
+#include "session_row.h"
 #include "session_lock.h"
-#include "statement.h"
 
 /* The user whose password the session itself is changing; see session_keep(). */
 static const char *keep_user = NULL;

@@ -15,11 +15,8 @@
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
-#include "compat.h"
-#include "extension.h"
-#include "index_lookup.h"
+#include "base/base.h"
 #include "session_row.h"
-#include "tuple_write.h"
 
 #define SESSION_TABLE "session"
 

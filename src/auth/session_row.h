@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_SESSION_ROW_H
 #define PGACCOUNT_SESSION_ROW_H
 
+#ifndef IN_auth
+#error "private to src/auth"
+#endif
+
 #include "executor/tuptable.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"

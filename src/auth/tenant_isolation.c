@@ -28,13 +28,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "citus.h"
-#include "compat.h"
-#include "errors.h"
-#include "identifiers.h"
-#include "operation.h"
-#include "statement.h"
-#include "object_checks.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
 
 ACCOUNT_OPERATION(enable_tenant_isolation, "enable_tenant_isolation", NO_SUBJECT);
 ACCOUNT_OPERATION(disable_tenant_isolation, "disable_tenant_isolation", NO_SUBJECT);

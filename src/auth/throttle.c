@@ -17,8 +17,7 @@
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
-#include "settings.h"
+#include "base/base.h"
 #include "throttle.h"
 
 #define WAYS    8

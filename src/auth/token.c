@@ -16,13 +16,10 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#include "base64url.h"
-#include "claims_jsonb.h"
-#include "compat.h"
-#include "errors.h"
-#include "jwt_functions.h"
+#include "base/base.h"
+#include "jwt/jwt.h"
+#include "monitor/monitor.h"
 #include "key_store.h"
-#include "operation.h"
 #include "token.h"
 
 PG_FUNCTION_INFO_V1(verify_access_token);

@@ -8,7 +8,7 @@
 #include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
-#include "jwt.h"
+#include "jwt/jwt.h"
 
 /* What a token says of a user, in the database's encoding. NULL where there is none. */
 typedef struct TokenUser

@@ -21,10 +21,9 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
-#include "jwt_functions.h"
+#include "base/base.h"
+#include "jwt/jwt.h"
 #include "key_store.h"
-#include "settings.h"
 #include "token_cache.h"
 
 /* Longer tokens are not kept. */

@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_TOKEN_CACHE_H
 #define PGACCOUNT_TOKEN_CACHE_H
 
+#ifndef IN_auth
+#error "private to src/auth"
+#endif
+
 #include "token.h"
 
 /*

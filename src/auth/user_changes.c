@@ -11,14 +11,11 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "actor.h"
-#include "client.h"
-#include "event.h"
-#include "pending.h"
-#include "session.h"
-#include "settings.h"
-#include "user_changes.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
 #include "dependent_rows.h"
+#include "session.h"
+#include "user_changes.h"
 
 /* So many wait at most. */
 #define BATCH_ROWS 1000

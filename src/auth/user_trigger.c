@@ -28,17 +28,11 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "compat.h"
-#include "extension.h"
-#include "identifiers.h"
-#include "liveness.h"
-#include "mapping.h"
-#include "relation_changes.h"
+#include "base/base.h"
+#include "model/model.h"
+#include "softdelete/softdelete.h"
 #include "session.h"
-#include "settings.h"
-#include "statement.h"
 #include "user_changes.h"
-#include "user_record.h"
 #include "user_trigger.h"
 
 PG_FUNCTION_INFO_V1(end_sessions);

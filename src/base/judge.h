@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_JUDGE_H
 #define PGACCOUNT_JUDGE_H
 
+#ifndef IN_base
+#error "private to src/base"
+#endif
+
 #include "executor/execdesc.h"
 #include "nodes/pg_list.h"
 

@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_LEAF_OWNERS_H
 #define PGACCOUNT_LEAF_OWNERS_H
 
+#ifndef IN_base
+#error "private to src/base"
+#endif
+
 #include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
 

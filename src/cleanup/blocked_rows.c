@@ -16,10 +16,8 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "errors.h"
-#include "identifiers.h"
+#include "base/base.h"
 #include "blocked_rows.h"
-#include "version.h"
 
 /* At most so many kept rows are named; the others are counted. */
 #define MAX_LISTED 100

@@ -5,7 +5,11 @@
 #ifndef PGACCOUNT_BLOCKED_ROWS_H
 #define PGACCOUNT_BLOCKED_ROWS_H
 
-#include "cleanup.h"
+#ifndef IN_cleanup
+#error "private to src/cleanup"
+#endif
+
+#include "cleanup_run.h"
 
 /* Is anything in the way of a closed cleanup? */
 extern bool blocked_any(const Cleanup *cleanup);

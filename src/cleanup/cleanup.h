@@ -1,23 +1,13 @@
 /*
  * cleanup.h
- *		Removes rows for good, in the order that their foreign keys ask for.
+ *		What the other folders may use of cleanup and purge.
  */
 #ifndef PGACCOUNT_CLEANUP_H
 #define PGACCOUNT_CLEANUP_H
 
 #include "cleanup_plan.h"
-
-/*
- * Remove the rows of a cleanup that cleanup_close() has found and nothing holds, or raise and change
- * nothing. snapshot: the one it was closed in, held until the end. Counts in its lines are then those
- * of what was done.
- */
-extern void cleanup_execute(Cleanup *cleanup);
-
-/* All of it: find the rows that a new cleanup was seeded with, and remove them, or raise. */
-extern void cleanup_run(Cleanup *cleanup);
-
-/* Rows of the target that a cleanup has removed. */
-extern uint64 cleanup_target_rows(Cleanup *cleanup);
+#include "cleanup_run.h"
+#include "cleanup_set.h"
+#include "purge.h"
 
 #endif /* PGACCOUNT_CLEANUP_H */

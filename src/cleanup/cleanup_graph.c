@@ -14,10 +14,9 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
+#include "base/base.h"
+#include "monitor/monitor.h"
 #include "cleanup_plan.h"
-#include "compat.h"
-#include "identifiers.h"
-#include "operation.h"
 
 ACCOUNT_OPERATION(cleanup_graph, "cleanup_graph", NO_SUBJECT);
 

@@ -33,16 +33,10 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "citus.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
+#include "softdelete/softdelete.h"
 #include "cleanup_plan.h"
-#include "compat.h"
-#include "errors.h"
-#include "identifiers.h"
-#include "keys.h"
-#include "mapping.h"
-#include "operation.h"
-#include "object_checks.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(cleanup_plan, "cleanup_plan", NO_SUBJECT);
 

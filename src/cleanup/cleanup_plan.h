@@ -9,10 +9,10 @@
 #include "tcop/dest.h"
 #include "utils/snapshot.h"
 
+#include "base/base.h"
+#include "fkey/fkey.h"
 #include "cleanup_read.h"
 #include "cleanup_set.h"
-#include "fk_graph.h"
-#include "statement.h"
 
 typedef enum CleanupAction
 {

@@ -21,9 +21,9 @@
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
+#include "base/base.h"
+#include "softdelete/softdelete.h"
 #include "cleanup_read.h"
-#include "identifiers.h"
-#include "mapping.h"
 
 /* Keys that are given as an array. */
 #define FEW_KEYS 100

@@ -7,8 +7,8 @@
 
 #include "utils/snapshot.h"
 
+#include "fkey/fkey.h"
 #include "cleanup_set.h"
-#include "fk_graph.h"
 
 /* What is known of a table whose rows may go; FkNode.data. */
 typedef struct CleanupTable

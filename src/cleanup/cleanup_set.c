@@ -24,10 +24,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "cleanup_set.h"
-#include "compat.h"
 #include "executor/executor.h"
-#include "statement.h"
+#include "base/base.h"
+#include "cleanup_set.h"
 
 PG_FUNCTION_INFO_V1(row_in_set);
 PG_FUNCTION_INFO_V1(key_in_set);

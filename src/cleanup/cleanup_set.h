@@ -11,8 +11,8 @@
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
+#include "base/base.h"
 #include "key_bitmap.h"
-#include "statement.h"
 
 /* The columns before the keys. */
 #define SET_TAB   0 /* oid: the partition the row is in */

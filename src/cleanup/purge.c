@@ -31,19 +31,12 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "cleanup.h"
-#include "citus.h"
-#include "compat.h"
-#include "deferred.h"
-#include "errors.h"
-#include "identifiers.h"
-#include "mapping.h"
-#include "operation.h"
-#include "purge.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
+#include "softdelete/softdelete.h"
 #include "blocked_rows.h"
-#include "settings.h"
-#include "object_checks.h"
-#include "version.h"
+#include "cleanup_run.h"
+#include "purge.h"
 
 ACCOUNT_OPERATION(purge, "purge", NO_SUBJECT);
 ACCOUNT_OPERATION(purge_batches, "purge_batches", NO_SUBJECT);

@@ -21,10 +21,9 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "row_recheck.h"
+#include "base/base.h"
 #include "cleanup_read.h"
-#include "compat.h"
-#include "identifiers.h"
+#include "row_recheck.h"
 
 /* A row whose version of the set is gone, and where its next version is. */
 typedef struct MovedRow

@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_ROW_RECHECK_H
 #define PGACCOUNT_ROW_RECHECK_H
 
+#ifndef IN_cleanup
+#error "private to src/cleanup"
+#endif
+
 #include "cleanup_plan.h"
 
 typedef struct Rechecks

@@ -27,10 +27,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "compat.h"
+#include "base/base.h"
 #include "fk_graph.h"
 #include "fk_policy.h"
-#include "identifiers.h"
 
 /* Make an edge of a row of pg_constraint; policies as of fk_policies(). */
 static FkEdge *

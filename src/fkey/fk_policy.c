@@ -16,8 +16,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/base.h"
 #include "fk_policy.h"
-#include "version.h"
 
 typedef struct FkPolicy
 {

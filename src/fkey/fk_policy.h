@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_FK_POLICY_H
 #define PGACCOUNT_FK_POLICY_H
 
+#ifndef IN_fkey
+#error "private to src/fkey"
+#endif
+
 #include "nodes/pg_list.h"
 
 #define FK_POLICY_NONE '\0'

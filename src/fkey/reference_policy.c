@@ -21,18 +21,11 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "citus.h"
-#include "compat.h"
-#include "errors.h"
-#include "extension.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
 #include "fk_graph.h"
 #include "fk_policy.h"
-#include "identifiers.h"
-#include "operation.h"
 #include "reference_policy.h"
-#include "statement.h"
-#include "object_checks.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(set_reference_policy, "set_reference_policy", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(reference_policy_changed);

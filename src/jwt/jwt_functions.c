@@ -16,9 +16,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/base.h"
 #include "claims_jsonb.h"
-#include "compat.h"
-#include "errors.h"
 #include "jwt_functions.h"
 
 PG_FUNCTION_INFO_V1(jwt_sign);

@@ -8,8 +8,8 @@
 #include "fmgr.h"
 #include "datatype/timestamp.h"
 
-#include "compat.h"
-#include "jwt.h"
+#include "base/base.h"
+#include "jws.h"
 
 /* Microseconds from 1970, where JOSE begins to count, to 2000, where PostgreSQL does. */
 #define JWT_UNIX_TO_POSTGRES (((int64) POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)

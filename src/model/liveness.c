@@ -10,9 +10,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "identifiers.h"
+#include "base/base.h"
+#include "softdelete/softdelete.h"
 #include "liveness.h"
-#include "mapping.h"
 
 /* What says whether rows of a part are active; MODEL_ATTRIBUTES: nothing. */
 static const ModelAttribute active_attributes[MODEL_PARTS] = {

@@ -11,7 +11,7 @@
 #include "executor/tuptable.h"
 #include "utils/rel.h"
 
-#include "model.h"
+#include "model_mapping.h"
 
 /* A column that holds a truth; attnum 0: there is none. */
 typedef struct TruthColumn

@@ -14,9 +14,9 @@
 #include "utils/lsyscache.h"
 #include "utils/relcache.h"
 
+#include "base/base.h"
+#include "softdelete/softdelete.h"
 #include "login_names.h"
-#include "mapping.h"
-#include "table_code.h"
 
 /* Is a column of the type citext, whatever schema that is in? */
 static bool

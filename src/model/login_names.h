@@ -7,7 +7,7 @@
 
 #include "utils/rel.h"
 
-#include "model.h"
+#include "model_mapping.h"
 
 /* Is a username compared without case: is it citext, or unique by lower()? */
 extern bool name_username_folds(const Model *model);

@@ -15,11 +15,11 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
-#include "compat.h"
-#include "fk_graph.h"
-#include "mapping.h"
-#include "model.h"
-#include "profile_rule.h"
+#include "base/base.h"
+#include "fkey/fkey.h"
+#include "profile/profile.h"
+#include "softdelete/softdelete.h"
+#include "model_mapping.h"
 
 #define NAMES(...)                                                                                 \
 	(const char *const[])                                                                          \

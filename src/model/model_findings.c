@@ -13,16 +13,13 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "liveness.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
-
-#include "compat.h"
-#include "identifiers.h"
+#include "base/base.h"
+#include "liveness.h"
 #include "login_names.h"
-#include "statement.h"
 #include "user_record.h"
 
 PG_FUNCTION_INFO_V1(model_findings);

@@ -16,10 +16,9 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "compat.h"
+#include "base/base.h"
 #include "liveness.h"
 #include "model_rows.h"
-#include "uuid_text.h"
 
 /* What the rows of a table must be like. Attribute numbers; 0: no such column. */
 typedef struct DirectTable

@@ -5,8 +5,8 @@
 #ifndef PGACCOUNT_MODEL_ROWS_H
 #define PGACCOUNT_MODEL_ROWS_H
 
-#include "index_lookup.h"
-#include "model.h"
+#include "base/base.h"
+#include "model_mapping.h"
 
 /* The mapped tables, opened and locked. */
 typedef struct ModelRows

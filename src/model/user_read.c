@@ -12,7 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "compat.h"
+#include "base/base.h"
 #include "user_read.h"
 
 /* Is the attribute without column, or with one of type text? */

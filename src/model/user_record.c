@@ -11,15 +11,12 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "liveness.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
-
-#include "errors.h"
-#include "identifiers.h"
+#include "base/base.h"
+#include "password/password.h"
+#include "liveness.h"
 #include "login_names.h"
-#include "password.h"
-#include "statement.h"
 #include "user_record.h"
 
 /* Columns of the statement that reads a user. */

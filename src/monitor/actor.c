@@ -11,9 +11,9 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "base/base.h"
 #include "actor.h"
 #include "client.h"
-#include "compat.h"
 
 PG_FUNCTION_INFO_V1(actor);
 

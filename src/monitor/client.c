@@ -20,9 +20,9 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 
+#include "base/base.h"
+#include "jwt/jwt.h"
 #include "client.h"
-#include "compat.h"
-#include "json_claims.h"
 
 PG_FUNCTION_INFO_V1(set_client_ip);
 

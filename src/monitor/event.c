@@ -31,18 +31,12 @@
 #include "utils/numeric.h"
 #include "utils/rel.h"
 
+#include "base/base.h"
 #include "actor.h"
 #include "client.h"
-#include "compat.h"
-#include "errors.h"
 #include "event.h"
-#include "extension.h"
 #include "failure_queue.h"
 #include "operation.h"
-#include "tuple_write.h"
-#include "settings.h"
-#include "statement.h"
-#include "version.h"
 
 PG_FUNCTION_INFO_V1(event_guard);
 ACCOUNT_OPERATION(prune_events, "prune_events", NO_SUBJECT);

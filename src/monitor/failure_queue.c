@@ -36,9 +36,8 @@
 #include "storage/proc.h"
 #include "storage/shmem.h"
 
-#include "compat.h"
+#include "base/base.h"
 #include "failure_queue.h"
-#include "settings.h"
 
 #define QUEUE_FILE  PGSTAT_STAT_PERMANENT_DIRECTORY "/pgaccount_queue.stat"
 #define MARKER_FILE PG_STAT_TMP_DIR "/pgaccount_queue"

@@ -32,14 +32,11 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "base/base.h"
 #include "client.h"
-#include "compat.h"
-#include "deferred.h"
 #include "event.h"
 #include "failure_queue.h"
 #include "failure_worker.h"
-#include "settings.h"
-#include "version.h"
 
 #define LIBRARY "pgaccount"
 

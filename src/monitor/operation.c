@@ -28,14 +28,11 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/base.h"
 #include "actor.h"
 #include "client.h"
-#include "compat.h"
-#include "deferred.h"
 #include "failure_queue.h"
 #include "operation.h"
-#include "run_as.h"
-#include "settings.h"
 #include "stats.h"
 
 /* A session may fail so often at once, and then so often a second, and each failure is reported. */

@@ -33,7 +33,7 @@
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
+#include "base/base.h"
 #include "failure_queue.h"
 #include "stats.h"
 

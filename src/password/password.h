@@ -1,34 +1,10 @@
 /*
  * password.h
- *		Hashing and verifying passwords.
- *
- * Arguments may be toasted; NULL pointers stand for SQL NULL. No function puts a password or a hash
- * into a message, and errors raised in them are logged without the statement.
+ *		What the other folders may use of passwords.
  */
 #ifndef PGACCOUNT_PASSWORD_H
 #define PGACCOUNT_PASSWORD_H
 
-/* The argon2id hash of the password at the current cost, palloc'd. A NULL, empty or too long one: 22023. */
-extern text *password_hash(text *password);
-
-/* Is it the password of this hash? False also for what cannot be one or the other. */
-extern bool password_verify(text *password, text *hash);
-
-/*
- * The same, taking at least the time of a hash of the current cost, whatever the hash is: for logins,
- * so that time does not tell cheap, foreign, unusable and absent hashes from current ones.
- */
-extern bool password_verify_padded(text *password, text *hash);
-
-/* The work of password_verify_padded() for a user that does not exist. */
-extern void password_dummy_verify(text *password);
-
-/* Should the hash be replaced: is it anything but argon2id with the current parameters? */
-extern bool password_is_stale(text *hash);
-
-/* Raise 22023 if a new password has fewer characters than pgaccount.password_min_length. */
-extern void password_require_length(text *password);
-
-extern void password_init(void);
+#include "password_hash.h"
 
 #endif /* PGACCOUNT_PASSWORD_H */

@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_PASSWORD_FORMAT_H
 #define PGACCOUNT_PASSWORD_FORMAT_H
 
+#ifndef IN_password
+#error "private to src/password"
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -24,9 +24,8 @@
 #include "storage/shmem.h"
 #include "storage/spin.h"
 
-#include "compat.h"
+#include "base/base.h"
 #include "password_slots.h"
-#include "settings.h"
 
 /* How long hashes of this cost take. */
 typedef struct PasswordPace

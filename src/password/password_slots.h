@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_PASSWORD_SLOTS_H
 #define PGACCOUNT_PASSWORD_SLOTS_H
 
+#ifndef IN_password
+#error "private to src/password"
+#endif
+
 /* Ask for shared memory. Effective only while the server preloads its libraries. */
 extern void password_slots_init(void);
 

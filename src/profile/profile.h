@@ -1,11 +1,11 @@
 /*
  * profile.h
- *		A profile for every user: what the front door needs.
+ *		What the other folders may use of profiles.
  */
 #ifndef PGACCOUNT_PROFILE_H
 #define PGACCOUNT_PROFILE_H
 
-/* Register the invalidations that keep the cached rules true. */
-extern void profiles_init(void);
+#include "profile_rule.h"
+#include "profile_trigger.h"
 
 #endif /* PGACCOUNT_PROFILE_H */

@@ -41,10 +41,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "compat.h"
-#include "identifiers.h"
+#include "base/base.h"
 #include "profile_rule.h"
-#include "row_policies.h"
 
 PG_FUNCTION_INFO_V1(adopt_profile);
 PG_FUNCTION_INFO_V1(keep_profile);

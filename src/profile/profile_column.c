@@ -22,9 +22,8 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
-#include "identifiers.h"
+#include "base/base.h"
 #include "profile_rule.h"
-#include "table_code.h"
 
 /* Is this a domain, or a domain over one, that does not take NULL? */
 bool

@@ -35,15 +35,10 @@
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
-#include "citus.h"
-#include "compat.h"
-#include "errors.h"
-#include "identifiers.h"
-#include "operation.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
 #include "profile_registry.h"
-#include "object_checks.h"
 #include "profile_rule.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(enable_profile, "enable_profile", NO_SUBJECT);
 ACCOUNT_OPERATION(disable_profile, "disable_profile", NO_SUBJECT);

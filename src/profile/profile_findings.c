@@ -12,9 +12,8 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "compat.h"
-#include "identifiers.h"
-#include "mapping.h"
+#include "base/base.h"
+#include "softdelete/softdelete.h"
 #include "profile_rule.h"
 
 PG_FUNCTION_INFO_V1(profile_findings);

@@ -59,10 +59,8 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
-#include "compat.h"
+#include "base/base.h"
 #include "profile_rule.h"
-#include "table_code.h"
-#include "version.h"
 
 /* Functions of the server that run a query they are given. */
 static const char *const query_runners[] = {"query_to_xml",

@@ -27,12 +27,9 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
-#include "extension.h"
-#include "identifiers.h"
+#include "base/base.h"
 #include "profile_registry.h"
 #include "profile_rule.h"
-#include "statement.h"
 
 PG_FUNCTION_INFO_V1(profile_rule_changed);
 PG_FUNCTION_INFO_V1(profile_rule_replaced);

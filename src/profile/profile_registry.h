@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_PROFILE_REGISTRY_H
 #define PGACCOUNT_PROFILE_REGISTRY_H
 
+#ifndef IN_profile
+#error "private to src/profile"
+#endif
+
 #include "utils/jsonb.h"
 
 /* Is there a rule of these two tables? */

@@ -35,12 +35,8 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
-#include "extension.h"
-#include "identifiers.h"
+#include "base/base.h"
 #include "profile_rule.h"
-#include "relation_changes.h"
-#include "version.h"
 
 typedef struct RuleKey
 {
@@ -300,7 +296,7 @@ is_mark(Node *node)
 
 /* The column, if the node is one or casts one. */
 static bool
-find_column(Node *node, AttrNumber *attnum)
+find_marked_column(Node *node, AttrNumber *attnum)
 {
 	if (node == NULL)
 		return false;
@@ -309,7 +305,7 @@ find_column(Node *node, AttrNumber *attnum)
 		*attnum = ((Var *) node)->varattno;
 		return true;
 	}
-	return expression_tree_walker(node, find_column, attnum);
+	return expression_tree_walker(node, find_marked_column, attnum);
 }
 
 /* What the WHEN clause of a trigger of ours marks: a table, and maybe a column of the trigger's own. */
@@ -323,7 +319,7 @@ profile_mark(const char *tgqual, Oid *marked, AttrNumber *attnum)
 	*marked = DatumGetObjectId(linitial_node(Const, call->args)->constvalue);
 	*attnum = InvalidAttrNumber;
 	if (list_length(call->args) > 1)
-		find_column(lsecond(call->args), attnum);
+		find_marked_column(lsecond(call->args), attnum);
 	return true;
 }
 

@@ -11,7 +11,7 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-#include "statement.h"
+#include "base/base.h"
 
 /*
  * A rule as the cache keeps it. Parameter 0 of every statement is the user's key, the others are

@@ -35,17 +35,12 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "actor.h"
-#include "compat.h"
+#include "base/base.h"
+#include "fkey/fkey.h"
+#include "monitor/monitor.h"
 #include "cascade.h"
-#include "extension.h"
-#include "fk_graph.h"
-#include "identifiers.h"
 #include "mapping.h"
-#include "pending.h"
-#include "relation_changes.h"
 #include "soft_delete.h"
-#include "statement.h"
 
 PG_FUNCTION_INFO_V1(soft_delete_changed);
 PG_FUNCTION_INFO_V1(soft_delete_flush);

@@ -12,10 +12,9 @@
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 
+#include "base/base.h"
+#include "monitor/monitor.h"
 #include "delete_call.h"
-#include "operation.h"
-#include "secret.h"
-#include "stats.h"
 
 typedef struct DeleteCall
 {

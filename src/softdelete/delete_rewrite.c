@@ -28,10 +28,8 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 
-#include "citus.h"
-#include "compat.h"
+#include "base/base.h"
 #include "delete_rewrite.h"
-#include "extension.h"
 #include "hiding.h"
 #include "mapping.h"
 

@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_DELETE_REWRITE_H
 #define PGACCOUNT_DELETE_REWRITE_H
 
+#ifndef IN_softdelete
+#error "private to src/softdelete"
+#endif
+
 #include "nodes/parsenodes.h"
 
 /*

@@ -26,16 +26,11 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "citus.h"
-#include "compat.h"
-#include "errors.h"
-#include "extension.h"
-#include "fk_graph.h"
+#include "base/base.h"
+#include "fkey/fkey.h"
 #include "guard.h"
-#include "identifiers.h"
 #include "mapping.h"
 #include "soft_delete.h"
-#include "statement.h"
 
 PG_FUNCTION_INFO_V1(guard_reference);
 

@@ -23,7 +23,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 
-#include "citus.h"
+#include "base/base.h"
 #include "hiding.h"
 
 /* `deleted_at IS NULL` of a range table entry. */

@@ -5,6 +5,10 @@
 #ifndef PGACCOUNT_HIDING_H
 #define PGACCOUNT_HIDING_H
 
+#ifndef IN_softdelete
+#error "private to src/softdelete"
+#endif
+
 #include "nodes/parsenodes.h"
 
 #include "mapping.h"

@@ -37,12 +37,8 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
-#include "extension.h"
-#include "identifiers.h"
+#include "base/base.h"
 #include "mapping.h"
-#include "relation_changes.h"
-#include "version.h"
 
 PG_FUNCTION_INFO_V1(marks);
 PG_FUNCTION_INFO_V1(refuse_deleted_conflict);

@@ -34,20 +34,12 @@
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
-#include "citus.h"
-#include "compat.h"
+#include "base/base.h"
+#include "fkey/fkey.h"
+#include "monitor/monitor.h"
 #include "cascade.h"
-#include "errors.h"
-#include "fk_graph.h"
-#include "identifiers.h"
-#include "keys.h"
 #include "mapping.h"
-#include "operation.h"
 #include "restore.h"
-#include "statement.h"
-#include "table_code.h"
-#include "object_checks.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(restore, "restore", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(is_deleted);

@@ -35,16 +35,12 @@
 
 #include "utils/syscache.h"
 
-#include "citus.h"
-#include "compat.h"
+#include "base/base.h"
 #include "delete_rewrite.h"
 #include "hiding.h"
 #include "mapping.h"
 #include "rewrite.h"
-#include "settings.h"
 #include "soft_delete.h"
-#include "statement.h"
-#include "version.h"
 
 typedef struct RewriteContext
 {

@@ -40,16 +40,11 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "actor.h"
-#include "compat.h"
-#include "errors.h"
-#include "extension.h"
-#include "fk_graph.h"
-#include "identifiers.h"
+#include "base/base.h"
+#include "fkey/fkey.h"
+#include "monitor/monitor.h"
 #include "mapping.h"
 #include "soft_delete.h"
-#include "statement.h"
-#include "tuple_write.h"
 
 PG_FUNCTION_INFO_V1(soft_delete);
 PG_FUNCTION_INFO_V1(soft_delete_step);

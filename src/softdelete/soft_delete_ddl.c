@@ -41,21 +41,13 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "citus.h"
-#include "compat.h"
+#include "base/base.h"
+#include "fkey/fkey.h"
+#include "monitor/monitor.h"
 #include "cascade.h"
-#include "errors.h"
-#include "extension.h"
-#include "fk_graph.h"
 #include "guard.h"
-#include "identifiers.h"
 #include "mapping.h"
-#include "operation.h"
-#include "reference_policy.h"
 #include "soft_delete_ddl.h"
-#include "statement.h"
-#include "object_checks.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(enable_soft_delete, "enable_soft_delete", NO_SUBJECT);
 ACCOUNT_OPERATION(disable_soft_delete, "disable_soft_delete", NO_SUBJECT);

@@ -29,15 +29,9 @@
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
-#include "errors.h"
-#include "identifiers.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
 #include "mapping.h"
-#include "operation.h"
-#include "statement.h"
-#include "table_code.h"
-#include "object_checks.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(unique_among_live_columns, "unique_among_live", NO_SUBJECT);
 ACCOUNT_OPERATION(unique_among_live_index, "unique_among_live", NO_SUBJECT);

@@ -5,14 +5,14 @@
  * The first byte chooses what is fuzzed: the text of a token, the claims of a well-signed one, its
  * header, or a key.
  *
- * sources: src/jwt/jwt.c src/jwt/json_claims.c src/jwt/base64url.c
+ * sources: src/jwt/jws.c src/jwt/json_claims.c src/jwt/base64url.c
  *
  * What the codec signs it must verify, and what it accepts must be canonical.
  */
 #include "postgres_fe.h"
 
-#include "base64url.h"
-#include "jwt.h"
+#include "jwt/base64url.h"
+#include "jwt/jws.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "password_format.h"
+#include "password/password_format.h"
 
 /* What an argon2 hash is made of, written out as its maker would, must be the text that was read. */
 static void

@@ -1,5 +1,5 @@
 /*
- * jwt.c
+ * jws.c
  *		Codec of signed tokens: JWS compact serialization (RFC 7515) of JWT claims (RFC 7519).
  *
  * The algorithm is the key's (RFC 8725 §3.1): what the header says is compared with it, never obeyed.
@@ -17,7 +17,7 @@
 #include "common/sha2.h"
 
 #include "base64url.h"
-#include "jwt.h"
+#include "jws.h"
 
 /* The longest signature: Ed25519 and HMAC-SHA512 alike. */
 #define MAX_SIGNATURE 64

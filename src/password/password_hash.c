@@ -1,5 +1,5 @@
 /*
- * password.c
+ * password_hash.c
  *		Hashing and verifying passwords.
  *
  * New hashes are argon2id (RFC 9106), made by libsodium. Verified besides are argon2i, scrypt (RFC 7914),
@@ -41,14 +41,11 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
-#include "errors.h"
-#include "operation.h"
-#include "password.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
 #include "password_format.h"
+#include "password_hash.h"
 #include "password_slots.h"
-#include "settings.h"
-#include "version.h"
 
 PG_FUNCTION_INFO_V1(hash_password);
 PG_FUNCTION_INFO_V1(verify_password);

@@ -1,5 +1,5 @@
 /*
- * model.c
+ * model_mapping.c
  *		The account model: its mapping, kept per backend, and the SQL that reads its columns.
  *
  * The registry account.model_column holds names; they are resolved when the mapping is read, and read
@@ -29,18 +29,9 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
-#include "errors.h"
-#include "extension.h"
-#include "identifiers.h"
-#include "mapping.h"
-#include "model.h"
-#include "relation_changes.h"
-#include "secret.h"
-#include "soft_delete.h"
-#include "statement.h"
-#include "uuid_text.h"
-#include "version.h"
+#include "base/base.h"
+#include "softdelete/softdelete.h"
+#include "model_mapping.h"
 
 PG_FUNCTION_INFO_V1(model_changed);
 

@@ -1,5 +1,5 @@
 /*
- * cleanup.c
+ * cleanup_run.c
  *		Removes rows for good, in the order that their foreign keys ask for.
  *
  * The set comes from cleanup_plan.c, closed in one snapshot S. Components of the graph go children
@@ -69,16 +69,11 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "cleanup.h"
+#include "base/base.h"
+#include "monitor/monitor.h"
+#include "softdelete/softdelete.h"
+#include "cleanup_run.h"
 #include "row_recheck.h"
-#include "compat.h"
-#include "errors.h"
-#include "event.h"
-#include "extension.h"
-#include "identifiers.h"
-#include "mapping.h"
-#include "operation.h"
-#include "version.h"
 
 ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
 

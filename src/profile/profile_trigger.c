@@ -1,5 +1,5 @@
 /*
- * profile.c
+ * profile_trigger.c
  *		A profile for every user, made in the command that made the user.
  *
  * The trigger on a plain users table is a statement trigger with a transition table: it sees exactly
@@ -23,10 +23,9 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "compat.h"
-#include "identifiers.h"
-#include "profile.h"
+#include "base/base.h"
 #include "profile_rule.h"
+#include "profile_trigger.h"
 
 PG_FUNCTION_INFO_V1(marks_profile);
 PG_FUNCTION_INFO_V1(make_profile);

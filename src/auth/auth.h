@@ -1,0 +1,20 @@
+/*
+ * auth.h
+ *		What the other folders may use of keys, identity, sessions and logins.
+ */
+#ifndef PGACCOUNT_AUTH_H
+#define PGACCOUNT_AUTH_H
+
+#include "identity.h"
+#include "key_store.h"
+#include "login_attempt.h"
+#include "profile_settable.h"
+#include "registered_names.h"
+#include "registration.h"
+#include "session.h"
+#include "session_lock.h"
+#include "throttle.h"
+#include "user_changes.h"
+#include "user_trigger.h"
+
+#endif /* PGACCOUNT_AUTH_H */

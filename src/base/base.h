@@ -1,0 +1,31 @@
+/*
+ * base.h
+ *		What the other folders may use of the ground: the gate, the catalog, settings, errors.
+ */
+#ifndef PGACCOUNT_BASE_H
+#define PGACCOUNT_BASE_H
+
+#include "compat.h"
+#include "citus.h"
+#include "deferred.h"
+#include "errors.h"
+#include "extension.h"
+#include "identifiers.h"
+#include "index_lookup.h"
+#include "keys.h"
+#include "object_checks.h"
+#include "pending.h"
+#include "plan_cache.h"
+#include "relation_changes.h"
+#include "row_policies.h"
+#include "run_as.h"
+#include "secret.h"
+#include "settings.h"
+#include "statement.h"
+#include "table_code.h"
+#include "text_argument.h"
+#include "tuple_write.h"
+#include "uuid_text.h"
+#include "version.h"
+
+#endif /* PGACCOUNT_BASE_H */

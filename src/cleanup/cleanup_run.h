@@ -1,0 +1,23 @@
+/*
+ * cleanup_run.h
+ *		Removes rows for good, in the order that their foreign keys ask for.
+ */
+#ifndef PGACCOUNT_CLEANUP_RUN_H
+#define PGACCOUNT_CLEANUP_RUN_H
+
+#include "cleanup_plan.h"
+
+/*
+ * Remove the rows of a cleanup that cleanup_close() has found and nothing holds, or raise and change
+ * nothing. snapshot: the one it was closed in, held until the end. Counts in its lines are then those
+ * of what was done.
+ */
+extern void cleanup_execute(Cleanup *cleanup);
+
+/* All of it: find the rows that a new cleanup was seeded with, and remove them, or raise. */
+extern void cleanup_run(Cleanup *cleanup);
+
+/* Rows of the target that a cleanup has removed. */
+extern uint64 cleanup_target_rows(Cleanup *cleanup);
+
+#endif /* PGACCOUNT_CLEANUP_RUN_H */

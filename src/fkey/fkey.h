@@ -1,0 +1,11 @@
+/*
+ * fkey.h
+ *		What the other folders may use of foreign keys as data.
+ */
+#ifndef PGACCOUNT_FKEY_H
+#define PGACCOUNT_FKEY_H
+
+#include "fk_graph.h"
+#include "reference_policy.h"
+
+#endif /* PGACCOUNT_FKEY_H */

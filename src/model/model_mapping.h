@@ -1,0 +1,158 @@
+/*
+ * model_mapping.h
+ *		The account model: which tables and columns hold users, profiles and tenants.
+ */
+#ifndef PGACCOUNT_MODEL_MAPPING_H
+#define PGACCOUNT_MODEL_MAPPING_H
+
+#include "access/attnum.h"
+#include "access/htup_details.h"
+#include "utils/jsonb.h"
+
+typedef enum ModelPart
+{
+	MODEL_USERS,
+	MODEL_PROFILES,
+	MODEL_TENANTS,
+	MODEL_PARTS
+} ModelPart;
+
+/* Attributes, the parts one after another. */
+typedef enum ModelAttribute
+{
+	USERS_ID,
+	USERS_EMAIL,
+	USERS_USERNAME,
+	USERS_PASSWORD,
+	USERS_IS_ACTIVE,
+	USERS_IS_STAFF,
+	USERS_IS_SUPERUSER,
+	USERS_TENANT,
+	USERS_LAST_LOGIN,
+	USERS_DELETED_AT,
+	USERS_FLAG,
+	PROFILES_USER,
+	PROFILES_ROLE,
+	TENANTS_ID,
+	TENANTS_SLUG,
+	TENANTS_NAME,
+	TENANTS_MODULES,
+	TENANTS_IS_ACTIVE,
+	MODEL_ATTRIBUTES
+} ModelAttribute;
+
+/* What kind of column an attribute wants. */
+typedef enum ModelKind
+{
+	MODEL_KEY,
+	MODEL_TEXT,
+	MODEL_BOOLEAN,
+	MODEL_TIME,
+	MODEL_LIST
+} ModelKind;
+
+/* What is known of an attribute without any table. */
+typedef struct ModelAttributeInfo
+{
+	ModelPart part;
+	const char *name;
+	ModelKind kind;
+	const char *const *candidates; /* names it goes by, best first, ending with NULL */
+} ModelAttributeInfo;
+
+/* A mapped column as it is now; attnum 0: none. */
+typedef struct ModelColumn
+{
+	AttrNumber attnum;
+	Oid type;
+	int32 typmod;
+	Oid collation;
+} ModelColumn;
+
+/* The mapping as it is now. InvalidOid: no such part. */
+typedef struct Model
+{
+	Oid relation[MODEL_PARTS];
+	Oid owner[MODEL_PARTS];
+	ModelColumn column[MODEL_ATTRIBUTES];
+	bool django;       /* users is a table of Django's: its migrations are recorded beside it */
+	uint64 generation; /* model_generation() of it */
+} Model;
+
+extern const char *const model_part_names[MODEL_PARTS];
+extern const ModelAttributeInfo model_attributes[MODEL_ATTRIBUTES];
+
+extern void model_init(void);
+
+/*
+ * The mapping, or NULL: none, or its users table is gone. Kept per backend, read anew after a change of
+ * the registry or of the tables; valid until the next call.
+ */
+extern const Model *model_get(void);
+
+/* The same; raises 55000 where there is none, or where a required column is gone. */
+extern const Model *model_require(void);
+
+/* Another number whenever model_get() has read the mapping, or its tables, anew. Never 0 after it. */
+extern uint64 model_generation(void);
+
+/* Has the mapping that model_get() returned last all that it cannot do without? */
+extern bool model_is_whole(const Model *model);
+
+/* Has the mapping this attribute? */
+extern bool model_has(const Model *model, ModelAttribute attribute);
+
+/*
+ * The column of an attribute in the part's table, or in a partition or child of it, which may have its columns in
+ * another order; 0: none.
+ */
+extern AttrNumber model_attnum_in(const Model *model, ModelAttribute attribute, Relation rel);
+
+/* SQL: alias.column. The attribute is mapped. */
+extern char *model_sql(const Model *model, const char *alias, ModelAttribute attribute);
+
+/* The same, as text. NULL::text where it is not mapped. */
+extern char *model_sql_text(const Model *model, const char *alias, ModelAttribute attribute);
+
+/*
+ * The same, as a condition that is never NULL: missing is what an absent column means; a NULL is false.
+ * Numbers are true unless 0; other types by their text.
+ */
+extern char *model_sql_boolean(const Model *model, const char *alias, ModelAttribute attribute,
+							   bool missing);
+
+/* Are the modules of tenants of a type that a token can read? */
+extern bool model_reads_modules(const Model *model);
+
+/*
+ * A key as a parameter: the type it is passed as, its value for a text (false: the text is no key of
+ * the column's type, so no row has it), and the condition that compares it with the column.
+ */
+extern Oid model_key_type(const Model *model, ModelAttribute attribute);
+extern bool model_key_value(const Model *model, ModelAttribute attribute, const char *text,
+							Datum *value);
+extern char *model_sql_key(const Model *model, const char *alias, ModelAttribute attribute,
+						   int parameter);
+
+/* A key as its column's type writes it, palloc'd; NULL: it is none. */
+extern char *model_normal_key(const Model *model, ModelAttribute attribute, const char *key);
+
+/*
+ * The value of a row's column as a cast to text gives it, as all our texts of keys are; NULL: it is NULL.
+ * (The type's output function would do, were it not for char(n), which it pads.)
+ */
+extern char *model_column_text(HeapTuple tuple, TupleDesc desc, AttrNumber attnum);
+
+/* SQL: users.tenant = tenants.id, whatever their types. */
+extern char *model_sql_tenant_join(const Model *model, const char *users, const char *tenants);
+
+/* model_detect.c: the column for an attribute by the names it goes by; 0: none. */
+extern AttrNumber model_detect(ModelAttribute attribute, const Oid *relation);
+
+/* model_detect.c: is this one of the names that the attribute goes by? */
+extern bool model_name_fits(ModelAttribute attribute, const char *name);
+
+/* model_detect.c: is the column of a type that the attribute can have? */
+extern bool model_type_fits(ModelAttribute attribute, Oid type);
+
+#endif /* PGACCOUNT_MODEL_MAPPING_H */

@@ -1,0 +1,16 @@
+/*
+ * softdelete.h
+ *		What the other folders may use of soft delete.
+ */
+#ifndef PGACCOUNT_SOFTDELETE_H
+#define PGACCOUNT_SOFTDELETE_H
+
+#include "cascade.h"
+#include "delete_call.h"
+#include "mapping.h"
+#include "restore.h"
+#include "rewrite.h"
+#include "soft_delete.h"
+#include "soft_delete_ddl.h"
+
+#endif /* PGACCOUNT_SOFTDELETE_H */
