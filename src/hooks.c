@@ -44,7 +44,9 @@ account_planner(Query *parse, const char *query_string, int cursor_options, Para
 	return plan;
 }
 
-/* Statements of others are marked; triggers that a rewritten statement does not need are disabled. */
+/*
+ * Statements of others are marked; triggers that a rewritten statement does not need are disabled.
+ */
 static void
 account_ExecutorStart(QueryDesc *desc, int eflags)
 {
@@ -199,8 +201,8 @@ account_ProcessUtility(PlannedStmt *pstmt, const char *query_string, bool read_o
 }
 
 /*
- * TRUNCATE asks for each table, partitions attached yesterday and tables of a CASCADE included. The fast path
- * of the protocol asks for the function that it calls without a statement.
+ * TRUNCATE asks for each table, partitions attached yesterday and tables of a CASCADE included. The
+ * fast path of the protocol asks for the function that it calls without a statement.
  */
 static void
 account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
@@ -220,7 +222,10 @@ account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 	}
 }
 
-/* The planner asks what it may know of a column: of the sets of a cleanup there is something to tell. */
+/*
+ * The planner asks what it may know of a column: of the sets of a cleanup there is something to
+ * tell.
+ */
 static bool
 account_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum,
 					   VariableStatData *vardata)
@@ -234,8 +239,9 @@ account_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum,
 }
 
 /*
- * Install the hooks, in front of those that are there. Those that keep what runs because of us in its bounds are
- * there whenever the library is; the others only where it was loaded before the session's first statement.
+ * Install the hooks, in front of those that are there. Those that keep what runs because of us in
+ * its bounds are there whenever the library is; the others only where it was loaded before the
+ * session's first statement.
  */
 void
 hooks_init(bool library_preloaded)

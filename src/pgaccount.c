@@ -44,9 +44,9 @@ preloaded_by_session(void)
 
 /*
  * Called once a process: at server start (shared_preload_libraries), at session start
- * (session_preload_libraries, local_preload_libraries), or when a function is first called or LOADed.
- * The hooks that change statements are installed in the first two cases only: a session's behaviour never
- * changes midway.
+ * (session_preload_libraries, local_preload_libraries), or when a function is first called or
+ * LOADed. The hooks that change statements are installed in the first two cases only: a session's
+ * behaviour never changes midway.
  */
 void
 _PG_init(void)

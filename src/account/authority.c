@@ -2,8 +2,8 @@
  * authority.c
  *		Who may act on which user; and what a user does about its own account.
  *
- * Authority is read from the live row of who asks, not from the token: who was staff when the token was
- * made may not be any more. NULL is no.
+ * Authority is read from the live row of who asks, not from the token: who was staff when the token
+ * was made may not be any more. NULL is no.
  */
 #include "postgres.h"
 
@@ -214,7 +214,10 @@ set_password_operation(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* account.revoke_sessions(user_id text) RETURNS bigint: self or staff; the number of sessions ended. */
+/*
+ * account.revoke_sessions(user_id text) RETURNS bigint: self or staff; the number of sessions
+ * ended.
+ */
 static Datum
 revoke_sessions_operation(PG_FUNCTION_ARGS)
 {
@@ -233,8 +236,8 @@ revoke_sessions_operation(PG_FUNCTION_ARGS)
 }
 
 /*
- * account.act_as(user_id text, is_local boolean) RETURNS text: makes a user the identity, for a backend
- * that knows who is asking. Privileged. The claims are those of a token without session.
+ * account.act_as(user_id text, is_local boolean) RETURNS text: makes a user the identity, for a
+ * backend that knows who is asking. Privileged. The claims are those of a token without session.
  */
 static Datum
 act_as_operation(PG_FUNCTION_ARGS)

@@ -45,8 +45,9 @@ column_name(Oid relid, AttrNumber attnum, bool *isnull)
 }
 
 /*
- * account.soft_delete_tables(): every table that declares soft delete, with its mapping and options.
- * Partitions are left out, they have their table's. A table that vanishes meanwhile is skipped.
+ * account.soft_delete_tables(): every table that declares soft delete, with its mapping and
+ * options. Partitions are left out, they have their table's. A table that vanishes meanwhile is
+ * skipped.
  */
 Datum
 soft_delete_tables(PG_FUNCTION_ARGS)

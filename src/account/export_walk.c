@@ -2,13 +2,14 @@
  * export_walk.c
  *		All rows that are about a user, gathered over foreign keys.
  *
- * The walk is one of sets, as a cleanup's is: from the user and its profile over every foreign key to the
- * user, whatever it does on delete, and from there on over those by which rows follow their parents, by
- * catalog or policy. Each round asks only for what references the rows of the last one.
+ * The walk is one of sets, as a cleanup's is: from the user and its profile over every foreign key
+ * to the user, whatever it does on delete, and from there on over those by which rows follow their
+ * parents, by catalog or policy. Each round asks only for what references the rows of the last one.
  *
- * Every table is read as its owner, as a referential check would read it, for the caller need have no
- * rights on any. The tables of the extension are left out. So are columns that hold secrets: the mapped
- * password, and any column of text or bytes with the name of one, for what is exported leaves the house.
+ * Every table is read as its owner, as a referential check would read it, for the caller need have
+ * no rights on any. The tables of the extension are left out. So are columns that hold secrets: the
+ * mapped password, and any column of text or bytes with the name of one, for what is exported
+ * leaves the house.
  */
 #include "postgres.h"
 
@@ -35,8 +36,8 @@
 #include "export_walk.h"
 
 /*
- * What the names of columns that hold secrets end in, and of tables of tokens, whose columns of the third
- * list are secrets. As whole words, `accessToken` being access_token.
+ * What the names of columns that hold secrets end in, and of tables of tokens, whose columns of the
+ * third list are secrets. As whole words, `accessToken` being access_token.
  */
 static const char *const secret_columns[] = {
 	"password",     "passwd",     "password_hash", "password_digest", "hashed_password",
@@ -125,7 +126,10 @@ find_part(Walk *walk, ModelPart part, ModelAttribute attribute, const char *user
 	run_as_end(caller);
 }
 
-/* Find what references some rows of a node over its edges. all: over those that do not cascade, too. */
+/*
+ * Find what references some rows of a node over its edges. all: over those that do not cascade,
+ * too.
+ */
 static void
 find_referencing(Walk *walk, FkNode *node, Tuplestorestate *rows, uint64 n, bool all)
 {
@@ -255,8 +259,8 @@ is_left_out(Walk *walk, Relation rel, Form_pg_attribute attribute)
 }
 
 /*
- * The columns of a table that are exported, each after a comma and prefix; and what orders its rows: the
- * primary key, NULL without one.
+ * The columns of a table that are exported, each after a comma and prefix; and what orders its
+ * rows: the primary key, NULL without one.
  */
 static char *
 exported_columns(Walk *walk, Oid relid, char **order)

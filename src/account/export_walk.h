@@ -12,9 +12,10 @@
 #include "model/model.h"
 
 /*
- * The user of this id, its profile, every row that references the user, and what reaches those ON DELETE
- * CASCADE, by catalog or policy: an object of arrays of rows by `schema.table`. Reads as the owners of the
- * tables, in the active snapshot, deleted rows too: the caller has seen to it that whoever asks may.
+ * The user of this id, its profile, every row that references the user, and what reaches those ON
+ * DELETE CASCADE, by catalog or policy: an object of arrays of rows by `schema.table`. Reads as the
+ * owners of the tables, in the active snapshot, deleted rows too: the caller has seen to it that
+ * whoever asks may.
  */
 extern Jsonb *export_rows(const Model *model, const char *user_id);
 

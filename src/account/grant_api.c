@@ -1,10 +1,10 @@
 /*
  * grant_api.c
- *		What roles may: account.grant_api for applications, account.grant_dump for who dumps, and, for the
- *		installation, that default privileges gave nothing to anybody.
+ *		What roles may: account.grant_api for applications, account.grant_dump for who dumps, and,
+ *		for the installation, that default privileges gave nothing to anybody.
  *
- * GRANT and REVOKE are run as whoever calls, who must own the extension: event triggers of the database
- * fire in them, and are nothing to run with more rights than the caller's.
+ * GRANT and REVOKE are run as whoever calls, who must own the extension: event triggers of the
+ * database fire in them, and are nothing to run with more rights than the caller's.
  */
 #include "postgres.h"
 
@@ -28,8 +28,8 @@ ACCOUNT_OPERATION(grant_dump, "grant_dump", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(revoke_default_grants);
 
 /*
- * The unprivileged calls of accounts, those that PUBLIC has as well: whoever takes them from PUBLIC leaves
- * an application what it needs. Those that a version has not are passed over.
+ * The unprivileged calls of accounts, those that PUBLIC has as well: whoever takes them from PUBLIC
+ * leaves an application what it needs. Those that a version has not are passed over.
  */
 static const char *const api[] = {"register",
 								  "login",
@@ -124,7 +124,10 @@ run_each(const char *query)
 		run_sql("%s", SPI_getvalue(rows->vals[i], rows->tupdesc, 1));
 }
 
-/* account.grant_dump(role regrole): lets a role read what pg_dump takes of the extension, and no more. */
+/*
+ * account.grant_dump(role regrole): lets a role read what pg_dump takes of the extension, and no
+ * more.
+ */
 static Datum
 grant_dump_operation(PG_FUNCTION_ARGS)
 {
@@ -148,9 +151,9 @@ grant_dump_operation(PG_FUNCTION_ARGS)
 }
 
 /*
- * account.revoke_default_grants() RETURNS void: what default privileges of the installing role gave to other
- * roles on objects of the extension is taken from them. Of PUBLIC and the owner the script says itself what
- * they may. Called by the script, before it grants to roles.
+ * account.revoke_default_grants() RETURNS void: what default privileges of the installing role gave
+ * to other roles on objects of the extension is taken from them. Of PUBLIC and the owner the script
+ * says itself what they may. Called by the script, before it grants to roles.
  */
 Datum
 revoke_default_grants(PG_FUNCTION_ARGS)

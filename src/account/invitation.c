@@ -2,15 +2,16 @@
  * invitation.c
  *		Invitations: staff gives a role in a tenant to whoever has an email, and shows a token.
  *
- * The token is 32 random bytes in base64url (RFC 4648 §5); a table of its own has their SHA-256, by which it
- * is looked for, so nothing of a token can be learnt from a table, nor from the time that a look takes.
+ * The token is 32 random bytes in base64url (RFC 4648 §5); a table of its own has their SHA-256, by
+ * which it is looked for, so nothing of a token can be learnt from a table, nor from the time that
+ * a look takes.
  *
- * An invitation is as good as who made it: it is void once that user could not make it any more (deleted,
- * deactivated, no longer staff, moved to another tenant), so that taking a right away takes what was made of
- * it. It can only be accepted by somebody else: nobody raises itself.
+ * An invitation is as good as who made it: it is void once that user could not make it any more
+ * (deleted, deactivated, no longer staff, moved to another tenant), so that taking a right away
+ * takes what was made of it. It can only be accepted by somebody else: nobody raises itself.
  *
- * Locks: the invitation's row, then the user's. Of callers at once one finds it open, the others see it
- * used. Expiry is by the clock, once the row is locked.
+ * Locks: the invitation's row, then the user's. Of callers at once one finds it open, the others
+ * see it used. Expiry is by the clock, once the row is locked.
  */
 #include "postgres.h"
 
@@ -105,7 +106,9 @@ refuse_inactive(void)
 			 errdetail("Nobody can be invited into it."), errhint("Activate the tenant first.")));
 }
 
-/* The id of the tenant that a staff's argument names; NULL: the staff's own. Raises PT404, PT403. */
+/*
+ * The id of the tenant that a staff's argument names; NULL: the staff's own. Raises PT404, PT403.
+ */
 static char *
 resolve_tenant(const Model *model, const UserRecord *actor, const char *tenant)
 {
@@ -226,7 +229,10 @@ store(const Invitation *invitation, bytea *hash)
 	return id;
 }
 
-/* account.invite(email text, role text, tenant text, ttl interval, grants jsonb) RETURNS text: staff. */
+/*
+ * account.invite(email text, role text, tenant text, ttl interval, grants jsonb) RETURNS text:
+ * staff.
+ */
 static Datum
 invite_operation(PG_FUNCTION_ARGS)
 {
@@ -417,8 +423,9 @@ check_acceptance(const Model *model, const UserRecord *user, const Invitation *i
 }
 
 /*
- * Let the user that asks accept the invitation, whose row is locked: lock its row, too, and let it join the
- * tenant. *user is that user as it was before; returns who made the invitation. Raises where it may not.
+ * Let the user that asks accept the invitation, whose row is locked: lock its row, too, and let it
+ * join the tenant. *user is that user as it was before; returns who made the invitation. Raises
+ * where it may not.
  */
 static UserRecord *
 admit(const Model *model, const Invitation *invitation, UserRecord **user, bool *joins)

@@ -2,17 +2,21 @@
  * lifecycle.c
  *		The end of an account and its return: delete_user, restore_user, purge_users.
  *
- * The extension acts for itself here, as the owner of the users table: the caller needs EXECUTE alone, and
- * authority.c says on whom it may act. A user goes as the application's own table would have it:
+ * The extension acts for itself here, as the owner of the users table: the caller needs EXECUTE
+ * alone, and authority.c says on whom it may act. A user goes as the application's own table would
+ * have it:
  *
- *	  - softly, by soft delete, where the table has it: the UPDATE that a DELETE becomes, so that children
+ *	  - softly, by soft delete, where the table has it: the UPDATE that a DELETE becomes, so that
+ *	  children
  *		follow, sessions end and the application's triggers fire;
- *	  - softly, by the mapped columns deleted_at and flag, where the application looks after these itself;
- *	  - for good, where nothing says that a row is deleted: an ordered cleanup, which raises 23001 for
+ *	  - softly, by the mapped columns deleted_at and flag, where the application looks after these
+ *	  itself;
+ *	  - for good, where nothing says that a row is deleted: an ordered cleanup, which raises 23001
+ *	  for
  *		references that stand in the way.
  *
- * The statement itself decides between callers at once: it changes a live row, on a snapshot of now, so
- * one of them finds it and the others look what has become of it.
+ * The statement itself decides between callers at once: it changes a live row, on a snapshot of
+ * now, so one of them finds it and the others look what has become of it.
  */
 #include "postgres.h"
 
@@ -71,8 +75,8 @@ refuse_unconfirmed(void)
 }
 
 /*
- * A user that deletes itself gives its password, if that is asked for; one that is given is looked at in
- * any case. Raises PT403, or PT429 after too many that were wrong, as a login counts them.
+ * A user that deletes itself gives its password, if that is asked for; one that is given is looked
+ * at in any case. Raises PT403, or PT429 after too many that were wrong, as a login counts them.
  */
 static void
 confirm(const UserRecord *user, text *password)
@@ -160,7 +164,10 @@ delete_text(const Model *model, Deletion deletion)
 					deleted_at_sql(model));
 }
 
-/* Delete live user $1 softly, on a snapshot of now. Within SPI_connect, as the owner. False: there is none. */
+/*
+ * Delete live user $1 softly, on a snapshot of now. Within SPI_connect, as the owner. False: there
+ * is none.
+ */
 static bool
 delete_softly(const Model *model, Deletion deletion, const char *user_id)
 {
@@ -202,8 +209,9 @@ take_time(TimestampTz *time)
 }
 
 /*
- * Remove a user for good, in the order of references. As the owner; caller: who asked for it, and takes no row
- * of a soft-delete table along that a DELETE by it would not. False: somebody else was first.
+ * Remove a user for good, in the order of references. As the owner; caller: who asked for it, and
+ * takes no row of a soft-delete table along that a DELETE by it would not. False: somebody else was
+ * first.
  */
 static bool
 delete_hard(const Model *model, const char *user_id, Oid caller)
@@ -335,7 +343,10 @@ delete_user_operation(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(detail_end(&answer));
 }
 
-/* Bring the row back by the mapped columns. Within SPI_connect, as the owner. Returns how many rows. */
+/*
+ * Bring the row back by the mapped columns. Within SPI_connect, as the owner. Returns how many
+ * rows.
+ */
 static uint64
 restore_columns(const Model *model, const RestoreKeys *keys)
 {
@@ -459,7 +470,10 @@ deletion_column(const Model *model)
 	return model->column[USERS_DELETED_AT].attnum;
 }
 
-/* account.purge_users(max_rows bigint) RETURNS bigint: those whose grace period is over. Privileged. */
+/*
+ * account.purge_users(max_rows bigint) RETURNS bigint: those whose grace period is over.
+ * Privileged.
+ */
 static Datum
 purge_users_operation(PG_FUNCTION_ARGS)
 {

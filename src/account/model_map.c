@@ -2,8 +2,8 @@
  * model_map.c
  *		account.use_tables and account.forget_tables: writing the mapping of the account model.
  *
- * The registry is written as its owner; the caller must own the tables, because the functions of accounts
- * read and write them as their owner for whoever may call them.
+ * The registry is written as its owner; the caller must own the tables, because the functions of
+ * accounts read and write them as their owner for whoever may call them.
  */
 #include "postgres.h"
 
@@ -183,7 +183,10 @@ write_row(ModelAttribute attribute, const Oid *relation, const Choice *choice)
 							  5, types, values, nulls, NULL);
 }
 
-/* Leave the tables mapped so far: their triggers go, and all sessions end unless the users table stays this one. */
+/*
+ * Leave the tables mapped so far: their triggers go, and all sessions end unless the users table
+ * stays this one.
+ */
 static void
 leave_tables(Oid users)
 {

@@ -2,8 +2,9 @@
  * profile_grant.c
  *		What an invitation or an approval gives: a role, and values of profile columns.
  *
- * Who may give is the caller's to decide; here it is what can be given. Staff rule over profiles of their
- * tenant, so they may set what a profile says, but not what makes the account: see profile_settable.c.
+ * Who may give is the caller's to decide; here it is what can be given. Staff rule over profiles of
+ * their tenant, so they may set what a profile says, but not what makes the account: see
+ * profile_settable.c.
  *
  * Profiles are written as their owner.
  */

@@ -28,8 +28,8 @@ extern char *role_argument(FunctionCallInfo fcinfo, int n);
 extern Jsonb *grants_argument(FunctionCallInfo fcinfo, int n);
 
 /*
- * Check what giver wants to give: 22023 for a value that its column cannot hold, PT403 for a column that
- * is not to be given, a WARNING for those that do not exist.
+ * Check what giver wants to give: 22023 for a value that its column cannot hold, PT403 for a column
+ * that is not to be given, a WARNING for those that do not exist.
  */
 extern ProfileGrant *profile_grant_read(const Model *model, const UserRecord *giver,
 										const char *role, Jsonb *grants);

@@ -2,8 +2,8 @@
  * role_application.c
  *		Users apply for a role, staff approves or rejects: apply_for_role, review_application.
  *
- * One application is open for a user and a role, by a unique index; it is reviewed once, under the lock of
- * its row, and never by who made it.
+ * One application is open for a user and a role, by a unique index; it is reviewed once, under the
+ * lock of its row, and never by who made it.
  */
 #include "postgres.h"
 
@@ -172,7 +172,10 @@ mark_reviewed(int64 id, bool approve, const char *note, const UserRecord *actor,
 	SPI_finish();
 }
 
-/* account.review_application(application_id bigint, approve boolean, note text, grants jsonb): staff. */
+/*
+ * account.review_application(application_id bigint, approve boolean, note text, grants jsonb):
+ * staff.
+ */
 static Datum
 review_application_operation(PG_FUNCTION_ARGS)
 {

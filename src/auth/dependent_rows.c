@@ -2,11 +2,12 @@
  * dependent_rows.c
  *		What the extension's own tables hold of users: it goes with them.
  *
- * A user whose row is removed for good leaves no address and agent of a session, no application (notes)
- * and no invitation (email) behind, and none that another user could be taken for who is given the same
- * id. Its sessions stay until they would have expired, ended and bare: who comes with a token is told so.
- * An invitation that is still open is for whoever has the email, and stays; those that the user made are
- * void, and go. In the records of others the user stays a bare id: who reviewed, who invited.
+ * A user whose row is removed for good leaves no address and agent of a session, no application
+ * (notes) and no invitation (email) behind, and none that another user could be taken for who is
+ * given the same id. Its sessions stay until they would have expired, ended and bare: who comes
+ * with a token is told so. An invitation that is still open is for whoever has the email, and
+ * stays; those that the user made are void, and go. In the records of others the user stays a bare
+ * id: who reviewed, who invited.
  */
 #include "postgres.h"
 

@@ -10,8 +10,8 @@
 #endif
 
 /*
- * Users are removed for good: so are their sessions, applications and invitations. addresses: what each
- * was invited by, its email; NULL: not known. Events stay, for their retention.
+ * Users are removed for good: so are their sessions, applications and invitations. addresses: what
+ * each was invited by, its email; NULL: not known. Events stay, for their retention.
  */
 extern void dependent_rows_remove(char **user_ids, char **addresses, int n);
 

@@ -2,8 +2,8 @@
  * digest_table.c
  *		Tables of keyed digests, each with a time: account.login_failure, account.known_address.
  *
- * They are looked at with every login, so without a statement: by an index on the digest, or on digest and
- * time, where there is one.
+ * They are looked at with every login, so without a statement: by an index on the digest, or on
+ * digest and time, where there is one.
  */
 #include "postgres.h"
 
@@ -38,7 +38,10 @@ digest_datum(const unsigned char *digest)
 	return PointerGetDatum(value);
 }
 
-/* An index by digest, and by time where *by_time is set; InvalidOid: there is none that can be asked. */
+/*
+ * An index by digest, and by time where *by_time is set; InvalidOid: there is none that can be
+ * asked.
+ */
 static Oid
 find_index(Relation rel, bool *by_time)
 {

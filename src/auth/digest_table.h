@@ -13,8 +13,8 @@
 extern Datum digest_datum(const unsigned char *digest);
 
 /*
- * How many rows of a table have this digest and a time after since: up to limit. On a snapshot of now, what
- * this command has written included.
+ * How many rows of a table have this digest and a time after since: up to limit. On a snapshot of
+ * now, what this command has written included.
  */
 extern int digest_table_count(const char *table, const unsigned char *digest, TimestampTz since,
 							  int limit);

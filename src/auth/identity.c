@@ -2,11 +2,11 @@
  * identity.c
  *		Who is asking: the identity of the transaction or session.
  *
- * The claims live in the setting pgaccount.identity, whose check hook refuses every source but our own
- * call and the start of a parallel worker. PostgreSQL then ends it with the transaction, rolls it back
- * with savepoints, clears it by DISCARD ALL and carries it to parallel workers. The check hook parses
- * the value into one block of memory, the assign hook points at it, so that a helper in a policy reads a
- * pointer.
+ * The claims live in the setting pgaccount.identity, whose check hook refuses every source but our
+ * own call and the start of a parallel worker. PostgreSQL then ends it with the transaction, rolls
+ * it back with savepoints, clears it by DISCARD ALL and carries it to parallel workers. The check
+ * hook parses the value into one block of memory, the assign hook points at it, so that a helper in
+ * a policy reads a pointer.
  *
  * The value: "L" (the transaction's) or "S" (the session's), the time it ends, a space, the claims.
  */
@@ -96,7 +96,10 @@ static const JsonMember *setting_members = NULL;
 /* Room for a text of len bytes, aligned. */
 #define TEXT_ROOM(len) MAXALIGN(VARHDRSZ + (len))
 
-/* Write a text at *p, moving it on. UTF-8 in, the database's encoding out; NULL if it lacks a character. */
+/*
+ * Write a text at *p, moving it on. UTF-8 in, the database's encoding out; NULL if it lacks a
+ * character.
+ */
 static text *
 put_text(char **p, const char *utf8, int len)
 {
@@ -195,8 +198,8 @@ parse_identity(const char *value)
 		goto done;
 
 	/*
-	 * The claims, and the texts taken from them: none longer than where it stands in the claims, times
-	 * what its encoding adds, and a header. A module takes at least 3 bytes of the claims.
+	 * The claims, and the texts taken from them: none longer than where it stands in the claims,
+	 * times what its encoding adds, and a header. A module takes at least 3 bytes of the claims.
 	 */
 	list_room = MAXALIGN((len / 3 + 1) * sizeof(text *));
 	result = compat_guc_malloc(offsetof(Identity, data) + MAXALIGN(len + 1) + list_room +
@@ -277,8 +280,9 @@ put_request_claims(const char *claims, GucAction action)
 }
 
 /*
- * Set request.jwt.claims beside an identity, which they must not outlive. The session's are taken back by the
- * first statement after its end; where the hooks that do so are not installed, they are the transaction's.
+ * Set request.jwt.claims beside an identity, which they must not outlive. The session's are taken
+ * back by the first statement after its end; where the hooks that do so are not installed, they are
+ * the transaction's.
  */
 static void
 set_request_claims(const char *claims, bool is_local, TimestampTz until)
@@ -350,9 +354,9 @@ current_identity(void)
 }
 
 /*
- * What an identity that has expired has left in request.jwt.claims goes. It is looked at by what is there,
- * since a rollback may have brought it back. In a parallel operation its leader has seen to it. Claims that
- * somebody else has set stay.
+ * What an identity that has expired has left in request.jwt.claims goes. It is looked at by what is
+ * there, since a rollback may have brought it back. In a parallel operation its leader has seen to
+ * it. Claims that somebody else has set stay.
  */
 void
 identity_statement_begins(void)
@@ -372,13 +376,14 @@ identity_statement_begins(void)
 }
 
 /*
- * Warn if a function that sets something for the transaction is called by the client's own statement
- * outside a transaction block: it ends with this statement, as SET LOCAL does.
+ * Warn if a function that sets something for the transaction is called by the client's own
+ * statement outside a transaction block: it ends with this statement, as SET LOCAL does.
  *
- * The client's own statement is the portal that is running, where the call is one of its own executor's:
- * a function in SQL has an executor of its own, and one in another language has a connection of SPI, as its
- * cursors have, which no running portal of a client has. (SPI_unregister_relation() says whether there is
- * one, and does nothing for a name that nobody has.)
+ * The client's own statement is the portal that is running, where the call is one of its own
+ * executor's: a function in SQL has an executor of its own, and one in another language has a
+ * connection of SPI, as its cursors have, which no running portal of a client has.
+ * (SPI_unregister_relation() says whether there is one, and does nothing for a name that nobody
+ * has.)
  */
 void
 identity_warn_if_alone(FunctionCallInfo fcinfo, const char *function)
@@ -472,7 +477,9 @@ authenticate_operation(PG_FUNCTION_ARGS)
 	if (checked->members[JWT_SUB].kind != JSON_STRING || checked->members[JWT_SUB].len == 0)
 		refuse_token(JWT_NO_SUBJECT);
 
-	/* Leeway lets a token in, it makes none last longer. Beyond PostgreSQL's time there is no end. */
+	/*
+	 * Leeway lets a token in, it makes none last longer. Beyond PostgreSQL's time there is no end.
+	 */
 	end = checked->times.exp * USECS_PER_SEC - (double) JWT_UNIX_TO_POSTGRES;
 	until = end < (double) END_TIMESTAMP ? (TimestampTz) end : DT_NOEND;
 	subject = member_string(&checked->members[JWT_SUB]);
@@ -661,7 +668,10 @@ find_module(const Identity *who, const text *module)
 	return false;
 }
 
-/* Is the first argument of a call written out in the query? A parameter changes while its expression is kept. */
+/*
+ * Is the first argument of a call written out in the query? A parameter changes while its
+ * expression is kept.
+ */
 static bool
 argument_is_constant(const FmgrInfo *flinfo)
 {

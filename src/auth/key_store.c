@@ -4,8 +4,8 @@
  *
  * account.signing_key is read without SPI and without privileges of the caller's, on a snapshot of
  * its own: a rotation that has committed counts, also in a transaction whose snapshot is older. A
- * statement trigger on the table sends a relcache invalidation; its callback marks, never frees. What
- * is read lies in a memory context that is wiped before it goes.
+ * statement trigger on the table sends a relcache invalidation; its callback marks, never frees.
+ * What is read lies in a memory context that is wiped before it goes.
  */
 #include "postgres.h"
 
@@ -324,7 +324,10 @@ refuse_unknown(text *kid)
 					errhint("account.signing_key lists the keys.")));
 }
 
-/* Run a statement on account.signing_key with parameters, as its owner; returns the rows it touched. */
+/*
+ * Run a statement on account.signing_key with parameters, as its owner; returns the rows it
+ * touched.
+ */
 static uint64
 run_on_keys(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
 {

@@ -23,12 +23,16 @@ typedef struct StoredKey
 extern void key_store_init(void);
 
 /*
- * The keys that are not retired, the one that signs first. Valid until the next call of a function of
- * this header. *nkeys gets their number. Reads the table only after a change; takes no role's privileges.
+ * The keys that are not retired, the one that signs first. Valid until the next call of a function
+ * of this header. *nkeys gets their number. Reads the table only after a change; takes no role's
+ * privileges.
  */
 extern const StoredKey *key_store_keys(int *nkeys);
 
-/* Another number, never 0, whenever the keys may have changed. Asks for changes as key_store_keys() does. */
+/*
+ * Another number, never 0, whenever the keys may have changed. Asks for changes as key_store_keys()
+ * does.
+ */
 extern uint64 key_store_state(void);
 
 /* The key of this name, or NULL: unknown or retired. Raises 55000 if it cannot be used. */

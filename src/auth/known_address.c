@@ -1,14 +1,15 @@
 /*
  * known_address.c
- *		Addresses that a user has had a session at: failures from elsewhere do not lock it out there.
+ *		Addresses that a user has had a session at: failures from elsewhere do not lock it out
+ *		there.
  *
- * account.known_address has a row for a user and an address, by a keyed digest of both, with the time of a
- * session there: sessions themselves move on to other addresses, and go. The time is written anew after a
- * day, so that a session costs one look, and a write once a day; what is older than a month and that day
- * is known no more.
+ * account.known_address has a row for a user and an address, by a keyed digest of both, with the
+ * time of a session there: sessions themselves move on to other addresses, and go. The time is
+ * written anew after a day, so that a session costs one look, and a write once a day; what is older
+ * than a month and that day is known no more.
  *
- * Nobody waits for anybody here: a row that another transaction is writing is passed over, and two that
- * begin at once may leave two rows for one address.
+ * Nobody waits for anybody here: a row that another transaction is writing is passed over, and two
+ * that begin at once may leave two rows for one address.
  */
 #include "postgres.h"
 
@@ -86,7 +87,10 @@ run_now(PlanKind kind, const char *sql, int nargs, Oid *types, Datum *values)
 	SPI_finish();
 }
 
-/* Drop what is known no more in a few blocks of the table by chance: an index on the time would cost more. */
+/*
+ * Drop what is known no more in a few blocks of the table by chance: an index on the time would
+ * cost more.
+ */
 static void
 prune(TimestampTz now)
 {

@@ -1,6 +1,7 @@
 /*
  * known_address.h
- *		Addresses that a user has had a session at: failures from elsewhere do not lock it out there.
+ *		Addresses that a user has had a session at: failures from elsewhere do not lock it out
+ *		there.
  */
 #ifndef PGACCOUNT_KNOWN_ADDRESS_H
 #define PGACCOUNT_KNOWN_ADDRESS_H
@@ -12,14 +13,14 @@
 #include "utils/inet.h"
 
 /*
- * What an address counts as: an IPv4-mapped one as its IPv4 address, an IPv6 address as its /64. palloc'd,
- * without spaces.
+ * What an address counts as: an IPv4-mapped one as its IPv4 address, an IPv6 address as its /64.
+ * palloc'd, without spaces.
  */
 extern char *address_for_count(const inet *address);
 
 /*
- * The keyed digest of a user, or of a login that names none, and of an address as address_for_count() has
- * it.
+ * The keyed digest of a user, or of a login that names none, and of an address as
+ * address_for_count() has it.
  */
 extern void known_address_digest(bool is_user, const char *name, const char *address,
 								 unsigned char *digest);

@@ -2,9 +2,9 @@
  * live_check.c
  *		The live row behind a token: what account.authenticate looks at.
  *
- * Rows are looked at without a statement where they can be (model_rows.c), else by one kept statement as
- * the owner of users. Both read the same conditions from the model, on a snapshot of now: what has been
- * ended is ended in every isolation level.
+ * Rows are looked at without a statement where they can be (model_rows.c), else by one kept
+ * statement as the owner of users. Both read the same conditions from the model, on a snapshot of
+ * now: what has been ended is ended in every isolation level.
  *
  * Nothing is locked or written: it works on a hot standby.
  */
@@ -63,7 +63,8 @@ column_text(int column, MemoryContext context)
 }
 
 /*
- * Ask by the statement. NULL: the user may not come in; else its key. *tenant: its tenant, as a token has it.
+ * Ask by the statement. NULL: the user may not come in; else its key. *tenant: its tenant, as a
+ * token has it.
  */
 static char *
 ask_statement(const Model *model, Datum key, Snapshot snapshot, char **tenant)
@@ -153,7 +154,9 @@ may_come_in(const char *uid, Snapshot snapshot, char **tenant)
 	return admitted;
 }
 
-/* Is the user of these claims present, live, active, still of that tenant, its session not ended? */
+/*
+ * Is the user of these claims present, live, active, still of that tenant, its session not ended?
+ */
 const char *
 identity_live_check(const IdentityClaims *claims)
 {

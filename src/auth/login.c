@@ -3,11 +3,12 @@
  *		account.login: password in, tokens out; or why not, as a row.
  *
  * A refusal is an answer, so that the attempt is counted when the caller commits; with the library
- * preloaded it is counted in shared memory as well, before the password is looked at, so that neither a
- * ROLLBACK nor many callers at once gain an attempt (login_attempt.c).
+ * preloaded it is counted in shared memory as well, before the password is looked at, so that
+ * neither a ROLLBACK nor many callers at once gain an attempt (login_attempt.c).
  *
- * Time: whoever the login names, or does not, and whatever its hash, one verification of the current cost
- * is paid for. What can be told apart afterwards is only told to who had the right password.
+ * Time: whoever the login names, or does not, and whatever its hash, one verification of the
+ * current cost is paid for. What can be told apart afterwards is only told to who had the right
+ * password.
  */
 #include "postgres.h"
 
@@ -32,7 +33,10 @@ ACCOUNT_OPERATION(login, "login", 0);
 /* How often a login is tried anew because the user changed under it. */
 #define MAX_TRIES 5
 
-/* The new hash for a stored one that is stale; NULL: keep it, or its column cannot hold the new one. */
+/*
+ * The new hash for a stored one that is stale; NULL: keep it, or its column cannot hold the new
+ * one.
+ */
 static text *
 new_hash(const Model *model, const UserRecord *user, text *password)
 {
@@ -110,7 +114,10 @@ try_login(FunctionCallInfo fcinfo, const Model *model, Attempt *attempt, UserRec
 	return "invalid_credentials";
 }
 
-/* account.login(login text, password text, ip inet, user_agent text, tenant text): tokens, or why not. */
+/*
+ * account.login(login text, password text, ip inet, user_agent text, tenant text): tokens, or why
+ * not.
+ */
 static Datum
 login_operation(PG_FUNCTION_ARGS)
 {

@@ -2,14 +2,16 @@
  * login_attempt.c
  *		Passwords that are tried: counted, so that guessing ends.
  *
- * An attempt counts in shared memory before the password is looked at, where the library is preloaded, so
- * that neither a ROLLBACK nor many callers at once gain one; and in account.login_failure when its
- * transaction commits, which outlives a restart.
+ * An attempt counts in shared memory before the password is looked at, where the library is
+ * preloaded, so that neither a ROLLBACK nor many callers at once gain one; and in
+ * account.login_failure when its transaction commits, which outlives a restart.
  *
- * Failures count by login, by address, and at an address that the user is known at (known_address.c) by
- * both together: there the login's count decides nothing, so that failures elsewhere lock nobody out.
+ * Failures count by login, by address, and at an address that the user is known at
+ * (known_address.c) by both together: there the login's count decides nothing, so that failures
+ * elsewhere lock nobody out.
  *
- * Attempts are kept by keyed digests of login and address: people type passwords into the wrong field.
+ * Attempts are kept by keyed digests of login and address: people type passwords into the wrong
+ * field.
  */
 #include "postgres.h"
 
@@ -61,8 +63,8 @@ run_on_attempts(PlanKind kind, const char *sql, const unsigned char *const *keys
 }
 
 /*
- * Prepare to count an attempt of this user, or of this login where it names none. Whether the address is
- * known is looked up for all, so that the time does not tell.
+ * Prepare to count an attempt of this user, or of this login where it names none. Whether the
+ * address is known is looked up for all, so that the time does not tell.
  */
 void
 attempt_make(Attempt *attempt, const UserRecord *user, const char *login, Datum ip, bool ip_isnull)
@@ -93,8 +95,8 @@ has_failed_enough(const unsigned char *key, bool *any)
 }
 
 /*
- * May the attempt be made? Then it counts as failed until it is taken back. At an address that the user is
- * known at, failures from elsewhere do not decide; those there count elsewhere too.
+ * May the attempt be made? Then it counts as failed until it is taken back. At an address that the
+ * user is known at, failures from elsewhere do not decide; those there count elsewhere too.
  */
 bool
 attempt_begin(Attempt *attempt)
@@ -182,7 +184,10 @@ attempt_succeeded(const Attempt *attempt)
 	SPI_finish();
 }
 
-/* Is it the user's password? Takes the same time for all. An error that is not the caller's counts not. */
+/*
+ * Is it the user's password? Takes the same time for all. An error that is not the caller's counts
+ * not.
+ */
 bool
 attempt_verify(const Attempt *attempt, const UserRecord *user, text *password)
 {

@@ -3,8 +3,8 @@
  *		Sealing of secrets at rest with the key in pgaccount.master_key_file.
  *
  * The file is the operator's: 32 random bytes, raw or as 64 hexadecimal digits, readable by the
- * server's user alone. It is read when keys are made or loaded, and wiped from memory right after. A
- * sealed secret is a nonce and a box (XSalsa20-Poly1305).
+ * server's user alone. It is read when keys are made or loaded, and wiped from memory right after.
+ * A sealed secret is a nonce and a box (XSalsa20-Poly1305).
  */
 #include "postgres.h"
 

@@ -1,17 +1,19 @@
 /*
  * profile_settable.c
- *		Which columns of a profile may somebody set who is not its owner: in a registration, by a grant.
+ *		Which columns of a profile may somebody set who is not its owner: in a registration, by a
+ *		grant.
  *
- * A profile says what its user is like. What makes the account is not for the asking, nor whose or in which
- * tenant the profile is: no column of a key, of a foreign key, of soft delete, none that is generated, and none that
- * belongs to the account where users and profiles are one table. Columns that row security looks at, and those
- * that go by the names of what makes the account in a users table (is_superuser, is_staff, tenant_id ..., or as
- * the mapped columns are called), are for superusers to give: an application that keeps these in its profiles
- * means the same by them.
+ * A profile says what its user is like. What makes the account is not for the asking, nor whose or
+ * in which tenant the profile is: no column of a key, of a foreign key, of soft delete, none that
+ * is generated, and none that belongs to the account where users and profiles are one table.
+ * Columns that row security looks at, and those that go by the names of what makes the account in a
+ * users table (is_superuser, is_staff, tenant_id ..., or as the mapped columns are called), are for
+ * superusers to give: an application that keeps these in its profiles means the same by them.
  *
- * Row security is that of the profiles themselves for staff, who give out roles that policies of other tables
- * look at, too. Who registers has nobody's leave: there it is that of any table, as for the role. What a policy
- * looks at is known from the catalog (pg_depend); behind a function or a view it is not seen.
+ * Row security is that of the profiles themselves for staff, who give out roles that policies of
+ * other tables look at, too. Who registers has nobody's leave: there it is that of any table, as
+ * for the role. What a policy looks at is known from the catalog (pg_depend); behind a function or
+ * a view it is not seen.
  */
 #include "postgres.h"
 
@@ -109,7 +111,9 @@ is_under_rls(Oid relid)
 	return under_rls;
 }
 
-/* Does this policy, which depends on a column of a table or (0) on the table, look at the column? */
+/*
+ * Does this policy, which depends on a column of a table or (0) on the table, look at the column?
+ */
 static bool
 policy_looks_at(Oid policy, Oid relid, AttrNumber depends_on, AttrNumber attnum, bool of_any_table)
 {
@@ -202,7 +206,9 @@ profile_column_of_account(const Model *model, AttrNumber attnum)
 		   (attnum == soft->deleted_at || attnum == soft->flag || attnum == soft->deleted_by);
 }
 
-/* Is this one of the names that an attribute of users goes by, or the name of its column in users? */
+/*
+ * Is this one of the names that an attribute of users goes by, or the name of its column in users?
+ */
 static bool
 is_named_as(const Model *model, ModelAttribute attribute, const char *name)
 {

@@ -2,13 +2,13 @@
  * registered_names.c
  *		The emails and usernames of users: one space of names, each of one live user.
  *
- * A name is locked by an advisory lock to the end of the transaction, looked for, and then inserted, or
- * brought back. So of racing calls one succeeds, also where the application has no unique index; where it
- * has one, that decides against writers that do not call us. A username that is another's email would take
- * that user's login away, so both are looked for in both columns.
+ * A name is locked by an advisory lock to the end of the transaction, looked for, and then
+ * inserted, or brought back. So of racing calls one succeeds, also where the application has no
+ * unique index; where it has one, that decides against writers that do not call us. A username that
+ * is another's email would take that user's login away, so both are looked for in both columns.
  *
- * The look is FOR SHARE, on a snapshot of now: it waits for a deletion that is under way, and then sees
- * what came of it.
+ * The look is FOR SHARE, on a snapshot of now: it waits for a deletion that is under way, and then
+ * sees what came of it.
  */
 #include "postgres.h"
 
@@ -32,8 +32,8 @@ typedef struct UniqueName
 {
 	const char *index;
 	AttrNumber column;
-	ModelAttribute
-		proves; /* no two live users share this email or username; MODEL_ATTRIBUTES: none */
+	/* no two live users share this email or username; MODEL_ATTRIBUTES: none */
+	ModelAttribute proves;
 } UniqueName;
 
 /* The unique indexes of this generation of the model, in a context of their own. */
@@ -41,7 +41,10 @@ static List *unique_names = NIL;
 static uint64 unique_generation = 0;
 static MemoryContext unique_context = NULL;
 
-/* The column that a unique index is about: the one that holds the email or the username, else its first. */
+/*
+ * The column that a unique index is about: the one that holds the email or the username, else its
+ * first.
+ */
 static AttrNumber
 index_subject(const Model *model, Relation index)
 {
@@ -61,8 +64,8 @@ index_subject(const Model *model, Relation index)
 }
 
 /*
- * The attribute whose values differ among live users because of the index, compared as a login compares
- * them. An index that does so later, at the end of the transaction, is none.
+ * The attribute whose values differ among live users because of the index, compared as a login
+ * compares them. An index that does so later, at the end of the transaction, is none.
  */
 static ModelAttribute
 index_proves(const Model *model, Relation index)
@@ -86,7 +89,9 @@ index_proves(const Model *model, Relation index)
 	return MODEL_ATTRIBUTES;
 }
 
-/* The unique indexes of users, as an error names them. After an error the catalog cannot be asked. */
+/*
+ * The unique indexes of users, as an error names them. After an error the catalog cannot be asked.
+ */
 void
 names_find_unique(RegisteredNames *names, Relation users)
 {
@@ -185,8 +190,8 @@ names_lock(const RegisteredNames *names)
 }
 
 /*
- * Is the attribute of users asked for the email (parameter 1) or the username (parameter 2)? Where an index
- * proves it, the INSERT itself asks that.
+ * Is the attribute of users asked for the email (parameter 1) or the username (parameter 2)? Where
+ * an index proves it, the INSERT itself asks that.
  */
 static bool
 is_asked(const RegisteredNames *names, ModelAttribute attribute, int parameter, bool same)
@@ -217,8 +222,8 @@ taken_sql(const RegisteredNames *names, ModelAttribute attribute, int parameter)
 }
 
 /*
- * The statement that looks for a live user of the email (parameter 1) or the username (parameter 2), and
- * says whether it is the email that is taken. NULL: there is nothing to look for.
+ * The statement that looks for a live user of the email (parameter 1) or the username (parameter
+ * 2), and says whether it is the email that is taken. NULL: there is nothing to look for.
  */
 static char *
 look_text(const RegisteredNames *names, bool same, bool locks)
@@ -249,8 +254,8 @@ look_text(const RegisteredNames *names, bool same, bool locks)
 }
 
 /*
- * Raise 23505 if a live user has the email or the username. The caller has locked both. What a unique
- * index says at the INSERT is not asked here.
+ * Raise 23505 if a live user has the email or the username. The caller has locked both. What a
+ * unique index says at the INSERT is not asked here.
  */
 void
 names_check_free(const RegisteredNames *names, Relation users)
@@ -302,7 +307,10 @@ has_index(const RegisteredNames *names, ModelAttribute attribute)
 	return false;
 }
 
-/* SQL: is a name of user u the one in a parameter, without case? As any_name_sql() has it across columns. */
+/*
+ * SQL: is a name of user u the one in a parameter, without case? As any_name_sql() has it across
+ * columns.
+ */
 static char *
 folded_sql(const Model *model, ModelAttribute attribute, int parameter)
 {
@@ -311,9 +319,9 @@ folded_sql(const Model *model, ModelAttribute attribute, int parameter)
 }
 
 /*
- * SQL: does user u have the name that the returning one has in an attribute, parameter 1 its email, 2 its
- * username? Where an index looks after the attribute, it decides about those that have it in the same one:
- * it may be unique in each tenant only.
+ * SQL: does user u have the name that the returning one has in an attribute, parameter 1 its email,
+ * 2 its username? Where an index looks after the attribute, it decides about those that have it in
+ * the same one: it may be unique in each tenant only.
  */
 static char *
 clash_sql(const RegisteredNames *names, ModelAttribute own, ModelAttribute other)
@@ -370,7 +378,10 @@ names_claim(const Model *model, const UserRecord *user)
 	table_close(users, NoLock);
 }
 
-/* The lines of an error's context but the first, if that is about a statement of ours: it says nothing to a caller. */
+/*
+ * The lines of an error's context but the first, if that is about a statement of ours: it says
+ * nothing to a caller.
+ */
 static char *
 without_own_statement(char *context)
 {

@@ -19,15 +19,17 @@ typedef struct RegisteredNames
 	List *unique;         /* what names_find_unique() found, good as long as the model stays */
 } RegisteredNames;
 
-/* Find the unique indexes of users: to be done first. After an error the catalog cannot be asked. */
+/*
+ * Find the unique indexes of users: to be done first. After an error the catalog cannot be asked.
+ */
 extern void names_find_unique(RegisteredNames *names, Relation users);
 
 /* Lock the names to the end of the transaction, in one order for all. */
 extern void names_lock(const RegisteredNames *names);
 
 /*
- * Raise 23505 if a live user has the email or the username, which are locked. What a unique index says at
- * the INSERT is not asked. Within SPI_connect, as the owner of users.
+ * Raise 23505 if a live user has the email or the username, which are locked. What a unique index
+ * says at the INSERT is not asked. Within SPI_connect, as the owner of users.
  */
 extern void names_check_free(const RegisteredNames *names, Relation users);
 
@@ -35,8 +37,8 @@ extern void names_check_free(const RegisteredNames *names, Relation users);
 extern void names_complete_error(const RegisteredNames *names, Relation users, ErrorData *error);
 
 /*
- * Lock the email and username of a user that is to come back, and raise 23505 where another live user has
- * one of them that no unique index looks after. Not within SPI_connect.
+ * Lock the email and username of a user that is to come back, and raise 23505 where another live
+ * user has one of them that no unique index looks after. Not within SPI_connect.
  */
 extern void names_claim(const Model *model, const UserRecord *user);
 

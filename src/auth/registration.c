@@ -2,12 +2,12 @@
  * registration.c
  *		account.register: a user with its profile, both or neither.
  *
- * What can be refused by looking is refused first, then the password is hashed, then come the locks: a
- * name (email or username) is locked by an advisory lock to the end of the transaction, looked for, and
- * inserted (registered_names.c).
+ * What can be refused by looking is refused first, then the password is hashed, then come the
+ * locks: a name (email or username) is locked by an advisory lock to the end of the transaction,
+ * looked for, and inserted (registered_names.c).
  *
- * Statements run as the owners of the tables, whose triggers and defaults must not get more rights than
- * that; the caller needs EXECUTE alone.
+ * Statements run as the owners of the tables, whose triggers and defaults must not get more rights
+ * than that; the caller needs EXECUTE alone.
  */
 #include "postgres.h"
 
@@ -67,7 +67,10 @@ dots_fit(const char *s, size_t len)
 	return true;
 }
 
-/* Raise 22023 unless this is an email: dot-atom@domain. Characters beyond ASCII are let through (RFC 6531). */
+/*
+ * Raise 22023 unless this is an email: dot-atom@domain. Characters beyond ASCII are let through
+ * (RFC 6531).
+ */
 void
 registration_check_email(const char *email)
 {
@@ -113,7 +116,10 @@ column_needs_value(Relation rel, Form_pg_attribute column)
 		   build_column_default(rel, column->attnum) == NULL;
 }
 
-/* Resolve the tenant's slug or id to its id; raise PT404, PT403, or 55000 where users have no tenant. */
+/*
+ * Resolve the tenant's slug or id to its id; raise PT404, PT403, or 55000 where users have no
+ * tenant.
+ */
 static void
 resolve_tenant(Registration *reg, Relation users, const char *tenant)
 {
@@ -147,8 +153,8 @@ resolve_tenant(Registration *reg, Relation users, const char *tenant)
 }
 
 /*
- * SQL: a neutral value for a mandatory column that nobody has a value for: frameworks such as Django
- * keep their defaults to themselves. NULL: there is none for the type.
+ * SQL: a neutral value for a mandatory column that nobody has a value for: frameworks such as
+ * Django keep their defaults to themselves. NULL: there is none for the type.
  */
 const char *
 neutral_value(Form_pg_attribute column)
@@ -179,7 +185,9 @@ neutral_value(Form_pg_attribute column)
 	}
 }
 
-/* Columns of a foreign key, or of a unique index: a neutral value would be wrong, or not for long. */
+/*
+ * Columns of a foreign key, or of a unique index: a neutral value would be wrong, or not for long.
+ */
 Bitmapset *
 constrained_columns(Relation rel)
 {
@@ -206,7 +214,8 @@ append_value(StringInfo columns, StringInfo values, Form_pg_attribute column, co
 }
 
 /*
- * Append neutral values of the mandatory columns that are not in given (by attribute number). Raises
+ * Append neutral values of the mandatory columns that are not in given (by attribute number).
+ * Raises
  * 55000 for those that have none.
  */
 void

@@ -26,12 +26,14 @@ typedef struct ProfileValues
 } ProfileValues;
 
 /*
- * Read the argument profile (NULL: none) and check it: 22023, PT403 for a role that nobody may take and for
- * columns that are not for the asking; a WARNING for unknown columns.
+ * Read the argument profile (NULL: none) and check it: 22023, PT403 for a role that nobody may take
+ * and for columns that are not for the asking; a WARNING for unknown columns.
  */
 extern ProfileValues *registration_profile_read(const Model *model, Jsonb *profile);
 
-/* Give the profile of a new user these values; makes it where nothing else has. Within SPI_connect. */
+/*
+ * Give the profile of a new user these values; makes it where nothing else has. Within SPI_connect.
+ */
 extern void registration_profile_write(const Model *model, const char *user_id,
 									   ProfileValues *profile);
 
@@ -47,7 +49,10 @@ extern bool column_needs_value(Relation rel, Form_pg_attribute column);
 /* SQL: a neutral value for a mandatory column; NULL: there is none. */
 extern const char *neutral_value(Form_pg_attribute column);
 
-/* Append neutral values of the mandatory columns that are not in given; raises 55000 where there is none. */
+/*
+ * Append neutral values of the mandatory columns that are not in given; raises 55000 where there is
+ * none.
+ */
 extern void append_neutral_values(Relation rel, StringInfo columns, StringInfo values,
 								  Bitmapset *given);
 

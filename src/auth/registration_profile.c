@@ -2,9 +2,10 @@
  * registration_profile.c
  *		The argument profile of account.register: columns of the new user's profile.
  *
- * Everything is looked at and converted before the user is made. Whoever registers is not asked who it is, so
- * nothing is taken that staff could not give (profile_settable.c), and roles only as the setting says. Then the profile that came with the user
- * (by account.enable_profile, or a trigger of the application) is updated; where none came it is inserted.
+ * Everything is looked at and converted before the user is made. Whoever registers is not asked who
+ * it is, so nothing is taken that staff could not give (profile_settable.c), and roles only as the
+ * setting says. Then the profile that came with the user (by account.enable_profile, or a trigger
+ * of the application) is updated; where none came it is inserted.
  */
 #include "postgres.h"
 

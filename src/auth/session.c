@@ -2,14 +2,15 @@
  * session.c
  *		Sessions: opened by a login, gone on with by a refresh, ended by a logout.
  *
- * A refusal that has something to remember (a reused token, a session found dead) is an answer, not an
- * error, so that what was learnt commits with the caller's transaction.
+ * A refusal that has something to remember (a reused token, a session found dead) is an answer, not
+ * an error, so that what was learnt commits with the caller's transaction.
  *
- * Locks: who opens a session takes the tenant's advisory lock, then the user's row; who refreshes takes
- * the session's row. A change of the user takes the user's row, then, by its trigger, the sessions' rows;
- * so nobody waits for somebody who waits for him.
+ * Locks: who opens a session takes the tenant's advisory lock, then the user's row; who refreshes
+ * takes the session's row. A change of the user takes the user's row, then, by its trigger, the
+ * sessions' rows; so nobody waits for somebody who waits for him.
  *
- * Tables of the extension are read and written as their owner, users as theirs; the caller needs EXECUTE.
+ * Tables of the extension are read and written as their owner, users as theirs; the caller needs
+ * EXECUTE.
  */
 #include "postgres.h"
 
@@ -233,9 +234,9 @@ static const char *const prunings[] = {
 	"e.ctid OPERATOR(pg_catalog.>=) $3 AND e.ctid OPERATOR(pg_catalog.<) $4"};
 
 /*
- * Drop sessions that nobody can ask about any more: the user's, and those in a few blocks of the table
- * by chance, of users that may never log in again. An index to find these by would make each end of a
- * session an entry in all of them. What another login is pruning is left to it.
+ * Drop sessions that nobody can ask about any more: the user's, and those in a few blocks of the
+ * table by chance, of users that may never log in again. An index to find these by would make each
+ * end of a session an entry in all of them. What another login is pruning is left to it.
  */
 static void
 prune_sessions(const char *user_id, TimestampTz now, const pg_uuid_t *chance)
@@ -301,8 +302,9 @@ session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_
 }
 
 /*
- * Decide about an authentic token: NULL, or the refusal. *again: the successor of this token is given
- * once more. Ends the session where the token was used before, or the user may not come in any more.
+ * Decide about an authentic token: NULL, or the refusal. *again: the successor of this token is
+ * given once more. Ends the session where the token was used before, or the user may not come in
+ * any more.
  */
 static const char *
 judge(const Model *model, const RefreshToken *token, SessionRow *row, UserRecord **user,
@@ -485,7 +487,9 @@ issue_tokens_operation(PG_FUNCTION_ARGS)
 						PG_ARGISNULL(1), NULL);
 }
 
-/* account.issue_access_token(user_id text, ttl interval, extra jsonb): without session. Privileged. */
+/*
+ * account.issue_access_token(user_id text, ttl interval, extra jsonb): without session. Privileged.
+ */
 static Datum
 issue_access_token_operation(PG_FUNCTION_ARGS)
 {

@@ -1,6 +1,7 @@
 /*
  * session.h
- *		Sessions of users: what a login opens, a refresh goes on with, and a change of the user ends.
+ *		Sessions of users: what a login opens, a refresh goes on with, and a change of the user
+ *		ends.
  */
 #ifndef PGACCOUNT_SESSION_H
 #define PGACCOUNT_SESSION_H
@@ -25,7 +26,9 @@ extern void session_end_all(void);
 /* End the sessions of a user, but the one of this id (NULL: all). Returns their number. */
 extern uint64 session_end_user(const char *user_id, const char *except, const char *reason);
 
-/* End the sessions of users whose rows have changed: they are not admitted any more as they were. */
+/*
+ * End the sessions of users whose rows have changed: they are not admitted any more as they were.
+ */
 extern void session_end_users(char **user_ids, int n);
 
 /* End those of a user whose password changed, as session_keep() says, and those of a tenant. */
@@ -33,8 +36,8 @@ extern void session_end_password(const char *user_id);
 extern void session_end_tenant(const char *tenant_id);
 
 /*
- * While the caller itself changes the password of this user, the trigger ends no session (keep_all), or
- * all but the one of this id. session_keep_end() is due on every path.
+ * While the caller itself changes the password of this user, the trigger ends no session
+ * (keep_all), or all but the one of this id. session_keep_end() is due on every path.
  */
 extern void session_keep(const char *user_id, bool keep_all, const char *session_id);
 extern void session_keep_end(void);
@@ -58,9 +61,9 @@ typedef struct TokenPair
 extern Datum session_refusal(FunctionCallInfo fcinfo, int status, const char *error);
 
 /*
- * Let a user in that was read before: lock its row, and see that all that was read still holds: live,
- * active, of that tenant, in an active one. False: it does not, read again. login: write last_login, and
- * the new hash in place of the one that was verified, where there is a new one.
+ * Let a user in that was read before: lock its row, and see that all that was read still holds:
+ * live, active, of that tenant, in an active one. False: it does not, read again. login: write
+ * last_login, and the new hash in place of the one that was verified, where there is a new one.
  */
 extern bool session_admit(const Model *model, const UserRecord *user, bool login, text *new_hash);
 

@@ -2,10 +2,10 @@
  * session_end.c
  *		The end of sessions: at once, when a user or its tenant changes, or when a call says so.
  *
- * Who opens a session locks the user's row (and takes an advisory lock of its tenant) before looking
- * whether the user may come in, so either the trigger that comes here (user_trigger.c) sees the session or
- * the login sees the change. Sessions are looked for on a snapshot of now, as the server's referential
- * checks look.
+ * Who opens a session locks the user's row (and takes an advisory lock of its tenant) before
+ * looking whether the user may come in, so either the trigger that comes here (user_trigger.c) sees
+ * the session or the login sees the change. Sessions are looked for on a snapshot of now, as the
+ * server's referential checks look.
  */
 #include "postgres.h"
 

@@ -2,10 +2,10 @@
  * session_lock.c
  *		Advisory locks of the extension, to the end of the transaction.
  *
- * SQL cannot take them: pg_advisory_lock() and its kin make tags whose fourth field is 1 or 2 (lockfuncs.c),
- * ours has a number of its own, apart from those of Citus too (4 to 15). pg_locks shows the field as
- * objsubid, what is locked as classid, and a hash of the text as objid. Texts that share a hash cost a
- * wait, never a wrong answer.
+ * SQL cannot take them: pg_advisory_lock() and its kin make tags whose fourth field is 1 or 2
+ * (lockfuncs.c), ours has a number of its own, apart from those of Citus too (4 to 15). pg_locks
+ * shows the field as objsubid, what is locked as classid, and a hash of the text as objid. Texts
+ * that share a hash cost a wait, never a wrong answer.
  */
 #include "postgres.h"
 

@@ -2,7 +2,8 @@
  * session_row.c
  *		Rows of account.session, looked up and written without statements.
  *
- * Before a row is written it is locked in its last version, as a change that is under way leaves it.
+ * Before a row is written it is locked in its last version, as a change that is under way leaves
+ * it.
  */
 #include "postgres.h"
 
@@ -167,7 +168,10 @@ session_row_rotate(SessionRow *row, const SessionToken *token, Datum ip)
 	CommandCounterIncrement();
 }
 
-/* End a session whose row is locked, in slot, unless it has ended. The writer is made for the first. */
+/*
+ * End a session whose row is locked, in slot, unless it has ended. The writer is made for the
+ * first.
+ */
 static void
 write_end(TupleWriter **writer, Relation rel, TupleTableSlot *slot, const char *reason)
 {

@@ -1,6 +1,7 @@
 /*
  * session_row.h
- *		Rows of account.session, looked up and written without statements: each request, refresh and login needs one.
+ *		Rows of account.session, looked up and written without statements: each request, refresh and
+ *		login needs one.
  */
 #ifndef PGACCOUNT_SESSION_ROW_H
 #define PGACCOUNT_SESSION_ROW_H
@@ -63,8 +64,8 @@ extern void session_row_write(const pg_uuid_t *id, const char *user_id, const ch
 							  const SessionToken *token, Datum ip, text *user_agent);
 
 /*
- * Lock and read a session in its last version, whatever the snapshot of the transaction. False: there is none. True:
- * session_row_close() is due.
+ * Lock and read a session in its last version, whatever the snapshot of the transaction. False:
+ * there is none. True: session_row_close() is due.
  */
 extern bool session_row_lock(const pg_uuid_t *id, SessionRow *row);
 extern void session_row_close(SessionRow *row);
@@ -77,14 +78,14 @@ extern void session_row_end(SessionRow *row, const char *reason);
 extern bool session_row_is_live(const pg_uuid_t *id, const char *user_id, Snapshot snapshot);
 
 /*
- * May there be a session with this value in a column (user or tenant), ended or not, by a snapshot of now? Without an
- * index there may.
+ * May there be a session with this value in a column (user or tenant), ended or not, by a snapshot
+ * of now? Without an index there may.
  */
 extern bool session_rows_any(AttrNumber column, const char *key);
 
 /*
- * End the sessions of a user, row by row, as session_row_lock() finds them. What the running command has changed is
- * left as it is. False: there is no index to find them by.
+ * End the sessions of a user, row by row, as session_row_lock() finds them. What the running
+ * command has changed is left as it is. False: there is no index to find them by.
  */
 extern bool session_rows_end(const char *user_id, const char *reason);
 

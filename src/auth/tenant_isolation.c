@@ -2,9 +2,10 @@
  * tenant_isolation.c
  *		Row security that shows a tenant its own rows.
  *
- * Two policies are the declaration: pg_dump carries them, \d shows them, PostgreSQL follows renames. What
- * row security was before stands in the comment of one, so that disabling gives it back. The tenant is
- * a subselect: it is evaluated once a statement, and an index on the column serves.
+ * Two policies are the declaration: pg_dump carries them, \d shows them, PostgreSQL follows
+ * renames. What row security was before stands in the comment of one, so that disabling gives it
+ * back. The tenant is a subselect: it is evaluated once a statement, and an index on the column
+ * serves.
  */
 #include "postgres.h"
 
@@ -60,7 +61,10 @@ target_argument(FunctionCallInfo fcinfo)
 	return relid;
 }
 
-/* The helper that gives the tenant in the column's type, so that its index serves; 22023 for other types. */
+/*
+ * The helper that gives the tenant in the column's type, so that its index serves; 22023 for other
+ * types.
+ */
 static const char *
 tenant_expression(Oid relid, AttrNumber attnum)
 {

@@ -2,10 +2,11 @@
  * throttle.c
  *		Failed logins, counted in shared memory, where no ROLLBACK reaches.
  *
- * A fixed table of counters, 8 ways associative: a key has its place among 8, and takes the one that was
- * touched longest ago when it needs one. So memory stays what it is, and a flood of keys costs others
- * their counters at worst; the table account.login_failure then still has what committed. Counters are
- * of a window that begins with a first failure, so they never count more than failed in any window.
+ * A fixed table of counters, 8 ways associative: a key has its place among 8, and takes the one
+ * that was touched longest ago when it needs one. So memory stays what it is, and a flood of keys
+ * costs others their counters at worst; the table account.login_failure then still has what
+ * committed. Counters are of a window that begins with a first failure, so they never count more
+ * than failed in any window.
  *
  * One lightweight lock guards all; nothing is done under it but a look at 8 entries.
  */
@@ -84,7 +85,9 @@ throttle_init(void)
 	shmem_startup_hook = throttle_shmem_startup;
 }
 
-/* The counter of a key, whose window has not passed. NULL: there is none; with make, one is taken. */
+/*
+ * The counter of a key, whose window has not passed. NULL: there is none; with make, one is taken.
+ */
 static Counter *
 find(const unsigned char *key, TimestampTz now, bool make)
 {
@@ -114,7 +117,10 @@ find(const unsigned char *key, TimestampTz now, bool make)
 	return oldest;
 }
 
-/* Count an attempt that is beginning. False: there were too many, which always says does not matter. */
+/*
+ * Count an attempt that is beginning. False: there were too many, which always says does not
+ * matter.
+ */
 static bool
 count_attempt(const unsigned char *key, bool always)
 {

@@ -14,8 +14,8 @@
 extern void throttle_init(void);
 
 /*
- * Count an attempt that is beginning, as a failure for now. False: too many of this key have failed in
- * the window; then it is not counted. Always true where the library was not preloaded.
+ * Count an attempt that is beginning, as a failure for now. False: too many of this key have failed
+ * in the window; then it is not counted. Always true where the library was not preloaded.
  */
 extern bool throttle_begin(const unsigned char *key);
 

@@ -302,9 +302,9 @@ check_signature(Jws *jws, const char *token, size_t len)
 }
 
 /*
- * Have the claims that a live check looks at the types that it reads? One of another type would say nothing
- * to it, and something to who reads the claims. What grants nothing unless it is true, or a string, or a list
- * of strings (is_staff, user_role, tenant, modules) needs no such care.
+ * Have the claims that a live check looks at the types that it reads? One of another type would say
+ * nothing to it, and something to who reads the claims. What grants nothing unless it is true, or a
+ * string, or a list of strings (is_staff, user_role, tenant, modules) needs no such care.
  */
 static bool
 types_fit(const JsonMember *members)
@@ -355,7 +355,9 @@ token_free(CheckedToken *checked)
 	checked->arena = NULL;
 }
 
-/* account.verify_access_token(token text): the claims of a token made with a stored key, or PT401. */
+/*
+ * account.verify_access_token(token text): the claims of a token made with a stored key, or PT401.
+ */
 Datum
 verify_access_token(PG_FUNCTION_ARGS)
 {

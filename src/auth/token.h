@@ -19,15 +19,18 @@ typedef struct TokenUser
 	const char *tenant; /* its slug, else its name */
 	const char *user_role;
 	bool is_staff;
-	/* The tenant's modules as they are stored: jsonb, json, text[] or varchar[]; anything else counts as none. */
+	/*
+	 * The tenant's modules as they are stored: jsonb, json, text[] or varchar[]; anything else
+	 * counts as none.
+	 */
 	Oid modules_type;
 	bool modules_isnull;
 	Datum modules;
 } TokenUser;
 
 /*
- * Make and sign a token. ttl in microseconds. extra: NULL, or an object of further claims; a reserved
- * name is 22023. Raises 55000 if no key signs. user_id is not NULL.
+ * Make and sign a token. ttl in microseconds. extra: NULL, or an object of further claims; a
+ * reserved name is 22023. Raises 55000 if no key signs. user_id is not NULL.
  */
 extern text *token_issue(const TokenUser *user, int64 ttl, Jsonb *extra);
 
@@ -56,9 +59,9 @@ typedef struct CheckedToken
 } CheckedToken;
 
 /*
- * Check a token with the stored keys: signature, types (sid and tenant_id are strings, or null), exp, nbf,
- * iss, aud. NULL is refused. sink: see
- * json_scan_object. In any case token_free() is due, unless the memory context goes.
+ * Check a token with the stored keys: signature, types (sid and tenant_id are strings, or null),
+ * exp, nbf, iss, aud. NULL is refused. sink: see json_scan_object. In any case token_free() is due,
+ * unless the memory context goes.
  */
 extern JwtResult token_check(text *token, CheckedToken *checked, JsonSink sink, void *sink_arg);
 extern void token_free(CheckedToken *checked);

@@ -3,13 +3,13 @@
  *		Access tokens that this backend has checked before.
  *
  * An application sends the same token with each of its requests. What does not change about it (its
- * signature is right, its claims are these) is kept, for as long as the keys are the same; what does (exp
- * and nbf against the clock, iss and aud against the settings) is asked each time.
+ * signature is right, its claims are these) is kept, for as long as the keys are the same; what
+ * does (exp and nbf against the clock, iss and aud against the settings) is asked each time.
  *
- * As many are kept as pgaccount.known_tokens says; one more drives out the one that was not asked for the
- * longest. Only what has been checked gets in, so that nobody drives out tokens by forging others. They are
- * found by the last characters of their signatures, and compared as a whole, the signature first and in
- * constant time: a guess learns nothing of what is kept.
+ * As many are kept as pgaccount.known_tokens says; one more drives out the one that was not asked
+ * for the longest. Only what has been checked gets in, so that nobody drives out tokens by forging
+ * others. They are found by the last characters of their signatures, and compared as a whole, the
+ * signature first and in constant time: a guess learns nothing of what is kept.
  */
 #include "postgres.h"
 

@@ -12,8 +12,9 @@
 #include "token.h"
 
 /*
- * The same as token_check() without a sink, but that a token seen before is not taken apart again. On
- * success *checked is valid while token_cache_checks() stays the same; it is not the caller's to free.
+ * The same as token_check() without a sink, but that a token seen before is not taken apart again.
+ * On success *checked is valid while token_cache_checks() stays the same; it is not the caller's to
+ * free.
  */
 extern JwtResult token_check_known(text *token, const CheckedToken **checked);
 

@@ -1,10 +1,11 @@
 /*
  * user_changes.c
- *		What follows from changes of users, by whatever statement: sessions end, events are recorded.
+ *		What follows from changes of users, by whatever statement: sessions end, events are
+ *		recorded.
  *
- * The row trigger on users (user_trigger.c) collects, its statement trigger flushes: sessions are ended and
- * events written of many users at a time. With users that are removed for good goes what the extension has of
- * them; see dependent_rows.c.
+ * The row trigger on users (user_trigger.c) collects, its statement trigger flushes: sessions are
+ * ended and events written of many users at a time. With users that are removed for good goes what
+ * the extension has of them; see dependent_rows.c.
  */
 #include "postgres.h"
 

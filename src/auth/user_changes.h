@@ -1,6 +1,7 @@
 /*
  * user_changes.h
- *		What follows from changes of users, by whatever statement: sessions end, events are recorded.
+ *		What follows from changes of users, by whatever statement: sessions end, events are
+ *		recorded.
  */
 #ifndef PGACCOUNT_USER_CHANGES_H
 #define PGACCOUNT_USER_CHANGES_H
@@ -15,7 +16,9 @@ typedef enum UserChange
 	USER_PURGED
 } UserChange;
 
-/* A user that is not as it was: its sessions end. Texts as they were before; NULL: there is none. */
+/*
+ * A user that is not as it was: its sessions end. Texts as they were before; NULL: there is none.
+ */
 typedef struct ChangedUser
 {
 	UserChange change;
@@ -29,8 +32,8 @@ typedef struct ChangedUser
 extern void user_changes_init(void);
 
 /*
- * Add a user, for the end of the statement; its texts are copied. is_flushed: what user_changes_are_flushed() says of
- * the row's table, false: what follows is done at once.
+ * Add a user, for the end of the statement; its texts are copied. is_flushed: what
+ * user_changes_are_flushed() says of the row's table, false: what follows is done at once.
  */
 extern void user_changes_add(const ChangedUser *user, bool is_flushed);
 extern bool user_changes_are_flushed(Oid relid);

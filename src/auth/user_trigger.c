@@ -2,17 +2,18 @@
  * user_trigger.c
  *		The triggers on the mapped tables: what became of a user, or of a tenant.
  *
- * account.end_sessions() is an AFTER UPDATE OR DELETE trigger for each row of users and tenants, and for each
- * statement on users. It has no WHEN clause and names no columns: these would forbid dropping a column that
- * the model can do without. It compares the columns itself, and looks for sessions by index before it runs a
- * statement.
+ * account.end_sessions() is an AFTER UPDATE OR DELETE trigger for each row of users and tenants,
+ * and for each statement on users. It has no WHEN clause and names no columns: these would forbid
+ * dropping a column that the model can do without. It compares the columns itself, and looks for
+ * sessions by index before it runs a statement.
  *
- * Row triggers are cloned to partitions, statement triggers are not: each partition and child that is there
- * when the table is mapped has its own, and what a statement does that names one that came later is done row
- * by row.
+ * Row triggers are cloned to partitions, statement triggers are not: each partition and child that
+ * is there when the table is mapped has its own, and what a statement does that names one that came
+ * later is done row by row.
  *
- * The triggers may be called as anybody who changes the tables; what they write is written as the owner
- * of the extension's tables, and is only ever the end of a session of a row that has just changed.
+ * The triggers may be called as anybody who changes the tables; what they write is written as the
+ * owner of the extension's tables, and is only ever the end of a session of a row that has just
+ * changed.
  */
 #include "postgres.h"
 
@@ -148,8 +149,8 @@ old_text(const Model *model, ModelAttribute attribute, TriggerData *trigger)
 }
 
 /*
- * Where a row is that was deleted here because it moved to another partition; NULL: it is gone. The trigger
- * has no command of its own, and would still see the row as it was.
+ * Where a row is that was deleted here because it moved to another partition; NULL: it is gone. The
+ * trigger has no command of its own, and would still see the row as it was.
  */
 static UserRecord *
 moved_row(const Model *model, TriggerData *trigger)
@@ -179,7 +180,10 @@ what_became(const Model *model, TriggerData *trigger, const UserRecord *moved, b
 	return was_live == live ? USER_UNCHANGED : was_live ? USER_DELETED : USER_RESTORED;
 }
 
-/* Are changes of rows of a relation flushed by a statement trigger? Kept for the relation that was asked last. */
+/*
+ * Are changes of rows of a relation flushed by a statement trigger? Kept for the relation that was
+ * asked last.
+ */
 static bool
 is_flushed(Oid relid)
 {
@@ -266,8 +270,8 @@ is_table(Relation rel, Oid relid)
 }
 
 /*
- * account.end_sessions() RETURNS trigger: AFTER UPDATE OR DELETE, for each row; on users also for each
- * statement, when its rows' events are written.
+ * account.end_sessions() RETURNS trigger: AFTER UPDATE OR DELETE, for each row; on users also for
+ * each statement, when its rows' events are written.
  */
 Datum
 end_sessions(PG_FUNCTION_ARGS)

@@ -5,7 +5,10 @@
 #ifndef PGACCOUNT_USER_TRIGGER_H
 #define PGACCOUNT_USER_TRIGGER_H
 
-/* Put the triggers on the mapped tables, or take them away; either may be InvalidOid. Within SPI_connect. */
+/*
+ * Put the triggers on the mapped tables, or take them away; either may be InvalidOid. Within
+ * SPI_connect.
+ */
 extern void user_trigger_attach(Oid users, Oid tenants);
 extern void user_trigger_detach(Oid users, Oid tenants);
 

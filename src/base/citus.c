@@ -2,13 +2,13 @@
  * citus.c
  *		What Citus has made of a table.
  *
- * Citus keeps the rows of a table in shards, tables of their own on other servers, and leaves the table
- * itself empty. Statements of clients reach the shards, triggers fire there; what reads or writes the
- * table in ways that Citus does not plan, or looks for a registry row where there is none, would do
- * nothing without saying so. Such calls are refused by name.
+ * Citus keeps the rows of a table in shards, tables of their own on other servers, and leaves the
+ * table itself empty. Statements of clients reach the shards, triggers fire there; what reads or
+ * writes the table in ways that Citus does not plan, or looks for a registry row where there is
+ * none, would do nothing without saying so. Such calls are refused by name.
  *
- * Nothing of Citus is linked: its catalog pg_dist_partition has a row for each table, and the shards
- * carry copies of the table's triggers.
+ * Nothing of Citus is linked: its catalog pg_dist_partition has a row for each table, and the
+ * shards carry copies of the table's triggers.
  */
 #include "postgres.h"
 
@@ -159,7 +159,9 @@ whole_table(Query *query)
 	return rte->rtekind == RTE_RELATION ? rte->relid : InvalidOid;
 }
 
-/* The soft-delete table whose live rows alone the query would read, all of them; InvalidOid: none. */
+/*
+ * The soft-delete table whose live rows alone the query would read, all of them; InvalidOid: none.
+ */
 static Oid
 hidden_source(Query *query, HidesRows hides)
 {
@@ -176,7 +178,10 @@ hidden_source(Query *query, HidesRows hides)
 	return InvalidOid;
 }
 
-/* A statement is about to be planned: is it the one by which Citus rebuilds a table? See the header. */
+/*
+ * A statement is about to be planned: is it the one by which Citus rebuilds a table? See the
+ * header.
+ */
 void
 citus_rebuild(Query *query, HidesRows hides)
 {
@@ -197,7 +202,9 @@ citus_rebuild(Query *query, HidesRows hides)
 					   "rows are hidden."),
 			 errhint(
 				 "BEGIN a transaction block, and SET LOCAL pgaccount.show_deleted = on in it.")));
-	/* that is so here; the shards must show them too, and in a block Citus carries SET LOCAL there */
+	/*
+	 * that is so here; the shards must show them too, and in a block Citus carries SET LOCAL there
+	 */
 	SPI_connect();
 	run_sql("SET LOCAL citus.propagate_set_commands = 'local'");
 	run_sql("SET LOCAL pgaccount.show_deleted = on");

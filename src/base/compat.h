@@ -35,8 +35,8 @@
 #endif
 
 /*
- * The library hides its symbols (-fvisibility=hidden), but for what the server calls. From 16 on the server's headers
- * say so; all functions of SQL are in files that include this one.
+ * The library hides its symbols (-fvisibility=hidden), but for what the server calls. From 16 on
+ * the server's headers say so; all functions of SQL are in files that include this one.
  */
 #if PG_VERSION_NUM < 160000
 #undef PGDLLEXPORT
@@ -169,7 +169,9 @@ compat_init_range_table(EState *estate, Relation rel, Bitmapset *updated)
 #define compat_is_period(constraint_form)   false
 #endif
 
-/* The role whose privileges and policies apply to this range table entry; InvalidOid: the caller's. */
+/*
+ * The role whose privileges and policies apply to this range table entry; InvalidOid: the caller's.
+ */
 static inline Oid
 compat_check_as_user(Query *query, RangeTblEntry *rte)
 {
@@ -194,10 +196,15 @@ compat_set_check_as_user(Query *query, RangeTblEntry *rte, Oid role)
 #endif
 }
 
-/* Since 16 a partition or a table that inherits may compute a generated column in another way than its parent. */
+/*
+ * Since 16 a partition or a table that inherits may compute a generated column in another way than
+ * its parent.
+ */
 #define compat_own_generated (PG_VERSION_NUM >= 160000)
 
-/* ExecInsertIndexTuples and its kin take the same arguments throughout; ExecutorRun lost one in 18. */
+/*
+ * ExecInsertIndexTuples and its kin take the same arguments throughout; ExecutorRun lost one in 18.
+ */
 #if PG_VERSION_NUM >= 180000
 #define compat_ExecutorRun(queryDesc, count) ExecutorRun(queryDesc, ForwardScanDirection, count)
 #else
@@ -221,7 +228,9 @@ compat_guc_find(const char *name)
 #endif
 }
 
-/* Was the source of a plan made under the present search_path? 17 gave the saved path another name. */
+/*
+ * Was the source of a plan made under the present search_path? 17 gave the saved path another name.
+ */
 #if PG_VERSION_NUM >= 170000
 #define compat_path_is_current(source) SearchPathMatchesCurrentEnvironment((source)->search_path)
 #else
@@ -261,7 +270,9 @@ compat_guc_find(const char *name)
 #define compat_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel)
 #endif
 
-/* Memory of a check hook's extra, which the GUC mechanism frees: 16 gave it a context of its own. */
+/*
+ * Memory of a check hook's extra, which the GUC mechanism frees: 16 gave it a context of its own.
+ */
 static inline void *
 compat_guc_malloc(size_t size)
 {

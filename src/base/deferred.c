@@ -2,10 +2,11 @@
  * deferred.c
  *		Deferred triggers of an application that a call of ours has queued.
  *
- * The server tells nobody which triggers are queued. But the executor knows the tables that each statement has written,
- * whoever ran it meanwhile, and these have the triggers. SET CONSTRAINTS fires them; it knows constraints by schema and
- * name alone, so where another role's constraint trigger has the name of one, nothing is fired and the call is refused:
- * one of them would run as the owner of the other's table.
+ * The server tells nobody which triggers are queued. But the executor knows the tables that each
+ * statement has written, whoever ran it meanwhile, and these have the triggers. SET CONSTRAINTS
+ * fires them; it knows constraints by schema and name alone, so where another role's constraint
+ * trigger has the name of one, nothing is fired and the call is refused: one of them would run as
+ * the owner of the other's table.
  */
 #include "postgres.h"
 
@@ -47,7 +48,10 @@ typedef struct Deferred
 static int calls = 0;      /* of ours that are running, one within the other */
 static List *queued = NIL; /* Deferred, in TopTransactionContext */
 
-/* Whose code a trigger is: that of the table that it was made for, of which the partitions have clones. */
+/*
+ * Whose code a trigger is: that of the table that it was made for, of which the partitions have
+ * clones.
+ */
 static Oid
 code_relation(Oid relid, Oid trigger)
 {
@@ -128,7 +132,10 @@ deferred_end(int depth)
 		queued = NIL;
 }
 
-/* Is this a trigger that can be deferred, and that runs somebody's code? Ours guard foreign keys, and stay deferred. */
+/*
+ * Is this a trigger that can be deferred, and that runs somebody's code? Ours guard foreign keys,
+ * and stay deferred.
+ */
 static bool
 is_foreign(Oid relid, const Trigger *trigger)
 {
@@ -195,7 +202,10 @@ deferred_note(EState *estate)
 	}
 }
 
-/* Refuse where another role's constraint has the name: SET CONSTRAINTS would fire both as one owner. */
+/*
+ * Refuse where another role's constraint has the name: SET CONSTRAINTS would fire both as one
+ * owner.
+ */
 static void
 refuse_namesake(Form_pg_constraint form, Oid owner)
 {

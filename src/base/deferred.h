@@ -8,11 +8,12 @@
 #include "nodes/execnodes.h"
 
 /*
- * Left alone, they would fire at COMMIT, as whoever commits. So they fire at the end of the call, as the owner of
- * their table. Checks of foreign keys stay deferred.
+ * Left alone, they would fire at COMMIT, as whoever commits. So they fire at the end of the call,
+ * as the owner of their table. Checks of foreign keys stay deferred.
  *
- * Begin a call, and end it; depth is what deferred_begin() returned. deferred_fire() fires what has been queued since
- * the outermost call began: at its end, and before a procedure commits. An error leaves nothing to fire.
+ * Begin a call, and end it; depth is what deferred_begin() returned. deferred_fire() fires what has
+ * been queued since the outermost call began: at its end, and before a procedure commits. An error
+ * leaves nothing to fire.
  */
 extern int deferred_begin(void);
 extern void deferred_end(int depth);

@@ -45,7 +45,9 @@ rethrow_discreetly(ErrorData *error)
 	ReThrowError(error);
 }
 
-/* SQLSTATEs that mean something to an HTTP client, beside the class PT. Classes have three zeros. */
+/*
+ * SQLSTATEs that mean something to an HTTP client, beside the class PT. Classes have three zeros.
+ */
 static const struct
 {
 	const char *sqlstate;

@@ -9,7 +9,9 @@
 
 #include "settings.h"
 
-/* Class PT: what PostgREST, and account.http_status for everyone else, turn into that HTTP status. */
+/*
+ * Class PT: what PostgREST, and account.http_status for everyone else, turn into that HTTP status.
+ */
 #define ERRCODE_ACCOUNT_NOTHING_TO_DO   MAKE_SQLSTATE('P', 'T', '4', '0', '0')
 #define ERRCODE_ACCOUNT_UNAUTHENTICATED MAKE_SQLSTATE('P', 'T', '4', '0', '1')
 #define ERRCODE_ACCOUNT_FORBIDDEN       MAKE_SQLSTATE('P', 'T', '4', '0', '3')
@@ -22,18 +24,23 @@
 	(pgaccount_error_detail == ERROR_DETAIL_VERBOSE ? errdetail(__VA_ARGS__)                       \
 													: errdetail_log(__VA_ARGS__))
 
-/* Keep the statement and the context, either of which may carry a secret, out of the server's log. */
+/*
+ * Keep the statement and the context, either of which may carry a secret, out of the server's log.
+ */
 #define errhidesecrets() (errhidestmt(true), errhidecontext(true))
 
-/* Refuse a NULL argument of a function that is not STRICT, because NULL must not pass in silence. */
+/*
+ * Refuse a NULL argument of a function that is not STRICT, because NULL must not pass in silence.
+ */
 extern void refuse_null_argument(const char *argument);
 
 /* The same in a function that is called with secrets: the log does not get the statement. */
 extern void refuse_null_beside_secret(const char *argument);
 
 /*
- * In PG_CATCH, once the memory context has been left: raise the error again. With pgaccount.error_detail =
- * 'generic' its DETAIL, which an application's table may have filled with a row, goes to the log alone.
+ * In PG_CATCH, once the memory context has been left: raise the error again. With
+ * pgaccount.error_detail = 'generic' its DETAIL, which an application's table may have filled with
+ * a row, goes to the log alone.
  */
 extern void rethrow_discreetly(ErrorData *error);
 

@@ -52,7 +52,9 @@ run_as_owner(const char *name)
 	return run_as(owner);
 }
 
-/* OID of a function of ours with these arguments, in schema account, written in C; else InvalidOid. */
+/*
+ * OID of a function of ours with these arguments, in schema account, written in C; else InvalidOid.
+ */
 Oid
 account_function_of(const char *name, int nargs, const Oid *argtypes)
 {

@@ -11,7 +11,9 @@
 
 #include "run_as.h"
 
-/* A table of the extension by its name, opened; NULL: the extension is not (or no more) installed. */
+/*
+ * A table of the extension by its name, opened; NULL: the extension is not (or no more) installed.
+ */
 extern Relation own_table_open(const char *name, LOCKMODE lock);
 
 /* The same; raises 55000 in place of NULL. */
@@ -20,7 +22,10 @@ extern Relation own_table_require(const char *name, LOCKMODE lock);
 /* Act as the owner of such a table until run_as_end(). */
 extern RoleState run_as_owner(const char *name);
 
-/* OID of a function of ours in schema account, written in C, without arguments or with these; else InvalidOid. */
+/*
+ * OID of a function of ours in schema account, written in C, without arguments or with these; else
+ * InvalidOid.
+ */
 extern Oid account_function(const char *name);
 extern Oid account_function_of(const char *name, int nargs, const Oid *argtypes);
 

@@ -111,7 +111,10 @@ sql_equality(Oid typid)
 	return sql_operator(type->eq_opr);
 }
 
-/* SQL: are these two texts the same, or both NULL? False or NULL: no. IS DISTINCT FROM would name no operator. */
+/*
+ * SQL: are these two texts the same, or both NULL? False or NULL: no. IS DISTINCT FROM would name
+ * no operator.
+ */
 char *
 sql_same_text(const char *one, const char *other)
 {

@@ -2,10 +2,11 @@
  * index_lookup.c
  *		The rows of a table that have one value in an indexed column, without a statement.
  *
- * A statement by key spends most of its time on starting and ending the executor. Where a look at a row
- * is all that is wanted, this is what remains of it. No row is locked, no policy and no privilege asked:
- * callers look on behalf of the extension or of the table's owner. The lock on the index is kept to the
- * end of the transaction, as a SELECT keeps its own: taking it again costs next to nothing.
+ * A statement by key spends most of its time on starting and ending the executor. Where a look at a
+ * row is all that is wanted, this is what remains of it. No row is locked, no policy and no
+ * privilege asked: callers look on behalf of the extension or of the table's owner. The lock on the
+ * index is kept to the end of the transaction, as a SELECT keeps its own: taking it again costs
+ * next to nothing.
  */
 #include "postgres.h"
 
@@ -25,7 +26,9 @@
 #include "index_lookup.h"
 #include "table_code.h"
 
-/* The equality of keys of a type that needs no operator of the application's; InvalidOid: it may. */
+/*
+ * The equality of keys of a type that needs no operator of the application's; InvalidOid: it may.
+ */
 static RegProcedure
 plain_equality(Oid type)
 {
@@ -56,7 +59,10 @@ lookup_index_serves(Relation index)
 		   index->rd_rel->relam == BTREE_AM_OID;
 }
 
-/* Can a scan find the rows that have one value, of this type and collation, as the index's only key? */
+/*
+ * Can a scan find the rows that have one value, of this type and collation, as the index's only
+ * key?
+ */
 static bool
 is_usable(Relation index, Oid type, Oid collation, LookupIndex *found)
 {
@@ -167,10 +173,11 @@ lookup_end(LookupScan *scan)
 }
 
 /*
- * Where rows were seen last, by table and key. Who looks at a user looks at it again with the next request,
- * and to go down three indexes is half of what account.authenticate() does. It is a hint: what is there counts
- * only if it is a row with this key that the snapshot sees, and of a unique index there is no other. The block
- * is read from the buffer that had it, or not at all, so that one that is gone is no error.
+ * Where rows were seen last, by table and key. Who looks at a user looks at it again with the next
+ * request, and to go down three indexes is half of what account.authenticate() does. It is a hint:
+ * what is there counts only if it is a row with this key that the snapshot sees, and of a unique
+ * index there is no other. The block is read from the buffer that had it, or not at all, so that
+ * one that is gone is no error.
  */
 #define CACHED_TIDS 8192
 

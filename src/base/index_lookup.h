@@ -27,12 +27,15 @@ typedef struct LookupIndex
 	RegProcedure equality;
 } LookupIndex;
 
-/* Is it a btree that can be asked, whatever the snapshot: not one that is being built, or has failed to be? */
+/*
+ * Is it a btree that can be asked, whatever the snapshot: not one that is being built, or has
+ * failed to be?
+ */
 extern bool lookup_index_serves(Relation index);
 
 /*
- * The unique btree index on just this column, or any btree index on it, of all rows that have a value in it.
- * False: there is none to use.
+ * The unique btree index on just this column, or any btree index on it, of all rows that have a
+ * value in it. False: there is none to use.
  */
 extern bool lookup_unique_index(Relation rel, AttrNumber attnum, LookupIndex *found);
 extern bool lookup_index(Relation rel, AttrNumber attnum, LookupIndex *found);
@@ -47,8 +50,9 @@ extern bool lookup_next(LookupScan *scan);
 extern void lookup_end(LookupScan *scan);
 
 /*
- * Look for the one row with a key, by an index that lookup_unique_index() has found: where it was seen last, then
- * through the index. True: it is in scan->slot, and lookup_end() is due. False: there is none.
+ * Look for the one row with a key, by an index that lookup_unique_index() has found: where it was
+ * seen last, then through the index. True: it is in scan->slot, and lookup_end() is due. False:
+ * there is none.
  */
 extern bool lookup_one(LookupScan *scan, Relation rel, const LookupIndex *by, Datum value,
 					   Snapshot snapshot);

@@ -2,9 +2,10 @@
  * judge.c
  *		A statement that the caller's policies judge, while the owner of the table acts.
  *
- * It is parsed as the caller, so that the caller's policies are in it, and told to ask for the caller's privileges. The
- * parts of its plan that find rows, and the policies' checks of new rows, run as the caller, under the caller's
- * search_path; whatever runs in between (planning, triggers, constraints, indexes) as the owner.
+ * It is parsed as the caller, so that the caller's policies are in it, and told to ask for the
+ * caller's privileges. The parts of its plan that find rows, and the policies' checks of new rows,
+ * run as the caller, under the caller's search_path; whatever runs in between (planning, triggers,
+ * constraints, indexes) as the owner.
  */
 #include "postgres.h"
 
@@ -40,7 +41,10 @@ find_as_caller(PlanState *node)
 	elog(ERROR, "a plan is run outside its statement");
 }
 
-/* Evaluate a policy's check of a new row, as the caller. The expression may choose another evaluator for itself. */
+/*
+ * Evaluate a policy's check of a new row, as the caller. The expression may choose another
+ * evaluator for itself.
+ */
 static Datum
 check_as_caller(ExprState *state, ExprContext *econtext, bool *isnull)
 {
@@ -80,8 +84,8 @@ judge_plan(Judge *judge, PlanState *node)
 }
 
 /*
- * Let whatever of a started statement belongs to the judge run as the caller. Rows that another transaction
- * changes meanwhile are judged by a plan of their own, which is made here for that.
+ * Let whatever of a started statement belongs to the judge run as the caller. Rows that another
+ * transaction changes meanwhile are judged by a plan of their own, which is made here for that.
  */
 void
 judge_begin(Judge *judge, QueryDesc *desc)

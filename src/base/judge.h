@@ -26,8 +26,8 @@ typedef struct Judge
 } Judge;
 
 /*
- * Begin, after the statement was planned and started as judge->caller; it is run as the present user until judge_end().
- * An error leaves it to judge_back_to(), with what judge_now() said before.
+ * Begin, after the statement was planned and started as judge->caller; it is run as the present
+ * user until judge_end(). An error leaves it to judge_back_to(), with what judge_now() said before.
  */
 extern void judge_begin(Judge *judge, QueryDesc *desc);
 extern void judge_end(Judge *judge);

@@ -4,8 +4,8 @@
  *
  * A key is a value of the primary key's type or one that casts to it, a literal, an array of those,
  * or a jsonb object {"column": value, …} (or an array of such) over the columns of any unique key.
- * Whatever the form, PostgreSQL's own casts make of it one array a column; a value they refuse is no
- * key of the table, 22023. Casts raise, so they run in a subtransaction.
+ * Whatever the form, PostgreSQL's own casts make of it one array a column; a value they refuse is
+ * no key of the table, 22023. Casts raise, so they run in a subtransaction.
  */
 #include "postgres.h"
 
@@ -317,8 +317,8 @@ text_as_jsonb(const char *text)
 
 /*
  * Keys given as text, which is how untyped literals and parameters arrive. Text may be the literal
- * of a value, of an array, or a JSON document; where the key itself is text, it is the value, unless
- * it is an object that names the columns of a unique key.
+ * of a value, of an array, or a JSON document; where the key itself is text, it is the value,
+ * unless it is an object that names the columns of a unique key.
  */
 static KeySet *
 keys_of_text(Oid relid, const char *text)

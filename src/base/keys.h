@@ -22,7 +22,8 @@ typedef struct KeySet
 
 /*
  * The keys in argument n of a function of two forms, key "any" and key text. Raises 22023 for what
- * is no key of the table, NULL included. Not within SPI_connect; the result is in the current context.
+ * is no key of the table, NULL included. Not within SPI_connect; the result is in the current
+ * context.
  */
 extern KeySet *keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid);
 

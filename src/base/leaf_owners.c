@@ -1,9 +1,11 @@
 /*
  * leaf_owners.c
- *		Partitions, and tables that inherit, whose owner is another than that of what a statement names.
+ *		Partitions, and tables that inherit, whose owner is another than that of what a statement
+ *		names.
  *
- * A statement about the parent would run their triggers and checks as the owner of the parent. So it is run once for
- * each owner, over the tables of that owner. One that writes several tables at once, of a cycle, is refused.
+ * A statement about the parent would run their triggers and checks as the owner of the parent. So
+ * it is run once for each owner, over the tables of that owner. One that writes several tables at
+ * once, of a cycle, is refused.
  */
 #include "postgres.h"
 
@@ -118,7 +120,10 @@ generates_as(Relation rel, Relation parent)
 	return true;
 }
 
-/* Has a table a generated column that no ancestor of the present user's computes so? From 16 on it may have. */
+/*
+ * Has a table a generated column that no ancestor of the present user's computes so? From 16 on it
+ * may have.
+ */
 static bool
 has_own_generated(Relation rel)
 {
@@ -146,8 +151,8 @@ has_own_generated(Relation rel)
 }
 
 /*
- * May a write of this table, in a statement about its parent, run code that is its owner's own, not its
- * parent's?
+ * May a write of this table, in a statement about its parent, run code that is its owner's own, not
+ * its parent's?
  */
 static bool
 has_own_code(Relation rel)
@@ -170,7 +175,10 @@ has_own_code(Relation rel)
 	return false;
 }
 
-/* Refuse a partition that has code of its own owner's and of its parent's: one would run as the owner of the other. */
+/*
+ * Refuse a partition that has code of its own owner's and of its parent's: one would run as the
+ * owner of the other.
+ */
 static void
 refuse_mixed(Oid relid)
 {

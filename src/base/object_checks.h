@@ -10,7 +10,10 @@
 /* Raise unless relid is an application's table, plain or partitioned. what: "soft delete", … */
 extern void check_application_table(Oid relid, const char *what);
 
-/* Raise 0A000 unless a table, and each of its partitions, is a heap. why: a sentence for the DETAIL. */
+/*
+ * Raise 0A000 unless a table, and each of its partitions, is a heap. why: a sentence for the
+ * DETAIL.
+ */
 extern void check_heap(Oid relid, const char *why);
 
 /* Raise unless the current user owns the relation. */

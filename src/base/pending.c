@@ -23,8 +23,8 @@
 static PendingList *lists = NULL;
 
 /*
- * At the end of a transaction nothing is left over; its memory goes with it. Rows that nobody flushed would be
- * forgotten: never in silence.
+ * At the end of a transaction nothing is left over; its memory goes with it. Rows that nobody
+ * flushed would be forgotten: never in silence.
  */
 static void
 transaction_ends(XactEvent event, void *arg)

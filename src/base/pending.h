@@ -1,9 +1,11 @@
 /*
  * pending.h
- *		Rows that row triggers collect for the end of their statement, where a statement trigger flushes them.
+ *		Rows that row triggers collect for the end of their statement, where a statement trigger
+ *		flushes them.
  *
- * What is collected belongs to the subtransaction that collected it, and goes with it. Nothing is left to the end of
- * the transaction, when deferred triggers have fired and those that are queued then never would.
+ * What is collected belongs to the subtransaction that collected it, and goes with it. Nothing is
+ * left to the end of the transaction, when deferred triggers have fired and those that are queued
+ * then never would.
  */
 #ifndef PGACCOUNT_PENDING_H
 #define PGACCOUNT_PENDING_H
@@ -33,18 +35,22 @@ extern void pending_follow(PendingList *list);
 /* Begin a batch of this subtransaction; size is that of what begins with it. All of it is 0. */
 extern void *pending_begin(PendingList *list, Size size);
 
-/* Does a batch belong to the running subtransaction? One that is around it is not its to add to, or to flush. */
+/*
+ * Does a batch belong to the running subtransaction? One that is around it is not its to add to, or
+ * to flush.
+ */
 extern bool pending_is_ours(const PendingBatch *batch);
 
 /*
- * Take the first batch of this subtransaction with at least so many rows off the list, or NULL. The caller deletes
- * its context.
+ * Take the first batch of this subtransaction with at least so many rows off the list, or NULL. The
+ * caller deletes its context.
  */
 extern void *pending_take(PendingList *list, int rows);
 
 /*
- * Does whatever changes rows of a table end with the trigger that flushes: is it a statement, whichever table it names,
- * this one or one that it inherits from? Else each row is flushed at once. tables: NULL, or where these tables go.
+ * Does whatever changes rows of a table end with the trigger that flushes: is it a statement,
+ * whichever table it names, this one or one that it inherits from? Else each row is flushed at
+ * once. tables: NULL, or where these tables go.
  */
 extern bool pending_is_flushed(const PendingList *list, Oid relid, List **tables);
 

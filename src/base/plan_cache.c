@@ -2,14 +2,15 @@
  * plan_cache.c
  *		Statements of the extension that are kept, per backend.
  *
- * They are kept by {kind, relation, other relation}. Texts hold names from the catalog, so a statement that
- * became invalid is thrown away and its text built anew by whoever keeps it, as ri_triggers.c does.
- * Everything lives for the backend; an entry is valid from the moment its statement is stored.
+ * They are kept by {kind, relation, other relation}. Texts hold names from the catalog, so a
+ * statement that became invalid is thrown away and its text built anew by whoever keeps it, as
+ * ri_triggers.c does. Everything lives for the backend; an entry is valid from the moment its
+ * statement is stored.
  *
- * A CachedPlanSource parses and plans under one search_path, the present one. Ours are parsed under pg_catalog,
- * so that nobody's operators are found, and planned under the path of who runs them, since planning may run
- * functions of a table's owner. So the server is told the source after parsing, and a callback for its parser
- * sees to the rare case that it parses anew by itself.
+ * A CachedPlanSource parses and plans under one search_path, the present one. Ours are parsed under
+ * pg_catalog, so that nobody's operators are found, and planned under the path of who runs them,
+ * since planning may run functions of a table's owner. So the server is told the source after
+ * parsing, and a callback for its parser sees to the rare case that it parses anew by itself.
  */
 #include "postgres.h"
 
@@ -59,8 +60,8 @@ static long sweep_at = SWEEP_MIN;
 static int parser_level = 0; /* of settings, that setup_parser() has begun */
 
 /*
- * What is not valid any more is freed at the end of the transaction: an outer call may still be running it,
- * while what it fires asks for it anew.
+ * What is not valid any more is freed at the end of the transaction: an outer call may still be
+ * running it, while what it fires asks for it anew.
  */
 static List *retired = NIL;         /* statements, in TopMemoryContext */
 static List *retired_sources = NIL; /* sources, in TopMemoryContext */
@@ -156,8 +157,8 @@ plan_lookup(PlanKind kind, Oid relid, Oid other)
 }
 
 /*
- * The server parses a statement of ours anew, as something changed between plan_lookup() and the locks: under
- * pg_catalog, until plan_get() ends.
+ * The server parses a statement of ours anew, as something changed between plan_lookup() and the
+ * locks: under pg_catalog, until plan_get() ends.
  */
 static void
 setup_parser(ParseState *pstate, void *arg)
@@ -305,7 +306,10 @@ plan_source(KeptStatement *statement, QueryEnvironment *env)
 {
 	CachedPlanSource *old = statement->source;
 
-	/* what is invalid the server parses anew, by setup_parser(); another path would make it do so at each run */
+	/*
+	 * what is invalid the server parses anew, by setup_parser(); another path would make it do so
+	 * at each run
+	 */
 	if (!CachedPlanIsValid(old) || compat_path_is_current(old))
 		return old;
 	statement->source = make_source(statement, env);

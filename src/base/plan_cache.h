@@ -56,7 +56,10 @@ typedef enum PlanKind
 	PLAN_DEPENDENT_INVITATIONS
 } PlanKind;
 
-/* A statement that is kept. Good for the transaction in which plan_lookup() or plan_keep() returned it. */
+/*
+ * A statement that is kept. Good for the transaction in which plan_lookup() or plan_keep() returned
+ * it.
+ */
 typedef struct KeptStatement KeptStatement;
 
 extern void plan_cache_init(void);
@@ -65,13 +68,15 @@ extern void plan_cache_init(void);
 extern KeptStatement *plan_lookup(PlanKind kind, Oid relid, Oid other);
 
 /*
- * Keep a statement. Its plan is chosen as the server chooses. The text is parsed under pg_catalog alone,
- * planned under the search_path of the moment when it runs.
+ * Keep a statement. Its plan is chosen as the server chooses. The text is parsed under pg_catalog
+ * alone, planned under the search_path of the moment when it runs.
  */
 extern KeptStatement *plan_keep(PlanKind kind, Oid relid, Oid other, const char *sql, int nargs,
 								const Oid *types);
 
-/* The same with one generic plan from the first run on: for texts whose plan no value could better. */
+/*
+ * The same with one generic plan from the first run on: for texts whose plan no value could better.
+ */
 extern KeptStatement *plan_keep_generic(PlanKind kind, Oid relid, Oid other, const char *sql,
 										int nargs, const Oid *types);
 
@@ -80,8 +85,8 @@ extern KeptStatement *plan_keep_over(PlanKind kind, Oid relid, Oid other, const 
 									 int nargs, const Oid *types, QueryEnvironment *env);
 
 /*
- * The same for a statement that looks rows up by a key, or by what an index finds: the plan does without
- * reading whole tables where it can, though they are small, or empty, when it is made.
+ * The same for a statement that looks rows up by a key, or by what an index finds: the plan does
+ * without reading whole tables where it can, though they are small, or empty, when it is made.
  */
 extern KeptStatement *plan_keep_lookup(PlanKind kind, Oid relid, Oid other, const char *sql,
 									   int nargs, const Oid *types);
@@ -93,8 +98,9 @@ extern int plan_parameters(const KeptStatement *statement, const Oid **types);
 extern const char *plan_text(const KeptStatement *statement);
 
 /*
- * The source of its plans, parsed under pg_catalog, and good under the present search_path. Until the end of
- * the transaction, whatever happens to the statement meanwhile. env: tables of ours that it names, or NULL.
+ * The source of its plans, parsed under pg_catalog, and good under the present search_path. Until
+ * the end of the transaction, whatever happens to the statement meanwhile. env: tables of ours that
+ * it names, or NULL.
  */
 extern CachedPlanSource *plan_source(KeptStatement *statement, QueryEnvironment *env);
 
@@ -103,9 +109,9 @@ extern CachedPlan *plan_get(CachedPlanSource *source, ParamListInfo params, Quer
 							bool physical);
 
 /*
- * Make the plan of a kept statement now, without a kind of node (a setting such as "enable_nestloop"), unless it
- * is made already: for tables that grow while it is in use, faster than their statistics. values: NULL for a
- * generic plan.
+ * Make the plan of a kept statement now, without a kind of node (a setting such as
+ * "enable_nestloop"), unless it is made already: for tables that grow while it is in use, faster
+ * than their statistics. values: NULL for a generic plan.
  */
 extern void plan_make_without(KeptStatement *statement, const char *setting, Datum *values,
 							  const char *nulls, QueryEnvironment *env);

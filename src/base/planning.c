@@ -17,8 +17,8 @@
 #include "table_code.h"
 
 /*
- * The text of ours that is being planned, perhaps twice, to compare a generic plan with another. What planning runs
- * meanwhile has texts of its own.
+ * The text of ours that is being planned, perhaps twice, to compare a generic plan with another.
+ * What planning runs meanwhile has texts of its own.
  */
 static const char *planned_text = NULL;
 static OwnStatement planned_as = NOT_OWN_STATEMENT;
@@ -127,7 +127,10 @@ make_params(int nargs, const Oid *types, Datum *values, const char *nulls)
 	return params;
 }
 
-/* Begin to plan. A plan has the values of parameters, hashes too: it is not printed, whatever the caller has set. */
+/*
+ * Begin to plan. A plan has the values of parameters, hashes too: it is not printed, whatever the
+ * caller has set.
+ */
 static PlanningState
 begin_planning(const char *sql, bool physical)
 {
@@ -198,8 +201,9 @@ turn_off(const char *setting)
 }
 
 /*
- * Plan without a kind of node until AtEOXact_GUC(), where that can be. Where it cannot, the cost of the plan is
- * beyond all measure, and it would be compiled each time it runs: a second for each login.
+ * Plan without a kind of node until AtEOXact_GUC(), where that can be. Where it cannot, the cost of
+ * the plan is beyond all measure, and it would be compiled each time it runs: a second for each
+ * login.
  */
 void
 plan_without(const char *setting)

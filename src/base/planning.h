@@ -24,7 +24,10 @@ typedef enum OwnStatement
 
 extern OwnStatement planning_own(const char *sql);
 
-/* For the planner's hook: have a planner plan, so that no code of a table's owner runs meanwhile as somebody else. */
+/*
+ * For the planner's hook: have a planner plan, so that no code of a table's owner runs meanwhile as
+ * somebody else.
+ */
 extern PlannedStmt *plan_as_own(Query *query, const char *sql, int options, ParamListInfo params,
 								planner_hook_type planner);
 
@@ -38,13 +41,19 @@ compat_noreturn extern void refuse_rules(const char *sql);
 /* Parameters, in the current memory context; NULL for none. */
 extern ParamListInfo make_params(int nargs, const Oid *types, Datum *values, const char *nulls);
 
-/* Plan a query, or a source of the server's plan cache, as one of ours. physical: a DELETE removes rows. */
+/*
+ * Plan a query, or a source of the server's plan cache, as one of ours. physical: a DELETE removes
+ * rows.
+ */
 extern PlannedStmt *plan_own_query(Query *query, const char *sql, ParamListInfo params,
 								   bool physical);
 extern CachedPlan *plan_own_source(CachedPlanSource *source, ParamListInfo params,
 								   QueryEnvironment *env, bool physical);
 
-/* Plan without a kind of node (a setting such as "enable_seqscan"), where that can be, until AtEOXact_GUC(). */
+/*
+ * Plan without a kind of node (a setting such as "enable_seqscan"), where that can be, until
+ * AtEOXact_GUC().
+ */
 extern void plan_without(const char *setting);
 
 #endif /* PGACCOUNT_PLANNING_H */

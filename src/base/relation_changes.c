@@ -2,8 +2,8 @@
  * relation_changes.c
  *		One relation cache callback for the whole library.
  *
- * The server has ten places for such callbacks in a process, for itself and all libraries together, and
- * a session that asks for an eleventh ends. So the modules share one.
+ * The server has ten places for such callbacks in a process, for itself and all libraries together,
+ * and a session that asks for an eleventh ends. So the modules share one.
  */
 #include "postgres.h"
 

@@ -13,7 +13,10 @@ typedef void (*RelationChanged)(Oid relid);
 /* Have a function called with every change, from now on. Called while the library is loaded. */
 extern void relation_changes_follow(RelationChanged follower);
 
-/* How many changes have been reported: what was found out before the last one may be outdated. Once somebody follows. */
+/*
+ * How many changes have been reported: what was found out before the last one may be outdated. Once
+ * somebody follows.
+ */
 extern uint64 relation_changes_seen(void);
 
 #endif /* PGACCOUNT_RELATION_CHANGES_H */

@@ -2,11 +2,12 @@
  * row_policies.c
  *		Which row could the caller delete, as far as row security goes?
  *
- * For what the extension does to a row with the rights of the table's owner, where the row must be one that
- * the caller could have deleted by itself. The server's own machinery answers: a SELECT, which gets the caller's
- * SELECT policies from the rewriter as any other, has its DELETE policies added. So every kind of policy counts
- * (permissive, restrictive, none at all), and what policies read is read as the caller reads it, deleted rows
- * hidden. It is planned each time: a kept plan would be made anew from its text, without what was added.
+ * For what the extension does to a row with the rights of the table's owner, where the row must be
+ * one that the caller could have deleted by itself. The server's own machinery answers: a SELECT,
+ * which gets the caller's SELECT policies from the rewriter as any other, has its DELETE policies
+ * added. So every kind of policy counts (permissive, restrictive, none at all), and what policies
+ * read is read as the caller reads it, deleted rows hidden. It is planned each time: a kept plan
+ * would be made anew from its text, without what was added.
  */
 #include "postgres.h"
 

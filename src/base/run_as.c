@@ -2,18 +2,20 @@
  * run_as.c
  *		Acting as another role, so that nobody's code runs with rights that are not its own.
  *
- * Whatever is written because of us can run code of a table's owner: triggers, defaults, checks, domains,
- * expressions of indexes and generated columns. It runs as that owner, under the owner's search_path, and
- * cannot change the session of whoever called. This is the only file that changes the current user.
+ * Whatever is written because of us can run code of a table's owner: triggers, defaults, checks,
+ * domains, expressions of indexes and generated columns. It runs as that owner, under the owner's
+ * search_path, and cannot change the session of whoever called. This is the only file that changes
+ * the current user.
  *
- * The search_path of a role is not known to the server but for the role of the session, so it is read as
- * InitPostgres() does (process_settings). No cache of the server has these settings, but a change of them is told to
- * every session as changes of the catalogs are; so what was read is kept as long as nothing was told.
+ * The search_path of a role is not known to the server but for the role of the session, so it is
+ * read as InitPostgres() does (process_settings). No cache of the server has these settings, but a
+ * change of them is told to every session as changes of the catalogs are; so what was read is kept
+ * as long as nothing was told.
  *
- * SECURITY_RESTRICTED_OPERATION would keep the session as it is, but it also forbids to queue deferred triggers,
- * among them the server's own of every DEFERRABLE foreign key. So that code of others is running is a bit of our
- * own in the security context, which follows (sub)transactions as the current user does, and the server's hooks
- * ask for it.
+ * SECURITY_RESTRICTED_OPERATION would keep the session as it is, but it also forbids to queue
+ * deferred triggers, among them the server's own of every DEFERRABLE foreign key. So that code of
+ * others is running is a bit of our own in the security context, which follows (sub)transactions as
+ * the current user does, and the server's hooks ask for it.
  */
 #include "postgres.h"
 
@@ -47,7 +49,10 @@
 #include "identifiers.h"
 #include "run_as.h"
 
-/* In the security context: within run_as(); and the current user is not who called. The server uses the lowest bits. */
+/*
+ * In the security context: within run_as(); and the current user is not who called. The server uses
+ * the lowest bits.
+ */
 #define SECURITY_RUN_AS       0x2000
 #define SECURITY_RUN_AS_OTHER 0x4000
 
@@ -346,7 +351,9 @@ refuse(const char *what)
 				 "as it is.")));
 }
 
-/* Refuse a utility statement that leaves something behind in the session, or reads what is there. */
+/*
+ * Refuse a utility statement that leaves something behind in the session, or reads what is there.
+ */
 void
 run_as_refuse_utility(Node *statement)
 {
@@ -375,8 +382,8 @@ run_as_refuse_utility(Node *statement)
 }
 
 /*
- * Refuse a function that changes the session, or reads what is open in it. (What setting functions do ends with our
- * call.)
+ * Refuse a function that changes the session, or reads what is open in it. (What setting functions
+ * do ends with our call.)
  */
 void
 run_as_refuse_function(Oid function)

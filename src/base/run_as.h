@@ -15,11 +15,12 @@ typedef struct RoleState
 } RoleState;
 
 /*
- * Act as role until run_as_end(): under the search_path which that role would have in a session of its own,
- * with pg_temp last; with FORCE ROW LEVEL SECURITY not applied, as the server's own referential actions have it;
- * what is set meanwhile ends with run_as_end(). Code that runs as another role than the caller cannot change
- * the session: see run_as_refuse_utility() and run_as_refuse_object(). Calls nest; run_as_end() comes in the
- * reverse order. An error restores all of it by the end of its (sub)transaction, so no PG_TRY is needed.
+ * Act as role until run_as_end(): under the search_path which that role would have in a session of
+ * its own, with pg_temp last; with FORCE ROW LEVEL SECURITY not applied, as the server's own
+ * referential actions have it; what is set meanwhile ends with run_as_end(). Code that runs as
+ * another role than the caller cannot change the session: see run_as_refuse_utility() and
+ * run_as_refuse_object(). Calls nest; run_as_end() comes in the reverse order. An error restores
+ * all of it by the end of its (sub)transaction, so no PG_TRY is needed.
  */
 extern RoleState run_as(Oid role);
 extern void run_as_end(RoleState saved);
@@ -28,22 +29,25 @@ extern void run_as_end(RoleState saved);
 extern RoleState run_as_self(void);
 
 /*
- * Act as the owner of a table to read it, where the caller may read all of it; else as the caller, whose policies and
- * privileges decide. Planning runs functions that are in the table's indexes. The same of two tables: as the owner of
- * one who may read the other.
+ * Act as the owner of a table to read it, where the caller may read all of it; else as the caller,
+ * whose policies and privileges decide. Planning runs functions that are in the table's indexes.
+ * The same of two tables: as the owner of one who may read the other.
  */
 extern RoleState run_as_reader(Oid relid);
 extern RoleState run_as_reader_of(Oid relid, Oid other);
 
-/* Within run_as(), whose result is given: act as who called for a moment, and under the search_path of then. */
+/*
+ * Within run_as(), whose result is given: act as who called for a moment, and under the search_path
+ * of then.
+ */
 extern RoleState run_as_caller(const RoleState *caller);
 
 /* Does code run here as another role than whoever called? */
 extern bool run_as_other(void);
 
 /*
- * Look names up in pg_catalog alone until names_end(): where our own texts are parsed, and expressions deparsed.
- * Nobody's code may run meanwhile. An error undoes it.
+ * Look names up in pg_catalog alone until names_end(): where our own texts are parsed, and
+ * expressions deparsed. Nobody's code may run meanwhile. An error undoes it.
  */
 extern int names_begin(void);
 extern int path_begin(const char *path); /* another search_path, the same way */
@@ -53,16 +57,17 @@ struct Node;
 struct QueryDesc;
 
 /*
- * Refuse (42501) what would leave something behind in the session of somebody else: a utility statement
- * (PREPARE, LISTEN, cursors, DISCARD ...), or an object made in the session's temporary schema.
+ * Refuse (42501) what would leave something behind in the session of somebody else: a utility
+ * statement (PREPARE, LISTEN, cursors, DISCARD ...), or an object made in the session's temporary
+ * schema.
  */
 extern void run_as_refuse_utility(struct Node *statement);
 extern void run_as_refuse_object(Oid class_id, Oid object_id);
 extern void run_as_refuse_function(Oid function);
 
 /*
- * The same for going on with a statement that somebody else has started, such as a cursor of the session's. The first
- * is what ExecutorStart() is told besides, by which the second knows.
+ * The same for going on with a statement that somebody else has started, such as a cursor of the
+ * session's. The first is what ExecutorStart() is told besides, by which the second knows.
  */
 extern int run_as_started(void);
 extern void run_as_refuse_cursor(struct QueryDesc *desc);

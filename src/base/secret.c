@@ -21,7 +21,10 @@ secret_tables_are(SecretTable is_secret)
 /* No error shows so many characters of a hash. */
 #define HASH_CHARS 10
 
-/* Does the text of an error quote a value that may be a hash? The server quotes names, too, but these are no data. */
+/*
+ * Does the text of an error quote a value that may be a hash? The server quotes names, too, but
+ * these are no data.
+ */
 static bool
 quotes_value(const char *text)
 {
@@ -38,7 +41,10 @@ quotes_value(const char *text)
 	return false;
 }
 
-/* Does the text of an error that is no data's, but about a name, quote a value that looks like a hash? */
+/*
+ * Does the text of an error that is no data's, but about a name, quote a value that looks like a
+ * hash?
+ */
 static bool
 names_hash(const char *text)
 {
@@ -66,8 +72,9 @@ secret_table(Oid relid)
 }
 
 /*
- * Raise an error again, without the values of the row; see the header. What an application's code raises (a RAISE of
- * PL/pgSQL's, of any SQLSTATE but of the server's own data exceptions) is its own text.
+ * Raise an error again, without the values of the row; see the header. What an application's code
+ * raises (a RAISE of PL/pgSQL's, of any SQLSTATE but of the server's own data exceptions) is its
+ * own text.
  */
 void
 secret_rethrow(MemoryContext context, const char *secret)
@@ -78,7 +85,9 @@ secret_rethrow(MemoryContext context, const char *secret)
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-	/* such as the server's of a hash that an expression takes for the name of a table or a setting */
+	/*
+	 * such as the server's of a hash that an expression takes for the name of a table or a setting
+	 */
 	if (secret != NULL && category != ERRCODE_TO_CATEGORY(ERRCODE_RAISE_EXCEPTION) &&
 		names_hash(error->message))
 		category = ERRCODE_DATA_EXCEPTION;

@@ -12,9 +12,10 @@ extern void secret_tables_are(SecretTable is_secret);
 extern char *secret_table(Oid relid); /* its name, or NULL */
 
 /*
- * In PG_CATCH: raise the error again, in this memory context, without "Failing row contains (...)". The server shows
- * that to whoever may read the columns, and that is the owner here, not the caller. secret: NULL, or the name of the
- * table that holds secrets: nothing is left either that may quote one.
+ * In PG_CATCH: raise the error again, in this memory context, without "Failing row contains (...)".
+ * The server shows that to whoever may read the columns, and that is the owner here, not the
+ * caller. secret: NULL, or the name of the table that holds secrets: nothing is left either that
+ * may quote one.
  */
 extern void secret_rethrow(MemoryContext context, const char *secret);
 

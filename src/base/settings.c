@@ -189,7 +189,9 @@ login_settings_init(void)
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
-/* The settings of events and statistics. at_restart: the context of those that shape shared memory. */
+/*
+ * The settings of events and statistics. at_restart: the context of those that shape shared memory.
+ */
 static void
 event_settings_init(GucContext at_restart)
 {
@@ -224,7 +226,9 @@ event_settings_init(GucContext at_restart)
 		GUC_UNIT_MS, NULL, NULL, NULL);
 }
 
-/* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
+/*
+ * Define and reserve the settings. preloaded: at server start, so restart-only settings may exist.
+ */
 void
 settings_init(bool preloaded)
 {

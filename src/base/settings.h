@@ -44,7 +44,9 @@ extern int pgaccount_event_retention; /* seconds */
 extern int pgaccount_event_queue_size;
 extern int pgaccount_slow_threshold; /* milliseconds; -1: none is slow */
 
-/* Define and reserve the settings. preloaded: at server start, so restart-only settings may exist. */
+/*
+ * Define and reserve the settings. preloaded: at server start, so restart-only settings may exist.
+ */
 extern void settings_init(bool preloaded);
 extern void settings_reserve(void);
 

@@ -2,8 +2,8 @@
  * statement.c
  *		How statements of the extension are run: the only way.
  *
- * SPI parses, plans and runs under one search_path. Ours are parsed under pg_catalog and run under that of
- * whoever they run as, so this does what SPI does, and leaves its results where SPI does.
+ * SPI parses, plans and runs under one search_path. Ours are parsed under pg_catalog and run under
+ * that of whoever they run as, so this does what SPI does, and leaves its results where SPI does.
  */
 #include "postgres.h"
 
@@ -126,8 +126,8 @@ push_snapshot(const StatementOptions *options)
 }
 
 /*
- * Parse and plan a text; the snapshot is pushed. The judge's policies and privileges are in it, if there is one.
- * tables: NIL, or the tables whose rows alone it writes, or does not write.
+ * Parse and plan a text; the snapshot is pushed. The judge's policies and privileges are in it, if
+ * there is one. tables: NIL, or the tables whose rows alone it writes, or does not write.
  */
 static PlannedStmt *
 plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
@@ -217,8 +217,8 @@ run_planned(PlannedStmt *stmt, const char *sql, ParamListInfo params,
 }
 
 /*
- * Run a statement that writes tables of several owners: once for each, over the owner's tables, in the same snapshot
- * but for what the ones before have changed.
+ * Run a statement that writes tables of several owners: once for each, over the owner's tables, in
+ * the same snapshot but for what the ones before have changed.
  */
 static uint64
 run_by_owner(List *foreign, const char *sql, ParamListInfo params, const StatementOptions *options,
@@ -273,8 +273,8 @@ run_plan(PlannedStmt *stmt, const char *sql, ParamListInfo params, const Stateme
 }
 
 /*
- * Run a kept statement. It may be thrown away meanwhile (a trigger's DDL): nothing but the plan that the resource
- * owner holds, and a source that stays to the end of the transaction, is used.
+ * Run a kept statement. It may be thrown away meanwhile (a trigger's DDL): nothing but the plan
+ * that the resource owner holds, and a source that stays to the end of the transaction, is used.
  */
 uint64
 statement_run(KeptStatement *statement, Datum *values, const char *nulls,
@@ -382,7 +382,10 @@ run_sql(const char *fmt, ...)
 	raw = linitial_node(RawStmt, pg_parse_query(sql.data));
 	if (analyze_requires_snapshot(raw))
 		return statement_run_once(sql.data, 0, NULL, NULL, NULL, NULL);
-	/* of a utility statement the server looks up the names while it runs; what SET LOCAL sets is to stay */
+	/*
+	 * of a utility statement the server looks up the names while it runs; what SET LOCAL sets is to
+	 * stay
+	 */
 	if (!IsA(raw->stmt, VariableSetStmt))
 		level = names_begin();
 	result = SPI_execute(sql.data, false, 0);

@@ -2,9 +2,9 @@
  * statement.h
  *		How statements of the extension are run: the only way.
  *
- * Their texts are parsed under pg_catalog alone. They are planned and run as the current user, under its
- * search_path: run_as() says whose. No error of a statement that runs as somebody else than the caller shows
- * a row of the table.
+ * Their texts are parsed under pg_catalog alone. They are planned and run as the current user,
+ * under its search_path: run_as() says whose. No error of a statement that runs as somebody else
+ * than the caller shows a row of the table.
  */
 #ifndef PGACCOUNT_STATEMENT_H
 #define PGACCOUNT_STATEMENT_H
@@ -21,8 +21,8 @@
 #include "run_as.h"
 
 /*
- * The head of a statement of ours, for whoever reads a log or pg_stat_statements. It says nothing to the planner
- * hook, which asks planning_own().
+ * The head of a statement of ours, for whoever reads a log or pg_stat_statements. It says nothing
+ * to the planner hook, which asks planning_own().
  */
 #define OWN_STATEMENT "/* pgaccount */ "
 
@@ -44,26 +44,26 @@ typedef struct StatementOptions
 	StatementSnapshot look;
 	Snapshot snapshot; /* NULL, or the very one */
 	uint64 limit;      /* rows to read at most; 0: all */
-	bool
-		within; /* AFTER triggers fire at the end of the running statement, as for referential actions */
+	/* AFTER triggers fire at the end of the running statement, as for referential actions */
+	bool within;
 	bool physical;         /* a DELETE removes rows of soft-delete tables */
 	QueryEnvironment *env; /* tables of ours that it names */
 	ExecutorCallback callback;
 	void *arg;
 	DestReceiver *dest; /* NULL: rows are left in SPI_tuptable */
-	const RoleState
-		*judge; /* NULL, or what run_as() returned: the caller's policies and privileges decide */
-	const RoleState
-		*caller; /* NULL, or the same: once it is started the caller runs it, triggers too */
-	const char
-		*without; /* NULL, or a setting that is off for the planner, such as "enable_seqscan" */
+	/* NULL, or what run_as() returned: the caller's policies and privileges decide */
+	const RoleState *judge;
+	/* NULL, or the same: once it is started the caller runs it, triggers too */
+	const RoleState *caller;
+	/* NULL, or a setting that is off for the planner, such as "enable_seqscan" */
+	const char *without;
 	PlannedStmt *plan; /* of statement_plan_once(); NULL: it is planned now */
 } StatementOptions;
 
 /*
- * Run a kept statement, or a text that is planned for this run. Returns the rows processed, which SPI_processed
- * has too; SPI_tuptable has the rows, in the current memory context. options NULL: all zero. Raises 55000 where a
- * rule has made several statements of it, or another.
+ * Run a kept statement, or a text that is planned for this run. Returns the rows processed, which
+ * SPI_processed has too; SPI_tuptable has the rows, in the current memory context. options NULL:
+ * all zero. Raises 55000 where a rule has made several statements of it, or another.
  */
 extern uint64 statement_run(KeptStatement *statement, Datum *values, const char *nulls,
 							const StatementOptions *options);
@@ -74,15 +74,18 @@ extern uint64 statement_run_once(const char *sql, int nargs, const Oid *types, D
 extern PlannedStmt *statement_plan_once(const char *sql, int nargs, const Oid *types, Datum *values,
 										const StatementOptions *options);
 
-/* A SELECT: is there a row? A lock that it takes (FOR SHARE, FOR UPDATE) is taken on a snapshot of now. */
+/*
+ * A SELECT: is there a row? A lock that it takes (FOR SHARE, FOR UPDATE) is taken on a snapshot of
+ * now.
+ */
 extern bool statement_finds_row(KeptStatement *statement, Datum *values, const char *nulls);
 
 /* Free the rows in SPI_tuptable before their memory context goes. */
 extern void statement_free_rows(void);
 
 /*
- * Run a formatted text without parameters, DDL too, all of whose names are looked up in pg_catalog. Returns the rows
- * processed. Within SPI_connect.
+ * Run a formatted text without parameters, DDL too, all of whose names are looked up in pg_catalog.
+ * Returns the rows processed. Within SPI_connect.
  */
 extern uint64 run_sql(const char *fmt, ...) pg_attribute_printf(1, 2);
 

@@ -1,11 +1,13 @@
 /*
  * table_code.c
- *		Code of a table's owner that the server runs when it looks at the table, before it looks at a row.
+ *		Code of a table's owner that the server runs when it looks at the table, before it looks at
+ *		a row.
  *
- * An immutable function of constants is evaluated as soon as somebody looks at the expression that it is in: when the
- * relation cache reads the expressions of an index or a partition key, for it keeps them so, and when a statement is
- * planned. Whoever looks first is the one it runs as. So here they are read as the owner of the table, and the planner
- * finds them read. What it would evaluate anew each time, it is not shown.
+ * An immutable function of constants is evaluated as soon as somebody looks at the expression that
+ * it is in: when the relation cache reads the expressions of an index or a partition key, for it
+ * keeps them so, and when a statement is planned. Whoever looks first is the one it runs as. So
+ * here they are read as the owner of the table, and the planner finds them read. What it would
+ * evaluate anew each time, it is not shown.
  */
 #include "postgres.h"
 
@@ -59,7 +61,10 @@ index_expressions(Relation index)
 	return result;
 }
 
-/* Its predicate. One that is always true the server would not keep, and evaluate again, unless it is kept here. */
+/*
+ * Its predicate. One that is always true the server would not keep, and evaluate again, unless it
+ * is kept here.
+ */
 List *
 index_predicate(Relation index)
 {
@@ -310,7 +315,10 @@ calls_something(Node *node, void *context)
 	}
 }
 
-/* Does entering a row into an open index run anything that somebody wrote? Operator classes are superusers'. */
+/*
+ * Does entering a row into an open index run anything that somebody wrote? Operator classes are
+ * superusers'.
+ */
 static bool
 entry_runs_code(const IndexInfo *info)
 {

@@ -1,6 +1,7 @@
 /*
  * table_code.h
- *		Code of a table's owner that the server runs when it looks at the table, before it looks at a row.
+ *		Code of a table's owner that the server runs when it looks at the table, before it looks at
+ *		a row.
  */
 #ifndef PGACCOUNT_TABLE_CODE_H
 #define PGACCOUNT_TABLE_CODE_H
@@ -10,13 +11,16 @@
 #include "utils/rel.h"
 
 /*
- * The expressions and the predicate of an index, as the server's functions of such names give them: what is constant
- * in them is evaluated, as the owner of the table.
+ * The expressions and the predicate of an index, as the server's functions of such names give them:
+ * what is constant in them is evaluated, as the owner of the table.
  */
 extern List *index_expressions(Relation index);
 extern List *index_predicate(Relation index);
 
-/* Open the indexes of a table that is written without a statement; what is constant is evaluated as its owner. */
+/*
+ * Open the indexes of a table that is written without a statement; what is constant is evaluated as
+ * its owner.
+ */
 extern void open_indexes(ResultRelInfo *target);
 
 /* What planning a statement of ours has suspended. */
@@ -27,19 +31,22 @@ typedef struct Planning
 } Planning;
 
 /*
- * Before a statement of ours is planned, and after it, come what may: the planner evaluates what is constant in the
- * indexes, partition keys, checks and statistics of its tables. Of tables of others than the current user that is done
- * here, as their owner, or not at all.
+ * Before a statement of ours is planned, and after it, come what may: the planner evaluates what is
+ * constant in the indexes, partition keys, checks and statistics of its tables. Of tables of others
+ * than the current user that is done here, as their owner, or not at all.
  */
 extern void planning_begin(Planning *planning, Query *query);
 extern void planning_end(Planning *planning);
 
-/* Have the privileges that a parsed statement needs be those of a role, its functions' too; whoever runs it. */
+/*
+ * Have the privileges that a parsed statement needs be those of a role, its functions' too; whoever
+ * runs it.
+ */
 extern void privileges_of(Query *query, Oid role);
 
 /*
- * Does writing a row of a table, whose indexes are open, run anything that somebody wrote: a trigger, a check, a
- * computed column, an index? Defaults are not looked at.
+ * Does writing a row of a table, whose indexes are open, run anything that somebody wrote: a
+ * trigger, a check, a computed column, an index? Defaults are not looked at.
  */
 extern bool write_runs_code(const ResultRelInfo *target, CmdType command);
 

@@ -12,7 +12,10 @@
 /* Raise 22023 about an argument. */
 compat_noreturn extern void refuse_argument(const char *what, const char *detail);
 
-/* Argument n as a C string; NULL for NULL. One of more than max characters: 22023, before it is copied. */
+/*
+ * Argument n as a C string; NULL for NULL. One of more than max characters: 22023, before it is
+ * copied.
+ */
 extern char *text_argument(FunctionCallInfo fcinfo, int n, const char *what, int max);
 
 /*
@@ -23,7 +26,10 @@ extern char *id_argument(FunctionCallInfo fcinfo, int n);
 /* Is this a control character? */
 extern bool is_control(unsigned char c);
 
-/* Raise 22023 unless the text is a name: neither empty nor with spaces around it or control characters. */
+/*
+ * Raise 22023 unless the text is a name: neither empty nor with spaces around it or control
+ * characters.
+ */
 extern void check_name(const char *value, const char *what);
 
 #endif /* PGACCOUNT_TEXT_ARGUMENT_H */

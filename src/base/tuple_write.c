@@ -2,14 +2,14 @@
  * tuple_write.c
  *		Rows inserted, or written anew, without a statement.
  *
- * A statement that writes one row spends most of its time on starting and ending the executor. This is
- * what remains of it: defaults, constraints, indexes and row triggers are as they are with a statement
- * (ExecSimpleRelationInsert and ExecSimpleRelationUpdate, as logical replication writes).
+ * A statement that writes one row spends most of its time on starting and ending the executor. This
+ * is what remains of it: defaults, constraints, indexes and row triggers are as they are with a
+ * statement (ExecSimpleRelationInsert and ExecSimpleRelationUpdate, as logical replication writes).
  *
- * A writer of a row trigger is made for the first row of a statement and lives as long as the statement's
- * memory. The indexes that it holds open belong to a resource owner; when a transaction is aborted the
- * owner lets go of them first, or the memory goes first, and either must tell the other: hence
- * TupleWriter.owner and the list of writers.
+ * A writer of a row trigger is made for the first row of a statement and lives as long as the
+ * statement's memory. The indexes that it holds open belong to a resource owner; when a transaction
+ * is aborted the owner lets go of them first, or the memory goes first, and either must tell the
+ * other: hence TupleWriter.owner and the list of writers.
  */
 #include "postgres.h"
 
@@ -46,8 +46,9 @@ forget(TupleWriter *writer)
 }
 
 /*
- * The statement's memory goes: let go of what is still held, in the name of its owner. Registered on
- * the context that holds the writer's own state, because children go before their parent's callbacks.
+ * The statement's memory goes: let go of what is still held, in the name of its owner. Registered
+ * on the context that holds the writer's own state, because children go before their parent's
+ * callbacks.
  */
 static void
 statement_ends(void *arg)
@@ -83,7 +84,9 @@ tuple_write_init(void)
 	RegisterResourceReleaseCallback(owner_releases, NULL);
 }
 
-/* Have functions of BEFORE triggers outlive the row: the executor would look them up in its memory. */
+/*
+ * Have functions of BEFORE triggers outlive the row: the executor would look them up in its memory.
+ */
 static void
 look_up_functions(ResultRelInfo *target, MemoryContext context)
 {
@@ -121,8 +124,8 @@ make_writer(Relation rel, const Bitmapset *updated)
 }
 
 /*
- * The defaults of the columns after the first ones, by column; NULL: there are none. As the table's owner: what is
- * constant in them is evaluated here.
+ * The defaults of the columns after the first ones, by column; NULL: there are none. As the table's
+ * owner: what is constant in them is evaluated here.
  */
 static ExprState **
 make_defaults(Relation rel, int columns)
@@ -271,7 +274,9 @@ write_hidden_tuple(TupleWriter *writer, TupleTableSlot *old)
 	PG_END_TRY();
 }
 
-/* Write what has been put. To act as somebody is a quarter of the work: only where some code runs. */
+/*
+ * Write what has been put. To act as somebody is a quarter of the work: only where some code runs.
+ */
 static void
 end_tuple(TupleWriter *writer, TupleTableSlot *old)
 {

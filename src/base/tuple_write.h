@@ -10,7 +10,10 @@
 #include "utils/rel.h"
 #include "utils/resowner.h"
 
-/* A table that rows are written to. The caller fills slot between tuple_begin() or _copy() and tuple_insert() or _replace(). */
+/*
+ * A table that rows are written to. The caller fills slot between tuple_begin() or _copy() and
+ * tuple_insert() or _replace().
+ */
 typedef struct TupleWriter
 {
 	Relation rel;
@@ -32,9 +35,10 @@ typedef struct TupleWriter
 extern void tuple_write_init(void);
 
 /*
- * Open a table of the extension, which the caller has open and locked, and keeps so until tuple_writer_close(). The
- * caller gives the first columns a value. No rule, policy or privilege is asked. Row triggers fire, statement
- * triggers do not. Whatever runs for a row runs as the table's owner.
+ * Open a table of the extension, which the caller has open and locked, and keeps so until
+ * tuple_writer_close(). The caller gives the first columns a value. No rule, policy or privilege is
+ * asked. Row triggers fire, statement triggers do not. Whatever runs for a row runs as the table's
+ * owner.
  */
 extern TupleWriter *tuple_writer_open(Relation rel, int columns);
 
@@ -42,8 +46,9 @@ extern TupleWriter *tuple_writer_open(Relation rel, int columns);
 extern TupleWriter *tuple_updater_open(Relation rel, const Bitmapset *updated);
 
 /*
- * The same for a row trigger: what runs for a row runs as the current user, AFTER triggers at the end of the running
- * statement, and no error shows a hash. Lives, and is closed, with the memory of flinfo.
+ * The same for a row trigger: what runs for a row runs as the current user, AFTER triggers at the
+ * end of the running statement, and no error shows a hash. Lives, and is closed, with the memory of
+ * flinfo.
  */
 extern TupleWriter *tuple_updater_of_trigger(FmgrInfo *flinfo, Relation rel,
 											 const Bitmapset *updated);

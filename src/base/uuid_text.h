@@ -1,7 +1,7 @@
 /*
  * uuid_text.h
- *		Texts of uuids, read and written with every request: faster than the type's own functions, and without
- *		errors.
+ *		Texts of uuids, read and written with every request: faster than the type's own functions,
+ *		and without errors.
  */
 #ifndef PGACCOUNT_UUID_TEXT_H
 #define PGACCOUNT_UUID_TEXT_H

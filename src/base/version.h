@@ -5,7 +5,10 @@
 #ifndef PGACCOUNT_VERSION_H
 #define PGACCOUNT_VERSION_H
 
-/* Raise unless the extension's script in this database is of the library's version. Cheap after once. */
+/*
+ * Raise unless the extension's script in this database is of the library's version. Cheap after
+ * once.
+ */
 extern void version_check(void);
 
 /* OID of the schema account if this database has the extension, else InvalidOid. Cached. */
@@ -15,8 +18,8 @@ extern Oid account_schema(void);
 extern Oid account_extension(void);
 
 /*
- * Are all hooks installed in this session? They are where the library is preloaded, so that behaviour never changes in
- * mid-session.
+ * Are all hooks installed in this session? They are where the library is preloaded, so that
+ * behaviour never changes in mid-session.
  */
 extern bool hooks_installed(void);
 extern void hooks_are_installed(void);

@@ -2,8 +2,8 @@
  * blocked_rows.c
  *		Deleted rows that must stay, because of what still references them.
  *
- * Blocked is a row of a cleanup that a row outside references, and what a blocked row itself references must
- * stay with it, up to rows of the target.
+ * Blocked is a row of a cleanup that a row outside references, and what a blocked row itself
+ * references must stay with it, up to rows of the target.
  */
 #include "postgres.h"
 
@@ -196,7 +196,9 @@ blocked_note(List *holders, const Cleanup *cleanup)
 	return holders;
 }
 
-/* SQL: a row's primary key as text; its columns' names, and what orders by them. NULL without one. */
+/*
+ * SQL: a row's primary key as text; its columns' names, and what orders by them. NULL without one.
+ */
 static char *
 key_as_text(Oid relid, char **names, char **order)
 {

@@ -14,10 +14,16 @@
 /* Is anything in the way of a closed cleanup? */
 extern bool blocked_any(const Cleanup *cleanup);
 
-/* The rows of its target that must stay, in the current memory context. Within a snapshot that is active. */
+/*
+ * The rows of its target that must stay, in the current memory context. Within a snapshot that is
+ * active.
+ */
 extern RowSet *blocked_find(Cleanup *cleanup);
 
-/* Add what holds rows of a cleanup to a list for blocked_report(); it and the list are in the current memory context. */
+/*
+ * Add what holds rows of a cleanup to a list for blocked_report(); it and the list are in the
+ * current memory context.
+ */
 extern List *blocked_note(List *holders, const Cleanup *cleanup);
 
 /* Tell the client which rows of a table are kept, and what holds them. */

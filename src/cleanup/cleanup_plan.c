@@ -2,17 +2,18 @@
  * cleanup_plan.c
  *		Which rows go when rows of a table are removed, what follows them and what holds them.
  *
- * The delete set is closed over the foreign keys by which rows follow their parents. Components of the
- * graph go parents first, so that the sets a table follows are whole before it is read, and one reading
- * answers for all of them (cleanup_read.c). Within a cycle each round asks only for what references the
- * rows of the last round. All reads are made in one snapshot, with the caller's privileges and policies,
- * and see deleted rows of soft-delete tables. A plan only counts rows of which nothing else is asked.
+ * The delete set is closed over the foreign keys by which rows follow their parents. Components of
+ * the graph go parents first, so that the sets a table follows are whole before it is read, and one
+ * reading answers for all of them (cleanup_read.c). Within a cycle each round asks only for what
+ * references the rows of the last round. All reads are made in one snapshot, with the caller's
+ * privileges and policies, and see deleted rows of soft-delete tables. A plan only counts rows of
+ * which nothing else is asked.
  *
- * Then each other foreign key to a table with rows is asked for rows outside the set: those that are
- * protected, and those whose key is to be set null or default. Where row security hides rows from
- * the caller, the table's owner is asked as well, as a referential check would: what only the owner
- * sees neither follows nor is changed, it stands in the way. So is the owner of a table that the
- * caller may not read: only where its rows are to change does the caller need rights on it.
+ * Then each other foreign key to a table with rows is asked for rows outside the set: those that
+ * are protected, and those whose key is to be set null or default. Where row security hides rows
+ * from the caller, the table's owner is asked as well, as a referential check would: what only the
+ * owner sees neither follows nor is changed, it stands in the way. So is the owner of a table that
+ * the caller may not read: only where its rows are to change does the caller need rights on it.
  */
 #include "postgres.h"
 
@@ -574,7 +575,10 @@ setting_action(const FkEdge *edge)
 	return edge->on_delete == FKCONSTR_ACTION_SETNULL ? CLEANUP_SET_NULL : CLEANUP_SET_DEFAULT;
 }
 
-/* May the caller not even look at a table? Its referential checks are the owner's, so it need not, and all rows count. */
+/*
+ * May the caller not even look at a table? Its referential checks are the owner's, so it need not,
+ * and all rows count.
+ */
 static bool
 is_unreadable(Oid relid)
 {
@@ -582,7 +586,10 @@ is_unreadable(Oid relid)
 		   !compat_may_use_schema(get_rel_namespace(relid), GetUserId());
 }
 
-/* Count the rows outside that reference rows inside over one edge. Returns those whose key is to be set. */
+/*
+ * Count the rows outside that reference rows inside over one edge. Returns those whose key is to be
+ * set.
+ */
 static int64
 find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
 {

@@ -46,10 +46,11 @@ typedef struct Cleanup
 	Oid target;
 	bool force;
 	bool live_rows_hold; /* purge: live rows of soft-delete tables do not follow, they hold */
-	Oid remover; /* who must be allowed to remove rows of soft-delete tables for good; InvalidOid: nobody */
+	/* who must be allowed to remove rows of soft-delete tables for good; InvalidOid: nobody */
+	Oid remover;
 	bool as_delete; /* rows of those that go with their parents need no leave */
-	bool
-		as_owners; /* each table is read and written with its owner's rights: nobody's privileges are asked */
+	/* each table is read and written with its owner's rights: nobody's privileges are asked */
+	bool as_owners;
 	CleanupSeed seed;
 	FkGraph *graph;
 	FkNode *node;     /* of the target */
@@ -68,14 +69,14 @@ typedef enum CleanupUse
 } CleanupUse;
 
 /*
- * A cleanup of rows of a table; reads the graph. In the current memory context. Raises 0A000 where rows that
- * could go are in a table that is no heap.
+ * A cleanup of rows of a table; reads the graph. In the current memory context. Raises 0A000 where
+ * rows that could go are in a table that is no heap.
  */
 extern Cleanup *cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners);
 
 /*
- * The same for a function whose arguments are target, key and, unless the rest are fewer, force. Locks
- * the target. Who calls it must be allowed to remove rows of soft-delete tables for good.
+ * The same for a function whose arguments are target, key and, unless the rest are fewer, force.
+ * Locks the target. Who calls it must be allowed to remove rows of soft-delete tables for good.
  */
 extern Cleanup *cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode, CleanupUse use);
 
@@ -92,8 +93,8 @@ extern void cleanup_close(Cleanup *cleanup, Snapshot snapshot);
 extern uint64 cleanup_close_again(Cleanup *cleanup, Snapshot snapshot);
 
 /*
- * Count the rows outside that reference rows inside: what is protected, into lines, and what is to be
- * set null or default, into lines if count_set. Returns how many are to be set.
+ * Count the rows outside that reference rows inside: what is protected, into lines, and what is to
+ * be set null or default, into lines if count_set. Returns how many are to be set.
  */
 extern uint64 cleanup_find_outside(Cleanup *cleanup, Snapshot snapshot, bool count_set);
 

@@ -2,11 +2,12 @@
  * cleanup_read.c
  *		Which rows reference rows of a set.
  *
- * There are three ways to ask, and the planner is shown what it needs to judge them. Few keys are given
- * as an array, for which it knows how many rows have them. More are joined with, as a table of so many
- * rows, if the plan for that looks each of them up in an index. Else the table is read: if the keys are
- * integers each row asks the set's bitmap (account.key_in_set), which no join can match, and one pass
- * answers for several foreign keys of the table; other keys are joined with, mostly by hash.
+ * There are three ways to ask, and the planner is shown what it needs to judge them. Few keys are
+ * given as an array, for which it knows how many rows have them. More are joined with, as a table
+ * of so many rows, if the plan for that looks each of them up in an index. Else the table is read:
+ * if the keys are integers each row asks the set's bitmap (account.key_in_set), which no join can
+ * match, and one pass answers for several foreign keys of the table; other keys are joined with,
+ * mostly by hash.
  */
 #include "postgres.h"
 
@@ -28,7 +29,9 @@
 /* Keys that are given as an array. */
 #define FEW_KEYS 100
 
-/* How much more than a table's the planner's cost of a whole index may be, and it is still faster. */
+/*
+ * How much more than a table's the planner's cost of a whole index may be, and it is still faster.
+ */
 #define INDEX_WORTH 1.25
 
 /* `ONLY schema.table`, or without ONLY where it is partitioned. */
@@ -39,7 +42,10 @@ cleanup_table_name(Oid relid)
 					sql_relation(relid));
 }
 
-/* The column of `to` that is called as column attnum of `from`: partitions may number theirs otherwise. */
+/*
+ * The column of `to` that is called as column attnum of `from`: partitions may number theirs
+ * otherwise.
+ */
 static AttrNumber
 same_column(Oid from, AttrNumber attnum, Oid to)
 {
@@ -286,8 +292,9 @@ give_rows(EdgeRead *read, const FkEdge *edge)
 }
 
 /*
- * Count from an index if one has the key, and every row has to be looked at anyhow: it is smaller than
- * the table. The planner thinks of each of its blocks as read at random, but they are read in order.
+ * Count from an index if one has the key, and every row has to be looked at anyhow: it is smaller
+ * than the table. The planner thinks of each of its blocks as read at random, but they are read in
+ * order.
  */
 static PlannedStmt *
 prefer_index(const char *sql, const OneRun *run)

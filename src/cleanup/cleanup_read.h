@@ -18,8 +18,8 @@ typedef struct CleanupTable
 	List *incoming; /* the edges by which rows follow, those from components further up first */
 	RowSet *set;
 	bool under_rls; /* row security applies to the caller */
-	bool
-		counted; /* nothing asks for its rows: they are counted, and the set stays empty but for n */
+	/* nothing asks for its rows: they are counted, and the set stays empty but for n */
+	bool counted;
 } CleanupTable;
 
 /* `ONLY schema.table`, or without ONLY where it is partitioned. */
@@ -50,15 +50,15 @@ typedef struct EdgeQuery
 } EdgeQuery;
 
 /*
- * Read the rows that reference some rows of the parent's set over an edge, whether they go or not. With
- * parents the set must have its rows stored, see row_set_keep_places().
+ * Read the rows that reference some rows of the parent's set over an edge, whether they go or not.
+ * With parents the set must have its rows stored, see row_set_keep_places().
  */
 extern void cleanup_read_edge(FkEdge *edge, const EdgeQuery *query, RowCallback callback,
 							  void *arg);
 
 /*
- * The same over several edges of one referencing table; args: what callback gets for rows of each. A row
- * may come once for each edge, or only for the first.
+ * The same over several edges of one referencing table; args: what callback gets for rows of each.
+ * A row may come once for each edge, or only for the first.
  */
 extern void cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback,
 							   void **args);

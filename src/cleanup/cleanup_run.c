@@ -4,40 +4,41 @@
  *
  * The set comes from cleanup_plan.c, closed in one snapshot S. Components of the graph go children
  * first; before a component, keys of rows outside that reference it are set null or default. Rows
- * are deleted where they are stored (tableoid, ctid), never looked up by key again, with a filter that
- * asks the set for the tid, so that a row which another session has changed meanwhile is not deleted
- * in its new state.
- * The trigger account.soft_delete is disabled in the executor's copy, and the statement is planned
- * without rewriting, so rows of soft-delete tables go for good; a statement of somebody's trigger
- * inside is none of ours, and stays what it is.
+ * are deleted where they are stored (tableoid, ctid), never looked up by key again, with a filter
+ * that asks the set for the tid, so that a row which another session has changed meanwhile is not
+ * deleted in its new state. The trigger account.soft_delete is disabled in the executor's copy, and
+ * the statement is planned without rewriting, so rows of soft-delete tables go for good; a
+ * statement of somebody's trigger inside is none of ours, and stays what it is.
  *
  * Ordinary checks: the server's referential triggers all run; the tables of a component go in one
  * statement of data-modifying CTEs, so that they see its end.
  *
- * Proven path: the referential triggers of the known foreign keys are disabled on the deleted tables,
- * because each would look up, row by row, what one reading proves afterwards for all of them:
+ * Proven path: the referential triggers of the known foreign keys are disabled on the deleted
+ * tables, because each would look up, row by row, what one reading proves afterwards for all of
+ * them:
  *
- * 1. All rows of the set have been deleted by us. Then every foreign key to their tables is asked, in
- *    a new snapshot N and in the way that cleanup_read.c finds best, for rows that reference a key of
- *    the set and are not gone. It has to be N: S shows no row that came later, and a place of the set
- *    says nothing of who references it.
+ * 1. All rows of the set have been deleted by us. Then every foreign key to their tables is asked,
+ * in
+ *    a new snapshot N and in the way that cleanup_read.c finds best, for rows that reference a key
+ *    of the set and are not gone. It has to be N: S shows no row that came later, and a place of
+ *    the set says nothing of who references it.
  * 2. What N does not show is not there. For whoever makes a row reference a key of ours checks it,
  *    at once or deferred, by taking FOR KEY SHARE on the row that has the key, which conflicts with
  *    our DELETE. If its lock came first, our DELETE waited until it committed, and N, taken later,
  *    shows its row. If ours came first, it waits for us, and fails when we commit. Rows that
- *    reference a key without a check were there when S was taken, or are new versions of such, whose
- *    old version was in S: they are found by N, too.
+ *    reference a key without a check were there when S was taken, or are new versions of such,
+ *    whose old version was in S: they are found by N, too.
  * 3. What N shows joins the set if it follows its parent, is deleted, and the question is asked
  *    again, until nothing new joins. If it is protected the cleanup fails. If its key is to be set
  *    null, it is.
  * 4. The server lets nothing happen between our last N and our commit: 2 holds until then, for our
  *    own transaction as well: its checks see that the keys are gone.
  *
- * A row of the set that was not deleted is looked at as it is stored, see row_recheck.c: kept back by
- * a trigger or a policy, the cleanup fails; deleted by another session, it is not counted; changed by
- * another session, its new version must have joined the set by 3, else the row has left the set after
- * S, and what followed it may be gone: 40001. In both cases its key is free for a new row, whose
- * references are none of ours: there must be no such row, else it is 40001, too.
+ * A row of the set that was not deleted is looked at as it is stored, see row_recheck.c: kept back
+ * by a trigger or a policy, the cleanup fails; deleted by another session, it is not counted;
+ * changed by another session, its new version must have joined the set by 3, else the row has left
+ * the set after S, and what followed it may be gone: 40001. In both cases its key is free for a new
+ * row, whose references are none of ours: there must be no such row, else it is 40001, too.
  *
  * The proven path needs new snapshots (READ COMMITTED), must see all rows (no row security on any
  * table that is read), counts on referential triggers being active (session_replication_role), and,
@@ -85,8 +86,8 @@ ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
 #define TELL_AFTER_MS 2000
 
 /*
- * After so many rounds of the proof it is not others who insert: a trigger puts back what goes. Each round
- * takes all that others had committed, but for chains of a table's references to itself.
+ * After so many rounds of the proof it is not others who insert: a trigger puts back what goes.
+ * Each round takes all that others had committed, but for chains of a table's references to itself.
  */
 #define MAX_ROUNDS 100
 
@@ -158,8 +159,9 @@ is_proven_check(Cleanup *cleanup, Trigger *trigger)
 }
 
 /*
- * Is this an action of the server's? What it does is done before, with the rights of each owner, and it is made a
- * check: as an action it would fire the statement triggers of who references, as the owner of what is referenced.
+ * Is this an action of the server's? What it does is done before, with the rights of each owner,
+ * and it is made a check: as an action it would fire the statement triggers of who references, as
+ * the owner of what is referenced.
  */
 static bool
 is_action(const Trigger *trigger)
@@ -277,8 +279,8 @@ are_sparse(Oid relid, uint64 n)
 }
 
 /*
- * Append a DELETE of the rows that are to go now from one table, as set number i. Many rows are found
- * by reading the table, few by going where they are.
+ * Append a DELETE of the rows that are to go now from one table, as set number i. Many rows are
+ * found by reading the table, few by going where they are.
  */
 static void
 append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, int i)
@@ -299,9 +301,9 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
 }
 
 /*
- * Act as the owner of these tables, which are written in one statement; run: it. Where row security applies to the
- * caller its policies judge. Tables of a cycle that have several owners are written as the caller, where nobody's code
- * can run: else the statement is refused.
+ * Act as the owner of these tables, which are written in one statement; run: it. Where row security
+ * applies to the caller its policies judge. Tables of a cycle that have several owners are written
+ * as the caller, where nobody's code can run: else the statement is refused.
  */
 static void
 run_as_owner_of(Cleanup *cleanup, List *nodes, OneRun *run, RoleState *caller)
@@ -324,8 +326,9 @@ run_as_owner_of(Cleanup *cleanup, List *nodes, OneRun *run, RoleState *caller)
 }
 
 /*
- * Raise unless rows of a table may be removed for good on behalf of who asked for it: where a DELETE keeps them,
- * its privilege is not enough. That is for the table's owner, and for whoever may purge.
+ * Raise unless rows of a table may be removed for good on behalf of who asked for it: where a
+ * DELETE keeps them, its privilege is not enough. That is for the table's owner, and for whoever
+ * may purge.
  */
 static void
 check_may_lose_rows(Cleanup *cleanup, Oid relid, bool is_target)
@@ -366,7 +369,10 @@ check_may_remove_for_good(Cleanup *cleanup, FkNode *node)
 		check_may_lose_rows(cleanup, set->tabs[i], node == cleanup->node);
 }
 
-/* Raise unless the caller may delete the rows of a table. Its owner deletes, so the server does not ask. */
+/*
+ * Raise unless the caller may delete the rows of a table. Its owner deletes, so the server does not
+ * ask.
+ */
 static void
 check_may_delete(Cleanup *cleanup, FkNode *node)
 {
@@ -409,8 +415,8 @@ has_action(Cleanup *cleanup, const char *name)
 }
 
 /*
- * Run a DELETE of a cleanup. Where the server's checks run, a row that references what goes and was not there when the
- * set was closed is another transaction's: one of the two has to be done again.
+ * Run a DELETE of a cleanup. Where the server's checks run, a row that references what goes and was
+ * not there when the set was closed is another transaction's: one of the two has to be done again.
  */
 static uint64
 run_deletion(Execution *execution, const char *sql, const OneRun *run, KnownSets known)

@@ -8,9 +8,9 @@
 #include "cleanup_plan.h"
 
 /*
- * Remove the rows of a cleanup that cleanup_close() has found and nothing holds, or raise and change
- * nothing. snapshot: the one it was closed in, held until the end. Counts in its lines are then those
- * of what was done.
+ * Remove the rows of a cleanup that cleanup_close() has found and nothing holds, or raise and
+ * change nothing. snapshot: the one it was closed in, held until the end. Counts in its lines are
+ * then those of what was done.
  */
 extern void cleanup_execute(Cleanup *cleanup);
 

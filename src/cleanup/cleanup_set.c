@@ -3,14 +3,15 @@
  *		Sets of rows of one table, by where they are stored, with the keys that others reference.
  *
  * A set has two sides. Which rows are in it is a bitmap of their tids: a fraction of a byte a row
- * where rows lie close together, so millions of them fit in memory. Their keys, if they are integers,
- * are bitmaps too, which a statement asks row by row (account.key_in_set), or reads as rows if there
- * are few of them. All others are in tuplestores, which spill to temporary files at work_mem and which
- * SQL reads as tables (ephemeral named relations), so closure and proof are joins that the planner
- * plans; and so are integers that are too far from each other to fit in memory.
+ * where rows lie close together, so millions of them fit in memory. Their keys, if they are
+ * integers, are bitmaps too, which a statement asks row by row (account.key_in_set), or reads as
+ * rows if there are few of them. All others are in tuplestores, which spill to temporary files at
+ * work_mem and which SQL reads as tables (ephemeral named relations), so closure and proof are
+ * joins that the planner plans; and so are integers that are too far from each other to fit in
+ * memory.
  *
- * A row is where it is stored: (tableoid, ctid). That stays true while a snapshot from before the row
- * joined is held: its tid is given to no other row as long as that snapshot could see it.
+ * A row is where it is stored: (tableoid, ctid). That stays true while a snapshot from before the
+ * row joined is held: its tid is given to no other row as long as that snapshot could see it.
  */
 #include "postgres.h"
 
@@ -31,7 +32,9 @@
 PG_FUNCTION_INFO_V1(row_in_set);
 PG_FUNCTION_INFO_V1(key_in_set);
 
-/* Memory of the keys of a column, in bytes. More are spilled, and joined with: tests see that, too. */
+/*
+ * Memory of the keys of a column, in bytes. More are spilled, and joined with: tests see that, too.
+ */
 #ifdef USE_ASSERT_CHECKING
 #define KEY_MEMORY ((Size) 32 * 1024)
 #else
@@ -497,9 +500,9 @@ row_set_make_known(KnownSets known)
 }
 
 /*
- * account.row_in_set(set integer, tab oid, tid tid) RETURNS boolean: in the statement of a cleanup, is
- * the row one of its set? As a filter it also refuses the new version of a row that has just been
- * changed by another session.
+ * account.row_in_set(set integer, tab oid, tid tid) RETURNS boolean: in the statement of a cleanup,
+ * is the row one of its set? As a filter it also refuses the new version of a row that has just
+ * been changed by another session.
  */
 Datum
 row_in_set(PG_FUNCTION_ARGS)
@@ -513,8 +516,8 @@ row_in_set(PG_FUNCTION_ARGS)
 }
 
 /*
- * account.key_in_set(set integer, key_column integer, key bigint) RETURNS boolean: in the statement of a
- * cleanup, is this the key of a row of its set?
+ * account.key_in_set(set integer, key_column integer, key bigint) RETURNS boolean: in the statement
+ * of a cleanup, is this the key of a row of its set?
  */
 Datum
 key_in_set(PG_FUNCTION_ARGS)

@@ -62,14 +62,14 @@ extern RowSet *row_set_make(Oid relid, List *keys);
 extern void row_set_map_key(RowSet *set, AttrNumber attnum);
 
 /*
- * Keep only the tids of rows, and the keys that are mapped, which must be all. several_lines: and in
- * which line each of them is counted.
+ * Keep only the tids of rows, and the keys that are mapped, which must be all. several_lines: and
+ * in which line each of them is counted.
  */
 extern void row_set_keep_places(RowSet *set, bool several_lines);
 
 /*
- * The number of a key column for account.key_in_set(); -1: none. With all_known only if every key is
- * known there, else there may be more in row_set_keys().
+ * The number of a key column for account.key_in_set(); -1: none. With all_known only if every key
+ * is known there, else there may be more in row_set_keys().
  */
 extern int row_set_mapped_key(RowSet *set, AttrNumber attnum, bool all_known);
 
@@ -111,8 +111,8 @@ extern void row_set_rewind(Tuplestorestate *rows);
 extern Datum row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n);
 
 /*
- * The sets that account.row_in_set() and account.key_in_set() know by number; the ones before, which
- * the caller puts back.
+ * The sets that account.row_in_set() and account.key_in_set() know by number; the ones before,
+ * which the caller puts back.
  */
 typedef struct KnownSets
 {

@@ -2,10 +2,10 @@
  * key_bitmap.c
  *		Sets of integers that are asked for one by one, many times.
  *
- * A hash table of words of 64 bits, each for 64 neighbouring integers. Keys mostly come from sequences,
- * so that a word has many of them: a set of 200,000 stays in the processor's nearest cache, where a
- * hash table of rows does not. Keys that are far from each other take 24 bytes and up each: callers
- * look how large a set becomes.
+ * A hash table of words of 64 bits, each for 64 neighbouring integers. Keys mostly come from
+ * sequences, so that a word has many of them: a set of 200,000 stays in the processor's nearest
+ * cache, where a hash table of rows does not. Keys that are far from each other take 24 bytes and
+ * up each: callers look how large a set becomes.
  */
 #include "postgres.h"
 

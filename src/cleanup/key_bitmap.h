@@ -16,7 +16,10 @@ extern bool key_bitmap_add(KeyBitmap *bitmap, int64 key);
 /* Is the key in the set? */
 extern bool key_bitmap_contains(KeyBitmap *bitmap, int64 key);
 
-/* Does the set take more than this many bytes? It may take twice as many for a moment when it grows. */
+/*
+ * Does the set take more than this many bytes? It may take twice as many for a moment when it
+ * grows.
+ */
 extern bool key_bitmap_exceeds(const KeyBitmap *bitmap, Size bytes);
 
 /* Called for each key. */

@@ -3,12 +3,12 @@
  *		Removes deleted rows for good once their time is over.
  *
  * A purge is a cleanup of rows that are dead for long enough, with two differences: live rows of
- * soft-delete tables do not follow their dead parents, they hold them, as protected references do; and
- * rows that are blocked (blocked_rows.c) do not stop the others. These are left out, and the rest is closed
- * again, until nothing of it is blocked.
+ * soft-delete tables do not follow their dead parents, they hold them, as protected references do;
+ * and rows that are blocked (blocked_rows.c) do not stop the others. These are left out, and the
+ * rest is closed again, until nothing of it is blocked.
  *
- * Rows go in slices, each planned and removed on its own, so memory stays flat. Rows that were blocked
- * are tried once more after others have gone, for those may have blocked them.
+ * Rows go in slices, each planned and removed on its own, so memory stays flat. Rows that were
+ * blocked are tried once more after others have gone, for those may have blocked them.
  *
  * What is to go is looked for in chunks, oldest first, and known by its tid. A tid is a hint: each
  * slice asks again whether the row that is there now is dead for long enough. So tids may outlive
@@ -202,7 +202,10 @@ close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 	return cleanup;
 }
 
-/* The first rows of a slice, at most n. others: NULL, or rows to leave out, which are noted as blocked. */
+/*
+ * The first rows of a slice, at most n. others: NULL, or rows to leave out, which are noted as
+ * blocked.
+ */
 static RowSet *
 part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 {
@@ -228,8 +231,8 @@ part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 }
 
 /*
- * Remove the rows of a slice if nothing of it is blocked, and if they are not more than wanted; else the
- * slice without what is, made in keep_in, is returned.
+ * Remove the rows of a slice if nothing of it is blocked, and if they are not more than wanted;
+ * else the slice without what is, made in keep_in, is returned.
  */
 static RowSet *
 try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
@@ -503,7 +506,10 @@ cutoff_argument(FunctionCallInfo fcinfo)
 		PG_GETARG_DATUM(1)));
 }
 
-/* account.purge(target regclass, older_than interval, max_rows bigint, force boolean) RETURNS bigint */
+/*
+ * account.purge(target regclass, older_than interval, max_rows bigint, force boolean) RETURNS
+ * bigint
+ */
 static Datum
 purge_operation(PG_FUNCTION_ARGS)
 {

@@ -10,9 +10,10 @@
 #include "fmgr.h"
 
 /*
- * Remove the rows of a table, which the caller has locked, whose deleted_at is not after cutoff, oldest
- * first, at most so many, with what follows them; returns how many of the table's. Rows that others hold
- * are kept, unless force, and reported in a NOTICE. as_owners: with the rights of the tables' owners, not the caller's.
+ * Remove the rows of a table, which the caller has locked, whose deleted_at is not after cutoff,
+ * oldest first, at most so many, with what follows them; returns how many of the table's. Rows that
+ * others hold are kept, unless force, and reported in a NOTICE. as_owners: with the rights of the
+ * tables' owners, not the caller's.
  */
 extern uint64 purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted,
 						 bool force, bool as_owners);

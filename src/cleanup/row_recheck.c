@@ -2,9 +2,9 @@
  * row_recheck.c
  *		What became of rows of a set that a cleanup's own statement did not delete.
  *
- * They are looked at as they are stored. Whoever changed or deleted one also set its key free: a new row
- * that another session gave the same key is not of the set, nor is what references it, though the proof
- * finds both by that key. Where there is one the cleanup fails.
+ * They are looked at as they are stored. Whoever changed or deleted one also set its key free: a
+ * new row that another session gave the same key is not of the set, nor is what references it,
+ * though the proof finds both by that key. Where there is one the cleanup fails.
  */
 #include "postgres.h"
 
@@ -65,8 +65,9 @@ typedef enum RowRecheck
 } RowRecheck;
 
 /*
- * Look at a row version as it is stored. Its next version in next. The header is copied under the buffer's
- * lock: another session may be locking or changing the row, and its xmax goes with its flags.
+ * Look at a row version as it is stored. Its next version in next. The header is copied under the
+ * buffer's lock: another session may be locking or changing the row, and its xmax goes with its
+ * flags.
  */
 static RowRecheck
 row_recheck_one(Relation rel, ItemPointer tid, ItemPointer next)

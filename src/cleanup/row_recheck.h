@@ -18,8 +18,9 @@ typedef struct Rechecks
 } Rechecks;
 
 /*
- * Look what became of each row of a node's set, where some were not deleted by our statement: those deleted
- * by others are not counted in their lines, nor are those that moved. Raises 27000 if some are still there,
+ * Look what became of each row of a node's set, where some were not deleted by our statement: those
+ * deleted by others are not counted in their lines, nor are those that moved. Raises 27000 if some
+ * are still there,
  * 40001 if one moved to another partition. In the memory of the cleanup.
  */
 extern void recheck_find(Rechecks *rechecks, Cleanup *cleanup, FkNode *node, Tuplestorestate *rows);
@@ -27,7 +28,10 @@ extern void recheck_find(Rechecks *rechecks, Cleanup *cleanup, FkNode *node, Tup
 /* Raise 40001 unless each row that moved has joined the set, or is gone. */
 extern void recheck_check_moved(const Rechecks *rechecks);
 
-/* Raise 40001 if a row outside has a key that a row of the set had, and let go of. In a new snapshot. */
+/*
+ * Raise 40001 if a row outside has a key that a row of the set had, and let go of. In a new
+ * snapshot.
+ */
 extern void recheck_check_keys(const Rechecks *rechecks);
 
 /* Raise 27000: so many rows of a table were kept back. */

@@ -3,13 +3,14 @@
  *		Foreign keys as data, read from pg_constraint.
  *
  * A key of, or to, a partitioned table has a row in pg_constraint for every partition too; those
- * are left out, so each edge is one that somebody declared. Policies (fk_policy.c) are applied: what
- * an edge does on delete is what the application says, which an ORM hides from the catalog. Lists
- * are made in the caller's memory context. Nothing is locked: callers hold locks on the tables they
- * start from.
+ * are left out, so each edge is one that somebody declared. Policies (fk_policy.c) are applied:
+ * what an edge does on delete is what the application says, which an ORM hides from the catalog.
+ * Lists are made in the caller's memory context. Nothing is locked: callers hold locks on the
+ * tables they start from.
  *
  * In the graph a table is a node, all its partitions folded into the topmost table. Keys that the
- * server does not enforce, and keys over periods (18), whose reference is no equality, are no edges.
+ * server does not enforce, and keys over periods (18), whose reference is no equality, are no
+ * edges.
  */
 #include "postgres.h"
 
@@ -73,8 +74,8 @@ make_edge(HeapTuple tuple, List *policies)
 }
 
 /*
- * Whether a row of pg_constraint is a key that PostgreSQL itself follows: declared, not a partition's clone,
- * enforced, and of equal keys.
+ * Whether a row of pg_constraint is a key that PostgreSQL itself follows: declared, not a
+ * partition's clone, enforced, and of equal keys.
  */
 static bool
 is_followed(Form_pg_constraint form)

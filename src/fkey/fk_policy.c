@@ -4,7 +4,8 @@
  *
  * account.reference_policy holds one row for each foreign key whose on-delete action is not what
  * pg_constraint says. It is read anew whenever edges are made (they are cached where that matters);
- * whoever changes it, restoring a dump included, sends a relation cache invalidation for both tables.
+ * whoever changes it, restoring a dump included, sends a relation cache invalidation for both
+ * tables.
  */
 #include "postgres.h"
 

@@ -166,7 +166,10 @@ policy_changed(Oid child)
 		CacheInvalidateRelcacheByRelid(((FkEdge *) lfirst(lc))->parent);
 }
 
-/* account.reference_policy_changed() RETURNS trigger: AFTER INSERT OR UPDATE OR DELETE, for each row. */
+/*
+ * account.reference_policy_changed() RETURNS trigger: AFTER INSERT OR UPDATE OR DELETE, for each
+ * row.
+ */
 Datum
 reference_policy_changed(PG_FUNCTION_ARGS)
 {
@@ -193,8 +196,8 @@ called_as_event_trigger(FunctionCallInfo fcinfo, const char *function)
 }
 
 /*
- * account.reference_policy_dropped() RETURNS event_trigger, ON sql_drop: policies go with their keys.
- * With those only: while a dump is restored, policies are there before their keys.
+ * account.reference_policy_dropped() RETURNS event_trigger, ON sql_drop: policies go with their
+ * keys. With those only: while a dump is restored, policies are there before their keys.
  */
 Datum
 reference_policy_dropped(PG_FUNCTION_ARGS)
@@ -225,8 +228,8 @@ reference_policy_dropped(PG_FUNCTION_ARGS)
 }
 
 /*
- * account.reference_policy_renamed() RETURNS event_trigger, ON ddl_command_end: a policy follows its
- * key's name. Tables are known by oid, so that theirs may change.
+ * account.reference_policy_renamed() RETURNS event_trigger, ON ddl_command_end: a policy follows
+ * its key's name. Tables are known by oid, so that theirs may change.
  */
 Datum
 reference_policy_renamed(PG_FUNCTION_ARGS)

@@ -2,8 +2,8 @@
  * claims_jsonb.c
  *		A scanned set of claims as jsonb, made in the same pass.
  *
- * Claims are UTF-8, whatever the database's encoding; what it cannot hold makes no error here, but a
- * token that is refused.
+ * Claims are UTF-8, whatever the database's encoding; what it cannot hold makes no error here, but
+ * a token that is refused.
  */
 #include "postgres.h"
 

@@ -1,6 +1,7 @@
 /*
  * claims_jsonb.h
- *		A scanned set of claims as jsonb, made in the same pass; and UTF-8 to the database's encoding.
+ *		A scanned set of claims as jsonb, made in the same pass; and UTF-8 to the database's
+ *		encoding.
  */
 #ifndef PGACCOUNT_CLAIMS_JSONB_H
 #define PGACCOUNT_CLAIMS_JSONB_H
@@ -26,8 +27,8 @@ extern void claims_jsonb_sink(void *arg, JsonEvent event, JsonKind kind, const c
 extern Jsonb *claims_jsonb_result(ClaimsJsonb *builder);
 
 /*
- * Valid UTF-8 in the database's encoding: the text itself where nothing changes, else palloc'd. NULL
- * if the encoding lacks a character. *out_len gets its length.
+ * Valid UTF-8 in the database's encoding: the text itself where nothing changes, else palloc'd.
+ * NULL if the encoding lacks a character. *out_len gets its length.
  */
 extern const char *utf8_to_server(const char *text, int len, int *out_len);
 

@@ -1,6 +1,7 @@
 /*
  * json_claims.c
- *		One strict pass over a JSON object: a JOSE header or a set of claims (RFC 8259, RFC 7519 §4).
+ *		One strict pass over a JSON object: a JOSE header or a set of claims (RFC 8259, RFC 7519
+ *		§4).
  *
  * Stricter than jsonb, which keeps the last of duplicate members and tells nobody: a member seen
  * twice, at any depth, is refused, since two readers of one token must not see two values. Depth is
@@ -61,8 +62,8 @@ is_special(unsigned char c)
 }
 
 /*
- * Pass plain bytes of a string, eight at a time while there are that many: the high bit of a byte of
- * odd is set if it is special, or stands above one that is.
+ * Pass plain bytes of a string, eight at a time while there are that many: the high bit of a byte
+ * of odd is set if it is special, or stands above one that is.
  */
 static inline const char *
 skip_plain(const char *p, const char *end)

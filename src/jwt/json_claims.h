@@ -39,9 +39,9 @@ typedef enum JsonKind
 } JsonKind;
 
 /*
- * A member of the outermost object that the caller wants to know. The caller sets name and name_len;
- * the pass sets the rest. text is what the string says, escapes resolved, else the literal or the
- * whole array or object; it points into the scanned text or into the pass's arena.
+ * A member of the outermost object that the caller wants to know. The caller sets name and
+ * name_len; the pass sets the rest. text is what the string says, escapes resolved, else the
+ * literal or the whole array or object; it points into the scanned text or into the pass's arena.
  */
 typedef struct JsonMember
 {
@@ -65,13 +65,15 @@ typedef enum JsonEvent
 	JSON_SCALAR
 } JsonEvent;
 
-/* Called for each thing seen, in order. text (of a name, string or number) lives as the arena does. */
+/*
+ * Called for each thing seen, in order. text (of a name, string or number) lives as the arena does.
+ */
 typedef void (*JsonSink)(void *arg, JsonEvent event, JsonKind kind, const char *text, int len);
 
 /*
- * Scan text, len bytes, which need no terminator. members (NULL: none) are filled. sink may be NULL.
- * *arena is set to palloc'd memory that resolved strings lie in, or to NULL where no string had an
- * escape; the caller frees it. After a failure members and arena are as the pass left them.
+ * Scan text, len bytes, which need no terminator. members (NULL: none) are filled. sink may be
+ * NULL. *arena is set to palloc'd memory that resolved strings lie in, or to NULL where no string
+ * had an escape; the caller frees it. After a failure members and arena are as the pass left them.
  */
 extern JsonResult json_scan_object(const char *text, size_t len, JsonMember *members, int nmembers,
 								   JsonSink sink, void *sink_arg, char **arena);

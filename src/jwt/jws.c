@@ -2,9 +2,9 @@
  * jws.c
  *		Codec of signed tokens: JWS compact serialization (RFC 7515) of JWT claims (RFC 7519).
  *
- * The algorithm is the key's (RFC 8725 §3.1): what the header says is compared with it, never obeyed.
- * No extension is understood, so every crit is refused (RFC 7515 §4.1.11). Signatures are looked at
- * before the claims are.
+ * The algorithm is the key's (RFC 8725 §3.1): what the header says is compared with it, never
+ * obeyed. No extension is understood, so every crit is refused (RFC 7515 §4.1.11). Signatures are
+ * looked at before the claims are.
  */
 #ifdef FRONTEND
 #include "postgres_fe.h"
@@ -33,7 +33,10 @@ enum
 	HEADER_MEMBERS
 };
 
-/* Algorithms: name, bytes of key (least, or exact), bytes of signature. RFC 7518 §3.1, RFC 8037 §3.1. */
+/*
+ * Algorithms: name, bytes of key (least, or exact), bytes of signature. RFC 7518 §3.1, RFC 8037
+ * §3.1.
+ */
 static const struct
 {
 	const char *name;
@@ -464,8 +467,9 @@ jwt_scan_claims(const char *text, size_t len, JsonMember *members, int nmembers,
 }
 
 /*
- * Is now within the times of a token? On or after exp it has expired (RFC 7519 §4.1.4). Microseconds
- * are compared as doubles, which hold the present ones exactly and can overflow nowhere.
+ * Is now within the times of a token? On or after exp it has expired (RFC 7519 §4.1.4).
+ * Microseconds are compared as doubles, which hold the present ones exactly and can overflow
+ * nowhere.
  */
 JwtResult
 jwt_check_times(const JwtTimes *times, int64 now, int64 leeway)

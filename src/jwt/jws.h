@@ -63,8 +63,8 @@ typedef enum JwtKeyUse
 } JwtKeyUse;
 
 /*
- * A key, ready for use: the schedule of an HMAC key is done once, and copied for each token. Wipe it
- * with jwt_key_wipe before its memory goes.
+ * A key, ready for use: the schedule of an HMAC key is done once, and copied for each token. Wipe
+ * it with jwt_key_wipe before its memory goes.
  */
 typedef struct JwtKey
 {
@@ -107,7 +107,9 @@ typedef struct Jws
 	char few[768]; /* not to be copied: work points here for tokens of the usual size */
 } Jws;
 
-/* Places of the registered claims of RFC 7519 §4.1 in an array of members; a caller's own follow. */
+/*
+ * Places of the registered claims of RFC 7519 §4.1 in an array of members; a caller's own follow.
+ */
 enum
 {
 	JWT_ISS,
@@ -146,7 +148,8 @@ extern size_t jwt_key_bytes(JwtAlg alg);
 
 /*
  * Prepare a key. An EdDSA key is the 32-byte seed to sign, the 32-byte public key to verify.
- * any_length lets an HMAC secret be of any length but 0, as pgjwt does. On failure *key holds nothing.
+ * any_length lets an HMAC secret be of any length but 0, as pgjwt does. On failure *key holds
+ * nothing.
  */
 extern JwtResult jwt_key_prepare(JwtKey *key, JwtAlg alg, const unsigned char *bytes, size_t len,
 								 JwtKeyUse use, bool any_length);
@@ -164,8 +167,8 @@ extern JwtResult jws_parse(Jws *jws, const char *token, size_t len);
 extern void jws_free(Jws *jws);
 
 /*
- * The same for a token whose encoded header is this one, which its maker knows to be good. False: it
- * has another, or is malformed; ask jws_parse.
+ * The same for a token whose encoded header is this one, which its maker knows to be good. False:
+ * it has another, or is malformed; ask jws_parse.
  */
 extern bool jws_parse_known(Jws *jws, const char *token, size_t len, const char *header,
 							size_t header_len, JwtAlg alg);
@@ -177,8 +180,8 @@ extern JwtResult jws_decode_payload(Jws *jws);
 extern JwtResult jws_check(Jws *jws, const JwtKey *key);
 
 /*
- * One pass over a set of claims: members (the registered ones, then the caller's own) are filled, the
- * registered ones' types checked. sink and arena: see json_scan_object.
+ * One pass over a set of claims: members (the registered ones, then the caller's own) are filled,
+ * the registered ones' types checked. sink and arena: see json_scan_object.
  */
 extern JwtResult jwt_scan_claims(const char *text, size_t len, JsonMember *members, int nmembers,
 								 JsonSink sink, void *sink_arg, char **arena, JwtTimes *times);

@@ -115,7 +115,9 @@ wipe_kept_key(void *arg)
 	kept->bytes = NULL;
 }
 
-/* The key of this call, prepared; the last one is kept. Raises 22023 for a key that does not suit. */
+/*
+ * The key of this call, prepared; the last one is kept. Raises 22023 for a key that does not suit.
+ */
 static const JwtKey *
 prepared_key(FmgrInfo *flinfo, JwtAlg alg, const void *bytes, size_t len, JwtKeyUse use,
 			 bool any_length)
@@ -350,7 +352,10 @@ jws_valid(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(result == JWT_OK);
 }
 
-/* UTF-8 that a scan has accepted as a json Datum; *isnull if the database's encoding cannot hold it. */
+/*
+ * UTF-8 that a scan has accepted as a json Datum; *isnull if the database's encoding cannot hold
+ * it.
+ */
 static Datum
 json_datum(const char *text, int len, bool *isnull)
 {

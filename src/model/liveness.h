@@ -2,8 +2,8 @@
  * liveness.h
  *		Is a user or a tenant live, and is it active? The one definition, as SQL and for a row.
  *
- * A row is live unless soft delete, the mapped deleted_at, or the mapped flag says that it is deleted. It is active if
- * the mapped is_active is true, or there is none.
+ * A row is live unless soft delete, the mapped deleted_at, or the mapped flag says that it is
+ * deleted. It is active if the mapped is_active is true, or there is none.
  */
 #ifndef PGACCOUNT_LIVENESS_H
 #define PGACCOUNT_LIVENESS_H

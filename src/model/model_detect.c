@@ -2,10 +2,10 @@
  * model_detect.c
  *		Which column holds which attribute of the account model, by the names that frameworks use.
  *
- * What the catalog says comes first: a primary key, the foreign key of a profile, the columns of soft
- * delete. Then the names of Django, Rails, Supabase and TypeORM, compared exactly, and once more without
- * case and underscores, so that tenant_id and "tenantId" are one name. A column of a type that cannot
- * hold the attribute is not it, whatever its name.
+ * What the catalog says comes first: a primary key, the foreign key of a profile, the columns of
+ * soft delete. Then the names of Django, Rails, Supabase and TypeORM, compared exactly, and once
+ * more without case and underscores, so that tenant_id and "tenantId" are one name. A column of a
+ * type that cannot hold the attribute is not it, whatever its name.
  */
 #include "postgres.h"
 
@@ -157,7 +157,9 @@ primary_key(Relation rel)
 	return member + FirstLowInvalidHeapAttributeNumber;
 }
 
-/* The column of profiles that refers to users, by the rule of automatic profiles or a foreign key. */
+/*
+ * The column of profiles that refers to users, by the rule of automatic profiles or a foreign key.
+ */
 static AttrNumber
 profile_reference(Relation profiles, Oid users)
 {

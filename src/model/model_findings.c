@@ -2,8 +2,8 @@
  * model_findings.c
  *		account.model_findings: what the rows of the mapped tables say about logins to come.
  *
- * For account.doctor. Each finding is a count, taken as the owner of the users table, who reads the others
- * as well; remedies are SQL where SQL can mend it.
+ * For account.doctor. Each finding is a count, taken as the owner of the users table, who reads the
+ * others as well; remedies are SQL where SQL can mend it.
  */
 #include "postgres.h"
 

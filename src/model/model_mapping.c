@@ -2,11 +2,11 @@
  * model_mapping.c
  *		The account model: its mapping, kept per backend, and the SQL that reads its columns.
  *
- * The registry account.model_column holds names; they are resolved when the mapping is read, and read
- * anew after a relation cache invalidation of the registry (its trigger sends one) or of a mapped table.
- * A column that is gone by then is as if it had never been mapped, but for those that decide who may
- * come in: a renamed is_active must not make everybody active. For these, and for required ones, the
- * model refuses to work (55000) until account.use_tables is called again.
+ * The registry account.model_column holds names; they are resolved when the mapping is read, and
+ * read anew after a relation cache invalidation of the registry (its trigger sends one) or of a
+ * mapped table. A column that is gone by then is as if it had never been mapped, but for those that
+ * decide who may come in: a renamed is_active must not make everybody active. For these, and for
+ * required ones, the model refuses to work (55000) until account.use_tables is called again.
  *
  * The callback only marks; what model_get() returned stays as it was until the next call.
  */

@@ -85,15 +85,17 @@ extern const ModelAttributeInfo model_attributes[MODEL_ATTRIBUTES];
 extern void model_init(void);
 
 /*
- * The mapping, or NULL: none, or its users table is gone. Kept per backend, read anew after a change of
- * the registry or of the tables; valid until the next call.
+ * The mapping, or NULL: none, or its users table is gone. Kept per backend, read anew after a
+ * change of the registry or of the tables; valid until the next call.
  */
 extern const Model *model_get(void);
 
 /* The same; raises 55000 where there is none, or where a required column is gone. */
 extern const Model *model_require(void);
 
-/* Another number whenever model_get() has read the mapping, or its tables, anew. Never 0 after it. */
+/*
+ * Another number whenever model_get() has read the mapping, or its tables, anew. Never 0 after it.
+ */
 extern uint64 model_generation(void);
 
 /* Has the mapping that model_get() returned last all that it cannot do without? */
@@ -103,8 +105,8 @@ extern bool model_is_whole(const Model *model);
 extern bool model_has(const Model *model, ModelAttribute attribute);
 
 /*
- * The column of an attribute in the part's table, or in a partition or child of it, which may have its columns in
- * another order; 0: none.
+ * The column of an attribute in the part's table, or in a partition or child of it, which may have
+ * its columns in another order; 0: none.
  */
 extern AttrNumber model_attnum_in(const Model *model, ModelAttribute attribute, Relation rel);
 
@@ -115,8 +117,8 @@ extern char *model_sql(const Model *model, const char *alias, ModelAttribute att
 extern char *model_sql_text(const Model *model, const char *alias, ModelAttribute attribute);
 
 /*
- * The same, as a condition that is never NULL: missing is what an absent column means; a NULL is false.
- * Numbers are true unless 0; other types by their text.
+ * The same, as a condition that is never NULL: missing is what an absent column means; a NULL is
+ * false. Numbers are true unless 0; other types by their text.
  */
 extern char *model_sql_boolean(const Model *model, const char *alias, ModelAttribute attribute,
 							   bool missing);
@@ -125,8 +127,8 @@ extern char *model_sql_boolean(const Model *model, const char *alias, ModelAttri
 extern bool model_reads_modules(const Model *model);
 
 /*
- * A key as a parameter: the type it is passed as, its value for a text (false: the text is no key of
- * the column's type, so no row has it), and the condition that compares it with the column.
+ * A key as a parameter: the type it is passed as, its value for a text (false: the text is no key
+ * of the column's type, so no row has it), and the condition that compares it with the column.
  */
 extern Oid model_key_type(const Model *model, ModelAttribute attribute);
 extern bool model_key_value(const Model *model, ModelAttribute attribute, const char *text,
@@ -138,8 +140,8 @@ extern char *model_sql_key(const Model *model, const char *alias, ModelAttribute
 extern char *model_normal_key(const Model *model, ModelAttribute attribute, const char *key);
 
 /*
- * The value of a row's column as a cast to text gives it, as all our texts of keys are; NULL: it is NULL.
- * (The type's output function would do, were it not for char(n), which it pads.)
+ * The value of a row's column as a cast to text gives it, as all our texts of keys are; NULL: it is
+ * NULL. (The type's output function would do, were it not for char(n), which it pads.)
  */
 extern char *model_column_text(HeapTuple tuple, TupleDesc desc, AttrNumber attnum);
 

@@ -2,10 +2,10 @@
  * model_rows.c
  *		The rows of the account model by their keys, without a statement.
  *
- * Every request of an application looks at a user, and every refresh reads one: worth a way of its own.
- * Where users, tenants and profiles are plain tables of one owner with a unique index on their keys, of the
- * usual types, their rows are looked at through these indexes. Anything else (partitions, children, other
- * key types, a tenants table of another owner) is asked by statement.
+ * Every request of an application looks at a user, and every refresh reads one: worth a way of its
+ * own. Where users, tenants and profiles are plain tables of one owner with a unique index on their
+ * keys, of the usual types, their rows are looked at through these indexes. Anything else
+ * (partitions, children, other key types, a tenants table of another owner) is asked by statement.
  */
 #include "postgres.h"
 
@@ -38,7 +38,10 @@ static uint64 generation = 0; /* of the model that these are of; 0: none */
 static const ModelAttribute keys[MODEL_PARTS] = {USERS_ID, PROFILES_USER, TENANTS_ID};
 static const ModelAttribute compared[MODEL_PARTS] = {USERS_ID, USERS_ID, USERS_TENANT};
 
-/* Are the values of this attribute of users compared with a part's keys as the index compares these? */
+/*
+ * Are the values of this attribute of users compared with a part's keys as the index compares
+ * these?
+ */
 static bool
 compares(const Model *model, ModelPart part)
 {
@@ -124,7 +127,9 @@ is_of(const ModelRows *rows, const Model *model)
 	return rows->rel[MODEL_USERS] != NULL;
 }
 
-/* Open and lock the mapped tables. The locks let changes be seen: so the model is looked at again. */
+/*
+ * Open and lock the mapped tables. The locks let changes be seen: so the model is looked at again.
+ */
 void
 model_rows_open(ModelRows *rows, bool with_profiles)
 {

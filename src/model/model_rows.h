@@ -23,15 +23,15 @@ extern void model_rows_open(ModelRows *rows, bool with_profiles);
 extern void model_rows_close(ModelRows *rows);
 
 /*
- * Can the rows of all tables that are open be looked at without a statement? Then a look says what the
- * model's texts say. Else only a statement, as the owner of users, can.
+ * Can the rows of all tables that are open be looked at without a statement? Then a look says what
+ * the model's texts say. Else only a statement, as the owner of users, can.
  */
 extern bool model_rows_direct(const ModelRows *rows);
 
 /*
- * Look for the row of a user, for the tenant of users.tenant, or for the profile of users.id: key is the
- * column's value, as model_key_value() or model_rows_key() has it. True: it is in scan's slot, and
- * lookup_end() is due. Registered snapshot.
+ * Look for the row of a user, for the tenant of users.tenant, or for the profile of users.id: key
+ * is the column's value, as model_key_value() or model_rows_key() has it. True: it is in scan's
+ * slot, and lookup_end() is due. Registered snapshot.
  */
 extern bool model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snapshot,
 							LookupScan *scan);

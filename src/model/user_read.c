@@ -2,8 +2,8 @@
  * user_read.c
  *		The record of a user by its key, read without a statement.
  *
- * Each refresh reads one. What the statement of user_record.c joins, three lookups read here: the user, its
- * tenant, the role of its profile.
+ * Each refresh reads one. What the statement of user_record.c joins, three lookups read here: the
+ * user, its tenant, the role of its profile.
  */
 #include "postgres.h"
 
@@ -31,7 +31,10 @@ is_boolean(const Model *model, ModelAttribute attribute)
 	return !model_has(model, attribute) || getBaseType(model->column[attribute].type) == BOOLOID;
 }
 
-/* Can records be read here? Of other types casts, which may be an application's, are the statement's. */
+/*
+ * Can records be read here? Of other types casts, which may be an application's, are the
+ * statement's.
+ */
 bool
 user_read_direct(const ModelRows *rows)
 {

@@ -7,7 +7,10 @@
 
 #include "model_rows.h"
 
-/* A user as a login or a token needs it. NULL: no such column, or NULL. In the caller's memory context. */
+/*
+ * A user as a login or a token needs it. NULL: no such column, or NULL. In the caller's memory
+ * context.
+ */
 typedef struct UserRecord
 {
 	char *user_id;

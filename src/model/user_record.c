@@ -2,10 +2,12 @@
  * user_record.c
  *		The record of a user, read through the account model.
  *
- * One statement reads user, tenant and profile. Whatever the model lacks has a defined value in its text,
- * and what the rows lack has one here, so that no combination of missing columns, missing rows and NULLs
- * is an error. By key, as each refresh asks, it is read without one (user_read.c) where that can be. Statements run as the owner of the users table, who must be able to read the others, on a
- * snapshot of now: what a caller locked before must be seen as it is, in every isolation level.
+ * One statement reads user, tenant and profile. Whatever the model lacks has a defined value in its
+ * text, and what the rows lack has one here, so that no combination of missing columns, missing
+ * rows and NULLs is an error. By key, as each refresh asks, it is read without one (user_read.c)
+ * where that can be. Statements run as the owner of the users table, who must be able to read the
+ * others, on a snapshot of now: what a caller locked before must be seen as it is, in every
+ * isolation level.
  */
 #include "postgres.h"
 
@@ -121,7 +123,9 @@ append_user(StringInfo sql, const Model *model)
 		role_sql(model), sql_relation(model->relation[MODEL_USERS]), join.data);
 }
 
-/* Run a statement that reads, as the owner of the users, on a snapshot of now. Within SPI_connect. */
+/*
+ * Run a statement that reads, as the owner of the users, on a snapshot of now. Within SPI_connect.
+ */
 static void
 run_reader(KeptStatement *plan, Datum *values, const char *nulls, long limit)
 {
@@ -183,7 +187,10 @@ take_record(MemoryContext context)
 	return user;
 }
 
-/* The user with a key, if it can be read without a statement. False: it cannot, or the model is another by now. */
+/*
+ * The user with a key, if it can be read without a statement. False: it cannot, or the model is
+ * another by now.
+ */
 static bool
 read_direct(const Model *model, Datum key, UserRecord **user)
 {
@@ -268,7 +275,9 @@ model_user_lock(const Model *model, const char *user_id, bool to_change)
 	return found;
 }
 
-/* The text of the statement that looks for a login. Parameters: the login; the tenant's slug or id. */
+/*
+ * The text of the statement that looks for a login. Parameters: the login; the tenant's slug or id.
+ */
 static char *
 login_text(const Model *model, bool with_tenant)
 {
@@ -394,8 +403,8 @@ model_user_admitted(const UserRecord *user)
 }
 
 /*
- * The hash of a password, in the form that the application itself reads: Django finds the hasher of a
- * stored hash by what stands before its first dollar sign.
+ * The hash of a password, in the form that the application itself reads: Django finds the hasher of
+ * a stored hash by what stands before its first dollar sign.
  */
 text *
 model_hash_password(const Model *model, text *password)

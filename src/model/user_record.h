@@ -11,18 +11,21 @@
 extern UserRecord *model_user_by_id(const Model *model, const char *user_id);
 
 /*
- * Lock the row of a live user to the end of the transaction: against changes (FOR SHARE), or to change it
- * (FOR UPDATE). False: there is none.
+ * Lock the row of a live user to the end of the transaction: against changes (FOR SHARE), or to
+ * change it (FOR UPDATE). False: there is none.
  */
 extern bool model_user_lock(const Model *model, const char *user_id, bool to_change);
 
 /*
- * The one live user of this email or username. tenant: its slug or id decides among several; NULL: any.
- * NULL: there is none, or several.
+ * The one live user of this email or username. tenant: its slug or id decides among several; NULL:
+ * any. NULL: there is none, or several.
  */
 extern UserRecord *model_user_by_login(const Model *model, const char *login, const char *tenant);
 
-/* The live tenant of this slug or id: its id as text, and whether it is active; NULL: there is none. */
+/*
+ * The live tenant of this slug or id: its id as text, and whether it is active; NULL: there is
+ * none.
+ */
 extern char *model_tenant(const Model *model, const char *tenant, bool *is_active);
 
 /* A tenant was named: raise 55000 where users have none. */
@@ -31,7 +34,10 @@ extern void model_require_tenant(const Model *model);
 /* May the user come in: live, active, in an active tenant or in none? */
 extern bool model_user_admitted(const UserRecord *user);
 
-/* The hash of a password, in the form that the application itself reads. Raises as password_hash() does. */
+/*
+ * The hash of a password, in the form that the application itself reads. Raises as password_hash()
+ * does.
+ */
 extern text *model_hash_password(const Model *model, text *password);
 
 /* Raise 55000 if there is no column for a password's hash, or one that is too short for it. */

@@ -2,8 +2,8 @@
  * actor.c
  *		Who acts: the verified identity, else the role of the session.
  *
- * A record of what happened also takes who the application says it acts for, in settings that anybody
- * may set; it is marked as unverified there, and decides nothing.
+ * A record of what happened also takes who the application says it acts for, in settings that
+ * anybody may set; it is marked as unverified there, and decides nothing.
  */
 #include "postgres.h"
 

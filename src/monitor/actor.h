@@ -6,8 +6,8 @@
 #define PGACCOUNT_ACTOR_H
 
 /*
- * Say where the verified identity comes from: a function that returns the uid, or NULL. (The modules of
- * identity stand above those that ask here.)
+ * Say where the verified identity comes from: a function that returns the uid, or NULL. (The
+ * modules of identity stand above those that ask here.)
  */
 extern void actor_register(const char *(*verified_uid)(void) );
 
@@ -15,13 +15,17 @@ extern void actor_register(const char *(*verified_uid)(void) );
 extern const char *actor_name(void);
 
 /*
- * Who acts, for the record: the verified uid; else who request.jwt.claims or pghistory.context_metadata
- * name, with *unverified set to that setting; else the role of the session, as actor_note_session() knew
- * it. palloc'd, or good until the identity changes. Reads no catalog.
+ * Who acts, for the record: the verified uid; else who request.jwt.claims or
+ * pghistory.context_metadata name, with *unverified set to that setting; else the role of the
+ * session, as actor_note_session() knew it. palloc'd, or good until the identity changes. Reads no
+ * catalog.
  */
 extern const char *actor_for_record(const char **unverified);
 
-/* Know the name of the session's role from now on. A role that is renamed meanwhile keeps its old name. */
+/*
+ * Know the name of the session's role from now on. A role that is renamed meanwhile keeps its old
+ * name.
+ */
 extern void actor_note_session(void);
 
 /* Is there a verified identity? */

@@ -2,11 +2,11 @@
  * client.c
  *		Where a request comes from: the address and the agent of the client.
  *
- * Behind a proxy or a pooler the connection's address is the proxy's. Who stands between says so: by
- * account.set_client_ip, for the transaction, or as PostgREST does in request.headers. The address given
- * lives in a setting that only we can set, so that it ends with the transaction and rolls back with a
- * savepoint, as identity.c has it. The headers anybody may set: an address from there is marked as unverified
- * in what is recorded.
+ * Behind a proxy or a pooler the connection's address is the proxy's. Who stands between says so:
+ * by account.set_client_ip, for the transaction, or as PostgREST does in request.headers. The
+ * address given lives in a setting that only we can set, so that it ends with the transaction and
+ * rolls back with a savepoint, as identity.c has it. The headers anybody may set: an address from
+ * there is marked as unverified in what is recorded.
  */
 #include "postgres.h"
 
@@ -80,7 +80,9 @@ read_address(const char *text)
 	return address;
 }
 
-/* Is the text the same in UTF-8 and in the database's encoding? Converting might ask the catalog. */
+/*
+ * Is the text the same in UTF-8 and in the database's encoding? Converting might ask the catalog.
+ */
 static bool
 same_in_utf8(const char *text, size_t len)
 {
@@ -108,7 +110,9 @@ request_member(const char *setting, const char *name)
 	return pnstrdup(member.text, member.len);
 }
 
-/* The address in a header x-forwarded-for: the first is the client's, as far as the proxies know. */
+/*
+ * The address in a header x-forwarded-for: the first is the client's, as far as the proxies know.
+ */
 static inet *
 forwarded_for(void)
 {
@@ -162,7 +166,10 @@ client_user_agent(void)
 	return agent;
 }
 
-/* account.set_client_ip(ip inet): the client's address for this transaction; NULL: the connection's. */
+/*
+ * account.set_client_ip(ip inet): the client's address for this transaction; NULL: the
+ * connection's.
+ */
 Datum
 set_client_ip(PG_FUNCTION_ARGS)
 {

@@ -14,20 +14,23 @@
 extern void client_init(void);
 
 /*
- * The client's address, for the record: account.set_client_ip's of this transaction, else the first of
- * x-forwarded-for in request.headers, with *unverified set to that setting, which anybody may set; else the
- * connection's. NULL: a local connection. palloc'd. Never raises. It decides nothing: what counts attempts
- * takes the address that it was given by its caller.
+ * The client's address, for the record: account.set_client_ip's of this transaction, else the first
+ * of x-forwarded-for in request.headers, with *unverified set to that setting, which anybody may
+ * set; else the connection's. NULL: a local connection. palloc'd. Never raises. It decides nothing:
+ * what counts attempts takes the address that it was given by its caller.
  */
 extern inet *client_ip(const char **unverified);
 
-/* The client's agent: user-agent in request.headers, shortened. NULL: not known. palloc'd. Never raises. */
+/*
+ * The client's agent: user-agent in request.headers, shortened. NULL: not known. palloc'd. Never
+ * raises.
+ */
 extern char *client_user_agent(void);
 
 /*
- * A member of a JSON object that is held by a setting anybody may set, as PostgREST sets request.headers:
- * a string or a number as text in the database's encoding, palloc'd. NULL: there is none. Never raises, and
- * reads no catalog.
+ * A member of a JSON object that is held by a setting anybody may set, as PostgREST sets
+ * request.headers: a string or a number as text in the database's encoding, palloc'd. NULL: there
+ * is none. Never raises, and reads no catalog.
  */
 extern char *request_member(const char *setting, const char *name);
 

@@ -2,10 +2,10 @@
  * event.c
  *		The record of what happened: rows of account.event.
  *
- * A success is recorded by the transaction that did it, and goes with it. The row is written without a
- * statement, as the server's own logical replication writes rows: indexes, constraints and row triggers
- * that an administrator has added see it, statement triggers do not. The table's own statement trigger
- * refuses everybody else; see event_guard().
+ * A success is recorded by the transaction that did it, and goes with it. The row is written
+ * without a statement, as the server's own logical replication writes rows: indexes, constraints
+ * and row triggers that an administrator has added see it, statement triggers do not. The table's
+ * own statement trigger refuses everybody else; see event_guard().
  *
  * What failed by an error cannot be recorded here: failure_queue.c.
  */
@@ -396,7 +396,9 @@ event_refusal_from(inet *ip, const char *type, const char *subject, const char *
 	record(&event);
 }
 
-/* The statement of ours that removes old events needs no guard: disable it in the executor's copy. */
+/*
+ * The statement of ours that removes old events needs no guard: disable it in the executor's copy.
+ */
 static void
 disable_guard(EState *estate, void *arg)
 {
@@ -444,7 +446,10 @@ event_prune_batch(void)
 	return removed;
 }
 
-/* account.prune_events() RETURNS bigint: removes events that are older than pgaccount.event_retention. */
+/*
+ * account.prune_events() RETURNS bigint: removes events that are older than
+ * pgaccount.event_retention.
+ */
 static Datum
 prune_events_operation(PG_FUNCTION_ARGS)
 {
@@ -464,7 +469,8 @@ prune_events_operation(PG_FUNCTION_ARGS)
 
 /*
  * account.event_guard() RETURNS trigger: BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE, for each
- * statement. A grant, or membership in pg_write_all_data, must not let anybody rewrite what happened.
+ * statement. A grant, or membership in pg_write_all_data, must not let anybody rewrite what
+ * happened.
  */
 Datum
 event_guard(PG_FUNCTION_ARGS)

@@ -9,7 +9,10 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
-/* Types of events. The trigger of the mapped users table records those of users' rows; see user_changes.c. */
+/*
+ * Types of events. The trigger of the mapped users table records those of users' rows; see
+ * user_changes.c.
+ */
 #define EVENT_USER_REGISTERED     "user_registered"
 #define EVENT_USER_DELETED        "user_deleted"
 #define EVENT_USER_RESTORED       "user_restored"
@@ -47,28 +50,35 @@ typedef struct Event
 } Event;
 
 /*
- * Record a success in the transaction that did it. subject (whom it is about) and tenant_id may be NULL.
- * detail: a JSON object, see event_detail(), or NULL. Nothing is recorded with pgaccount.log_events off.
+ * Record a success in the transaction that did it. subject (whom it is about) and tenant_id may be
+ * NULL. detail: a JSON object, see event_detail(), or NULL. Nothing is recorded with
+ * pgaccount.log_events off.
  *
- * user_deleted, user_restored and user_purged of the mapped users table are recorded by its trigger, for
- * every statement that does it, ours too: do not record them; give the reason by event_reason().
+ * user_deleted, user_restored and user_purged of the mapped users table are recorded by its
+ * trigger, for every statement that does it, ours too: do not record them; give the reason by
+ * event_reason().
  */
 extern void event_success(const char *type, const char *subject, const char *tenant_id,
 						  Jsonb *detail);
 
-/* A refusal that is data (login, refresh): recorded by the transaction like a success, as a failure. */
+/*
+ * A refusal that is data (login, refresh): recorded by the transaction like a success, as a
+ * failure.
+ */
 extern void event_refusal(const char *type, const char *subject, const char *tenant_id,
 						  const char *error_code, Jsonb *detail);
 
-/* The same with an address that the caller was given, in place of the connection's; ip may be NULL. */
+/*
+ * The same with an address that the caller was given, in place of the connection's; ip may be NULL.
+ */
 extern void event_success_from(inet *ip, const char *type, const char *subject,
 							   const char *tenant_id, Jsonb *detail);
 extern void event_refusal_from(inet *ip, const char *type, const char *subject,
 							   const char *tenant_id, const char *error_code, Jsonb *detail);
 
 /*
- * A JSON object of strings: name, value, ..., ended by a name of NULL, which the macro adds. A value that is
- * NULL is null.
+ * A JSON object of strings: name, value, ..., ended by a name of NULL, which the macro adds. A
+ * value that is NULL is null.
  */
 extern Jsonb *event_detail_of(const char *name, ...);
 
@@ -83,8 +93,9 @@ extern void detail_json(JsonbParseState **state, const char *name, const Jsonb *
 extern Jsonb *detail_end(JsonbParseState **state);
 
 /*
- * Why users are being deleted or restored, for the events that the trigger records. For the statement
- * that the caller runs next: call event_reason(NULL) after it, on every path. An error, too, ends it.
+ * Why users are being deleted or restored, for the events that the trigger records. For the
+ * statement that the caller runs next: call event_reason(NULL) after it, on every path. An error,
+ * too, ends it.
  */
 extern void event_reason(const char *reason);
 
@@ -116,8 +127,8 @@ extern void event_writer_close(EventWriter *writer);
 extern void event_notify(const char *type, const int64 *ids, int n);
 
 /*
- * Remove the oldest events of this database that are older than pgaccount.event_retention, a batch of
- * them; returns how many. 0: there are no more.
+ * Remove the oldest events of this database that are older than pgaccount.event_retention, a batch
+ * of them; returns how many. 0: there are no more.
  */
 extern uint64 event_prune_batch(void);
 

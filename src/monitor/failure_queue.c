@@ -3,23 +3,24 @@
  *		Failures that wait to be recorded, in shared memory, where no ROLLBACK reaches.
  *
  * A fixed number of slots, a list of free ones, and for each database that has work a list of its
- * failures, all under one lightweight lock. Under it nothing is done but moving one slot, or copying a
- * batch; nothing raises.
+ * failures, all under one lightweight lock. Under it nothing is done but moving one slot, or
+ * copying a batch; nothing raises.
  *
- * A full queue is shared: a failure that finds no room takes the slot of the newest one of the database
- * that has most waiting, which counts as dropped there. So of D databases that have work each has room for
- * one in D of the slots, whatever the others do, and one alone has them all. Slots that a worker is
- * recording are not taken away: at most one in 16 a database.
+ * A full queue is shared: a failure that finds no room takes the slot of the newest one of the
+ * database that has most waiting, which counts as dropped there. So of D databases that have work
+ * each has room for one in D of the slots, whatever the others do, and one alone has them all.
+ * Slots that a worker is recording are not taken away: at most one in 16 a database.
  *
- * Exactly once: a worker copies failures out, records them in a transaction, and takes them out of the
- * queue in the callback of its commit. Between the two only the death of the process can come, and that
- * makes the postmaster throw shared memory away. There is one worker a database.
+ * Exactly once: a worker copies failures out, records them in a transaction, and takes them out of
+ * the queue in the callback of its commit. Between the two only the death of the process can come,
+ * and that makes the postmaster throw shared memory away. There is one worker a database.
  *
- * What is lost then must be known. So a file beside the server's temporary statistics says, for each
- * slot, whose failure it holds, and for each database, how many failures are only a number yet. It is
- * mapped into all processes and not synced: it outlives them, not the machine. The next start counts what
- * it finds as dropped. A clean shutdown writes the failures themselves to a file instead, and loses
- * nothing. Base backups leave the former out, and while the server runs there is none of the latter.
+ * What is lost then must be known. So a file beside the server's temporary statistics says, for
+ * each slot, whose failure it holds, and for each database, how many failures are only a number
+ * yet. It is mapped into all processes and not synced: it outlives them, not the machine. The next
+ * start counts what it finds as dropped. A clean shutdown writes the failures themselves to a file
+ * instead, and loses nothing. Base backups leave the former out, and while the server runs there is
+ * none of the latter.
  */
 #include "postgres.h"
 
@@ -56,7 +57,10 @@
 /* A worker records at most one slot in so many at a time. */
 #define BATCHES 16
 
-/* Failures that were left out are told of when there were none for so long, and after so long at the latest. */
+/*
+ * Failures that were left out are told of when there were none for so long, and after so long at
+ * the latest.
+ */
 #define LEFT_OUT_PAUSE_MS 2000
 #define LEFT_OUT_LAST_MS  60000
 
@@ -161,12 +165,15 @@ queue_shmem_request(void)
 	RequestNamedLWLockTranche("pgaccount failures", 1);
 }
 
-/* --- the marker file ------------------------------------------------------------------------------- */
+/*
+ * --- the marker file
+ * -------------------------------------------------------------------------------
+ */
 
 /*
- * Make the marker file, empty, and map it; the children inherit the mapping. All of it is written at once:
- * a mapped page that the disk has no room for is a signal, not an error. Where that fails, a crash loses
- * failures unnoticed.
+ * Make the marker file, empty, and map it; the children inherit the mapping. All of it is written
+ * at once: a mapped page that the disk has no room for is a signal, not an error. Where that fails,
+ * a crash loses failures unnoticed.
  */
 static void
 make_marker(void)
@@ -253,7 +260,10 @@ read_marker(void)
 	FreeFile(file);
 }
 
-/* --- lists; the lock is held ----------------------------------------------------------------------- */
+/*
+ * --- lists; the lock is held
+ * -----------------------------------------------------------------------
+ */
 
 /* Has the database something to do? */
 static bool
@@ -282,8 +292,8 @@ work_begins(const Database *place)
 }
 
 /*
- * The place of a database. NULL: it has none; with make: all are taken by databases that have work. A
- * count of drops that events tell of is given up where there is no other place.
+ * The place of a database. NULL: it has none; with make: all are taken by databases that have work.
+ * A count of drops that events tell of is given up where there is no other place.
  */
 static Database *
 place_of(Oid database, bool make)
@@ -379,7 +389,10 @@ make_room(const Database *place)
 		drop_last(longest);
 }
 
-/* Put a failure at the end of its database's list. False: there is no room, and it counts as dropped. */
+/*
+ * Put a failure at the end of its database's list. False: there is no room, and it counts as
+ * dropped.
+ */
 static bool
 append(Database *place, const Failure *failure)
 {
@@ -415,7 +428,10 @@ who_attends(const Database *place)
 	return place->worker != NULL ? place->worker : queue->launcher;
 }
 
-/* --- start and shutdown of the server -------------------------------------------------------------- */
+/*
+ * --- start and shutdown of the server
+ * --------------------------------------------------------------
+ */
 
 /* Write the failures that wait to their file. */
 static bool
@@ -437,7 +453,10 @@ write_file(FILE *file)
 
 		if (!OidIsValid(place->oid))
 			continue;
-		/* an immediate shutdown may have stopped somebody between two steps: the list is what counts */
+		/*
+		 * an immediate shutdown may have stopped somebody between two steps: the list is what
+		 * counts
+		 */
 		for (int slot = place->head; slot != NO_SLOT && written.waiting < queue->capacity;
 			 slot = queue->slots[slot].next)
 			written.waiting++;
@@ -559,7 +578,10 @@ failure_queue_init(void)
 	shmem_startup_hook = queue_shmem_startup;
 }
 
-/* --- for those that fail ---------------------------------------------------------------------------- */
+/*
+ * --- for those that fail
+ * ----------------------------------------------------------------------------
+ */
 
 /* Queue a failure of this database. */
 void
@@ -657,7 +679,10 @@ failure_queue_forget_drops(void)
 	LWLockRelease(queue->lock);
 }
 
-/* --- for the background workers -------------------------------------------------------------------- */
+/*
+ * --- for the background workers
+ * --------------------------------------------------------------------
+ */
 
 /* Look at this database's oldest failures. */
 void

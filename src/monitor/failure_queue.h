@@ -8,7 +8,9 @@
 #include "utils/inet.h"
 #include "utils/timestamp.h"
 
-/* A failure, as it waits. Texts are in the encoding of its database, cut to fit; empty: not known. */
+/*
+ * A failure, as it waits. Texts are in the encoding of its database, cut to fit; empty: not known.
+ */
 typedef struct Failure
 {
 	TimestampTz at;
@@ -43,7 +45,10 @@ extern void failure_queue_init(void);
 /* Queue a failure of this database; counted as dropped where there is no room. Never raises. */
 extern void failure_queue_push(const Failure *failure);
 
-/* Count a failure that is left out, as its session fails too often; an event will tell. Never raises. */
+/*
+ * Count a failure that is left out, as its session fails too often; an event will tell. Never
+ * raises.
+ */
 extern void failure_queue_leave_out(void);
 
 /* Ask the background workers to prune this database's events. Never raises. */
@@ -55,7 +60,10 @@ extern void failure_queue_state(FailureQueueState *state);
 /* Forget how many failures of this database were dropped. */
 extern void failure_queue_forget_drops(void);
 
-/* --- for the background workers -------------------------------------------------------------------- */
+/*
+ * --- for the background workers
+ * --------------------------------------------------------------------
+ */
 
 /* What a worker finds to do in its database. */
 typedef struct FailureWork
@@ -67,24 +75,30 @@ typedef struct FailureWork
 	bool prune;
 } FailureWork;
 
-/* Look at this database's oldest failures, at most max, which stay in the queue until they are done. */
+/*
+ * Look at this database's oldest failures, at most max, which stay in the queue until they are
+ * done.
+ */
 extern void failure_queue_peek(Failure *failures, int max, FailureWork *work);
 
 /*
- * The transaction that recorded this work has committed: take it out. Never raises, so that nothing comes
- * between the two. unrecordable: so many of the failures were not recorded, they count as dropped.
+ * The transaction that recorded this work has committed: take it out. Never raises, so that nothing
+ * comes between the two. unrecordable: so many of the failures were not recorded, they count as
+ * dropped.
  */
 extern void failure_queue_done(const FailureWork *work, int64 unrecordable);
 
 /* The launcher: be woken by failures, until it exits. */
 extern void failure_queue_launch(void);
 
-/* A worker: be woken by failures of this database, until it exits. False: there is another worker. */
+/*
+ * A worker: be woken by failures of this database, until it exits. False: there is another worker.
+ */
 extern bool failure_queue_attend(void);
 
 /*
- * A database whose work waits, which has no worker and whose time has come: InvalidOid if there is none.
- * It counts as tried; *next is set to when there may be something to do again, 0: when woken.
+ * A database whose work waits, which has no worker and whose time has come: InvalidOid if there is
+ * none. It counts as tried; *next is set to when there may be something to do again, 0: when woken.
  */
 extern Oid failure_queue_next_database(TimestampTz *next);
 

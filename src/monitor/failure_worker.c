@@ -2,16 +2,17 @@
  * failure_worker.c
  *		The background workers that record failures, each in the database where it happened.
  *
- * The launcher has no database. It sleeps until a failure wakes it, and starts a worker for the database
- * that has one. The worker records batches, stays for a moment, and goes: a connection that stays would
- * keep its database from being dropped or copied. On a standby there is no launcher; failures wait there
- * until it is promoted.
+ * The launcher has no database. It sleeps until a failure wakes it, and starts a worker for the
+ * database that has one. The worker records batches, stays for a moment, and goes: a connection
+ * that stays would keep its database from being dropped or copied. On a standby there is no
+ * launcher; failures wait there until it is promoted.
  *
- * A database that allows no connections keeps what waits, and no worker is started for it meanwhile.
+ * A database that allows no connections keeps what waits, and no worker is started for it
+ * meanwhile.
  *
- * An error in a batch makes the worker record its failures one by one, and give up those that cannot be
- * written at all. Anything else (a full disk, a lock, a cancellation) ends the worker, and the launcher
- * starts one again, ever less often.
+ * An error in a batch makes the worker record its failures one by one, and give up those that
+ * cannot be written at all. Anything else (a full disk, a lock, a cancellation) ends the worker,
+ * and the launcher starts one again, ever less often.
  */
 #include "postgres.h"
 
@@ -72,7 +73,10 @@ failure_worker_init(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* --- the launcher ----------------------------------------------------------------------------------- */
+/*
+ * --- the launcher
+ * -----------------------------------------------------------------------------------
+ */
 
 /* What a database is to a worker. */
 typedef enum DatabaseState
@@ -171,7 +175,10 @@ failure_launcher_main(Datum arg)
 	}
 }
 
-/* --- a worker ---------------------------------------------------------------------------------------- */
+/*
+ * --- a worker
+ * ----------------------------------------------------------------------------------------
+ */
 
 /* The transaction has committed: its failures are recorded, and leave the queue. */
 static void

@@ -3,17 +3,18 @@
  *		Calls of public functions: measured, counted, and their failures remembered.
  *
  * The frames of the calls that are running are on the C stack, chained. An error unwinds them: each
- * counts its own failure, and the innermost remembers it, in the queue and in the server's log, before
- * anybody can catch it. So a failure that a PL/pgSQL block swallows is remembered, and one that nobody
- * catches is remembered once.
+ * counts its own failure, and the innermost remembers it, in the queue and in the server's log,
+ * before anybody can catch it. So a failure that a PL/pgSQL block swallows is remembered, and one
+ * that nobody catches is remembered once.
  *
- * A session that fails without end fills neither the log nor the queue: what it may log and have recorded
- * is bounded, and what is left out is counted, in the statistics as any call, and told by one event
- * (failure_queue.c), and in the log with the next failure that is logged, or at the session's end.
+ * A session that fails without end fills neither the log nor the queue: what it may log and have
+ * recorded is bounded, and what is left out is counted, in the statistics as any call, and told by
+ * one event (failure_queue.c), and in the log with the next failure that is logged, or at the
+ * session's end.
  *
  * While an error is unwinding no catalog may be read: what a failure tells is what the call already
- * knows. Its message goes with it, unless a procedural language raised it: an application's trigger may
- * put anything there, a row with its password hash too.
+ * knows. Its message goes with it, unless a procedural language raised it: an application's trigger
+ * may put anything there, a row with its password hash too.
  */
 #include "postgres.h"
 
@@ -46,7 +47,9 @@ typedef struct Allowance
 	TimestampTz at;
 } Allowance;
 
-/* Of failures that raise, and of refusals, which are logged alone: one is not at the other's cost. */
+/*
+ * Of failures that raise, and of refusals, which are logged alone: one is not at the other's cost.
+ */
 static Allowance failure_allowance = {FAILURE_BURST, 0};
 static Allowance refusal_allowance = {FAILURE_BURST, 0};
 
@@ -102,8 +105,8 @@ operation_concerns(const char *subject, const char *tenant_id)
 }
 
 /*
- * The running operation's statement carries a secret: current_query() has none until its end, for triggers of the
- * tables' owners run meanwhile.
+ * The running operation's statement carries a secret: current_query() has none until its end, for
+ * triggers of the tables' owners run meanwhile.
  */
 static void
 call_is_secret(void)
@@ -115,8 +118,9 @@ call_is_secret(void)
 }
 
 /*
- * Whatever is raised underneath, keep the statement and the context out of the log. Code of others sees no context of
- * the call: statements of the caller's functions may carry the secret, too. arg: what comes next.
+ * Whatever is raised underneath, keep the statement and the context out of the log. Code of others
+ * sees no context of the call: statements of the caller's functions may carry the secret, too. arg:
+ * what comes next.
  */
 static void
 hide_statement(void *arg)
@@ -340,8 +344,8 @@ tell_refusal(OperationFrame *frame, double ms)
 }
 
 /*
- * Warn of a call that was slow, in the server's log alone: whoever sent a plain statement expects no word
- * of ours, and its client may take one for a failure.
+ * Warn of a call that was slow, in the server's log alone: whoever sent a plain statement expects
+ * no word of ours, and its client may take one for a failure.
  */
 static void
 warn_slow(OperationFrame *frame, double ms)

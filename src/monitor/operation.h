@@ -18,9 +18,9 @@ typedef struct Operation
 #define NO_SUBJECT (-1)
 
 /*
- * In place of PG_FUNCTION_INFO_V1: defines function(PG_FUNCTION_ARGS), which measures and counts its
- * calls under this name, and remembers those that fail. The module defines function_operation with the same
- * arguments, static, which does the work.
+ * In place of PG_FUNCTION_INFO_V1: defines function(PG_FUNCTION_ARGS), which measures and counts
+ * its calls under this name, and remembers those that fail. The module defines function_operation
+ * with the same arguments, static, which does the work.
  */
 #define ACCOUNT_OPERATION(function, name, subject)                                                 \
 	static Datum function##_operation(PG_FUNCTION_ARGS);                                           \
@@ -53,8 +53,8 @@ typedef struct OperationFrame
 } OperationFrame;
 
 /*
- * The same for what is no function: begin, then end or, in PG_CATCH, fail, then throw on. The frame is the
- * caller's, and what was begun last ends first.
+ * The same for what is no function: begin, then end or, in PG_CATCH, fail, then throw on. The frame
+ * is the caller's, and what was begun last ends first.
  */
 extern void operation_begin(OperationFrame *frame, const Operation *operation,
 							FunctionCallInfo fcinfo);
@@ -69,16 +69,23 @@ extern void operation_resume(OperationFrame *frame);
 extern void operation_concerns(const char *subject, const char *tenant_id);
 
 /*
- * A call carries a password, a token or a key: the statement and context of whatever is raised until
- * secret_call_end() are not logged, and triggers of tables' owners see no statement; an error ends it, too.
+ * A call carries a password, a token or a key: the statement and context of whatever is raised
+ * until secret_call_end() are not logged, and triggers of tables' owners see no statement; an error
+ * ends it, too.
  */
 extern void secret_call_begin(ErrorContextCallback *callback);
 extern void secret_call_end(ErrorContextCallback *callback);
 
-/* The running operation is about to answer a refusal as data: it counts, and is logged, as a failure. */
+/*
+ * The running operation is about to answer a refusal as data: it counts, and is logged, as a
+ * failure.
+ */
 extern void operation_refused(int sqlerrcode, const char *reason);
 
-/* Milliseconds since the outermost operation that is running began; since the statement began, if none is. */
+/*
+ * Milliseconds since the outermost operation that is running began; since the statement began, if
+ * none is.
+ */
 extern double operation_elapsed_ms(void);
 
 #endif /* PGACCOUNT_OPERATION_H */

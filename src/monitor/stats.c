@@ -3,15 +3,17 @@
  *		Statistics of operations, in shared memory.
  *
  * Two hash tables under one lightweight lock, held shared while an entry is counted under its own
- * spinlock, and exclusively to make or remove entries. An entry is of one operation in one database, or
- * of one SQLSTATE of its failures. When there is no more room the one that was called longest ago goes.
- * Whoever owns a trigger can raise any SQLSTATE: an operation has entries of its own for the first few of a
- * database, and one more for all others, so that nobody's inventions push others out.
+ * spinlock, and exclusively to make or remove entries. An entry is of one operation in one
+ * database, or of one SQLSTATE of its failures. When there is no more room the one that was called
+ * longest ago goes. Whoever owns a trigger can raise any SQLSTATE: an operation has entries of its
+ * own for the first few of a database, and one more for all others, so that nobody's inventions
+ * push others out.
  *
- * As pg_stat_statements does, they are written to a file by a clean shutdown and read by the next start;
- * a crash loses them.
+ * As pg_stat_statements does, they are written to a file by a clean shutdown and read by the next
+ * start; a crash loses them.
  *
- * Times are counted in buckets, four to an octave of microseconds, which tell a percentile to a fifth.
+ * Times are counted in buckets, four to an octave of microseconds, which tell a percentile to a
+ * fifth.
  */
 #include "postgres.h"
 
@@ -50,7 +52,10 @@ PG_FUNCTION_INFO_V1(stats_reset);
 #define MAX_OPERATIONS 1024
 #define MAX_FAILURES   4096
 
-/* Different SQLSTATEs of one operation in one database; all others have the entry of OTHER_SQLSTATES. */
+/*
+ * Different SQLSTATEs of one operation in one database; all others have the entry of
+ * OTHER_SQLSTATES.
+ */
 #define MAX_SQLSTATES   16
 #define OTHER_SQLSTATES 0
 
@@ -342,8 +347,8 @@ forget_oldest_failure(void)
 }
 
 /*
- * The entry of a key, made when missing. The lock is held exclusively, and stays so, so that nobody takes
- * the entry away. NULL: there is no room, which cannot be.
+ * The entry of a key, made when missing. The lock is held exclusively, and stays so, so that nobody
+ * takes the entry away. NULL: there is no room, which cannot be.
  */
 static void *
 make_entry(HTAB *table, const StatsKey *key)
@@ -374,7 +379,10 @@ make_entry(HTAB *table, const StatsKey *key)
 	return entry;
 }
 
-/* The entry of an operation, made when missing. The lock is held shared, and may have been let go meanwhile. */
+/*
+ * The entry of an operation, made when missing. The lock is held shared, and may have been let go
+ * meanwhile.
+ */
 static StatsEntry *
 find_operation(const StatsKey *key)
 {
@@ -404,8 +412,8 @@ sqlstates_are_full(const StatsKey *key)
 }
 
 /*
- * The entry of a failure's SQLSTATE, else that of other ones; made when missing. The lock is held shared,
- * and may have been let go meanwhile. NULL: there is no room, which cannot be.
+ * The entry of a failure's SQLSTATE, else that of other ones; made when missing. The lock is held
+ * shared, and may have been let go meanwhile. NULL: there is no room, which cannot be.
  */
 static FailureEntry *
 find_failure(const StatsKey *key)
@@ -541,8 +549,8 @@ stats_forget(void)
 }
 
 /*
- * The time that 95 of 100 calls did not take longer than: within its bucket by proportion, and never
- * more than the longest.
+ * The time that 95 of 100 calls did not take longer than: within its bucket by proportion, and
+ * never more than the longest.
  */
 static double
 percentile_95(const StatsCounters *counters)
@@ -608,7 +616,10 @@ stat_operations(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* account.stat_failures(): the failures counted in this database, by operation and SQLSTATE (NULL: others). */
+/*
+ * account.stat_failures(): the failures counted in this database, by operation and SQLSTATE (NULL:
+ * others).
+ */
 Datum
 stat_failures(PG_FUNCTION_ARGS)
 {

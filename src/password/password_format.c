@@ -3,8 +3,8 @@
  *		Parsers of stored password hashes.
  *
  * Each format is read strictly, in the one spelling its makers write: fixed order of parameters,
- * decimal numbers without sign or leading zero, canonical base64. Nothing is allocated and nothing is
- * computed here, and no byte beyond the given length is read.
+ * decimal numbers without sign or leading zero, canonical base64. Nothing is allocated and nothing
+ * is computed here, and no byte beyond the given length is read.
  */
 #include "password_format.h"
 
@@ -12,11 +12,11 @@
 #include <string.h>
 
 /*
- * Bounds of what a stored hash may ask for, beside the memory. Argon2 and scrypt in libsodium cannot be
- * interrupted, so their whole work (KiB times passes, or lanes) is bounded too: at the default of 256 MB
- * to some two seconds, or one. The others can be interrupted; Django's own defaults have reached 1.2
- * million rounds. The lanes of scrypt take 128 bytes times block size each, beside the memory: 1 MB at
- * most.
+ * Bounds of what a stored hash may ask for, beside the memory. Argon2 and scrypt in libsodium
+ * cannot be interrupted, so their whole work (KiB times passes, or lanes) is bounded too: at the
+ * default of 256 MB to some two seconds, or one. The others can be interrupted; Django's own
+ * defaults have reached 1.2 million rounds. The lanes of scrypt take 128 bytes times block size
+ * each, beside the memory: 1 MB at most.
  */
 #define ARGON2_MAX_PASSES          64
 #define ARGON2_MAX_WORK_PER_MEMORY 16
@@ -34,8 +34,9 @@
 #define SHA1_BYTES        20
 
 /*
- * What makers of scrypt write: the digest, cut anywhere, would still match (RFC 7914 §6 ends in PBKDF2),
- * so it must be whole. better-auth has fixed parameters, a salt of 16 bytes in hexadecimal.
+ * What makers of scrypt write: the digest, cut anywhere, would still match (RFC 7914 §6 ends in
+ * PBKDF2), so it must be whole. better-auth has fixed parameters, a salt of 16 bytes in
+ * hexadecimal.
  */
 #define SCRYPT_SHORT_DIGEST 32
 #define SCRYPT_DIGEST       64
@@ -95,8 +96,8 @@ read_field(Cursor *cursor)
 }
 
 /*
- * Decode canonical base64 of the given libsodium variant, all of the field. libsodium takes some bytes
- * above ASCII for digits (char is signed), so they are refused first.
+ * Decode canonical base64 of the given libsodium variant, all of the field. libsodium takes some
+ * bytes above ASCII for digits (char is signed), so they are refused first.
  */
 static bool
 decode_base64(Cursor field, int variant, unsigned char *out, size_t size, size_t *len)
@@ -117,7 +118,9 @@ keep_text(const Cursor *cursor, PasswordHash *hash)
 	hash->text[hash->text_len] = '\0';
 }
 
-/* $argon2id$v=19$m=…,t=…,p=…$salt$digest: the encoding of the reference implementation of RFC 9106. */
+/*
+ * $argon2id$v=19$m=…,t=…,p=…$salt$digest: the encoding of the reference implementation of RFC 9106.
+ */
 static bool
 parse_argon2(Cursor cursor, PasswordHash *hash)
 {

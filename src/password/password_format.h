@@ -1,6 +1,7 @@
 /*
  * password_format.h
- *		Parsers of stored password hashes. They know no server and no tables, so they can be fuzzed alone.
+ *		Parsers of stored password hashes. They know no server and no tables, so they can be fuzzed
+ *		alone.
  */
 #ifndef PGACCOUNT_PASSWORD_FORMAT_H
 #define PGACCOUNT_PASSWORD_FORMAT_H
@@ -32,7 +33,10 @@ typedef enum PasswordScheme
 /* The longest text that is read at all: no maker comes near it. */
 #define PASSWORD_HASH_MAX_TEXT 512
 
-/* Room for salt and digest; longer ones are refused. RFC 9106 wants 16 and 32, the widest seen is 64. */
+/*
+ * Room for salt and digest; longer ones are refused. RFC 9106 wants 16 and 32, the widest seen is
+ * 64.
+ */
 #define PASSWORD_MAX_SALT   128
 #define PASSWORD_MAX_DIGEST 64
 
@@ -44,8 +48,8 @@ typedef struct PasswordHash
 {
 	PasswordScheme scheme;
 	uint32_t memory; /* argon2, scrypt: KiB */
-	uint32_t
-		cost; /* argon2: passes; PBKDF2: iterations; bcrypt: logarithm of the rounds; scrypt: N */
+	/* argon2: passes; PBKDF2: iterations; bcrypt: logarithm of the rounds; scrypt: N */
+	uint32_t cost;
 	uint32_t lanes;  /* argon2, scrypt: parallelism */
 	uint32_t block;  /* scrypt: r, the size of a block */
 	size_t salt_len; /* all but bcrypt */
@@ -63,8 +67,9 @@ typedef struct PasswordHash
 extern bool password_format_parse(const char *text, size_t len, PasswordHash *hash);
 
 /*
- * May a hash of this cost be computed? Argon2 and scrypt may take max_memory KiB, and argon2 max_work
- * KiB times passes where that is less than what nobody may ask for; the others have bounds of their own.
+ * May a hash of this cost be computed? Argon2 and scrypt may take max_memory KiB, and argon2
+ * max_work KiB times passes where that is less than what nobody may ask for; the others have bounds
+ * of their own.
  */
 extern bool password_format_affordable(const PasswordHash *hash, uint32_t max_memory,
 									   uint64_t max_work);

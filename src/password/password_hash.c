@@ -2,14 +2,14 @@
  * password_hash.c
  *		Hashing and verifying passwords.
  *
- * New hashes are argon2id (RFC 9106), made by libsodium. Verified besides are argon2i, scrypt (RFC 7914),
- * Django's PBKDF2 (RFC 8018 §5.2) and, through pgcrypto where it is installed, bcrypt.
+ * New hashes are argon2id (RFC 9106), made by libsodium. Verified besides are argon2i, scrypt (RFC
+ * 7914), Django's PBKDF2 (RFC 8018 §5.2) and, through pgcrypto where it is installed, bcrypt.
  *
  * Memory: a password lives, in UTF-8, in a Secret with a memory context of its own, which is wiped
  * when the context goes, on success and on error alike. What pgcrypto, or the server while it
  * normalizes, copies for itself is out of reach.
- * Logging: every entry point is a secret call, whose statement is hidden whatever is raised underneath, a
- * cancellation too.
+ * Logging: every entry point is a secret call, whose statement is hidden whatever is raised
+ * underneath, a cancellation too.
  */
 #include "postgres.h"
 
@@ -61,7 +61,9 @@ PG_FUNCTION_INFO_V1(password_needs_rehash);
 /* Iterations of PBKDF2 between two looks for a cancellation. */
 #define ITERATIONS_PER_CHECK 1024
 
-/* What libsodium takes beside the blocks themselves: the addresses of a segment, and small change. */
+/*
+ * What libsodium takes beside the blocks themselves: the addresses of a segment, and small change.
+ */
 #define ARGON2_SLACK (1024 * 1024)
 
 /* Is the password one that can be hashed? */
@@ -114,9 +116,9 @@ secret_wipe(void *arg)
 }
 
 /*
- * Convert len bytes from the server's encoding to UTF-8, into room for size bytes. Returns the length,
- * or -1 where it cannot be done. Raises nothing that shows the text, as the server's conversion would.
- * Bytes of an SQL_ASCII database have no known meaning and stay as they are.
+ * Convert len bytes from the server's encoding to UTF-8, into room for size bytes. Returns the
+ * length, or -1 where it cannot be done. Raises nothing that shows the text, as the server's
+ * conversion would. Bytes of an SQL_ASCII database have no known meaning and stay as they are.
  */
 static int
 convert_to_utf8(const char *text, int len, char *utf8, int size)
@@ -191,8 +193,8 @@ secret_replace(Secret *secret, const char *replacement, Size len)
 }
 
 /*
- * Bring the password into Unicode's form NFKC (UAX #15). What is no UTF-8, in a database of SQL_ASCII,
- * stays as it is.
+ * Bring the password into Unicode's form NFKC (UAX #15). What is no UTF-8, in a database of
+ * SQL_ASCII, stays as it is.
  */
 static void
 secret_normalize(Secret *secret)
@@ -266,8 +268,8 @@ secret_require_usable(const Secret *secret)
 }
 
 /*
- * Is the caller somebody who may not log users in? Everybody may hash and verify passwords, but what
- * such a caller makes the server compute must not be in the way of logins.
+ * Is the caller somebody who may not log users in? Everybody may hash and verify passwords, but
+ * what such a caller makes the server compute must not be in the way of logins.
  */
 static bool
 caller_is_limited(void)
@@ -285,8 +287,8 @@ caller_is_limited(void)
 }
 
 /*
- * Take a stored hash apart. False also for NULL, and for a hash that asks for more than may be spent on
- * it. A hash is no secret of this process: it came from a table, so it is not wiped.
+ * Take a stored hash apart. False also for NULL, and for a hash that asks for more than may be
+ * spent on it. A hash is no secret of this process: it came from a table, so it is not wiped.
  */
 static bool
 read_hash(text *stored, bool limited, PasswordHash *hash)
@@ -316,7 +318,9 @@ cpu_seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-/* Raise 53200: the memory for a hash is not to be had. That must never look like a wrong password. */
+/*
+ * Raise 53200: the memory for a hash is not to be had. That must never look like a wrong password.
+ */
 static void
 refuse_for_memory(uint32 kib)
 {
@@ -402,7 +406,9 @@ argon2_verify(const Secret *secret, const PasswordHash *hash, bool limited)
 	return matches;
 }
 
-/* Is it the password of this scrypt hash (RFC 7914)? Its parameters must be valid and affordable. */
+/*
+ * Is it the password of this scrypt hash (RFC 7914)? Its parameters must be valid and affordable.
+ */
 static bool
 scrypt_verify(Secret *secret, const PasswordHash *hash, bool limited)
 {
@@ -550,8 +556,9 @@ pgcrypto_crypt(void)
 }
 
 /*
- * From PostgreSQL 18 on pgcrypto may be told not to use cryptography of its own, bcrypt among it; crypt()
- * then raises. Bcrypt is not to be had then, as without pgcrypto. Its library must be loaded.
+ * From PostgreSQL 18 on pgcrypto may be told not to use cryptography of its own, bcrypt among it;
+ * crypt() then raises. Bcrypt is not to be had then, as without pgcrypto. Its library must be
+ * loaded.
  */
 static bool
 pgcrypto_allows_bcrypt(void)
@@ -562,8 +569,9 @@ pgcrypto_allows_bcrypt(void)
 }
 
 /*
- * Is it the password of this bcrypt hash? pgcrypto knows the correct algorithm as $2a$ only, which is
- * how the parser hands the string over. Django's bcrypt_sha256 takes the hex SHA-256 of the password.
+ * Is it the password of this bcrypt hash? pgcrypto knows the correct algorithm as $2a$ only, which
+ * is how the parser hands the string over. Django's bcrypt_sha256 takes the hex SHA-256 of the
+ * password.
  */
 static bool
 bcrypt_verify(Secret *secret, const PasswordHash *hash)
@@ -681,8 +689,8 @@ password_verify(text *password, text *hash)
 }
 
 /*
- * Verify, then spend what is missing to a hash of the current cost, as far as is known how long such a
- * one takes; else a whole one.
+ * Verify, then spend what is missing to a hash of the current cost, as far as is known how long
+ * such a one takes; else a whole one.
  */
 bool
 password_verify_padded(text *password, text *hash)

@@ -8,15 +8,18 @@
 #ifndef PGACCOUNT_PASSWORD_HASH_H
 #define PGACCOUNT_PASSWORD_HASH_H
 
-/* The argon2id hash of the password at the current cost, palloc'd. A NULL, empty or too long one: 22023. */
+/*
+ * The argon2id hash of the password at the current cost, palloc'd. A NULL, empty or too long one:
+ * 22023.
+ */
 extern text *password_hash(text *password);
 
 /* Is it the password of this hash? False also for what cannot be one or the other. */
 extern bool password_verify(text *password, text *hash);
 
 /*
- * The same, taking at least the time of a hash of the current cost, whatever the hash is: for logins,
- * so that time does not tell cheap, foreign, unusable and absent hashes from current ones.
+ * The same, taking at least the time of a hash of the current cost, whatever the hash is: for
+ * logins, so that time does not tell cheap, foreign, unusable and absent hashes from current ones.
  */
 extern bool password_verify_padded(text *password, text *hash);
 

@@ -1,6 +1,7 @@
 /*
  * password_slots.c
- *		What backends share about argon2 and scrypt: how many may run at once, and how long one takes.
+ *		What backends share about argon2 and scrypt: how many may run at once, and how long one
+ *		takes.
  *
  * One argon2 takes pgaccount.password_memory (or what the stored hash asks for): a burst of logins
  * would take it as many times as there are connections. A counter in shared memory, under a
@@ -12,8 +13,8 @@
  * so no error can leave it behind; an exit of the process gives it back all the same, and a crash
  * makes shared memory anew. No lock is taken while a slot is held, so slots cannot deadlock.
  *
- * How long a hash takes is shared too: logins of cheap hashes are padded to it, and where each login
- * has a session of its own, a backend alone would never know.
+ * How long a hash takes is shared too: logins of cheap hashes are padded to it, and where each
+ * login has a session of its own, a backend alone would never know.
  */
 #include "postgres.h"
 
@@ -141,7 +142,9 @@ password_slot_acquire(bool limited)
 	ConditionVariableCancelSleep();
 }
 
-/* Give the slot back. All who wait are woken: a signal to one that is just being cancelled is lost. */
+/*
+ * Give the slot back. All who wait are woken: a signal to one that is just being cancelled is lost.
+ */
 void
 password_slot_release(void)
 {
@@ -178,7 +181,9 @@ password_pace(void)
 	return seconds;
 }
 
-/* A hash of the current cost took so many CPU seconds. One slow hash moves the mean by an eighth. */
+/*
+ * A hash of the current cost took so many CPU seconds. One slow hash moves the mean by an eighth.
+ */
 void
 password_pace_learn(double seconds)
 {

@@ -1,6 +1,7 @@
 /*
  * password_slots.h
- *		What backends share about argon2 and scrypt: how many may run at once, and how long one takes.
+ *		What backends share about argon2 and scrypt: how many may run at once, and how long one
+ *		takes.
  */
 #ifndef PGACCOUNT_PASSWORD_SLOTS_H
 #define PGACCOUNT_PASSWORD_SLOTS_H

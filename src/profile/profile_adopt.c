@@ -3,25 +3,25 @@
  *		An application that still inserts the profile itself replaces the automatic one.
  *
  * Before its row goes in, a row of that user that is still as it was made is removed, physically
- * even where profiles has soft delete: it never was the application's. "As it was made" compares the
- * columns whose automatic value is known, bit by bit: those in `defaults`, those with a constant
- * default, and those without. Rows that anything references stay; so does everything the application
- * changed. What stays meets the unique index: 23505.
+ * even where profiles has soft delete: it never was the application's. "As it was made" compares
+ * the columns whose automatic value is known, bit by bit: those in `defaults`, those with a
+ * constant default, and those without. Rows that anything references stay; so does everything the
+ * application changed. What stays meets the unique index: 23505.
  *
- * It is removed as the owner of profiles, for an INSERT says nothing of deleting. But where row security
- * applies to the inserting role, the row must be one that its SELECT and DELETE policies let it see and delete
- * (row_policies.c): nobody takes a profile away that it could not reach.
+ * It is removed as the owner of profiles, for an INSERT says nothing of deleting. But where row
+ * security applies to the inserting role, the row must be one that its SELECT and DELETE policies
+ * let it see and delete (row_policies.c): nobody takes a profile away that it could not reach.
  *
  * The INSERT may come to nothing after that (ON CONFLICT DO NOTHING on another key, a later BEFORE
- * trigger that returns NULL). So one AFTER DELETE trigger is queued for the end of the application's statement,
- * as the inserting role: keep_profile() makes the automatic profile again if there is none by then. No state is
- * kept between the two, so savepoints need no care. The other AFTER triggers fire with the removal, as the owner:
- * at the end of the statement 15 to 17 would run them as the inserting role, and 18 as the owner under that role's
- * search_path.
+ * trigger that returns NULL). So one AFTER DELETE trigger is queued for the end of the
+ * application's statement, as the inserting role: keep_profile() makes the automatic profile again
+ * if there is none by then. No state is kept between the two, so savepoints need no care. The other
+ * AFTER triggers fire with the removal, as the owner: at the end of the statement 15 to 17 would
+ * run them as the inserting role, and 18 as the owner under that role's search_path.
  *
- * Locks: what the policies hide is not locked. The automatic row is locked FOR UPDATE before its references
- * are looked for. A child that is being inserted holds FOR KEY SHARE, so it is seen or waits. Of two racing
- * INSERTs for one user the second finds the first one's row and gets 23505.
+ * Locks: what the policies hide is not locked. The automatic row is locked FOR UPDATE before its
+ * references are looked for. A child that is being inserted holds FOR KEY SHARE, so it is seen or
+ * waits. Of two racing INSERTs for one user the second finds the first one's row and gets 23505.
  */
 #include "postgres.h"
 
@@ -73,8 +73,8 @@ struct AutomaticRow
 };
 
 /*
- * account.replaced_profile(users regclass, user_column "any"): always false. In the WHEN clause of the trigger that
- * calls keep_profile(), which no statement queues: queue_keeping() does.
+ * account.replaced_profile(users regclass, user_column "any"): always false. In the WHEN clause of
+ * the trigger that calls keep_profile(), which no statement queues: queue_keeping() does.
  */
 Datum
 replaced_profile(PG_FUNCTION_ARGS)
@@ -251,7 +251,9 @@ find_automatic(ProfileRule *rule, Datum key)
 	return statement_run(plan, row->values, row->nulls, NULL) > 0;
 }
 
-/* The statement that looks for rows of one foreign key; its parameters are the referenced columns. */
+/*
+ * The statement that looks for rows of one foreign key; its parameters are the referenced columns.
+ */
 static char *
 reference_text(Reference *reference)
 {
@@ -302,8 +304,9 @@ is_referenced(Reference *reference, HeapTuple found, TupleDesc desc)
 }
 
 /*
- * Removal is physical, whatever soft delete says: its row trigger is disabled. So are referential actions and checks:
- * nothing references the row, which is locked, and an action fires the referencing table's statement triggers.
+ * Removal is physical, whatever soft delete says: its row trigger is disabled. So are referential
+ * actions and checks: nothing references the row, which is locked, and an action fires the
+ * referencing table's statement triggers.
  */
 static void
 for_removal(EState *estate, void *arg)
@@ -322,8 +325,8 @@ for_removal(EState *estate, void *arg)
 }
 
 /*
- * Remove the automatic profile found. Within SPI_connect, as the rule's owner. The table that it was in, which may be
- * a partition; InvalidOid: a trigger kept it.
+ * Remove the automatic profile found. Within SPI_connect, as the rule's owner. The table that it
+ * was in, which may be a partition; InvalidOid: a trigger kept it.
  */
 static Oid
 remove_automatic(ProfileRule *rule, Datum key, Datum ctid)
@@ -352,7 +355,10 @@ remove_automatic(ProfileRule *rule, Datum key, Datum ctid)
 		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
-/* Have keep_profile() called for a row that was removed, at the end of the statement that is running. */
+/*
+ * Have keep_profile() called for a row that was removed, at the end of the statement that is
+ * running.
+ */
 static void
 queue_keeping(const ProfileRule *rule, Oid relid, ItemPointer removed)
 {
@@ -394,7 +400,10 @@ find_deletable(ProfileRule *rule, Datum key, ItemPointer row_tid)
 									   rule->column_type, key, row_tid);
 }
 
-/* Remove the profile of this user if it is automatic still, the caller's to delete, and nothing references it. */
+/*
+ * Remove the profile of this user if it is automatic still, the caller's to delete, and nothing
+ * references it.
+ */
 static void
 adopt(ProfileRule *rule, Datum key)
 {
@@ -454,9 +463,9 @@ check_protocol(FunctionCallInfo fcinfo, const char *function, bool expected)
 
 /*
  * account.adopt_profile(): trigger function, BEFORE INSERT OR UPDATE OF user_column on profiles for
- * each row. Makes way for a profile that the application inserts, or that follows its user's new key
- * (ON UPDATE CASCADE) after that user, moved to another partition, was given an automatic one. It
- * sorts last, so that it sees the key other triggers set.
+ * each row. Makes way for a profile that the application inserts, or that follows its user's new
+ * key (ON UPDATE CASCADE) after that user, moved to another partition, was given an automatic one.
+ * It sorts last, so that it sees the key other triggers set.
  */
 Datum
 adopt_profile(PG_FUNCTION_ARGS)
@@ -513,7 +522,9 @@ ensure_text(ProfileRule *rule)
 	return sql.data;
 }
 
-/* A value of profiles.user_column as the key's type; they are one, or integers of different width. */
+/*
+ * A value of profiles.user_column as the key's type; they are one, or integers of different width.
+ */
 static Datum
 as_key(ProfileRule *rule, Datum value)
 {
@@ -530,9 +541,10 @@ as_key(ProfileRule *rule, Datum value)
 }
 
 /*
- * account.keep_profile(): trigger function, AFTER DELETE on profiles for each row. Fires for nothing
- * but an automatic profile that made way; if the INSERT it made way for came to nothing, the
- * automatic profile is made again. Also carries, in its WHEN clause, which column is user_column.
+ * account.keep_profile(): trigger function, AFTER DELETE on profiles for each row. Fires for
+ * nothing but an automatic profile that made way; if the INSERT it made way for came to nothing,
+ * the automatic profile is made again. Also carries, in its WHEN clause, which column is
+ * user_column.
  */
 Datum
 keep_profile(PG_FUNCTION_ARGS)

@@ -1,7 +1,7 @@
 /*
  * profile_column.c
- *		What the columns of users and profiles can do for automatic profiles: which is the key, which
- *		unique index says that there is one profile, what a default is in its column's type.
+ *		What the columns of users and profiles can do for automatic profiles: which is the key,
+ *		which unique index says that there is one profile, what a default is in its column's type.
  */
 #include "postgres.h"
 

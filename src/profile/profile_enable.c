@@ -274,8 +274,8 @@ is_rule_trigger(Trigger *trigger, const char *function, Oid marked, AttrNumber *
 }
 
 /*
- * Drop the triggers with this function and mark, but one that fires, is of this type and carries this
- * column: true if there is one. Type 0: none is wanted.
+ * Drop the triggers with this function and mark, but one that fires, is of this type and carries
+ * this column: true if there is one. Type 0: none is wanted.
  */
 static bool
 settle_trigger(Relation rel, const char *function, Oid marked, AttrNumber column, int16 type)
@@ -365,7 +365,9 @@ create_triggers(Relation users, Relation profiles, AttrNumber user_column, bool 
 				sql_literal(profiles_name));
 }
 
-/* Drop the triggers of a rule from both tables; a table that is gone has none. Within SPI_connect. */
+/*
+ * Drop the triggers of a rule from both tables; a table that is gone has none. Within SPI_connect.
+ */
 void
 profile_drop_triggers(Oid users, Oid profiles)
 {
@@ -432,8 +434,9 @@ backfill_keys_text(ProfileRule *rule)
 }
 
 /*
- * Make the profiles of users that have none, where the tables have two owners: the caller, who has the
- * rights of both, reads the keys, and the owner of profiles, whose triggers it is, makes the rows.
+ * Make the profiles of users that have none, where the tables have two owners: the caller, who has
+ * the rights of both, reads the keys, and the owner of profiles, whose triggers it is, makes the
+ * rows.
  */
 static uint64
 backfill_for_other_owner(ProfileRule *rule)
@@ -601,8 +604,8 @@ disable_profile_operation(PG_FUNCTION_ARGS)
 }
 
 /*
- * The query for the keys of users without profile, of all rules of this users table that work; NULL:
- * none. broken is set for a rule that does not.
+ * The query for the keys of users without profile, of all rules of this users table that work;
+ * NULL: none. broken is set for a rule that does not.
  */
 static char *
 missing_text(Oid users, bool *broken)

@@ -1,7 +1,7 @@
 /*
  * profile_findings.c
- *		What account.doctor() needs to know of automatic profiles: users without one, and profiles of
- *		users that are not there. The findings themselves are SQL (doctor.sql).
+ *		What account.doctor() needs to know of automatic profiles: users without one, and profiles
+ *		of users that are not there. The findings themselves are SQL (doctor.sql).
  */
 #include "postgres.h"
 
@@ -45,8 +45,9 @@ count_without(Oid table, Oid other, const char *condition, const char *live)
 }
 
 /*
- * account.profile_findings(): for each rule its user column and keys, how many users have no profile,
- * deleted ones included, and how many live profiles have no user. NULLs: it cannot work any more.
+ * account.profile_findings(): for each rule its user column and keys, how many users have no
+ * profile, deleted ones included, and how many live profiles have no user. NULLs: it cannot work
+ * any more.
  */
 Datum
 profile_findings(PG_FUNCTION_ARGS)

@@ -7,9 +7,10 @@
  *		INSERT INTO profiles SELECT u.key, ... FROM new users n JOIN ONLY users u ON u.key = n.key
  *		WHERE NOT EXISTS (SELECT FROM ONLY profiles p WHERE p.user_column = u.key)
  *
- * in the AFTER trigger of the command that inserted those users. Then the check that the foreign key
- * profiles.user_column -> users.key makes for each row (look the user up, lock it FOR KEY SHARE)
- * proves nothing that is not proved already, and its trigger is disabled in the executor's own copy:
+ * in the AFTER trigger of the command that inserted those users. Then the check that the foreign
+ * key profiles.user_column -> users.key makes for each row (look the user up, lock it FOR KEY
+ * SHARE) proves nothing that is not proved already, and its trigger is disabled in the executor's
+ * own copy:
  *
  * 1. The referenced row is there. The join reads users with the statement's snapshot, and a profile
  *    comes only from a row it found. The profile's column and the key are of one type, so what is
@@ -39,9 +40,9 @@
  * CONFLICT, because 4 does not hold.
  *
  * Everything else takes the ordinary path, in which the check runs: the profile that is made again
- * after an adoption that came to nothing, and a partitioned profiles table, whose leaves the executor
- * opens too late. The join runs with the rights of the owner of profiles: it has to own users too,
- * else privileges or policies would decide what the join finds.
+ * after an adoption that came to nothing, and a partitioned profiles table, whose leaves the
+ * executor opens too late. The join runs with the rights of the owner of profiles: it has to own
+ * users too, else privileges or policies would decide what the join finds.
  */
 #include "postgres.h"
 
@@ -219,7 +220,9 @@ without_check(EState *estate, void *arg)
 	}
 }
 
-/* What the executor is to leave out of a statement that makes profiles by the proof, if it holds. */
+/*
+ * What the executor is to leave out of a statement that makes profiles by the proof, if it holds.
+ */
 ExecutorCallback
 profile_callback(ProfileRule *rule)
 {

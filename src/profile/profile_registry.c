@@ -4,12 +4,13 @@
  *
  * Columns that only `defaults` names carry no dependency: dropping one must need no CASCADE. So
  * renames are followed by an event trigger: at the start of an ALTER TABLE this backend notes the
- * attribute number of each name, at its end it writes the name that each number has by then. Nothing
- * but names is stored, so a restored registry is as good as the one that was dumped. A dropped
- * column's name stays, for the warning. Another event trigger removes rules whose tables or triggers
- * were dropped.
+ * attribute number of each name, at its end it writes the name that each number has by then.
+ * Nothing but names is stored, so a restored registry is as good as the one that was dumped. A
+ * dropped column's name stays, for the warning. Another event trigger removes rules whose tables or
+ * triggers were dropped.
  *
- * Both cost a look into a table of a few rows, and write, as the registry's owner, only what changed.
+ * Both cost a look into a table of a few rows, and write, as the registry's owner, only what
+ * changed.
  */
 #include "postgres.h"
 
@@ -72,7 +73,10 @@ profile_registry_has(Oid users, Oid profiles)
 	return false;
 }
 
-/* Run a statement on a table of the registry with up to four parameters, as its owner. Within SPI_connect. */
+/*
+ * Run a statement on a table of the registry with up to four parameters, as its owner. Within
+ * SPI_connect.
+ */
 static void
 write_registry(const char *table, const char *sql, int nargs, Oid *types, Datum *values)
 {
@@ -133,7 +137,9 @@ profile_registry_write(Oid users, Oid profiles, bool adopt, Jsonb *defaults)
 				   4, types, values);
 }
 
-/* Send an invalidation of the table whose OID is in this column, if there is (still) such a table. */
+/*
+ * Send an invalidation of the table whose OID is in this column, if there is (still) such a table.
+ */
 static void
 invalidate_table(HeapTuple tuple, int column, TupleDesc desc)
 {
@@ -145,8 +151,8 @@ invalidate_table(HeapTuple tuple, int column, TupleDesc desc)
 }
 
 /*
- * account.profile_rule_changed(): trigger function on the registry, for each row. Every session reads
- * the rule anew, whoever changed it, a restore included.
+ * account.profile_rule_changed(): trigger function on the registry, for each row. Every session
+ * reads the rule anew, whoever changed it, a restore included.
  */
 Datum
 profile_rule_changed(PG_FUNCTION_ARGS)
@@ -163,9 +169,9 @@ profile_rule_changed(PG_FUNCTION_ARGS)
 }
 
 /*
- * account.profile_rule_replaced(): trigger function on the registry, BEFORE INSERT for each row. A row
- * takes the place of the one that speaks of the same tables (and column), so that data restored into
- * a database that has the rules already is no conflict.
+ * account.profile_rule_replaced(): trigger function on the registry, BEFORE INSERT for each row. A
+ * row takes the place of the one that speaks of the same tables (and column), so that data restored
+ * into a database that has the rules already is no conflict.
  */
 Datum
 profile_rule_replaced(PG_FUNCTION_ARGS)
@@ -271,7 +277,9 @@ follow_notes(void)
 	}
 }
 
-/* account.follow_profile_columns(): event trigger, before and after commands that rename columns. */
+/*
+ * account.follow_profile_columns(): event trigger, before and after commands that rename columns.
+ */
 Datum
 follow_profile_columns(PG_FUNCTION_ARGS)
 {
@@ -309,8 +317,8 @@ has_trigger(Oid relid, const char *function, Oid marked)
 }
 
 /*
- * account.follow_profile_drops(): event trigger on sql_drop. A rule that lost a table or the trigger
- * that carries it is over: what is left of it goes, with a WARNING where users remain.
+ * account.follow_profile_drops(): event trigger on sql_drop. A rule that lost a table or the
+ * trigger that carries it is over: what is left of it goes, with a WARNING where users remain.
  */
 Datum
 follow_profile_drops(PG_FUNCTION_ARGS)

@@ -18,7 +18,9 @@ extern bool profile_registry_has(Oid users, Oid profiles);
 extern void profile_registry_write(Oid users, Oid profiles, bool adopt, Jsonb *defaults);
 extern void profile_registry_remove(Oid users, Oid profiles);
 
-/* While we ourselves drop triggers of a rule, the event trigger does not take it for switched off. */
+/*
+ * While we ourselves drop triggers of a rule, the event trigger does not take it for switched off.
+ */
 extern void profile_registry_rearrange(bool begin);
 
 /* profile_enable.c: drop the triggers of a rule from those of its tables that are still there. */

@@ -6,8 +6,8 @@
  * profiles table in its WHEN clause, the trigger on the profiles table marks users and user_column:
  * so renames are followed and drops are refused or noticed. The registry (account.profile_rule,
  * account.profile_default) holds the values of new profiles, and is the authority: only
- * enable_profile, which asks for the ownership of both tables, writes it, so a trigger that somebody
- * made by hand gains nothing.
+ * enable_profile, which asks for the ownership of both tables, writes it, so a trigger that
+ * somebody made by hand gains nothing.
  *
  * Cached rules and triggers are valid while the generation they were read in lasts; any change of a
  * table they belong to (the registry's trigger sends one too), of a function or of a type ends it.
@@ -308,7 +308,10 @@ find_marked_column(Node *node, AttrNumber *attnum)
 	return expression_tree_walker(node, find_marked_column, attnum);
 }
 
-/* What the WHEN clause of a trigger of ours marks: a table, and maybe a column of the trigger's own. */
+/*
+ * What the WHEN clause of a trigger of ours marks: a table, and maybe a column of the trigger's
+ * own.
+ */
 bool
 profile_mark(const char *tgqual, Oid *marked, AttrNumber *attnum)
 {
@@ -481,8 +484,8 @@ fires_always(Oid trigger)
 }
 
 /*
- * The WHEN clause of a trigger on users is a mark. The executor would read, prepare and ask it for each
- * statement, which costs more than to insert a row: in its own copy it is struck out.
+ * The WHEN clause of a trigger on users is a mark. The executor would read, prepare and ask it for
+ * each statement, which costs more than to insert a row: in its own copy it is struck out.
  */
 void
 profile_executor_start(QueryDesc *query)
@@ -678,7 +681,9 @@ profile_inserting_into(Oid profiles)
 	return inserting_into == profiles;
 }
 
-/* Run a statement that inserts profiles: of new users, or in a snapshot of now of all (backfill). */
+/*
+ * Run a statement that inserts profiles: of new users, or in a snapshot of now of all (backfill).
+ */
 static uint64
 run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, ExecutorCallback callback,
 		   bool backfill)
@@ -688,8 +693,8 @@ run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, Execut
 			plan, rule->values, rule->nulls,
 			&(StatementOptions){.look = SNAPSHOT_OF_NOW, .callback = callback, .arg = rule});
 	/*
-	 * The profiles grow while the plan is in use, from what statistics may call empty: a set is not to
-	 * read them once a user, nor is one user to read them all.
+	 * The profiles grow while the plan is in use, from what statistics may call empty: a set is not
+	 * to read them once a user, nor is one user to read them all.
 	 */
 	plan_make_without(plan, env != NULL ? "enable_nestloop" : "enable_seqscan", rule->values,
 					  rule->nulls, env);

@@ -1,7 +1,7 @@
 /*
  * profile_rule.h
- *		What makes a profile: the rule of one users table and one profiles table, shared by the modules
- *		profile, profile_adopt, profile_enable, profile_follow and profile_proof.
+ *		What makes a profile: the rule of one users table and one profiles table, shared by the
+ *		modules profile, profile_adopt, profile_enable, profile_follow and profile_proof.
  */
 #ifndef PGACCOUNT_PROFILE_RULE_H
 #define PGACCOUNT_PROFILE_RULE_H
@@ -80,13 +80,15 @@ extern List *registry_defaults(void);
 extern ProfileRule *profile_rule(Oid users, Oid profiles);
 
 /*
- * The rule that a trigger of ours stands for, and the attribute number in the trigger's own table of
- * the users' key or of profiles.user_column; NULL where there is none (any more). The rule stays
+ * The rule that a trigger of ours stands for, and the attribute number in the trigger's own table
+ * of the users' key or of profiles.user_column; NULL where there is none (any more). The rule stays
  * usable to the end of the transaction.
  */
 extern ProfileRule *profile_rule_of_trigger(TriggerData *trigdata, AttrNumber *attnum);
 
-/* To be called on a statement that has been started: leaves out of it what of ours is always true. */
+/*
+ * To be called on a statement that has been started: leaves out of it what of ours is always true.
+ */
 extern void profile_executor_start(QueryDesc *query);
 
 /* What the WHEN clause of a trigger of ours marks; false: it marks nothing. */
@@ -98,7 +100,9 @@ extern bool type_is_not_null(Oid typid);
 /* Is this the function of that name of the extension? */
 extern bool is_own_function(Oid funcid, const char *name);
 
-/* profiles.user_column of a rule, as the trigger on profiles carries it; 0: there is no such rule. */
+/*
+ * profiles.user_column of a rule, as the trigger on profiles carries it; 0: there is no such rule.
+ */
 extern AttrNumber profile_user_column(Relation profiles, Oid users);
 
 /*
@@ -111,7 +115,9 @@ extern AttrNumber profile_key(Relation profiles, AttrNumber user_column, Oid use
 /* Text for ON CONFLICT from the unique index on just this column; NULL: there is none. */
 extern char *profile_conflict_target(Relation profiles, AttrNumber user_column);
 
-/* The text that compares two columns by value, with a cast where the types are kin; NULL: not kin. */
+/*
+ * The text that compares two columns by value, with a cast where the types are kin; NULL: not kin.
+ */
 extern char *profile_key_equality(Oid key_type, const char *key, Oid column_type,
 								  const char *column);
 
@@ -129,7 +135,9 @@ extern bool profile_convert(Form_pg_attribute column, Jsonb *value, Datum *resul
 extern KeptStatement *profile_plan(ProfileRule *rule, PlanKind kind,
 								   char *(*text)(ProfileRule *rule), QueryEnvironment *env);
 
-/* "INSERT INTO profiles (user_column, ...) SELECT key, $2, ... " for an expression that is the key. */
+/*
+ * "INSERT INTO profiles (user_column, ...) SELECT key, $2, ... " for an expression that is the key.
+ */
 extern void profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key);
 
 /* Callback for statements of ours that make profiles: without the extension's own triggers. */

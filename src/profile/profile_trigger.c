@@ -2,11 +2,11 @@
  * profile_trigger.c
  *		A profile for every user, made in the command that made the user.
  *
- * The trigger on a plain users table is a statement trigger with a transition table: it sees exactly
- * the rows that came to be, whatever inserted them, and takes one row by one kept plan, a set by one
- * INSERT ... SELECT. Nothing is queued by row. On a partitioned table it is a row trigger, which
- * PostgreSQL clones onto every partition: a statement on a leaf fires no statement trigger of the
- * root, and a row that an UPDATE moves to another partition comes to be there, too.
+ * The trigger on a plain users table is a statement trigger with a transition table: it sees
+ * exactly the rows that came to be, whatever inserted them, and takes one row by one kept plan, a
+ * set by one INSERT ... SELECT. Nothing is queued by row. On a partitioned table it is a row
+ * trigger, which PostgreSQL clones onto every partition: a statement on a leaf fires no statement
+ * trigger of the root, and a row that an UPDATE moves to another partition comes to be there, too.
  *
  * Profiles are made with the rights of the owner of the profiles table. One that is there already,
  * the application's or another trigger's, is kept; any conflict but that of user_column is the
@@ -169,8 +169,8 @@ make_for_statement(ProfileRule *rule, AttrNumber key, TriggerData *trigdata)
 }
 
 /*
- * account.make_profile(): trigger function, AFTER INSERT. For each statement with a transition table,
- * or for each row. Users without key get no profile.
+ * account.make_profile(): trigger function, AFTER INSERT. For each statement with a transition
+ * table, or for each row. Users without key get no profile.
  */
 Datum
 make_profile(PG_FUNCTION_ARGS)

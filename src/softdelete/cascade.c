@@ -1,20 +1,21 @@
 /*
  * cascade.c
- *		What follows from the deletion of a row, or from its return: its children go and come with it.
+ *		What follows from the deletion of a row, or from its return: its children go and come with
+ *		it.
  *
  * Children are the rows of soft-delete tables whose key references the row ON DELETE CASCADE. The
  * consequences hang on the UPDATE of deleted_at, so they are the same whoever made it: a rewritten
  * DELETE, the row trigger, or an application that sets the column itself.
  *
  * account.soft_delete_changed(), AFTER UPDATE for each row whose deleted_at changed, collects the
- * keys; account.soft_delete_flush(), AFTER UPDATE OR DELETE for each statement, comes after the last
- * of them and updates each child table in one statement. A row trigger costs an UPDATE of other
- * columns nothing but its WHEN, and is cloned to partitions attached later. Those have no statement
- * trigger, so there each row is flushed at once.
+ * keys; account.soft_delete_flush(), AFTER UPDATE OR DELETE for each statement, comes after the
+ * last of them and updates each child table in one statement. A row trigger costs an UPDATE of
+ * other columns nothing but its WHEN, and is cloned to partitions attached later. Those have no
+ * statement trigger, so there each row is flushed at once.
  *
- * Batches (pending.c) are flushed early when they are large, so memory stays flat. The children's statements run as their tables' owners, as
- * the server's referential actions do, and with their own AFTER triggers queued behind ours, so a
- * deep tree needs no deep stack.
+ * Batches (pending.c) are flushed early when they are large, so memory stays flat. The children's
+ * statements run as their tables' owners, as the server's referential actions do, and with their
+ * own AFTER triggers queued behind ours, so a deep tree needs no deep stack.
  */
 #include "postgres.h"
 
@@ -67,7 +68,10 @@ typedef struct Batch
 
 #define BATCH_ROWS 1000
 
-/* What is known of a table's edges to soft-delete children; kept until its relation cache entry goes. */
+/*
+ * What is known of a table's edges to soft-delete children; kept until its relation cache entry
+ * goes.
+ */
 typedef struct EdgesEntry
 {
 	Oid relid; /* hash key */
@@ -86,9 +90,10 @@ static long sweep_at = SWEEP_MIN;
 static PendingList batches = {.function = "soft_delete_flush", .rows = "children of deleted rows"};
 
 /*
- * How deep in triggers the statement for a batch was started, which is running; -1: none is. Triggers of that statement
- * itself only collect, and who runs it goes on with what they have: a chain of rows is no chain of calls. A statement
- * of somebody's trigger within it is as any other, deeper in.
+ * How deep in triggers the statement for a batch was started, which is running; -1: none is.
+ * Triggers of that statement itself only collect, and who runs it goes on with what they have: a
+ * chain of rows is no chain of calls. A statement of somebody's trigger within it is as any other,
+ * deeper in.
  */
 static int batch_depth = -1;
 static int batch_nesting = 0; /* statements for batches that run one within the other */
@@ -98,8 +103,8 @@ static int batch_nesting = 0; /* statements for batches that run one within the 
 static uint64 rows_followed = 0;
 
 /*
- * A relation changed: what is known of its edges, of those of tables below it, and of those of tables
- * it references is outdated. (Whether a child has soft delete is the child's to change.)
+ * A relation changed: what is known of its edges, of those of tables below it, and of those of
+ * tables it references is outdated. (Whether a child has soft delete is the child's to change.)
  */
 static void
 relation_changed(Oid relid)
@@ -167,7 +172,9 @@ cascade_take_count(void)
 	return count;
 }
 
-/* Those of these foreign keys by which rows of soft-delete tables follow the rows they reference. */
+/*
+ * Those of these foreign keys by which rows of soft-delete tables follow the rows they reference.
+ */
 static List *
 following_edges(List *references)
 {
@@ -266,8 +273,8 @@ static const PlanKind following_kinds[] = {
 };
 
 /*
- * The statement that makes children follow. $1... are arrays of the parent's key columns, then of its
- * old stamps, then of its new ones; then who deleted.
+ * The statement that makes children follow. $1... are arrays of the parent's key columns, then of
+ * its old stamps, then of its new ones; then who deleted.
  */
 static KeptStatement *
 following_plan(const FkEdge *edge, Change change)
@@ -429,7 +436,9 @@ open_batch(const FkEdge *edge, Change change)
 	return batch;
 }
 
-/* Add a row to the batch of an edge. Runs nothing: the caller walks a list that running may free. */
+/*
+ * Add a row to the batch of an edge. Runs nothing: the caller walks a list that running may free.
+ */
 static void
 collect(const FkEdge *edge, Change change, Relation rel, HeapTuple tuple, Datum old_stamp,
 		Datum new_stamp)
@@ -487,8 +496,8 @@ flush(int rows)
 }
 
 /*
- * account.soft_delete_changed() RETURNS trigger: AFTER UPDATE, for each row that is deleted, restored,
- * or stamped anew.
+ * account.soft_delete_changed() RETURNS trigger: AFTER UPDATE, for each row that is deleted,
+ * restored, or stamped anew.
  */
 Datum
 soft_delete_changed(PG_FUNCTION_ARGS)

@@ -2,9 +2,10 @@
  * delete_call.c
  *		DELETE statements on soft-delete tables, measured as the operation "soft_delete".
  *
- * A statement runs in two steps of the executor: its rows, then its AFTER triggers. The operation lasts
- * from the first to the end of the second; it is the current one while either runs. Statements nest, so
- * those that are followed are chained; a chain's end is the memory of its statement.
+ * A statement runs in two steps of the executor: its rows, then its AFTER triggers. The operation
+ * lasts from the first to the end of the second; it is the current one while either runs.
+ * Statements nest, so those that are followed are chained; a chain's end is the memory of its
+ * statement.
  */
 #include "postgres.h"
 

@@ -97,8 +97,8 @@ target_mapping(RangeTblEntry *rte)
 }
 
 /*
- * Turn the DELETE actions of a MERGE into UPDATE actions on live rows. A deleted row is left alone by
- * the action that would have deleted it: it must not fall through to the next one.
+ * Turn the DELETE actions of a MERGE into UPDATE actions on live rows. A deleted row is left alone
+ * by the action that would have deleted it: it must not fall through to the next one.
  */
 static void
 rewrite_merge(Query *query, RangeTblEntry *rte, const SoftDelete *mapping)
@@ -136,10 +136,11 @@ rewrite_merge(Query *query, RangeTblEntry *rte, const SoftDelete *mapping)
 }
 
 /*
- * Is the deletion to be left to the shards of a table of Citus, which rewrite it themselves? An UPDATE that
- * reaches a shard is judged there as one: where the caller may not update, or row security applies to it,
- * the shard must get the DELETE. (It does not know who is behind it: deleted_by is the role.) In a MERGE
- * Citus takes nothing that would be evaluated here, now() least of all.
+ * Is the deletion to be left to the shards of a table of Citus, which rewrite it themselves? An
+ * UPDATE that reaches a shard is judged there as one: where the caller may not update, or row
+ * security applies to it, the shard must get the DELETE. (It does not know who is behind it:
+ * deleted_by is the role.) In a MERGE Citus takes nothing that would be evaluated here, now() least
+ * of all.
  */
 static bool
 left_to_shards(Query *query, RangeTblEntry *rte)

@@ -3,12 +3,13 @@
  *		No new references to deleted rows.
  *
  * A constraint trigger on each referencing table, declared `FROM` the referenced one so that
- * PostgreSQL follows and dumps the pair, checks new and changed keys, and rows that come back to life.
+ * PostgreSQL follows and dumps the pair, checks new and changed keys, and rows that come back to
+ * life.
  *
- * The lock that decides: the check takes FOR KEY SHARE on the parent row, as the server's referential
- * check does. A guarded deletion takes FOR UPDATE on it (soft_delete.c), which waits for that and
- * makes it wait. So if the deletion commits first the check sees a deleted row and refuses; if the
- * child commits first, it stays.
+ * The lock that decides: the check takes FOR KEY SHARE on the parent row, as the server's
+ * referential check does. A guarded deletion takes FOR UPDATE on it (soft_delete.c), which waits
+ * for that and makes it wait. So if the deletion commits first the check sees a deleted row and
+ * refuses; if the child commits first, it stays.
  */
 #include "postgres.h"
 

@@ -2,16 +2,17 @@
  * hiding.c
  *		Deleted rows are gone for every query.
  *
- * The live condition of a table goes where one would write it: into the WHERE of the level it stands
- * in, or into the ON of the join that it is on the nullable side of. So the tree stays one that anybody
- * can plan, or deparse; outer joins, aggregates, locking clauses, partial indexes and row estimates come
- * out as written by hand. (As a security-level condition it would do the same, but every operator that
- * is not marked leakproof, LIKE and citext's equality among them, would then be kept away from its
- * index.) Below a full join neither place will do: there the table gets a FromExpr of its own, which is
- * what the planner makes of `(SELECT * FROM users WHERE deleted_at IS NULL)`.
+ * The live condition of a table goes where one would write it: into the WHERE of the level it
+ * stands in, or into the ON of the join that it is on the nullable side of. So the tree stays one
+ * that anybody can plan, or deparse; outer joins, aggregates, locking clauses, partial indexes and
+ * row estimates come out as written by hand. (As a security-level condition it would do the same,
+ * but every operator that is not marked leakproof, LIKE and citext's equality among them, would
+ * then be kept away from its index.) Below a full join neither place will do: there the table gets
+ * a FromExpr of its own, which is what the planner makes of `(SELECT * FROM users WHERE deleted_at
+ * IS NULL)`.
  *
- * The tables of a MERGE are put together by the planner later, in a way of its own: its target, and a
- * source that is one table, do get a security-level condition.
+ * The tables of a MERGE are put together by the planner later, in a way of its own: its target, and
+ * a source that is one table, do get a security-level condition.
  */
 #include "postgres.h"
 
@@ -63,9 +64,9 @@ and_quals(Node *quals, Node *condition)
 }
 
 /*
- * Hide below a node of the join tree; returns what stands in its place. quals is where conditions on
- * tables that are not nulled at this place go, NULL where there is no such place. skip is a range table
- * entry to leave alone.
+ * Hide below a node of the join tree; returns what stands in its place. quals is where conditions
+ * on tables that are not nulled at this place go, NULL where there is no such place. skip is a
+ * range table entry to leave alone.
  */
 static Node *
 hide_in_jointree(Query *query, Node *node, Node **quals, Index skip)
@@ -188,7 +189,9 @@ hide_deleted(Query *query, bool target_done)
 	{
 		ListCell *lc;
 
-		/* the quals of this level are the ON condition: a deleted source row must not get that far */
+		/*
+		 * the quals of this level are the ON condition: a deleted source row must not get that far
+		 */
 		foreach (lc, query->jointree->fromlist)
 		{
 			if (IsA(lfirst(lc), RangeTblRef))
@@ -213,8 +216,10 @@ hide_deleted(Query *query, bool target_done)
 		/* ON CONFLICT (email) means the index over live rows; others are implied all the same */
 		if (conflict->arbiterElems != NIL)
 			conflict->arbiterWhere = and_quals(conflict->arbiterWhere, copyObject(condition));
-		/* an index over all rows, such as the primary key, may lead to a deleted one; unless the
-		 * statement says what becomes of that, it is refused; by the shard where Citus has the rows */
+		/*
+		 * An index over all rows, such as the primary key, may lead to a deleted one; unless the
+		 * statement says what becomes of that, it is refused; by the shard where Citus has it.
+		 */
 		if (conflict->action == ONCONFLICT_UPDATE &&
 			!is_citus_table(rt_fetch(target, query->rtable)->relid) &&
 			!sets_deletion(conflict->onConflictSet,

@@ -6,9 +6,9 @@
  *
  *		account.marks(OLD.deleted_at, OLD.is_deleted, OLD.deleted_by)
  *
- * is always true; it is there for its column references: PostgreSQL follows renames, refuses to drop
- * a column, maps the attribute numbers of partitions, and dumps it. A column that is not mapped is a
- * NULL constant. The options are the trigger's arguments.
+ * is always true; it is there for its column references: PostgreSQL follows renames, refuses to
+ * drop a column, maps the attribute numbers of partitions, and dumps it. A column that is not
+ * mapped is a NULL constant. The options are the trigger's arguments.
  *
  * The planner asks for every table of every statement, so answers are kept per backend, "no soft
  * delete" too. An entry is valid from its last store on; a relation cache invalidation only marks.
@@ -83,7 +83,10 @@ relation_changed(Oid relid)
 		entry->valid = false;
 }
 
-/* Between transactions nobody holds an entry: those of relations that have changed, or are dropped, go. */
+/*
+ * Between transactions nobody holds an entry: those of relations that have changed, or are dropped,
+ * go.
+ */
 static void
 transaction_ends(XactEvent event, void *arg)
 {
@@ -127,8 +130,9 @@ marked_column(Node *arg, Oid type, Oid other_type)
 }
 
 /*
- * Read the columns from the trigger's WHEN clause. False: it is none that we would have written. Any
- * table owner may write one by hand: the types of the columns are what marks() takes, or nothing.
+ * Read the columns from the trigger's WHEN clause. False: it is none that we would have written.
+ * Any table owner may write one by hand: the types of the columns are what marks() takes, or
+ * nothing.
  */
 static bool
 read_columns(Trigger *trigger, Oid marks_function, SoftDelete *mapping)
@@ -328,7 +332,9 @@ account_purge_function(void)
 	return account_function_of("purge", lengthof(types), types);
 }
 
-/* account.refuse_deleted_conflict(relation oid, live boolean): true, or an error for a deleted row. */
+/*
+ * account.refuse_deleted_conflict(relation oid, live boolean): true, or an error for a deleted row.
+ */
 Datum
 refuse_deleted_conflict(PG_FUNCTION_ARGS)
 {

@@ -66,8 +66,8 @@ extern const SoftDelete *mapping_declared(Oid relid);
 extern const SoftDelete *mapping_of_table(Oid relid);
 
 /*
- * SQL: the assignments of an UPDATE that deletes rows softly; stamp and actor are expressions, such as
- * parameters: the statement runs as a table's owner, who may have no rights in our schema.
+ * SQL: the assignments of an UPDATE that deletes rows softly; stamp and actor are expressions, such
+ * as parameters: the statement runs as a table's owner, who may have no rights in our schema.
  */
 extern char *sql_set_deleted(const SoftDelete *mapping, const char *stamp, const char *actor);
 

@@ -4,10 +4,10 @@
  *
  * The rows of the target are restored with the caller's own privileges; the children that went with
  * them follow by the triggers of cascade.c. Before anything is touched, all rows that would come
- * back, children included, are looked up in the unique indexes that hold live rows only, so that one
- * error can name every row that has been replaced meanwhile. (Other unique indexes still hold the
- * deleted rows, nothing can collide there. A row that is inserted between check and restore is the
- * index's to refuse.)
+ * back, children included, are looked up in the unique indexes that hold live rows only, so that
+ * one error can name every row that has been replaced meanwhile. (Other unique indexes still hold
+ * the deleted rows, nothing can collide there. A row that is inserted between check and restore is
+ * the index's to refuse.)
  */
 #include "postgres.h"
 
@@ -163,7 +163,9 @@ in_row_set(const char *alias)
 					alias, alias, alias);
 }
 
-/* Run a query that yields arrays of tableoid and ctid; the set of those rows. Within SPI_connect. */
+/*
+ * Run a query that yields arrays of tableoid and ctid; the set of those rows. Within SPI_connect.
+ */
 static RestoreSet *
 query_row_set(Oid relid, const char *sql, int nargs, Oid *types, Datum *values,
 			  MemoryContext context)

@@ -17,9 +17,9 @@ typedef struct RestoreKeys
 } RestoreKeys;
 
 /*
- * Bring those rows of a soft-delete table back that are deleted, with the children that went with them,
- * as the current role, which may update them. Returns how many rows. Raises 23505 for keys that are taken;
- * DETAIL shows them where the role caller may read them.
+ * Bring those rows of a soft-delete table back that are deleted, with the children that went with
+ * them, as the current role, which may update them. Returns how many rows. Raises 23505 for keys
+ * that are taken; DETAIL shows them where the role caller may read them.
  */
 extern uint64 restore_rows(Oid relid, const RestoreKeys *keys, Oid caller);
 

@@ -6,15 +6,16 @@
  * planning, each Query of the statement is visited once: a DELETE of a soft-delete table becomes an
  * UPDATE (delete_rewrite.c), and the tables it reads lose their deleted rows (hiding.c).
  *
- * Which statements see all rows? Our own, which base/statement.c marks while it plans them; the server's
- * referential checks and actions; a COPY of the table under row security, pg_dump and a subscription's
- * first copy; and everybody's under pgaccount.show_deleted. None of this guards anything: hiding is convenience, row security is the
- * boundary. A referential DELETE is not rewritten either, because its caller counts on a DELETE: it
- * is known by its shape, and account.soft_delete(), the row trigger, judges what it deletes. A
- * statement of somebody's trigger inside such an action has another shape, and is treated like any.
+ * Which statements see all rows? Our own, which base/statement.c marks while it plans them; the
+ * server's referential checks and actions; a COPY of the table under row security, pg_dump and a
+ * subscription's first copy; and everybody's under pgaccount.show_deleted. None of this guards
+ * anything: hiding is convenience, row security is the boundary. A referential DELETE is not
+ * rewritten either, because its caller counts on a DELETE: it is known by its shape, and
+ * account.soft_delete(), the row trigger, judges what it deletes. A statement of somebody's trigger
+ * inside such an action has another shape, and is treated like any.
  *
- * SQL functions in FROM are expanded by the planner after this walk, and what they read would not be
- * hidden. So they are expanded here, by the planner's own function, into the same subquery.
+ * SQL functions in FROM are expanded by the planner after this walk, and what they read would not
+ * be hidden. So they are expanded here, by the planner's own function, into the same subquery.
  */
 #include "postgres.h"
 
@@ -69,7 +70,9 @@ starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Is this clause, or are all members of this AND, `$n = column` or `column = $n` of the one table? */
+/*
+ * Is this clause, or are all members of this AND, `$n = column` or `column = $n` of the one table?
+ */
 static bool
 is_key_comparison(Node *node)
 {
@@ -134,8 +137,9 @@ is_referential_validation(Query *query, const char *text)
 }
 
 /*
- * Is this a copy of tables as they are: pg_dump with --inserts, a subscription's first copy (which has a
- * replication connection to itself), or a shard of Citus that moves? Plain COPY of a table asks no planner.
+ * Is this a copy of tables as they are: pg_dump with --inserts, a subscription's first copy (which
+ * has a replication connection to itself), or a shard of Citus that moves? Plain COPY of a table
+ * asks no planner.
  */
 static bool
 is_table_copy(const char *text)
@@ -306,9 +310,9 @@ rewrite_finish(PlannedStmt *plan, const RewriteResult *result)
 }
 
 /*
- * May the BEFORE UPDATE sync trigger of a table be disabled in this statement? A rewritten DELETE sets
- * deleted_at and its flag together, and an UPDATE of other columns leaves both alone. The companion
- * stays where rows may move between partitions, and where a deletion is to be guarded.
+ * May the BEFORE UPDATE sync trigger of a table be disabled in this statement? A rewritten DELETE
+ * sets deleted_at and its flag together, and an UPDATE of other columns leaves both alone. The
+ * companion stays where rows may move between partitions, and where a deletion is to be guarded.
  */
 static bool
 needs_no_step(EState *estate, ResultRelInfo *target, const SoftDelete *mapping, bool deletion)
@@ -327,7 +331,8 @@ needs_no_step(EState *estate, ResultRelInfo *target, const SoftDelete *mapping, 
 
 /*
  * Called after ExecutorStart. Without a BEFORE UPDATE trigger the executor need not lock each row
- * beforehand. Other BEFORE triggers may change any column, so with them the companion stays as well.
+ * beforehand. Other BEFORE triggers may change any column, so with them the companion stays as
+ * well.
  */
 void
 rewrite_executor_start(QueryDesc *desc)

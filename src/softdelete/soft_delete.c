@@ -2,14 +2,14 @@
  * soft_delete.c
  *		The BEFORE triggers of a soft-delete table.
  *
- * account.soft_delete(), BEFORE DELETE for each row, declares the table's soft delete (mapping.c) and
- * does the work for every deletion that was not rewritten before planning: the library is not
+ * account.soft_delete(), BEFORE DELETE for each row, declares the table's soft delete (mapping.c)
+ * and does the work for every deletion that was not rewritten before planning: the library is not
  * preloaded, a referential action, a MERGE under row security. It writes the new row version itself
  * and returns NULL, so the executor leaves the row alone.
  *
- * An UPDATE that moves a row to another partition deletes it from the old one: account.soft_delete()
- * sees that DELETE too. It comes right after the BEFORE UPDATE trigger of the same row, version and
- * statement, so the sync trigger account.soft_delete_step() notes the row.
+ * An UPDATE that moves a row to another partition deletes it from the old one:
+ * account.soft_delete() sees that DELETE too. It comes right after the BEFORE UPDATE trigger of the
+ * same row, version and statement, so the sync trigger account.soft_delete_step() notes the row.
  *
  * A referential DELETE (ON DELETE CASCADE of a parent that was removed for good) cannot be a soft
  * delete: the row would dangle. The sign is that the parent is gone. Then on_parent_delete decides.
@@ -51,9 +51,9 @@ PG_FUNCTION_INFO_V1(soft_delete_step);
 PG_FUNCTION_INFO_V1(soft_delete_truncate);
 
 /*
- * The row of a table that a statement is about to update: if the next thing the statement does to it
- * is to delete it, it moves. One note for each such statement and table, in the statement's memory:
- * statements nest, and each forgets its own at its end.
+ * The row of a table that a statement is about to update: if the next thing the statement does to
+ * it is to delete it, it moves. One note for each such statement and table, in the statement's
+ * memory: statements nest, and each forgets its own at its end.
  */
 typedef struct UpdateNote
 {
@@ -103,7 +103,9 @@ make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 		if (columns[i] != InvalidAttrNumber)
 			updated = bms_add_member(updated, columns[i]);
 	writer = tuple_updater_of_trigger(flinfo, rel, updated);
-	/* the columns are set together, and the DELETE has locked the row as strongly as a guard would */
+	/*
+	 * the columns are set together, and the DELETE has locked the row as strongly as a guard would
+	 */
 	disable_sync_trigger(writer->target.ri_TrigDesc, mapping->sync_trigger);
 	return writer;
 }
@@ -168,8 +170,9 @@ decides_partition(Relation rel, const SoftDelete *mapping)
 
 /*
  * Delete softly a row whose new version belongs in another partition: an UPDATE of the partitioned
- * table moves it. With the rights of its owner, for the DELETE was allowed, UPDATE need not be; run by the caller, as
- * any row of this trigger's is written: 18 would fire AFTER triggers as the owner, under the caller's search_path.
+ * table moves it. With the rights of its owner, for the DELETE was allowed, UPDATE need not be; run
+ * by the caller, as any row of this trigger's is written: 18 would fire AFTER triggers as the
+ * owner, under the caller's search_path.
  */
 static void
 delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
@@ -242,7 +245,8 @@ count_same_reference(const FkEdge *edge, Datum *keys)
 /*
  * A key that was never proven (NOT VALID) may reference what never was: is it this transaction that
  * removed the row it references? So it is if the row was there before our own commands, or if the
- * reference is our own doing, which the server checked. plan looks for the parent. Within SPI_connect.
+ * reference is our own doing, which the server checked. plan looks for the parent. Within
+ * SPI_connect.
  */
 static bool
 removed_by_us(HeapTuple tuple, KeptStatement *plan, Datum *keys)
@@ -457,7 +461,8 @@ soft_delete(PG_FUNCTION_ARGS)
 /*
  * Wait until no reference to the row is being made: the server's referential check of a child takes
  * FOR KEY SHARE on its parent, which an UPDATE of other columns does not wait for, and FOR UPDATE
- * does. So either the child commits first, and stays, or we do, and its guard sees a deleted parent.
+ * does. So either the child commits first, and stays, or we do, and its guard sees a deleted
+ * parent.
  */
 static void
 lock_against_references(Relation rel, ItemPointer tid)
@@ -576,8 +581,9 @@ refuse_truncate(Oid relid)
 }
 
 /*
- * Is the table about to be loaded? pg_restore --jobs truncates each table before, and a partition may have its row
- * triggers by then, as those of its parent do not wait for data. It is empty: nothing is lost.
+ * Is the table about to be loaded? pg_restore --jobs truncates each table before, and a partition
+ * may have its row triggers by then, as those of its parent do not wait for data. It is empty:
+ * nothing is lost.
  */
 static bool
 is_being_restored(Oid relid)

@@ -3,8 +3,8 @@
  *		Puts soft delete on a table, and takes it off.
  *
  * What is put on a table are triggers, nothing else: they are visible in \d, dumped by pg_dump and
- * dropped with the table. Their text is parsed in the caller's search_path, sometimes with the rights
- * of another table's owner: no name and no operator in it may be looked up there.
+ * dropped with the table. Their text is parsed in the caller's search_path, sometimes with the
+ * rights of another table's owner: no name and no operator in it may be looked up there.
  *
  *		00_account_soft_delete           the declaration (mapping.c), on the table and, by
  *		                                 PostgreSQL's cloning, on its partitions
@@ -337,11 +337,16 @@ create_declaration(Oid relid, const EnableRequest *request, const char *flag,
 			options->guard_references ? "true" : "false",
 			options->on_parent_delete == PARENT_DELETE_DELETE ? "delete" : "refuse",
 			options->children ? "true" : "false");
-	/* also where there is no flag: the table may be attached as a partition one day, and rows move */
+	/*
+	 * also where there is no flag: the table may be attached as a partition one day, and rows move
+	 */
 	run_sql("CREATE TRIGGER %s BEFORE UPDATE ON %s FOR EACH ROW"
 			" EXECUTE FUNCTION account.soft_delete_step()",
 			quote_identifier(TRIGGER_STEP), table);
-	/* without WHEN: to read and prepare one costs a statement as much as a dozen calls of the function */
+	/*
+	 * without WHEN: to read and prepare one costs a statement as much as a dozen calls of the
+	 * function
+	 */
 	if (flag != NULL)
 		run_sql("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
 				" EXECUTE FUNCTION account.soft_delete_step()",
@@ -349,8 +354,9 @@ create_declaration(Oid relid, const EnableRequest *request, const char *flag,
 }
 
 /*
- * Refuse TRUNCATE of a table, or of a partition, which a TRUNCATE may name itself. Its owner may have no
- * rights in our schema when a partition is attached, so the function is not looked up by name.
+ * Refuse TRUNCATE of a table, or of a partition, which a TRUNCATE may name itself. Its owner may
+ * have no rights in our schema when a partition is attached, so the function is not looked up by
+ * name.
  */
 static void
 create_truncate_trigger(Oid relid)
@@ -427,8 +433,8 @@ columns_exist(Oid relid, const EnableRequest *request)
 }
 
 /*
- * The lock that enabling needs, to be taken at once: columns to add, and triggers to drop, would ask for
- * the strongest one later. Looks without a lock that lasts, so it is only a good guess.
+ * The lock that enabling needs, to be taken at once: columns to add, and triggers to drop, would
+ * ask for the strongest one later. Looks without a lock that lasts, so it is only a good guess.
  */
 static LOCKMODE
 lock_needed(Oid relid, const EnableRequest *request)
@@ -661,8 +667,8 @@ disable_soft_delete_operation(PG_FUNCTION_ARGS)
 }
 
 /*
- * account.soft_delete_dropped() RETURNS event_trigger, ON sql_drop: a table lost its declaration, by
- * DROP COLUMN … CASCADE or DROP TRIGGER. Say so, and take off what belonged to it.
+ * account.soft_delete_dropped() RETURNS event_trigger, ON sql_drop: a table lost its declaration,
+ * by DROP COLUMN … CASCADE or DROP TRIGGER. Say so, and take off what belonged to it.
  */
 Datum
 soft_delete_dropped(PG_FUNCTION_ARGS)
@@ -729,8 +735,8 @@ brings_partitions(Node *parsetree)
 }
 
 /*
- * account.soft_delete_attached() RETURNS event_trigger, ON ddl_command_end: a partition that came to a
- * soft-delete table has its row triggers, cloned, but PostgreSQL clones none for statements.
+ * account.soft_delete_attached() RETURNS event_trigger, ON ddl_command_end: a partition that came
+ * to a soft-delete table has its row triggers, cloned, but PostgreSQL clones none for statements.
  */
 Datum
 soft_delete_attached(PG_FUNCTION_ARGS)

@@ -1,6 +1,7 @@
 /*
  * unique_live.c
- *		account.unique_among_live(): unique among live rows only, so that a deleted row's email is free.
+ *		account.unique_among_live(): unique among live rows only, so that a deleted row's email is
+ *		free.
  *
  * The index is made anew with the live condition, under its old name: errors go on naming the
  * constraint that applications look for. All else stays as it was: columns, expressions, operator
@@ -158,8 +159,8 @@ partition_index(Oid index_id, Oid partition)
 }
 
 /*
- * Make an index one over live rows, under its name; so also on the partitions, whose names it is that
- * errors carry. Within SPI_connect.
+ * Make an index one over live rows, under its name; so also on the partitions, whose names it is
+ * that errors carry. Within SPI_connect.
  */
 static void
 make_live(const UniqueIndex *unique)
