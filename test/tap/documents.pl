@@ -26,7 +26,7 @@ my %tables = (
 	'README.md: A profile for every user' => $users,
 	'README.md: An organisation full of protected references' => "$users SELECT account.enable_soft_delete('users');",
 	'README.md: A login that knows what it says' => q{CREATE SCHEMA app; CREATE TABLE app.documents (id bigint PRIMARY KEY, tenant_id bigint);},
-	# pg_cron's own test is test/tap/420_purge_cron.pl
+	# pg_cron's own test is test/tap/purge_cron.pl
 	'README.md: Ordered cleanup and purge' => q{CREATE SCHEMA cron;
 		CREATE FUNCTION cron.schedule(text, text, text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';},
 	'README.md: Account lifecycle' => q{

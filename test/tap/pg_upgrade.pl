@@ -211,7 +211,7 @@ $new->safe_psql($_, 'ALTER EXTENSION pgaccount UPDATE; DROP EXTENSION pgaccount 
 
 # the suites, on what pg_upgrade made
 my $top = dirname(dirname(dirname(abs_path(__FILE__))));
-my @tests = map { s!.*/(.*)\.sql$!$1!r } sort glob "$top/sql/*.sql";
+my @tests = ('setup', grep { $_ ne 'setup' } map { s!.*/(.*)\.sql$!$1!r } sort glob "$top/sql/*.sql");
 my $out = $new->basedir . '/regress';
 mkdir $out;
 ok(!system($ENV{PG_REGRESS}, "--inputdir=$top", "--outputdir=$out", '--bindir=' . $new->config_data('--bindir'), '--host=' . $new->host,

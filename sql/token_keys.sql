@@ -1,5 +1,6 @@
 -- Signing keys, and tokens checked with them.
 \set SHOW_CONTEXT never
+DELETE FROM account.signing_key; -- what other tests left
 CREATE ROLE regress_key_user;
 CREATE ROLE regress_key_reader;
 GRANT pg_read_all_data, pg_write_all_data TO regress_key_reader;
