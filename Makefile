@@ -21,9 +21,8 @@ PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src
 PG_CFLAGS   = -fvisibility=hidden
 SHLIB_LINK  = -lsodium
 
-# make installcheck: against a running server that has the library in shared_preload_libraries. Files
-# in sql/ are numbered, and run in that order.
-REGRESS        := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+# make installcheck: against a running server that has the library in shared_preload_libraries.
+REGRESS        := setup $(filter-out setup,$(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql))))
 REGRESS_OPTS    = --load-extension=pgaccount
 ISOLATION      := $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS  = --inputdir=test/isolation --load-extension=pgaccount
@@ -51,11 +50,15 @@ $(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.b
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test test-clients lint sanitize fuzz regress-core stress sqlsmith matrix compile-17 citus demo bench bench-quick dist
+.PHONY: test check test-clients lint sanitize fuzz regress-core stress sqlsmith matrix compile-17 citus demo bench bench-quick dist
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
 	@test/run
+
+# The quick loop: some suites on a copy of the server in build/, without root. make check SUITES=regress ONLY=name
+check:
+	@test/check
 
 # Every real client, also those that make test has no time for. make test-clients ONLY=jdbc
 test-clients: SUITES := all_clients

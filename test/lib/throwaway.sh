@@ -179,6 +179,7 @@ remove_for_now() {
 # service: neither is wanted here.
 apt_install() {
     local conf=/etc/postgresql-common/createcluster.d/pgaccount-throwaway.conf policy=/usr/sbin/policy-rc.d
+    [ -z "${IN_PLACE:-}" ] || die "missing: $*; install it first"
     command -v apt-get >/dev/null || die "missing: $*, and there is no apt-get to install it"
     if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
         die "missing: $*; run as root or with sudo, or install it first"
@@ -293,11 +294,17 @@ copy_tree() {
         tar -C "$1" --no-same-owner -xf -
 }
 
-# Build a copy of the sources and install it. Arguments: variables for make.
+# Build a copy of the sources, or with IN_PLACE what has changed of them, and install it: without bitcode, which takes
+# longer to make than all else. Arguments: variables for make.
 throwaway_build() {
     local become=()
     say "building for $("$PG_CONFIG" --version)"
-    copy_tree "$work/tree"
+    if [ -n "${IN_PLACE:-}" ]; then
+        ln -s "$top" "$work/tree"
+    else
+        copy_tree "$work/tree"
+    fi
+    set -- with_llvm=no "$@"
     if ! QUIET=1 step "$work/log/build" make -C "$work/tree" -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" "$@"; then
         cat "$work/log/build"
         die "the build failed"
