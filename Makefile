@@ -111,7 +111,7 @@ dist:
 demo:
 	@doc/demo/run
 
-# Speed against named floors, as ratios: table and chart in bench/results, and in the README. make bench ONLY=softdelete
+# Speed against named floors, as ratios: table and chart in bench/results. make bench ONLY=softdelete
 bench:
 	@bench/run
 
