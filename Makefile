@@ -1,6 +1,9 @@
 # pgaccount: PGXS build. The suites, the demo and the benchmarks have targets of their own below.
+# A build in another directory: make -f /path/to/Makefile
+TOP       := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
+
 EXTENSION  = pgaccount
-EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pgaccount.control)
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(TOP)/pgaccount.control)
 MODULE_big = pgaccount
 
 # One folder a concept: src/<folder>/<file>.c with its SQL beside it. Folders call downwards, so in this order. That of
@@ -13,23 +16,25 @@ PIECES_SQL   = base/install base/errors monitor/event base/registry_triggers fke
                auth/registration auth/login account/lifecycle account/invitation account/role_application \
                account/export_user account/doctor account/grant_api
 
-OBJS        := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c $(FOLDERS:%=src/%/*.c))))
+OBJS        := $(patsubst $(TOP)/%.c,%.o,$(sort $(wildcard $(TOP)/src/*.c $(FOLDERS:%=$(TOP)/src/%/*.c))))
 DATA_built = pgaccount--$(EXTVERSION).sql
 EXTRA_CLEAN = pgaccount--*.sql
 
-PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src
+PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(TOP)/src
 PG_CFLAGS   = -fvisibility=hidden
 SHLIB_LINK  = -lsodium
 
 # make installcheck: against a running server that has the library in shared_preload_libraries.
-REGRESS        := setup $(filter-out setup,$(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql))))
+REGRESS        := setup $(filter-out setup,$(patsubst $(TOP)/sql/%.sql,%,$(sort $(wildcard $(TOP)/sql/*.sql))))
 REGRESS_OPTS    = --load-extension=pgaccount
-ISOLATION      := $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
-ISOLATION_OPTS  = --inputdir=test/isolation --load-extension=pgaccount
+ISOLATION      := $(patsubst $(TOP)/test/isolation/specs/%.spec,%,$(sort $(wildcard $(TOP)/test/isolation/specs/*.spec)))
+ISOLATION_OPTS  = --inputdir=$(TOP)/test/isolation --load-extension=pgaccount
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-ifneq ($(wildcard $(PGXS)),)
+ifeq ($(MAKECMDGOALS), check)
+# has PGXS make no use of: its own target of that name says that there is none
+else ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 else
 # "make test" and "make demo" install the server's build files; all else needs them first.
@@ -39,9 +44,13 @@ all install installcheck:
 endif
 
 pgaccount--$(EXTVERSION).sql: $(PIECES_SQL:%=src/%.sql) pgaccount.control Makefile
-	cat $(PIECES_SQL:%=src/%.sql) > $@
+	cat $(filter %.sql,$^) > $@
 
-$(OBJS): $(wildcard src/*.h src/*/*.h) pgaccount.control
+$(OBJS): $(wildcard $(TOP)/src/*.h $(TOP)/src/*/*.h) pgaccount.control | directories
+
+.PHONY: directories
+directories:
+	@mkdir -p src $(FOLDERS:%=src/%)
 
 # What is private to a folder does not compile elsewhere: others include <folder>/<folder>.h.
 $(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.bc)): override CPPFLAGS += -DIN_$(folder)))
@@ -57,8 +66,10 @@ test:
 	@test/run
 
 # The quick loop: some suites on a copy of the server in build/, without root. make check SUITES=regress ONLY=name
+ifeq ($(MAKECMDGOALS), check)
 check:
 	@test/check
+endif
 
 # Every real client, also those that make test has no time for. make test-clients ONLY=jdbc
 test-clients: SUITES := all_clients
