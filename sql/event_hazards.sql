@@ -63,5 +63,13 @@ CALL account.purge_batches('eh.member', '0');
 DO $$ BEGIN CALL account.purge_batches('eh.many'); END $$; -- fails
 SELECT operation, calls, failures FROM account.stats WHERE operation IN ('export_user', 'purge_batches') ORDER BY 1;
 
+-- a sequence that was renamed
+ALTER SEQUENCE account.event_id_seq RENAME TO another_name;
+SELECT coalesce(max(id), 0) AS start FROM account.event \gset
+INSERT INTO eh.member VALUES (9, 'a', 'm9@example.org');
+DELETE FROM eh.member WHERE id = 9;
+SELECT type, subject FROM account.event WHERE id > :start;
+ALTER SEQUENCE account.another_name RENAME TO event_id_seq;
+
 SELECT account.forget_tables();
 DROP SCHEMA eh CASCADE;

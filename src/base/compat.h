@@ -9,6 +9,7 @@
 
 #include "access/attmap.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
@@ -268,6 +269,14 @@ compat_guc_find(const char *name)
 #define compat_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel, false)
 #else
 #define compat_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel)
+#endif
+
+/* The sequence of an identity column; 17 asks for the relation. */
+#if PG_VERSION_NUM >= 170000
+#define compat_identity_sequence(rel, attnum) getIdentitySequence(rel, attnum, false)
+#else
+#define compat_identity_sequence(rel, attnum)                                                      \
+	getIdentitySequence(RelationGetRelid(rel), attnum, false)
 #endif
 
 /*

@@ -122,13 +122,15 @@ event_reason_given(void)
 EventWriter *
 event_writer_open(void)
 {
-	Oid schema = account_schema();
-	Oid sequence = OidIsValid(schema) ? get_relname_relid("event_id_seq", schema) : InvalidOid;
+	Relation rel = own_table_open("event", RowExclusiveLock);
+	Oid sequence;
 	EventWriter *writer;
-	Relation rel;
 
-	if (!OidIsValid(sequence) || (rel = own_table_open("event", RowExclusiveLock)) == NULL)
+	if (rel == NULL)
 		return NULL;
+	sequence = get_relname_relid("event_id_seq", RelationGetNamespace(rel));
+	if (!OidIsValid(sequence)) /* renamed: whose it is takes longer to find */
+		sequence = compat_identity_sequence(rel, EVENT_ID + 1);
 	writer = palloc(sizeof(EventWriter));
 	writer->sequence = sequence;
 	writer->rows = tuple_writer_open(rel, EVENT_COLUMNS);
