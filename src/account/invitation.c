@@ -190,11 +190,21 @@ hash_of_token(FunctionCallInfo fcinfo, int n)
 	return hash;
 }
 
+static const TableStatement invitation_make_statement = {
+	PLAN_INVITATION_MAKE,
+	"invitation",
+	OWN_STATEMENT "WITH made AS (INSERT INTO account.invitation (email, role, tenant_id, "
+				  "grants, invited_by, expires_at) VALUES ($2, $3, $4, $5, $6, $7) "
+				  "RETURNING id) INSERT INTO account.invitation_token "
+				  "(invitation_id, token_hash) SELECT m.id, $1 FROM made m "
+				  "RETURNING invitation_id",
+	7,
+	{BYTEAOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TIMESTAMPTZOID}};
+
 /* Store an invitation; returns its id. */
 static int64
 store(const Invitation *invitation, bytea *hash)
 {
-	Oid types[] = {BYTEAOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TIMESTAMPTZOID};
 	Datum values[] = {PointerGetDatum(hash),
 					  CStringGetTextDatum(invitation->email),
 					  CStringGetTextDatum(invitation->role),
@@ -203,28 +213,14 @@ store(const Invitation *invitation, bytea *hash)
 					  CStringGetTextDatum(invitation->invited_by),
 					  TimestampTzGetDatum(invitation->expires_at)};
 	const char *nulls = invitation->tenant_id == NULL ? "   n   " : "       ";
-	RoleState saved;
-	KeptStatement *plan;
 	bool isnull;
 	int64 id;
 
 	if (invitation->tenant_id != NULL)
 		values[3] = CStringGetTextDatum(invitation->tenant_id);
 	SPI_connect();
-	saved = run_as_owner("invitation");
-	plan = plan_lookup(PLAN_INVITATION_MAKE, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_generic(
-			PLAN_INVITATION_MAKE, InvalidOid, InvalidOid,
-			OWN_STATEMENT "WITH made AS (INSERT INTO account.invitation (email, role, tenant_id, "
-						  "grants, invited_by, expires_at) VALUES ($2, $3, $4, $5, $6, $7) "
-						  "RETURNING id) INSERT INTO account.invitation_token "
-						  "(invitation_id, token_hash) SELECT m.id, $1 FROM made m "
-						  "RETURNING invitation_id",
-			lengthof(types), types);
-	(void) statement_run(plan, values, nulls, NULL);
+	(void) own_statement_run(&invitation_make_statement, values, nulls);
 	id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	run_as_end(saved);
 	SPI_finish();
 	return id;
 }
@@ -279,30 +275,27 @@ row_text(int column, MemoryContext context)
 	return value == NULL ? NULL : MemoryContextStrdup(context, value);
 }
 
+static const TableStatement invitation_lock_statement = {
+	PLAN_INVITATION_LOCK,
+	"invitation",
+	OWN_STATEMENT "SELECT i.id, i.email, i.role, i.tenant_id, i.grants, i.invited_by, "
+				  "i.expires_at, i.accepted_at IS NOT NULL "
+				  "FROM account.invitation_token t JOIN account.invitation i "
+				  "ON i.id OPERATOR(pg_catalog.=) t.invitation_id "
+				  "WHERE t.token_hash OPERATOR(pg_catalog.=) $1 FOR UPDATE OF i",
+	1,
+	{BYTEAOID}};
+
 /* Lock and read the invitation of this hash; false: there is none. */
 static bool
 lock_invitation(bytea *hash, Invitation *invitation)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Oid types[] = {BYTEAOID};
 	Datum values[] = {PointerGetDatum(hash)};
-	KeptStatement *plan;
-	RoleState saved;
 	bool found;
 
 	SPI_connect();
-	saved = run_as_owner("invitation");
-	plan = plan_lookup(PLAN_INVITATION_LOCK, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_generic(
-			PLAN_INVITATION_LOCK, InvalidOid, InvalidOid,
-			OWN_STATEMENT "SELECT i.id, i.email, i.role, i.tenant_id, i.grants, i.invited_by, "
-						  "i.expires_at, i.accepted_at IS NOT NULL "
-						  "FROM account.invitation_token t JOIN account.invitation i "
-						  "ON i.id OPERATOR(pg_catalog.=) t.invitation_id "
-						  "WHERE t.token_hash OPERATOR(pg_catalog.=) $1 FOR UPDATE OF i",
-			1, types);
-	found = statement_finds_row(plan, values, NULL);
+	found = own_statement_run(&invitation_lock_statement, values, NULL) > 0;
 	if (found)
 	{
 		HeapTuple row = SPI_tuptable->vals[0];
@@ -321,7 +314,6 @@ lock_invitation(bytea *hash, Invitation *invitation)
 		invitation->tenant_id = row_text(COL_TENANT, caller);
 		invitation->invited_by = row_text(COL_INVITED_BY, caller);
 	}
-	run_as_end(saved);
 	SPI_finish();
 	return found;
 }
@@ -450,27 +442,24 @@ admit(const Model *model, const Invitation *invitation, UserRecord **user, bool 
 			 errhidesecrets()));
 }
 
+static const TableStatement invitation_use_statement = {
+	PLAN_INVITATION_USE,
+	"invitation",
+	OWN_STATEMENT "UPDATE account.invitation i SET accepted_at = "
+				  "pg_catalog.clock_timestamp(), accepted_by = $2 "
+				  "WHERE i.id OPERATOR(pg_catalog.=) $1",
+	2,
+	{INT8OID, TEXTOID}};
+
 /* The invitation is used. */
 static void
 mark_used(const Invitation *invitation, const UserRecord *user)
 {
-	Oid types[] = {INT8OID, TEXTOID};
 	Datum values[] = {Int64GetDatum(invitation->id), CStringGetTextDatum(user->user_id)};
-	RoleState saved;
-	KeptStatement *plan;
 
 	SPI_connect();
-	saved = run_as_owner("invitation");
-	plan = plan_lookup(PLAN_INVITATION_USE, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_INVITATION_USE, InvalidOid, InvalidOid,
-								 OWN_STATEMENT "UPDATE account.invitation i SET accepted_at = "
-											   "pg_catalog.clock_timestamp(), accepted_by = $2 "
-											   "WHERE i.id OPERATOR(pg_catalog.=) $1",
-								 2, types);
-	if (statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW}) != 1)
+	if (own_statement_run(&invitation_use_statement, values, NULL) != 1)
 		elog(ERROR, "could not use the invitation");
-	run_as_end(saved);
 	SPI_finish();
 }
 

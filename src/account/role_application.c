@@ -43,17 +43,24 @@ text_or_null(const char *value, char *null)
 	return value == NULL ? (Datum) 0 : CStringGetTextDatum(value);
 }
 
+static const TableStatement application_make_statement = {
+	PLAN_APPLICATION_MAKE,
+	"role_application",
+	OWN_STATEMENT "INSERT INTO account.role_application "
+				  "(user_id, tenant_id, role, note) VALUES ($1, $2, $3, $4) "
+				  "ON CONFLICT (user_id, role) WHERE reviewed_at IS NULL "
+				  "DO NOTHING RETURNING id",
+	4,
+	{TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
+
 /* account.apply_for_role(role text, note text) RETURNS bigint: the application's id. */
 static Datum
 apply_for_role_operation(PG_FUNCTION_ARGS)
 {
-	Oid types[] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
 	char nulls[] = "    ";
 	Datum values[4];
 	Model model;
 	UserRecord *user;
-	KeptStatement *plan;
-	RoleState saved;
 	JsonbParseState *detail = NULL;
 	char *role;
 	char *note;
@@ -72,24 +79,13 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 	values[2] = CStringGetTextDatum(role);
 	values[3] = text_or_null(note, &nulls[3]);
 	SPI_connect();
-	saved = run_as_owner("role_application");
-	plan = plan_lookup(PLAN_APPLICATION_MAKE, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_APPLICATION_MAKE, InvalidOid, InvalidOid,
-								 OWN_STATEMENT
-								 "INSERT INTO account.role_application "
-								 "(user_id, tenant_id, role, note) VALUES ($1, $2, $3, $4) "
-								 "ON CONFLICT (user_id, role) WHERE reviewed_at IS NULL "
-								 "DO NOTHING RETURNING id",
-								 lengthof(types), types);
-	made = statement_run(plan, values, nulls, NULL) > 0;
+	made = own_statement_run(&application_make_statement, values, nulls) > 0;
 	if (made)
 	{
 		bool isnull;
 
 		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	}
-	run_as_end(saved);
 	SPI_finish();
 	if (!made)
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_CONFLICT), errmsg("application is already open"),
@@ -103,28 +99,25 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(id);
 }
 
+static const TableStatement application_lock_statement = {
+	PLAN_APPLICATION_LOCK,
+	"role_application",
+	OWN_STATEMENT "SELECT a.user_id, a.role, a.reviewed_at IS NOT NULL "
+				  "FROM account.role_application a WHERE a.id OPERATOR(pg_catalog.=) $1 "
+				  "FOR UPDATE",
+	1,
+	{INT8OID}};
+
 /* Lock and read an application; false: there is none. Texts are in the caller's memory context. */
 static bool
 lock_application(int64 id, char **user_id, char **role, bool *reviewed)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Oid types[] = {INT8OID};
 	Datum values[] = {Int64GetDatum(id)};
-	KeptStatement *plan;
-	RoleState saved;
 	bool found;
 
 	SPI_connect();
-	saved = run_as_owner("role_application");
-	plan = plan_lookup(PLAN_APPLICATION_LOCK, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_generic(
-			PLAN_APPLICATION_LOCK, InvalidOid, InvalidOid,
-			OWN_STATEMENT "SELECT a.user_id, a.role, a.reviewed_at IS NOT NULL "
-						  "FROM account.role_application a WHERE a.id OPERATOR(pg_catalog.=) $1 "
-						  "FOR UPDATE",
-			1, types);
-	found = statement_finds_row(plan, values, NULL);
+	found = own_statement_run(&application_lock_statement, values, NULL) > 0;
 	if (found)
 	{
 		HeapTuple row = SPI_tuptable->vals[0];
@@ -135,20 +128,25 @@ lock_application(int64 id, char **user_id, char **role, bool *reviewed)
 		*role = MemoryContextStrdup(caller, SPI_getvalue(row, desc, COL_ROLE));
 		*reviewed = DatumGetBool(SPI_getbinval(row, desc, COL_REVIEWED, &isnull));
 	}
-	run_as_end(saved);
 	SPI_finish();
 	return found;
 }
+
+static const TableStatement application_review_statement = {
+	PLAN_APPLICATION_REVIEW,
+	"role_application",
+	OWN_STATEMENT "UPDATE account.role_application a SET reviewed_at = "
+				  "pg_catalog.clock_timestamp(), approved = $2, review_note = $3, "
+				  "reviewed_by = $4, grants = $5 WHERE a.id OPERATOR(pg_catalog.=) $1",
+	5,
+	{INT8OID, BOOLOID, TEXTOID, TEXTOID, JSONBOID}};
 
 /* The application, whose row is locked, is reviewed. */
 static void
 mark_reviewed(int64 id, bool approve, const char *note, const UserRecord *actor, Jsonb *grants)
 {
-	Oid types[] = {INT8OID, BOOLOID, TEXTOID, TEXTOID, JSONBOID};
 	char nulls[] = "     ";
 	Datum values[5];
-	RoleState saved;
-	KeptStatement *plan;
 
 	values[0] = Int64GetDatum(id);
 	values[1] = BoolGetDatum(approve);
@@ -157,18 +155,8 @@ mark_reviewed(int64 id, bool approve, const char *note, const UserRecord *actor,
 	values[4] = JsonbPGetDatum(grants);
 	nulls[4] = grants == NULL ? 'n' : ' ';
 	SPI_connect();
-	saved = run_as_owner("role_application");
-	plan = plan_lookup(PLAN_APPLICATION_REVIEW, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_generic(
-			PLAN_APPLICATION_REVIEW, InvalidOid, InvalidOid,
-			OWN_STATEMENT "UPDATE account.role_application a SET reviewed_at = "
-						  "pg_catalog.clock_timestamp(), approved = $2, review_note = $3, "
-						  "reviewed_by = $4, grants = $5 WHERE a.id OPERATOR(pg_catalog.=) $1",
-			lengthof(types), types);
-	if (statement_run(plan, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW}) != 1)
+	if (own_statement_run(&application_review_statement, values, nulls) != 1)
 		elog(ERROR, "could not store the review");
-	run_as_end(saved);
 	SPI_finish();
 }
 

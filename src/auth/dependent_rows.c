@@ -21,25 +21,29 @@
 #include "dependent_rows.h"
 
 /* How it is removed; $1: ids, $2: addresses. */
-static const struct
-{
-	PlanKind kind;
-	const char *table;
-	const char *sql;
-} removals[] = {
-	{PLAN_DEPENDENT_SESSIONS, "session",
+static const TableStatement removals[] = {
+	{PLAN_DEPENDENT_SESSIONS,
+	 "session",
 	 OWN_STATEMENT "UPDATE account.session s SET ip = NULL, user_agent = NULL "
-				   "WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
-	{PLAN_DEPENDENT_APPLICATIONS, "role_application",
+				   "WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1)",
+	 2,
+	 {TEXTARRAYOID, TEXTARRAYOID}},
+	{PLAN_DEPENDENT_APPLICATIONS,
+	 "role_application",
 	 OWN_STATEMENT "DELETE FROM account.role_application a "
-				   "WHERE a.user_id OPERATOR(pg_catalog.=) ANY ($1)"},
-	{PLAN_DEPENDENT_INVITATIONS, "invitation",
+				   "WHERE a.user_id OPERATOR(pg_catalog.=) ANY ($1)",
+	 2,
+	 {TEXTARRAYOID, TEXTARRAYOID}},
+	{PLAN_DEPENDENT_INVITATIONS,
+	 "invitation",
 	 OWN_STATEMENT
 	 "DELETE FROM account.invitation i WHERE i.accepted_by OPERATOR(pg_catalog.=) ANY ($1) "
 	 "OR (i.accepted_at IS NULL AND (i.invited_by OPERATOR(pg_catalog.=) ANY ($1) "
 	 "OR (i.expires_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() "
 	 "AND pg_catalog.lower(i.email) OPERATOR(pg_catalog.=) ANY (ARRAY("
-	 "SELECT pg_catalog.lower(a.address) FROM pg_catalog.unnest($2) AS a(address))))))"}};
+	 "SELECT pg_catalog.lower(a.address) FROM pg_catalog.unnest($2) AS a(address))))))",
+	 2,
+	 {TEXTARRAYOID, TEXTARRAYOID}}};
 
 /* Texts as text[]; those that are NULL are left out. */
 static Datum
@@ -58,22 +62,12 @@ text_array(char **texts, int n)
 void
 dependent_rows_remove(char **user_ids, char **addresses, int n)
 {
-	Oid types[] = {TEXTARRAYOID, TEXTARRAYOID};
 	Datum values[2];
 
 	SPI_connect();
 	values[0] = text_array(user_ids, n);
 	values[1] = text_array(addresses, n);
 	for (int i = 0; i < lengthof(removals); i++)
-	{
-		RoleState saved = run_as_owner(removals[i].table);
-		KeptStatement *plan = plan_lookup(removals[i].kind, InvalidOid, InvalidOid);
-
-		if (plan == NULL)
-			plan = plan_keep_lookup(removals[i].kind, InvalidOid, InvalidOid, removals[i].sql,
-									lengthof(types), types);
-		(void) statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
-		run_as_end(saved);
-	}
+		(void) own_statement_run(&removals[i], values, NULL);
 	SPI_finish();
 }

@@ -70,22 +70,27 @@ known_address_is(const unsigned char *digest)
 							  1) > 0;
 }
 
-/* Run a kept statement on a snapshot of now, as the owner of the table. */
-static void
-run_now(PlanKind kind, const char *sql, int nargs, Oid *types, Datum *values)
-{
-	RoleState saved;
-	KeptStatement *plan;
-
-	SPI_connect();
-	saved = run_as_owner(KNOWN_TABLE);
-	plan = plan_lookup(kind, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_lookup(kind, InvalidOid, InvalidOid, sql, nargs, types);
-	(void) statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
-	run_as_end(saved);
-	SPI_finish();
-}
+static const TableStatement note_address = {
+	PLAN_KNOWN_NOTE,
+	KNOWN_TABLE,
+	OWN_STATEMENT "WITH anew AS (UPDATE account.known_address k SET at = $2 "
+				  "WHERE k.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT e.ctid "
+				  "FROM account.known_address e WHERE e.key OPERATOR(pg_catalog.=) $1 "
+				  "FOR UPDATE SKIP LOCKED)) RETURNING 1) "
+				  "INSERT INTO account.known_address (key, at) SELECT $1, $2 "
+				  "WHERE NOT EXISTS (SELECT FROM anew)",
+	2,
+	{BYTEAOID, TIMESTAMPTZOID}};
+static const TableStatement prune_addresses = {
+	PLAN_KNOWN_PRUNE,
+	KNOWN_TABLE,
+	OWN_STATEMENT
+	"DELETE FROM account.known_address k WHERE k.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT e.ctid FROM account.known_address e WHERE e.ctid OPERATOR(pg_catalog.>=) $2 "
+	"AND e.ctid OPERATOR(pg_catalog.<) $3 AND e.at OPERATOR(pg_catalog.<=) $1 "
+	"FOR UPDATE SKIP LOCKED))",
+	3,
+	{TIMESTAMPTZOID, TIDOID, TIDOID}};
 
 /*
  * Drop what is known no more in a few blocks of the table by chance: an index on the time would
@@ -94,7 +99,6 @@ run_now(PlanKind kind, const char *sql, int nargs, Oid *types, Datum *values)
 static void
 prune(TimestampTz now)
 {
-	Oid types[] = {TIMESTAMPTZOID, TIDOID, TIDOID};
 	Relation rel = own_table_require(KNOWN_TABLE, RowExclusiveLock);
 	BlockNumber blocks = RelationGetNumberOfBlocks(rel);
 	BlockNumber first = pg_prng_uint64(&pg_global_prng_state) % Max(blocks, 1);
@@ -106,20 +110,15 @@ prune(TimestampTz now)
 	table_close(rel, NoLock);
 	ItemPointerSet(&from, first, 0);
 	ItemPointerSet(&to, first + PRUNED_BLOCKS, 0);
-	run_now(PLAN_KNOWN_PRUNE,
-			OWN_STATEMENT
-			"DELETE FROM account.known_address k WHERE k.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
-			"SELECT e.ctid FROM account.known_address e WHERE e.ctid OPERATOR(pg_catalog.>=) $2 "
-			"AND e.ctid OPERATOR(pg_catalog.<) $3 AND e.at OPERATOR(pg_catalog.<=) $1 "
-			"FOR UPDATE SKIP LOCKED))",
-			3, types, values);
+	SPI_connect();
+	(void) own_statement_run(&prune_addresses, values, NULL);
+	SPI_finish();
 }
 
 /* Remember that a user has a session at this address now. */
 void
 known_address_note(const char *user_id, const inet *address)
 {
-	Oid types[] = {BYTEAOID, TIMESTAMPTZOID};
 	TimestampTz now = GetCurrentTimestamp();
 	unsigned char digest[DIGEST_BYTES];
 	Datum values[2];
@@ -129,14 +128,9 @@ known_address_note(const char *user_id, const inet *address)
 		return;
 	values[0] = digest_datum(digest);
 	values[1] = TimestampTzGetDatum(now);
-	run_now(PLAN_KNOWN_NOTE,
-			OWN_STATEMENT "WITH anew AS (UPDATE account.known_address k SET at = $2 "
-						  "WHERE k.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT e.ctid "
-						  "FROM account.known_address e WHERE e.key OPERATOR(pg_catalog.=) $1 "
-						  "FOR UPDATE SKIP LOCKED)) RETURNING 1) "
-						  "INSERT INTO account.known_address (key, at) SELECT $1, $2 "
-						  "WHERE NOT EXISTS (SELECT FROM anew)",
-			2, types, values);
+	SPI_connect();
+	(void) own_statement_run(&note_address, values, NULL);
+	SPI_finish();
 	if (pg_prng_uint64(&pg_global_prng_state) % PRUNE_EVERY == 0)
 		prune(now);
 }

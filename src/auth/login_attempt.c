@@ -41,25 +41,43 @@ window_begin(void)
 	return GetCurrentTimestamp() - (int64) pgaccount_login_window * USECS_PER_SEC;
 }
 
-/* Run a statement on the attempts: $1 the keys (bytea[]), $2 the begin of the window. */
+/* $1 the keys, $2 the begin of the window. */
+static const TableStatement count_failure = {
+	PLAN_LOGIN_FAILED,
+	FAILURES,
+	OWN_STATEMENT "INSERT INTO account.login_failure (key, at) "
+				  "SELECT k.key, pg_catalog.clock_timestamp() "
+				  "FROM pg_catalog.unnest($1) AS k(key) WHERE $2 IS NOT NULL",
+	2,
+	{BYTEAARRAYOID, TIMESTAMPTZOID}};
+static const TableStatement prune_failures = {
+	PLAN_LOGIN_PRUNE,
+	FAILURES,
+	OWN_STATEMENT "DELETE FROM account.login_failure f "
+				  "WHERE f.at OPERATOR(pg_catalog.<=) $2 AND $1 IS NOT NULL",
+	2,
+	{BYTEAARRAYOID, TIMESTAMPTZOID}};
+static const TableStatement forget_failures = {
+	PLAN_LOGIN_FORGET,
+	FAILURES,
+	OWN_STATEMENT "DELETE FROM account.login_failure f "
+				  "WHERE f.key OPERATOR(pg_catalog.=) ANY ($1) AND $2 IS NOT NULL",
+	2,
+	{BYTEAARRAYOID, TIMESTAMPTZOID}};
+
+/* Run a statement on the attempts. Within SPI_connect. */
 static void
-run_on_attempts(PlanKind kind, const char *sql, const unsigned char *const *keys, int nkeys)
+run_on_attempts(const TableStatement *statement, const unsigned char *const *keys, int nkeys)
 {
-	Oid types[] = {BYTEAARRAYOID, TIMESTAMPTZOID};
 	Datum elements[3];
 	Datum values[2];
-	RoleState saved = run_as_owner(FAILURES);
-	KeptStatement *plan = plan_lookup(kind, InvalidOid, InvalidOid);
 
 	for (int i = 0; i < nkeys; i++)
 		elements[i] = digest_datum(keys[i]);
 	values[0] =
 		PointerGetDatum(construct_array(elements, nkeys, BYTEAOID, -1, false, TYPALIGN_INT));
 	values[1] = TimestampTzGetDatum(window_begin());
-	if (plan == NULL)
-		plan = plan_keep_lookup(kind, InvalidOid, InvalidOid, sql, 2, types);
-	(void) statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
-	run_as_end(saved);
+	(void) own_statement_run(statement, values, NULL);
 }
 
 /*
@@ -149,16 +167,9 @@ attempt_failed(const Attempt *attempt)
 	if (attempt->known)
 		keys[n++] = attempt->login_at_ip;
 	SPI_connect();
-	run_on_attempts(PLAN_LOGIN_FAILED,
-					OWN_STATEMENT "INSERT INTO account.login_failure (key, at) "
-								  "SELECT k.key, pg_catalog.clock_timestamp() "
-								  "FROM pg_catalog.unnest($1) AS k(key) WHERE $2 IS NOT NULL",
-					keys, n);
+	run_on_attempts(&count_failure, keys, n);
 	if (pg_prng_uint64(&pg_global_prng_state) % 256 == 0)
-		run_on_attempts(PLAN_LOGIN_PRUNE,
-						OWN_STATEMENT "DELETE FROM account.login_failure f "
-									  "WHERE f.at OPERATOR(pg_catalog.<=) $2 AND $1 IS NOT NULL",
-						keys, n);
+		run_on_attempts(&prune_failures, keys, n);
 	SPI_finish();
 }
 
@@ -176,11 +187,7 @@ attempt_succeeded(const Attempt *attempt)
 	if (!attempt->has_failures)
 		return;
 	SPI_connect();
-	run_on_attempts(PLAN_LOGIN_FORGET,
-					OWN_STATEMENT "DELETE FROM account.login_failure f "
-								  "WHERE f.key OPERATOR(pg_catalog.=) ANY ($1) "
-								  "AND $2 IS NOT NULL",
-					keys, attempt->known ? 2 : 1);
+	run_on_attempts(&forget_failures, keys, attempt->known ? 2 : 1);
 	SPI_finish();
 }
 

@@ -52,33 +52,44 @@ session_end_all(void)
 	run_as_end(saved);
 }
 
+/* $1 the user or tenant, $2 why, $3 a session that goes on, or NULL. */
+static const TableStatement end_of_user = {
+	PLAN_SESSION_END_USER,
+	"session",
+	OWN_STATEMENT
+	"UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
+	"end_reason = $2 WHERE s.user_id OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL "
+	"AND ($3 IS NULL OR (s.id)::pg_catalog.text OPERATOR(pg_catalog.<>) $3)",
+	3,
+	{TEXTOID, TEXTOID, TEXTOID}};
+static const TableStatement end_of_tenant = {
+	PLAN_SESSION_END_TENANT,
+	"session",
+	OWN_STATEMENT
+	"UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
+	"end_reason = $2 WHERE s.tenant_id OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL "
+	"AND ($3 IS NULL OR (s.id)::pg_catalog.text OPERATOR(pg_catalog.<>) $3)",
+	3,
+	{TEXTOID, TEXTOID, TEXTOID}};
+static const TableStatement end_of_users = {
+	PLAN_SESSION_END_USERS,
+	"session",
+	OWN_STATEMENT "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
+				  "end_reason = $2 WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1) "
+				  "AND s.ended_at IS NULL",
+	2,
+	{TEXTARRAYOID, TEXTOID}};
+
 /* End the sessions of a user or tenant; see session_end_user(). */
 static uint64
-end_where(PlanKind kind, const char *column, const char *key, const char *except,
-		  const char *reason)
+end_where(const TableStatement *statement, const char *key, const char *except, const char *reason)
 {
-	Oid types[] = {TEXTOID, TEXTOID, TEXTOID};
 	Datum values[] = {CStringGetTextDatum(key), CStringGetTextDatum(reason),
 					  except != NULL ? CStringGetTextDatum(except) : (Datum) 0};
-	const char *nulls = except != NULL ? "   " : "  n";
-	KeptStatement *plan;
-	RoleState saved;
 	uint64 ended;
 
 	SPI_connect();
-	saved = run_as_owner("session");
-	plan = plan_lookup(kind, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_lookup(
-			kind, InvalidOid, InvalidOid,
-			psprintf(OWN_STATEMENT
-					 "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
-					 "end_reason = $2 WHERE s.%s OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL "
-					 "AND ($3 IS NULL OR (s.id)::pg_catalog.text OPERATOR(pg_catalog.<>) $3)",
-					 column),
-			3, types);
-	ended = statement_run(plan, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
-	run_as_end(saved);
+	ended = own_statement_run(statement, values, except != NULL ? NULL : "  n");
 	SPI_finish();
 	return ended;
 }
@@ -87,18 +98,15 @@ end_where(PlanKind kind, const char *column, const char *key, const char *except
 uint64
 session_end_user(const char *user_id, const char *except, const char *reason)
 {
-	return end_where(PLAN_SESSION_END_USER, "user_id", user_id, except, reason);
+	return end_where(&end_of_user, user_id, except, reason);
 }
 
 /* End the sessions of users whose rows have changed. */
 void
 session_end_users(char **user_ids, int n)
 {
-	Oid types[] = {TEXTARRAYOID, TEXTOID};
 	Datum values[2];
 	Datum *keys;
-	KeptStatement *plan;
-	RoleState saved;
 
 	/* one user mostly has no session, or one: no statement is worth its while */
 	if (n == 0 || (n == 1 && session_rows_end(user_ids[0], SESSION_END_USER)))
@@ -110,17 +118,7 @@ session_end_users(char **user_ids, int n)
 	values[0] = PointerGetDatum(construct_array(keys, n, TEXTOID, -1, false, TYPALIGN_INT));
 	values[1] = CStringGetTextDatum(SESSION_END_USER);
 	SPI_connect();
-	saved = run_as_owner("session");
-	plan = plan_lookup(PLAN_SESSION_END_USERS, InvalidOid, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_lookup(
-			PLAN_SESSION_END_USERS, InvalidOid, InvalidOid,
-			OWN_STATEMENT "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
-						  "end_reason = $2 WHERE s.user_id OPERATOR(pg_catalog.=) ANY ($1) "
-						  "AND s.ended_at IS NULL",
-			2, types);
-	(void) statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
-	run_as_end(saved);
+	(void) own_statement_run(&end_of_users, values, NULL);
 	SPI_finish();
 	for (int i = 0; i < n; i++)
 		pfree(DatumGetPointer(keys[i]));
@@ -145,5 +143,5 @@ session_end_tenant(const char *tenant_id)
 {
 	session_lock_tenant(tenant_id, true);
 	if (session_rows_any(SESSION_TENANT_ID, tenant_id))
-		end_where(PLAN_SESSION_END_TENANT, "tenant_id", tenant_id, NULL, SESSION_END_TENANT);
+		end_where(&end_of_tenant, tenant_id, NULL, SESSION_END_TENANT);
 }

@@ -14,6 +14,7 @@
 #include "index_lookup.h"
 #include "keys.h"
 #include "object_checks.h"
+#include "own_statement.h"
 #include "pending.h"
 #include "plan_cache.h"
 #include "relation_changes.h"
