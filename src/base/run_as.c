@@ -293,6 +293,20 @@ run_as_caller(const RoleState *caller)
 	return saved;
 }
 
+/* Act as a role under the search_path that is. */
+RoleState
+run_as_for_server_code(Oid role)
+{
+	int flags = SECURITY_RUN_AS | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS;
+	RoleState saved = {.path = namespace_search_path};
+
+	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
+	if (role != saved.userid)
+		flags |= SECURITY_RUN_AS_OTHER;
+	SetUserIdAndSecContext(role, saved.sec_context | flags);
+	return saved;
+}
+
 /* Return to who acted before. */
 void
 run_as_end(RoleState saved)

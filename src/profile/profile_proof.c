@@ -200,6 +200,28 @@ profile_check_provable(ProfileRule *rule, Relation users, Relation profiles)
 		   !row_runs_user_code(profiles, rule) && !index_runs_user_code(profiles);
 }
 
+/* Does making a profile run anything but the server's own code, and ours? */
+bool
+profile_runs_code(const ProfileRule *rule, Relation profiles)
+{
+	const TupleConstr *constr = RelationGetDescr(profiles)->constr;
+	const TriggerDesc *desc = profiles->trigdesc;
+	ListCell *cell;
+
+	if (!rule->proved || (constr != NULL && (constr->num_defval > 0 || constr->num_check > 0 ||
+											 constr->has_generated_stored)))
+		return true;
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+		if (TRIGGER_FOR_INSERT(desc->triggers[i].tgtype) &&
+			RI_FKey_trigger_type(desc->triggers[i].tgfoid) == RI_TRIGGER_NONE &&
+			get_func_namespace(desc->triggers[i].tgfoid) != account_schema())
+			return true;
+	foreach (cell, RelationGetIndexList(profiles))
+		if (index_has_code(lfirst_oid(cell)))
+			return true;
+	return false;
+}
+
 /* Disable, in the executor's copy, the check that the join has proved, and our own triggers. */
 static void
 without_check(EState *estate, void *arg)

@@ -437,6 +437,7 @@ fill_rule(Oid users, Oid profiles)
 		fill_values(rule, profiles_rel);
 		run_as_end(saved);
 		rule->proved = profile_check_provable(rule, users_rel, profiles_rel);
+		rule->runs_code = profile_runs_code(rule, profiles_rel);
 		MemoryContextSetParent(context, TopMemoryContext);
 	}
 	table_close(profiles_rel, NoLock);

@@ -30,6 +30,7 @@ typedef struct ProfileRule
 	Oid column_type;
 	Oid foreign_key; /* constraint profiles.user_column -> users.key, if there is one */
 	bool proved;     /* the join proves that constraint: see profile_proof.c */
+	bool runs_code;  /* of the owner: a trigger, a default, a check or an index has some */
 	char *conflict;  /* what ON CONFLICT infers the unique index from */
 	int nvalues;
 	AttrNumber *columns;
@@ -151,6 +152,7 @@ extern uint64 profile_run_backfill(ProfileRule *rule, KeptStatement *plan);
 
 /* profile_proof.c */
 extern bool profile_check_provable(ProfileRule *rule, Relation users, Relation profiles);
+extern bool profile_runs_code(const ProfileRule *rule, Relation profiles);
 extern ExecutorCallback profile_callback(ProfileRule *rule);
 
 #endif /* PGACCOUNT_PROFILE_RULE_H */

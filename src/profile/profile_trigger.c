@@ -194,7 +194,7 @@ make_profile(PG_FUNCTION_ARGS)
 	if (rule == NULL)
 		return PointerGetDatum(NULL);
 
-	saved = run_as(rule->owner);
+	saved = rule->runs_code ? run_as(rule->owner) : run_as_for_server_code(rule->owner);
 	if (TRIGGER_FIRED_FOR_STATEMENT(trigdata->tg_event))
 		make_for_statement(rule, key, trigdata);
 	else

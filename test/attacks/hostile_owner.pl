@@ -374,6 +374,50 @@ SQL
 	}
 }
 
+# The same of a profile that is made: what runs for it runs as its owner, and under the owner's search_path.
+make_database('profile_kinds', <<'SQL');
+ALTER ROLE mallory IN DATABASE profile_kinds SET search_path = mallory, public;
+SET SESSION AUTHORIZATION mallory;
+CREATE FUNCTION mallory.ran(value int) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN RAISE LOG 'RAN as=% path=%', current_user, pg_catalog.current_setting('search_path'); RETURN 'x'; END $$;
+CREATE FUNCTION mallory.ran() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM mallory.ran(1); RETURN NEW; END $$;
+CREATE TABLE mallory.members (id int PRIMARY KEY);
+CREATE TABLE mallory.cards (member_id int PRIMARY KEY REFERENCES mallory.members, note text);
+SELECT account.enable_profile('mallory.members', 'mallory.cards', 'member_id');
+SQL
+for my $kind (
+	[ 'nothing', 'SELECT' ],
+	[ 'before trigger', 'CREATE TRIGGER one BEFORE INSERT ON mallory.cards FOR EACH ROW EXECUTE FUNCTION mallory.ran()' ],
+	[ 'after trigger', 'CREATE TRIGGER one AFTER INSERT ON mallory.cards FOR EACH ROW EXECUTE FUNCTION mallory.ran()' ],
+	[ 'statement trigger', 'CREATE TRIGGER one AFTER INSERT ON mallory.cards EXECUTE FUNCTION mallory.ran()' ],
+	[ 'default', 'ALTER TABLE mallory.cards ALTER note SET DEFAULT mallory.ran(pg_catalog.pg_backend_pid())' ],
+	[ 'check', q{ALTER TABLE mallory.cards ADD CHECK (mallory.ran(member_id) = 'x')} ],
+	[ 'generated column', 'ALTER TABLE mallory.cards ADD one text GENERATED ALWAYS AS (mallory.ran(member_id)) STORED' ],
+	[ 'index expression', 'CREATE INDEX ON mallory.cards ((mallory.ran(member_id)))' ],
+	[ 'index condition', q{CREATE INDEX ON mallory.cards (note) WHERE mallory.ran(member_id) = 'x'} ],
+	[ 'domain', q{CREATE DOMAIN mallory.checked AS text CHECK (mallory.ran(pg_catalog.length(value)) = 'x'); ALTER TABLE mallory.cards ADD one mallory.checked} ])
+{
+	my $position = log_position($node);
+	my $err;
+	$node->psql('profile_kinds', <<"SQL", on_error_stop => 1, stderr => \$err);
+INSERT INTO mallory.members VALUES (1);
+BEGIN;
+SET SESSION AUTHORIZATION mallory;
+$kind->[1];
+RESET SESSION AUTHORIZATION;
+SET LOCAL search_path = public;
+DO 'BEGIN RAISE LOG ''from here''; END';
+INSERT INTO mallory.members VALUES (2);
+ROLLBACK;
+DELETE FROM mallory.cards;
+DELETE FROM mallory.members;
+SQL
+	is($err, '', "$kind->[0] of a profile: it is planted, and a user made");
+	my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile, $position) =~ s/.*from here//sr;
+	my %as = map { $_ => 1 } $log =~ /RAN (as=\w+ path=\w+)/g;
+	is(join(' ', sort keys %as), $kind->[0] eq 'nothing' ? '' : 'as=mallory path=mallory', '... as its owner has it');
+}
+
 # --- keys and relations that are code -------------------------------------------------------------------------
 make_database('keys', <<'SQL');
 SET SESSION AUTHORIZATION mallory;
