@@ -171,6 +171,20 @@ DELETE FROM shown;
 UPDATE shown SET deleted_at = NULL WHERE id = 2;
 MERGE INTO shown USING (VALUES (1), (2), (3)) v(id) ON shown.id = v.id WHEN MATCHED THEN DELETE;
 MERGE INTO shown USING (VALUES (1), (2), (3)) v(id) ON shown.id = v.id WHEN MATCHED AND deleted_at IS NOT NULL THEN UPDATE SET v = 1 WHEN MATCHED THEN DELETE;
+-- merge_evaluates_a_volatile_condition_once: each row is deleted, updated or, being deleted, left alone by the one action
+-- that would have deleted it
+CREATE SEQUENCE tries;
+CREATE TABLE tried (id int PRIMARY KEY, v int DEFAULT 0);
+INSERT INTO tried SELECT generate_series(1, 100);
+SELECT account.enable_soft_delete('tried', hide => false) \gset
+DELETE FROM tried WHERE id > 80;
+MERGE INTO tried USING generate_series(1, 100) g ON tried.id = g
+    WHEN MATCHED AND nextval('tries') % 3 = 0 THEN DELETE
+    WHEN MATCHED AND nextval('tries') % 4 <> 0 THEN UPDATE SET v = v + 1
+    WHEN MATCHED THEN UPDATE SET v = v - 1;
+SELECT count(*) FILTER (WHERE v <> 0) AS updated, count(*) FILTER (WHERE deleted_at IS NOT NULL AND v = 0) AS deleted,
+    count(*) FILTER (WHERE deleted_at IS NULL AND v = 0) AS untouched FROM tried;
+SELECT last_value AS evaluated FROM tries;
 
 -- delete_through_view_reaches_base_table; view_with_instead_of_and_own_deleted_at_is_untouched --------------------------------
 CREATE VIEW users_v AS SELECT id, email, team FROM users WHERE id < 95;

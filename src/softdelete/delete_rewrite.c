@@ -96,9 +96,18 @@ target_mapping(RangeTblEntry *rte)
 	return mapping_active(rte->relid);
 }
 
+/* Both conditions, the first of which is judged first. */
+static Node *
+and_then(Node *first, Node *second)
+{
+	return second == NULL ? first : (Node *) make_and_qual(first, second);
+}
+
 /*
  * Turn the DELETE actions of a MERGE into UPDATE actions on live rows. A deleted row is left alone
- * by the action that would have deleted it: it must not fall through to the next one.
+ * by the action that would have deleted it: it must not fall through to the next one. That makes
+ * two actions of one; whether the row is live is judged before the statement's own condition, so
+ * that this is evaluated once, as a volatile one must be.
  */
 static void
 rewrite_merge(Query *query, RangeTblEntry *rte, const SoftDelete *mapping)
@@ -119,15 +128,17 @@ rewrite_merge(Query *query, RangeTblEntry *rte, const SoftDelete *mapping)
 		actions = lappend(actions, action);
 		if (action->commandType != CMD_DELETE)
 			continue;
+		live = live_condition(mapping, query->resultRelation);
 		leave_alone = copyObject(action);
 		leave_alone->commandType = CMD_NOTHING;
+		leave_alone->qual =
+			and_then((Node *) make_notclause(copyObject((Expr *) live)), leave_alone->qual);
 		actions = lappend(actions, leave_alone);
 
 		rel = table_open(rte->relid, NoLock);
 		action->commandType = CMD_UPDATE;
 		action->targetList = deletion_targets(mapping, rel, &updated);
-		live = live_condition(mapping, query->resultRelation);
-		action->qual = action->qual == NULL ? live : (Node *) make_and_qual(action->qual, live);
+		action->qual = and_then(live, action->qual);
 		table_close(rel, NoLock);
 	}
 	query->mergeActionList = actions;
