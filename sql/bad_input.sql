@@ -13,7 +13,7 @@ GRANT USAGE ON SCHEMA sd_bad TO regress_sd_other;
 RESET client_min_messages;
 \set QUIET off
 
-CREATE TABLE t (id int PRIMARY KEY, txt text, stamp timestamp, num int, must timestamptz NOT NULL DEFAULT now(),
+CREATE TABLE t (id int PRIMARY KEY, txt text, stamp date, num int, must timestamptz NOT NULL DEFAULT now(),
     gen timestamptz GENERATED ALWAYS AS (NULL::timestamptz) STORED, genflag boolean GENERATED ALWAYS AS (false) STORED, gentext text GENERATED ALWAYS AS ('x') STORED,
     dates date, ok timestamptz, flag boolean, by_whom text, by_must text NOT NULL DEFAULT '', stamps timestamptz[], bools boolean[]);
 CREATE VIEW v AS SELECT id, ok FROM t;

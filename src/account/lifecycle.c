@@ -127,7 +127,7 @@ set_mapped_columns(const Model *model, bool deleted)
 	initStringInfo(&sql);
 	if (model_has(model, USERS_DELETED_AT))
 		appendStringInfo(&sql, "%s = %s", sql_column(users, model->column[USERS_DELETED_AT].attnum),
-						 deleted ? "pg_catalog.now()" : "NULL");
+						 deleted ? sql_now(model->column[USERS_DELETED_AT].type) : "NULL");
 	if (model_has(model, USERS_FLAG))
 		appendStringInfo(&sql, "%s%s = %s", sql.len > 0 ? ", " : "",
 						 sql_column(users, model->column[USERS_FLAG].attnum),
@@ -143,9 +143,10 @@ deleted_at_sql(const Model *model)
 	const SoftDelete *soft = mapping_declared(users);
 
 	if (soft != NULL)
-		return psprintf("(u.%s)::pg_catalog.timestamptz", sql_column(users, soft->deleted_at));
+		return sql_instant(psprintf("u.%s", sql_column(users, soft->deleted_at)), soft->stamp.base);
 	if (model_has(model, USERS_DELETED_AT))
-		return psprintf("(%s)::pg_catalog.timestamptz", model_sql(model, "u", USERS_DELETED_AT));
+		return sql_instant(model_sql(model, "u", USERS_DELETED_AT),
+						   model->column[USERS_DELETED_AT].type);
 	return "NULL::pg_catalog.timestamptz";
 }
 
@@ -154,14 +155,14 @@ static char *
 delete_text(const Model *model, Deletion deletion)
 {
 	Oid users = model->relation[MODEL_USERS];
+	const SoftDelete *soft = mapping_declared(users);
 
-	return psprintf(OWN_STATEMENT "UPDATE %s u SET %s WHERE %s AND %s RETURNING %s",
-					sql_relation(users),
-					deletion == DELETION_TABLE
-						? sql_set_deleted(mapping_declared(users), "pg_catalog.now()", "$2")
-						: set_mapped_columns(model, true),
-					model_sql_key(model, "u", USERS_ID, 1), live_sql(model, "u", MODEL_USERS),
-					deleted_at_sql(model));
+	return psprintf(
+		OWN_STATEMENT "UPDATE %s u SET %s WHERE %s AND %s RETURNING %s", sql_relation(users),
+		deletion == DELETION_TABLE ? sql_set_deleted(soft, sql_stamp_now(&soft->stamp), "$2")
+								   : set_mapped_columns(model, true),
+		model_sql_key(model, "u", USERS_ID, 1), live_sql(model, "u", MODEL_USERS),
+		deleted_at_sql(model));
 }
 
 /*

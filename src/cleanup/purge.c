@@ -124,14 +124,20 @@ add_candidate(TupleTableSlot *slot, void *arg)
 	purge->last = DatumGetTimestampTz(slot->tts_values[2]);
 }
 
-/* SQL: when the row c was deleted. An application's own column need not be a timestamptz. */
+/*
+ * SQL: when the row c was deleted, as timestamptz or timestamp, which *type says: a timestamp is of
+ * UTC, so a Datum of either is one of the other.
+ */
 static char *
-stamp_sql(const Purge *purge)
+stamp_sql(const Purge *purge, Oid *type)
 {
-	Oid type = get_atttype(purge->target, purge->deleted_at);
+	char *column = sql_column(purge->target, purge->deleted_at);
 
-	return psprintf(type == TIMESTAMPTZOID ? "c.%s" : "(c.%s)::pg_catalog.timestamptz",
-					sql_column(purge->target, purge->deleted_at));
+	*type = getBaseType(get_atttype(purge->target, purge->deleted_at));
+	if (*type == TIMESTAMPTZOID || *type == TIMESTAMPOID)
+		return psprintf("c.%s", column);
+	*type = TIMESTAMPOID; /* an application's own column, with dates */
+	return psprintf("(c.%s)::pg_catalog.timestamp", column);
 }
 
 /* Find the next rows that are dead for long enough, oldest first. False: there are no more. */
@@ -141,7 +147,7 @@ find_candidates(Purge *purge)
 	Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TIDOID};
 	Datum values[4];
 	OneRun run = {.nargs = purge->any ? 4 : 1, .types = types, .values = values};
-	char *stamp = stamp_sql(purge);
+	char *stamp = stamp_sql(purge, &types[0]);
 	RowTids *candidates = &purge->candidates;
 	uint64 chunk = purge->batch > 0 ? CHUNK_ROWS : Min(Max(purge->wanted, SLICE_ROWS), CHUNK_ROWS);
 	RowTid last;
@@ -149,6 +155,7 @@ find_candidates(Purge *purge)
 	int nest_level;
 	StringInfoData sql;
 
+	types[1] = types[0];
 	values[0] = TimestampTzGetDatum(purge->cutoff);
 	if (purge->any)
 	{
@@ -183,10 +190,9 @@ static Cleanup *
 close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 {
 	Cleanup *cleanup = cleanup_make(purge->target, purge->force, CLEANUP_TO_CUT, purge->as_owners);
-	char *stamp = stamp_sql(purge);
+	char *stamp = stamp_sql(purge, &types[0]);
 
 	cleanup->live_rows_hold = !purge->force;
-	types[0] = TIMESTAMPTZOID;
 	types[1] = TIDARRAYOID;
 	values[0] = TimestampTzGetDatum(purge->cutoff);
 	values[1] = row_set_tids(slice->desc, slice->all, slice->n);

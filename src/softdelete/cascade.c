@@ -274,7 +274,7 @@ static const PlanKind following_kinds[] = {
 
 /*
  * The statement that makes children follow. $1... are arrays of the parent's key columns, then of
- * its old stamps, then of its new ones; then who deleted.
+ * its old stamps, then of its new ones, in the type of the children's; then who deleted.
  */
 static KeptStatement *
 following_plan(const FkEdge *edge, Change change)
@@ -305,7 +305,7 @@ following_plan(const FkEdge *edge, Change change)
 	for (int i = 0; i < edge->nkeys + 2; i++)
 	{
 		Oid type = i < edge->nkeys ? getBaseType(get_atttype(edge->parent, edge->parent_cols[i]))
-								   : TIMESTAMPTZOID;
+								   : mapping->stamp.base;
 
 		argtypes[i] = get_array_type(type);
 		appendStringInfo(&sql, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", i + 1);
@@ -318,8 +318,8 @@ following_plan(const FkEdge *edge, Change change)
 	if (change == CHANGE_DELETED)
 		appendStringInfo(&sql, "c.%s IS NULL", stamp);
 	else
-		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) k.old::%s", stamp,
-						 sql_column_type(edge->child, mapping->deleted_at));
+		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) %s", stamp,
+						 sql_stamp_from(&mapping->stamp, "k.old", &mapping->stamp));
 	return plan_keep(following_kinds[change], edge->constraint, InvalidOid, sql.data,
 					 edge->nkeys + 3, argtypes);
 }
@@ -380,6 +380,8 @@ run_batch(Batch *batch)
 	int n = batch->pending.n;
 	Datum values[INDEX_MAX_KEYS + 3];
 	KeptStatement *plan;
+	const Oid *types;
+	Oid stamp_type;
 	RoleState caller;
 	uint64 followed;
 
@@ -390,8 +392,10 @@ run_batch(Batch *batch)
 	for (int i = 0; i < edge->nkeys; i++)
 		values[i] = make_array(batch->keys[i], n,
 							   getBaseType(get_atttype(edge->parent, edge->parent_cols[i])));
-	values[edge->nkeys] = make_array(batch->old_stamps, n, TIMESTAMPTZOID);
-	values[edge->nkeys + 1] = make_array(batch->new_stamps, n, TIMESTAMPTZOID);
+	(void) plan_parameters(plan, &types);
+	stamp_type = get_element_type(types[edge->nkeys]);
+	values[edge->nkeys] = make_array(batch->old_stamps, n, stamp_type);
+	values[edge->nkeys + 1] = make_array(batch->new_stamps, n, stamp_type);
 	followed = run_following(plan, values);
 	rows_followed += followed; /* which those that follow these have changed meanwhile */
 	run_as_end(caller);

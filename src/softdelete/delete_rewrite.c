@@ -23,6 +23,7 @@
 #include "parser/parse_coerce.h"
 #include "parser/parsetree.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -57,6 +58,22 @@ compare_resno(const ListCell *a, const ListCell *b)
 	return ((TargetEntry *) lfirst(a))->resno - ((TargetEntry *) lfirst(b))->resno;
 }
 
+/* The time of the transaction, as the column holds it. */
+static Expr *
+stamp_expression(const StampType *stamp)
+{
+	Expr *now = (Expr *) makeFuncExpr(F_NOW, TIMESTAMPTZOID, NIL, InvalidOid, InvalidOid,
+									  COERCE_EXPLICIT_CALL);
+	Const *utc;
+
+	if (stamp->base == TIMESTAMPTZOID)
+		return now;
+	utc =
+		makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1, CStringGetTextDatum("UTC"), false, false);
+	return (Expr *) makeFuncExpr(F_TIMEZONE_TEXT_TIMESTAMPTZ, TIMESTAMPOID, list_make2(utc, now),
+								 InvalidOid, DEFAULT_COLLATION_OID, COERCE_EXPLICIT_CALL);
+}
+
 /* The target list of the UPDATE: deleted_at = now(), flag = true, deleted_by = account.actor(). */
 static List *
 deletion_targets(const SoftDelete *mapping, Relation rel, Bitmapset **updated)
@@ -64,8 +81,7 @@ deletion_targets(const SoftDelete *mapping, Relation rel, Bitmapset **updated)
 	List *targets = NIL;
 
 	targets = add_assignment(targets, updated, rel, mapping->deleted_at,
-							 (Expr *) makeFuncExpr(F_NOW, TIMESTAMPTZOID, NIL, InvalidOid,
-												   InvalidOid, COERCE_EXPLICIT_CALL));
+							 stamp_expression(&mapping->stamp));
 	if (mapping->flag != InvalidAttrNumber)
 		targets = add_assignment(targets, updated, rel, mapping->flag,
 								 (Expr *) makeBoolConst(true, false));

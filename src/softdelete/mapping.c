@@ -7,8 +7,9 @@
  *		account.marks(OLD.deleted_at, OLD.is_deleted, OLD.deleted_by)
  *
  * is always true; it is there for its column references: PostgreSQL follows renames, refuses to
- * drop a column, maps the attribute numbers of partitions, and dumps it. A column that is not
- * mapped is a NULL constant. The options are the trigger's arguments.
+ * drop a column or to change its type, maps the attribute numbers of partitions, and dumps it. A
+ * column that is not mapped is a NULL constant. There is one marks() for each type of stamp: a cast
+ * between the two would hang on the TimeZone. The options are the trigger's arguments.
  *
  * The planner asks for every table of every statement, so answers are kept per backend, "no soft
  * delete" too. An entry is valid from its last store on; a relation cache invalidation only marks.
@@ -64,6 +65,29 @@ marks(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
+/* Types that deleted_at, flag and deleted_by may have, domains over them too. */
+bool
+fits_deleted_at(Oid type)
+{
+	StampType stamp;
+
+	return stamp_resolve(&stamp, type, -1);
+}
+
+bool
+fits_flag(Oid type)
+{
+	return getBaseType(type) == BOOLOID;
+}
+
+bool
+fits_deleted_by(Oid type)
+{
+	Oid base = getBaseType(type);
+
+	return base == TEXTOID || base == VARCHAROID;
+}
+
 /* Mark what is known of a relation, or of all, as outdated. */
 static void
 relation_changed(Oid relid)
@@ -114,31 +138,28 @@ mapping_init(void)
 	RegisterXactCallback(transaction_ends, NULL);
 }
 
-/*
- * The attribute number behind an argument of marks(), 0 for a NULL constant or a column of another
- * type than these two, which may look the same to marks() and not be (xml is relabelled to text).
- */
-static AttrNumber
-marked_column(Node *arg, Oid type, Oid other_type)
+/* The column that is an argument of marks(); NULL: it is a constant. */
+static Var *
+marked_column(Node *arg)
 {
 	while (arg != NULL && IsA(arg, RelabelType))
 		arg = (Node *) ((RelabelType *) arg)->arg;
-	if (arg != NULL && IsA(arg, Var) &&
-		(((Var *) arg)->vartype == type || ((Var *) arg)->vartype == other_type))
-		return ((Var *) arg)->varattno;
-	return InvalidAttrNumber;
+	return arg != NULL && IsA(arg, Var) ? (Var *) arg : NULL;
 }
 
 /*
  * Read the columns from the trigger's WHEN clause. False: it is none that we would have written.
- * Any table owner may write one by hand: the types of the columns are what marks() takes, or
- * nothing.
+ * Any table owner may write one by hand: the types of the columns are what marks() takes, which
+ * other types may look like (xml is relabelled to text), or a column is none.
  */
 static bool
-read_columns(Trigger *trigger, Oid marks_function, SoftDelete *mapping)
+read_columns(Trigger *trigger, const Oid *marks_functions, SoftDelete *mapping)
 {
 	Node *qual;
 	FuncExpr *call;
+	Var *deleted_at;
+	Var *flag;
+	Var *deleted_by;
 
 	if (trigger->tgqual == NULL)
 		return false;
@@ -148,12 +169,21 @@ read_columns(Trigger *trigger, Oid marks_function, SoftDelete *mapping)
 	if (qual == NULL || !IsA(qual, FuncExpr))
 		return false;
 	call = (FuncExpr *) qual;
-	if (call->funcid != marks_function)
+	if (call->funcid != marks_functions[0] && call->funcid != marks_functions[1])
 		return false;
-	mapping->deleted_at = marked_column(linitial(call->args), TIMESTAMPTZOID, TIMESTAMPTZOID);
-	mapping->flag = marked_column(lsecond(call->args), BOOLOID, BOOLOID);
-	mapping->deleted_by = marked_column(lthird(call->args), TEXTOID, VARCHAROID);
-	return mapping->deleted_at > 0 && mapping->flag >= 0 && mapping->deleted_by >= 0;
+	deleted_at = marked_column(linitial(call->args));
+	flag = marked_column(lsecond(call->args));
+	deleted_by = marked_column(lthird(call->args));
+	if (deleted_at == NULL || deleted_at->varattno <= 0 ||
+		!stamp_resolve(&mapping->stamp, deleted_at->vartype, deleted_at->vartypmod) ||
+		(flag != NULL && flag->varattno < 0) || (deleted_by != NULL && deleted_by->varattno < 0))
+		return false;
+	mapping->deleted_at = deleted_at->varattno;
+	mapping->flag = flag != NULL && fits_flag(flag->vartype) ? flag->varattno : InvalidAttrNumber;
+	mapping->deleted_by = deleted_by != NULL && fits_deleted_by(deleted_by->vartype)
+							  ? deleted_by->varattno
+							  : InvalidAttrNumber;
+	return true;
 }
 
 /* Read the options from the trigger's arguments; what is not there has its default. */
@@ -179,14 +209,24 @@ read_options(Trigger *trigger, SoftDeleteOptions *options)
 	}
 }
 
+/* The two account.marks(): by the type of the stamp. InvalidOid: it is not there. */
+static void
+find_marks(Oid *functions)
+{
+	static const Oid types[][3] = {{TIMESTAMPTZOID, BOOLOID, TEXTOID},
+								   {TIMESTAMPOID, BOOLOID, TEXTOID}};
+
+	for (int i = 0; i < lengthof(types); i++)
+		functions[i] = account_function_of("marks", lengthof(types[i]), types[i]);
+}
+
 /*
- * Fill an entry from the relation's triggers. Looking functions up may rebuild the relation's cache
- * entry, triggers and all; so that comes first, and nothing below it reads the catalogs.
+ * Fill an entry from the relation's triggers. Looking functions and types up may rebuild the
+ * relation's cache entry, triggers and all; so this works on a copy of them.
  */
 static void
 fill_entry(MappingEntry *entry)
 {
-	static const Oid marks_types[] = {TIMESTAMPTZOID, BOOLOID, TEXTOID};
 	Relation rel = RelationIdGetRelation(entry->relid);
 	SoftDelete found = {.relid = entry->relid};
 	bool declared = false;
@@ -195,23 +235,26 @@ fill_entry(MappingEntry *entry)
 		(rel->rd_rel->relkind == RELKIND_RELATION ||
 		 rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE))
 	{
-		Oid declaring = account_function("soft_delete");
-		Oid step = account_function("soft_delete_step");
-		Oid marks_function = account_function_of("marks", lengthof(marks_types), marks_types);
 		MemoryContext scratch =
 			AllocSetContextCreate(CurrentMemoryContext, "pgaccount mapping", ALLOCSET_SMALL_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(scratch);
+		TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
+		Oid declaring = account_function("soft_delete");
+		Oid step = account_function("soft_delete_step");
+		Oid marks_functions[2];
 
-		for (int i = 0;
-			 OidIsValid(declaring) && rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+		find_marks(marks_functions);
+		for (int i = 0; OidIsValid(declaring) && i < triggers->numtriggers; i++)
 		{
-			Trigger *trigger = &rel->trigdesc->triggers[i];
+			Trigger *trigger = &triggers->triggers[i];
+			SoftDelete columns = found;
 
 			if (trigger->tgfoid == declaring &&
 				TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
 									 TRIGGER_TYPE_DELETE) &&
-				read_columns(trigger, marks_function, &found))
+				read_columns(trigger, marks_functions, &columns))
 			{
+				found = columns;
 				found.trigger = trigger->tgoid;
 				found.enabled = trigger->tgenabled;
 				read_options(trigger, &found.options);

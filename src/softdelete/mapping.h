@@ -9,6 +9,8 @@
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
 
+#include "stamp.h"
+
 /* What becomes of a row when a parent it references ON DELETE CASCADE is removed for good. */
 typedef enum ParentDelete
 {
@@ -32,6 +34,7 @@ typedef struct SoftDelete
 	AttrNumber deleted_at;
 	AttrNumber flag;       /* 0: none */
 	AttrNumber deleted_by; /* 0: none */
+	StampType stamp;       /* of deleted_at */
 	SoftDeleteOptions options;
 	Oid trigger;      /* the declaring trigger */
 	Oid sync_trigger; /* its BEFORE UPDATE sync trigger, or InvalidOid */
@@ -53,6 +56,11 @@ typedef struct SoftDelete
 
 extern void mapping_init(void);
 
+/* May columns of this type be deleted_at, flag, deleted_by? */
+extern bool fits_deleted_at(Oid type);
+extern bool fits_flag(Oid type);
+extern bool fits_deleted_by(Oid type);
+
 /*
  * The mapping of a table, or NULL when it has no soft delete, or when its trigger does not fire in
  * this session (disabled, or session_replication_role). The caller holds a lock on the table.
@@ -67,7 +75,8 @@ extern const SoftDelete *mapping_of_table(Oid relid);
 
 /*
  * SQL: the assignments of an UPDATE that deletes rows softly; stamp and actor are expressions, such
- * as parameters: the statement runs as a table's owner, who may have no rights in our schema.
+ * as parameters: the statement runs as a table's owner, who may have no rights in our schema. stamp
+ * is of the base type of the column; see stamp.h.
  */
 extern char *sql_set_deleted(const SoftDelete *mapping, const char *stamp, const char *actor);
 

@@ -189,6 +189,8 @@ following_rows(const FkEdge *edge, const RestoreSet *parents, MemoryContext cont
 {
 	const SoftDelete *child_found = mapping_declared(edge->child);
 	const SoftDelete *parent_found = mapping_declared(parents->relid);
+	StampType child_type;
+	StampType parent_type;
 	Oid types[] = {OIDARRAYOID, TIDARRAYOID};
 	Datum values[] = {parents->tables, parents->ctids};
 	char *sql;
@@ -197,15 +199,18 @@ following_rows(const FkEdge *edge, const RestoreSet *parents, MemoryContext cont
 
 	if (child_found == NULL || parent_found == NULL)
 		return NULL;
+	child_type = child_found->stamp;
+	parent_type = parent_found->stamp;
 	child_stamp = sql_column(edge->child, child_found->deleted_at);
-	parent_stamp = sql_column(parents->relid, parent_found->deleted_at);
+	parent_stamp = sql_stamp_from(
+		&child_type, psprintf("p.%s", sql_column(parents->relid, parent_found->deleted_at)),
+		&parent_type);
 	sql = psprintf(OWN_STATEMENT
 				   "SELECT pg_catalog.array_agg(c.tableoid), pg_catalog.array_agg(c.ctid)"
 				   " FROM %s c WHERE EXISTS (SELECT 1 FROM %s p WHERE %s AND %s AND"
-				   " c.%s OPERATOR(pg_catalog.=) p.%s::%s)",
+				   " c.%s OPERATOR(pg_catalog.=) %s)",
 				   sql_relation(edge->child), sql_relation(edge->parent), in_row_set("p"),
-				   fk_join(edge, "p", false, "c", false), child_stamp, parent_stamp,
-				   sql_column_type(edge->child, child_found->deleted_at));
+				   fk_join(edge, "p", false, "c", false), child_stamp, parent_stamp);
 	return query_row_set(edge->child, sql, 2, types, values, context);
 }
 
@@ -244,7 +249,7 @@ restored_columns(Oid relid)
 		if (att->attnum == mapping->deleted_at || att->attnum == mapping->deleted_by)
 			appendStringInfo(&sql, "NULL::%s AS %s", sql_type(att->atttypid, att->atttypmod), name);
 		else if (att->attnum == mapping->flag)
-			appendStringInfo(&sql, "false AS %s", name);
+			appendStringInfo(&sql, "false::%s AS %s", sql_type(att->atttypid, -1), name);
 		else
 			appendStringInfo(&sql, "c.%s", name);
 	}

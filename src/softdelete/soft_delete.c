@@ -110,16 +110,24 @@ make_writer(FmgrInfo *flinfo, Relation rel, const SoftDelete *mapping)
 	return writer;
 }
 
+/*
+ * Raise where the column's type is a domain that does not take a value. As whoever runs the
+ * statement, as the server would check it.
+ */
+static Datum
+checked(Form_pg_attribute att, Datum value, bool isnull)
+{
+	if (get_typtype(att->atttypid) == TYPTYPE_DOMAIN)
+		domain_check(value, isnull, att->atttypid, NULL, NULL);
+	return value;
+}
+
 /* The time of the deletion, in the precision of the column. */
 static Datum
 stamp_value(TupleDesc desc, const SoftDelete *mapping)
 {
-	Datum value = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-	int32 typmod = TupleDescAttr(desc, mapping->deleted_at - 1)->atttypmod;
-
-	if (typmod >= 0)
-		value = DirectFunctionCall2(timestamptz_scale, value, Int32GetDatum(typmod));
-	return value;
+	return checked(TupleDescAttr(desc, mapping->deleted_at - 1),
+				   stamp_of(&mapping->stamp, GetCurrentTransactionStartTimestamp()), false);
 }
 
 /* The value of deleted_by as the column's type has it. */
@@ -127,11 +135,11 @@ static Datum
 actor_value(Form_pg_attribute att)
 {
 	Datum value = CStringGetTextDatum(actor_name());
+	int32 typmod = att->atttypmod;
 
-	if (att->atttypid == VARCHAROID && att->atttypmod >= 0)
-		value =
-			DirectFunctionCall3(varchar, value, Int32GetDatum(att->atttypmod), BoolGetDatum(true));
-	return value;
+	if (getBaseTypeAndTypmod(att->atttypid, &typmod) == VARCHAROID && typmod >= 0)
+		value = DirectFunctionCall3(varchar, value, Int32GetDatum(typmod), BoolGetDatum(true));
+	return checked(att, value, false);
 }
 
 /* Write the deleted version of a row in place of it. */
@@ -143,7 +151,8 @@ write_deleted_version(TupleWriter *writer, TupleTableSlot *old, const SoftDelete
 	tuple_copy(writer, old);
 	tuple_put(writer, mapping->deleted_at - 1, stamp_value(desc, mapping));
 	if (mapping->flag != InvalidAttrNumber)
-		tuple_put(writer, mapping->flag - 1, BoolGetDatum(true));
+		tuple_put(writer, mapping->flag - 1,
+				  checked(TupleDescAttr(desc, mapping->flag - 1), BoolGetDatum(true), false));
 	if (mapping->deleted_by != InvalidAttrNumber)
 		tuple_put(writer, mapping->deleted_by - 1,
 				  actor_value(TupleDescAttr(desc, mapping->deleted_by - 1)));
@@ -196,7 +205,8 @@ delete_by_moving(Relation rel, const SoftDelete *mapping, ItemPointer tid)
 		char *sql =
 			psprintf(OWN_STATEMENT "UPDATE %s SET %s WHERE tableoid OPERATOR(pg_catalog.=) $1"
 								   " AND ctid OPERATOR(pg_catalog.=) $2",
-					 sql_relation(root), sql_set_deleted(root_mapping, "pg_catalog.now()", "$3"));
+					 sql_relation(root),
+					 sql_set_deleted(root_mapping, sql_stamp_now(&root_mapping->stamp), "$3"));
 
 		plan = plan_keep(PLAN_MOVE_ROW, root, InvalidOid, sql, 3, argtypes);
 	}
@@ -519,13 +529,14 @@ in_sync(HeapTuple old, HeapTuple new, TupleDesc desc, const SoftDelete *mapping)
 	if (by_flag)
 	{
 		column = mapping->deleted_at;
-		value = stamp_value(desc, mapping);
 		isnull = !flagged;
+		value = flagged ? stamp_value(desc, mapping)
+						: checked(TupleDescAttr(desc, column - 1), (Datum) 0, true);
 	}
 	else
 	{
 		column = mapping->flag;
-		value = BoolGetDatum(deleted);
+		value = checked(TupleDescAttr(desc, column - 1), BoolGetDatum(deleted), false);
 	}
 	return heap_modify_tuple_by_cols(new, desc, 1, &column, &value, &isnull);
 }

@@ -13,6 +13,12 @@ GRANT EXECUTE ON FUNCTION account.marks(timestamptz, boolean, text) TO PUBLIC;
 COMMENT ON FUNCTION account.marks(timestamptz, boolean, text) IS
 'Always true. In the WHEN clause of a soft-delete trigger it names the mapped columns.';
 
+CREATE FUNCTION account.marks(deleted_at timestamp, flag boolean, deleted_by text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'marks' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+GRANT EXECUTE ON FUNCTION account.marks(timestamp, boolean, text) TO PUBLIC;
+COMMENT ON FUNCTION account.marks(timestamp, boolean, text) IS
+'account.marks for a column deleted_at that holds UTC as timestamp.';
+
 CREATE FUNCTION account.refuse_deleted_conflict(relation oid, live boolean) RETURNS boolean
     AS 'MODULE_PATHNAME', 'refuse_deleted_conflict' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 GRANT EXECUTE ON FUNCTION account.refuse_deleted_conflict(oid, boolean) TO PUBLIC;
@@ -56,7 +62,7 @@ CREATE FUNCTION account.enable_soft_delete(target regclass, deleted_at name DEFA
     AS 'MODULE_PATHNAME', 'enable_soft_delete' LANGUAGE C;
 GRANT EXECUTE ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean) TO PUBLIC;
 COMMENT ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean) IS
-'From now on a DELETE of the table keeps its rows. deleted_at: timestamptz column, added when missing. flag: boolean column kept in sync (NULL: is_deleted where there is one). deleted_by: text column (NULL: deleted_by where there is one). hide: deleted rows are gone from every query. guard_references: no new references to deleted rows. on_parent_delete: ''refuse'' or ''delete'' when a CASCADE parent is removed for good. children: also the tables that follow by ON DELETE CASCADE. Again with other arguments: replaces. Owner of the table only (42501); what does not fit: 22023.';
+'From now on a DELETE of the table keeps its rows. deleted_at: column of timestamptz, or of timestamp, which holds UTC; added when missing. flag: boolean column kept in sync (NULL: is_deleted where there is one). deleted_by: text column (NULL: deleted_by where there is one). hide: deleted rows are gone from every query. guard_references: no new references to deleted rows. on_parent_delete: ''refuse'' or ''delete'' when a CASCADE parent is removed for good. children: also the tables that follow by ON DELETE CASCADE. Again with other arguments: replaces. Owner of the table only (42501); what does not fit: 22023.';
 
 CREATE FUNCTION account.disable_soft_delete(target regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'disable_soft_delete' LANGUAGE C;

@@ -37,6 +37,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
+#include "utils/resowner.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -212,6 +213,64 @@ refresh_around(Oid relid)
 	}
 }
 
+/*
+ * Does a domain refuse a value, a literal? Its checks are the code of whoever owns the table, and
+ * run as that.
+ */
+static bool
+domain_refuses(Oid relid, Oid domain, const char *value)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool refuses = false;
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		RoleState saved;
+
+		SPI_connect();
+		saved = run_as(relation_owner(relid));
+		(void) run_sql("SELECT %s::%s", value, sql_type(domain, -1));
+		run_as_end(saved);
+		SPI_finish();
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		refuses = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return refuses;
+}
+
+/* Why a domain is not for a column that is NULL in a live row, or a flag's; NULL: it is. */
+static const char *
+domain_fault(Oid relid, Oid domain, bool need_null)
+{
+	static const char *const flags[] = {"true", "false"};
+
+	if (need_null && get_typdefault(domain) != NULL)
+		return "Its domain has a default, and a new row has NULL there.";
+	if (need_null && domain_refuses(relid, domain, "NULL"))
+		return "Its domain does not take NULL, which a live row has there.";
+	for (int i = 0; !need_null && i < lengthof(flags); i++)
+		if (domain_refuses(relid, domain, flags[i]))
+			return psprintf("Its domain does not take %s.", flags[i]);
+	return NULL;
+}
+
 /* Why a column cannot hold what it should, or NULL. */
 static const char *
 column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_null)
@@ -219,6 +278,7 @@ column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_nul
 	HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
 	Form_pg_attribute att;
 	const char *fault = NULL;
+	Oid type;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for attribute %d of relation %u", attnum, relid);
@@ -232,27 +292,11 @@ column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_nul
 		fault = "It is NOT NULL, and a live row has NULL there.";
 	else if (need_null && att->atthasdef)
 		fault = "It has a default, and a new row has NULL there.";
+	type = att->atttypid;
 	ReleaseSysCache(tuple);
+	if (fault == NULL && get_typtype(type) == TYPTYPE_DOMAIN)
+		fault = domain_fault(relid, type, need_null);
 	return fault;
-}
-
-/* Types that deleted_at, flag and deleted_by may have. */
-static bool
-fits_deleted_at(Oid type)
-{
-	return type == TIMESTAMPTZOID;
-}
-
-static bool
-fits_flag(Oid type)
-{
-	return type == BOOLOID;
-}
-
-static bool
-fits_deleted_by(Oid type)
-{
-	return type == TEXTOID || type == VARCHAROID;
 }
 
 /*
@@ -388,8 +432,8 @@ bring_in_sync(Oid relid, const char *deleted_at, const char *flag)
 	const char *mark = quote_identifier(flag);
 	RoleState caller = run_as(relation_owner(relid));
 
-	run_sql(OWN_STATEMENT "UPDATE %s SET %s = pg_catalog.now() WHERE %s AND %s IS NULL", table,
-			stamp, mark, stamp);
+	run_sql(OWN_STATEMENT "UPDATE %s SET %s = %s WHERE %s AND %s IS NULL", table, stamp,
+			sql_now(get_atttype(relid, get_attnum(relid, deleted_at))), mark, stamp);
 	run_sql(OWN_STATEMENT "UPDATE %s SET %s = true WHERE %s IS NOT NULL AND %s IS NOT TRUE", table,
 			mark, stamp, mark);
 	run_as_end(caller);
@@ -509,7 +553,7 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 	check_not_covered(relid);
 
 	(void) choose_column(relid, "deleted_at", request->deleted_at, NULL, fits_deleted_at,
-						 "timestamptz", true, &add_deleted_at);
+						 "timestamptz or timestamp", true, &add_deleted_at);
 	flag = choose_column(relid, "flag", request->flag, "is_deleted", fits_flag, "boolean", false,
 						 &add_flag);
 	deleted_by = choose_column(relid, "deleted_by", request->deleted_by, "deleted_by",

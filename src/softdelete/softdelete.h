@@ -12,5 +12,6 @@
 #include "rewrite.h"
 #include "soft_delete.h"
 #include "soft_delete_ddl.h"
+#include "stamp.h"
 
 #endif /* PGACCOUNT_SOFTDELETE_H */

@@ -31,7 +31,7 @@ SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHE
 -- declared as they are
 SELECT is((SELECT string_agg(proname || ':' || provolatile::text || proparallel::text || CASE WHEN proisstrict THEN 's' ELSE '' END, ' ' ORDER BY proname)
     FROM pg_proc WHERE pronamespace = 'account'::regnamespace AND proname IN ('marks', 'actor', 'is_deleted', 'http_status')),
-    'actor:ss http_status:iss is_deleted:su is_deleted:su marks:is', 'volatility, parallel safety, strictness');
+    'actor:ss http_status:iss is_deleted:su is_deleted:su marks:is marks:is', 'volatility, parallel safety, strictness');
 -- every function says what it is
 SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE pronamespace = 'account'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL),
     NULL, 'every function has a comment');
