@@ -59,7 +59,7 @@ $(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.b
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test check test-clients lint sanitize fuzz regress-core stress sqlsmith matrix compile-17 citus demo bench bench-quick dist
+.PHONY: test check test-clients lint sanitize fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -98,6 +98,15 @@ sqlsmith: export QUERIES := $(QUERIES)
 sqlsmith: export SEEDS := $(SEEDS)
 sqlsmith:
 	@test/stress/sqlsmith
+
+# Random schemas, queries, races and failures against models that know nothing of the extension, for an hour.
+# make oracle SECONDS=600 SEED=7, or so many of each part: make oracle ROUNDS=1000 PARTS="schemas queries"
+oracle: export ORACLE_SECONDS := $(SECONDS)
+oracle: export ROUNDS := $(ROUNDS)
+oracle: export SEED := $(SEED)
+oracle: export PARTS := $(PARTS)
+oracle:
+	@test/oracle/run
 
 # Every major of PostgreSQL, in systems made when missing. make matrix MAJORS="15 17" CHROOT_17=directory
 export MAJORS CHROOT_16 CHROOT_17 CHROOT_18

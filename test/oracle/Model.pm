@@ -1,0 +1,406 @@
+# What must become of rows: an account of soft delete, of the server's referential actions, of restore, purge and
+# cleanup, over rows and references as observe.sql shows them. It knows nothing of how the extension does it.
+#
+# A state is what look() gives. A prediction is
+#	gone, dead, back   sets of rows that vanish, are deleted softly, return
+#	set                row => { column => value or undef }: what referential actions write
+#	must, may          SQLSTATEs: with any in must the statement fails with one of must and may
+#	moved              row => set of stamps that it takes over instead of returning
+package Model;
+use strict;
+use warnings;
+
+# Columns separate by \x1f, NULL is \x1e.
+sub columns
+{
+	my ($text) = @_;
+	return { map { my ($k, $v) = split /=/, $_, 2; ($k => $v eq "\x1e" ? undef : $v) } split /\x1f/, $text // '' };
+}
+
+# The state of schema s. known: a state from before, between which and now no table and no key has changed.
+sub look
+{
+	my ($session, $known) = @_;
+	my %state = (tables => {}, keys => {}, rows => {}, visible => { root => {}, leaf => {} }, edges => {}, dangling => []);
+	my ($tables, $keys) = ([], []);
+	if ($known && $known->{statement}) { $state{$_} = $known->{$_} for qw(tables keys statement) }
+	else
+	{
+		my @results = $session->query('SELECT observe.rows(), observe.edges(), observe.visible(); SELECT * FROM observe.table_list(); SELECT * FROM observe.key_list()');
+		return { error => $results[-1]{error} } if $results[-1]{error};
+		my @parts = @{ $results[0]{rows}[0] };
+		$state{statement} = 'SET pgaccount.show_deleted = on; ' . ($parts[0] // 'SELECT LIMIT 0') . '; ' . ($parts[1] // 'SELECT LIMIT 0') . '; RESET pgaccount.show_deleted; '
+		  . ($parts[2] // 'SELECT LIMIT 0');
+		($tables, $keys) = ($results[1]{rows}, $results[2]{rows});
+	}
+	my @results = $session->query($state{statement});
+	return { error => $results[-1]{error} } if $results[-1]{error};
+	my ($rows, $edges, $visible) = map { $results[$_]{rows} } 1, 2, 4;
+	for (@$tables)
+	{
+		my %table;
+		@table{qw(leaf root soft hidden on_parent flag)} = @$_;
+		$table{$_} = ($table{$_} // 'f') eq 't' for qw(soft hidden flag);
+		$state{tables}{ $table{leaf} } = \%table;
+	}
+	for (@$keys)
+	{
+		my %key;
+		@key{qw(name child parent catalog action on_soft may_wait waits columns notnull defaults guarded)} = @$_;
+		$key{$_} = ($key{$_} // 'f') eq 't' for qw(may_wait waits guarded);
+		$key{columns} = [ split /,/, $key{columns} // '' ];
+		$key{notnull} = ($key{notnull} // '') =~ /true/;
+		$state{keys}{ $key{name} } = \%key;
+	}
+	for (@$rows)
+	{
+		my ($leaf, $rid, $stamp, $flag, $columns) = @$_;
+		$state{twice} = $rid if $state{rows}{$rid};
+		my $table = $state{tables}{$leaf};
+		$state{rows}{$rid} = { leaf => $leaf, root => $table->{root}, soft => $table->{soft}, stamp => $stamp, flag => $flag,
+			dead => $table->{soft} && defined $stamp, text => join("\x1f", sort split /\x1f/, $columns // '') };
+	}
+	for (@$edges)
+	{
+		my ($key, $child, $parent) = @$_;
+		if (defined $parent) { push @{ $state{edges}{$key} }, [ $child, $parent ] }
+		else                 { push @{ $state{dangling} }, [ $key, $child ] }
+	}
+	$state{visible}{ $_->[0] }{ $_->[1] }++ for @$visible;
+	return \%state;
+}
+
+# What must hold of every state. Returns a complaint, or undef. open: within a transaction.
+sub invariants
+{
+	my ($state, $open) = @_;
+	return "the state cannot be read: $state->{error}{C} $state->{error}{M}" if $state->{error};
+	return "row $state->{twice} is there twice" if $state->{twice};
+	for (@{ $state->{dangling} })
+	{
+		my ($key, $child) = @$_;
+		next if $open && $state->{keys}{$key}{may_wait};
+		return "key $key of row $child of $state->{rows}{$child}{leaf} dangles";
+	}
+	for my $rid (sort { $a <=> $b } keys %{ $state->{rows} })
+	{
+		my $row = $state->{rows}{$rid};
+		my $table = $state->{tables}{ $row->{leaf} };
+		if ($row->{soft} && $table->{flag} && (($row->{flag} // 'false') eq 'true' xor defined $row->{stamp}))
+		{
+			return "row $rid of $row->{leaf}: flag and stamp differ";
+		}
+		my $seen = !($row->{soft} && $table->{hidden} && $row->{dead});
+		for (qw(root leaf))
+		{
+			my $times = $state->{visible}{$_}{$rid} // 0;
+			return "row $rid of $row->{leaf}" . ($row->{dead} ? ', deleted,' : '') . " is seen $times times by the $_" if $times != $seen;
+		}
+	}
+	for my $by (qw(root leaf))
+	{
+		for (keys %{ $state->{visible}{$by} })
+		{
+			return "row $_ is seen that is not there" if !$state->{rows}{$_};
+		}
+	}
+	return;
+}
+
+# Does a child by this key follow the deletion of what it references?
+sub follows
+{
+	my ($state, $key, $child) = @_;
+	return 0 if !$state->{rows}{$child}{soft};
+	return $key->{on_soft} eq 'follow' if $key->{on_soft};
+	return $key->{action} eq 'c';
+}
+
+# A DELETE of these rows, each softly or for good as its table says.
+sub delete_rows
+{
+	my ($state, @rids) = @_;
+	my %p = (gone => {}, dead => {}, back => {}, set => {}, must => {}, may => {}, moved => {});
+	my $rows = $state->{rows};
+	my (%first, @hard, @soft);
+	for (@rids)
+	{
+		next if $rows->{$_}{dead};
+		$first{$_} = 1;
+		if ($rows->{$_}{soft}) { push @soft, $_; $p{dead}{$_} = 1 }
+		else { push @hard, $_; $p{gone}{$_} = 1 }
+	}
+	follow($state, \%p, @soft);
+
+	# referential actions of the rows that go for good
+	my %children = children($state);
+	my @queue = @hard;
+	my @held;
+	while (defined(my $rid = shift @queue))
+	{
+		for (@{ $children{$rid} })
+		{
+			my ($name, $child) = @$_;
+			my $key = $state->{keys}{$name};
+			my $row = $rows->{$child};
+			my $action = $key->{catalog};
+			if ($action eq 'c')
+			{
+				if ($row->{soft} && $state->{tables}{ $row->{leaf} }{on_parent} ne 'delete') { $p{must}{23001} = 1 }
+				elsif (!$p{gone}{$child}++) { push @queue, $child }
+			}
+			else { push @held, [ $key, $child ] }
+		}
+	}
+	for (@held)
+	{
+		my ($key, $child) = @$_;
+		next if $first{$child} && $p{gone}{$child};
+		my $stays = $p{gone}{$child} ? 'may' : 'must';
+		my $action = $key->{catalog};
+		if ($action eq 'a') { $p{$stays}{23503} = 1 if $stays eq 'must' || !$key->{waits} }
+		elsif ($action eq 'r') { $p{$stays}{$_} = 1 for qw(23503 23001) }
+		else
+		{
+			write_keys(\%p, $key, $child) if $stays eq 'must';
+			$p{$action eq 'n' ? $stays : 'may'}{23502} = 1 if $key->{notnull};
+			$p{may}{23503} = 1 if $action eq 'd';
+		}
+	}
+	return \%p;
+}
+
+# SET NULL or SET DEFAULT of a key.
+sub write_keys
+{
+	my ($p, $key, $child) = @_;
+	$p->{set}{$child}{$_} = $key->{action} eq 'd' || $key->{catalog} eq 'd' ? 'any' : undef for @{ $key->{columns} };
+	return;
+}
+
+# row => [ [ key, child ] ... ]
+sub children
+{
+	my ($state) = @_;
+	my %children;
+	for my $name (sort keys %{ $state->{edges} })
+	{
+		push @{ $children{ $_->[1] } }, [ $name, $_->[0] ] for @{ $state->{edges}{$name} };
+	}
+	return %children;
+}
+
+# Live children follow a soft deletion.
+sub follow
+{
+	my ($state, $p, @queue) = @_;
+	my %children = children($state);
+	while (defined(my $rid = shift @queue))
+	{
+		for (@{ $children{$rid} })
+		{
+			my ($name, $child) = @$_;
+			next if $state->{rows}{$child}{dead} || !follows($state, $state->{keys}{$name}, $child);
+			push @queue, $child if !$p->{dead}{$child}++;
+		}
+	}
+	return;
+}
+
+# restore of these rows: what was deleted with them comes back, but for what another deleted parent holds.
+sub restore_rows
+{
+	my ($state, @rids) = @_;
+	my %p = (gone => {}, dead => {}, back => {}, set => {}, must => {}, may => {}, moved => {});
+	my $rows = $state->{rows};
+	my %named = map { $_ => 1 } grep { $rows->{$_}{dead} } @rids;
+	my %children = children($state);
+	my %parents;
+	for my $name (keys %{ $state->{edges} })
+	{
+		for (@{ $state->{edges}{$name} })
+		{
+			push @{ $parents{ $_->[0] } }, $_->[1] if $_->[0] != $_->[1] && $rows->{ $_->[0] }{dead} && $rows->{ $_->[1] }{dead} && follows($state, $state->{keys}{$name}, $_->[0]);
+		}
+	}
+	my %out;
+	my $first = 1;
+	while (1)
+	{
+		my %back = %named;
+		my @queue = sort keys %named;
+		while (defined(my $rid = shift @queue))
+		{
+			for (@{ $children{$rid} })
+			{
+				my ($name, $child) = @$_;
+				my $row = $rows->{$child};
+				next if $out{$child} || !$row->{dead} || $row->{stamp} ne $rows->{$rid}{stamp} || !follows($state, $state->{keys}{$name}, $child);
+				push @queue, $child if !$back{$child}++;
+			}
+		}
+		$p{reached} = {%back} if $first;
+		$first = 0;
+		my @held = grep {
+			my $rid = $_;
+			!$named{$rid} && grep { !$back{$_} } @{ $parents{$rid} }
+		} keys %back;
+		if (!@held) { $p{back} = \%back; last }
+		$out{$_} = 1 for @held;
+	}
+	for (keys %out)
+	{
+		# with what holds it, which may itself take over a stamp
+		$p{moved}{$_} = 1;
+	}
+	$p{moved}{$_} = 1 for grep { !$p{back}{$_} } keys %{ $p{reached} };
+	for my $name (keys %{ $state->{edges} })
+	{
+		next if !$state->{keys}{$name}{guarded};
+		for (@{ $state->{edges}{$name} })
+		{
+			my ($child, $parent) = @$_;
+			$p{must}{23503} = 1 if $p{back}{$child} && $rows->{$parent}{dead} && !$p{back}{$parent};
+		}
+	}
+	$p{may}{23505} = 1;
+	return \%p;
+}
+
+# cleanup of these rows. Beside the prediction: the numbers of its plan, "relation action via" => rows.
+sub clean_up
+{
+	my ($state, $force, @rids) = @_;
+	my %p = (gone => { map { $_ => 1 } @rids }, dead => {}, back => {}, set => {}, must => {}, may => {}, moved => {}, plan => {});
+	my %children = children($state);
+	my @queue = @rids;
+	my @held;
+	while (defined(my $rid = shift @queue))
+	{
+		for (@{ $children{$rid} })
+		{
+			my ($name, $child) = @$_;
+			my $action = $state->{keys}{$name}{action};
+			if ($action eq 'c' || $force && $action =~ /[ar]/) { push @queue, $child if !$p{gone}{$child}++ }
+			else { push @held, [ $name, $child ] }
+		}
+	}
+	for (@held)
+	{
+		my ($name, $child) = @$_;
+		next if $p{gone}{$child};
+		my $key = $state->{keys}{$name};
+		my $action = $key->{action} =~ /[ar]/ ? 'protected' : $key->{action} eq 'n' ? 'set null' : 'set default';
+		$p{plan}{"$key->{child} $action $name"}++;
+		if ($action eq 'protected') { $p{must}{23001} = 1; next }
+		write_keys(\%p, $key, $child);
+		$p{$action eq 'set null' ? 'must' : 'may'}{23502} = 1 if $key->{notnull};
+		$p{may}{23503} = 1 if $action eq 'set default';
+	}
+	$p{plan}{"$state->{rows}{$_}{root} delete"}++ for keys %{ $p{gone} };
+	return \%p;
+}
+
+# purge of a table's deleted rows, whose root is named: those that nothing holds go, with what follows them.
+sub purge
+{
+	my ($state, $force, @rids) = @_;
+	my $rows = $state->{rows};
+	my %children = children($state);
+	my %roots = map { $_ => 1 } grep { $rows->{$_}{dead} } @rids;
+	my %p;
+	while (1)
+	{
+		%p = (gone => {%roots}, dead => {}, back => {}, set => {}, must => {}, may => {}, moved => {});
+		my @queue = sort keys %roots;
+		my (@held, %blocked, %from);
+		while (defined(my $rid = shift @queue))
+		{
+			for (@{ $children{$rid} })
+			{
+				my ($name, $child) = @$_;
+				my $key = $state->{keys}{$name};
+				my $row = $rows->{$child};
+				push @{ $from{$child} }, $rid;
+				if ($key->{action} eq 'c' && $row->{soft} && !$row->{dead} && !$force) { $blocked{$rid} = 1 }
+				elsif ($key->{action} eq 'c' || $force && $key->{action} =~ /[ar]/) { push @queue, $child if !$p{gone}{$child}++ }
+				else { push @held, [ $key, $child, $rid ] }
+			}
+		}
+		for (@held)
+		{
+			my ($key, $child, $rid) = @$_;
+			next if $p{gone}{$child};
+			if ($key->{action} =~ /[ar]/) { $blocked{$rid} = 1; next }
+			write_keys(\%p, $key, $child);
+			$p{may}{23502} = 1 if $key->{notnull};
+			$p{may}{23503} = 1 if $key->{action} eq 'd';
+		}
+		# whatever leads to a blocked row is kept
+		my @up = keys %blocked;
+		while (defined(my $rid = shift @up))
+		{
+			for (@{ $from{$rid} }) { push @up, $_ if !$blocked{$_}++ }
+		}
+		my @kept = grep { $blocked{$_} } keys %roots;
+		last if !@kept;
+		delete @roots{@kept};
+	}
+	return \%p;
+}
+
+# Whether a state came of another as predicted. Returns a complaint, or undef. loose: rows may be new, columns change.
+sub compare
+{
+	my ($before, $after, $p) = @_;
+	my (%stamps, $what);
+	for my $rid (sort { $a <=> $b } keys %{ $before->{rows} })
+	{
+		my $old = $before->{rows}{$rid};
+		my $new = $after->{rows}{$rid};
+		my $where = "row $rid of $old->{leaf}";
+		if ($p->{gone}{$rid})
+		{
+			return "$where is still there" if $new;
+			next;
+		}
+		return "$where is gone" if !$new;
+		my $is = $new->{dead} ? 'deleted' : 'live';
+		my $should = $p->{dead}{$rid} || $old->{dead} && !$p->{back}{$rid} ? 'deleted' : 'live';
+		return "$where is $is, not $should" if $is ne $should;
+		if ($old->{dead} && $new->{dead})
+		{
+			return "$where has another stamp" if $old->{stamp} ne $new->{stamp} && !$p->{moved}{$rid};
+		}
+		$stamps{ $new->{stamp} } = $rid if $p->{dead}{$rid};
+		next if $old->{text} eq $new->{text} && !$p->{set}{$rid};
+		my ($a, $b) = (columns($old->{text}), columns($new->{text}));
+		for my $column (sort keys %$a)
+		{
+			my $want = $a->{$column};
+			if ($p->{set}{$rid} && exists $p->{set}{$rid}{$column})
+			{
+				$want = $p->{set}{$rid}{$column};
+				next if defined $want && $want eq 'any';
+			}
+			next if !exists $b->{$column};
+			return "$where: $column is " . ($b->{$column} // 'NULL') . ', not ' . ($want // 'NULL') if ($want // "\x1e") ne ($b->{$column} // "\x1e");
+		}
+	}
+	for (sort { $a <=> $b } keys %{ $after->{rows} })
+	{
+		return "row $_ of $after->{rows}{$_}{leaf} is new" if !$before->{rows}{$_};
+	}
+	# one deletion has one stamp; tables of other precision and type have it in their own form
+	return 'rows of one deletion have stamps ' . join(' ', sort keys %stamps) if keys(%stamps) > 1 && !$p->{several_stamps} && !grep { !/\.\d{1,6}\+00/ } keys %stamps;
+	return;
+}
+
+# Whether two states are the same.
+sub same
+{
+	my ($before, $after) = @_;
+	return compare($before, $after, { map { $_ => {} } qw(gone dead back set moved) });
+}
+
+1;

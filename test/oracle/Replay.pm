@@ -1,0 +1,359 @@
+# Runs the steps of a case of Schemas, looks at all rows after each, and holds them against the Model. Shrinks a case that fails.
+package Replay;
+use strict;
+use warnings;
+use Wire;
+use Model;
+use Time::HiRes 'time';
+
+# SQLSTATEs of statements that mean what a shrunk case has lost.
+my $lost = qr/^(?:42P01|42703|42704|42883|3F000|42P06|42P07|42701|42710|26000|34000|24000|25P01|3B001|42809|42P10|42830|42846|42804)$/;
+
+# How often what came of steps, to see that they do something: "op SQLSTATE" => times.
+our %count;
+
+# Replay steps on database d. Returns undef, or a failure: { kind, message, at, log }. tolerant: what shrinking has made
+# impossible is passed over. until: no longer than that.
+sub replay
+{
+	my ($steps, %params) = @_;
+	my $session = Wire->new(database => $params{database} // 'oracle');
+	my (@log, $state, $open, $savepoint, $begun, $fetched, $failed);
+	my $run = sub {
+		push @log, $_[0];
+		my @results = $session->query($_[0], $params{timeout} // 60);
+		return $results[-1] // { rows => [], tag => '' };
+	};
+	# Ends what a failed statement has aborted.
+	my $give_up = sub {
+		return if $session->{status} ne 'E';
+		$run->('ROLLBACK TO p') if $savepoint;
+		return if $session->{status} ne 'E';
+		$run->('ROLLBACK');
+		$open = $savepoint = 0;
+		return;
+	};
+	my $fail = sub {
+		my ($kind, $message) = @_;
+		return { kind => $kind, message => $message, at => $params{at}, log => [@log], pid => $session->{pid} };
+	};
+	$session->must('SET client_min_messages = warning; DROP SCHEMA IF EXISTS s CASCADE; SET search_path = s, public; SET TimeZone = \'UTC\'; SET lock_timeout = \'10s\'');
+	for my $n (0 .. $#$steps)
+	{
+		my $step = $steps->[$n];
+		$params{at} = $n;
+		if (defined $params{until} && time > $params{until}) { $session->quit; return }
+		my @matched;
+		my $checks = $step->{check};
+		if ($checks && !$state)
+		{
+			$state = Model::look($session);
+			my $complaint = Model::invariants($state, 0);
+			return $fail->('setup', $complaint) if $complaint;
+		}
+		if ($step->{match} && !$step->{current})
+		{
+			my $show = $step->{op} =~ /restore|cleanup|purge/;
+			$session->query('SET pgaccount.show_deleted = on') if $show;
+			my ($result) = $session->query($step->{match});
+			$session->query('RESET pgaccount.show_deleted') if $show;
+			if ($result->{error})
+			{
+				if ($result->{error}{C} =~ ($params{tolerant} ? $lost : qr/^(?:42703|42P01|42704)/))
+				{
+					# a renamed column, or one that a failed statement did not make
+					push @log, $step->{match} if $session->{status} eq 'E';
+					$give_up->();
+					$state = Model::look($session);
+					next;
+				}
+				push @log, $step->{match};
+				return $fail->("match $result->{error}{C}", "$result->{error}{C} $result->{error}{M} in: $step->{match}");
+			}
+			@matched = map { $_->[0] } @{ $result->{rows} };
+		}
+		my $plan;
+		if ($step->{plan})
+		{
+			($plan) = $session->query($step->{plan});
+			if ($plan->{error} && $session->{status} eq 'E')
+			{
+				# the same error must come of the cleanup; in a transaction, which has ended, it cannot be asked
+				$run->($step->{plan});
+				$give_up->();
+				$state = Model::look($session);
+				next;
+			}
+		}
+		my $result = $run->($step->{sql});
+		my $code = $result->{error} ? $result->{error}{C} : '00000';
+		my $said = $result->{error} ? "$code $result->{error}{M}" . ($result->{error}{D} ? " ($result->{error}{D})" : '') : $result->{tag};
+		if ($session->{status} eq 'lost') { return $fail->('server lost', 'the server went away') }
+		return $fail->("internal $code", $said) if $code =~ /^(?:XX|57P0|58|53|40)/;
+
+		if ($params{tolerant} && $code =~ $lost)
+		{
+			pop @log;
+			if ($session->{status} eq 'E')
+			{
+				$give_up->();
+				$state = Model::look($session) if $state;
+			}
+			next;
+		}
+		if (!$checks)
+		{
+			return $fail->("setup $code", "$said in: $step->{sql}") if $code ne '00000' && !($params{tolerant} && $code =~ /^(?:23|22|21)/) && !grep { $_ eq $code } @{ $step->{allow} // [] };
+			next;
+		}
+		my $was_open = $open;
+		my $back_to = $savepoint;
+		$give_up->();
+		if ($step->{op} eq 'fetch') { $fetched = $result->{rows}[0] ? $result->{rows}[0][0] : undef }
+		if ($step->{op} eq 'savepoint' && $code eq '00000') { $savepoint = $state }
+		if ($step->{op} eq 'begin' && !$open) { $begun = $state }
+		$open = $session->{status} eq 'T';
+
+		# what changes tables, and what may undo that, makes all be looked up again
+		my $after = Model::look($session, $step->{op} =~ /^(?:ddl|enable|end|release|begin)$/ || $code ne '00000' ? undef : $state);
+		my $complaint = Model::invariants($after, $open);
+		return $fail->('invariant ' . kind_of($complaint), "after $said: $complaint") if $complaint;
+
+		$count{"$step->{op} $code" . ($code eq '00000' && $step->{match} ? @matched ? ' some' : ' none' : '')}++;
+		my $refused = $code ne '00000';
+		if ($refused && $was_open && !$open)
+		{
+			# the whole transaction is undone
+			my $changed = Model::same($begun, $after);
+			return $fail->('undone', "a failed transaction has changed something ($said): $changed") if $changed;
+			$savepoint = undef;
+		}
+		elsif ($refused)
+		{
+			my $changed = Model::same($was_open && $back_to ? $back_to : $state, $after);
+			return $fail->('undone', "a refused statement has changed something ($said): $changed") if $changed;
+		}
+		my %allowed = map { $_ => 1 } @{ $step->{allow} // [] };
+		my $op = $step->{op};
+		if ($op eq 'delete' || $op eq 'restore' || $op eq 'cleanup' || $op eq 'purge')
+		{
+			@matched = $step->{current} && defined $fetched && !$state->{rows}{$fetched}{dead} ? $fetched : () if $step->{current};
+			# setting deleted_at deletes nothing where soft delete is off
+			@matched = grep { $state->{rows}{$_} && $state->{rows}{$_}{soft} } @matched if ($step->{tag} // '') eq 'UPDATE';
+			my $p = $op eq 'delete' ? Model::delete_rows($state, @matched)
+			  : $op eq 'restore' ? Model::restore_rows($state, @matched)
+			  : $op eq 'cleanup' ? Model::clean_up($state, $step->{force}, @matched)
+			  : Model::purge($state, $step->{force}, @matched);
+			my $complaint = judge($step, $state, $after, $p, $result, $code, $said, $open, \%allowed, $plan, @matched);
+			return $fail->(@$complaint) if $complaint;
+		}
+		elsif ($op eq 'end')
+		{
+			my $dangles = @{ $state->{dangling} };
+			if ($step->{sql} eq 'ROLLBACK' || $result->{tag} && $result->{tag} eq 'ROLLBACK')
+			{
+				my $changed = $begun && $was_open && Model::same($begun, $after);
+				return $fail->('rollback', "ROLLBACK has left something: $changed") if $changed;
+			}
+			elsif ($refused) { return $fail->("commit $code", $said) if $code ne '23503' || !$dangles && !refer_to_dead($begun, $state, 0) }
+			else
+			{
+				my $complaint = $begun && $was_open && refer_to_dead($begun, $after, 0);
+				return $fail->('guard', $complaint) if $complaint;
+				my $changed = Model::same($state, $after);
+				return $fail->('commit', "COMMIT has changed something: $changed") if $changed;
+			}
+			$savepoint = undef;
+		}
+		elsif ($op eq 'release')
+		{
+			if ($step->{sql} eq 'ROLLBACK TO p' && $savepoint && !$refused)
+			{
+				my $changed = Model::same($savepoint, $after);
+				return $fail->('rollback', "ROLLBACK TO has left something: $changed") if $changed;
+			}
+			return $fail->("state $code", $said) if $refused && $code !~ /^(?:25P01|3B001)$/;
+			$savepoint = undef if $step->{sql} ne 'ROLLBACK TO p' || !$open;
+		}
+		elsif ($op eq 'insert')
+		{
+			return $fail->("insert $code", $said) if $refused && !$allowed{$code};
+			my $complaint = refer_to_dead($state, $after, $open);
+			return $fail->('guard', $complaint) if $complaint;
+			if (!$refused)
+			{
+				my ($count) = $result->{tag} =~ /(\d+)$/;
+				my @new = grep { !$state->{rows}{$_} } keys %{ $after->{rows} };
+				my $expected = $step->{conflict} =~ /UPDATE/ ? 1 : scalar @new;
+				return $fail->('insert count', "$result->{tag} of " . @new . ' new rows') if $count != $expected || @new > 1 || !@new && !$step->{conflict};
+				return $fail->('insert dead', "new row $new[0] is deleted") if @new && $after->{rows}{ $new[0] }{dead};
+				my %was = %$after;
+				$was{rows} = { map { $_ => $after->{rows}{$_} } grep { $state->{rows}{$_} } keys %{ $after->{rows} } };
+				my $lives = grep { $state->{rows}{$_}{dead} && !$after->{rows}{$_}{dead} } keys %{ $state->{rows} };
+				return $fail->('insert', 'an INSERT has brought rows back') if $lives;
+			}
+		}
+		elsif ($op eq 'update')
+		{
+			return $fail->("update $code", $said) if $refused && !$allowed{$code};
+			my $complaint = refer_to_dead($state, $after, $open);
+			return $fail->('guard', $complaint) if $complaint;
+			for ($refused ? () : sort keys %{ $state->{rows} })
+			{
+				my $row = $after->{rows}{$_};
+				return $fail->('update', "row $_ of $state->{rows}{$_}{leaf} has gone by an UPDATE ($said)") if !$row;
+				return $fail->('update', "row $_ of $state->{rows}{$_}{leaf} is " . ($row->{dead} ? 'deleted' : 'back') . " by an UPDATE ($said)") if !$row->{dead} != !$state->{rows}{$_}{dead};
+			}
+		}
+		elsif ($op eq 'truncate')
+		{
+			my $soft = grep { $_->{soft} && $step->{sql} eq "TRUNCATE s.$_->{root}" } values %{ $state->{tables} };
+			return $fail->("truncate $code", $said) if $refused ? $code ne '0A000' && $code ne '23503' : $soft;
+		}
+		elsif ($refused && !$allowed{$code} && $code ne '25P01' && $op ne 'begin')
+		{
+			return $fail->("$op $code", "$said in: $step->{sql}");
+		}
+		$state = $after;
+	}
+	$session->quit;
+	return;
+}
+
+sub kind_of
+{
+	my ($complaint) = @_;
+	return join ' ', grep { /^[a-z,]+$/ } split / /, $complaint;
+}
+
+# With guard_references no row that is new or changed references a deleted one.
+sub refer_to_dead
+{
+	my ($before, $after, $open) = @_;
+	for my $name (sort keys %{ $after->{edges} })
+	{
+		my $key = $after->{keys}{$name};
+		next if !$key->{guarded} || !$before->{keys}{$name}{guarded} || $open && $key->{may_wait};
+		my %had = map { ("@$_" => 1) } @{ $before->{edges}{$name} // [] };
+		for (@{ $after->{edges}{$name} })
+		{
+			my ($child, $parent) = @$_;
+			next if $had{"$child $parent"} || !$after->{rows}{$parent}{dead} || $after->{rows}{$child}{dead};
+			return "row $child of $after->{rows}{$child}{leaf} has come to reference the deleted row $parent by the guarded key $name";
+		}
+	}
+	return;
+}
+
+# Whether a statement did what was predicted. Returns undef, or [ kind, message ].
+sub judge
+{
+	my ($step, $state, $after, $p, $result, $code, $said, $open, $allowed, $plan, @matched) = @_;
+	my $refused = $code ne '00000';
+	my %must = %{ $p->{must} };
+	my $op = $step->{op};
+	# a deferred key is looked at later
+	my $codes = join ' ', sort keys %{ { %must, %{ $p->{may} } } };
+	if ($refused)
+	{
+		return if $allowed->{$code};
+		return if $op eq 'restore' && $code eq '23503' && !$Schemas::feature{two_parents};
+		return if $code eq '25P01';
+		if ($op eq 'purge' || $op eq 'cleanup')
+		{
+			return ["plan and $op", "cleanup_plan said " . ($plan->{error} ? $plan->{error}{C} : 'otherwise') . ", cleanup $said"]
+			  if $plan && $plan->{error} && $plan->{error}{C} ne $code;
+		}
+		return ["$op $code", "refused: $said; expected " . ($codes || 'success')] if !$must{$code} && !$p->{may}{$code};
+		if ($op eq 'cleanup' && $code eq '23001') { return compare_plan($plan, $p, 'plan of a refused cleanup') }
+		return;
+	}
+	if (%must && !$open) { return [ "$op not refused", "$said, though expected $codes" ] }
+	if (%must) { delete $must{23503}; return [ "$op not refused", "$said, though expected $codes" ] if %must && !(keys %must == 1 && $must{23001} && $codes =~ /23503/) }
+	if ($op eq 'restore')
+	{
+		if (%{ $p->{moved} } && !$Schemas::feature{two_parents}) { return }
+	}
+	my $complaint = Model::compare($state, $after, $p);
+	return [ "$op result", "$said: $complaint" ] if $complaint;
+	my ($count) = ($result->{tag} // '') =~ /(\d+)$/;
+	if ($op eq 'delete')
+	{
+		my %unique = map { $_ => 1 } grep { !$state->{rows}{$_}{dead} } @matched;
+		my $n = keys %unique;
+		my $tag = ($step->{tag} // 'DELETE') . " $n";
+		return if $step->{tag} && $step->{tag} eq 'UPDATE';
+		return [ 'tag', "$result->{tag}, not $tag" ] if $result->{tag} ne $tag && $step->{sql} !~ /^EXECUTE/ || $count != $n;
+		if ($step->{returning})
+		{
+			my $got = join ' ', sort map { $_->[0] } @{ $result->{rows} };
+			my $want = join ' ', sort keys %unique;
+			return [ 'returning', "RETURNING gave rows $got, not $want" ] if $got ne $want;
+		}
+	}
+	elsif ($op eq 'restore')
+	{
+		my $n = keys %{ $p->{back} };
+		return [ 'restore count', "restore said $result->{rows}[0][0], $n rows came back" ] if $result->{rows}[0][0] != $n;
+	}
+	elsif ($op eq 'purge')
+	{
+		my $n = grep { $p->{gone}{$_} } @matched;
+		return [ 'purge count', "purge said $result->{rows}[0][0], $n rows went" ] if $result->{rows}[0][0] != $n;
+	}
+	elsif ($op eq 'cleanup')
+	{
+		return compare_plan($plan, $p, 'plan') || compare_plan($result, $p, 'cleanup');
+	}
+	return;
+}
+
+# Whether the rows of a plan are those of the prediction.
+sub compare_plan
+{
+	my ($plan, $p, $what) = @_;
+	my %said;
+	for (@{ $plan->{rows} })
+	{
+		my ($step, $relation, $via, $action, $rows) = @$_;
+		$said{ $action eq 'delete' ? "$relation delete" : "$relation $action $via" } += $rows;
+	}
+	$said{$_} or delete $said{$_} for keys %said;
+	my ($got, $want) = map { my $h = $_; join ', ', map { "$_ $h->{$_}" } sort keys %$h } \%said, $p->{plan};
+	return [ $what, "$what: $got; expected: $want" ] if $got ne $want;
+	return;
+}
+
+# The fewest steps that still fail alike, found within so many seconds.
+sub shrink
+{
+	my ($steps, $failure, %params) = @_;
+	my $until = time + ($params{seconds} // 60);
+	my @steps = @{$steps}[ 0 .. $failure->{at} ];
+	my $best = $failure;
+	my $size = int(@steps / 2) || 1;
+	while (time < $until)
+	{
+		my $smaller = 0;
+		for (my $from = @steps - $size ; $from > -$size && time < $until ; $from -= $size)
+		{
+			my $start = $from < 0 ? 0 : $from;
+			my $end = $from + $size - 1;
+			next if $end < $start;
+			my @rest = @steps[ grep { $_ < $start || $_ > $end } 0 .. $#steps ];
+			my $again = eval { replay(\@rest, %params, tolerant => 1, until => $until) };
+			if ($again && $again->{kind} eq $failure->{kind})
+			{
+				@steps = @rest[ 0 .. $again->{at} ];
+				$best = $again;
+				$smaller = 1;
+				$from = @steps if $from > @steps;
+			}
+		}
+		if ($size == 1) { last if !$smaller }
+		else { $size = int($size / 2) || 1 }
+	}
+	return ($best, \@steps);
+}
+
+1;
