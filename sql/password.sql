@@ -58,11 +58,14 @@ FROM (VALUES ('$argon2id$v=19$m=262145,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$+7dJuHPiov
     ('$2b$31$abcdefghijklmnopqrstuuanVo7Xut1CH8VGIGlz1JovQh9GJbbtG')) AS t (h);
 RESET statement_timeout;
 
--- needs_rehash: other parameters, other formats, lesser salts and digests
+-- needs_rehash: lesser costs, other formats, lesser salts and digests; not what costs more, in passes times memory
 SELECT h, account.password_needs_rehash(h) AS stale
 FROM (VALUES ('$argon2id$v=19$m=1024,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$+7dJuHPiovHaVjBbvoCRk/LMMK9tLvX6CdadmqChTXs'),
     ('argon2$argon2id$v=19$m=1024,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$+7dJuHPiovHaVjBbvoCRk/LMMK9tLvX6CdadmqChTXs'),
     ('$argon2id$v=19$m=1024,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$+7dJuHPiovHaVjBbvoCRk/LMMK9tLvX6CdadmqChTXs'),
+    ('$argon2id$v=19$m=1023,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$+7dJuHPiovHaVjBbvoCRk/LMMK9tLvX6CdadmqChTXs'),
+    ('argon2$argon2id$v=19$m=511,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$+7dJuHPiovHaVjBbvoCRk/LMMK9tLvX6CdadmqChTXs'),
+    ('$argon2i$v=19$m=1025,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$+7dJuHPiovHaVjBbvoCRk/LMMK9tLvX6CdadmqChTXs'),
     ('$argon2id$v=19$m=1025,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$+7dJuHPiovHaVjBbvoCRk/LMMK9tLvX6CdadmqChTXs'),
     ('$argon2id$v=19$m=1024,t=1,p=2$MDEyMzQ1Njc4OWFiY2RlZg$+7dJuHPiovHaVjBbvoCRk/LMMK9tLvX6CdadmqChTXs'),
     ('$argon2i$v=19$m=1024,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$+7dJuHPiovHaVjBbvoCRk/LMMK9tLvX6CdadmqChTXs'),

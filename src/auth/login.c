@@ -34,21 +34,17 @@ ACCOUNT_OPERATION(login, "login", 0);
 #define MAX_TRIES 5
 
 /*
- * The new hash for a stored one that is stale; NULL: keep it, or its column cannot hold the new
- * one.
+ * The new hash for a verified one that is to be replaced; NULL: keep it, or its column cannot hold
+ * the new one.
  */
 static text *
 new_hash(const Model *model, const UserRecord *user, text *password)
 {
 	int32 room = model->column[USERS_PASSWORD].typmod;
-	text *hash;
+	text *hash =
+		user->password != NULL ? password_rehash(password, user->password, model->django) : NULL;
 
-	if (user->password == NULL || !password_is_stale(user->password))
-		return NULL;
-	hash = model_hash_password(model, password);
-	if (room > 0 && (int32) VARSIZE(hash) > room)
-		return NULL;
-	return hash;
+	return hash != NULL && room > 0 && (int32) VARSIZE(hash) > room ? NULL : hash;
 }
 
 /* A text argument as a C string; NULL for NULL, for an empty and for a too long one. */

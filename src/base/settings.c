@@ -28,6 +28,7 @@ int pgaccount_password_ops = 2;
 int pgaccount_password_memory = 64 * 1024;
 int pgaccount_password_max_memory = 256 * 1024;
 int pgaccount_password_concurrency = 4;
+int pgaccount_rehash = REHASH_SAME;
 char *pgaccount_registration_roles = NULL;
 int pgaccount_refresh_token_ttl = 30 * 24 * 60 * 60;
 int pgaccount_refresh_grace = 10 * 1000;
@@ -52,6 +53,11 @@ static const struct config_enum_entry error_detail_options[] = {
 	{"verbose", ERROR_DETAIL_VERBOSE, false},
 	{"generic", ERROR_DETAIL_GENERIC, false},
 	{NULL, 0, false}};
+
+static const struct config_enum_entry rehash_options[] = {{"same", REHASH_SAME, false},
+														  {"all", REHASH_ALL, false},
+														  {"off", REHASH_OFF, false},
+														  {NULL, 0, false}};
 
 /*
  * Plans hold the live condition of hidden tables, or do not: they are made anew when the setting
@@ -156,6 +162,13 @@ password_settings_init(GucContext at_restart)
 							"it. Without shared_preload_libraries there is no limit.",
 							&pgaccount_password_concurrency, 4, 1, 1024, at_restart, 0, NULL, NULL,
 							NULL);
+
+	DefineCustomEnumVariable(
+		"pgaccount.rehash", "Which stored hashes a login replaces by one of the current cost.",
+		"\"same\": an argon2id hash of lesser cost, in its own format, which an application that "
+		"shares the column goes on reading; \"all\": other formats too; \"off\": none. A hash "
+		"that costs more is never replaced.",
+		&pgaccount_rehash, REHASH_SAME, rehash_options, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 /* The settings of registration, logins and sessions. */

@@ -11,6 +11,14 @@ typedef enum
 	ERROR_DETAIL_GENERIC
 } ErrorDetail;
 
+/* Which verified hashes a login replaces. */
+typedef enum
+{
+	REHASH_OFF,
+	REHASH_SAME, /* argon2id of lesser cost, in its own format */
+	REHASH_ALL   /* all that argon2id is better than */
+} Rehash;
+
 extern int pgaccount_error_detail;
 extern bool pgaccount_rewrite;
 extern bool pgaccount_show_deleted;
@@ -31,6 +39,7 @@ extern int pgaccount_password_ops;
 extern int pgaccount_password_memory;     /* kB */
 extern int pgaccount_password_max_memory; /* kB */
 extern int pgaccount_password_concurrency;
+extern int pgaccount_rehash; /* a Rehash */
 
 extern char *pgaccount_registration_roles;
 extern int pgaccount_refresh_token_ttl; /* seconds */

@@ -218,8 +218,9 @@ find_passwords(Findings *to)
 	if (rows > 0)
 		report(to, "warning", "weak_password_hash", MODEL_USERS,
 			   psprintf(INT64_FORMAT " users have a password hash that is not argon2id", rows),
-			   "Let the users log in, which hashes a verified password anew; ask those for a new "
-			   "password whose hash account.verify_password does not know.");
+			   "Set pgaccount.rehash to 'all' and let the users log in, which hashes a verified "
+			   "password anew, if no application that shares the column fails to read argon2id; "
+			   "ask those for a new password whose hash account.verify_password does not know.");
 }
 
 /* account.model_findings(): findings, in the columns of account.doctor. */

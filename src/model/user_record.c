@@ -402,18 +402,11 @@ model_user_admitted(const UserRecord *user)
 	return user->is_live && user->is_active && user->tenant_is_active;
 }
 
-/*
- * The hash of a password, in the form that the application itself reads: Django finds the hasher of
- * a stored hash by what stands before its first dollar sign.
- */
+/* The hash of a password, in the form that the application itself reads. */
 text *
 model_hash_password(const Model *model, text *password)
 {
-	text *hash = password_hash(password);
-
-	if (!model->django)
-		return hash;
-	return cstring_to_text(psprintf("argon2%s", text_to_cstring(hash)));
+	return model->django ? password_hash_django(password) : password_hash(password);
 }
 
 /* Raise 55000 if there is no column for a password's hash, or one that is too short for it. */

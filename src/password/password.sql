@@ -20,4 +20,4 @@ CREATE FUNCTION account.password_needs_rehash(hash text) RETURNS boolean
     LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
 GRANT EXECUTE ON FUNCTION account.password_needs_rehash(text) TO PUBLIC;
 COMMENT ON FUNCTION account.password_needs_rehash(text) IS
-'Is the hash anything but argon2id (RFC 9106) with the current pgaccount.password_ops and pgaccount.password_memory, one lane, and at least 16 bytes of salt and 32 of digest? Never NULL: true also for a NULL, unusable or malformed hash. Raises nothing.';
+'Would a hash of hash_password be better than this one? True for other formats than argon2id (RFC 9106) and for argon2id of lesser cost (passes times memory) than pgaccount.password_ops and pgaccount.password_memory, or of the same with less than 16 bytes of salt or 32 of digest; false for an argon2 or scrypt hash that costs more. True also for a NULL, unusable or malformed hash, never NULL. Which of these a login replaces is up to pgaccount.rehash. Raises nothing.';

@@ -273,6 +273,7 @@ parse_better_auth(Cursor cursor, PasswordHash *hash)
 	const char *digest = salt.end + 1;
 
 	hash->scheme = PASSWORD_SCRYPT_NFKC;
+	hash->django = false;
 	hash->cost = BETTER_AUTH_COST;
 	hash->block = BETTER_AUTH_BLOCK;
 	hash->lanes = 1;
@@ -293,6 +294,7 @@ password_format_parse(const char *text, size_t len, PasswordHash *hash)
 	memset(hash, 0, sizeof(*hash));
 	if (len == 0 || len > PASSWORD_HASH_MAX_TEXT)
 		return false;
+	hash->django = *text != '$';
 	if (skip_literal(&cursor, "pbkdf2_sha256$"))
 		return parse_pbkdf2(cursor, PASSWORD_PBKDF2_SHA256, crypto_hash_sha256_BYTES, hash);
 	if (skip_literal(&cursor, "pbkdf2_sha1$"))
@@ -339,4 +341,29 @@ password_format_affordable(const PasswordHash *hash, uint32_t max_memory, uint64
 					   (uint64_t) max_memory * SCRYPT_MAX_WORK_PER_MEMORY;
 	}
 	return false;
+}
+
+/* Would an argon2id hash of this work be better? See the header. */
+bool
+password_format_is_lesser(const PasswordHash *hash, uint64_t work)
+{
+	switch (hash->scheme)
+	{
+		case PASSWORD_ARGON2ID:
+			if ((uint64_t) hash->memory * hash->cost == work)
+				return hash->salt_len < crypto_pwhash_SALTBYTES ||
+					   hash->digest_len < crypto_hash_sha256_BYTES;
+			return (uint64_t) hash->memory * hash->cost < work;
+		case PASSWORD_ARGON2I:
+			return (uint64_t) hash->memory * hash->cost <= work;
+		case PASSWORD_SCRYPT:
+		case PASSWORD_SCRYPT_NFKC:
+			return (uint64_t) hash->memory * hash->lanes <= work;
+		case PASSWORD_PBKDF2_SHA256:
+		case PASSWORD_PBKDF2_SHA1:
+		case PASSWORD_BCRYPT:
+		case PASSWORD_BCRYPT_SHA256:
+			return true;
+	}
+	return true;
 }

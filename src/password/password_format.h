@@ -47,6 +47,7 @@ typedef enum PasswordScheme
 typedef struct PasswordHash
 {
 	PasswordScheme scheme;
+	bool django;     /* in Django's form: the name of its hasher before the first dollar sign */
 	uint32_t memory; /* argon2, scrypt: KiB */
 	/* argon2: passes; PBKDF2: iterations; bcrypt: logarithm of the rounds; scrypt: N */
 	uint32_t cost;
@@ -73,5 +74,11 @@ extern bool password_format_parse(const char *text, size_t len, PasswordHash *ha
  */
 extern bool password_format_affordable(const PasswordHash *hash, uint32_t max_memory,
 									   uint64_t max_work);
+
+/*
+ * Would an argon2id hash of this work, KiB times passes, be better? Better than any format that
+ * takes no memory; better than those that do unless they cost more. Never instead of a dearer one.
+ */
+extern bool password_format_is_lesser(const PasswordHash *hash, uint64_t work);
 
 #endif /* PGACCOUNT_PASSWORD_FORMAT_H */

@@ -578,16 +578,38 @@ password_hash(text *password)
 	return hash_for(false, password);
 }
 
-/* Should the hash be replaced? NULL and unusable ones are no current hashes either. */
-bool
-password_is_stale(text *stored)
+/*
+ * Hash a password in Django's form: it finds the hasher of a stored hash by what stands before its
+ * first dollar sign.
+ */
+text *
+password_hash_django(text *password)
+{
+	return cstring_to_text(psprintf("argon2%s", text_to_cstring(hash_for(false, password))));
+}
+
+/* Would a hash of the current cost be better than this one? */
+static bool
+is_lesser(const PasswordHash *hash)
+{
+	return password_format_is_lesser(hash, (uint64) pgaccount_password_memory *
+											   (uint64) pgaccount_password_ops);
+}
+
+/* The hash that takes the place of a verified one; see the header. */
+text *
+password_rehash(text *password, text *stored, bool django)
 {
 	PasswordHash hash;
+	bool argon2id;
 
-	return !read_hash(stored, false, &hash) || hash.scheme != PASSWORD_ARGON2ID ||
-		   hash.memory != (uint32) pgaccount_password_memory ||
-		   hash.cost != (uint32) pgaccount_password_ops || hash.lanes != 1 ||
-		   hash.salt_len < crypto_pwhash_SALTBYTES || hash.digest_len < crypto_hash_sha256_BYTES;
+	if (pgaccount_rehash == REHASH_OFF || !read_hash(stored, false, &hash) || !is_lesser(&hash))
+		return NULL;
+	argon2id = hash.scheme == PASSWORD_ARGON2ID;
+	if (pgaccount_rehash == REHASH_SAME && !argon2id)
+		return NULL;
+	return hash.django || (django && !argon2id) ? password_hash_django(password)
+												: password_hash(password);
 }
 
 /* Raise 22023 if a new password is too short; see the header. */
@@ -650,9 +672,14 @@ verify_password(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(matches);
 }
 
-/* account.password_needs_rehash(hash text): is it anything but a current hash? */
+/*
+ * account.password_needs_rehash(hash text): would a new hash be better? One that nothing verifies
+ * is no hash.
+ */
 Datum
 password_needs_rehash(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(password_is_stale(raw_argument(fcinfo, 0)));
+	PasswordHash hash;
+
+	PG_RETURN_BOOL(!read_hash(raw_argument(fcinfo, 0), false, &hash) || is_lesser(&hash));
 }

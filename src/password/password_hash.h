@@ -14,6 +14,9 @@
  */
 extern text *password_hash(text *password);
 
+/* The same in the form that Django reads: before the hash the name of its hasher. */
+extern text *password_hash_django(text *password);
+
 /* Is it the password of this hash? False also for what cannot be one or the other. */
 extern bool password_verify(text *password, text *hash);
 
@@ -26,8 +29,12 @@ extern bool password_verify_padded(text *password, text *hash);
 /* The work of password_verify_padded() for a user that does not exist. */
 extern void password_dummy_verify(text *password);
 
-/* Should the hash be replaced: is it anything but argon2id with the current parameters? */
-extern bool password_is_stale(text *hash);
+/*
+ * What a login puts in place of a hash that it has verified, by pgaccount.rehash; NULL: it is kept.
+ * The new one is in Django's form where the old one is, or where django says so and the old one is
+ * no argon2id.
+ */
+extern text *password_rehash(text *password, text *hash, bool django);
 
 /* Raise 22023 if a new password has fewer characters than pgaccount.password_min_length. */
 extern void password_require_length(text *password);

@@ -100,9 +100,9 @@ SELECT ok(account.verify_password(password, hash), 'a superuser, ' || name) FROM
 SET LOCAL ROLE regress_pw_anybody;
 SELECT is(account.verify_password(password, hash), cost <= 512, 'anybody, ' || name || ', of cost ' || cost) FROM foreign_hash;
 
--- Other formats have bounds of their own; a hash that is dearer than the configured one wants replacing, whoever asks.
+-- Other formats have bounds of their own; a hash that is cheaper than the configured one wants replacing, whoever asks.
 SELECT ok(account.verify_password('lètmein', 'pbkdf2_sha256$1000$abcdefghij$3Qyemocxo30WZhl9wne8jYC9gylwk2vyOI/2i2sxPwI='), 'PBKDF2 is not counted in kB');
-SELECT ok(account.password_needs_rehash(hash), 'anybody may ask whether ' || name || ' wants replacing') FROM hash WHERE cost <> 1024;
+SELECT is(account.password_needs_rehash(hash), cost < 128 OR hash !~ 'argon2id', 'anybody may ask whether ' || name || ' wants replacing') FROM hash;
 SELECT matches(account.hash_password('secret'), '^\$argon2id\$v=19\$m=128,t=1,p=1\$', 'anybody may hash');
 RESET ROLE;
 
