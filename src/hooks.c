@@ -171,7 +171,10 @@ run_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 								completion);
 }
 
-/* COPY of a table under row security becomes a query; it is a copy of the table all the same. */
+/*
+ * COPY of a table under row security becomes a query; it is a copy of the table all the same. ALTER
+ * TABLE runs one to validate a foreign key.
+ */
 static void
 account_ProcessUtility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 					   ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
@@ -180,22 +183,26 @@ account_ProcessUtility(PlannedStmt *pstmt, const char *query_string, bool read_o
 	bool copies_table = hooks_installed() && IsA(pstmt->utilityStmt, CopyStmt) &&
 						((CopyStmt *) pstmt->utilityStmt)->relation != NULL &&
 						!((CopyStmt *) pstmt->utilityStmt)->is_from;
+	bool alters_table = hooks_installed() && IsA(pstmt->utilityStmt, AlterTableStmt);
+	bool altered_one;
 
 	run_as_refuse_utility(pstmt->utilityStmt);
 	identity_statement_begins();
-	if (!copies_table)
+	if (!copies_table && !alters_table)
 	{
 		run_utility(pstmt, query_string, read_only_tree, context, params, env, dest, completion);
 		return;
 	}
+	altered_one = referential_alter_table(alters_table);
 	PG_TRY();
 	{
-		rewrite_show_all_once(true);
+		rewrite_show_all_once(copies_table);
 		run_utility(pstmt, query_string, read_only_tree, context, params, env, dest, completion);
 	}
 	PG_FINALLY();
 	{
 		rewrite_show_all_once(false);
+		(void) referential_alter_table(altered_one);
 	}
 	PG_END_TRY();
 }

@@ -38,6 +38,14 @@ sql_relation(Oid relid)
 	return quote_qualified_identifier(schema, name);
 }
 
+/* The same, as a referential check names it. */
+char *
+sql_keyed_relation(Oid relid)
+{
+	return psprintf("%s%s", get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
+					sql_relation(relid));
+}
+
 /* The role that owns a relation. */
 Oid
 relation_owner(Oid relid)

@@ -10,6 +10,12 @@
 /* schema.table, quoted: for generated SQL. palloc'd. Raises 42P01 for a relation that is gone. */
 extern char *sql_relation(Oid relid);
 
+/*
+ * The same, as a referential check names it: a partitioned table with its partitions, any other
+ * without tables that inherit from it, which its keys say nothing of.
+ */
+extern char *sql_keyed_relation(Oid relid);
+
 /* The column's name, quoted: for generated SQL. Raises when the column is gone. */
 extern char *sql_column(Oid relid, AttrNumber attnum);
 

@@ -191,14 +191,14 @@ following_edges(List *references)
 		{
 			Oid type = get_atttype(edge->parent, edge->parent_cols[i]);
 
-			if (!OidIsValid(get_array_type(getBaseType(type))))
+			if (!OidIsValid(get_array_type(getBaseType(type))) || type_is_rowtype(type))
 				ereport(
 					ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("rows of \"%s\" cannot follow those of \"%s\"",
 							get_rel_name(edge->child), get_rel_name(edge->parent)),
-					 errdetail("Foreign key \"%s\" has a key of type %s, of which there are no "
-							   "arrays.",
+					 errdetail("Foreign key \"%s\" has a key of type %s; rows follow by keys that "
+							   "are neither arrays nor composites.",
 							   edge->name, format_type_be(type)),
 					 errhint("Give the foreign key another action than CASCADE, or leave one of "
 							 "the tables without soft delete.")));

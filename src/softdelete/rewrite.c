@@ -10,9 +10,9 @@
  * server's referential checks and actions; a COPY of the table under row security, pg_dump and a
  * subscription's first copy; and everybody's under pgaccount.show_deleted. None of this guards
  * anything: hiding is convenience, row security is the boundary. A referential DELETE is not
- * rewritten either, because its caller counts on a DELETE: it is known by its shape, and
+ * rewritten either, because its caller counts on a DELETE: referential.c knows it, and
  * account.soft_delete(), the row trigger, judges what it deletes. A statement of somebody's trigger
- * inside such an action has another shape, and is treated like any.
+ * inside such an action is treated like any.
  *
  * SQL functions in FROM are expanded by the planner after this walk, and what they read would not
  * be hidden. So they are expanded here, by the planner's own function, into the same subquery.
@@ -40,6 +40,7 @@
 #include "delete_rewrite.h"
 #include "hiding.h"
 #include "mapping.h"
+#include "referential.h"
 #include "rewrite.h"
 #include "soft_delete.h"
 
@@ -68,72 +69,6 @@ static bool
 starts_with(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/*
- * Is this clause, or are all members of this AND, `$n = column` or `column = $n` of the one table?
- */
-static bool
-is_key_comparison(Node *node)
-{
-	OpExpr *op;
-	Node *left;
-	Node *right;
-
-	if (node == NULL)
-		return false;
-	if (is_andclause(node))
-	{
-		ListCell *lc;
-
-		foreach (lc, ((BoolExpr *) node)->args)
-			if (!is_key_comparison(lfirst(lc)))
-				return false;
-		return true;
-	}
-	if (!IsA(node, OpExpr) || list_length(((OpExpr *) node)->args) != 2)
-		return false;
-	op = (OpExpr *) node;
-	left = linitial(op->args);
-	right = lsecond(op->args);
-	/* the server adds casts where the two types differ, and neither need be immutable */
-	return contain_var_clause(left) != contain_var_clause(right) && !contain_subplans(node);
-}
-
-/*
- * Is this a statement that the server's referential triggers generate? They run inside an operation
- * of their own, and have this shape and this wording; see ri_triggers.c.
- */
-static bool
-is_referential_action(Query *query, const char *text)
-{
-	if (!InNoForceRLSOperation() || strstr(text, "OPERATOR(") == NULL || query->cteList != NIL ||
-		query->returningList != NIL)
-		return false;
-	switch (query->commandType)
-	{
-		case CMD_SELECT:
-			return starts_with(text, "SELECT 1 FROM ") &&
-				   strstr(text, "FOR KEY SHARE OF x") != NULL;
-		case CMD_UPDATE:
-			return starts_with(text, "UPDATE ") && list_length(query->rtable) == 1 &&
-				   !query->hasSubLinks && is_key_comparison(query->jointree->quals);
-		case CMD_DELETE:
-			return starts_with(text, "DELETE FROM ") && strstr(text, " WHERE $1 OPERATOR(") &&
-				   list_length(query->rtable) == 1 && !query->hasSubLinks &&
-				   is_key_comparison(query->jointree->quals);
-		default:
-			return false;
-	}
-}
-
-/* Is this the check of a whole table that ALTER TABLE runs for a new foreign key, or a detach? */
-static bool
-is_referential_validation(Query *query, const char *text)
-{
-	return query->commandType == CMD_SELECT && starts_with(text, "SELECT fk.") &&
-		   list_length(query->rtable) >= 2 && strstr(text, " fk ") != NULL &&
-		   strstr(text, " pk ON (") != NULL && strstr(text, "OPERATOR(") != NULL;
 }
 
 /*
@@ -277,9 +212,9 @@ rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
 		own == NOT_OWN_STATEMENT && !show_all && !pgaccount_show_deleted && !is_table_copy(text);
 	if (context.hide || context.rewrite)
 	{
-		if (is_referential_action(query, text))
+		if (own == NOT_OWN_STATEMENT && is_referential_statement(query, text))
 			context.hide = context.rewrite = false;
-		else if (is_referential_validation(query, text))
+		else if (is_referential_validation(query))
 			context.hide = false;
 	}
 	if (!context.hide && !context.rewrite)

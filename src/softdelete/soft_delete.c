@@ -236,7 +236,7 @@ count_same_reference(const FkEdge *edge, Datum *keys)
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, OWN_STATEMENT "SELECT pg_catalog.count(*) FROM %s c WHERE ",
-					 sql_relation(edge->child));
+					 sql_keyed_relation(edge->child));
 	for (int i = 0; i < edge->nkeys; i++)
 	{
 		Oid type = get_atttype(edge->child, edge->child_cols[i]);
@@ -312,8 +312,9 @@ parent_gone(Relation rel, HeapTuple tuple, Datum *keys)
 		plan = plan_lookup(PLAN_PARENT_EXISTS, edge->constraint, InvalidOid);
 		if (plan == NULL)
 		{
-			char *sql = psprintf(OWN_STATEMENT "SELECT 1 FROM %s p WHERE %s",
-								 sql_relation(edge->parent), fk_join(edge, "p", false, "$", true));
+			char *sql =
+				psprintf(OWN_STATEMENT "SELECT 1 FROM %s p WHERE %s",
+						 sql_keyed_relation(edge->parent), fk_join(edge, "p", false, "$", true));
 
 			plan = plan_keep(PLAN_PARENT_EXISTS, edge->constraint, InvalidOid, sql, edge->nkeys,
 							 argtypes);

@@ -8,6 +8,7 @@
 #include "cascade.h"
 #include "delete_call.h"
 #include "mapping.h"
+#include "referential.h"
 #include "restore.h"
 #include "rewrite.h"
 #include "soft_delete.h"
