@@ -150,7 +150,7 @@ SELECT v FROM attack.m;
 SELECT account.enable_soft_delete('attack.m');
 INSERT INTO attack.m VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v; -- fails
 \echo :LAST_ERROR_SQLSTATE
-INSERT INTO attack.m VALUES (1, 5) ON CONFLICT (id) DO NOTHING;
+INSERT INTO attack.m VALUES (1, 5) ON CONFLICT (id) DO NOTHING; -- fails
 INSERT INTO attack.m VALUES (2, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v + 1;
 INSERT INTO attack.m VALUES (2, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v + 1 WHERE m.v = 5;
 SELECT id, v FROM attack.m;

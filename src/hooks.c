@@ -60,6 +60,7 @@ account_ExecutorStart(QueryDesc *desc, int eflags)
 	if (!hooks_installed())
 		return;
 	rewrite_executor_start(desc);
+	conflict_executor_start(desc);
 	delete_call_start(desc);
 	profile_executor_start(desc);
 }
@@ -72,6 +73,23 @@ run_executor(COMPAT_EXECUTOR_RUN_PARAMS)
 		next_ExecutorRun(COMPAT_EXECUTOR_RUN_ARGS);
 	else
 		standard_ExecutorRun(COMPAT_EXECUTOR_RUN_ARGS);
+}
+
+/* Run a statement that writes soft-delete tables. */
+static void
+run_writer(COMPAT_EXECUTOR_RUN_PARAMS)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
+	}
+	PG_CATCH();
+	{
+		conflict_rethrow(context, desc);
+	}
+	PG_END_TRY();
 }
 
 /* Run a rewritten deletion, whose UPDATE is ours: no error of it shows a hash. */
@@ -106,7 +124,10 @@ account_ExecutorRun(COMPAT_EXECUTOR_RUN_PARAMS)
 		identity_statement_begins(); /* a cursor may have begun before the identity's end */
 	if (!hooks_installed() || !delete_call_follows(desc))
 	{
-		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
+		if (hooks_installed() && conflict_concerns(desc))
+			run_writer(COMPAT_EXECUTOR_RUN_ARGS);
+		else
+			run_executor(COMPAT_EXECUTOR_RUN_ARGS);
 		return;
 	}
 	delete_call_enter(desc);

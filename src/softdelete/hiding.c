@@ -143,47 +143,11 @@ hide_by_security(Query *query, Index rtindex)
 		rte->securityQuals = lappend(rte->securityQuals, condition);
 }
 
-/* Does an UPDATE's target list say itself whether the row is deleted? */
-static bool
-sets_deletion(List *targets, const SoftDelete *mapping)
-{
-	ListCell *lc;
-
-	foreach (lc, targets)
-	{
-		AttrNumber resno = lfirst_node(TargetEntry, lc)->resno;
-
-		if (resno == mapping->deleted_at ||
-			(mapping->flag != InvalidAttrNumber && resno == mapping->flag))
-			return true;
-	}
-	return false;
-}
-
-/*
- * `account.refuse_deleted_conflict(table, deleted_at IS NULL)`: true for a live row, an error for a
- * deleted one, which ON CONFLICT DO UPDATE would write into though nobody sees it.
- */
-static Node *
-conflict_condition(Query *query, Index rtindex, Node *live)
-{
-	Oid function = account_conflict_function();
-	Const *table;
-
-	if (!OidIsValid(function))
-		return NULL;
-	table = makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
-					  ObjectIdGetDatum(rt_fetch(rtindex, query->rtable)->relid), false, true);
-	return (Node *) makeFuncExpr(function, BOOLOID, list_make2(table, copyObject(live)), InvalidOid,
-								 InvalidOid, COERCE_EXPLICIT_CALL);
-}
-
 /* Hide the deleted rows of the tables this Query reads itself. target_done: its target is live. */
 void
 hide_deleted(Query *query, bool target_done)
 {
 	Index target = query->resultRelation;
-	Node *condition;
 
 	if (query->rtable == NIL)
 		return;
@@ -205,35 +169,4 @@ hide_deleted(Query *query, bool target_done)
 		return;
 	}
 	hide_in_jointree(query, (Node *) query->jointree, NULL, target_done ? target : 0);
-
-	if (target == 0)
-		return;
-	if (query->commandType == CMD_INSERT && query->onConflict != NULL)
-	{
-		OnConflictExpr *conflict = query->onConflict;
-
-		condition = hidden_condition(query, target);
-		if (condition == NULL)
-			return;
-		/* ON CONFLICT (email) means the index over live rows; others are implied all the same */
-		if (conflict->arbiterElems != NIL)
-			conflict->arbiterWhere = and_quals(conflict->arbiterWhere, copyObject(condition));
-		/*
-		 * An index over all rows, such as the primary key, may lead to a deleted one; unless the
-		 * statement says what becomes of that, it is refused; by the shard where Citus has it.
-		 */
-		if (conflict->action == ONCONFLICT_UPDATE &&
-			!is_citus_table(rt_fetch(target, query->rtable)->relid) &&
-			!sets_deletion(conflict->onConflictSet,
-						   mapping_active(rt_fetch(target, query->rtable)->relid)))
-		{
-			Node *refusal = conflict_condition(query, target, condition);
-
-			if (refusal != NULL && conflict->onConflictWhere != NULL)
-				refusal = (Node *) makeBoolExpr(AND_EXPR,
-												list_make2(refusal, conflict->onConflictWhere), -1);
-			if (refusal != NULL)
-				conflict->onConflictWhere = refusal;
-		}
-	}
 }

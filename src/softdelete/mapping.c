@@ -42,7 +42,6 @@
 #include "mapping.h"
 
 PG_FUNCTION_INFO_V1(marks);
-PG_FUNCTION_INFO_V1(refuse_deleted_conflict);
 
 typedef struct MappingEntry
 {
@@ -357,15 +356,6 @@ sql_set_live(const SoftDelete *mapping)
 	return sql.data;
 }
 
-/* OID of account.refuse_deleted_conflict(oid, boolean), else InvalidOid. */
-Oid
-account_conflict_function(void)
-{
-	static const Oid types[] = {OIDOID, BOOLOID};
-
-	return account_function_of("refuse_deleted_conflict", lengthof(types), types);
-}
-
 /* OID of account.purge(regclass, interval, bigint, boolean), else InvalidOid. */
 Oid
 account_purge_function(void)
@@ -373,29 +363,6 @@ account_purge_function(void)
 	static const Oid types[] = {REGCLASSOID, INTERVALOID, INT8OID, BOOLOID};
 
 	return account_function_of("purge", lengthof(types), types);
-}
-
-/*
- * account.refuse_deleted_conflict(relation oid, live boolean): true, or an error for a deleted row.
- */
-Datum
-refuse_deleted_conflict(PG_FUNCTION_ARGS)
-{
-	Oid relid = PG_GETARG_OID(0);
-	const char *table = get_rel_name(relid);
-	const char *schema = get_namespace_name(get_rel_namespace(relid));
-
-	/* anybody may call it, of anything */
-	if (!PG_GETARG_BOOL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("the key is taken by a deleted row of \"%s\"", table ? table : "?"),
-				 errdetail("ON CONFLICT DO UPDATE would write into a row that is hidden."),
-				 errhint("Restore the row with account.restore, or let account.unique_among_live "
-						 "free the key."),
-				 schema ? err_generic_string(PG_DIAG_SCHEMA_NAME, schema) : 0,
-				 table ? err_generic_string(PG_DIAG_TABLE_NAME, table) : 0));
-	PG_RETURN_BOOL(true);
 }
 
 /* Name of a trigger of the table that calls this function of ours. */

@@ -83,9 +83,6 @@ extern char *sql_set_deleted(const SoftDelete *mapping, const char *stamp, const
 /* SQL: the assignments of an UPDATE that brings rows back. */
 extern char *sql_set_live(const SoftDelete *mapping);
 
-/* OID of account.refuse_deleted_conflict(oid, boolean), else InvalidOid. */
-extern Oid account_conflict_function(void);
-
 /* OID of account.purge(regclass, interval, bigint, boolean), else InvalidOid. */
 extern Oid account_purge_function(void);
 

@@ -37,6 +37,7 @@
 #include "utils/syscache.h"
 
 #include "base/base.h"
+#include "conflict.h"
 #include "delete_rewrite.h"
 #include "hiding.h"
 #include "mapping.h"
@@ -146,6 +147,7 @@ rewrite_query(Query *query, RewriteContext *context)
 		rewritten = delete_rewrite(query);
 	if (context->hide && query->commandType != CMD_UTILITY)
 		hide_deleted(query, rewritten);
+	conflict_rewrite(query, context->hide);
 
 	foreach (lc, query->rtable)
 	{
