@@ -15,22 +15,11 @@
  * the queue in the callback of its commit. Between the two only the death of the process can come,
  * and that makes the postmaster throw shared memory away. There is one worker a database.
  *
- * What is lost then must be known. So a file beside the server's temporary statistics says, for
- * each slot, whose failure it holds, and for each database, how many failures are only a number
- * yet. It is mapped into all processes and not synced: it outlives them, not the machine. The next
- * start counts what it finds as dropped. A clean shutdown writes the failures themselves to a file
- * instead, and loses nothing. Base backups leave the former out, and while the server runs there is
- * none of the latter.
+ * What such a crash loses is counted, and what a clean shutdown finds is kept: failure_file.c.
  */
 #include "postgres.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "miscadmin.h"
-#include "pgstat.h"
-#include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -38,17 +27,8 @@
 #include "storage/shmem.h"
 
 #include "base/base.h"
+#include "failure_file.h"
 #include "failure_queue.h"
-
-#define QUEUE_FILE  PGSTAT_STAT_PERMANENT_DIRECTORY "/pgaccount_queue.stat"
-#define MARKER_FILE PG_STAT_TMP_DIR "/pgaccount_queue"
-
-/* Tell files of ours, of this layout. */
-#define QUEUE_MAGIC  0x70676133
-#define MARKER_MAGIC 0x70676d31
-
-/* So many databases can have work at a time; those that have none give their place away. */
-#define MAX_DATABASES 128
 
 /* How long after a failed attempt a database's worker is started again: doubled each time. */
 #define RETRY_FIRST_MS 1000
@@ -100,46 +80,12 @@ typedef struct Queue
 	int free;
 	int64 waiting;
 	Latch *launcher; /* NULL: it is not there */
-	Database databases[MAX_DATABASES];
+	Database databases[FAILURE_DATABASES];
 	Slot slots[FLEXIBLE_ARRAY_MEMBER];
 } Queue;
 
-/* Head of the file of a clean shutdown; databases and their failures follow. */
-typedef struct FileHeader
-{
-	uint32 magic;
-	uint32 failure_bytes;
-	uint32 databases;
-} FileHeader;
-
-typedef struct FileDatabase
-{
-	Oid oid;
-	uint32 waiting;
-	int64 dropped;
-	int64 dropped_full;
-	int64 dropped_lost;
-	int64 left_out;
-} FileDatabase;
-
-/* The marker file. */
-typedef struct Marker
-{
-	uint32 magic;
-	struct
-	{
-		Oid oid;
-		int64 untold; /* failures that are in no slot, and in no event */
-	} databases[MAX_DATABASES];
-	Oid slots[FLEXIBLE_ARRAY_MEMBER]; /* InvalidOid: free */
-} Marker;
-
 /* NULL: not preloaded. */
 static Queue *queue = NULL;
-
-/* The marker file, mapped; NULL: it could not be. */
-static volatile Marker *marker = NULL;
-static size_t marker_size = 0;
 
 static bool exit_registered = false;
 static bool is_launcher = false;
@@ -165,105 +111,15 @@ queue_shmem_request(void)
 	RequestNamedLWLockTranche("pgaccount failures", 1);
 }
 
-/*
- * --- the marker file
- * -------------------------------------------------------------------------------
- */
-
-/*
- * Make the marker file, empty, and map it; the children inherit the mapping. All of it is written
- * at once: a mapped page that the disk has no room for is a signal, not an error. Where that fails,
- * a crash loses failures unnoticed.
- */
-static void
-make_marker(void)
-{
-	size_t size = add_size(offsetof(Marker, slots), mul_size(queue->capacity, sizeof(Oid)));
-	Marker *empty = palloc0(size);
-	int file = OpenTransientFile(MARKER_FILE, O_RDWR | O_CREAT | O_TRUNC | PG_BINARY);
-
-	if (marker != NULL)
-		(void) munmap((void *) marker, marker_size);
-	marker = NULL;
-	empty->magic = MARKER_MAGIC;
-	if (file >= 0 && write(file, empty, size) == (ssize_t) size)
-	{
-		void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-
-		if (map != MAP_FAILED)
-		{
-			marker = map;
-			marker_size = size;
-		}
-	}
-	if (marker == NULL)
-		ereport(LOG,
-				(errcode_for_file_access(), errmsg("could not map file \"%s\": %m", MARKER_FILE),
-				 errdetail("Failures that a crash loses will not be counted.")));
-	if (file >= 0)
-		CloseTransientFile(file);
-	pfree(empty);
-}
-
-/* Note whose failure a slot holds. */
-static void
-mark_slot(int slot, Oid database)
-{
-	if (marker != NULL)
-		marker->slots[slot] = database;
-}
+/* --- lists; the lock is held --- */
 
 /* Note how many failures of a database are in no slot, and in no event. */
 static void
-mark_untold(const Database *place)
+mark_unrecorded(const Database *place)
 {
-	int i = place - queue->databases;
-
-	if (marker == NULL)
-		return;
-	marker->databases[i].oid = place->oid;
-	marker->databases[i].untold = place->dropped_full + place->dropped_lost + place->left_out;
+	failure_marker_count(place - queue->databases, place->oid,
+						 place->dropped_full + place->dropped_lost + place->left_out);
 }
-
-static Database *place_of(Oid database, bool make);
-
-/* Failures of a database were lost in a crash. */
-static void
-count_lost(Oid database, int64 n)
-{
-	Database *place = OidIsValid(database) && n > 0 ? place_of(database, true) : NULL;
-
-	if (place != NULL)
-	{
-		place->dropped += n;
-		place->dropped_lost += n;
-	}
-}
-
-/* Count what the marker file of a server that crashed says was lost. */
-static void
-read_marker(void)
-{
-	FILE *file = AllocateFile(MARKER_FILE, PG_BINARY_R);
-	Marker head;
-	Oid database;
-
-	if (file == NULL)
-		return;
-	if (fread(&head, offsetof(Marker, slots), 1, file) == 1 && head.magic == MARKER_MAGIC)
-	{
-		for (int i = 0; i < MAX_DATABASES; i++)
-			count_lost(head.databases[i].oid, head.databases[i].untold);
-		while (fread(&database, sizeof(database), 1, file) == 1)
-			count_lost(database, 1);
-	}
-	FreeFile(file);
-}
-
-/*
- * --- lists; the lock is held
- * -----------------------------------------------------------------------
- */
 
 /* Has the database something to do? */
 static bool
@@ -300,7 +156,7 @@ place_of(Oid database, bool make)
 {
 	Database *idle = NULL;
 
-	for (int i = 0; i < MAX_DATABASES; i++)
+	for (int i = 0; i < FAILURE_DATABASES; i++)
 	{
 		Database *place = &queue->databases[i];
 
@@ -326,7 +182,7 @@ free_slot(Database *place, int slot)
 	queue->free = slot;
 	place->waiting--;
 	queue->waiting--;
-	mark_slot(slot, InvalidOid);
+	failure_marker_slot(slot, InvalidOid);
 }
 
 /* Free the first slots of a database's list. */
@@ -352,7 +208,7 @@ count_drop(Database *place)
 {
 	place->dropped++;
 	place->dropped_full++;
-	mark_untold(place);
+	mark_unrecorded(place);
 }
 
 /* Drop the last failure of a database. No worker is recording it. */
@@ -376,7 +232,7 @@ make_room(const Database *place)
 {
 	Database *longest = NULL;
 
-	for (int i = 0; i < MAX_DATABASES; i++)
+	for (int i = 0; i < FAILURE_DATABASES; i++)
 	{
 		Database *other = &queue->databases[i];
 
@@ -417,7 +273,7 @@ append(Database *place, const Failure *failure)
 	place->tail = slot;
 	place->waiting++;
 	queue->waiting++;
-	mark_slot(slot, place->oid);
+	failure_marker_slot(slot, place->oid);
 	return true;
 }
 
@@ -428,111 +284,92 @@ who_attends(const Database *place)
 	return place->worker != NULL ? place->worker : queue->launcher;
 }
 
-/*
- * --- start and shutdown of the server
- * --------------------------------------------------------------
- */
+/* --- start and shutdown of the server --- */
 
-/* Write the failures that wait to their file. */
-static bool
-write_file(FILE *file)
+/* Write what waits for a database. */
+static void
+save_database(FailureFile *file, const Database *place)
 {
-	FileHeader header = {QUEUE_MAGIC, sizeof(Failure), 0};
-	bool good;
+	SavedDatabase saved = {.oid = place->oid,
+						   .dropped = place->dropped,
+						   .dropped_full = place->dropped_full,
+						   .dropped_lost = place->dropped_lost,
+						   .left_out = place->left_out};
 
-	for (int i = 0; i < MAX_DATABASES; i++)
-		if (OidIsValid(queue->databases[i].oid))
-			header.databases++;
-	good = fwrite(&header, sizeof(header), 1, file) == 1;
-	for (int i = 0; i < MAX_DATABASES; i++)
-	{
-		const Database *place = &queue->databases[i];
-		FileDatabase written = {place->oid,          0,
-								place->dropped,      place->dropped_full,
-								place->dropped_lost, place->left_out};
-
-		if (!OidIsValid(place->oid))
-			continue;
-		/*
-		 * an immediate shutdown may have stopped somebody between two steps: the list is what
-		 * counts
-		 */
-		for (int slot = place->head; slot != NO_SLOT && written.waiting < queue->capacity;
-			 slot = queue->slots[slot].next)
-			written.waiting++;
-		good = good && fwrite(&written, sizeof(written), 1, file) == 1;
-		for (int slot = place->head; slot != NO_SLOT && written.waiting-- > 0;
-			 slot = queue->slots[slot].next)
-			good = good && fwrite(&queue->slots[slot].failure, sizeof(Failure), 1, file) == 1;
-	}
-	return good;
+	/* an immediate shutdown may have stopped somebody between two steps: the list is what counts */
+	for (int slot = place->head; slot != NO_SLOT && saved.waiting < queue->capacity;
+		 slot = queue->slots[slot].next)
+		saved.waiting++;
+	failure_file_put_database(file, &saved);
+	for (int slot = place->head; slot != NO_SLOT && saved.waiting-- > 0;
+		 slot = queue->slots[slot].next)
+		failure_file_put(file, &queue->slots[slot].failure);
 }
 
 /* At a clean shutdown of the postmaster, after all others have gone: keep what waits. */
 static void
 queue_shmem_shutdown(int code, Datum arg)
 {
-	FILE *file;
-	bool good;
+	FailureFile file;
+	uint32 databases = 0;
 
 	if (code != 0 || queue == NULL)
 		return;
-	file = AllocateFile(QUEUE_FILE ".tmp", PG_BINARY_W);
-	good = file != NULL && write_file(file);
-	if (!good)
-		ereport(LOG, (errcode_for_file_access(),
-					  errmsg("could not write file \"%s\": %m", QUEUE_FILE ".tmp")));
-	if (file != NULL && FreeFile(file) != 0)
-		good = false;
-	/* the marker file goes last: a failure is in one of the two files at any time */
-	if (good && durable_rename(QUEUE_FILE ".tmp", QUEUE_FILE, LOG) == 0)
-		unlink(MARKER_FILE);
+	for (int i = 0; i < FAILURE_DATABASES; i++)
+		if (OidIsValid(queue->databases[i].oid))
+			databases++;
+	failure_file_create(&file, databases);
+	for (int i = 0; i < FAILURE_DATABASES; i++)
+		if (OidIsValid(queue->databases[i].oid))
+			save_database(&file, &queue->databases[i]);
+	failure_file_keep(&file);
 }
 
-/* Read the failures of one database. False: the file is at its end. */
-static bool
-read_database(FILE *file)
+/* Take in what the file of the last clean shutdown holds of a database. */
+static void
+load_database(FailureFile *file, const SavedDatabase *saved)
 {
-	FileDatabase read;
-	Database *place;
+	Database *place = place_of(saved->oid, true);
 	Failure failure;
 
-	if (fread(&read, sizeof(read), 1, file) != 1)
-		return false;
-	place = place_of(read.oid, true);
 	if (place == NULL)
-		return false;
-	place->dropped += read.dropped;
-	place->dropped_full += read.dropped_full;
-	place->dropped_lost += read.dropped_lost;
-	place->left_out += read.left_out;
-	for (uint32 i = 0; i < read.waiting; i++)
 	{
-		if (fread(&failure, sizeof(failure), 1, file) != 1)
-			return false;
-		(void) append(place, &failure);
+		file->good = false;
+		return;
 	}
-	return true;
+	place->dropped += saved->dropped;
+	place->dropped_full += saved->dropped_full;
+	place->dropped_lost += saved->dropped_lost;
+	place->left_out += saved->left_out;
+	for (uint32 i = 0; i < saved->waiting && failure_file_get(file, &failure); i++)
+		(void) append(place, &failure);
 }
 
-/* Read the file of the last clean shutdown, and remove it. */
+/* Take in the failures of the last clean shutdown. */
 static void
-read_file(void)
+load_queue(void)
 {
-	FILE *file = AllocateFile(QUEUE_FILE, PG_BINARY_R);
-	FileHeader header;
-	bool good;
+	FailureFile file;
+	SavedDatabase saved;
 
-	if (file == NULL)
+	if (!failure_file_open(&file))
 		return;
-	good = fread(&header, sizeof(header), 1, file) == 1 && header.magic == QUEUE_MAGIC &&
-		   header.failure_bytes == sizeof(Failure);
-	for (uint32 i = 0; good && i < header.databases; i++)
-		good = read_database(file);
-	if (!good)
-		ereport(LOG, (errmsg("ignoring what is not ours in file \"%s\"", QUEUE_FILE)));
-	FreeFile(file);
-	unlink(QUEUE_FILE);
+	while (failure_file_get_database(&file, &saved))
+		load_database(&file, &saved);
+	failure_file_remove(&file);
+}
+
+/* Failures of a database were lost in a crash. */
+static void
+count_lost(Oid database, int64 n)
+{
+	Database *place = OidIsValid(database) && n > 0 ? place_of(database, true) : NULL;
+
+	if (place != NULL)
+	{
+		place->dropped += n;
+		place->dropped_lost += n;
+	}
 }
 
 /* Make the shared memory, or find it. */
@@ -558,11 +395,11 @@ queue_shmem_startup(void)
 		on_shmem_exit(queue_shmem_shutdown, (Datum) 0);
 	if (!found)
 	{
-		read_marker();
-		make_marker();
-		read_file();
-		for (int i = 0; i < MAX_DATABASES; i++)
-			mark_untold(&queue->databases[i]);
+		failure_marker_read(count_lost);
+		failure_marker_make(queue->capacity);
+		load_queue();
+		for (int i = 0; i < FAILURE_DATABASES; i++)
+			mark_unrecorded(&queue->databases[i]);
 	}
 }
 
@@ -578,10 +415,7 @@ failure_queue_init(void)
 	shmem_startup_hook = queue_shmem_startup;
 }
 
-/*
- * --- for those that fail
- * ----------------------------------------------------------------------------
- */
+/* --- for those that fail --- */
 
 /* Queue a failure of this database. */
 void
@@ -619,7 +453,7 @@ failure_queue_leave_out(void)
 		/* a worker that is there leaves what is not due to the launcher */
 		if (++place->left_out == 1 && place->worker == NULL && queue->launcher != NULL)
 			SetLatch(queue->launcher);
-		mark_untold(place);
+		mark_unrecorded(place);
 	}
 	LWLockRelease(queue->lock);
 }
@@ -679,10 +513,7 @@ failure_queue_forget_drops(void)
 	LWLockRelease(queue->lock);
 }
 
-/*
- * --- for the background workers
- * --------------------------------------------------------------------
- */
+/* --- for the background workers --- */
 
 /* Look at this database's oldest failures. */
 void
@@ -727,7 +558,7 @@ failure_queue_done(const FailureWork *work, int64 unrecordable)
 		place->left_out -= work->left_out;
 		if (work->left_out > 0)
 			place->left_out_first = place->left_out_last; /* of those that came meanwhile */
-		mark_untold(place);
+		mark_unrecorded(place);
 		place->dropped += unrecordable;
 		if (work->prune)
 			place->prune = false;
@@ -806,7 +637,7 @@ failure_queue_next_database(TimestampTz *next)
 
 	*next = 0;
 	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < MAX_DATABASES; i++)
+	for (int i = 0; i < FAILURE_DATABASES; i++)
 	{
 		Database *place = &queue->databases[i];
 		TimestampTz at;
@@ -841,7 +672,7 @@ failure_queue_forget_database(Oid database)
 	{
 		remove_first(place, place->waiting);
 		memset(place, 0, sizeof(*place));
-		mark_untold(place);
+		mark_unrecorded(place);
 	}
 	LWLockRelease(queue->lock);
 }

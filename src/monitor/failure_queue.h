@@ -5,31 +5,7 @@
 #ifndef PGACCOUNT_FAILURE_QUEUE_H
 #define PGACCOUNT_FAILURE_QUEUE_H
 
-#include "utils/inet.h"
-#include "utils/timestamp.h"
-
-/*
- * A failure, as it waits. Texts are in the encoding of its database, cut to fit; empty: not known.
- */
-typedef struct Failure
-{
-	TimestampTz at;
-	double duration_ms;
-	int sqlerrcode;
-	bool has_ip;
-	bool ip_unverified; /* it comes from request.headers */
-	union
-	{
-		inet ip;
-		char ip_bytes[32];
-	};
-	char operation[32];
-	char actor[128];
-	char unverified[32]; /* the setting that an unverified actor comes from */
-	char subject[128];
-	char tenant_id[64];
-	char message[200];
-} Failure;
+#include "failure.h"
 
 /* What became of failures of one database. */
 typedef struct FailureQueueState
@@ -60,10 +36,7 @@ extern void failure_queue_state(FailureQueueState *state);
 /* Forget how many failures of this database were dropped. */
 extern void failure_queue_forget_drops(void);
 
-/*
- * --- for the background workers
- * --------------------------------------------------------------------
- */
+/* --- for the background workers --- */
 
 /* What a worker finds to do in its database. */
 typedef struct FailureWork

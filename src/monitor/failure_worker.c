@@ -73,10 +73,7 @@ failure_worker_init(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/*
- * --- the launcher
- * -----------------------------------------------------------------------------------
- */
+/* --- the launcher --- */
 
 /* What a database is to a worker. */
 typedef enum DatabaseState
@@ -175,10 +172,7 @@ failure_launcher_main(Datum arg)
 	}
 }
 
-/*
- * --- a worker
- * ----------------------------------------------------------------------------------------
- */
+/* --- a worker --- */
 
 /* The transaction has committed: its failures are recorded, and leave the queue. */
 static void
