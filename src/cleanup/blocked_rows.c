@@ -148,19 +148,19 @@ blocked_any(const Cleanup *cleanup)
 {
 	ListCell *lc;
 
-	foreach (lc, cleanup->lines)
-		if (((CleanupLine *) lfirst(lc))->action == CLEANUP_PROTECTED &&
-			((CleanupLine *) lfirst(lc))->rows > 0)
+	foreach (lc, cleanup->steps)
+		if (((CleanupStep *) lfirst(lc))->action == CLEANUP_PROTECTED &&
+			((CleanupStep *) lfirst(lc))->rows > 0)
 			return true;
 	return false;
 }
 
-/* Add what a line of a cleanup says to the holders. */
+/* Add what a step of a cleanup says to the holders. */
 static List *
-note_line(List *holders, const CleanupLine *line)
+note_step(List *holders, const CleanupStep *step)
 {
 	char *reference =
-		psprintf("%s.%s", display_relation(line->node->relid), reference_column(line->edge));
+		psprintf("%s.%s", display_relation(step->node->relid), reference_column(step->edge));
 	Holder *holder;
 	ListCell *lc;
 
@@ -169,14 +169,14 @@ note_line(List *holders, const CleanupLine *line)
 		holder = lfirst(lc);
 		if (strcmp(holder->reference, reference) == 0)
 		{
-			holder->rows += line->rows;
+			holder->rows += step->rows;
 			pfree(reference);
 			return holders;
 		}
 	}
 	holder = palloc(sizeof(Holder));
 	holder->reference = reference;
-	holder->rows = line->rows;
+	holder->rows = step->rows;
 	return lappend(holders, holder);
 }
 
@@ -186,12 +186,12 @@ blocked_note(List *holders, const Cleanup *cleanup)
 {
 	ListCell *lc;
 
-	foreach (lc, cleanup->lines)
+	foreach (lc, cleanup->steps)
 	{
-		CleanupLine *line = lfirst(lc);
+		CleanupStep *step = lfirst(lc);
 
-		if (line->action == CLEANUP_PROTECTED && line->rows > 0)
-			holders = note_line(holders, line);
+		if (step->action == CLEANUP_PROTECTED && step->rows > 0)
+			holders = note_step(holders, step);
 	}
 	return holders;
 }

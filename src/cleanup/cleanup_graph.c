@@ -124,22 +124,22 @@ draw_tables(Chart *chart, Cleanup *cleanup)
 static void
 draw_plan(Chart *chart, Cleanup *cleanup)
 {
-	List *lines = cleanup_ordered_lines(cleanup);
+	List *steps = cleanup_ordered_steps(cleanup);
 
 	/* the target first */
-	for (int i = list_length(lines) - 1; i >= 0; i--)
+	for (int i = list_length(steps) - 1; i >= 0; i--)
 	{
-		CleanupLine *line = list_nth(lines, i);
-		RowSet *set = line->node->data ? ((CleanupTable *) line->node->data)->set : NULL;
+		CleanupStep *step = list_nth(steps, i);
+		RowSet *set = step->node->data ? ((CleanupTable *) step->node->data)->set : NULL;
 
-		(void) draw_node(chart, line->node, set && set->n > 0 ? (int64) set->n : -1);
+		(void) draw_node(chart, step->node, set && set->n > 0 ? (int64) set->n : -1);
 	}
-	for (int i = list_length(lines) - 1; i >= 0; i--)
+	for (int i = list_length(steps) - 1; i >= 0; i--)
 	{
-		CleanupLine *line = list_nth(lines, i);
+		CleanupStep *step = list_nth(steps, i);
 
-		if (line->edge != NULL)
-			draw_edge(chart, line->edge, line->action, line->rows);
+		if (step->edge != NULL)
+			draw_edge(chart, step->edge, step->action, step->rows);
 	}
 }
 

@@ -288,43 +288,43 @@ cleanup_seed_keys(Cleanup *cleanup, FunctionCallInfo fcinfo, int n)
 	cleanup->seed.values = keys->arrays;
 }
 
-/* The line of an edge and an action; made if there is none. */
-CleanupLine *
-cleanup_line(Cleanup *cleanup, FkNode *node, FkEdge *edge, CleanupAction action)
+/* The step of an edge and an action; made if there is none. */
+CleanupStep *
+cleanup_step(Cleanup *cleanup, FkNode *node, FkEdge *edge, CleanupAction action)
 {
-	CleanupLine *line;
+	CleanupStep *step;
 	ListCell *lc;
 
-	foreach (lc, cleanup->lines)
+	foreach (lc, cleanup->steps)
 	{
-		line = lfirst(lc);
-		if (line->edge == edge && line->action == action)
-			return line;
+		step = lfirst(lc);
+		if (step->edge == edge && step->action == action)
+			return step;
 	}
-	line = palloc0(sizeof(CleanupLine));
-	line->node = node;
-	line->edge = edge;
-	line->action = action;
-	cleanup->lines = lappend(cleanup->lines, line);
-	return line;
+	step = palloc0(sizeof(CleanupStep));
+	step->node = node;
+	step->edge = edge;
+	step->action = action;
+	cleanup->steps = lappend(cleanup->steps, step);
+	return step;
 }
 
-/* The number of a line. */
+/* The number of a step. */
 int
-cleanup_line_number(Cleanup *cleanup, CleanupLine *line)
+cleanup_step_number(Cleanup *cleanup, CleanupStep *step)
 {
 	int number = 0;
 
-	while (list_nth(cleanup->lines, number) != line)
+	while (list_nth(cleanup->steps, number) != step)
 		number++;
 	return number;
 }
 
-/* Rows that join a set, counted in a line. */
+/* Rows that join a set, counted in a step. */
 typedef struct Joining
 {
 	RowSet *set;
-	CleanupLine *line;
+	CleanupStep *step;
 	int number;
 	Datum *values;
 	bool *nulls;
@@ -346,7 +346,7 @@ join_set(TupleTableSlot *slot, void *arg)
 		joining->nulls[SET_FIXED + i] = slot->tts_isnull[2 + i];
 	}
 	if (row_set_add(joining->set, joining->values, joining->nulls))
-		joining->line->rows++;
+		joining->step->rows++;
 }
 
 /* Rows are counted that would join a set. */
@@ -355,7 +355,7 @@ count_set(TupleTableSlot *slot, void *arg)
 {
 	Joining *joining = arg;
 
-	joining->line->rows += DatumGetInt64(slot->tts_values[0]);
+	joining->step->rows += DatumGetInt64(slot->tts_values[0]);
 	joining->set->n += DatumGetInt64(slot->tts_values[0]);
 }
 
@@ -367,8 +367,8 @@ joining_over(Cleanup *cleanup, FkNode *node, FkEdge *edge)
 	Joining joining;
 
 	joining.set = table->set;
-	joining.line = cleanup_line(cleanup, node, edge, CLEANUP_DELETE);
-	joining.number = cleanup_line_number(cleanup, joining.line);
+	joining.step = cleanup_step(cleanup, node, edge, CLEANUP_DELETE);
+	joining.number = cleanup_step_number(cleanup, joining.step);
 	joining.values = palloc0(table->set->desc->natts * sizeof(Datum));
 	joining.nulls = palloc0(table->set->desc->natts * sizeof(bool));
 	return joining;
@@ -605,11 +605,11 @@ find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
 	if (!unreadable && cleanup_under_rls(cleanup, edge->child))
 		holding = rows_outside(edge, snapshot, true) - (protects ? 0 : rows);
 	if (holding > 0)
-		cleanup_line(cleanup, edge->child_node, edge, CLEANUP_PROTECTED)->rows = holding;
+		cleanup_step(cleanup, edge->child_node, edge, CLEANUP_PROTECTED)->rows = holding;
 	if (follows || protects)
 		return 0;
 	if (count_set && rows > 0)
-		cleanup_line(cleanup, edge->child_node, edge, setting_action(edge))->rows = rows;
+		cleanup_step(cleanup, edge->child_node, edge, setting_action(edge))->rows = rows;
 	return rows;
 }
 
@@ -633,25 +633,25 @@ cleanup_find_outside(Cleanup *cleanup, Snapshot snapshot, bool count_set)
 	return to_set;
 }
 
-/* The line of an edge and an action if it has rows. */
-static CleanupLine *
-find_line(Cleanup *cleanup, FkNode *node, FkEdge *edge, CleanupAction action)
+/* The step of an edge and an action if it has rows. */
+static CleanupStep *
+find_step(Cleanup *cleanup, FkNode *node, FkEdge *edge, CleanupAction action)
 {
 	ListCell *lc;
 
-	foreach (lc, cleanup->lines)
+	foreach (lc, cleanup->steps)
 	{
-		CleanupLine *line = lfirst(lc);
+		CleanupStep *step = lfirst(lc);
 
-		if (line->node == node && line->edge == edge && line->action == action && line->rows > 0)
-			return line;
+		if (step->node == node && step->edge == edge && step->action == action && step->rows > 0)
+			return step;
 	}
 	return NULL;
 }
 
 /* Append what stands outside and references a table: its keys are set before its rows go. */
 static List *
-outside_lines(Cleanup *cleanup, FkNode *node, List *ordered)
+outside_steps(Cleanup *cleanup, FkNode *node, List *ordered)
 {
 	static const CleanupAction actions[] = {CLEANUP_PROTECTED, CLEANUP_SET_NULL,
 											CLEANUP_SET_DEFAULT};
@@ -663,20 +663,20 @@ outside_lines(Cleanup *cleanup, FkNode *node, List *ordered)
 
 		for (int i = 0; i < lengthof(actions); i++)
 		{
-			CleanupLine *line = find_line(cleanup, edge->child_node, edge, actions[i]);
+			CleanupStep *step = find_step(cleanup, edge->child_node, edge, actions[i]);
 
-			if (line != NULL)
-				ordered = lappend(ordered, line);
+			if (step != NULL)
+				ordered = lappend(ordered, step);
 		}
 	}
 	return ordered;
 }
 
-/* The lines with rows, in order of execution. */
+/* The steps with rows, in order of execution. */
 List *
-cleanup_ordered_lines(Cleanup *cleanup)
+cleanup_ordered_steps(Cleanup *cleanup)
 {
-	CleanupLine *last = find_line(cleanup, cleanup->node, NULL, CLEANUP_DELETE);
+	CleanupStep *last = find_step(cleanup, cleanup->node, NULL, CLEANUP_DELETE);
 	List *ordered = NIL;
 	ListCell *lc;
 
@@ -685,7 +685,7 @@ cleanup_ordered_lines(Cleanup *cleanup)
 		ListCell *lc2;
 
 		foreach (lc2, lfirst(lc))
-			ordered = outside_lines(cleanup, lfirst(lc2), ordered);
+			ordered = outside_steps(cleanup, lfirst(lc2), ordered);
 		foreach (lc2, lfirst(lc))
 		{
 			FkNode *node = lfirst(lc2);
@@ -693,10 +693,10 @@ cleanup_ordered_lines(Cleanup *cleanup)
 
 			foreach (lc3, cleanup->graph->edges)
 			{
-				CleanupLine *line = find_line(cleanup, node, lfirst(lc3), CLEANUP_DELETE);
+				CleanupStep *step = find_step(cleanup, node, lfirst(lc3), CLEANUP_DELETE);
 
-				if (line != NULL)
-					ordered = lappend(ordered, line);
+				if (step != NULL)
+					ordered = lappend(ordered, step);
 			}
 		}
 	}
@@ -712,17 +712,17 @@ cleanup_refuse_protected(Cleanup *cleanup)
 	ListCell *lc;
 
 	initStringInfo(&detail);
-	foreach (lc, cleanup_ordered_lines(cleanup))
+	foreach (lc, cleanup_ordered_steps(cleanup))
 	{
-		CleanupLine *line = lfirst(lc);
+		CleanupStep *step = lfirst(lc);
 
-		if (line->action != CLEANUP_PROTECTED)
+		if (step->action != CLEANUP_PROTECTED)
 			continue;
 		if (first == NULL)
-			first = line->edge;
+			first = step->edge;
 		appendStringInfo(&detail, "%s%s.%s: " INT64_FORMAT " rows", detail.len > 0 ? "\n" : "",
-						 display_relation(line->node->relid), reference_column(line->edge),
-						 line->rows);
+						 display_relation(step->node->relid), reference_column(step->edge),
+						 step->rows);
 	}
 	if (first != NULL)
 		ereport(ERROR, (errcode(ERRCODE_RESTRICT_VIOLATION),
@@ -734,31 +734,31 @@ cleanup_refuse_protected(Cleanup *cleanup)
 						err_constraint(first)));
 }
 
-/* The result of a function that returns lines. */
+/* The result of a function that returns steps. */
 void
 cleanup_return(FunctionCallInfo fcinfo, Cleanup *cleanup)
 {
 	static const char *const actions[] = {"delete", "set null", "set default", "protected"};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int step = 0;
+	int number = 0;
 	ListCell *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	foreach (lc, cleanup_ordered_lines(cleanup))
+	foreach (lc, cleanup_ordered_steps(cleanup))
 	{
-		CleanupLine *line = lfirst(lc);
+		CleanupStep *step = lfirst(lc);
 		Datum values[5];
 		bool nulls[5] = {false};
 		NameData via;
 
-		values[0] = Int32GetDatum(++step);
-		values[1] = ObjectIdGetDatum(line->node->relid);
-		if (line->edge != NULL)
-			namestrcpy(&via, line->edge->name);
+		values[0] = Int32GetDatum(++number);
+		values[1] = ObjectIdGetDatum(step->node->relid);
+		if (step->edge != NULL)
+			namestrcpy(&via, step->edge->name);
 		values[2] = NameGetDatum(&via);
-		nulls[2] = line->edge == NULL;
-		values[3] = CStringGetTextDatum(actions[line->action]);
-		values[4] = Int64GetDatum(line->rows);
+		nulls[2] = step->edge == NULL;
+		values[3] = CStringGetTextDatum(actions[step->action]);
+		values[4] = Int64GetDatum(step->rows);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 }

@@ -23,13 +23,13 @@ typedef enum CleanupAction
 } CleanupAction;
 
 /* Rows of one table that come by one foreign key, or are named by the caller. */
-typedef struct CleanupLine
+typedef struct CleanupStep
 {
 	FkNode *node;
 	FkEdge *edge; /* NULL: the caller's own rows */
 	CleanupAction action;
 	int64 rows;
-} CleanupLine;
+} CleanupStep;
 
 /* Where the rows come from that the caller names: SQL after FROM, the table being `c`. */
 typedef struct CleanupSeed
@@ -56,7 +56,7 @@ typedef struct Cleanup
 	FkNode *node;     /* of the target */
 	List *nodes;      /* whose rows may go */
 	List *components; /* of these, children first */
-	List *lines;      /* CleanupLine, numbered as in SET_VIA */
+	List *steps;      /* CleanupStep, numbered as in SET_VIA */
 	bool under_rls;   /* row security applies to the caller on some table that is read */
 } Cleanup;
 
@@ -93,20 +93,20 @@ extern void cleanup_close(Cleanup *cleanup, Snapshot snapshot);
 extern uint64 cleanup_close_again(Cleanup *cleanup, Snapshot snapshot);
 
 /*
- * Count the rows outside that reference rows inside: what is protected, into lines, and what is to
- * be set null or default, into lines if count_set. Returns how many are to be set.
+ * Count the rows outside that reference rows inside: what is protected, into steps, and what is to
+ * be set null or default, into steps if count_set. Returns how many are to be set.
  */
 extern uint64 cleanup_find_outside(Cleanup *cleanup, Snapshot snapshot, bool count_set);
 
-/* The line of an edge and an action; made if there is none. */
-extern CleanupLine *cleanup_line(Cleanup *cleanup, FkNode *node, FkEdge *edge,
+/* The step of an edge and an action; made if there is none. */
+extern CleanupStep *cleanup_step(Cleanup *cleanup, FkNode *node, FkEdge *edge,
 								 CleanupAction action);
 
-/* The number of a line, as in SET_VIA. */
-extern int cleanup_line_number(Cleanup *cleanup, CleanupLine *line);
+/* The number of a step, as in SET_VIA. */
+extern int cleanup_step_number(Cleanup *cleanup, CleanupStep *step);
 
-/* The lines with rows, in order of execution. */
-extern List *cleanup_ordered_lines(Cleanup *cleanup);
+/* The steps with rows, in order of execution. */
+extern List *cleanup_ordered_steps(Cleanup *cleanup);
 
 /* Raise 23001 if there are protected rows outside. */
 extern void cleanup_refuse_protected(Cleanup *cleanup);
@@ -120,7 +120,7 @@ extern bool cleanup_under_rls(const Cleanup *cleanup, Oid relid);
 /* Let go of the sets. */
 extern void cleanup_free(Cleanup *cleanup);
 
-/* The result of a function that returns lines. */
+/* The result of a function that returns steps. */
 extern void cleanup_return(FunctionCallInfo fcinfo, Cleanup *cleanup);
 
 #endif /* PGACCOUNT_CLEANUP_PLAN_H */

@@ -545,7 +545,7 @@ set_keys(Execution *execution, FkEdge *edge)
 {
 	Cleanup *cleanup = execution->cleanup;
 	bool to_null = edge->on_delete == FKCONSTR_ACTION_SETNULL;
-	CleanupLine *line = cleanup_line(cleanup, edge->child_node, edge,
+	CleanupStep *step = cleanup_step(cleanup, edge->child_node, edge,
 									 to_null ? CLEANUP_SET_NULL : CLEANUP_SET_DEFAULT);
 	TimestampTz start = GetCurrentTimestamp();
 	uint64 first = 0;
@@ -553,7 +553,7 @@ set_keys(Execution *execution, FkEdge *edge)
 	uint64 n = 0;
 
 	/* what came later is found by the proof, or by the ordinary checks */
-	if (!execution->repeated && line->rows == 0)
+	if (!execution->repeated && step->rows == 0)
 		return;
 	/* a row changed at this moment is found again in its new version */
 	for (int attempt = 0; attempt < 3; attempt++)
@@ -596,7 +596,7 @@ set_keys(Execution *execution, FkEdge *edge)
 						err_constraint(edge)));
 	if (n > 0 && done != n)
 		recheck_refuse_kept_back(edge->child, n - done);
-	line->rows = execution->repeated ? line->rows + (int64) first : (int64) first;
+	step->rows = execution->repeated ? step->rows + (int64) first : (int64) first;
 	if (first > 0)
 		end_step(execution, "update", edge->child, first, start);
 }
@@ -732,12 +732,12 @@ cleanup_target_rows(Cleanup *work)
 	uint64 rows = 0;
 	ListCell *lc;
 
-	foreach (lc, work->lines)
+	foreach (lc, work->steps)
 	{
-		CleanupLine *line = lfirst(lc);
+		CleanupStep *step = lfirst(lc);
 
-		if (line->action == CLEANUP_DELETE && line->node == work->node)
-			rows += line->rows;
+		if (step->action == CLEANUP_DELETE && step->node == work->node)
+			rows += step->rows;
 	}
 	return rows;
 }
@@ -772,8 +772,8 @@ record_cleanup(FunctionCallInfo fcinfo, Cleanup *work)
 	int64 rows = 0;
 	ListCell *lc;
 
-	foreach (lc, cleanup_ordered_lines(work))
-		rows += ((CleanupLine *) lfirst(lc))->rows;
+	foreach (lc, cleanup_ordered_steps(work))
+		rows += ((CleanupStep *) lfirst(lc))->rows;
 	if (rows == 0)
 		return;
 	detail_text(&detail, "target", display_relation(work->target));

@@ -9,7 +9,7 @@
 
 /*
  * Remove the rows of a cleanup that cleanup_close() has found and nothing holds, or raise and
- * change nothing. snapshot: the one it was closed in, held until the end. Counts in its lines are
+ * change nothing. snapshot: the one it was closed in, held until the end. Counts in its steps are
  * then those of what was done.
  */
 extern void cleanup_execute(Cleanup *cleanup);

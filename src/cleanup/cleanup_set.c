@@ -112,7 +112,7 @@ row_set_keep_places(RowSet *set, bool several_lines)
 {
 	set->places_only = true;
 	if (several_lines)
-		set->lines = MemoryContextAllocZero(set->context, sizeof(KeyBitmap *));
+		set->steps = MemoryContextAllocZero(set->context, sizeof(KeyBitmap *));
 }
 
 /* The number of a key column for account.key_in_set(). */
@@ -323,21 +323,21 @@ row_set_contains(RowSet *set, Oid tab, ItemPointer tid)
 	return number >= 0 && key_bitmap_contains(set->tids, tid_number(number, tid));
 }
 
-/* Note that a tid is counted in a line. */
+/* Note that a tid is counted in a step. */
 static void
-note_line(RowSet *set, int line, int64 packed)
+note_step(RowSet *set, int step, int64 packed)
 {
 	MemoryContext old = MemoryContextSwitchTo(set->context);
 
-	if (line >= set->nlines)
+	if (step >= set->nsteps)
 	{
-		set->lines = repalloc(set->lines, (line + 1) * sizeof(KeyBitmap *));
-		while (set->nlines <= line)
-			set->lines[set->nlines++] = NULL;
+		set->steps = repalloc(set->steps, (step + 1) * sizeof(KeyBitmap *));
+		while (set->nsteps <= step)
+			set->steps[set->nsteps++] = NULL;
 	}
-	if (set->lines[line] == NULL)
-		set->lines[line] = key_bitmap_make();
-	(void) key_bitmap_add(set->lines[line], packed);
+	if (set->steps[step] == NULL)
+		set->steps[step] = key_bitmap_make();
+	(void) key_bitmap_add(set->steps[step], packed);
 	MemoryContextSwitchTo(old);
 }
 
@@ -353,10 +353,10 @@ add_row(RowSet *set, Datum *values, bool *nulls)
 	set->n++;
 	if (!set->places_only)
 		tuplestore_putvalues(set->all, set->desc, values, nulls);
-	else if (set->lines != NULL)
-		note_line(set, DatumGetInt32(values[SET_VIA]), packed);
+	else if (set->steps != NULL)
+		note_step(set, DatumGetInt32(values[SET_VIA]), packed);
 	else
-		set->line = DatumGetInt32(values[SET_VIA]);
+		set->step = DatumGetInt32(values[SET_VIA]);
 	if (set->recent != NULL)
 	{
 		tuplestore_putvalues(set->recent, set->desc, values, nulls);
@@ -391,16 +391,16 @@ store_tid(int64 packed, void *arg)
 {
 	Storing *storing = arg;
 	RowSet *set = storing->set;
-	int line = set->line;
+	int step = set->step;
 	ItemPointerData tid;
 
-	for (int i = 0; i < set->nlines; i++)
-		if (set->lines[i] != NULL && key_bitmap_contains(set->lines[i], packed))
-			line = i;
+	for (int i = 0; i < set->nsteps; i++)
+		if (set->steps[i] != NULL && key_bitmap_contains(set->steps[i], packed))
+			step = i;
 	ItemPointerSet(&tid, (BlockNumber) (packed >> 16), (OffsetNumber) packed);
 	storing->values[SET_TAB] = ObjectIdGetDatum(set->tabs[packed >> 48]);
 	storing->values[SET_TID] = PointerGetDatum(&tid);
-	storing->values[SET_VIA] = Int32GetDatum(line);
+	storing->values[SET_VIA] = Int32GetDatum(step);
 	tuplestore_putvalues(set->all, set->desc, storing->values, storing->nulls);
 }
 

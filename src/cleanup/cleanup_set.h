@@ -17,7 +17,7 @@
 /* The columns before the keys. */
 #define SET_TAB   0 /* oid: the partition the row is in */
 #define SET_TID   1 /* tid */
-#define SET_VIA   2 /* int4: the line it is counted in */
+#define SET_VIA   2 /* int4: the step it is counted in */
 #define SET_FIXED 3
 
 /* What SQL calls the set that a statement reads. */
@@ -50,9 +50,9 @@ typedef struct RowSet
 	uint64 nrecent;
 	bool places_only;  /* rows are stored when they are asked for */
 	uint64 stored;     /* in that case: rows in all */
-	int line;          /* the line of all of them, unless */
-	KeyBitmap **lines; /* there are several: their tids by line */
-	int nlines;
+	int step;          /* the step of all of them, unless */
+	KeyBitmap **steps; /* there are several: their tids by step */
+	int nsteps;
 } RowSet;
 
 /* An empty set. keys: attribute numbers of the table's columns to keep. In the current context. */
@@ -63,7 +63,7 @@ extern void row_set_map_key(RowSet *set, AttrNumber attnum);
 
 /*
  * Keep only the tids of rows, and the keys that are mapped, which must be all. several_lines: and
- * in which line each of them is counted.
+ * in which step each of them is counted.
  */
 extern void row_set_keep_places(RowSet *set, bool several_lines);
 

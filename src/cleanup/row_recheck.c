@@ -116,13 +116,13 @@ recheck_find(Rechecks *rechecks, Cleanup *cleanup, FkNode *node, Tuplestorestate
 		Oid tab;
 		ItemPointer tid;
 		ItemPointerData next;
-		CleanupLine *line;
+		CleanupStep *step;
 		bool isnull;
 
 		CHECK_FOR_INTERRUPTS();
 		tab = DatumGetObjectId(slot_getattr(slot, SET_TAB + 1, &isnull));
 		tid = (ItemPointer) DatumGetPointer(slot_getattr(slot, SET_TID + 1, &isnull));
-		line = list_nth(cleanup->lines, DatumGetInt32(slot_getattr(slot, SET_VIA + 1, &isnull)));
+		step = list_nth(cleanup->steps, DatumGetInt32(slot_getattr(slot, SET_VIA + 1, &isnull)));
 		if (rel == NULL || RelationGetRelid(rel) != tab)
 		{
 			if (rel != NULL)
@@ -137,7 +137,7 @@ recheck_find(Rechecks *rechecks, Cleanup *cleanup, FkNode *node, Tuplestorestate
 			case ROW_DELETED_HERE:
 				break;
 			case ROW_DELETED_ELSEWHERE:
-				line->rows--;
+				step->rows--;
 				rechecks->freed = list_append_unique_ptr(rechecks->freed, node);
 				break;
 			case ROW_MOVED:
@@ -149,7 +149,7 @@ recheck_find(Rechecks *rechecks, Cleanup *cleanup, FkNode *node, Tuplestorestate
 				moved->next = next;
 				rechecks->moved = lappend(rechecks->moved, moved);
 				rechecks->freed = list_append_unique_ptr(rechecks->freed, node);
-				line->rows--;
+				step->rows--;
 				break;
 			}
 		}

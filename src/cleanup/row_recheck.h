@@ -19,7 +19,7 @@ typedef struct Rechecks
 
 /*
  * Look what became of each row of a node's set, where some were not deleted by our statement: those
- * deleted by others are not counted in their lines, nor are those that moved. Raises 27000 if some
+ * deleted by others are not counted in their steps, nor are those that moved. Raises 27000 if some
  * are still there,
  * 40001 if one moved to another partition. In the memory of the cleanup.
  */
