@@ -5,7 +5,7 @@
 #ifndef PGACCOUNT_CLEANUP_H
 #define PGACCOUNT_CLEANUP_H
 
-#include "cleanup_plan.h"
+#include "cleanup_closure.h"
 #include "cleanup_run.h"
 #include "cleanup_set.h"
 #include "purge.h"

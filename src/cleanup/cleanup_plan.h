@@ -1,96 +1,11 @@
 /*
  * cleanup_plan.h
- *		Which rows go when rows of a table are removed, what follows them and what holds them.
+ *		What a cleanup would do, step by step, and what stands in its way.
  */
 #ifndef PGACCOUNT_CLEANUP_PLAN_H
 #define PGACCOUNT_CLEANUP_PLAN_H
 
-#include "fmgr.h"
-#include "tcop/dest.h"
-#include "utils/snapshot.h"
-
-#include "base/base.h"
-#include "fkey/fkey.h"
-#include "cleanup_read.h"
-#include "cleanup_set.h"
-
-typedef enum CleanupAction
-{
-	CLEANUP_DELETE,
-	CLEANUP_SET_NULL,
-	CLEANUP_SET_DEFAULT,
-	CLEANUP_PROTECTED
-} CleanupAction;
-
-/* Rows of one table that come by one foreign key, or are named by the caller. */
-typedef struct CleanupStep
-{
-	FkNode *node;
-	FkEdge *edge; /* NULL: the caller's own rows */
-	CleanupAction action;
-	int64 rows;
-} CleanupStep;
-
-/* Where the rows come from that the caller names: SQL after FROM, the table being `c`. */
-typedef struct CleanupSeed
-{
-	const char *from;
-	int nargs;
-	Oid *types;
-	Datum *values;
-	QueryEnvironment *env;
-} CleanupSeed;
-
-typedef struct Cleanup
-{
-	Oid target;
-	bool force;
-	bool live_rows_hold; /* purge: live rows of soft-delete tables do not follow, they hold */
-	/* who must be allowed to remove rows of soft-delete tables for good; InvalidOid: nobody */
-	Oid remover;
-	bool as_delete; /* rows of those that go with their parents need no leave */
-	/* each table is read and written with its owner's rights: nobody's privileges are asked */
-	bool as_owners;
-	CleanupSeed seed;
-	FkGraph *graph;
-	FkNode *node;     /* of the target */
-	List *nodes;      /* whose rows may go */
-	List *components; /* of these, children first */
-	List *steps;      /* CleanupStep, numbered as in SET_VIA */
-	bool under_rls;   /* row security applies to the caller on some table that is read */
-} Cleanup;
-
-/* What a cleanup is made for. */
-typedef enum CleanupUse
-{
-	CLEANUP_TO_PLAN, /* it will not be executed */
-	CLEANUP_TO_EXECUTE,
-	CLEANUP_TO_CUT /* and it will be asked which row references which */
-} CleanupUse;
-
-/*
- * A cleanup of rows of a table; reads the graph. In the current memory context. Raises 0A000 where
- * rows that could go are in a table that is no heap.
- */
-extern Cleanup *cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners);
-
-/*
- * The same for a function whose arguments are target, key and, unless the rest are fewer, force.
- * Locks the target. Who calls it must be allowed to remove rows of soft-delete tables for good.
- */
-extern Cleanup *cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode, CleanupUse use);
-
-/* Give the joins enough memory to be fast, until AtEOXact_GUC() of the returned level. */
-extern int cleanup_join_memory(void);
-
-/* The rows that the caller names by argument n of the function. */
-extern void cleanup_seed_keys(Cleanup *cleanup, FunctionCallInfo fcinfo, int n);
-
-/* Find all rows that go, in this snapshot. */
-extern void cleanup_close(Cleanup *cleanup, Snapshot snapshot);
-
-/* Find rows that go and are not known yet, in this snapshot. Returns how many. */
-extern uint64 cleanup_close_again(Cleanup *cleanup, Snapshot snapshot);
+#include "cleanup_closure.h"
 
 /*
  * Count the rows outside that reference rows inside: what is protected, into steps, and what is to
@@ -98,27 +13,11 @@ extern uint64 cleanup_close_again(Cleanup *cleanup, Snapshot snapshot);
  */
 extern uint64 cleanup_find_outside(Cleanup *cleanup, Snapshot snapshot, bool count_set);
 
-/* The step of an edge and an action; made if there is none. */
-extern CleanupStep *cleanup_step(Cleanup *cleanup, FkNode *node, FkEdge *edge,
-								 CleanupAction action);
-
-/* The number of a step, as in SET_VIA. */
-extern int cleanup_step_number(Cleanup *cleanup, CleanupStep *step);
-
 /* The steps with rows, in order of execution. */
 extern List *cleanup_ordered_steps(Cleanup *cleanup);
 
 /* Raise 23001 if there are protected rows outside. */
 extern void cleanup_refuse_protected(Cleanup *cleanup);
-
-/* Does a row outside stand in the way of what it references over this edge? */
-extern bool cleanup_edge_holds(Cleanup *cleanup, const FkEdge *edge);
-
-/* Does row security apply to the caller on a table? */
-extern bool cleanup_under_rls(const Cleanup *cleanup, Oid relid);
-
-/* Let go of the sets. */
-extern void cleanup_free(Cleanup *cleanup);
 
 /* The result of a function that returns steps. */
 extern void cleanup_return(FunctionCallInfo fcinfo, Cleanup *cleanup);

@@ -2,7 +2,7 @@
  * cleanup_run.c
  *		Removes rows for good, in the order that their foreign keys ask for.
  *
- * The set comes from cleanup_plan.c, closed in one snapshot S. Components of the graph go children
+ * The set comes from cleanup_closure.c, closed in one snapshot S. Components of the graph go children
  * first; before a component, keys of rows outside that reference it are set null or default. Rows
  * are deleted where they are stored (tableoid, ctid), never looked up by key again, with a filter
  * that asks the set for the tid, so that a row which another session has changed meanwhile is not
@@ -73,6 +73,7 @@
 #include "base/base.h"
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
+#include "cleanup_plan.h"
 #include "cleanup_run.h"
 #include "row_recheck.h"
 

@@ -5,7 +5,7 @@
 #ifndef PGACCOUNT_CLEANUP_RUN_H
 #define PGACCOUNT_CLEANUP_RUN_H
 
-#include "cleanup_plan.h"
+#include "cleanup_closure.h"
 
 /*
  * Remove the rows of a cleanup that cleanup_close() has found and nothing holds, or raise and

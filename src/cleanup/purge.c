@@ -35,6 +35,7 @@
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
 #include "blocked_rows.h"
+#include "cleanup_plan.h"
 #include "cleanup_run.h"
 #include "purge.h"
 

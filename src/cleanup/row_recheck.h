@@ -9,7 +9,7 @@
 #error "private to src/cleanup"
 #endif
 
-#include "cleanup_plan.h"
+#include "cleanup_closure.h"
 
 typedef struct Rechecks
 {
