@@ -251,8 +251,7 @@ account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 }
 
 /*
- * The planner asks what it may know of a column: of the sets of a cleanup there is something to
- * tell.
+ * The planner asks for statistics of a column: there are some of the sets of a cleanup.
  */
 static bool
 account_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum,

@@ -31,7 +31,7 @@ names_library(const char *list)
 
 /*
  * Is the library loaded at the start of a session? A parallel worker loads what its leader has
- * loaded once it is up; the settings it shares with the leader tell how that came to be.
+ * loaded once it is up; the settings it shares with the leader say how that came to be.
  */
 static bool
 preloaded_by_session(void)

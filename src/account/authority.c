@@ -106,7 +106,7 @@ authority_over_any(const Model *model, const char *user_id, bool self, bool *is_
 	operation_concerns(user_id, target != NULL ? target->tenant_id : NULL);
 	if (is_self != NULL)
 		*is_self = own;
-	/* who is deleted already may be told so */
+	/* the answer "already deleted" is for those who may ask */
 	if (own && self && !target->is_live)
 		return target;
 	if (actor == NULL || !model_user_admitted(actor))

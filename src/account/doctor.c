@@ -1,6 +1,6 @@
 /*
  * doctor.c
- *		What account.doctor() needs to know that SQL cannot see; the findings themselves are SQL.
+ *		What account.doctor() asks for that SQL cannot see; the findings themselves are SQL.
  */
 #include "postgres.h"
 

@@ -89,7 +89,7 @@ static Identity *identity = NULL;
 /* Changes with the identity; see KeptValue. */
 static uint64 identity_generation = 1;
 
-/* True while we set the setting ourselves; then its members, where they are known already. */
+/* True while we set the setting ourselves; then its members, where they are parsed already. */
 static bool setting_identity = false;
 static const JsonMember *setting_members = NULL;
 

@@ -6,7 +6,7 @@
  * account.known_address has a row for a user and an address, by a keyed digest of both, with the
  * time of a session there: sessions themselves move on to other addresses, and go. The time is
  * written anew after a day, so that a session costs one look, and a write once a day; what is older
- * than a month and that day is known no more.
+ * than a month and that day is forgotten.
  *
  * Nobody waits for anybody here: a row that another transaction is writing is passed over, and two
  * that begin at once may leave two rows for one address.
@@ -30,11 +30,11 @@
 
 #define KNOWN_TABLE "known_address"
 
-/* How long an address is known, and how old its time may be until it is written anew. */
+/* How long an address is remembered, and how old its time may be until it is written anew. */
 #define KNOWN_FOR   (30 * USECS_PER_DAY)
 #define KNOWN_GRAIN USECS_PER_DAY
 
-/* One write in so many looks through this many blocks for what is known no more. */
+/* One write in so many looks through this many blocks for what is too old. */
 #define PRUNE_EVERY   16
 #define PRUNED_BLOCKS 4
 
@@ -93,7 +93,7 @@ static const TableStatement prune_addresses = {
 	{TIMESTAMPTZOID, TIDOID, TIDOID}};
 
 /*
- * Drop what is known no more in a few blocks of the table by chance: an index on the time would
+ * Drop what is too old in a few blocks of the table by chance: an index on the time would
  * cost more.
  */
 static void

@@ -7,7 +7,7 @@
  * neither a ROLLBACK nor many callers at once gain an attempt (login_attempt.c).
  *
  * Time: whoever the login names, or does not, and whatever its hash, one verification of the
- * current cost is paid for. What can be told apart afterwards is only told to who had the right
+ * current cost is paid for. What can be told apart afterwards is only shown to who had the right
  * password.
  */
 #include "postgres.h"
@@ -56,7 +56,7 @@ short_argument(FunctionCallInfo fcinfo, int n)
 	return size == 0 || size > MAX_LOGIN ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-/* The client's agent as an event tells it: the argument, cut, else what the request says. */
+/* The client's agent as an event has it: the argument, cut, else what the request says. */
 static char *
 agent_argument(FunctionCallInfo fcinfo, int n)
 {

@@ -82,7 +82,7 @@ run_on_attempts(const TableStatement *statement, const unsigned char *const *key
 
 /*
  * Prepare to count an attempt of this user, or of this login where it names none. Whether the
- * address is known is looked up for all, so that the time does not tell.
+ * address is known is looked up for all, so that the time shows nothing.
  */
 void
 attempt_make(Attempt *attempt, const UserRecord *user, const char *login, Datum ip, bool ip_isnull)

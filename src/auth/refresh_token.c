@@ -3,9 +3,9 @@
  *		Refresh tokens: which session, the how manieth, and the proof that we made it.
  *
  * A token is the base64url (RFC 4648 §5) of session id, counter and HMAC-SHA-256 (RFC 2104) of both
- * under the key in account.session_key. So a successor can be given again, a used token is told
- * from a forged one, and the table of sessions holds but the SHA-256 of the current proof: who
- * reads it has no token.
+ * under the key in account.session_key. So a successor can be given again, a used token is
+ * recognised from a forged one, and the table of sessions holds but the SHA-256 of the current
+ * proof: who reads it has no token.
  *
  * The key is kept per backend, by the OID of its table, for as long as the backend lives.
  */

@@ -27,7 +27,7 @@ extern bool refresh_token_read(text *token, RefreshToken *read);
 /* The hash that is stored of a token. */
 extern void refresh_token_hash(const RefreshToken *token, unsigned char *hash);
 
-/* A keyed hash of a text, for tables that must not tell what was typed. */
+/* A keyed hash of a text, for tables that must not show what was typed. */
 extern void session_key_digest(const char *purpose, const char *value, unsigned char *digest);
 
 #endif /* PGACCOUNT_REFRESH_TOKEN_H */

@@ -1,6 +1,6 @@
 /*
  * session.c
- *		Sessions: opened by a login, gone on with by a refresh, ended by a logout.
+ *		Sessions: opened by a login, continued by a refresh, ended by a logout.
  *
  * A refusal that has something to remember (a reused token, a session found dead) is an answer, not
  * an error, so that what was learnt commits with the caller's transaction.

@@ -62,7 +62,7 @@ user_detail(const ChangedUser *user, const char *user_agent, bool verified,
 	return detail_end(&state);
 }
 
-/* Tell who listens, each type by itself. ids: by row; 0: it was not written. */
+/* Notify listeners, each type by itself. ids: by row; 0: it was not written. */
 static void
 notify(const Batch *batch, const int64 *ids)
 {

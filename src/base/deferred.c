@@ -2,9 +2,9 @@
  * deferred.c
  *		Deferred triggers of an application that a call of ours has queued.
  *
- * The server tells nobody which triggers are queued. But the executor knows the tables that each
+ * The server does not show which triggers are queued. But the executor has the tables that each
  * statement has written, whoever ran it meanwhile, and these have the triggers. SET CONSTRAINTS
- * fires them; it knows constraints by schema and name alone, so where another role's constraint
+ * fires them; it finds constraints by schema and name alone, so where another role's constraint
  * trigger has the name of one, nothing is fired and the call is refused: one of them would run as
  * the owner of the other's table.
  */

@@ -7,7 +7,7 @@
 
 #include "access/attnum.h"
 
-/* schema.table, quoted: for generated SQL. palloc'd. Raises 42P01 for a relation that is gone. */
+/* schema.table, quoted: for generated SQL. palloc'd. Raises 42P01 for a dropped relation. */
 extern char *sql_relation(Oid relid);
 
 /*
@@ -16,7 +16,7 @@ extern char *sql_relation(Oid relid);
  */
 extern char *sql_keyed_relation(Oid relid);
 
-/* The column's name, quoted: for generated SQL. Raises when the column is gone. */
+/* The column's name, quoted: for generated SQL. Raises for a dropped column. */
 extern char *sql_column(Oid relid, AttrNumber attnum);
 
 /* The type's name, schema-qualified, with its typmod: for generated SQL. */
@@ -40,7 +40,7 @@ extern char *sql_literal(const char *text);
 /* schema.table, quoted only where needed: for messages. */
 extern char *display_relation(Oid relid);
 
-/* The role that owns a relation. Raises 42P01 for a relation that is gone. */
+/* The role that owns a relation. Raises 42P01 for a dropped relation. */
 extern Oid relation_owner(Oid relid);
 
 #endif /* PGACCOUNT_IDENTIFIERS_H */

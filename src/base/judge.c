@@ -2,7 +2,7 @@
  * judge.c
  *		A statement that the caller's policies judge, while the owner of the table acts.
  *
- * It is parsed as the caller, so that the caller's policies are in it, and told to ask for the
+ * It is parsed as the caller, so that the caller's policies are in it, and made to ask for the
  * caller's privileges. The parts of its plan that find rows, and the policies' checks of new rows,
  * run as the caller, under the caller's search_path; whatever runs in between (planning, triggers,
  * constraints, indexes) as the owner.

@@ -9,7 +9,7 @@
  *
  * A CachedPlanSource parses and plans under one search_path, the present one. Ours are parsed under
  * pg_catalog, so that nobody's operators are found, and planned under the path of who runs them,
- * since planning may run functions of a table's owner. So the server is told the source after
+ * since planning may run functions of a table's owner. So the server gets the source after
  * parsing, and a callback for its parser sees to the rare case that it parses anew by itself.
  */
 #include "postgres.h"

@@ -4,7 +4,7 @@
  *
  * They are ENABLE ALWAYS, so that data copied under session_replication_role = replica reach every
  * session. pg_restore --disable-triggers switches triggers off around its COPY, and on again as
- * ordinary ones: it knows nothing of ALWAYS. So the command that switches on makes them what they
+ * ordinary ones: it has no ALWAYS. So the command that switches on makes them what they
  * were, and, as they did not see what was copied, every session reads everything anew.
  */
 #include "postgres.h"

@@ -18,7 +18,7 @@ static RelationChanged followers[FOLLOWERS];
 static int nfollowers = 0;
 static uint64 changes = 0;
 
-/* The server's callback: tell all modules, in the order in which they came. */
+/* The server's callback: call all modules, in the order in which they came. */
 static void
 relation_changed(Datum arg, Oid relid)
 {

@@ -1,6 +1,6 @@
 /*
  * relation_changes.h
- *		Who wants to know that a relation changed.
+ *		Callbacks of modules that cache something of a relation.
  */
 #ifndef PGACCOUNT_RELATION_CHANGES_H
 #define PGACCOUNT_RELATION_CHANGES_H

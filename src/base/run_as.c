@@ -7,10 +7,9 @@
  * search_path, and cannot change the session of whoever called. This is the only file that changes
  * the current user.
  *
- * The search_path of a role is not known to the server but for the role of the session, so it is
- * read as InitPostgres() does (process_settings). No cache of the server has these settings, but a
- * change of them is told to every session as changes of the catalogs are; so what was read is kept
- * as long as nothing was told.
+ * The server has the search_path of no role but the session's, so it is read as InitPostgres() does
+ * (process_settings). No cache of the server has these settings, but a change of them reaches every
+ * session as an invalidation; so what was read is kept until the next one.
  *
  * SECURITY_RESTRICTED_OPERATION would keep the session as it is, but it also forbids to queue
  * deferred triggers, among them the server's own of every DEFERRABLE foreign key. So that code of
@@ -177,7 +176,7 @@ run_as_settings_changed(void)
 	role_paths = NIL;
 }
 
-/* The same, kept as long as nothing was told. */
+/* The same, kept until an invalidation. */
 static const char *
 path_of_role(Oid role)
 {
@@ -426,11 +425,11 @@ run_as_refuse_function(Oid function)
 	}
 }
 
-/* Flags for ExecutorStart(), which the server does not use, that tell who starts a statement. */
+/* Flags for ExecutorStart(), which the server does not use, that say who starts a statement. */
 #define STARTED_AS_OTHER 0x40000000
 #define STARTED_BY(role) (((role) &0x3fff) << 16)
 
-/* What to tell ExecutorStart(). */
+/* The flag for ExecutorStart(). */
 int
 run_as_started(void)
 {

@@ -73,7 +73,7 @@ extern void run_as_refuse_function(Oid function);
 
 /*
  * The same for going on with a statement that somebody else has started, such as a cursor of the
- * session's. The first is what ExecutorStart() is told besides, by which the second knows.
+ * session's. The first is a flag for ExecutorStart(), from which the second reads it.
  */
 extern int run_as_started(void);
 extern void run_as_refuse_cursor(struct QueryDesc *desc);

@@ -11,7 +11,7 @@
 
 static SecretTable is_secret_table = NULL;
 
-/* Who knows the tables that hold secrets. */
+/* Which tables hold secrets; set by the module that has them. */
 void
 secret_tables_are(SecretTable is_secret)
 {

@@ -248,7 +248,7 @@ settings_init(bool preloaded)
 	GucContext at_restart = preloaded ? PGC_POSTMASTER : PGC_SUSET;
 
 	DefineCustomEnumVariable("pgaccount.error_detail",
-							 "What the DETAIL of an error may tell its client.",
+							 "What the DETAIL of an error may show its client.",
 							 "With \"generic\" DETAIL carries no data of the row; the server log "
 							 "still has it.",
 							 &pgaccount_error_detail, ERROR_DETAIL_VERBOSE, error_detail_options,

@@ -8,7 +8,7 @@
  *
  * A writer of a row trigger is made for the first row of a statement and lives as long as the
  * statement's memory. The indexes that it holds open belong to a resource owner; when a transaction
- * is aborted the owner lets go of them first, or the memory goes first, and either must tell the
+ * is aborted the owner lets go of them first, or the memory goes first, and either must inform the
  * other: hence TupleWriter.owner and the list of writers.
  */
 #include "postgres.h"
@@ -77,7 +77,7 @@ owner_releases(ResourceReleasePhase phase, bool is_commit, bool is_top, void *ar
 			writer->owner = NULL;
 }
 
-/* Register what writers of triggers need to know of aborts. */
+/* Register the callbacks by which writers of triggers see aborts. */
 void
 tuple_write_init(void)
 {

@@ -29,7 +29,7 @@ static bool schema_known = false;
 static Oid schema_oid = InvalidOid;
 static bool version_known = false;
 
-/* Forget what is known of the installation: a schema came or went. */
+/* Drop the cached state of the installation: a schema came or went. */
 static void
 namespace_changed(Datum arg, int cacheid, uint32 hashvalue)
 {

@@ -243,7 +243,7 @@ name_row(TupleTableSlot *slot, void *arg)
 					 TextDatumGetCString(slot->tts_values[0]));
 }
 
-/* Tell which rows were kept, and what holds them. */
+/* Report which rows were kept, and what holds them. */
 void
 blocked_report(Oid target, RowSet *blocked, const List *holders)
 {

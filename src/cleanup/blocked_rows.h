@@ -26,7 +26,7 @@ extern RowSet *blocked_find(Cleanup *cleanup);
  */
 extern List *blocked_note(List *holders, const Cleanup *cleanup);
 
-/* Tell the client which rows of a table are kept, and what holds them. */
+/* Report to the client which rows of a table are kept, and what holds them. */
 extern void blocked_report(Oid target, RowSet *blocked, const List *holders);
 
 #endif /* PGACCOUNT_BLOCKED_ROWS_H */

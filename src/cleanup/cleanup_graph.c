@@ -46,7 +46,7 @@ append_label(StringInfo text, const char *label)
 	}
 }
 
-/* The number of a node; it is drawn when it is new. rows: negative for none to tell. */
+/* The number of a node; it is drawn when it is new. rows: negative for none to show. */
 static int
 draw_node(Chart *chart, FkNode *node, int64 rows)
 {

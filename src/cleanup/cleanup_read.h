@@ -10,7 +10,7 @@
 #include "fkey/fkey.h"
 #include "cleanup_set.h"
 
-/* What is known of a table whose rows may go; FkNode.data. */
+/* A table whose rows may go; FkNode.data. */
 typedef struct CleanupTable
 {
 	FkNode *node;

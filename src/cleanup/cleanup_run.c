@@ -2,13 +2,13 @@
  * cleanup_run.c
  *		Removes rows for good, in the order that their foreign keys ask for.
  *
- * The set comes from cleanup_closure.c, closed in one snapshot S. Components of the graph go children
- * first; before a component, keys of rows outside that reference it are set null or default. Rows
- * are deleted where they are stored (tableoid, ctid), never looked up by key again, with a filter
- * that asks the set for the tid, so that a row which another session has changed meanwhile is not
- * deleted in its new state. The trigger account.soft_delete is disabled in the executor's copy, and
- * the statement is planned without rewriting, so rows of soft-delete tables go for good; a
- * statement of somebody's trigger inside is none of ours, and stays what it is.
+ * The set comes from cleanup_closure.c, closed in one snapshot S. Components of the graph go
+ * children first; before a component, keys of rows outside that reference it are set null or
+ * default. Rows are deleted where they are stored (tableoid, ctid), never looked up by key again,
+ * with a filter that asks the set for the tid, so that a row which another session has changed
+ * meanwhile is not deleted in its new state. The trigger account.soft_delete is disabled in the
+ * executor's copy, and the statement is planned without rewriting, so rows of soft-delete tables go
+ * for good; a statement of somebody's trigger inside is none of ours, and stays what it is.
  *
  * Ordinary checks: the server's referential triggers all run; the tables of a component go in one
  * statement of data-modifying CTEs, so that they see its end.
@@ -208,7 +208,7 @@ disable_triggers(EState *estate, void *arg)
 	}
 }
 
-/* Tell what is being done, to pg_stat_activity at once. */
+/* Report what is being done, to pg_stat_activity at once. */
 static void
 begin_step(const char *verb, Oid relid)
 {
@@ -218,7 +218,7 @@ begin_step(const char *verb, Oid relid)
 	pfree(text);
 }
 
-/* Tell what was done: a NOTICE for each step once the whole takes long. */
+/* Report what was done: a NOTICE for each step once the whole takes long. */
 static void
 end_step(Execution *execution, const char *verb, Oid relid, uint64 rows, TimestampTz start)
 {
@@ -497,7 +497,7 @@ delete_rows(Execution *execution, List *nodes)
 		int moved = list_length(execution->rechecks.moved);
 		uint64 n = count_to_delete(execution, node);
 
-		/* the statement tells only how many rows of the last table it deleted */
+		/* the statement says only how many rows of the last table it deleted */
 		if (lnext(nodes, lc) != NULL || done != n)
 			recheck_find(&execution->rechecks, execution->cleanup, node,
 						 rows_to_delete(execution, node));

@@ -111,7 +111,7 @@ extern void row_set_rewind(Tuplestorestate *rows);
 extern Datum row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n);
 
 /*
- * The sets that account.row_in_set() and account.key_in_set() know by number; the ones before,
+ * The sets that account.row_in_set() and account.key_in_set() have by number; the ones before,
  * which the caller puts back.
  */
 typedef struct KnownSets

@@ -389,7 +389,7 @@ purge_tids(Purge *purge, const RowTids *tids)
 	}
 }
 
-/* Tell which rows were kept, and what holds them. */
+/* Report which rows were kept, and what holds them. */
 static void
 report_blocked(Purge *purge)
 {

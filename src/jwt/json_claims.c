@@ -3,7 +3,7 @@
  *		One strict pass over a JSON object: a JOSE header or a set of claims (RFC 8259, RFC 7519
  *		§4).
  *
- * Stricter than jsonb, which keeps the last of duplicate members and tells nobody: a member seen
+ * Stricter than jsonb, which keeps the last of duplicate members without a word: a member seen
  * twice, at any depth, is refused, since two readers of one token must not see two values. Depth is
  * bounded by a fixed stack, memory by the size of the text.
  */

@@ -39,7 +39,7 @@ typedef enum JsonKind
 } JsonKind;
 
 /*
- * A member of the outermost object that the caller wants to know. The caller sets name and
+ * A member of the outermost object that the caller asks for. The caller sets name and
  * name_len; the pass sets the rest. text is what the string says, escapes resolved, else the
  * literal or the whole array or object; it points into the scanned text or into the pass's arena.
  */

@@ -355,7 +355,7 @@ jws_parse(Jws *jws, const char *token, size_t len)
 	return check_header(jws, members);
 }
 
-/* Take a token apart whose header is known; see jwt.h. */
+/* Take a token apart whose header is given; see jws.h. */
 bool
 jws_parse_known(Jws *jws, const char *token, size_t len, const char *header, size_t header_len,
 				JwtAlg alg)

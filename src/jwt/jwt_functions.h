@@ -17,7 +17,7 @@
 /* Make the cryptographic library ready. Called by _PG_init. */
 extern void jwt_init(void);
 
-/* Refuse a token: PT401. Neither the token nor the statement it came with is told. */
+/* Refuse a token: PT401. Neither the token nor the statement it came with is shown. */
 compat_noreturn extern void refuse_token(JwtResult reason);
 
 /* Refuse a key or algorithm: 22023. */

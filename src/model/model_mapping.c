@@ -4,7 +4,7 @@
  *
  * The registry account.model_column holds names; they are resolved when the mapping is read, and
  * read anew after a relation cache invalidation of the registry (its trigger sends one) or of a
- * mapped table. A column that is gone by then is as if it had never been mapped, but for those that
+ * mapped table. A column that was dropped is as if it had never been mapped, but for those that
  * decide who may come in: a renamed is_active must not make everybody active. For these, and for
  * required ones, the model refuses to work (55000) until account.use_tables is called again.
  *
@@ -52,7 +52,7 @@ static bool model_mapped = false;
 static uint64 model_reads = 0;
 static Oid model_registry = InvalidOid;
 
-/* A mapped column that the model cannot do without, and that is gone; MODEL_ATTRIBUTES: none. */
+/* A dropped column that the model cannot do without; MODEL_ATTRIBUTES: none. */
 static ModelAttribute model_lost = MODEL_ATTRIBUTES;
 
 /* A relation changed: if it is of the model, the mapping is outdated. */
@@ -110,7 +110,7 @@ attribute_of(const char *part, const char *name)
 	return attribute;
 }
 
-/* Resolve a column as it is now. False: it is gone. */
+/* Resolve a column as it is now. False: it was dropped. */
 static bool
 resolve(Oid relid, const char *name, ModelColumn *column)
 {

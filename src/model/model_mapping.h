@@ -51,7 +51,7 @@ typedef enum ModelKind
 	MODEL_LIST
 } ModelKind;
 
-/* What is known of an attribute without any table. */
+/* An attribute, whatever the table. */
 typedef struct ModelAttributeInfo
 {
 	ModelPart part;
@@ -85,12 +85,12 @@ extern const ModelAttributeInfo model_attributes[MODEL_ATTRIBUTES];
 extern void model_init(void);
 
 /*
- * The mapping, or NULL: none, or its users table is gone. Kept per backend, read anew after a
+ * The mapping, or NULL: none, or its users table was dropped. Kept per backend, read anew after a
  * change of the registry or of the tables; valid until the next call.
  */
 extern const Model *model_get(void);
 
-/* The same; raises 55000 where there is none, or where a required column is gone. */
+/* The same; raises 55000 where there is none, or where a required column was dropped. */
 extern const Model *model_require(void);
 
 /*

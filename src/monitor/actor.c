@@ -65,7 +65,7 @@ actor_for_record(const char **unverified)
 	return session_role == GetSessionUserId() ? session_role_name : NULL;
 }
 
-/* Know the name of the session's role from now on. */
+/* Keep the name of the session's role. */
 void
 actor_note_session(void)
 {

@@ -23,7 +23,7 @@ extern const char *actor_name(void);
 extern const char *actor_for_record(const char **unverified);
 
 /*
- * Know the name of the session's role from now on. A role that is renamed meanwhile keeps its old
+ * Keep the name of the session's role. A role that is renamed meanwhile keeps its old
  * name.
  */
 extern void actor_note_session(void);

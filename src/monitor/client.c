@@ -111,7 +111,7 @@ request_member(const char *setting, const char *name)
 }
 
 /*
- * The address in a header x-forwarded-for: the first is the client's, as far as the proxies know.
+ * The address in a header x-forwarded-for: the first is the client's, if the proxies say so.
  */
 static inet *
 forwarded_for(void)

@@ -175,7 +175,7 @@ event_writer_close(EventWriter *writer)
 	pfree(writer);
 }
 
-/* Tell who listens of events of one type, in as few messages as they fit in. */
+/* Notify listeners of events of one type, in as few messages as they fit in. */
 void
 event_notify(const char *type, const int64 *ids, int n)
 {

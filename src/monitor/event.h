@@ -118,12 +118,12 @@ extern void detail_unverified(JsonbParseState **state, const Unverified *unverif
 /* What writes several events. */
 typedef struct EventWriter EventWriter;
 
-/* Open the table; NULL: the extension is gone. To be closed in the same subtransaction. */
+/* Open the table; NULL: the extension was dropped. To be closed in the same subtransaction. */
 extern EventWriter *event_writer_open(void);
 extern int64 event_writer_put(EventWriter *writer, const Event *event);
 extern void event_writer_close(EventWriter *writer);
 
-/* Tell who listens of these events of one type, where pgaccount.notify is on. */
+/* Notify listeners of these events of one type, where pgaccount.notify is on. */
 extern void event_notify(const char *type, const int64 *ids, int n);
 
 /*

@@ -1,6 +1,6 @@
 /*
  * failure_file.c
- *		What outlives the server of failures that wait: a file of a clean shutdown, a marker of a crash.
+ *		What outlives the server of failures that wait: a file of a shutdown, a marker of a crash.
  *
  * A clean shutdown writes the failures themselves to a file, and loses none. The death of a process
  * makes the postmaster throw shared memory away, and what is lost then is to be counted. So beside

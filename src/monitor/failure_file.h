@@ -1,6 +1,6 @@
 /*
  * failure_file.h
- *		What outlives the server of failures that wait: a file of a clean shutdown, a marker of a crash.
+ *		What outlives the server of failures that wait: a file of a shutdown, a marker of a crash.
  */
 #ifndef PGACCOUNT_FAILURE_FILE_H
 #define PGACCOUNT_FAILURE_FILE_H
@@ -61,7 +61,10 @@ extern void failure_marker_make(int slots);
 /* Note whose failure a slot holds; InvalidOid: nobody's. */
 extern void failure_marker_slot(int slot, Oid database);
 
-/* Note, at one of FAILURE_DATABASES places, how many failures of a database are in no slot and in no event. */
+/*
+ * Note, at one of FAILURE_DATABASES places, how many failures of a database are in no slot and in
+ * no event.
+ */
 extern void failure_marker_count(int place, Oid database, int64 failures);
 
 #endif /* PGACCOUNT_FAILURE_FILE_H */

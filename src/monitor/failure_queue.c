@@ -38,7 +38,7 @@
 #define BATCHES 16
 
 /*
- * Failures that were left out are told of when there were none for so long, and after so long at
+ * Failures that were left out are reported when there were none for so long, and after so long at
  * the latest.
  */
 #define LEFT_OUT_PAUSE_MS 2000
@@ -62,9 +62,9 @@ typedef struct Database
 	int waiting;
 	int taken; /* so many of the first are being recorded by the worker */
 	int64 dropped;
-	int64 dropped_full; /* of these, those that no event tells of */
+	int64 dropped_full; /* of these, those that no event reports yet */
 	int64 dropped_lost;
-	int64 left_out; /* no event tells of them */
+	int64 left_out; /* no event reports them yet */
 	TimestampTz left_out_first;
 	TimestampTz left_out_last;
 	bool prune;
@@ -129,9 +129,9 @@ has_work(const Database *place)
 		   place->left_out > 0 || place->prune;
 }
 
-/* When to tell of failures that were left out. */
+/* When to report failures that were left out. */
 static TimestampTz
-time_to_tell(const Database *place)
+time_to_report(const Database *place)
 {
 	return Min(TimestampTzPlusMilliseconds(place->left_out_last, LEFT_OUT_PAUSE_MS),
 			   TimestampTzPlusMilliseconds(place->left_out_first, LEFT_OUT_LAST_MS));
@@ -144,12 +144,12 @@ work_begins(const Database *place)
 	bool only_left_out = place->waiting == 0 && place->dropped_full == 0 &&
 						 place->dropped_lost == 0 && !place->prune;
 
-	return only_left_out ? time_to_tell(place) : 0;
+	return only_left_out ? time_to_report(place) : 0;
 }
 
 /*
  * The place of a database. NULL: it has none; with make: all are taken by databases that have work.
- * A count of drops that events tell of is given up where there is no other place.
+ * A count of drops that events have reported is given up where there is no other place.
  */
 static Database *
 place_of(Oid database, bool make)
@@ -498,7 +498,7 @@ failure_queue_state(FailureQueueState *state)
 	LWLockRelease(queue->lock);
 }
 
-/* Forget how many failures of this database were dropped; events still tell of all of them. */
+/* Forget how many failures of this database were dropped; events still report all of them. */
 void
 failure_queue_forget_drops(void)
 {
@@ -534,7 +534,7 @@ failure_queue_peek(Failure *failures, int max, FailureWork *work)
 		place->taken = work->n;
 		work->dropped_full = place->dropped_full;
 		work->dropped_lost = place->dropped_lost;
-		if (place->left_out > 0 && time_to_tell(place) <= now)
+		if (place->left_out > 0 && time_to_report(place) <= now)
 			work->left_out = place->left_out;
 		work->prune = place->prune;
 	}

@@ -22,7 +22,7 @@ extern void failure_queue_init(void);
 extern void failure_queue_push(const Failure *failure);
 
 /*
- * Count a failure that is left out, as its session fails too often; an event will tell. Never
+ * Count a failure that is left out, as its session fails too often; an event will say so. Never
  * raises.
  */
 extern void failure_queue_leave_out(void);
@@ -42,9 +42,9 @@ extern void failure_queue_forget_drops(void);
 typedef struct FailureWork
 {
 	int n;              /* failures copied out, the oldest first */
-	int64 dropped_full; /* drops that no event tells of yet: there was no room */
+	int64 dropped_full; /* drops that no event reports yet: there was no room */
 	int64 dropped_lost; /* the same: a crash of the server lost them */
-	int64 left_out;     /* failures left out, of which it is time to tell */
+	int64 left_out;     /* failures left out, which are to be reported now */
 	bool prune;
 } FailureWork;
 

@@ -215,7 +215,7 @@ write_failure(EventWriter *writer, Failure *failure)
 	return event_writer_put(writer, &event);
 }
 
-/* Write how many failures no event of their own tells of, and why; returns the event's id. */
+/* Write how many failures have no event of their own, and why; returns the event's id. */
 static int64
 write_count(EventWriter *writer, const char *what, int64 n, const char *reason)
 {

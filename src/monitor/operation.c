@@ -8,13 +8,13 @@
  * that nobody catches is remembered once.
  *
  * A session that fails without end fills neither the log nor the queue: what it may log and have
- * recorded is bounded, and what is left out is counted, in the statistics as any call, and told by
- * one event (failure_queue.c), and in the log with the next failure that is logged, or at the
+ * recorded is bounded, and what is left out is counted, in the statistics as any call, and reported
+ * by one event (failure_queue.c), and in the log with the next failure that is logged, or at the
  * session's end.
  *
- * While an error is unwinding no catalog may be read: what a failure tells is what the call already
- * knows. Its message goes with it, unless a procedural language raised it: an application's trigger
- * may put anything there, a row with its password hash too.
+ * While an error is unwinding no catalog may be read: a record of a failure has what the call has
+ * already. Its message goes with it, unless a procedural language raised it: an application's
+ * trigger may put anything there, a row with its password hash too.
  */
 #include "postgres.h"
 
@@ -53,7 +53,7 @@ typedef struct Allowance
 static Allowance failure_allowance = {FAILURE_BURST, 0};
 static Allowance refusal_allowance = {FAILURE_BURST, 0};
 
-/* Failures of this session that were left out of the log, which does not tell of them yet. */
+/* Failures of this session that were left out of the log, which has not reported them yet. */
 static int64 unlogged = 0;
 
 /* The operation that is running; NULL: none. */
@@ -278,7 +278,7 @@ is_slow(double ms)
 	return pgaccount_slow_threshold >= 0 && ms >= pgaccount_slow_threshold;
 }
 
-/* What is known of a failure. */
+/* A failure, as it is to be recorded. */
 static void
 describe_failure(Failure *failure, OperationFrame *frame, int sqlerrcode, const char *message,
 				 double ms)

@@ -12,7 +12,7 @@
  * As pg_stat_statements does, they are written to a file by a clean shutdown and read by the next
  * start; a crash loses them.
  *
- * Times are counted in buckets, four to an octave of microseconds, which tell a percentile to a
+ * Times are counted in buckets, four to an octave of microseconds, which give a percentile to a
  * fifth.
  */
 #include "postgres.h"
@@ -46,7 +46,7 @@ PG_FUNCTION_INFO_V1(stats_reset);
 
 #define STATS_FILE PGSTAT_STAT_PERMANENT_DIRECTORY "/pgaccount.stat"
 
-/* Tells a file of ours, of this layout. */
+/* A file of ours, of this layout, begins with it. */
 #define STATS_MAGIC    0x70676131
 
 #define MAX_OPERATIONS 1024
@@ -441,7 +441,7 @@ bucket_of(double ms)
 	uint64 quarters;
 	int octave;
 
-	/* quarters of a microsecond: two bits below the first one tell the bucket within the octave */
+	/* quarters of a microsecond: two bits below the first one choose the bucket in the octave */
 	if (!(ms > 0))
 		return 0;
 	quarters = ms >= 4.0e9 ? PG_UINT64_MAX : (uint64) (ms * 4000.0);

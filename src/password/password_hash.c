@@ -367,7 +367,7 @@ pgcrypto_crypt(void)
 }
 
 /*
- * From PostgreSQL 18 on pgcrypto may be told not to use cryptography of its own, bcrypt among it;
+ * From PostgreSQL 18 on pgcrypto may be set not to use cryptography of its own, bcrypt among it;
  * crypt() then raises. Bcrypt is not to be had then, as without pgcrypto. Its library must be
  * loaded.
  */
@@ -380,7 +380,7 @@ pgcrypto_allows_bcrypt(void)
 }
 
 /*
- * Is it the password of this bcrypt hash? pgcrypto knows the correct algorithm as $2a$ only, which
+ * Is it the password of this bcrypt hash? pgcrypto has the correct algorithm as $2a$ only, which
  * is how the parser hands the string over. Django's bcrypt_sha256 takes the hex SHA-256 of the
  * password.
  */

@@ -22,7 +22,8 @@ extern bool password_verify(text *password, text *hash);
 
 /*
  * The same, taking at least the time of a hash of the current cost, whatever the hash is: for
- * logins, so that time does not tell cheap, foreign, unusable and absent hashes from current ones.
+ * logins, so that time does not distinguish cheap, foreign, unusable and absent hashes from current
+ * ones.
  */
 extern bool password_verify_padded(text *password, text *hash);
 

@@ -179,7 +179,7 @@ secret_require_usable(const Secret *secret)
 		case SECRET_NOT_UTF8:
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("password cannot be converted to UTF-8"),
-							errdetail("It has a character that UTF-8 does not know."),
+							errdetail("It has a character that UTF-8 does not have."),
 							errhint("Ask the user for a password of other characters.")));
 			break;
 	}

@@ -14,7 +14,7 @@
  * makes shared memory anew. No lock is taken while a slot is held, so slots cannot deadlock.
  *
  * How long a hash takes is shared too: logins of cheap hashes are padded to it, and where each
- * login has a session of its own, a backend alone would never know.
+ * login has a session of its own, a backend alone would never see it.
  */
 #include "postgres.h"
 

@@ -82,7 +82,7 @@ replaced_profile(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(false);
 }
 
-/* The automatic value of a column that is not in defaults; false: it is not known. */
+/* The automatic value of a column that is not in defaults; false: it cannot be said. */
 static bool
 known_value(Relation profiles, Form_pg_attribute column, Datum *value, bool *isnull)
 {

@@ -366,7 +366,7 @@ create_triggers(Relation users, Relation profiles, AttrNumber user_column, bool 
 }
 
 /*
- * Drop the triggers of a rule from both tables; a table that is gone has none. Within SPI_connect.
+ * Drop the triggers of a rule from both tables; a dropped table has none. Within SPI_connect.
  */
 void
 profile_drop_triggers(Oid users, Oid profiles)

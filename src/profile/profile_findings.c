@@ -1,6 +1,6 @@
 /*
  * profile_findings.c
- *		What account.doctor() needs to know of automatic profiles: users without one, and profiles
+ *		What account.doctor() asks of automatic profiles: users without one, and profiles
  *		of users that are not there. The findings themselves are SQL (doctor.sql).
  */
 #include "postgres.h"

@@ -347,8 +347,8 @@ profile_user_column(Relation profiles, Oid users)
 /* ---- The cache of rules ---- */
 
 /*
- * Fill the columns and values of a rule. A default whose column is gone, or whose value its column
- * no longer takes, is left out with a WARNING: the profile is made all the same.
+ * Fill the columns and values of a rule. A default whose column was dropped, or whose value its
+ * column no longer takes, is left out with a WARNING: the profile is made all the same.
  */
 static void
 fill_values(ProfileRule *rule, Relation profiles)

@@ -48,7 +48,7 @@ profiles_init(void)
 
 /*
  * account.marks_profile(profiles regclass), (users regclass, user_column "any"): always true. In a
- * WHEN clause it tells the trigger's function which table and column are meant.
+ * WHEN clause it names the table and the column for the trigger's function.
  */
 Datum
 marks_profile(PG_FUNCTION_ARGS)
