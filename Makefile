@@ -29,6 +29,8 @@ REGRESS        := setup $(filter-out setup,$(patsubst $(TOP)/sql/%.sql,%,$(sort 
 REGRESS_OPTS    = --load-extension=pgaccount
 ISOLATION      := $(patsubst $(TOP)/test/isolation/specs/%.spec,%,$(sort $(wildcard $(TOP)/test/isolation/specs/*.spec)))
 ISOLATION_OPTS  = --inputdir=$(TOP)/test/isolation --load-extension=pgaccount
+# with TAP_TESTS=1 those as well that make servers of their own: they take minutes, and want Perl's IPC::Run
+PROVE_TESTS     = test/tap/*.pl test/attacks/*.pl
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)

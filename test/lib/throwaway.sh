@@ -322,17 +322,24 @@ throwaway_build() {
 
 # --- cluster --------------------------------------------------------------------------------------
 
-# Make and start the cluster: no TCP, a socket only we can reach. Arguments: lines for postgresql.conf.
-throwaway_cluster() {
-    local line
-    mkdir "$work/socket" "$work/data" "$work/tmp"
-    chown "$user_name" "$work/socket" "$work/data" "$work/tmp"
-    chmod 700 "$work/socket" "$work/data"
-    unprivileged "$bindir/initdb" -D "$work/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
-        --no-instructions >"$work/log/initdb" 2>&1 || {
+# Usage: throwaway_initdb data-directory locale
+throwaway_initdb() {
+    mkdir "$1"
+    chown "$user_name" "$1"
+    chmod 700 "$1"
+    unprivileged "$bindir/initdb" -D "$1" -U postgres -A trust -E UTF8 "$2" --no-sync --no-instructions >"$work/log/initdb" 2>&1 || {
         cat "$work/log/initdb"
         die "initdb failed"
     }
+}
+
+# Make and start the cluster: no TCP, a socket only we can reach. Arguments: lines for postgresql.conf.
+throwaway_cluster() {
+    local line
+    mkdir "$work/socket" "$work/tmp"
+    chown "$user_name" "$work/socket" "$work/tmp"
+    chmod 700 "$work/socket"
+    throwaway_initdb "$work/data" --locale=C.UTF-8
     {
         printf "listen_addresses = ''\nunix_socket_directories = '%s'\nport = 5432\n" "$work/socket"
         printf "fsync = off\nmax_connections = 60\nlog_line_prefix = '%%m [%%p] %%q%%u@%%d/%%a '\n"

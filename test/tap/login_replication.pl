@@ -2,7 +2,7 @@
 # Who is deleted there cannot log in here, nor go on with a session of here.
 use strict;
 use warnings;
-use File::Basename;
+use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -25,7 +25,7 @@ $sub->safe_psql('postgres', "CREATE SUBSCRIPTION s CONNECTION '" . $pub->connstr
 $sub->wait_for_subscription_sync($pub, 's');
 
 # what the recipe says for a subscriber on which people log in
-my ($recipe) = slurp_file(dirname($0) . '/../../doc/recipes.md') =~ /^## Replicas\n.*?^```sql\n(.*?)^```/ms or BAIL_OUT('the recipe is gone');
+my ($recipe) = slurp_file("$FindBin::RealBin/../../doc/recipes.md") =~ /^## Replicas\n.*?^```sql\n(.*?)^```/ms or BAIL_OUT('the recipe is gone');
 $sub->safe_psql('postgres', $recipe);
 
 # A change on the publisher, and its arrival.

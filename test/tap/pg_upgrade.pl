@@ -9,8 +9,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
+use FindBin;
 
 $ENV{LD_LIBRARY_PATH} = join ':', grep { $_ } $ENV{OLD_LIBRARIES}, $ENV{LD_LIBRARY_PATH} if $ENV{OLD_LIBRARIES};
 
@@ -210,7 +209,7 @@ is(shop(q{SELECT count(*) FROM account.cleanup('tenants', 1, force => true); SEL
 $new->safe_psql($_, 'ALTER EXTENSION pgaccount UPDATE; DROP EXTENSION pgaccount CASCADE; CREATE EXTENSION pgaccount') for @databases;
 
 # the suites, on what pg_upgrade made
-my $top = dirname(dirname(dirname(abs_path(__FILE__))));
+my $top = "$FindBin::RealBin/../..";
 my @tests = ('setup', grep { $_ ne 'setup' } map { s!.*/(.*)\.sql$!$1!r } sort glob "$top/sql/*.sql");
 my $out = $new->basedir . '/regress';
 mkdir $out;

@@ -5,7 +5,6 @@ use strict;
 use warnings;
 
 use Digest::SHA qw(hmac_sha256);
-use File::Basename;
 use JSON::PP;
 use MIME::Base64 qw(decode_base64url encode_base64url);
 use PostgreSQL::Test::Cluster;
@@ -30,7 +29,7 @@ $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION pgaccount');
 
 # the recipe, as printed
-my ($recipe) = slurp_file(dirname($0) . '/../../doc/recipes.md') =~ /^## PostgREST and Supabase\n(.*?)^## /ms or BAIL_OUT('the recipe is gone');
+my ($recipe) = slurp_file("$FindBin::RealBin/../../doc/recipes.md") =~ /^## PostgREST and Supabase\n(.*?)^## /ms or BAIL_OUT('the recipe is gone');
 $node->safe_psql('postgres', join('', $recipe =~ /^```sql\n(.*?)^```/msg));
 
 $node->safe_psql('postgres', <<'SQL');

@@ -1,7 +1,7 @@
 # The nightly purge that the README shows, run by pg_cron: its line is read from there.
 use strict;
 use warnings;
-use File::Basename;
+use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -10,7 +10,7 @@ my $lib = `$ENV{PG_CONFIG} --pkglibdir`;
 chomp $lib;
 plan skip_all => "this server has no pg_cron ($lib; on Debian's own it is installed by postgresql-NN-cron)" unless -e "$lib/pg_cron.so";
 
-my $readme = slurp_file(dirname($0) . '/../../README.md');
+my $readme = slurp_file("$FindBin::RealBin/../../README.md");
 my ($line) = $readme =~ /^(SELECT cron\.schedule\(.*)$/m;
 ok($line, 'the README has a line for pg_cron') or BAIL_OUT('no line');
 note($line);
