@@ -81,7 +81,7 @@ rows_of(Walk *walk, FkNode *node)
 	return table->set;
 }
 
-/* A row is found: its place, then the keys that are kept of it. */
+/* A row is found: its tid, then the keys that are kept of it. */
 static void
 add_found(TupleTableSlot *slot, void *arg)
 {

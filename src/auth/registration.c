@@ -215,8 +215,7 @@ append_value(StringInfo columns, StringInfo values, Form_pg_attribute column, co
 
 /*
  * Append neutral values of the mandatory columns that are not in given (by attribute number).
- * Raises
- * 55000 for those that have none.
+ * Raises 55000 for those that have none.
  */
 void
 append_neutral_values(Relation rel, StringInfo columns, StringInfo values, Bitmapset *given)

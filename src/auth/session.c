@@ -2,8 +2,8 @@
  * session.c
  *		Sessions: opened by a login, continued by a refresh, ended by a logout.
  *
- * A refusal that has something to remember (a reused token, a session found dead) is an answer, not
- * an error, so that what was learnt commits with the caller's transaction.
+ * A refusal that has something to remember (a reused token, a session that has ended) is an answer,
+ * not an error, so that what was learnt commits with the caller's transaction.
  *
  * Locks: who opens a session takes the tenant's advisory lock, then the user's row; who refreshes
  * takes the session's row. A change of the user takes the user's row, then, by its trigger, the
@@ -228,7 +228,7 @@ session_admit(const Model *model, const UserRecord *user, bool login, text *new_
 	return admitted;
 }
 
-/* Whose sessions are looked at to be pruned; $2: the user, $3 and $4: places. */
+/* Whose sessions are looked at to be pruned; $2: the user, $3 and $4: tids. */
 static const char *const prunings[] = {
 	"e.user_id OPERATOR(pg_catalog.=) $2",
 	"e.ctid OPERATOR(pg_catalog.>=) $3 AND e.ctid OPERATOR(pg_catalog.<) $4"};

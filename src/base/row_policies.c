@@ -65,10 +65,10 @@ add_delete_policies(Query *query)
 	AcquireRewriteLocks(query, true, false);
 }
 
-/* Where the one row is that a condition finds, if the caller could see and delete it. */
+/* The tid of the one row that a condition finds, if the caller could see and delete it. */
 bool
 row_policies_find_deletable(Oid role, const char *scan, const char *condition, Oid type,
-							Datum value, ItemPointer place)
+							Datum value, ItemPointer tid)
 {
 	char *sql = psprintf("SELECT p.ctid FROM %s p WHERE %s", scan, condition);
 	StatementOptions options = {.dest = CreateTuplestoreDestReceiver()};
@@ -93,7 +93,7 @@ row_policies_find_deletable(Oid role, const char *scan, const char *condition, O
 	if (found)
 	{
 		slot_getallattrs(slot);
-		*place = *(ItemPointer) DatumGetPointer(slot->tts_values[0]);
+		*tid = *(ItemPointer) DatumGetPointer(slot->tts_values[0]);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	options.dest->rDestroy(options.dest);

@@ -11,12 +11,12 @@
 extern bool row_policies_apply(Oid relid);
 
 /*
- * Where the one row is that a condition finds, if the policies of the table let the caller see and
- * delete it; false: there is none. scan: the table as FROM has it, `p`; condition: on p and $1, of
- * that type. The privileges are those of role, the policies the caller's. Nothing is locked or
+ * The tid of the one row that a condition finds, if the policies of the table let the caller see
+ * and delete it; false: there is none. scan: the table as FROM has it, `p`; condition: on p and $1,
+ * of that type. The privileges are those of role, the policies the caller's. Nothing is locked or
  * changed, no trigger fires.
  */
 extern bool row_policies_find_deletable(Oid role, const char *scan, const char *condition, Oid type,
-										Datum value, ItemPointer place);
+										Datum value, ItemPointer tid);
 
 #endif /* PGACCOUNT_ROW_POLICIES_H */

@@ -382,7 +382,7 @@ follow_edges(Cleanup *cleanup, List *edges, EdgeQuery query)
 	void **args = palloc(n * sizeof(void *));
 
 	query.as_owners = cleanup->as_owners;
-	query.dead_only = cleanup->live_rows_hold;
+	query.deleted_only = cleanup->live_rows_hold;
 	query.count = ((CleanupTable *) ((FkEdge *) linitial(edges))->child_node->data)->counted;
 	for (int i = 0; i < n; i++)
 	{

@@ -209,7 +209,7 @@ read_columns(const FkEdge *edge, const EdgeQuery *query)
 static const char *
 read_condition(const FkEdge *edge, const EdgeQuery *query)
 {
-	const SoftDelete *mapping = query->dead_only ? mapping_declared(edge->child) : NULL;
+	const SoftDelete *mapping = query->deleted_only ? mapping_declared(edge->child) : NULL;
 
 	return mapping ? psprintf(" AND c.%s IS NOT NULL", sql_column(edge->child, mapping->deleted_at))
 				   : "";

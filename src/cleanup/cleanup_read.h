@@ -43,10 +43,10 @@ typedef struct EdgeQuery
 	Tuplestorestate *rows; /* of the parent's set: those that are referenced; NULL: all of them */
 	uint64 n;              /* so many */
 	Snapshot snapshot;
-	bool dead_only; /* leave live rows out */
-	bool parents;   /* after the row's own columns: tableoid and ctid of the one it references */
-	bool as_owners; /* as the tables' owners, whatever the caller may read */
-	bool count;     /* one row, which has only the number of rows; for one edge at a time */
+	bool deleted_only; /* leave live rows out */
+	bool parents;      /* after the row's own columns: tableoid and ctid of the one it references */
+	bool as_owners;    /* as the tables' owners, whatever the caller may read */
+	bool count;        /* one row, which has only the number of rows; for one edge at a time */
 } EdgeQuery;
 
 /*

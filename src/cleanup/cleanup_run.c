@@ -18,10 +18,9 @@
  * them:
  *
  * 1. All rows of the set have been deleted by us. Then every foreign key to their tables is asked,
- * in
- *    a new snapshot N and in the way that cleanup_read.c finds best, for rows that reference a key
- *    of the set and are not gone. It has to be N: S shows no row that came later, and a place of
- *    the set says nothing of who references it.
+ *    in a new snapshot N and in the way that cleanup_read.c finds best, for rows that reference a
+ *    key of the set and have not been deleted. It has to be N: S shows no row that came later, and
+ *    a tid of the set says nothing of who references it.
  * 2. What N does not show is not there. For whoever makes a row reference a key of ours checks it,
  *    at once or deferred, by taking FOR KEY SHARE on the row that has the key, which conflicts with
  *    our DELETE. If its lock came first, our DELETE waited until it committed, and N, taken later,

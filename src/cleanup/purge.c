@@ -2,17 +2,18 @@
  * purge.c
  *		Removes deleted rows for good once their time is over.
  *
- * A purge is a cleanup of rows that are dead for long enough, with two differences: live rows of
- * soft-delete tables do not follow their dead parents, they hold them, as protected references do;
- * and rows that are blocked (blocked_rows.c) do not stop the others. These are left out, and the
- * rest is closed again, until nothing of it is blocked.
+ * A purge is a cleanup of rows that were deleted long enough ago, with two differences: live rows
+ * of soft-delete tables do not follow their deleted parents, they block them, as protected
+ * references do; and rows that are blocked (blocked_rows.c) do not stop the others. These are left
+ * out, and the rest is closed again, until nothing of it is blocked.
  *
  * Rows go in slices, each planned and removed on its own, so memory stays flat. Rows that were
  * blocked are tried once more after others have gone, for those may have blocked them.
  *
- * What is to go is looked for in chunks, oldest first, and known by its tid. A tid is a hint: each
- * slice asks again whether the row that is there now is dead for long enough. So tids may outlive
- * the transaction that found them, and a purge in batches reads the table once, not once a batch.
+ * What is to go is looked for in chunks, oldest first, and kept by its tid. A tid is a hint: each
+ * slice asks again whether the row that is there now was deleted long enough ago. So tids may
+ * outlive the transaction that found them, and a purge in batches reads the table once, not once a
+ * batch.
  */
 #include "postgres.h"
 
@@ -141,7 +142,7 @@ stamp_sql(const Purge *purge, Oid *type)
 	return psprintf("(c.%s)::pg_catalog.timestamp", column);
 }
 
-/* Find the next rows that are dead for long enough, oldest first. False: there are no more. */
+/* Find the next rows that were deleted long enough ago, oldest first. False: there are no more. */
 static bool
 find_candidates(Purge *purge)
 {
@@ -401,7 +402,7 @@ report_blocked(Purge *purge)
 	row_set_free(blocked);
 }
 
-/* Remove the rows of one table that are dead for long enough, and report which are kept. */
+/* Remove the rows of one table that were deleted long enough ago, and report which are kept. */
 static void
 purge_table(Purge *purge, Oid table)
 {
@@ -432,7 +433,7 @@ purge_table(Purge *purge, Oid table)
 	purge->holders = NIL;
 }
 
-/* Remove rows that are dead for long enough; returns how many of the target's. */
+/* Remove rows that were deleted long enough ago; returns how many of the target's. */
 static uint64
 purge_target(Purge *purge, Oid target)
 {
@@ -450,7 +451,7 @@ purge_target(Purge *purge, Oid target)
 	return purge->purged;
 }
 
-/* Remove rows that are dead for long enough; see the header. */
+/* Remove rows that were deleted long enough ago; see the header. */
 uint64
 purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted, bool force,
 		   bool as_owners)
