@@ -37,13 +37,13 @@ BEGIN
     END IF;
 END $$;
 
--- Put a contender's soft delete on a users table. 'update' and 'hard' are the table as it is.
+-- Put a contender's soft delete on a users table. 'update', 'hard' and 'plain' are the table as it is.
 CREATE FUNCTION bench.attach(target text, kind text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     mark text := format('UPDATE bench.%I SET deleted_at = now(), is_deleted = true WHERE id = OLD.id', target);
 BEGIN
     CASE kind
-    WHEN 'update', 'hard' THEN
+    WHEN 'update', 'hard', 'plain' THEN
         NULL;
     WHEN 'ours' THEN
         PERFORM account.enable_soft_delete(format('bench.%I', target)::regclass, flag => 'is_deleted');

@@ -4,26 +4,28 @@
 # far refused logins differ. Sourced by bench/run.
 #
 # One client, client and server on one core. Processor time of both is compared, not the clock's: what
-# else the machine does falls on a long conversation otherwise than on a short one. Argon2 is set aside: the
-# server runs with a hash that is ready (ready_hash.c), as the plain statements have it. Refused logins are
-# measured by the clock, as who guesses does, with argon2 at its default cost.
+# else the machine does falls on a long conversation otherwise than on a short one. The section account leaves
+# argon2 out: the server runs with a hash that is ready (ready_hash.c), as the plain statements have it. The
+# section argon2 has it at its default cost, and the plain statements have libsodium's of that cost. Refused
+# logins are measured by the clock, as who guesses does.
 
 # A contender as a pgbench script; n counts on from run to run. Usage: account_script contender
 account_script() {
-    local user="'n' || :n || '@example.org', 'argon2id-hash-of-ninety-seven-characters-or-so-as-stored-by-everyone-who-does-it-well-nowadays-'"
+    local hash="'argon2id-hash-of-ninety-seven-characters-or-so-as-stored-by-everyone-who-does-it-well-nowadays-'" verified=''
+    case $1 in *_libsodium) hash="public.libsodium_hash('secret123')" verified=", public.libsodium_verify(password, 'secret123')" ;; esac
     echo '\set n :n + 1'
     echo '\set u random(1, 10000)'
     case $1 in
-        login_plain | login_beside)
+        login_plain | login_beside | login_libsodium)
+            echo 'BEGIN;'
+            echo "SELECT *$verified FROM plain.users WHERE lower(email) = 'u:u@example.org' AND deleted_at IS NULL \\gset r_"
             cat <<'SQL'
-BEGIN;
-SELECT * FROM plain.users WHERE lower(email) = 'u:u@example.org' AND deleted_at IS NULL \gset r_
 INSERT INTO plain.session (id, user_id, tenant_id, token_hash, created_at, refreshed_at, expires_at) VALUES (gen_random_uuid(), ':r_id', ':r_tenant_id', '\x0123456789012345678901234567890101234567890123456789012345678901', now(), now(), now() + interval '30 days');
 UPDATE plain.users SET last_login = now() WHERE id = ':r_id';
 COMMIT;
 SQL
             ;;
-        login_ours | login_silent) echo "SELECT * FROM account.login('u:u@example.org', 'secret123');" ;;
+        login_ours | login_silent | login_argon2) echo "SELECT * FROM account.login('u:u@example.org', 'secret123');" ;;
         refresh_plain | refresh_beside)
             cat <<'SQL'
 BEGIN;
@@ -33,11 +35,11 @@ COMMIT;
 SQL
             ;;
         refresh_ours | refresh_silent) echo "SELECT refresh_token AS token FROM account.refresh(':token') \\gset" ;;
-        register_plain | register_beside)
-            printf "BEGIN;\nINSERT INTO plain.users (email, password) VALUES (%s) RETURNING id \\\\gset\n" "$user"
+        register_plain | register_beside | register_libsodium)
+            printf "BEGIN;\nINSERT INTO plain.users (email, password) VALUES ('n' || :n || '@example.org', %s) RETURNING id \\\\gset\n" "$hash"
             printf "INSERT INTO plain.profiles (user_id, role) VALUES (':id', 'member');\nCOMMIT;\n"
             ;;
-        register_ours | register_silent) echo "SELECT * FROM account.register('n' || :n || '@example.org', 'secret123');" ;;
+        register_ours | register_silent | register_argon2) echo "SELECT * FROM account.register('n' || :n || '@example.org', 'secret123');" ;;
     esac
 }
 
@@ -55,8 +57,11 @@ account_once() {
         refresh_plain | refresh_beside) variables+=(-D "sid=$(psql -XqAt -d bench_account -c 'SELECT id FROM plain.session LIMIT 1')") ;;
         refresh_ours | refresh_silent) variables+=(-D "token=$(psql -XqAt -d bench_account -c "SELECT (account.issue_tokens(id::text)).refresh_token FROM app.users LIMIT 1")") ;;
     esac
-    # the second half registers other emails
-    case $2 in *_silent | *_beside) variables[1]=n=$((1000000000 + $3 * $1)) ;; esac
+    # others register other emails
+    case $2 in
+        *_silent | *_beside) variables[1]=n=$((1000000000 + $3 * $1)) ;;
+        *_argon2 | *_libsodium) variables[1]=n=$((2000000000 + $3 * $1)) ;;
+    esac
     case $2 in *_silent) options='-c pgaccount.log_events=off' ;; esac
     spent
     before=$result
@@ -124,10 +129,30 @@ section_account() {
     row 'authenticate, 1,000 tokens in turn' 'SELECT of the users by key' "$(mid 'account|select_1000')" "$(mid 'account|authenticate_1000')" 1.3
     about 'authenticate, a token not seen before' account.authenticate
     row 'authenticate, 1,000 tokens not seen before' 'SELECT of the users by key' "$(mid 'account|select_1000')" "$(mid 'account|unseen_1000')" -
-    restart_with 'pgaccount.password_memory = 64MB' 'pgaccount.password_ops = 2'
-    refusals
     dropdb bench_account
     restart_with ''
+}
+
+# A few dozen a turn: they take fifty milliseconds each.
+section_argon2() {
+    account_tables
+    restart_with ''
+    psql -XqAt -v ON_ERROR_STOP=1 -d bench_account <<'SQL'
+CREATE FUNCTION public.libsodium_hash(text) RETURNS text LANGUAGE c STRICT AS '$libdir/pgaccount', 'libsodium_hash';
+CREATE FUNCTION public.libsodium_verify(text, text) RETURNS boolean LANGUAGE c STRICT AS '$libdir/pgaccount', 'libsodium_verify';
+UPDATE app.users SET password = (SELECT account.hash_password('secret123'));
+UPDATE plain.users SET password = (SELECT public.libsodium_hash('secret123'));
+VACUUM (FREEZE, ANALYZE);
+SQL
+    pin
+    take_turns "$(pick 15 3)" account_once 40 -- login_libsodium login_argon2 register_libsodium register_argon2
+    unpin
+    about 'argon2 at its default cost' account.login
+    row 'login, argon2' 'SELECT, libsodium, INSERT session, UPDATE' "$(mid 'account|login_libsodium')" "$(mid 'account|login_argon2')" 1.02
+    about 'argon2 at its default cost' account.register
+    row 'register, argon2' 'BEGIN; two INSERTs, libsodium; COMMIT' "$(mid 'account|register_libsodium')" "$(mid 'account|register_argon2')" 1.02
+    refusals
+    dropdb bench_account
 }
 
 # The clock would tell who exists, if one refusal took longer than another. What else the machine does is in that

@@ -2,7 +2,7 @@
  * password_api.c
  *		SQL functions, for the benchmark alone, over the C interface of passwords that logins use.
  *
- * Linked into the library that is measured, which shows nothing of its C interface to others. Each function
+ * Linked into the library that is measured, which shows nothing of its C interface to others. Each cost_...
  * returns the CPU milliseconds that the call took.
  */
 #include "postgres.h"
@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "fmgr.h"
+#include "utils/builtins.h"
 
 #include "base/base.h"
 #include "password/password.h"
@@ -20,6 +21,8 @@ PG_FUNCTION_INFO_V1(cost_of_verify_padded);
 PG_FUNCTION_INFO_V1(cost_of_dummy_verify);
 PG_FUNCTION_INFO_V1(cost_of_hash);
 PG_FUNCTION_INFO_V1(cost_of_libsodium);
+PG_FUNCTION_INFO_V1(libsodium_hash);
+PG_FUNCTION_INFO_V1(libsodium_verify);
 
 /* CPU milliseconds this process has used. */
 static double
@@ -81,17 +84,46 @@ cost_of_hash(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(cpu_ms() - start);
 }
 
-/* cost_of_libsodium(password): the floor of password_hash(), the same hash by libsodium alone. */
-Datum
-cost_of_libsodium(PG_FUNCTION_ARGS)
+/* The hash of a password at the current cost, by libsodium alone. */
+static void
+hash_by_libsodium(char *hash, const text *password)
 {
-	text *password = argument(fcinfo, 0);
-	char hash[crypto_pwhash_STRBYTES];
-	double start = cpu_ms();
-
 	if (crypto_pwhash_str_alg(hash, VARDATA_ANY(password), VARSIZE_ANY_EXHDR(password),
 							  pgaccount_password_ops, (size_t) pgaccount_password_memory * 1024,
 							  crypto_pwhash_ALG_ARGON2ID13) != 0)
 		elog(ERROR, "out of memory");
+}
+
+/* cost_of_libsodium(password): the floor of password_hash(), the same hash by libsodium alone. */
+Datum
+cost_of_libsodium(PG_FUNCTION_ARGS)
+{
+	char hash[crypto_pwhash_STRBYTES];
+	double start = cpu_ms();
+
+	hash_by_libsodium(hash, argument(fcinfo, 0));
 	PG_RETURN_FLOAT8(cpu_ms() - start);
+}
+
+/* libsodium_hash(password): what an application does at a registration. */
+Datum
+libsodium_hash(PG_FUNCTION_ARGS)
+{
+	char hash[crypto_pwhash_STRBYTES];
+
+	hash_by_libsodium(hash, argument(fcinfo, 0));
+	PG_RETURN_TEXT_P(cstring_to_text(hash));
+}
+
+/* libsodium_verify(hash, password): what it does at a login. */
+Datum
+libsodium_verify(PG_FUNCTION_ARGS)
+{
+	char hash[crypto_pwhash_STRBYTES] = {0};
+	text *password = argument(fcinfo, 1);
+
+	text_to_cstring_buffer(argument(fcinfo, 0), hash, sizeof(hash));
+	if (crypto_pwhash_str_verify(hash, VARDATA_ANY(password), VARSIZE_ANY_EXHDR(password)) != 0)
+		elog(ERROR, "not its password");
+	PG_RETURN_BOOL(true);
 }
