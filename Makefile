@@ -111,7 +111,7 @@ oracle:
 	@test/oracle/run
 
 # Every major of PostgreSQL, in systems made when missing. make matrix MAJORS="15 17" CHROOT_17=directory
-export MAJORS CHROOT_16 CHROOT_17 CHROOT_18
+export MAJORS CHROOT_16 CHROOT_17 CHROOT_18 CHROOT_19
 matrix:
 	@test/matrix
 

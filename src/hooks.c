@@ -30,16 +30,16 @@ static get_relation_stats_hook_type next_relation_stats = NULL;
 
 /* Statements are rewritten before anybody plans them; the next planner sees a plain UPDATE. */
 static PlannedStmt *
-account_planner(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
+account_planner(COMPAT_PLANNER_PARAMS)
 {
 	RewriteResult rewritten;
 	planner_hook_type planner = next_planner != NULL ? next_planner : standard_planner;
 	PlannedStmt *plan;
 
 	if (!hooks_installed())
-		return plan_as_own(parse, query_string, cursor_options, params, planner);
+		return plan_as_own(COMPAT_PLANNER_ARGS, planner);
 	rewrite_statement(parse, query_string, params, &rewritten);
-	plan = plan_as_own(parse, query_string, cursor_options, params, planner);
+	plan = plan_as_own(COMPAT_PLANNER_ARGS, planner);
 	rewrite_finish(plan, &rewritten);
 	return plan;
 }

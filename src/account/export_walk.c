@@ -344,13 +344,12 @@ Jsonb *
 export_rows(const Model *model, const char *user_id)
 {
 	Walk walk = {.model = model, .graph = fk_graph_load()};
-	JsonbParseState *state = NULL;
-	JsonbValue *result;
+	JsonbBuild state = {0};
 	int nest_level = cleanup_join_memory();
 	ListCell *lc;
 
 	walk_rows(&walk, user_id);
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	compat_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	foreach (lc, walk.nodes)
 	{
 		FkNode *node = lfirst(lc);
@@ -363,13 +362,13 @@ export_rows(const Model *model, const char *user_id)
 		value.type = jbvString;
 		value.val.string.val = display_relation(node->relid);
 		value.val.string.len = (int) strlen(value.val.string.val);
-		(void) pushJsonbValue(&state, WJB_KEY, &value);
+		compat_push_jsonb(&state, WJB_KEY, &value);
 		value.type = jbvBinary;
 		value.val.binary.data = &rows->root;
 		value.val.binary.len = (int) VARSIZE(rows) - VARHDRSZ;
-		(void) pushJsonbValue(&state, WJB_VALUE, &value);
+		compat_push_jsonb(&state, WJB_VALUE, &value);
 	}
-	result = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	compat_push_jsonb(&state, WJB_END_OBJECT, NULL);
 	AtEOXact_GUC(true, nest_level);
-	return JsonbValueToJsonb(result);
+	return JsonbValueToJsonb(state.result);
 }

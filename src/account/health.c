@@ -17,6 +17,7 @@
 #include "utils/datetime.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
@@ -107,13 +108,13 @@ status_of(const Health *health, const FailureQueueState *queue)
 
 /* Push a member whose value is an object begun by the caller, or null. */
 static void
-push_key(JsonbParseState **state, const char *name)
+push_key(JsonbBuild *state, const char *name)
 {
 	JsonbValue key = {.type = jbvString};
 
 	key.val.string.val = unconstify(char *, name);
 	key.val.string.len = strlen(name);
-	pushJsonbValue(state, WJB_KEY, &key);
+	compat_push_jsonb(state, WJB_KEY, &key);
 }
 
 /* account.health() RETURNS jsonb: see event.sql. */
@@ -122,7 +123,7 @@ health(PG_FUNCTION_ARGS)
 {
 	Health health = {.model = "none"};
 	FailureQueueState queue;
-	JsonbParseState *state = NULL;
+	JsonbBuild state = {0};
 	char buffer[MAXDATELEN + 1];
 	JsonbValue null = {.type = jbvNull};
 
@@ -137,22 +138,22 @@ health(PG_FUNCTION_ARGS)
 	detail_text(&state, "version", PGACCOUNT_VERSION);
 	detail_text(&state, "library", library_mode());
 	push_key(&state, "keys");
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	compat_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	detail_bool(&state, "signing", health.signing);
 	detail_number(&state, "verifying", health.verifying);
-	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	compat_push_jsonb(&state, WJB_END_OBJECT, NULL);
 	detail_text(&state, "model", health.model);
 	push_key(&state, "queue");
 	if (queue.capacity == 0)
-		pushJsonbValue(&state, WJB_VALUE, &null);
+		compat_push_jsonb(&state, WJB_VALUE, &null);
 	else
 	{
-		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+		compat_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 		detail_number(&state, "waiting", queue.waiting);
 		detail_number(&state, "capacity", queue.capacity);
 		detail_number(&state, "dropped", queue.dropped);
 		detail_bool(&state, "recording", queue.attended);
-		pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+		compat_push_jsonb(&state, WJB_END_OBJECT, NULL);
 	}
 	if (health.sqlerrcode != 0)
 		detail_text(&state, "error", unpack_sql_state(health.sqlerrcode));

@@ -236,7 +236,7 @@ invite_operation(PG_FUNCTION_ARGS)
 	Model model;
 	UserRecord *actor;
 	char *tenant;
-	JsonbParseState *detail = NULL;
+	JsonbBuild detail = {0};
 	text *token;
 	bytea *hash;
 
@@ -473,8 +473,8 @@ accept_invitation_operation(PG_FUNCTION_ARGS)
 	UserRecord *user;
 	UserRecord *inviter;
 	ProfileGrant *grant;
-	JsonbParseState *answer = NULL;
-	JsonbParseState *detail = NULL;
+	JsonbBuild answer = {0};
+	JsonbBuild detail = {0};
 	bytea *hash;
 	bool joins;
 

@@ -312,7 +312,7 @@ delete_user_operation(PG_FUNCTION_ARGS)
 	UserRecord *user;
 	Deletion deletion;
 	TimestampTz deleted_at;
-	JsonbParseState *answer = NULL;
+	JsonbBuild answer = {0};
 	bool has_time;
 	bool is_self;
 
@@ -414,7 +414,7 @@ restore_user_operation(PG_FUNCTION_ARGS)
 	UserRecord *now;
 	MemoryContext context = CurrentMemoryContext;
 	volatile uint64 restored = 0;
-	JsonbParseState *answer = NULL;
+	JsonbBuild answer = {0};
 
 	PreventCommandIfReadOnly("account.restore_user()");
 	version_check();

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
 #include "auth/auth.h"
 #include "base/base.h"
 #include "model/model.h"

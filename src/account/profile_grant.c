@@ -130,7 +130,7 @@ add_role(const Model *model, Relation profiles, const char *role, ProfileValues 
 /* Add the grants; those that have a column are pushed to *applied. */
 static void
 add_grants(const Model *model, const UserRecord *giver, Relation profiles, Jsonb *grants,
-		   ProfileValues *values, JsonbParseState **applied)
+		   ProfileValues *values, JsonbBuild *applied)
 {
 	JsonbIterator *it = JsonbIteratorInit(&grants->root);
 	JsonbIteratorToken token;
@@ -161,8 +161,8 @@ add_grants(const Model *model, const UserRecord *giver, Relation profiles, Jsonb
 		if (refusal != NULL)
 			refuse_column(name, refusal);
 		add_value(values, column, JsonbValueToJsonb(&v));
-		(void) pushJsonbValue(applied, WJB_KEY, &key);
-		(void) pushJsonbValue(applied, WJB_VALUE, &v);
+		compat_push_jsonb(applied, WJB_KEY, &key);
+		compat_push_jsonb(applied, WJB_VALUE, &v);
 	}
 }
 
@@ -173,7 +173,7 @@ profile_grant_read(const Model *model, const UserRecord *giver, const char *role
 	ProfileGrant *grant = palloc0(sizeof(ProfileGrant));
 	ProfileValues *values = palloc0(sizeof(ProfileValues));
 	int n = JB_ROOT_COUNT(grants) + 1;
-	JsonbParseState *applied = NULL;
+	JsonbBuild applied = {0};
 	Relation profiles = NULL;
 	RoleState saved = {0};
 
@@ -187,9 +187,10 @@ profile_grant_read(const Model *model, const UserRecord *giver, const char *role
 		saved = run_as(profiles->rd_rel->relowner);
 	}
 	add_role(model, profiles, role, values);
-	(void) pushJsonbValue(&applied, WJB_BEGIN_OBJECT, NULL);
+	compat_push_jsonb(&applied, WJB_BEGIN_OBJECT, NULL);
 	add_grants(model, giver, profiles, grants, values, &applied);
-	grant->applied = JsonbValueToJsonb(pushJsonbValue(&applied, WJB_END_OBJECT, NULL));
+	compat_push_jsonb(&applied, WJB_END_OBJECT, NULL);
+	grant->applied = JsonbValueToJsonb(applied.result);
 	grant->values = values;
 	if (profiles != NULL)
 	{

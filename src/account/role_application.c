@@ -61,7 +61,7 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 	Datum values[4];
 	Model model;
 	UserRecord *user;
-	JsonbParseState *detail = NULL;
+	JsonbBuild detail = {0};
 	char *role;
 	char *note;
 	int64 id = 0;
@@ -171,8 +171,8 @@ review_application_operation(PG_FUNCTION_ARGS)
 	UserRecord *actor;
 	UserRecord *user;
 	ProfileGrant *grant = NULL;
-	JsonbParseState *answer = NULL;
-	JsonbParseState *detail = NULL;
+	JsonbBuild answer = {0};
+	JsonbBuild detail = {0};
 	Jsonb *grants;
 	char *note;
 	char *user_id = NULL;

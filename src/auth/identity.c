@@ -428,7 +428,7 @@ static const char *
 claims_of_subject(const CheckedToken *checked, const char *uid)
 {
 	ClaimsJsonb builder = {0};
-	JsonbParseState *state = NULL;
+	JsonbBuild state = {0};
 	JsonbValue key = {.type = jbvString, .val.string = {.val = "sub", .len = 3}};
 	JsonbValue value = {.type = jbvString};
 	Jsonb *claims;
@@ -443,10 +443,11 @@ claims_of_subject(const CheckedToken *checked, const char *uid)
 		refuse_token(JWT_BAD_CLAIMS);
 	value.val.string.val = unconstify(char *, uid);
 	value.val.string.len = strlen(uid);
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	pushJsonbValue(&state, WJB_KEY, &key);
-	pushJsonbValue(&state, WJB_VALUE, &value);
-	subject = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	compat_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
+	compat_push_jsonb(&state, WJB_KEY, &key);
+	compat_push_jsonb(&state, WJB_VALUE, &value);
+	compat_push_jsonb(&state, WJB_END_OBJECT, NULL);
+	subject = JsonbValueToJsonb(state.result);
 	claims = DatumGetJsonbP(
 		DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(claims), JsonbPGetDatum(subject)));
 	text = JsonbToCString(NULL, &claims->root, VARSIZE(claims));

@@ -413,7 +413,7 @@ create_key_operation(PG_FUNCTION_ARGS)
 	bool activate;
 	bytea *stored;
 	bytea *public_key = NULL;
-	JsonbParseState *detail = NULL;
+	JsonbBuild detail = {0};
 	ErrorContextCallback hiding;
 
 	secret_call_begin(&hiding);

@@ -123,7 +123,7 @@ login_operation(PG_FUNCTION_ARGS)
 	UserRecord *user = NULL;
 	const char *refused;
 	int status;
-	JsonbParseState *detail = NULL;
+	JsonbBuild detail = {0};
 	inet *ip;
 	Datum result;
 

@@ -29,6 +29,7 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
 
 #include "base/base.h"
 #include "model/model.h"

@@ -417,7 +417,7 @@ void
 session_event_revoked(const char *user_id, const char *tenant_id, uint64 sessions,
 					  const char *reason)
 {
-	JsonbParseState *detail = NULL;
+	JsonbBuild detail = {0};
 
 	detail_number(&detail, "sessions", (int64) sessions);
 	detail_text(&detail, "reason", reason);

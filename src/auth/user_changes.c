@@ -50,7 +50,7 @@ static Jsonb *
 user_detail(const ChangedUser *user, const char *user_agent, bool verified,
 			const Unverified *unverified)
 {
-	JsonbParseState *state = NULL;
+	JsonbBuild state = {0};
 
 	detail_text(&state, "email", user->email);
 	if (user->change == USER_DELETED || user->change == USER_DELETED_HARD)

@@ -1,6 +1,6 @@
 /*
  * compat.h
- *		Every difference between the PostgreSQL majors that pgaccount supports (15 to 18).
+ *		Every difference between the PostgreSQL majors that pgaccount supports (15 to 19).
  *
  * No other file of the project looks at PG_VERSION_NUM.
  */
@@ -17,12 +17,14 @@
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/planner.h"
 #include "parser/parse_relation.h"
 #include "rewrite/rewriteHandler.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/wait_event.h"
 
@@ -248,8 +250,84 @@ compat_guc_find(const char *name)
 #define COMPAT_EXECUTOR_RUN_ARGS desc, direction, count, execute_once
 #endif
 
-/* 18 counts index searches for EXPLAIN, 17 and before do not. */
-#if PG_VERSION_NUM >= 180000
+/* The arguments of the planner's hook, in the same way; 19 tells who explains. */
+#if PG_VERSION_NUM >= 190000
+#define COMPAT_PLANNER_PARAMS                                                                      \
+	Query *parse, const char *query_string, int cursor_options, ParamListInfo params,              \
+		ExplainState *explain
+#define COMPAT_PLANNER_ARGS                   parse, query_string, cursor_options, params, explain
+#define compat_plan_query(query, sql, params) pg_plan_query(query, sql, 0, params, NULL)
+#else
+#define COMPAT_PLANNER_PARAMS                                                                      \
+	Query *parse, const char *query_string, int cursor_options, ParamListInfo params
+#define COMPAT_PLANNER_ARGS                   parse, query_string, cursor_options, params
+#define compat_plan_query(query, sql, params) pg_plan_query(query, sql, 0, params)
+#endif
+
+/* The range table indexes of a statement's target tables: a set in 19, a list before. */
+static inline List *
+compat_result_relations(const PlannedStmt *stmt)
+{
+#if PG_VERSION_NUM >= 190000
+	List *relations = NIL;
+	int rtindex = -1;
+
+	while ((rtindex = bms_next_member(stmt->resultRelationRelids, rtindex)) >= 0)
+		relations = lappend_int(relations, rtindex);
+	return relations;
+#else
+	return stmt->resultRelations;
+#endif
+}
+
+/* Expand a function in FROM: 19 can do so to functions of other languages, too. */
+#if PG_VERSION_NUM >= 190000
+#define compat_inline_function(root, rte) inline_function_in_from(root, rte)
+#else
+#define compat_inline_function(root, rte) inline_set_returning_function(root, rte)
+#endif
+
+/* A jsonb that is being made. 19 keeps what has been made of it in the state, and returns nothing. */
+#if PG_VERSION_NUM >= 190000
+typedef JsonbInState JsonbBuild;
+#else
+typedef struct JsonbBuild
+{
+	JsonbValue *result; /* the whole, when its end was pushed */
+	JsonbParseState *parseState;
+} JsonbBuild;
+#endif
+
+/* Add to a jsonb that is being made. */
+static inline void
+compat_push_jsonb(JsonbBuild *build, JsonbIteratorToken token, JsonbValue *value)
+{
+#if PG_VERSION_NUM >= 190000
+	pushJsonbValue(build, token, value);
+#else
+	build->result = pushJsonbValue(&build->parseState, token, value);
+#endif
+}
+
+/* 19 says beside whether a domain's constraints are volatile. */
+#if PG_VERSION_NUM >= 190000
+#define compat_domain_has_constraints(type) DomainHasConstraints(type, NULL)
+#else
+#define compat_domain_has_constraints(type) DomainHasConstraints(type)
+#endif
+
+/* A hash table in shared memory of a fixed size: 19 knows no other. */
+#if PG_VERSION_NUM >= 190000
+#define compat_shmem_hash(name, size, ctl, flags) ShmemInitHash(name, size, ctl, flags)
+#else
+#define compat_shmem_hash(name, size, ctl, flags) ShmemInitHash(name, size, size, ctl, flags)
+#endif
+
+/* 18 counts index searches for EXPLAIN, 17 and before do not; 19 has flags. */
+#if PG_VERSION_NUM >= 190000
+#define compat_index_beginscan(heap, index, snapshot, nkeys)                                       \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, 0, SO_NONE)
+#elif PG_VERSION_NUM >= 180000
 #define compat_index_beginscan(heap, index, snapshot, nkeys)                                       \
 	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
 #else

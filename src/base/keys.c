@@ -366,13 +366,13 @@ keys_of_text(Oid relid, const char *text)
 static Jsonb *
 jsonb_of_array(ArrayType *array)
 {
-	JsonbParseState *state = NULL;
+	JsonbBuild state = {0};
 	Datum *elements;
 	bool *nulls;
 	int n;
 
 	deconstruct_array(array, JSONBOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
-	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	compat_push_jsonb(&state, WJB_BEGIN_ARRAY, NULL);
 	for (int i = 0; i < n; i++)
 	{
 		JsonbValue value = {.type = jbvNull};
@@ -390,9 +390,10 @@ jsonb_of_array(ArrayType *array)
 				value.val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
 			}
 		}
-		(void) pushJsonbValue(&state, WJB_ELEM, &value);
+		compat_push_jsonb(&state, WJB_ELEM, &value);
 	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+	compat_push_jsonb(&state, WJB_END_ARRAY, NULL);
+	return JsonbValueToJsonb(state.result);
 }
 
 /* Is this a type of number whose casts round? */

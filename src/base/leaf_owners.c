@@ -241,9 +241,7 @@ leaf_owners_find(PlannedStmt *stmt)
 	List *found = NIL;
 	ListCell *lc;
 
-	if (stmt->resultRelations == NIL)
-		return NIL;
-	foreach (lc, stmt->resultRelations)
+	foreach (lc, compat_result_relations(stmt))
 	{
 		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), stmt->rtable);
 

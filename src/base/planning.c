@@ -42,21 +42,20 @@ planning_own(const char *sql)
 
 /* Plan a query, as whoever is to run it, if it is ours; see table_code.c. */
 PlannedStmt *
-plan_as_own(Query *query, const char *sql, int options, ParamListInfo params,
-			planner_hook_type planner)
+plan_as_own(COMPAT_PLANNER_PARAMS, planner_hook_type planner)
 {
 	PlannedStmt *volatile plan = NULL;
 	volatile int level = 0;
 	Planning planning;
 
-	if (planning_own(sql) == NOT_OWN_STATEMENT)
-		return planner(query, sql, options, params);
+	if (planning_own(query_string) == NOT_OWN_STATEMENT)
+		return planner(COMPAT_PLANNER_ARGS);
 	if (strcmp(planned_under, namespace_search_path) != 0) /* it was parsed anew */
 		level = path_begin(planned_under);
-	planning_begin(&planning, query);
+	planning_begin(&planning, parse);
 	PG_TRY();
 	{
-		plan = planner(query, sql, options, params);
+		plan = planner(COMPAT_PLANNER_ARGS);
 	}
 	PG_FINALLY();
 	{
@@ -182,7 +181,7 @@ plan_own_query(Query *query, const char *sql, ParamListInfo params, bool physica
 
 	PG_TRY();
 	{
-		plan = pg_plan_query(query, sql, 0, params);
+		plan = compat_plan_query(query, sql, params);
 	}
 	PG_FINALLY();
 	{

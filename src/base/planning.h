@@ -28,8 +28,7 @@ extern OwnStatement planning_own(const char *sql);
  * For the planner's hook: have a planner plan, so that no code of a table's owner runs meanwhile as
  * somebody else.
  */
-extern PlannedStmt *plan_as_own(Query *query, const char *sql, int options, ParamListInfo params,
-								planner_hook_type planner);
+extern PlannedStmt *plan_as_own(COMPAT_PLANNER_PARAMS, planner_hook_type planner);
 
 /* Parse and rewrite a text. Raises 55000 where a rule makes something else of it. */
 extern Query *plan_analyze(RawStmt *raw, const char *sql, const Oid *types, int nargs,

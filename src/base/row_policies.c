@@ -84,7 +84,7 @@ row_policies_find_deletable(Oid role, const char *scan, const char *condition, O
 	compat_set_check_as_user(query, rt_fetch(1, query->rtable), role);
 	desc = ExecCleanTypeFromTL(query->targetList);
 	params->params[0] = (ParamExternData){value, false, PARAM_FLAG_CONST, type};
-	options.plan = pg_plan_query(query, sql, 0, params);
+	options.plan = compat_plan_query(query, sql, params);
 	SetTuplestoreDestReceiverParams(options.dest, rows, CurrentMemoryContext, false, NULL, NULL);
 	(void) statement_run_once(sql, 1, &type, &value, NULL, &options);
 

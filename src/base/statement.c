@@ -197,9 +197,10 @@ run_planned(PlannedStmt *stmt, const char *sql, ParamListInfo params,
 									  options->env, 0);
 	volatile uint64 processed = 0;
 	char *secret = NULL;
+	List *targets = compat_result_relations(stmt);
 
-	if (stmt->commandType != CMD_SELECT && stmt->resultRelations != NIL && other)
-		secret = secret_table(rt_fetch(linitial_int(stmt->resultRelations), stmt->rtable)->relid);
+	if (stmt->commandType != CMD_SELECT && targets != NIL && other)
+		secret = secret_table(rt_fetch(linitial_int(targets), stmt->rtable)->relid);
 	PG_TRY();
 	{
 		processed = execute(desc, options, as);

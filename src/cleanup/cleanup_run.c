@@ -768,7 +768,7 @@ key_as_text(FunctionCallInfo fcinfo)
 static void
 record_cleanup(FunctionCallInfo fcinfo, Cleanup *work)
 {
-	JsonbParseState *detail = NULL;
+	JsonbBuild detail = {0};
 	int64 rows = 0;
 	ListCell *lc;
 

@@ -96,16 +96,16 @@ claims_jsonb_sink(void *arg, JsonEvent event, JsonKind kind, const char *text, i
 	switch (event)
 	{
 		case JSON_BEGIN:
-			pushJsonbValue(&builder->state,
-						   kind == JSON_OBJECT ? WJB_BEGIN_OBJECT : WJB_BEGIN_ARRAY, NULL);
+			compat_push_jsonb(&builder->state,
+							  kind == JSON_OBJECT ? WJB_BEGIN_OBJECT : WJB_BEGIN_ARRAY, NULL);
 			return;
 		case JSON_END:
-			builder->result = pushJsonbValue(
-				&builder->state, kind == JSON_OBJECT ? WJB_END_OBJECT : WJB_END_ARRAY, NULL);
+			compat_push_jsonb(&builder->state, kind == JSON_OBJECT ? WJB_END_OBJECT : WJB_END_ARRAY,
+							  NULL);
 			return;
 		case JSON_NAME:
 			if (make_string(&value, text, len))
-				pushJsonbValue(&builder->state, WJB_KEY, &value);
+				compat_push_jsonb(&builder->state, WJB_KEY, &value);
 			else
 				builder->untranslatable = true;
 			return;
@@ -133,13 +133,13 @@ claims_jsonb_sink(void *arg, JsonEvent event, JsonKind kind, const char *text, i
 			value.type = jbvNull;
 			break;
 	}
-	in_array = builder->state->contVal.type == jbvArray;
-	pushJsonbValue(&builder->state, in_array ? WJB_ELEM : WJB_VALUE, &value);
+	in_array = builder->state.parseState->contVal.type == jbvArray;
+	compat_push_jsonb(&builder->state, in_array ? WJB_ELEM : WJB_VALUE, &value);
 }
 
 /* The jsonb of a scan that succeeded; see claims_jsonb.h. */
 Jsonb *
 claims_jsonb_result(ClaimsJsonb *builder)
 {
-	return builder->untranslatable ? NULL : JsonbValueToJsonb(builder->result);
+	return builder->untranslatable ? NULL : JsonbValueToJsonb(builder->state.result);
 }

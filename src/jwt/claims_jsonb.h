@@ -6,15 +6,13 @@
 #ifndef PGACCOUNT_CLAIMS_JSONB_H
 #define PGACCOUNT_CLAIMS_JSONB_H
 
-#include "utils/jsonb.h"
-
+#include "base/base.h"
 #include "json_claims.h"
 
 /* Zero it, pass claims_jsonb_sink and its address to a scan, then call claims_jsonb_result. */
 typedef struct ClaimsJsonb
 {
-	JsonbParseState *state;
-	JsonbValue *result;
+	JsonbBuild state;
 	bool untranslatable; /* some string is not text in the database's encoding */
 } ClaimsJsonb;
 

@@ -199,21 +199,21 @@ event_notify(const char *type, const int64 *ids, int n)
 
 /* Push a member, beginning the object where there is none. */
 static void
-push_member(JsonbParseState **state, const char *name, JsonbValue *value)
+push_member(JsonbBuild *state, const char *name, JsonbValue *value)
 {
 	JsonbValue key = {.type = jbvString};
 
-	if (*state == NULL)
-		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	if (state->parseState == NULL)
+		compat_push_jsonb(state, WJB_BEGIN_OBJECT, NULL);
 	key.val.string.val = unconstify(char *, name);
 	key.val.string.len = strlen(name);
-	pushJsonbValue(state, WJB_KEY, &key);
-	pushJsonbValue(state, WJB_VALUE, value);
+	compat_push_jsonb(state, WJB_KEY, &key);
+	compat_push_jsonb(state, WJB_VALUE, value);
 }
 
 /* A member that is a string, or null for NULL. The text must stay until detail_end(). */
 void
-detail_text(JsonbParseState **state, const char *name, const char *value)
+detail_text(JsonbBuild *state, const char *name, const char *value)
 {
 	JsonbValue item = {.type = jbvNull};
 
@@ -228,7 +228,7 @@ detail_text(JsonbParseState **state, const char *name, const char *value)
 
 /* A member that is a number. */
 void
-detail_number(JsonbParseState **state, const char *name, int64 value)
+detail_number(JsonbBuild *state, const char *name, int64 value)
 {
 	JsonbValue item = {.type = jbvNumeric};
 
@@ -238,7 +238,7 @@ detail_number(JsonbParseState **state, const char *name, int64 value)
 
 /* A member that is true or false. */
 void
-detail_bool(JsonbParseState **state, const char *name, bool value)
+detail_bool(JsonbBuild *state, const char *name, bool value)
 {
 	JsonbValue item = {.type = jbvBool};
 
@@ -248,7 +248,7 @@ detail_bool(JsonbParseState **state, const char *name, bool value)
 
 /* A member that is a time, as to_jsonb() writes it. */
 void
-detail_time(JsonbParseState **state, const char *name, TimestampTz value)
+detail_time(JsonbBuild *state, const char *name, TimestampTz value)
 {
 	char text[MAXDATELEN + 1];
 
@@ -258,7 +258,7 @@ detail_time(JsonbParseState **state, const char *name, TimestampTz value)
 
 /* A member that is an object or an array, or null for NULL. */
 void
-detail_json(JsonbParseState **state, const char *name, const Jsonb *value)
+detail_json(JsonbBuild *state, const char *name, const Jsonb *value)
 {
 	JsonbValue item = {.type = jbvNull};
 
@@ -273,16 +273,17 @@ detail_json(JsonbParseState **state, const char *name, const Jsonb *value)
 
 /* The object. It has a member at least. */
 Jsonb *
-detail_end(JsonbParseState **state)
+detail_end(JsonbBuild *state)
 {
-	return JsonbValueToJsonb(pushJsonbValue(state, WJB_END_OBJECT, NULL));
+	compat_push_jsonb(state, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(state->result);
 }
 
 /* A JSON object of strings. */
 Jsonb *
 event_detail_of(const char *name, ...)
 {
-	JsonbParseState *state = NULL;
+	JsonbBuild state = {0};
 	va_list args;
 
 	va_start(args, name);
@@ -297,7 +298,7 @@ event_detail_of(const char *name, ...)
 
 /* Members of a detail that say what is unverified, if anything is. */
 void
-detail_unverified(JsonbParseState **state, const Unverified *unverified)
+detail_unverified(JsonbBuild *state, const Unverified *unverified)
 {
 	if (unverified->actor != NULL)
 		detail_text(state, "unverified_actor", unverified->actor);
@@ -309,11 +310,11 @@ detail_unverified(JsonbParseState **state, const Unverified *unverified)
 static Jsonb *
 mark_unverified(Jsonb *detail, const Unverified *unverified)
 {
-	JsonbParseState *state = NULL;
+	JsonbBuild state = {0};
 	Jsonb *mark;
 
 	detail_unverified(&state, unverified);
-	if (state == NULL)
+	if (state.parseState == NULL)
 		return detail;
 	mark = detail_end(&state);
 	if (detail == NULL)

@@ -85,12 +85,12 @@ extern Jsonb *event_detail_of(const char *name, ...);
 #define event_detail(...) event_detail_of(__VA_ARGS__, (const char *) NULL)
 
 /* The same piece by piece: *state begins as NULL. */
-extern void detail_text(JsonbParseState **state, const char *name, const char *value);
-extern void detail_number(JsonbParseState **state, const char *name, int64 value);
-extern void detail_bool(JsonbParseState **state, const char *name, bool value);
-extern void detail_time(JsonbParseState **state, const char *name, TimestampTz value);
-extern void detail_json(JsonbParseState **state, const char *name, const Jsonb *value);
-extern Jsonb *detail_end(JsonbParseState **state);
+extern void detail_text(JsonbBuild *state, const char *name, const char *value);
+extern void detail_number(JsonbBuild *state, const char *name, int64 value);
+extern void detail_bool(JsonbBuild *state, const char *name, bool value);
+extern void detail_time(JsonbBuild *state, const char *name, TimestampTz value);
+extern void detail_json(JsonbBuild *state, const char *name, const Jsonb *value);
+extern Jsonb *detail_end(JsonbBuild *state);
 
 /*
  * Why users are being deleted or restored, for the events that the trigger records. For the
@@ -113,7 +113,7 @@ typedef struct Unverified
 extern void event_fill(Event *event, Unverified *unverified);
 
 /* Members of a detail that say what is unverified, if anything is. */
-extern void detail_unverified(JsonbParseState **state, const Unverified *unverified);
+extern void detail_unverified(JsonbBuild *state, const Unverified *unverified);
 
 /* What writes several events. */
 typedef struct EventWriter EventWriter;

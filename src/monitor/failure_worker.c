@@ -206,7 +206,7 @@ write_failure(EventWriter *writer, Failure *failure)
 				   .error_code = unpack_sql_state(failure->sqlerrcode)};
 	Unverified unverified = {text_or_null(failure->unverified),
 							 failure->ip_unverified ? REQUEST_HEADERS : NULL};
-	JsonbParseState *detail = NULL;
+	JsonbBuild detail = {0};
 
 	detail_text(&detail, "operation", failure->operation);
 	detail_text(&detail, "message", text_or_null(failure->message));
@@ -223,7 +223,7 @@ write_count(EventWriter *writer, const char *what, int64 n, const char *reason)
 				   .failure = true,
 				   .duration_ms = -1,
 				   .error_code = unpack_sql_state(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED)};
-	JsonbParseState *state = NULL;
+	JsonbBuild state = {0};
 
 	detail_text(&state, "operation", "event_queue");
 	detail_number(&state, what, n);

@@ -34,6 +34,7 @@
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #include "base/base.h"
 #include "failure_queue.h"
@@ -278,11 +279,11 @@ stats_shmem_startup(void)
 		prev_shmem_startup_hook();
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	shared = ShmemInitStruct("pgaccount statistics", sizeof(StatsShared), &found);
-	operations = ShmemInitHash("pgaccount statistics of operations", MAX_OPERATIONS, MAX_OPERATIONS,
-							   &ctl, HASH_ELEM | HASH_BLOBS);
+	operations = compat_shmem_hash("pgaccount statistics of operations", MAX_OPERATIONS, &ctl,
+								   HASH_ELEM | HASH_BLOBS);
 	ctl.entrysize = sizeof(FailureEntry);
-	failures = ShmemInitHash("pgaccount statistics of failures", MAX_FAILURES, MAX_FAILURES, &ctl,
-							 HASH_ELEM | HASH_BLOBS);
+	failures = compat_shmem_hash("pgaccount statistics of failures", MAX_FAILURES, &ctl,
+								 HASH_ELEM | HASH_BLOBS);
 	if (!found)
 		shared->lock = &GetNamedLWLockTranche("pgaccount statistics")->lock;
 	LWLockRelease(AddinShmemInitLock);

@@ -114,7 +114,8 @@ expression_runs_user_code(Node *node, void *context)
 		return false;
 	if (check_functions_in_node(node, runs_user_code, context))
 		return true;
-	if (IsA(node, CoerceToDomain) && DomainHasConstraints(((CoerceToDomain *) node)->resulttype))
+	if (IsA(node, CoerceToDomain) &&
+		compat_domain_has_constraints(((CoerceToDomain *) node)->resulttype))
 		return true;
 	return expression_tree_walker(node, expression_runs_user_code, context);
 }
@@ -151,7 +152,7 @@ row_runs_user_code(Relation rel, ProfileRule *rule)
 		if (column->attisdropped)
 			continue;
 		if (get_typtype(column->atttypid) == TYPTYPE_DOMAIN &&
-			DomainHasConstraints(column->atttypid))
+			compat_domain_has_constraints(column->atttypid))
 			return true;
 		for (int j = 0; j < rule->nvalues; j++)
 			given |= rule->columns[j] == column->attnum;

@@ -123,7 +123,7 @@ expand_function(RangeTblEntry *rte, RewriteContext *context)
 		context->root = root;
 	}
 	rte->functions = (List *) eval_const_expressions(root, (Node *) rte->functions);
-	subquery = inline_set_returning_function(root, rte);
+	subquery = compat_inline_function(root, rte);
 	if (subquery != NULL)
 	{
 		rte->rtekind = RTE_SUBQUERY;

@@ -2,10 +2,11 @@
 #
 # chroot.sh: systems with other majors of PostgreSQL, in directories. To be sourced after throwaway.sh.
 #
-# Debian 12 has PostgreSQL 15 alone. 17 is Debian 13's, 18 that of Debian's next release, 16 Ubuntu 24.04's.
+# Debian 12 has PostgreSQL 15 alone. 17 is Debian 13's, 18 that of Debian's next release, 16 Ubuntu 24.04's, and
+# 19 comes from Debian's experimental packages, on top of unstable.
 # Each is made by debootstrap when missing, below /var/cache/pgaccount, and kept.
 #
-#   CHROOT_16, CHROOT_17, CHROOT_18   their directories, where others are to be used
+#   CHROOT_16, ... CHROOT_19          their directories, where others are to be used
 #   MIRROR, UBUNTU_MIRROR             where debootstrap finds Debian, Ubuntu (default: where it always does)
 
 chroot_half_made=
@@ -22,6 +23,7 @@ chroot_needs_root() {
     sudo -n true 2>/dev/null || die "a chroot needs root: run as root or with sudo"
     exec sudo -n env PG_CONFIG="${PG_CONFIG:-}" SUITES="${SUITES:-}" ONLY="${ONLY:-}" MAJORS="${MAJORS:-}" MIRROR="${MIRROR:-}" \
         UBUNTU_MIRROR="${UBUNTU_MIRROR:-}" CHROOT_16="${CHROOT_16:-}" CHROOT_17="${CHROOT_17:-}" CHROOT_18="${CHROOT_18:-}" \
+        CHROOT_19="${CHROOT_19:-}" \
         "$0" "$@"
 }
 
@@ -75,6 +77,10 @@ chroot_make() {
             ;;
         17) suite=trixie ;;
         18) suite=forky ;;
+        19)
+            suite=sid
+            updates=experimental
+            ;;
         *) die "no system is known to have PostgreSQL $major" ;;
     esac
     command -v debootstrap >/dev/null || apt_install debootstrap
@@ -88,6 +94,7 @@ chroot_make() {
         tail -n 20 "$work/log/debootstrap"
         die "debootstrap failed"
     }
+    options=()
     # The host's resolver, proxies and other ways to its mirrors serve there too.
     cp -L /etc/resolv.conf "$partial/etc/resolv.conf"
     apt-config dump Acquire | grep -E '^Acquire::(http|https|Check-Valid-Until|Retries)[: ]' >"$partial/etc/apt/apt.conf.d/90host" || true
@@ -99,7 +106,10 @@ chroot_make() {
     chmod 755 "$partial/usr/sbin/policy-rc.d"
     mkdir -p "$partial/etc/postgresql-common/createcluster.d"
     printf 'create_main_cluster = false\n' >"$partial/etc/postgresql-common/createcluster.d/none.conf"
-    chroot_install "$partial" gcc libc6-dev make libsodium-dev perl "postgresql-$major" "postgresql-server-dev-$major"
+    chroot_install "$partial" gcc libc6-dev make libsodium-dev perl
+    # what is experimental is never taken unasked
+    [ "$updates" != experimental ] || options=(-t experimental)
+    chroot_install "$partial" "${options[@]}" "postgresql-$major" "postgresql-server-dev-$major"
     chroot_run "$partial" apt-get clean
     mv "$partial" "$dir"
     chroot_half_made=
