@@ -309,6 +309,13 @@ compat_push_jsonb(JsonbBuild *build, JsonbIteratorToken token, JsonbValue *value
 #endif
 }
 
+/* A description of tuples whose columns are all there: 19 computes where they lie. */
+#if PG_VERSION_NUM >= 190000
+#define compat_tupdesc_finish(desc) TupleDescFinalize(desc)
+#else
+#define compat_tupdesc_finish(desc) ((void) 0)
+#endif
+
 /* 19 says beside whether a domain's constraints are volatile. */
 #if PG_VERSION_NUM >= 190000
 #define compat_domain_has_constraints(type) DomainHasConstraints(type, NULL)

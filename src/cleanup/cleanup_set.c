@@ -75,6 +75,7 @@ row_set_make(Oid relid, List *keys)
 		TupleDescInitEntry(set->desc, ++column, name, type, typmod, 0);
 		TupleDescInitEntryCollation(set->desc, column, collation);
 	}
+	compat_tupdesc_finish(set->desc);
 	set->keys = palloc0(list_length(keys) * sizeof(KeyColumn));
 	set->all = tuplestore_begin_heap(true, false, work_mem);
 	MemoryContextSwitchTo(old);

@@ -461,6 +461,7 @@ backfill_for_other_owner(ProfileRule *rule)
 	enr->md.name = MISSING_KEYS;
 	enr->md.tupdesc = CreateTemplateTupleDesc(1);
 	TupleDescInitEntry(enr->md.tupdesc, 1, "key", rule->key_type, -1, 0);
+	compat_tupdesc_finish(enr->md.tupdesc);
 	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
 	enr->md.enrtuples = tuplestore_tuple_count(keys);
 	enr->reldata = keys;
