@@ -110,6 +110,9 @@ chroot_make() {
     # what is experimental is never taken unasked
     [ "$updates" != experimental ] || options=(-t experimental)
     chroot_install "$partial" "${options[@]}" "postgresql-$major" "postgresql-server-dev-$major"
+    # pgTAP is plain SQL, and not packaged for what is experimental: the files of the last release are taken.
+    [ "$updates" != experimental ] || chroot_run "$partial" sh -c "cd /tmp && apt-get download -qq postgresql-$((major - 1))-pgtap &&
+        dpkg-deb -x postgresql-*-pgtap_*.deb / && rm postgresql-*-pgtap_*.deb"
     chroot_run "$partial" apt-get clean
     mv "$partial" "$dir"
     chroot_half_made=
