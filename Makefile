@@ -61,7 +61,7 @@ $(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.b
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test check test-clients lint sanitize fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist
+.PHONY: test check test-clients lint sanitize fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -128,6 +128,11 @@ citus:
 # The distribution for PGXN, of what is committed.
 dist:
 	@test/dist
+
+# The Debian packages, built twice in clean systems and tried. make deb DEBIAN=13
+deb: export DEBIAN := $(DEBIAN)
+deb:
+	@test/deb
 
 # The stories, told with psql on a throwaway cluster.
 demo:

@@ -52,70 +52,87 @@ chroot_install() {
     }
 }
 
-# Make a major's system when it is missing. Nothing half made is ever taken for one: it gets its name when
-# it is complete. Usage: chroot_make major
-chroot_make() {
-    local major=$1 dir partial options suite mirror script components=main updates=''
-    dir=$(chroot_of "$major")
-    [ ! -x "$dir/usr/lib/postgresql/$major/bin/pg_config" ] || return 0
-    [ ! -e "$dir" ] || die "$dir exists, without PostgreSQL $major: remove it, or choose another CHROOT_$major"
-    mirror=${MIRROR:-http://deb.debian.org/debian}
-    script=/usr/share/debootstrap/scripts/sid
-    options=(--variant=minbase)
-    case $major in
-        16)
-            # Ubuntu's keys come from Debian 13, which has them in a package.
-            chroot_make 17
-            chroot_install "$(chroot_of 17)" ubuntu-archive-keyring
-            suite=noble
-            # it came with 16.2, whose MERGE stumbles over DO NOTHING where rows change partitions
-            updates=noble-updates
-            mirror=${UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
-            script=/usr/share/debootstrap/scripts/gutsy
-            components=main,universe
-            options+=(--keyring="$(chroot_of 17)/usr/share/keyrings/ubuntu-archive-keyring.gpg" --components="$components")
-            ;;
-        17) suite=trixie ;;
-        18) suite=forky ;;
-        19)
-            suite=sid
-            updates=experimental
-            ;;
-        *) die "no system is known to have PostgreSQL $major" ;;
-    esac
+# Make a system of some suites' packages, the first of which it is, unless it is there. Nothing half made is ever
+# taken for one: it gets its name when it is complete. Usage: chroot_bootstrap directory mirror script components
+# "suite more" debootstrap's options... -- packages...
+chroot_bootstrap() {
+    local dir=$1 mirror=$2 script=$3 components=$4 suites=$5 options=(--variant=minbase) partial=$1.partial suite
+    shift 5
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
     command -v debootstrap >/dev/null || apt_install debootstrap
-    partial=$dir.partial
     mkdir -p "$(dirname "$dir")"
     chroot_half_made=$partial
     chroot_remove_half_made
     chroot_half_made=$partial
-    say "making a system with PostgreSQL $major ($suite) in $dir: some minutes"
-    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/debootstrap" debootstrap "${options[@]}" "$suite" "$partial" "$mirror" "$script" || {
+    say "making a system of ${suites// /, } in $dir: some minutes"
+    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/debootstrap" debootstrap "${options[@]}" "${suites%% *}" "$partial" "$mirror" \
+        "/usr/share/debootstrap/scripts/$script" || {
         tail -n 20 "$work/log/debootstrap"
         die "debootstrap failed"
     }
-    options=()
     # The host's resolver, proxies and other ways to its mirrors serve there too.
     cp -L /etc/resolv.conf "$partial/etc/resolv.conf"
     apt-config dump Acquire | grep -E '^Acquire::(http|https|Check-Valid-Until|Retries)[: ]' >"$partial/etc/apt/apt.conf.d/90host" || true
-    local source
-    for source in $suite $updates; do
-        printf 'deb %s %s %s\n' "$mirror" "$source" "${components//,/ }"
+    for suite in $suites; do
+        printf 'deb %s %s %s\n' "$mirror" "$suite" "${components//,/ }"
     done >"$partial/etc/apt/sources.list"
     printf '#!/bin/sh\nexit 101\n' >"$partial/usr/sbin/policy-rc.d"
     chmod 755 "$partial/usr/sbin/policy-rc.d"
     mkdir -p "$partial/etc/postgresql-common/createcluster.d"
     printf 'create_main_cluster = false\n' >"$partial/etc/postgresql-common/createcluster.d/none.conf"
-    chroot_install "$partial" gcc libc6-dev make libsodium-dev perl
-    # what is experimental is never taken unasked
-    [ "$updates" != experimental ] || options=(-t experimental)
-    chroot_install "$partial" "${options[@]}" "postgresql-$major" "postgresql-server-dev-$major"
-    # pgTAP is plain SQL, and not packaged for what is experimental: the files of the last release are taken.
-    [ "$updates" != experimental ] || chroot_run "$partial" sh -c "cd /tmp && apt-get download -qq postgresql-$((major - 1))-pgtap &&
-        dpkg-deb -x postgresql-*-pgtap_*.deb / && rm postgresql-*-pgtap_*.deb"
-    chroot_run "$partial" apt-get clean
-    mv "$partial" "$dir"
+    chroot_install "$partial" "$@"
+}
+
+# The system that was just made is complete. Usage: chroot_complete directory
+chroot_complete() {
+    chroot_run "$1.partial" apt-get clean
+    mv "$1.partial" "$1"
     chroot_half_made=
+}
+
+# Make a major's system when it is missing. Usage: chroot_make major
+chroot_make() {
+    local major=$1 dir debian=${MIRROR:-http://deb.debian.org/debian} tools=(gcc libc6-dev make libsodium-dev perl)
+    local server=("postgresql-$major" "postgresql-server-dev-$major")
+    dir=$(chroot_of "$major")
+    [ ! -x "$dir/usr/lib/postgresql/$major/bin/pg_config" ] || return 0
+    [ ! -e "$dir" ] || die "$dir exists, without PostgreSQL $major: remove it, or choose another CHROOT_$major"
+    case $major in
+        16)
+            # Ubuntu's keys come from Debian 13, which has them in a package. It came with 16.2, whose MERGE
+            # stumbles over DO NOTHING where rows change partitions.
+            chroot_make 17
+            chroot_install "$(chroot_of 17)" ubuntu-archive-keyring
+            chroot_bootstrap "$dir" "${UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}" gutsy main,universe 'noble noble-updates' \
+                --keyring="$(chroot_of 17)/usr/share/keyrings/ubuntu-archive-keyring.gpg" --components=main,universe \
+                -- "${tools[@]}" "${server[@]}"
+            ;;
+        17) chroot_bootstrap "$dir" "$debian" sid main trixie -- "${tools[@]}" "${server[@]}" ;;
+        18) chroot_bootstrap "$dir" "$debian" sid main forky -- "${tools[@]}" "${server[@]}" ;;
+        19)
+            chroot_bootstrap "$dir" "$debian" sid main 'sid experimental' -- "${tools[@]}"
+            # what is experimental is never taken unasked
+            chroot_install "$dir.partial" -t experimental "${server[@]}"
+            # pgTAP is plain SQL, and has no package there: the files for the last release are taken
+            chroot_run "$dir.partial" sh -c 'cd /tmp && apt-get download -qq postgresql-18-pgtap &&
+                dpkg-deb -x postgresql-*-pgtap_*.deb / && rm postgresql-*-pgtap_*.deb'
+            ;;
+        *) die "no system is known to have PostgreSQL $major" ;;
+    esac
+    chroot_complete "$dir"
+}
+
+# Make a Debian release with what builds a package when it is missing. Usage: chroot_make_debian number
+chroot_make_debian() {
+    local dir=$cache/debian-$1 suites=([12]=bookworm [13]=trixie)
+    [ ! -x "$dir/usr/bin/autopkgtest" ] || return 0
+    chroot_bootstrap "$dir" "${MIRROR:-http://deb.debian.org/debian}" sid main "${suites[$1]}" \
+        -- build-essential fakeroot debhelper lintian autopkgtest libsodium-dev postgresql-all postgresql-server-dev-all
+    chroot_complete "$dir"
 }
 
 # For at_exit.
