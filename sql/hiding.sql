@@ -402,7 +402,7 @@ ALTER TABLE small DISABLE ROW LEVEL SECURITY;
 EXECUTE q;
 SELECT account.enable_soft_delete('small', hide => false) \gset
 EXECUTE q;
-SELECT account.enable_soft_delete('small') \gset
+SELECT account.enable_soft_delete('small', hide => true) \gset
 EXECUTE q;
 SELECT account.disable_soft_delete('small') \gset
 EXECUTE q;

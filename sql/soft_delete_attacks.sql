@@ -147,7 +147,7 @@ MERGE INTO attack.m AS t USING (VALUES (1, 99)) AS s (id, v) ON t.id = s.id
 SELECT v FROM attack.m;
 
 -- an upsert does not write into a row that nobody sees
-SELECT account.enable_soft_delete('attack.m');
+SELECT account.enable_soft_delete('attack.m', hide => true);
 INSERT INTO attack.m VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v; -- fails
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO attack.m VALUES (1, 5) ON CONFLICT (id) DO NOTHING; -- fails

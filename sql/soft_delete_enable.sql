@@ -157,13 +157,79 @@ CREATE TABLE triggers_before AS SELECT oid, tgname FROM pg_trigger WHERE tgrelid
 SELECT account.enable_soft_delete('notes', deleted_at => 'gone_at', flag => 'gone', deleted_by => 'gone_by');
 SELECT count(*) AS unchanged FROM pg_trigger JOIN triggers_before USING (oid, tgname) WHERE tgrelid = 'notes'::regclass
 HAVING count(*) = (SELECT count(*) FROM triggers_before);
+-- the_short_call_keeps_what_was_said
+SELECT account.enable_soft_delete('notes');
+SELECT count(*) AS unchanged FROM pg_trigger JOIN triggers_before USING (oid, tgname) WHERE tgrelid = 'notes'::regclass
+HAVING count(*) = (SELECT count(*) FROM triggers_before);
+-- other_columns_revive_nobody
+\set VERBOSITY default
+SELECT account.enable_soft_delete('notes', deleted_at => 'other_at'); -- fails
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY terse
+SELECT account.enable_soft_delete('notes', flag => 'other'); -- fails
+\echo :LAST_ERROR_SQLSTATE
+SELECT account.enable_soft_delete('notes', flag => ''); -- fails
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
+SELECT account.restore('notes', 1);
 SELECT account.enable_soft_delete('notes', deleted_at => 'other_at');
 INSERT INTO notes (id) VALUES (10);
-DELETE FROM notes WHERE id = 10 RETURNING gone_at IS NULL AS not_this, gone, gone_by, other_at = now() AS this;
-SELECT account.enable_soft_delete('notes', deleted_at => 'other_at', hide => false);
+DELETE FROM notes WHERE id = 10 RETURNING gone_at IS NULL AS not_this, gone, gone_by = session_user AS by_me, other_at = now() AS this;
+-- what hides them, and who deleted them, is another matter
+SELECT account.enable_soft_delete('notes', hide => false, deleted_by => '');
 SELECT count(*) FROM notes WHERE other_at IS NOT NULL;
--- the notes deleted under the first mapping are no longer deleted under this one
-SELECT id FROM notes ORDER BY id;
+SELECT deleted_at, flag, deleted_by, hide, guard_references, on_parent_delete, children, on_reinsert FROM account.soft_delete_tables() WHERE relation = 'notes'::regclass;
+-- options are kept one by one
+CREATE TABLE kept (id int PRIMARY KEY, is_deleted boolean, deleted_by text);
+SELECT account.enable_soft_delete('kept', flag => '', deleted_by => '', hide => false, guard_references => true, on_parent_delete => 'delete', children => true);
+SELECT account.enable_soft_delete('kept', hide => true);
+SELECT account.enable_soft_delete('kept', children => false);
+SELECT account.enable_soft_delete('kept', on_reinsert => 'refuse');
+SELECT deleted_at, flag, deleted_by, hide, guard_references, on_parent_delete, children, on_reinsert FROM account.soft_delete_tables() WHERE relation = 'kept'::regclass;
+-- disabling forgets them
+SELECT account.disable_soft_delete('kept');
+SELECT account.enable_soft_delete('kept');
+SELECT deleted_at, flag, deleted_by, hide, guard_references, on_parent_delete, children, on_reinsert FROM account.soft_delete_tables() WHERE relation = 'kept'::regclass;
+-- a flag where there was none takes the deleted rows in
+CREATE TABLE flagged_late (id int PRIMARY KEY);
+INSERT INTO flagged_late VALUES (1), (2);
+SELECT account.enable_soft_delete('flagged_late');
+DELETE FROM flagged_late WHERE id = 1;
+SELECT account.enable_soft_delete('flagged_late', flag => 'gone');
+SELECT id, gone FROM flagged_late;
+SELECT account.restore('flagged_late', 1);
+SELECT id, gone FROM flagged_late ORDER BY id;
+-- deletedAt is taken where it is there and fits
+CREATE TABLE camel (id int PRIMARY KEY, "deletedAt" timestamptz);
+CREATE TABLE camel_number (id int PRIMARY KEY, "deletedAt" bigint);
+CREATE TABLE both_cases (id int PRIMARY KEY, "deletedAt" timestamptz, deleted_at timestamptz);
+SELECT account.enable_soft_delete('camel'), account.enable_soft_delete('camel_number'), account.enable_soft_delete('both_cases');
+SELECT relation, deleted_at FROM account.soft_delete_tables() WHERE relation IN ('camel'::regclass, 'camel_number'::regclass, 'both_cases'::regclass) ORDER BY 1;
+-- children_follow_their_new_parent: they take its columns over, and go with their other parents
+CREATE TABLE tops (id int PRIMARY KEY, removed boolean NOT NULL DEFAULT false);
+CREATE TABLE others (id int PRIMARY KEY);
+CREATE TABLE mids (id int PRIMARY KEY, top int REFERENCES tops ON DELETE CASCADE, other int REFERENCES others ON DELETE CASCADE);
+CREATE TABLE ends (id int PRIMARY KEY, mid int REFERENCES mids ON DELETE CASCADE, removed boolean NOT NULL DEFAULT false);
+CREATE TABLE own (id int PRIMARY KEY, top int REFERENCES tops ON DELETE CASCADE);
+SELECT account.enable_soft_delete('own', deleted_at => 'own_at');
+SELECT account.enable_soft_delete('tops', deleted_at => 'gone_at', flag => 'removed', hide => false, children => true);
+SELECT relation, deleted_at, flag, hide, on_parent_delete, children FROM account.soft_delete_tables()
+WHERE relation::text IN ('tops', 'mids', 'ends') ORDER BY 1;
+SELECT relation, deleted_at, flag, hide, on_parent_delete, children FROM account.soft_delete_tables() WHERE relation = 'own'::regclass;
+CREATE TABLE mores (id int PRIMARY KEY, mid int REFERENCES mids ON DELETE CASCADE);
+SELECT account.enable_soft_delete('tops');
+SELECT relation, deleted_at, flag, hide, on_parent_delete, children FROM account.soft_delete_tables() WHERE relation = 'mores'::regclass;
+INSERT INTO others VALUES (1), (2);
+INSERT INTO mids VALUES (1, NULL, 1);
+DELETE FROM others WHERE id = 1;
+SELECT count(*) FROM mids;
+SELECT account.enable_soft_delete('mids', on_parent_delete => 'refuse');
+SELECT account.enable_soft_delete('tops');
+INSERT INTO mids VALUES (2, NULL, 2);
+\set VERBOSITY terse
+DELETE FROM others WHERE id = 2; -- fails
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
 
 -- a renamed column is followed, also by prepared statements and functions -----------------------------------
 -- mapped_column_renamed_delete_stays_soft

@@ -92,7 +92,8 @@ EXECUTE remove(22);
 EXECUTE remove(22);
 EXECUTE remove_r(23);
 EXECUTE see;
-SELECT account.enable_soft_delete('late', deleted_at => 'gone_at') \gset
+ALTER TABLE late ADD gone_at timestamptz;
+SELECT account.disable_soft_delete('late'), account.enable_soft_delete('late', deleted_at => 'gone_at') \gset
 SELECT remove(24);
 EXECUTE remove(25);
 SET pgaccount.show_deleted = on;

@@ -67,8 +67,8 @@ soft_delete_tables(PG_FUNCTION_ARGS)
 		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
 		const SoftDelete *found;
 		SoftDelete mapping;
-		Datum values[9];
-		bool nulls[9] = {false};
+		Datum values[10];
+		bool nulls[10] = {false};
 		Relation target;
 
 		CHECK_FOR_INTERRUPTS();
@@ -87,10 +87,10 @@ soft_delete_tables(PG_FUNCTION_ARGS)
 			values[3] = column_name(mapping.relid, mapping.deleted_by, &nulls[3]);
 			values[4] = BoolGetDatum(mapping.options.hide);
 			values[5] = BoolGetDatum(mapping.options.guard_references);
-			values[6] = CStringGetTextDatum(
-				mapping.options.on_parent_delete == PARENT_DELETE_DELETE ? "delete" : "refuse");
+			values[6] = CStringGetTextDatum(parent_delete_name(mapping.options.on_parent_delete));
 			values[7] = BoolGetDatum(mapping.options.children);
-			values[8] = BoolGetDatum(mapping_active(mapping.relid) != NULL);
+			values[8] = CStringGetTextDatum(reinsert_name(mapping.options.on_reinsert));
+			values[9] = BoolGetDatum(mapping_active(mapping.relid) != NULL);
 			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 		}
 		relation_close(target, AccessShareLock);

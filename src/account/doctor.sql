@@ -9,30 +9,19 @@ COMMENT ON FUNCTION account.is_preloaded() IS
 
 CREATE FUNCTION account.soft_delete_tables(OUT relation regclass, OUT deleted_at name, OUT flag name,
         OUT deleted_by name, OUT hide boolean, OUT guard_references boolean, OUT on_parent_delete text,
-        OUT children boolean, OUT active boolean) RETURNS SETOF record
+        OUT children boolean, OUT on_reinsert text, OUT active boolean) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'soft_delete_tables' LANGUAGE C STABLE;
 GRANT EXECUTE ON FUNCTION account.soft_delete_tables() TO PUBLIC;
 COMMENT ON FUNCTION account.soft_delete_tables() IS
 'The tables with soft delete, their mapped columns and options; active: the trigger fires in this session. Partitions have their table''s.';
-
--- The call that puts soft delete on a table again, as it is.
-CREATE FUNCTION account.enable_again(relation regclass, deleted_at name, flag name, deleted_by name,
-        hide boolean, guard_references boolean, on_parent_delete text, children boolean) RETURNS text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-RETURN format('SELECT account.enable_soft_delete(%L, deleted_at => %L, flag => %L, deleted_by => %L, hide => %s,'
-    || ' guard_references => %s, on_parent_delete => %L, children => %s);', relation::text, deleted_at, flag,
-    deleted_by, hide::text, guard_references::text, on_parent_delete, children::text);
-COMMENT ON FUNCTION account.enable_again(regclass, name, name, name, boolean, boolean, text, boolean) IS
-'SQL that enables soft delete with these arguments.';
-REVOKE ALL ON FUNCTION account.enable_again(regclass, name, name, name, boolean, boolean, text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION account.doctor_soft_delete()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH soft AS (
-        SELECT s.*, account.enable_again(s.relation, s.deleted_at, s.flag, s.deleted_by, s.hide,
-                   s.guard_references, s.on_parent_delete, s.children) AS again
+        -- what is not given stays as it is
+        SELECT s.*, format('SELECT account.enable_soft_delete(%L);', s.relation::text) AS again
         FROM account.soft_delete_tables() AS s),
     -- tables whose rows are soft-deleted: the declared ones and their partitions
     covered AS (

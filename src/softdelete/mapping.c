@@ -54,6 +54,9 @@ typedef struct MappingEntry
 /* So many are kept at least before those that are outdated are looked for. */
 #define SWEEP_MIN 128
 
+const SoftDeleteOptions soft_delete_defaults = {
+	.hide = true, .on_parent_delete = PARENT_DELETE_REFUSE, .on_reinsert = ON_REINSERT_REFUSE};
+
 static HTAB *mappings = NULL;
 static long sweep_at = SWEEP_MIN;
 
@@ -185,14 +188,25 @@ read_columns(Trigger *trigger, const Oid *marks_functions, SoftDelete *mapping)
 	return true;
 }
 
+/* The word for a value of on_parent_delete. */
+const char *
+parent_delete_name(ParentDelete value)
+{
+	return value == PARENT_DELETE_DELETE ? "delete" : "refuse";
+}
+
+/* The word for a value of on_reinsert. */
+const char *
+reinsert_name(OnReinsert value)
+{
+	return value == ON_REINSERT_REPLACE ? "replace" : "refuse";
+}
+
 /* Read the options from the trigger's arguments; what is not there has its default. */
 static void
 read_options(Trigger *trigger, SoftDeleteOptions *options)
 {
-	options->hide = true;
-	options->guard_references = false;
-	options->children = false;
-	options->on_parent_delete = PARENT_DELETE_REFUSE;
+	*options = soft_delete_defaults;
 	for (int i = 0; i < trigger->tgnargs; i++)
 	{
 		const char *arg = trigger->tgargs[i];
@@ -205,6 +219,8 @@ read_options(Trigger *trigger, SoftDeleteOptions *options)
 			options->children = true;
 		else if (strcmp(arg, "on_parent_delete=delete") == 0)
 			options->on_parent_delete = PARENT_DELETE_DELETE;
+		else if (strcmp(arg, "on_reinsert=replace") == 0)
+			options->on_reinsert = ON_REINSERT_REPLACE;
 	}
 }
 

@@ -18,6 +18,13 @@ typedef enum ParentDelete
 	PARENT_DELETE_DELETE
 } ParentDelete;
 
+/* What becomes of an INSERT whose key a deleted row holds. */
+typedef enum OnReinsert
+{
+	ON_REINSERT_REFUSE,
+	ON_REINSERT_REPLACE
+} OnReinsert;
+
 /* The options of enable_soft_delete, as the arguments of its trigger carry them. */
 typedef struct SoftDeleteOptions
 {
@@ -25,7 +32,15 @@ typedef struct SoftDeleteOptions
 	bool guard_references;
 	bool children;
 	ParentDelete on_parent_delete;
+	OnReinsert on_reinsert;
 } SoftDeleteOptions;
+
+/* Those of a table of which nothing was said. */
+extern const SoftDeleteOptions soft_delete_defaults;
+
+/* The words for the values. */
+extern const char *parent_delete_name(ParentDelete value);
+extern const char *reinsert_name(OnReinsert value);
 
 /* A soft-delete table. Valid until the next relation cache invalidation: copy what must last. */
 typedef struct SoftDelete

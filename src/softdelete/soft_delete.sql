@@ -55,14 +55,14 @@ GRANT EXECUTE ON FUNCTION account.soft_delete_flush() TO PUBLIC;
 COMMENT ON FUNCTION account.soft_delete_flush() IS
 'Lets the children of collected rows follow. Put on a table by account.enable_soft_delete.';
 
-CREATE FUNCTION account.enable_soft_delete(target regclass, deleted_at name DEFAULT 'deleted_at',
-        flag name DEFAULT NULL, deleted_by name DEFAULT NULL, hide boolean DEFAULT true,
-        guard_references boolean DEFAULT false, on_parent_delete text DEFAULT 'refuse',
-        children boolean DEFAULT false) RETURNS void
+CREATE FUNCTION account.enable_soft_delete(target regclass, deleted_at name DEFAULT NULL,
+        flag name DEFAULT NULL, deleted_by name DEFAULT NULL, hide boolean DEFAULT NULL,
+        guard_references boolean DEFAULT NULL, on_parent_delete text DEFAULT NULL,
+        children boolean DEFAULT NULL, on_reinsert text DEFAULT NULL) RETURNS void
     AS 'MODULE_PATHNAME', 'enable_soft_delete' LANGUAGE C;
-GRANT EXECUTE ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean) TO PUBLIC;
-COMMENT ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean) IS
-'From now on a DELETE of the table keeps its rows. deleted_at: column of timestamptz, or of timestamp, which holds UTC; added when missing. flag: boolean column kept in sync (NULL: is_deleted where there is one). deleted_by: text column (NULL: deleted_by where there is one). hide: deleted rows are gone from every query. guard_references: no new references to deleted rows. on_parent_delete: ''refuse'' or ''delete'' when a CASCADE parent is removed for good. children: also the tables that follow by ON DELETE CASCADE. Again with other arguments: replaces. Owner of the table only (42501); what does not fit: 22023.';
+GRANT EXECUTE ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean, text) TO PUBLIC;
+COMMENT ON FUNCTION account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean, text) IS
+'From now on a DELETE of the table keeps its rows. NULL keeps what the table has, else is the default. deleted_at: column of timestamptz, or of timestamp, which holds UTC (deleted_at, or a column deletedAt that is there), added when missing. flag: boolean column kept in sync (is_deleted where there is one). deleted_by: text column (deleted_by where there is one). An empty name for these two: none. hide (true): deleted rows are gone from every query. guard_references (false): no new references to deleted rows. on_parent_delete (''refuse''): or ''delete'', when a CASCADE parent is removed for good. children (false): also the tables that follow by ON DELETE CASCADE, which then go with their parents. on_reinsert (''refuse''): or ''replace'', when a key that a deleted row holds is inserted. Owner of the table only (42501); what does not fit: 22023; another deleted_at or flag while rows are deleted: 55000.';
 
 CREATE FUNCTION account.disable_soft_delete(target regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'disable_soft_delete' LANGUAGE C;

@@ -37,7 +37,6 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
-#include "utils/resowner.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -46,6 +45,7 @@
 #include "fkey/fkey.h"
 #include "monitor/monitor.h"
 #include "cascade.h"
+#include "enable_request.h"
 #include "guard.h"
 #include "mapping.h"
 #include "soft_delete_ddl.h"
@@ -54,15 +54,6 @@ ACCOUNT_OPERATION(enable_soft_delete, "enable_soft_delete", NO_SUBJECT);
 ACCOUNT_OPERATION(disable_soft_delete, "disable_soft_delete", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(soft_delete_dropped);
 PG_FUNCTION_INFO_V1(soft_delete_attached);
-
-/* What enable_soft_delete was asked for. */
-typedef struct EnableRequest
-{
-	const char *deleted_at;
-	const char *flag;       /* NULL: detect */
-	const char *deleted_by; /* NULL: detect */
-	SoftDeleteOptions options;
-} EnableRequest;
 
 /* We are dropping triggers ourselves; nobody needs a warning. */
 static bool dropping_triggers = false;
@@ -213,146 +204,12 @@ refresh_around(Oid relid)
 	}
 }
 
-/*
- * Does a domain refuse a value, a literal? Its checks are the code of whoever owns the table, and
- * run as that.
- */
-static bool
-domain_refuses(Oid relid, Oid domain, const char *value)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool refuses = false;
-
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		RoleState saved;
-
-		SPI_connect();
-		saved = run_as(relation_owner(relid));
-		(void) run_sql("SELECT %s::%s", value, sql_type(domain, -1));
-		run_as_end(saved);
-		SPI_finish();
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		refuses = true;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return refuses;
-}
-
-/* Why a domain is not for a column that is NULL in a live row, or a flag's; NULL: it is. */
-static const char *
-domain_fault(Oid relid, Oid domain, bool need_null)
-{
-	static const char *const flags[] = {"true", "false"};
-
-	if (need_null && get_typdefault(domain) != NULL)
-		return "Its domain has a default, and a new row has NULL there.";
-	if (need_null && domain_refuses(relid, domain, "NULL"))
-		return "Its domain does not take NULL, which a live row has there.";
-	for (int i = 0; !need_null && i < lengthof(flags); i++)
-		if (domain_refuses(relid, domain, flags[i]))
-			return psprintf("Its domain does not take %s.", flags[i]);
-	return NULL;
-}
-
-/* Why a column cannot hold what it should, or NULL. */
-static const char *
-column_fault(Oid relid, AttrNumber attnum, bool (*type_fits)(Oid), bool need_null)
-{
-	HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
-	Form_pg_attribute att;
-	const char *fault = NULL;
-	Oid type;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for attribute %d of relation %u", attnum, relid);
-	att = (Form_pg_attribute) GETSTRUCT(tuple);
-	if (!type_fits(att->atttypid))
-		fault =
-			psprintf("It is of type %s.", format_type_with_typemod(att->atttypid, att->atttypmod));
-	else if (att->attgenerated != '\0')
-		fault = "It is a generated column.";
-	else if (need_null && att->attnotnull)
-		fault = "It is NOT NULL, and a live row has NULL there.";
-	else if (need_null && att->atthasdef)
-		fault = "It has a default, and a new row has NULL there.";
-	type = att->atttypid;
-	ReleaseSysCache(tuple);
-	if (fault == NULL && get_typtype(type) == TYPTYPE_DOMAIN)
-		fault = domain_fault(relid, type, need_null);
-	return fault;
-}
-
-/*
- * The column for a role of the mapping. NULL: none is wanted. add is set when it must be added. A
- * column that was not named is taken if it fits, and otherwise left alone.
- */
-static const char *
-choose_column(Oid relid, const char *argument, const char *given, const char *usual,
-			  bool (*type_fits)(Oid), const char *type_name, bool need_null, bool *add)
-{
-	const char *name = given ? given : usual;
-	AttrNumber attnum = find_column(relid, name, argument);
-	const char *fault;
-
-	*add = false;
-	if (attnum == InvalidAttrNumber)
-	{
-		*add = given != NULL;
-		return given;
-	}
-	fault = column_fault(relid, attnum, type_fits, need_null);
-	if (fault == NULL)
-		return name;
-	if (given == NULL)
-		return NULL;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("column \"%s\" of \"%s\" cannot be %s", name, get_rel_name(relid), argument),
-			 errdetail("%s", fault),
-			 errhint("Name a nullable, ordinary column of type %s as \"%s\", or one that is "
-					 "to be added.",
-					 type_name, argument)));
-}
-
 /* A literal or NULL, as an argument of marks(). */
 static char *
 old_column(const char *name, const char *type)
 {
 	return name ? psprintf("OLD.%s", quote_identifier(name))
 				: psprintf("NULL::pg_catalog.%s", type);
-}
-
-/* Is this what the table has already? */
-static bool
-same_declaration(const SoftDelete *mapping, Oid relid, const EnableRequest *request,
-				 const char *flag, const char *deleted_by)
-{
-	return mapping != NULL && mapping->deleted_at == get_attnum(relid, request->deleted_at) &&
-		   mapping->flag == (flag ? get_attnum(relid, flag) : InvalidAttrNumber) &&
-		   mapping->deleted_by ==
-			   (deleted_by ? get_attnum(relid, deleted_by) : InvalidAttrNumber) &&
-		   mapping->options.hide == request->options.hide &&
-		   mapping->options.guard_references == request->options.guard_references &&
-		   mapping->options.children == request->options.children &&
-		   mapping->options.on_parent_delete == request->options.on_parent_delete &&
-		   mapping->enabled == TRIGGER_FIRES_ON_ORIGIN;
 }
 
 /* Take the triggers of a declaration off one table. */
@@ -366,21 +223,20 @@ drop_declaration(Oid relid)
 
 /* Put the triggers of a declaration on one table. */
 static void
-create_declaration(Oid relid, const EnableRequest *request, const char *flag,
-				   const char *deleted_by)
+create_declaration(Oid relid, const Declaration *declaration)
 {
 	char *table = sql_relation(relid);
-	const SoftDeleteOptions *options = &request->options;
+	const SoftDeleteOptions *options = &declaration->options;
 
 	run_sql("CREATE TRIGGER %s BEFORE DELETE ON %s FOR EACH ROW WHEN (account.marks(%s, %s, %s))"
 			" EXECUTE FUNCTION account.soft_delete('hide=%s', 'guard_references=%s',"
-			" 'on_parent_delete=%s', 'children=%s')",
+			" 'on_parent_delete=%s', 'children=%s', 'on_reinsert=%s')",
 			quote_identifier(TRIGGER_SOFT_DELETE), table,
-			old_column(request->deleted_at, "timestamptz"), old_column(flag, "bool"),
-			old_column(deleted_by, "text"), options->hide ? "true" : "false",
-			options->guard_references ? "true" : "false",
-			options->on_parent_delete == PARENT_DELETE_DELETE ? "delete" : "refuse",
-			options->children ? "true" : "false");
+			old_column(declaration->deleted_at, "timestamptz"),
+			old_column(declaration->flag, "bool"), old_column(declaration->deleted_by, "text"),
+			options->hide ? "true" : "false", options->guard_references ? "true" : "false",
+			parent_delete_name(options->on_parent_delete), options->children ? "true" : "false",
+			reinsert_name(options->on_reinsert));
 	/*
 	 * also where there is no flag: the table may be attached as a partition one day, and rows move
 	 */
@@ -391,7 +247,7 @@ create_declaration(Oid relid, const EnableRequest *request, const char *flag,
 	 * without WHEN: to read and prepare one costs a statement as much as a dozen calls of the
 	 * function
 	 */
-	if (flag != NULL)
+	if (declaration->flag != NULL)
 		run_sql("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
 				" EXECUTE FUNCTION account.soft_delete_step()",
 				quote_identifier(TRIGGER_STEP_INSERT), table);
@@ -467,13 +323,46 @@ check_not_covered(Oid relid)
 						errhint("Name the partitioned table.")));
 }
 
-/* Do all named columns exist, so that a weaker lock will do? */
+/* Is a row of the table deleted by its present mapping? As its owner, who may be another. */
 static bool
-columns_exist(Oid relid, const EnableRequest *request)
+has_deleted_rows(Oid relid, AttrNumber deleted_at)
 {
-	return get_attnum(relid, request->deleted_at) > 0 &&
-		   (request->flag == NULL || get_attnum(relid, request->flag) > 0) &&
-		   (request->deleted_by == NULL || get_attnum(relid, request->deleted_by) > 0);
+	RoleState caller = run_as(relation_owner(relid));
+	bool found = run_sql(OWN_STATEMENT "SELECT 1 FROM %s WHERE %s IS NOT NULL LIMIT 1",
+						 sql_relation(relid), sql_column(relid, deleted_at)) > 0;
+
+	run_as_end(caller);
+	return found;
+}
+
+/*
+ * Raise where a declaration has another deleted_at or flag than the table, and rows are deleted by
+ * those: they would live again, or a flag that nobody sets any more would still say that they are
+ * deleted.
+ */
+static void
+check_mapping_may_change(Oid relid, const Declaration *declaration)
+{
+	const SoftDelete *found = mapping_declared(relid);
+	SoftDelete mapping;
+	AttrNumber changed = InvalidAttrNumber;
+
+	if (found == NULL)
+		return;
+	mapping = *found;
+	if (mapping.deleted_at != get_attnum(relid, declaration->deleted_at))
+		changed = mapping.deleted_at;
+	else if (mapping.flag != InvalidAttrNumber &&
+			 (declaration->flag == NULL || mapping.flag != get_attnum(relid, declaration->flag)))
+		changed = mapping.flag;
+	if (changed != InvalidAttrNumber && has_deleted_rows(relid, mapping.deleted_at))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("soft delete of \"%s\" cannot be given other columns", get_rel_name(relid)),
+				 errdetail("Column \"%s\" says of rows that they are deleted.",
+						   get_attname(relid, changed, false)),
+				 errhint("Restore or purge these rows first, or call account.disable_soft_delete, "
+						 "see to the columns, and enable soft delete again.")));
 }
 
 /*
@@ -481,22 +370,15 @@ columns_exist(Oid relid, const EnableRequest *request)
  * ask for the strongest one later. Looks without a lock that lasts, so it is only a good guess.
  */
 static LOCKMODE
-lock_needed(Oid relid, const EnableRequest *request)
+lock_needed(Oid relid, const EnableRequest *request, const Declaration *above)
 {
-	const SoftDelete *mapping;
+	Declaration declaration;
 	LOCKMODE lockmode = ShareRowExclusiveLock;
 
 	LockRelationOid(relid, AccessShareLock);
-	mapping = mapping_declared(relid);
-	if (!columns_exist(relid, request) ||
-		(mapping != NULL &&
-		 !same_declaration(mapping, relid, request,
-						   request->flag || mapping->flag == InvalidAttrNumber
-							   ? request->flag
-							   : get_attname(relid, mapping->flag, false),
-						   request->deleted_by || mapping->deleted_by == InvalidAttrNumber
-							   ? request->deleted_by
-							   : get_attname(relid, mapping->deleted_by, false))))
+	enable_request_resolve(relid, request, above, &declaration);
+	if (declaration.add_deleted_at || declaration.add_flag || declaration.add_deleted_by ||
+		(mapping_declared(relid) != NULL && !declaration_is_there(&declaration, relid)))
 		lockmode = AccessExclusiveLock;
 	UnlockRelationOid(relid, AccessShareLock);
 	return lockmode;
@@ -526,15 +408,33 @@ check_takes_columns(Oid relid)
 				 errhint("Add the columns there first, then enable soft delete.")));
 }
 
-/* Put soft delete on a table. Within SPI_connect. done: tables that have been visited. */
+/* Add the columns of a declaration that are not there. */
 static void
-enable_table(Oid relid, const EnableRequest *request, List **done)
+add_columns(Oid relid, const Declaration *declaration)
 {
-	const char *flag;
-	const char *deleted_by;
-	bool add_deleted_at;
-	bool add_flag;
-	bool add_deleted_by;
+	char *table = sql_relation(relid);
+
+	if (declaration->add_deleted_at || declaration->add_flag || declaration->add_deleted_by)
+		check_takes_columns(relid);
+	if (declaration->add_deleted_at)
+		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.timestamptz", table,
+				quote_identifier(declaration->deleted_at));
+	if (declaration->add_flag)
+		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.bool NOT NULL DEFAULT false", table,
+				quote_identifier(declaration->flag));
+	if (declaration->add_deleted_by)
+		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.text", table,
+				quote_identifier(declaration->deleted_by));
+}
+
+/*
+ * Put soft delete on a table. above: of the table whose child it is, or NULL. done: tables that
+ * have been visited. Within SPI_connect.
+ */
+static void
+enable_table(Oid relid, const EnableRequest *request, const Declaration *above, List **done)
+{
+	Declaration declaration;
 	LOCKMODE lockmode;
 	ListCell *lc;
 
@@ -546,125 +446,67 @@ enable_table(Oid relid, const EnableRequest *request, List **done)
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
 	check_citus_triggers(relid);
-	lockmode = lock_needed(relid, request);
+	lockmode = lock_needed(relid, request, above);
 	LockRelationOid(relid, lockmode);
 	check_application_table(relid, "soft delete");
 	check_heap(relid, "A row that is deleted softly is written anew, as heap does it.");
 	check_not_covered(relid);
+	enable_request_resolve(relid, request, above, &declaration);
+	check_mapping_may_change(relid, &declaration);
 
-	(void) choose_column(relid, "deleted_at", request->deleted_at, NULL, fits_deleted_at,
-						 "timestamptz or timestamp", true, &add_deleted_at);
-	flag = choose_column(relid, "flag", request->flag, "is_deleted", fits_flag, "boolean", false,
-						 &add_flag);
-	deleted_by = choose_column(relid, "deleted_by", request->deleted_by, "deleted_by",
-							   fits_deleted_by, "text", true, &add_deleted_by);
-	if ((flag && strcmp(flag, request->deleted_at) == 0) ||
-		(deleted_by &&
-		 (strcmp(deleted_by, request->deleted_at) == 0 || (flag && strcmp(deleted_by, flag) == 0))))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the columns of soft delete must be different ones"),
-						errdetail("Each of them holds something else."),
-						errhint("Give each of \"deleted_at\", \"flag\" and \"deleted_by\" a column "
-								"of its own.")));
-
-	if (add_deleted_at || add_flag || add_deleted_by)
-		check_takes_columns(relid);
-	if (add_deleted_at)
-		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.timestamptz", sql_relation(relid),
-				quote_identifier(request->deleted_at));
-	if (add_flag)
-		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.bool NOT NULL DEFAULT false",
-				sql_relation(relid), quote_identifier(flag));
-	if (add_deleted_by)
-		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.text", sql_relation(relid),
-				quote_identifier(deleted_by));
-
-	if (flag != NULL)
-		bring_in_sync(relid, request->deleted_at, flag);
+	add_columns(relid, &declaration);
+	if (declaration.flag != NULL)
+		bring_in_sync(relid, declaration.deleted_at, declaration.flag);
 	foreach (lc, row_trigger_tables(relid, lockmode))
 	{
 		Oid table = lfirst_oid(lc);
 
-		if (same_declaration(mapping_declared(table), table, request, flag, deleted_by))
+		if (declaration_is_there(&declaration, table))
 			continue;
 		check_owner(table);
 		drop_declaration(table);
-		create_declaration(table, request, flag, deleted_by);
+		create_declaration(table, &declaration);
 	}
 	foreach (lc, list_union_oid(statement_trigger_tables(relid, lockmode),
 								row_trigger_tables(relid, lockmode)))
 		create_truncate_trigger(lfirst_oid(lc));
 
-	if (request->options.guard_references)
+	if (declaration.options.guard_references)
 		guard_create_triggers(relid);
 	else
 		guard_drop_triggers(relid);
 	refresh_around(relid);
 
-	if (request->options.children)
+	/* a child that has soft delete already may have children that have none */
+	if (declaration.options.children || above != NULL)
 	{
 		foreach (lc, fk_referencing(relid))
 		{
 			FkEdge *edge = lfirst(lc);
 
 			if (edge->on_delete == FKCONSTR_ACTION_CASCADE && !OidIsValid(covered_by(edge->child)))
-				enable_table(edge->child, request, done);
+				enable_table(edge->child, request, &declaration, done);
 		}
 	}
 }
 
-/* A name argument, or NULL. */
-static const char *
-name_argument(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
-}
-
 /*
  * account.enable_soft_delete(target, deleted_at, flag, deleted_by, hide, guard_references,
- * on_parent_delete, children)
+ * on_parent_delete, children, on_reinsert)
  */
 static Datum
 enable_soft_delete_operation(PG_FUNCTION_ARGS)
 {
-	static const char *const arguments[] = {
-		"target",           "deleted_at",       NULL,      NULL, "hide",
-		"guard_references", "on_parent_delete", "children"};
 	EnableRequest request;
-	char *on_parent_delete;
 	List *done = NIL;
 
 	version_check();
-	for (int i = 0; i < lengthof(arguments); i++)
-		if (arguments[i] != NULL && PG_ARGISNULL(i))
-			refuse_null_argument(arguments[i]);
-
-	request.deleted_at = name_argument(fcinfo, 1);
-	request.flag = name_argument(fcinfo, 2);
-	request.deleted_by = name_argument(fcinfo, 3);
-	request.options.hide = PG_GETARG_BOOL(4);
-	request.options.guard_references = PG_GETARG_BOOL(5);
-	on_parent_delete = text_to_cstring(PG_GETARG_TEXT_PP(6));
-	request.options.children = PG_GETARG_BOOL(7);
-	if (strcmp(on_parent_delete, "refuse") == 0)
-		request.options.on_parent_delete = PARENT_DELETE_REFUSE;
-	else if (strcmp(on_parent_delete, "delete") == 0)
-		request.options.on_parent_delete = PARENT_DELETE_DELETE;
-	else
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("unknown value for \"on_parent_delete\""),
-						errdetail("It is \"%.64s\".", on_parent_delete),
-						errhint("Give 'refuse' or 'delete'.")));
-	if (request.deleted_at[0] == '\0' || (request.flag && request.flag[0] == '\0') ||
-		(request.deleted_by && request.deleted_by[0] == '\0'))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a column name must not be empty"),
-				 errdetail("NULL is no column; an empty name is none either, but no answer."),
-				 errhint("Name a column, or leave the argument out.")));
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("target");
+	enable_request_read(fcinfo, &request);
 
 	SPI_connect();
-	enable_table(PG_GETARG_OID(0), &request, &done);
+	enable_table(PG_GETARG_OID(0), &request, NULL, &done);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
