@@ -307,3 +307,30 @@ deferred_fire(void)
 		fire(deferred);
 	}
 }
+
+/* Fire what is queued for a table; see the header. */
+void
+deferred_fire_table(Oid relid)
+{
+	Relation rel;
+	TriggerDesc *triggers;
+
+	if (!AfterTriggerPendingOnRel(relid))
+		return;
+	rel = table_open(relid, NoLock);
+	triggers = CopyTriggerDesc(rel->trigdesc);
+	table_close(rel, NoLock);
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+		Deferred deferred = {.constraint = trigger->tgconstraint,
+							 .initially = trigger->tginitdeferred};
+
+		if (!trigger->tgdeferrable || !OidIsValid(trigger->tgconstraint) ||
+			trigger->tgenabled == TRIGGER_DISABLED)
+			continue;
+		deferred.relid = code_relation(relid, trigger->tgoid);
+		deferred.secret = secret_table(relid);
+		fire(&deferred);
+	}
+}

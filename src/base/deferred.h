@@ -19,6 +19,13 @@ extern int deferred_begin(void);
 extern void deferred_end(int depth);
 extern void deferred_fire(void);
 
+/*
+ * Fire what is queued for a table, by whatever statement, checks of foreign keys too: where DDL is
+ * to follow, which the server refuses otherwise (55006). Afterwards it is deferred as declared. The
+ * caller holds a lock on the table.
+ */
+extern void deferred_fire_table(Oid relid);
+
 /* Rows of these tables were written: by a statement that comes to its end, or without one. */
 extern void deferred_note(EState *estate);
 extern void deferred_note_table(Oid relid, TriggerDesc *triggers);
