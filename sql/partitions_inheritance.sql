@@ -231,19 +231,6 @@ SELECT account.enable_soft_delete('users_3'); -- fails
 \echo :LAST_ERROR_SQLSTATE
 SELECT account.disable_soft_delete('users_3b'); -- fails
 \echo :LAST_ERROR_SQLSTATE
--- a partition alone, its parent not enabled
-CREATE TABLE partly (id int, deleted_at timestamptz) PARTITION BY RANGE (id);
-CREATE TABLE partly_1 PARTITION OF partly FOR VALUES FROM (1) TO (10);
-CREATE TABLE partly_2 PARTITION OF partly FOR VALUES FROM (10) TO (20);
-INSERT INTO partly VALUES (1), (2), (11), (12);
-SELECT account.enable_soft_delete('partly_1') \gset
-DELETE FROM partly_1 WHERE id = 1;
-SELECT id FROM partly_1;
-DELETE FROM partly WHERE id IN (2, 11);
-SET pgaccount.show_deleted = on;
-SELECT id, deleted_at IS NOT NULL AS dead FROM partly ORDER BY id;
-RESET pgaccount.show_deleted;
-
 -- disabling the parent frees the partitions
 SELECT account.disable_soft_delete('users') \gset
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgrelid IN (SELECT relid FROM pg_partition_tree('users')) AND NOT tgisinternal;

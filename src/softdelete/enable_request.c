@@ -8,12 +8,18 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "nodes/primnodes.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/resowner.h"
 #include "utils/syscache.h"
 
@@ -254,6 +260,50 @@ enable_request_resolve(Oid relid, const EnableRequest *request, const Declaratio
 	/* which rows may be removed is said of one table, and of no other */
 	if (request->on_reinsert_given && above == NULL)
 		options->on_reinsert = request->options.on_reinsert;
+}
+
+/*
+ * Is a column of a table true by default? The expression is the owner's code, as far as it is
+ * evaluated to know.
+ */
+static bool
+is_true_by_default(Oid relid, const char *column)
+{
+	Relation rel = table_open(relid, NoLock);
+	RoleState caller = run_as(rel->rd_rel->relowner);
+	Node *value = build_column_default(rel, get_attnum(relid, column));
+	bool is_true;
+
+	value = eval_const_expressions(NULL, value);
+	while (value != NULL && IsA(value, RelabelType))
+		value = (Node *) ((RelabelType *) value)->arg;
+	while (value != NULL && IsA(value, CoerceToDomain))
+		value = (Node *) ((CoerceToDomain *) value)->arg;
+	is_true = value != NULL && IsA(value, Const) && !((Const *) value)->constisnull &&
+			  getBaseType(((Const *) value)->consttype) == BOOLOID &&
+			  DatumGetBool(((Const *) value)->constvalue);
+	run_as_end(caller);
+	table_close(rel, NoLock);
+	return is_true;
+}
+
+/* Refuse a flag that a new row has set; see the header. */
+void
+check_flag_default(Oid relid, const Declaration *declaration)
+{
+	ListCell *lc;
+
+	if (declaration->flag == NULL || declaration->add_flag)
+		return;
+	foreach (lc, find_all_inheritors(relid, AccessShareLock, NULL))
+		if (is_true_by_default(lfirst_oid(lc), declaration->flag))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("column \"%s\" of \"%s\" cannot be flag", declaration->flag,
+							get_rel_name(lfirst_oid(lc))),
+					 errdetail("It is true by default: every new row would be a deleted one."),
+					 errhint("Name a column that is true for deleted rows, and no default of which "
+							 "is true.")));
 }
 
 /* Is this what the table has already? */

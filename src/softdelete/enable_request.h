@@ -50,6 +50,12 @@ extern void enable_request_read(FunctionCallInfo fcinfo, EnableRequest *request)
 extern void enable_request_resolve(Oid relid, const EnableRequest *request,
 								   const Declaration *above, Declaration *declaration);
 
+/*
+ * Raise 22023 for a flag that a new row has set, of a table or one below it: an inverted one, such
+ * as is_active. The caller holds locks on the tables.
+ */
+extern void check_flag_default(Oid relid, const Declaration *declaration);
+
 /* Is this what the table has already? */
 extern bool declaration_is_there(const Declaration *declaration, Oid relid);
 

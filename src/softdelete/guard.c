@@ -91,9 +91,11 @@ guard_drop_triggers(Oid parent)
 
 		if (name != NULL)
 		{
-			/* the child may be somebody else's, but the trigger is ours */
-			RoleState caller = run_as(relation_owner(edge->child));
+			RoleState caller;
 
+			deferred_fire_table(edge->child);
+			/* the child may be somebody else's, but the trigger is ours */
+			caller = run_as(relation_owner(edge->child));
 			run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(edge->child));
 			run_as_end(caller);
 		}

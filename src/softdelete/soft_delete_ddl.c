@@ -47,6 +47,7 @@
 #include "cascade.h"
 #include "enable_request.h"
 #include "guard.h"
+#include "hierarchy.h"
 #include "mapping.h"
 #include "soft_delete_ddl.h"
 
@@ -66,6 +67,7 @@ drop_triggers(Oid relid, const char *function)
 
 	while ((name = own_trigger(relid, function, InvalidOid)) != NULL)
 	{
+		deferred_fire_table(relid);
 		PG_TRY();
 		{
 			dropping_triggers = true;
@@ -84,36 +86,6 @@ static bool
 has_trigger(Oid relid, const char *function)
 {
 	return own_trigger(relid, function, InvalidOid) != NULL;
-}
-
-/*
- * The partitions of a table, itself included, or just itself: tables that take statement triggers.
- * Foreign partitions take none of the kinds we need.
- */
-static List *
-statement_trigger_tables(Oid relid, LOCKMODE lockmode)
-{
-	List *tables = NIL;
-	ListCell *lc;
-
-	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
-		return list_make1_oid(relid);
-	foreach (lc, find_all_inheritors(relid, lockmode, NULL))
-		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_FOREIGN_TABLE)
-			tables = lappend_oid(tables, lfirst_oid(lc));
-	return tables;
-}
-
-/*
- * The tables that take row triggers of their own: the table and, unless it is partitioned (then
- * PostgreSQL clones), those that inherit from it.
- */
-static List *
-row_trigger_tables(Oid relid, LOCKMODE lockmode)
-{
-	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
-		return list_make1_oid(relid);
-	return find_all_inheritors(relid, lockmode, NULL);
 }
 
 /*
@@ -155,8 +127,7 @@ refresh_cascade(Oid parent)
 		else if (wanted)
 			CacheInvalidateRelcacheByRelid(relid);
 	}
-	foreach (lc, list_union_oid(statement_trigger_tables(parent, ShareRowExclusiveLock),
-								row_trigger_tables(parent, ShareRowExclusiveLock)))
+	foreach (lc, trigger_tables(parent, ShareRowExclusiveLock))
 	{
 		Oid relid = lfirst_oid(lc);
 		bool covered = wanted && mapping_declared(relid) != NULL;
@@ -295,34 +266,6 @@ bring_in_sync(Oid relid, const char *deleted_at, const char *flag)
 	run_as_end(caller);
 }
 
-/* The partitioned table by whose soft delete a partition is covered, or InvalidOid. */
-static Oid
-covered_by(Oid relid)
-{
-	ListCell *lc;
-
-	if (!get_rel_relispartition(relid))
-		return InvalidOid;
-	foreach (lc, get_partition_ancestors(relid))
-		if (mapping_declared(lfirst_oid(lc)) != NULL)
-			return lfirst_oid(lc);
-	return InvalidOid;
-}
-
-/* Refuse a partition whose partitioned table has soft delete: it is covered, and only by that. */
-static void
-check_not_covered(Oid relid)
-{
-	Oid table = covered_by(relid);
-
-	if (OidIsValid(table))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("\"%s\" is a partition of soft-delete table \"%s\"",
-							   get_rel_name(relid), get_rel_name(table)),
-						errdetail("Its rows are covered by the partitioned table's soft delete."),
-						errhint("Name the partitioned table.")));
-}
-
 /* Is a row of the table deleted by its present mapping? As its owner, who may be another. */
 static bool
 has_deleted_rows(Oid relid, AttrNumber deleted_at)
@@ -413,9 +356,13 @@ static void
 add_columns(Oid relid, const Declaration *declaration)
 {
 	char *table = sql_relation(relid);
+	ListCell *lc;
 
-	if (declaration->add_deleted_at || declaration->add_flag || declaration->add_deleted_by)
-		check_takes_columns(relid);
+	if (!declaration->add_deleted_at && !declaration->add_flag && !declaration->add_deleted_by)
+		return;
+	check_takes_columns(relid);
+	foreach (lc, find_all_inheritors(relid, AccessExclusiveLock, NULL))
+		deferred_fire_table(lfirst_oid(lc));
 	if (declaration->add_deleted_at)
 		run_sql("ALTER TABLE %s ADD COLUMN %s pg_catalog.timestamptz", table,
 				quote_identifier(declaration->deleted_at));
@@ -450,8 +397,9 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above, 
 	LockRelationOid(relid, lockmode);
 	check_application_table(relid, "soft delete");
 	check_heap(relid, "A row that is deleted softly is written anew, as heap does it.");
-	check_not_covered(relid);
+	check_hierarchy(relid);
 	enable_request_resolve(relid, request, above, &declaration);
+	check_flag_default(relid, &declaration);
 	check_mapping_may_change(relid, &declaration);
 
 	add_columns(relid, &declaration);
@@ -467,8 +415,7 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above, 
 		drop_declaration(table);
 		create_declaration(table, &declaration);
 	}
-	foreach (lc, list_union_oid(statement_trigger_tables(relid, lockmode),
-								row_trigger_tables(relid, lockmode)))
+	foreach (lc, trigger_tables(relid, lockmode))
 		create_truncate_trigger(lfirst_oid(lc));
 
 	if (declaration.options.guard_references)
@@ -485,7 +432,7 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above, 
 			FkEdge *edge = lfirst(lc);
 
 			if (edge->on_delete == FKCONSTR_ACTION_CASCADE && !OidIsValid(covered_by(edge->child)))
-				enable_table(edge->child, request, &declaration, done);
+				enable_table(hierarchy_top(edge->child), request, &declaration, done);
 		}
 	}
 }
@@ -515,8 +462,7 @@ enable_soft_delete_operation(PG_FUNCTION_ARGS)
 static void
 disable_table(Oid relid)
 {
-	List *statement_tables = list_union_oid(statement_trigger_tables(relid, AccessExclusiveLock),
-											row_trigger_tables(relid, AccessExclusiveLock));
+	List *statement_tables = trigger_tables(relid, AccessExclusiveLock);
 	ListCell *lc;
 
 	foreach (lc, row_trigger_tables(relid, AccessExclusiveLock))
@@ -604,10 +550,92 @@ soft_delete_dropped(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* Does this command make a table a partition? Asked of every CREATE and ALTER TABLE. */
+/* Have two soft-delete tables the same columns for it? */
 static bool
-brings_partitions(Node *parsetree)
+same_columns(Oid relid, Oid other)
 {
+	SoftDelete one = *mapping_declared(relid);
+	SoftDelete two = *mapping_declared(other);
+	AttrNumber ones[] = {one.deleted_at, one.flag, one.deleted_by};
+	AttrNumber twos[] = {two.deleted_at, two.flag, two.deleted_by};
+
+	for (int i = 0; i < lengthof(ones); i++)
+	{
+		if ((ones[i] == InvalidAttrNumber) != (twos[i] == InvalidAttrNumber))
+			return false;
+		if (ones[i] != InvalidAttrNumber &&
+			strcmp(get_attname(relid, ones[i], false), get_attname(other, twos[i], false)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Raise where a table that has come below another has a soft delete that is not the other's: each
+ * would show what the other hides.
+ */
+static void
+check_joined(Oid relid, Oid parent)
+{
+	const SoftDelete *above = mapping_declared(parent);
+	bool partition = get_rel_relispartition(relid);
+	ListCell *lc;
+
+	if (above == NULL && OidIsValid(covered_by(parent)))
+		return;
+	foreach (lc, find_all_inheritors(relid, AccessShareLock, NULL))
+	{
+		Oid part = lfirst_oid(lc);
+
+		if (mapping_declared(part) == NULL || (above != NULL && same_columns(part, parent)))
+			continue;
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("soft-delete table \"%s\" cannot %s \"%s\", which has %s", get_rel_name(part),
+					partition ? "be a partition of" : "inherit from", get_rel_name(parent),
+					above != NULL ? "other columns for it" : "no soft delete"),
+			 errdetail("Rows that are deleted would still be seen by queries of \"%s\".",
+					   get_rel_name(parent)),
+			 above != NULL
+				 ? errhint("Call account.disable_soft_delete('%s') first.", sql_relation(part))
+				 : errhint("Call account.disable_soft_delete('%s') first, and enable soft "
+						   "delete of %s afterwards.",
+						   sql_relation(part), sql_relation(hierarchy_top(parent)))));
+	}
+}
+
+/* A table has come below another, or may have. */
+static void
+table_joined(Oid relid, Oid parent)
+{
+	const SoftDelete *mapping;
+
+	if (!OidIsValid(relid) || !OidIsValid(parent))
+		return;
+	check_joined(relid, parent);
+	mapping = mapping_declared(relid);
+	/* its rows came without our triggers: one of the columns may say what the other does not */
+	if (mapping != NULL && mapping->flag != InvalidAttrNumber && get_rel_relispartition(relid))
+		bring_in_sync(relid, get_attname(relid, mapping->deleted_at, false),
+					  get_attname(relid, mapping->flag, false));
+}
+
+/* A table that a command names, which holds a lock on it. */
+static Oid
+named_table(RangeVar *name)
+{
+	return RangeVarGetRelid(name, NoLock, true);
+}
+
+/*
+ * Does this command bring tables below others? Asked of every CREATE and ALTER TABLE. Looks at the
+ * tables that come by ALTER TABLE.
+ */
+static bool
+brings_tables(Node *parsetree)
+{
+	bool found = false;
 	ListCell *lc;
 
 	if (parsetree != NULL && IsA(parsetree, CreateStmt))
@@ -615,26 +643,44 @@ brings_partitions(Node *parsetree)
 	if (parsetree == NULL || !IsA(parsetree, AlterTableStmt))
 		return false;
 	foreach (lc, ((AlterTableStmt *) parsetree)->cmds)
-		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AttachPartition)
-			return true;
-	return false;
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		Oid relid;
+
+		if (cmd->subtype != AT_AttachPartition && cmd->subtype != AT_AddInherit)
+			continue;
+		relid = named_table(((AlterTableStmt *) parsetree)->relation);
+		if (cmd->subtype == AT_AddInherit)
+			table_joined(relid, named_table(castNode(RangeVar, cmd->def)));
+		else if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE) /* else an index */
+			table_joined(named_table(castNode(PartitionCmd, cmd->def)->name), relid);
+		found = true;
+	}
+	return found;
 }
 
 /*
  * account.soft_delete_attached() RETURNS event_trigger, ON ddl_command_end: a partition that came
  * to a soft-delete table has its row triggers, cloned, but PostgreSQL clones none for statements.
+ * What cannot be right is refused.
  */
 Datum
 soft_delete_attached(PG_FUNCTION_ARGS)
 {
 	Oid types[] = {OIDOID, OIDOID};
 	Datum functions[2];
+	bool brings;
 
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function account.soft_delete_attached() must be called as an event "
 							   "trigger")));
-	if (creating_extension || !brings_partitions(((EventTriggerData *) fcinfo->context)->parsetree))
+	if (creating_extension)
+		PG_RETURN_NULL();
+	SPI_connect();
+	brings = brings_tables(((EventTriggerData *) fcinfo->context)->parsetree);
+	SPI_finish();
+	if (!brings)
 		PG_RETURN_NULL();
 
 	/* whoever runs DDL may have no rights in our schema: no name of ours in this text */
