@@ -45,6 +45,7 @@
 #include "fkey/fkey.h"
 #include "monitor/monitor.h"
 #include "cascade.h"
+#include "enable_report.h"
 #include "enable_request.h"
 #include "guard.h"
 #include "hierarchy.h"
@@ -249,21 +250,24 @@ create_truncate_trigger(Oid relid)
 
 /*
  * Rows that one of the two columns calls deleted are so by the other too. The table's own triggers
- * run with its owner's rights, as for any DDL, whoever enables.
+ * run with its owner's rights, as for any DDL, whoever enables. Returns the rows that are deleted
+ * only since.
  */
-static void
+static uint64
 bring_in_sync(Oid relid, const char *deleted_at, const char *flag)
 {
 	char *table = sql_relation(relid);
 	const char *stamp = quote_identifier(deleted_at);
 	const char *mark = quote_identifier(flag);
 	RoleState caller = run_as(relation_owner(relid));
+	uint64 deleted =
+		run_sql(OWN_STATEMENT "UPDATE %s SET %s = %s WHERE %s AND %s IS NULL", table, stamp,
+				sql_now(get_atttype(relid, get_attnum(relid, deleted_at))), mark, stamp);
 
-	run_sql(OWN_STATEMENT "UPDATE %s SET %s = %s WHERE %s AND %s IS NULL", table, stamp,
-			sql_now(get_atttype(relid, get_attnum(relid, deleted_at))), mark, stamp);
 	run_sql(OWN_STATEMENT "UPDATE %s SET %s = true WHERE %s IS NOT NULL AND %s IS NOT TRUE", table,
 			mark, stamp, mark);
 	run_as_end(caller);
+	return deleted;
 }
 
 /* Is a row of the table deleted by its present mapping? As its owner, who may be another. */
@@ -375,20 +379,23 @@ add_columns(Oid relid, const Declaration *declaration)
 }
 
 /*
- * Put soft delete on a table. above: of the table whose child it is, or NULL. done: tables that
- * have been visited. Within SPI_connect.
+ * Put soft delete on a table. above: of the table whose child it is, or NULL. Within
+ * SPI_connect.
  */
 static void
-enable_table(Oid relid, const EnableRequest *request, const Declaration *above, List **done)
+enable_table(Oid relid, const EnableRequest *request, const Declaration *above,
+			 EnableReport *report)
 {
 	Declaration declaration;
 	LOCKMODE lockmode;
 	ListCell *lc;
+	bool is_new;
+	uint64 newly_deleted = 0;
 
 	check_stack_depth();
-	if (list_member_oid(*done, relid))
+	if (list_member_oid(report->visited, relid))
 		return;
-	*done = lappend_oid(*done, relid);
+	report->visited = lappend_oid(report->visited, relid);
 
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
@@ -402,9 +409,15 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above, 
 	check_flag_default(relid, &declaration);
 	check_mapping_may_change(relid, &declaration);
 
+	is_new = mapping_declared(relid) == NULL;
+	if (is_new)
+		report->enabled = lappend_oid(report->enabled, relid);
+	if (!declaration_is_there(&declaration, relid))
+		report->changed = true;
+
 	add_columns(relid, &declaration);
 	if (declaration.flag != NULL)
-		bring_in_sync(relid, declaration.deleted_at, declaration.flag);
+		newly_deleted = bring_in_sync(relid, declaration.deleted_at, declaration.flag);
 	foreach (lc, row_trigger_tables(relid, lockmode))
 	{
 		Oid table = lfirst_oid(lc);
@@ -417,6 +430,10 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above, 
 	}
 	foreach (lc, trigger_tables(relid, lockmode))
 		create_truncate_trigger(lfirst_oid(lc));
+
+	if (is_new && !declaration.add_deleted_at)
+		newly_deleted = count_deleted_rows(relid);
+	report_deleted_rows(relid, newly_deleted);
 
 	if (declaration.options.guard_references)
 		guard_create_triggers(relid);
@@ -432,7 +449,7 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above, 
 			FkEdge *edge = lfirst(lc);
 
 			if (edge->on_delete == FKCONSTR_ACTION_CASCADE && !OidIsValid(covered_by(edge->child)))
-				enable_table(hierarchy_top(edge->child), request, &declaration, done);
+				enable_table(hierarchy_top(edge->child), request, &declaration, report);
 		}
 	}
 }
@@ -445,7 +462,7 @@ static Datum
 enable_soft_delete_operation(PG_FUNCTION_ARGS)
 {
 	EnableRequest request;
-	List *done = NIL;
+	EnableReport report = {0};
 
 	version_check();
 	if (PG_ARGISNULL(0))
@@ -453,7 +470,9 @@ enable_soft_delete_operation(PG_FUNCTION_ARGS)
 	enable_request_read(fcinfo, &request);
 
 	SPI_connect();
-	enable_table(PG_GETARG_OID(0), &request, NULL, &done);
+	report.target = PG_GETARG_OID(0);
+	enable_table(report.target, &request, NULL, &report);
+	report_enabled(&report);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -481,6 +500,9 @@ static Datum
 disable_soft_delete_operation(PG_FUNCTION_ARGS)
 {
 	Oid relid;
+	const SoftDelete *mapping;
+	bool hidden = false;
+	uint64 rows = 0;
 
 	version_check();
 	if (PG_ARGISNULL(0))
@@ -493,7 +515,14 @@ disable_soft_delete_operation(PG_FUNCTION_ARGS)
 	check_not_covered(relid);
 
 	SPI_connect();
+	mapping = mapping_declared(relid);
+	if (mapping != NULL)
+	{
+		hidden = mapping->options.hide;
+		rows = count_deleted_rows(relid);
+	}
 	disable_table(relid);
+	report_disabled(relid, rows, hidden);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -617,8 +646,9 @@ table_joined(Oid relid, Oid parent)
 	mapping = mapping_declared(relid);
 	/* its rows came without our triggers: one of the columns may say what the other does not */
 	if (mapping != NULL && mapping->flag != InvalidAttrNumber && get_rel_relispartition(relid))
-		bring_in_sync(relid, get_attname(relid, mapping->deleted_at, false),
-					  get_attname(relid, mapping->flag, false));
+		report_deleted_rows(relid,
+							bring_in_sync(relid, get_attname(relid, mapping->deleted_at, false),
+										  get_attname(relid, mapping->flag, false)));
 }
 
 /* A table that a command names, which holds a lock on it. */

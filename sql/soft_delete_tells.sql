@@ -1,0 +1,64 @@
+-- What enabling and disabling change is said, once.
+SET client_min_messages = warning;
+CREATE ROLE regress_st_owner;
+CREATE SCHEMA st AUTHORIZATION regress_st_owner;
+SET ROLE regress_st_owner;
+SET search_path = st;
+RESET client_min_messages;
+\set QUIET off
+
+-- stopped_actions_are_named ------------------------------------------------------------------------------
+CREATE TABLE users (id int PRIMARY KEY, email text, is_deleted boolean, deleted_at timestamptz);
+INSERT INTO users VALUES (1, 'a', true, NULL), (2, 'b', false, NULL), (3, 'c', false, now());
+CREATE TABLE keys (id int PRIMARY KEY, owner int REFERENCES users ON DELETE CASCADE);
+CREATE TABLE posts (id int PRIMARY KEY, author int DEFAULT 1, editor int REFERENCES users ON DELETE SET NULL,
+    FOREIGN KEY (author) REFERENCES users ON DELETE SET DEFAULT);
+CREATE TABLE orders (id int PRIMARY KEY, buyer int REFERENCES users, seller int REFERENCES users ON DELETE RESTRICT);
+CREATE TABLE follows (id int PRIMARY KEY, a int REFERENCES users ON DELETE CASCADE);
+SELECT account.enable_soft_delete('follows') \gset
+CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'never'; END$$;
+CREATE TRIGGER forbid BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION forbid();
+CREATE TRIGGER too BEFORE INSERT OR DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER off AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION forbid();
+ALTER TABLE users DISABLE TRIGGER off;
+CREATE TRIGGER updates AFTER UPDATE ON users FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+ALTER TABLE users DISABLE TRIGGER updates;
+SELECT account.enable_soft_delete('users') \gset
+-- nothing_new_nothing_said
+SELECT account.enable_soft_delete('users') \gset
+SELECT account.enable_soft_delete('users', hide => false) \gset
+SELECT account.disable_soft_delete('users') \gset
+SELECT account.disable_soft_delete('users') \gset
+
+-- tables that are enabled with it follow: nothing stops there
+\set VERBOSITY terse
+SELECT account.enable_soft_delete('users', children => true) \gset
+SELECT account.enable_soft_delete('users', children => true) \gset
+-- a new child: only what is new
+CREATE TABLE pins (id int PRIMARY KEY, owner int REFERENCES users ON DELETE CASCADE);
+CREATE TABLE holes (id int PRIMARY KEY, pin int REFERENCES pins ON DELETE SET NULL);
+SELECT account.enable_soft_delete('users') \gset
+SELECT account.disable_soft_delete('users') \gset
+
+-- parts of a hierarchy, and keys that reference them
+CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (10);
+CREATE TABLE of_leaf (part int REFERENCES parts_1 ON DELETE CASCADE);
+CREATE TABLE of_all (part int REFERENCES parts ON DELETE CASCADE);
+CREATE TRIGGER row_of_all AFTER DELETE ON parts FOR EACH ROW EXECUTE FUNCTION forbid();
+CREATE TRIGGER of_leaf AFTER DELETE ON parts_1 FOR EACH ROW EXECUTE FUNCTION forbid();
+SELECT account.enable_soft_delete('parts') \gset
+-- a flag that comes later
+CREATE TABLE later (id int PRIMARY KEY, gone boolean);
+INSERT INTO later VALUES (1, true), (2, true);
+SELECT account.enable_soft_delete('later') \gset
+SELECT account.enable_soft_delete('later', flag => 'gone') \gset
+DELETE FROM later;
+SELECT account.enable_soft_delete('later', hide => false) \gset
+SELECT account.disable_soft_delete('later') \gset
+
+\set QUIET on
+RESET ROLE;
+SET client_min_messages = warning;
+DROP SCHEMA st CASCADE;
+DROP ROLE regress_st_owner;
