@@ -2,9 +2,9 @@
  * guard.c
  *		No new references to deleted rows.
  *
- * A constraint trigger on each referencing table, declared `FROM` the referenced one so that
- * PostgreSQL follows and dumps the pair, checks new and changed keys, and rows that come back to
- * life.
+ * A constraint trigger on each referencing table, and on each partition of it, declared `FROM` the
+ * referenced one so that PostgreSQL follows and dumps the pair, checks new and changed keys, and
+ * rows that come back to life.
  *
  * The lock that decides: the check takes FOR KEY SHARE on the parent row, as the server's
  * referential check does. A guarded deletion takes FOR UPDATE on it (soft_delete.c), which waits
@@ -13,13 +13,21 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "parser/parser.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -30,6 +38,7 @@
 #include "base/base.h"
 #include "fkey/fkey.h"
 #include "guard.h"
+#include "hierarchy.h"
 #include "mapping.h"
 #include "soft_delete.h"
 
@@ -46,58 +55,173 @@ new_guard_name(Oid child, Oid parent)
 	return name;
 }
 
-/* Put a guard on every table that references this one and has none. */
+/*
+ * Put a guard on one table. Neither its owner nor that of the parent need have TRIGGER on both, so
+ * it is the server that does, and nobody's code runs; whoever calls has checked who may.
+ */
+static void
+create_guard(const FkEdge *edge, Oid child)
+{
+	char *sql = psprintf("CREATE CONSTRAINT TRIGGER %s AFTER INSERT OR UPDATE ON %s FROM %s %s"
+						 " FOR EACH ROW EXECUTE FUNCTION account.guard_reference()",
+						 quote_identifier(new_guard_name(child, edge->parent)), sql_relation(child),
+						 sql_relation(edge->parent),
+						 edge->deferred     ? "DEFERRABLE INITIALLY DEFERRED"
+						 : edge->deferrable ? "DEFERRABLE"
+											: "");
+	RawStmt *parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
+	RoleState caller = run_as_for_server_code(BOOTSTRAP_SUPERUSERID);
+
+	CreateTrigger(castNode(CreateTrigStmt, parsed->stmt), sql, child, edge->parent, InvalidOid,
+				  InvalidOid, account_function("guard_reference"), InvalidOid, NULL, false, false);
+	run_as_end(caller);
+	CommandCounterIncrement();
+}
+
+/*
+ * Guard a foreign key in a table and its partitions. Each has a trigger of its own, for one that
+ * PostgreSQL has cloned would neither go with DETACH PARTITION nor let ATTACH PARTITION come again.
+ */
+static void
+guard_key(const FkEdge *edge, Oid child)
+{
+	ListCell *lc;
+
+	foreach (lc, statement_trigger_tables(child, ShareRowExclusiveLock))
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION &&
+			own_trigger(lfirst_oid(lc), "guard_reference", edge->parent) == NULL)
+			create_guard(edge, lfirst_oid(lc));
+}
+
+/* Is every table that has this key guarded? */
+static bool
+is_guarded(const FkEdge *edge)
+{
+	ListCell *lc;
+
+	foreach (lc, statement_trigger_tables(edge->child, AccessShareLock))
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION &&
+			own_trigger(lfirst_oid(lc), "guard_reference", edge->parent) == NULL)
+			return false;
+	return true;
+}
+
+/* Put a guard on every table that references this one, or a part of it, and has none. */
 void
 guard_create_triggers(Oid parent)
 {
-	ListCell *lc;
+	ListCell *part;
 
-	foreach (lc, fk_referencing(parent))
+	foreach (part, find_all_inheritors(parent, NoLock, NULL))
 	{
-		FkEdge *edge = lfirst(lc);
+		ListCell *lc;
 
-		if (own_trigger(edge->child, "guard_reference", edge->parent) != NULL)
-			continue;
-		refuse_citus_table(edge->child, "guard_references",
-						   "Leave guard_references off: on a shard the trigger would look for the "
-						   "referenced rows in the table, and not in its shard.");
-		if (pg_class_aclcheck(edge->child, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("permission denied for table %s", get_rel_name(edge->child)),
-					 errdetail("Its foreign key \"%s\" is to be guarded by a trigger.", edge->name),
-					 errhint("Let its owner GRANT TRIGGER ON %s, or leave references unguarded.",
-							 sql_relation(edge->child))));
-		run_sql("CREATE CONSTRAINT TRIGGER %s AFTER INSERT OR UPDATE ON %s FROM %s %s"
-				" FOR EACH ROW EXECUTE FUNCTION account.guard_reference()",
-				quote_identifier(new_guard_name(edge->child, edge->parent)),
-				sql_relation(edge->child), sql_relation(edge->parent),
-				edge->deferred     ? "DEFERRABLE INITIALLY DEFERRED"
-				: edge->deferrable ? "DEFERRABLE"
-								   : "");
+		foreach (lc, fk_referencing(lfirst_oid(part)))
+		{
+			FkEdge *edge = lfirst(lc);
+
+			if (is_guarded(edge))
+				continue;
+			refuse_citus_table(
+				edge->child, "guard_references",
+				"Leave guard_references off: on a shard the trigger would look for the "
+				"referenced rows in the table, and not in its shard.");
+			if (pg_class_aclcheck(edge->child, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
+				ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+								errmsg("permission denied for table %s", get_rel_name(edge->child)),
+								errdetail("Its foreign key \"%s\" is to be guarded by a trigger.",
+										  edge->name),
+								errhint("Let its owner GRANT TRIGGER ON %s, or leave references "
+										"unguarded.",
+										sql_relation(edge->child))));
+			guard_key(edge, edge->child);
+		}
 	}
 }
 
-/* Take the guards of this table off. */
+/* Are new references to a table's deleted rows refused? */
+static bool
+guards(Oid parent)
+{
+	const SoftDelete *mapping = mapping_declared(parent);
+
+	return mapping != NULL && mapping->options.guard_references;
+}
+
+/* A partition has come to a table: see the header. */
+void
+guard_partition(Oid relid)
+{
+	List *parts = find_all_inheritors(relid, NoLock, NULL);
+	ListCell *part;
+	ListCell *lc;
+
+	foreach (lc, fk_of(relid))
+		if (guards(((FkEdge *) lfirst(lc))->parent))
+			guard_key(lfirst(lc), relid);
+	foreach (part, parts)
+	{
+		foreach (lc, fk_referencing(lfirst_oid(part)))
+		{
+			FkEdge *edge = lfirst(lc);
+
+			if (list_member_oid(parts, edge->parent) && guards(edge->parent))
+				guard_key(edge, edge->child);
+		}
+	}
+}
+
+/* The tables that have a guard of one of these tables. */
+static List *
+guarded_tables(List *parents)
+{
+	Oid function = account_function("guard_reference");
+	Relation rel = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	List *tables = NIL;
+	HeapTuple tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (form->tgfoid == function && list_member_oid(parents, form->tgconstrrelid))
+			tables = list_append_unique_oid(tables, form->tgrelid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+/* Take the guards of this table, and of its parts, off. */
 void
 guard_drop_triggers(Oid parent)
 {
+	List *parents = find_all_inheritors(parent, NoLock, NULL);
 	ListCell *lc;
 
-	foreach (lc, fk_referencing(parent))
+	foreach (lc, guarded_tables(parents))
 	{
-		FkEdge *edge = lfirst(lc);
-		char *name = own_trigger(edge->child, "guard_reference", edge->parent);
+		Oid child = lfirst_oid(lc);
+		ListCell *part;
 
-		if (name != NULL)
+		LockRelationOid(child, AccessExclusiveLock);
+		if (get_rel_name(child) == NULL)
+			continue; /* dropped meanwhile */
+		foreach (part, parents)
 		{
-			RoleState caller;
+			char *name;
 
-			deferred_fire_table(edge->child);
-			/* the child may be somebody else's, but the trigger is ours */
-			caller = run_as(relation_owner(edge->child));
-			run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(edge->child));
-			run_as_end(caller);
+			while ((name = own_trigger(child, "guard_reference", lfirst_oid(part))) != NULL)
+			{
+				RoleState caller;
+
+				deferred_fire_table(child);
+				/* the child may be somebody else's, but the trigger is ours */
+				caller = run_as(relation_owner(child));
+				run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(child));
+				run_as_end(caller);
+			}
 		}
 	}
 }
@@ -185,10 +309,12 @@ parent_state(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *ty
 
 	if (plan == NULL)
 	{
-		char *sql = psprintf(OWN_STATEMENT "SELECT p.%s IS NOT NULL FROM %s p WHERE %s"
-										   " FOR KEY SHARE OF p",
-							 sql_column(edge->parent, mapping->deleted_at),
-							 sql_relation(edge->parent), fk_join(edge, "p", false, "$", true));
+		/* a key references rows of the very table, and not of those that inherit from it */
+		char *sql = psprintf(
+			OWN_STATEMENT "SELECT p.%s IS NOT NULL FROM %s%s p WHERE %s FOR KEY SHARE OF p",
+			sql_column(edge->parent, mapping->deleted_at),
+			get_rel_relkind(edge->parent) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
+			sql_relation(edge->parent), fk_join(edge, "p", false, "$", true));
 
 		plan = plan_keep(PLAN_GUARD_PARENT, edge->constraint, InvalidOid, sql, edge->nkeys, types);
 	}

@@ -9,10 +9,19 @@
 #error "private to src/softdelete"
 #endif
 
-/* Put a guard on every table that references this one and has none. Within SPI_connect. */
+/*
+ * Put a guard on every table that references this one, or a part of it, and has none. The caller
+ * owns the table; TRIGGER on the others is checked. Within SPI_connect.
+ */
 extern void guard_create_triggers(Oid parent);
 
-/* Take the guards of this table off. Within SPI_connect. */
+/*
+ * A partition has come to a table that is guarded, or that has guarded references: guard its keys,
+ * and those that reference it. What may be guarded was decided when the guard was asked for.
+ */
+extern void guard_partition(Oid relid);
+
+/* Take the guards of this table, and of its parts, off. Within SPI_connect. */
 extern void guard_drop_triggers(Oid parent);
 
 #endif /* PGACCOUNT_GUARD_H */

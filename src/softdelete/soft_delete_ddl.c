@@ -634,9 +634,9 @@ check_joined(Oid relid, Oid parent)
 	}
 }
 
-/* A table has come below another, or may have. */
+/* A table has come below another, or may have: as a partition that was attached, or by INHERIT. */
 static void
-table_joined(Oid relid, Oid parent)
+table_joined(Oid relid, Oid parent, bool attached)
 {
 	const SoftDelete *mapping;
 
@@ -645,10 +645,12 @@ table_joined(Oid relid, Oid parent)
 	check_joined(relid, parent);
 	mapping = mapping_declared(relid);
 	/* its rows came without our triggers: one of the columns may say what the other does not */
-	if (mapping != NULL && mapping->flag != InvalidAttrNumber && get_rel_relispartition(relid))
+	if (attached && mapping != NULL && mapping->flag != InvalidAttrNumber)
 		report_deleted_rows(relid,
 							bring_in_sync(relid, get_attname(relid, mapping->deleted_at, false),
 										  get_attname(relid, mapping->flag, false)));
+	if (attached)
+		guard_partition(relid);
 }
 
 /* A table that a command names, which holds a lock on it. */
@@ -659,8 +661,8 @@ named_table(RangeVar *name)
 }
 
 /*
- * Does this command bring tables below others? Asked of every CREATE and ALTER TABLE. Looks at the
- * tables that come by ALTER TABLE.
+ * Does this command bring tables below others? Asked of every CREATE and ALTER TABLE. Sees to those
+ * that come.
  */
 static bool
 brings_tables(Node *parsetree)
@@ -668,8 +670,15 @@ brings_tables(Node *parsetree)
 	bool found = false;
 	ListCell *lc;
 
-	if (parsetree != NULL && IsA(parsetree, CreateStmt))
-		return ((CreateStmt *) parsetree)->partbound != NULL;
+	if (parsetree != NULL && IsA(parsetree, CreateStmt) &&
+		((CreateStmt *) parsetree)->partbound != NULL)
+	{
+		Oid relid = named_table(((CreateStmt *) parsetree)->relation);
+
+		if (OidIsValid(relid))
+			guard_partition(relid);
+		return true;
+	}
 	if (parsetree == NULL || !IsA(parsetree, AlterTableStmt))
 		return false;
 	foreach (lc, ((AlterTableStmt *) parsetree)->cmds)
@@ -681,9 +690,9 @@ brings_tables(Node *parsetree)
 			continue;
 		relid = named_table(((AlterTableStmt *) parsetree)->relation);
 		if (cmd->subtype == AT_AddInherit)
-			table_joined(relid, named_table(castNode(RangeVar, cmd->def)));
+			table_joined(relid, named_table(castNode(RangeVar, cmd->def)), false);
 		else if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE) /* else an index */
-			table_joined(named_table(castNode(PartitionCmd, cmd->def)->name), relid);
+			table_joined(named_table(castNode(PartitionCmd, cmd->def)->name), relid, true);
 		found = true;
 	}
 	return found;
