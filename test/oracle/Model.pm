@@ -21,7 +21,7 @@ sub columns
 sub look
 {
 	my ($session, $known) = @_;
-	my %state = (tables => {}, keys => {}, rows => {}, visible => { root => {}, leaf => {} }, edges => {}, dangling => []);
+	my %state = (tables => {}, keys => {});
 	my ($tables, $keys) = ([], []);
 	if ($known && $known->{statement}) { $state{$_} = $known->{$_} for qw(tables keys statement) }
 	else
@@ -33,15 +33,20 @@ sub look
 		  . ($parts[2] // 'SELECT LIMIT 0');
 		($tables, $keys) = ($results[1]{rows}, $results[2]{rows});
 	}
-	my @results = $session->query($state{statement});
-	return { error => $results[-1]{error} } if $results[-1]{error};
-	my ($rows, $edges, $visible) = map { $results[$_]{rows} } 1, 2, 4;
+	take_catalog(\%state, $tables, $keys);
+	return read_rows(\%state, $session->query($state{statement}));
+}
+
+# What table_list and key_list say.
+sub take_catalog
+{
+	my ($state, $tables, $keys) = @_;
 	for (@$tables)
 	{
 		my %table;
 		@table{qw(leaf root soft hidden on_parent flag)} = @$_;
 		$table{$_} = ($table{$_} // 'f') eq 't' for qw(soft hidden flag);
-		$state{tables}{ $table{leaf} } = \%table;
+		$state->{tables}{ $table{leaf} } = \%table;
 	}
 	for (@$keys)
 	{
@@ -50,8 +55,18 @@ sub look
 		$key{$_} = ($key{$_} // 'f') eq 't' for qw(may_wait waits guarded);
 		$key{columns} = [ split /,/, $key{columns} // '' ];
 		$key{notnull} = ($key{notnull} // '') =~ /true/;
-		$state{keys}{ $key{name} } = \%key;
+		$state->{keys}{ $key{name} } = \%key;
 	}
+	return;
+}
+
+# The state with tables and keys of another, and rows that its statement has given.
+sub read_rows
+{
+	my ($like, @results) = @_;
+	return { error => $results[-1]{error} } if $results[-1]{error};
+	my %state = (rows => {}, visible => { root => {}, leaf => {} }, edges => {}, dangling => [], map { $_ => $like->{$_} } qw(tables keys statement));
+	my ($rows, $edges, $visible) = map { $results[$_]{rows} } 1, 2, 4;
 	for (@$rows)
 	{
 		my ($leaf, $rid, $stamp, $flag, $columns) = @$_;

@@ -12,6 +12,9 @@ my $lost = qr/^(?:42P01|42703|42704|42883|3F000|42P06|42P07|42701|42710|26000|34
 # How often what came of steps, to see that they do something: "op SQLSTATE" => times.
 our %count;
 
+# No statement may end so.
+my $never = qr/^(?:XX|57P0|58|53|40)/;
+
 # Replay steps on database d. Returns undef, or a failure: { kind, message, at, log }. tolerant: what shrinking has made
 # impossible is passed over. until: no longer than that.
 sub replay
@@ -38,72 +41,79 @@ sub replay
 		return { kind => $kind, message => $message, at => $params{at}, log => [@log], pid => $session->{pid} };
 	};
 	$session->must('SET client_min_messages = warning; DROP SCHEMA IF EXISTS s CASCADE; SET search_path = s, public; SET TimeZone = \'UTC\'; SET lock_timeout = \'10s\'');
+	# the tables, before anything is looked at
+	my $setup = grep { !$_->{check} } @$steps;
+	$setup = 0 if grep { $_->{check} } @{$steps}[ 0 .. $setup - 1 ];
+	my @answers = $setup ? $session->pipeline(map { $_->{sql} } @{$steps}[ 0 .. $setup - 1 ]) : ();
 	for my $n (0 .. $#$steps)
 	{
 		my $step = $steps->[$n];
 		$params{at} = $n;
 		if (defined $params{until} && time > $params{until}) { $session->quit; return }
-		my @matched;
+		my ($matched, $plan, $result, $after, @matched);
 		my $checks = $step->{check};
-		if ($checks && !$state)
+		if (!$checks)
+		{
+			($result) = $n < $setup ? $answers[$n][-1] : $session->query($step->{sql});
+			my $code = $result->{error} ? $result->{error}{C} : '00000';
+			next if $code ne '00000' && $params{tolerant} && $code =~ /$lost|^(?:23|22|21)/;
+			push @log, $step->{sql};
+			return $fail->('server lost', 'the server went away') if $session->{status} eq 'lost';
+			return $fail->("internal $code", "$code $result->{error}{M}") if $code =~ $never;
+			return $fail->("setup $code", "$code $result->{error}{M} in: $step->{sql}") if $code ne '00000' && !grep { $_ eq $code } @{ $step->{allow} // [] };
+			next;
+		}
+		if (!$state)
 		{
 			$state = Model::look($session);
 			my $complaint = Model::invariants($state, 0);
 			return $fail->('setup', $complaint) if $complaint;
 		}
+
+		# what the statement will find, its plan, itself, and the rows afterwards, in one message
+		my $show = $step->{op} =~ /restore|cleanup|purge/;
+		my $known = $step->{op} !~ /^(?:ddl|enable)$/;
+		my @ask = $step->{match} && !$step->{current} ? ($show ? "SET pgaccount.show_deleted = on; $step->{match}; RESET pgaccount.show_deleted" : $step->{match}) : ();
+		push @ask, $step->{plan} // (), $step->{sql}, $known ? $state->{statement} : ();
+		my @given = $session->pipeline(@ask);
+		if ($session->{status} eq 'lost') { push @log, $step->{sql}; return $fail->('server lost', 'the server went away') }
 		if ($step->{match} && !$step->{current})
 		{
-			my $show = $step->{op} =~ /restore|cleanup|purge/;
-			$session->query('SET pgaccount.show_deleted = on') if $show;
-			my ($result) = $session->query($step->{match});
-			$session->query('RESET pgaccount.show_deleted') if $show;
-			if ($result->{error})
+			my $given = shift @given;
+			if (my $error = $given->[-1]{error})
 			{
-				if ($result->{error}{C} =~ ($params{tolerant} ? $lost : qr/^(?:42703|42P01|42704)/))
-				{
-					# a renamed column, or one that a failed statement did not make
-					push @log, $step->{match} if $session->{status} eq 'E';
-					$give_up->();
-					$state = Model::look($session);
-					next;
-				}
 				push @log, $step->{match};
-				return $fail->("match $result->{error}{C}", "$result->{error}{C} $result->{error}{M} in: $step->{match}");
+				return $fail->("match $error->{C}", "$error->{C} $error->{M} in: $step->{match}") if $error->{C} !~ ($params{tolerant} ? $lost : qr/^(?:42703|42P01|42704)/);
+				# a renamed column, or one that a failed statement did not make
+				pop @log if $session->{status} ne 'E';
+				$give_up->();
+				$state = Model::look($session);
+				next;
 			}
-			@matched = map { $_->[0] } @{ $result->{rows} };
+			@matched = map { $_->[0] } @{ $given->[ $show ? 1 : 0 ]{rows} };
 		}
-		my $plan;
 		if ($step->{plan})
 		{
-			($plan) = $session->query($step->{plan});
+			$plan = (shift @given)->[-1];
 			if ($plan->{error} && $session->{status} eq 'E')
 			{
-				# the same error must come of the cleanup; in a transaction, which has ended, it cannot be asked
-				$run->($step->{plan});
+				# the same must come of the cleanup, which the transaction is too late for
+				push @log, $step->{plan};
 				$give_up->();
 				$state = Model::look($session);
 				next;
 			}
 		}
-		my $result = $run->($step->{sql});
+		push @log, $step->{sql};
+		$result = (shift @given)->[-1] // { rows => [], tag => '' };
 		my $code = $result->{error} ? $result->{error}{C} : '00000';
 		my $said = $result->{error} ? "$code $result->{error}{M}" . ($result->{error}{D} ? " ($result->{error}{D})" : '') : $result->{tag};
-		if ($session->{status} eq 'lost') { return $fail->('server lost', 'the server went away') }
-		return $fail->("internal $code", $said) if $code =~ /^(?:XX|57P0|58|53|40)/;
-
+		return $fail->("internal $code", $said) if $code =~ $never;
 		if ($params{tolerant} && $code =~ $lost)
 		{
-			pop @log;
-			if ($session->{status} eq 'E')
-			{
-				$give_up->();
-				$state = Model::look($session) if $state;
-			}
-			next;
-		}
-		if (!$checks)
-		{
-			return $fail->("setup $code", "$said in: $step->{sql}") if $code ne '00000' && !($params{tolerant} && $code =~ /^(?:23|22|21)/) && !grep { $_ eq $code } @{ $step->{allow} // [] };
+			pop @log if $session->{status} ne 'E';
+			$give_up->();
+			$state = Model::look($session);
 			next;
 		}
 		my $was_open = $open;
@@ -114,8 +124,7 @@ sub replay
 		if ($step->{op} eq 'begin' && !$open) { $begun = $state }
 		$open = $session->{status} eq 'T';
 
-		# what changes tables, and what may undo that, makes all be looked up again
-		my $after = Model::look($session, $step->{op} =~ /^(?:ddl|enable|end|release|begin)$/ || $code ne '00000' ? undef : $state);
+		$after = !$known ? Model::look($session) : $was_open && $code ne '00000' || !$given[0] || $given[0][-1]{error} ? Model::look($session, $state) : Model::read_rows($state, @{ $given[0] });
 		my $complaint = Model::invariants($after, $open);
 		return $fail->('invariant ' . kind_of($complaint), "after $said: $complaint") if $complaint;
 
@@ -178,7 +187,7 @@ sub replay
 		elsif ($op eq 'insert')
 		{
 			return $fail->("insert $code", $said) if $refused && !$allowed{$code};
-			my $complaint = refer_to_dead($state, $after, $open);
+			my $complaint = $refused ? undef : refer_to_dead($state, $after, $open);
 			return $fail->('guard', $complaint) if $complaint;
 			if (!$refused)
 			{
@@ -196,7 +205,7 @@ sub replay
 		elsif ($op eq 'update')
 		{
 			return $fail->("update $code", $said) if $refused && !$allowed{$code};
-			my $complaint = refer_to_dead($state, $after, $open);
+			my $complaint = $refused ? undef : refer_to_dead($state, $after, $open);
 			return $fail->('guard', $complaint) if $complaint;
 			for ($refused ? () : sort keys %{ $state->{rows} })
 			{

@@ -10,15 +10,14 @@ our %feature = (
 	cast_keys => 0,           # keys whose referential DELETE carries a cast: varchar, domains, enums, arrays, ranges
 	composite_type_keys => 0, # keys of a composite type, which have no default operator class for jsonb objects
 	inherited => 0,           # references to inheritance children, which their parent covers
-	precision => 0,           # deleted_at of other types than timestamptz
+	precision => 1,           # deleted_at of other types than timestamptz
 	two_parents => 0,         # children that several keys delete, restored one by one
 	guard_detach => 0,        # DETACH and ATTACH of guarded partitions
 	reinsert => 0,            # ON CONFLICT on keys of deleted rows is always refused
 	leaf_references => 0,     # references to a leaf partition, guarded
-	reenable => 0,            # enabling again with fewer arguments keeps what there is
+	children_keep => 0,       # children => true leaves alone what a child has declared for itself
 	on_soft_delete => 0,      # policies for soft deletion
 	deferred_enable => 0,     # enabling stamps rows whose foreign keys are deferred
-	null_keys => 1,
 );
 
 sub pick { return $_[ int rand @_ ] }
@@ -61,7 +60,13 @@ sub generate
 	srand $seed;
 	my $case = { steps => [], tables => [], keys => 0 };
 	my $tables = 3 + int(rand() * rand() * 10);
-	add($case, 'CREATE SCHEMA s', 'ddl');
+	if (chance(0.3))
+	{
+		# by an owner who is nobody else
+		add($case, 'CREATE SCHEMA s AUTHORIZATION oracle_owner', 'ddl');
+		add($case, 'SET ROLE oracle_owner', 'ddl');
+	}
+	else { add($case, 'CREATE SCHEMA s', 'ddl') }
 	add($case, 'CREATE SEQUENCE s.rid', 'ddl');
 	make_table($case) for 1 .. $tables;
 	make_key($case, $_) for grep { chance(0.9) } @{ $case->{tables} };
@@ -268,16 +273,18 @@ sub enable
 	if (!$table->{was})
 	{
 		$table->{stamp} = 'deleted_at';
-		if (chance(0.2)) { $table->{stamp} = 'gone_at'; push @options, "deleted_at => 'gone_at'" }
-		push @options, "flag => 'is_gone'" if chance(0.2);
-		push @options, "deleted_by => 'gone_by'" if chance(0.2);
+		my $own = $feature{children_keep} || !$case->{children};
+		if ($own && chance(0.2)) { $table->{stamp} = 'gone_at'; push @options, "deleted_at => 'gone_at'" }
+		push @options, "flag => 'is_gone'" if $own && chance(0.2);
+		push @options, "deleted_by => 'gone_by'" if $own && chance(0.2);
+		$case->{own} ||= @options;
 		$table->{columns_options} = [@options];
 	}
 	else { @options = @{ $table->{columns_options} } }
 	push @options, 'hide => false' if chance(0.1);
 	push @options, 'guard_references => true' if chance(0.35);
 	push @options, "on_parent_delete => '" . pick('delete', 'delete', 'refuse') . "'" if chance(0.7);
-	push @options, 'children => true' if chance(0.1) && !$feature{no_children};
+	if (chance(0.15) && ($feature{children_keep} || !$case->{own})) { push @options, 'children => true'; $case->{children} = 1 }
 	$table->{was} = $table->{soft} = 1;
 	add($case, "SELECT account.enable_soft_delete('s.$table->{name}'" . join('', map { ", $_" } @options) . ')', 'enable', allow => [qw(22023 55000)]);
 	add($case, "SELECT account.unique_among_live('s.$table->{name}', 'mail')", 'ddl', allow => [qw(22023 23505)]) if $table->{mail} && chance(0.6);
@@ -476,13 +483,14 @@ sub ddl
 	my $kind = rand;
 	if ($kind < 0.1) { return add($case, "ALTER TABLE $t ADD COLUMN IF NOT EXISTS more int DEFAULT " . n(9), 'ddl') if !$table->{of} }
 	if ($kind < 0.2 && !$table->{of}) { return add($case, "ALTER TABLE $t DROP COLUMN IF EXISTS more", 'ddl') }
-	if ($kind < 0.3 && $table->{soft} && !$table->{of} && !$table->{heirs} && !$table->{view})
+	if ($kind < 0.3 && $table->{soft} && ($feature{children_keep} || !$case->{children}) && !$table->{of} && !$table->{heirs} && !$table->{view})
 	{
 		my $name = 'gone' . ++$case->{renamed};
 		add($case, "ALTER TABLE $t RENAME COLUMN $table->{stamp} TO $name", 'ddl');
 		s/deleted_at => '[^']*'/deleted_at => '$name'/ for @{ $table->{columns_options} };
 		push @{ $table->{columns_options} }, "deleted_at => '$name'" if !grep { /deleted_at =>/ } @{ $table->{columns_options} };
 		$table->{stamp} = $name;
+		$case->{own} = 1;
 		return;
 	}
 	if ($kind < 0.45 && @{ $table->{leaves} })

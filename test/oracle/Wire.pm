@@ -11,6 +11,9 @@ use IO::Socket::UNIX;
 use IO::Select;
 use Time::HiRes;
 
+# a server that has gone is an answer like another
+$SIG{PIPE} = 'IGNORE';
+
 # Connect. user, database; dies where the server does not answer.
 sub new
 {
@@ -86,6 +89,22 @@ sub query
 	return $self->receive($seconds);
 }
 
+# Several statements, each for itself, sent at once; their answers one by one, as lists of results. On a busy machine each wait costs more
+# than what is waited for.
+sub pipeline
+{
+	my ($self, @statements) = @_;
+	$self->send_query($_) for @statements;
+	my @answers;
+	for (@statements)
+	{
+		push @answers, [ $self->receive ];
+		last if $self->{status} eq 'lost';
+		$self->{notices} = [];
+	}
+	return @answers;
+}
+
 # The rows of one statement that must succeed.
 sub rows
 {
@@ -120,8 +139,9 @@ sub cancel
 sub quit
 {
 	my ($self) = @_;
+	return if !$self->{socket};
 	eval { $self->put('X' . pack 'N', 4) };
-	return close $self->{socket};
+	return close delete $self->{socket};
 }
 
 sub fill

@@ -1,6 +1,8 @@
 -- How the oracle looks at a random schema, named s: from the catalog and the rows alone, with nothing of the extension's
 -- but the trigger that declares soft delete.
 CREATE SCHEMA observe;
+GRANT USAGE ON SCHEMA observe TO oracle_owner;
+ALTER DEFAULT PRIVILEGES IN SCHEMA observe GRANT SELECT ON TABLES TO oracle_owner;
 
 -- Of every table with rows of its own: the tree it is in, and what soft delete is declared as.
 CREATE VIEW observe.tables AS
@@ -28,7 +30,7 @@ WHERE k.contype = 'f' AND k.conparentid = 0 AND k.connamespace = to_regnamespace
 -- Every row there is: table, row, tree, declaration, stamp, flag, and its columns as name=value.
 CREATE FUNCTION observe.rows() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(format('SELECT %L, rid, %s, %s, (SELECT string_agg(key || ''='' || coalesce(value, E''\x1e''), E''\x1f'') FROM jsonb_each_text(to_jsonb(x) - %L::text[])) FROM ONLY %s x',
-                             t.leaf::regclass, coalesce(t.stamp || '::text', 'NULL'), coalesce(t.flag || '::text', 'NULL'),
+                             t.leaf::regclass, coalesce(t.stamp || '::timestamptz::text', 'NULL'), coalesce(t.flag || '::text', 'NULL'),
                              array_remove(ARRAY['rid', replace(t.stamp, '"', ''), replace(t.flag, '"', ''), replace(t.by_whom, '"', '')], NULL), t.leaf::regclass), ' UNION ALL ')
         FROM observe.tables t
 $$;

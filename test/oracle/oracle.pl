@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # The oracle: see README.md. Prints TAP, one test for each part.
 #
-#	oracle.pl [--seed N] [--seconds N | --rounds N] [--parts "schemas …"] [--results directory] [--keep-going] [--without feature,…]
+#	oracle.pl [--seed N] [--seconds N | --rounds N] [--parts "schemas queries interleavings failures"] [--results directory] [--keep-going] [--without feature,…]
 #	          [--with feature,…] [--statistics]
 #
 # PGHOST, PGPORT and PGUSER name a server with the library preloaded, and a superuser. The databases oracle… are made anew.
@@ -14,18 +14,22 @@ use Time::HiRes 'time';
 use Wire;
 use Schemas;
 use Replay;
+use Queries;
+use Interleavings;
+use Failures;
 
 $| = 1;
 
-my %option = (seed => 1, seconds => 60, parts => 'schemas', shrink => 60);
+my %option = (seed => 1, seconds => 60, parts => 'schemas queries interleavings failures', shrink => 60);
 GetOptions(\%option, 'seed=i', 'seconds=i', 'rounds=i', 'parts=s', 'results=s', 'shrink=i', 'statistics', 'keep-going', 'without=s', 'with=s')
   or exit 2;
 $Schemas::feature{$_} = 0 for split /,/, $option{without} // '';
 $Schemas::feature{$_} = 1 for split /,/, $option{with} // '';
 
-# Each part: what a seed makes of it. A round returns undef or a failure { kind, message, script }.
+# Each part: its share of the time, how many rounds beside one of schemas, and what makes a round of a seed: it returns undef or a
+# failure { kind, message, note, script }.
 my %parts = (
-	schemas => sub {
+	schemas => [ 0.45, 1, sub {
 		my ($seed) = @_;
 		my $case = Schemas::generate($seed);
 		my $failure = Replay::replay($case->{steps});
@@ -33,7 +37,10 @@ my %parts = (
 		($failure) = Replay::shrink($case->{steps}, $failure, seconds => $option{shrink}) if $failure->{kind} !~ /lost/;
 		$failure->{script} = join '', map { "$_;\n" } 'SET search_path = s, public', @{ $failure->{log} };
 		return $failure;
-	},
+	} ],
+	queries => [ 0.2, 20, sub { return Queries::round($_[0], $option{shrink}) } ],
+	interleavings => [ 0.2, 3, sub { return Interleavings::round($_[0], $option{shrink}) } ],
+	failures => [ 0.15, 0.5, sub { return Failures::round($_[0]) } ],
 );
 
 sub slurp
@@ -93,23 +100,30 @@ sub report
 my @parts = split ' ', $option{parts};
 my ($failed, $number) = (0, 0);
 print '1..' . @parts . "\n# seed $option{seed}, " . ($option{rounds} ? "$option{rounds} rounds" : "$option{seconds} seconds") . "\n";
-make_database();
+my $shares = 0;
+for (@parts) { $shares += ($parts{$_} // die "no such part: $_\n")->[0] }
 for my $part (@parts)
 {
-	my $end = time + $option{seconds} / @parts;
+	my ($share, $times, $round) = @{ $parts{$part} };
+	make_database();
+	my $end = time + $option{seconds} * $share / $shares;
 	my ($tried, $bad) = (0, 0);
-	for (my $n = 0 ; $option{rounds} ? $n < $option{rounds} : time < $end ; $n++)
+	for (my $n = 0 ; $option{rounds} ? $n < $option{rounds} * $times : time < $end ; $n++)
 	{
 		my $seed = $option{seed} * 1_000_000 + $n;
-		my $failure = eval { $parts{$part}->($seed) };
+		my $failure = eval { $round->($seed) };
 		$failure = { kind => 'broken', message => $@, script => '' } if !$failure && $@;
 		$tried++;
 		next if !$failure;
 		$bad++;
 		report($part, $seed, $failure);
 		last if !$option{'keep-going'};
-		wait_for_server();
-		make_database();
+		if ($failure->{kind} =~ /lost|broken/)
+		{
+			wait_for_server();
+			make_database();
+			$_->() for \&Queries::forget, \&Interleavings::forget, \&Failures::forget;
+		}
 	}
 	$failed += $bad;
 	print $bad ? 'not ' : '', 'ok ', ++$number, " - $part: $tried from seed ", $option{seed} * 1_000_000, $bad ? ", $bad failed" : '', "\n";

@@ -1,7 +1,11 @@
--- What every random schema rests on: types of all sorts for keys. Once in a database.
+-- What every random schema rests on: types of all sorts for keys, and an owner without privileges. Once in a database.
 CREATE EXTENSION IF NOT EXISTS pgaccount;
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE SCHEMA keys;
+DO $$ BEGIN CREATE ROLE oracle_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+GRANT USAGE ON SCHEMA keys TO oracle_owner;
+GRANT SELECT ON account.reference_policy TO oracle_owner;
+GRANT EXECUTE ON FUNCTION account.purge(regclass, interval, bigint, boolean) TO oracle_owner;
 CREATE DOMAIN keys.d_int AS int;
 CREATE DOMAIN keys.d_bigint AS bigint CHECK (VALUE > 0);
 CREATE DOMAIN keys.d_uuid AS uuid;
