@@ -424,6 +424,28 @@ SET search_path = '';
 DELETE FROM sd_hide.users WHERE id = 11 RETURNING id;
 SELECT id FROM sd_hide.users ORDER BY id;
 
+-- nobody_has_his_statement_taken_for_ours: whatever it begins with, prepared, kept, planned anew, or given to a function of ours
+CREATE TABLE sd_hide.ours (id int PRIMARY KEY);
+INSERT INTO sd_hide.ours SELECT generate_series(1, 4);
+SELECT account.enable_soft_delete('sd_hide.ours') \gset
+CREATE FUNCTION sd_hide.run(sql text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE n bigint; BEGIN EXECUTE sql; GET DIAGNOSTICS n = ROW_COUNT; RETURN n; END $$;
+SELECT sd_hide.run('/* pgaccount */ DELETE FROM sd_hide.ours WHERE id < 3'), sd_hide.run('/* pgaccount */ SELECT FROM sd_hide.ours'), sd_hide.run('/* pgaccount */ UPDATE sd_hide.ours SET id = id'),
+    sd_hide.run('/* pgaccount */ DELETE FROM sd_hide.ours WHERE id < 4'), sd_hide.run('/* pgaccount */ SELECT FROM ONLY sd_hide.ours x WHERE id = 1 FOR KEY SHARE OF x');
+SET pgaccount.show_deleted = on;
+SELECT id, deleted_at IS NULL AS live FROM sd_hide.ours ORDER BY id;
+RESET pgaccount.show_deleted;
+DO $$BEGIN EXECUTE 'PREPARE kept AS /* pgaccount */ SELECT count(*) FROM sd_hide.ours'; END$$;
+EXECUTE kept;
+ALTER TABLE sd_hide.ours ADD note text;
+EXECUTE kept;
+DEALLOCATE kept;
+-- nor, in a string with it, for what pg_dump --inserts reads
+\set dump 'DECLARE _pg_dump_cursor CURSOR FOR SELECT id FROM sd_hide.ours ORDER BY id'
+BEGIN;
+:dump \; SELECT id AS hidden FROM sd_hide.ours \; FETCH ALL FROM _pg_dump_cursor;
+COMMIT;
+
 \set QUIET on
 RESET ROLE;
 SET client_min_messages = warning;

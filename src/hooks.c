@@ -192,18 +192,13 @@ run_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 								completion);
 }
 
-/*
- * COPY of a table under row security becomes a query; it is a copy of the table all the same. ALTER
- * TABLE runs one to validate a foreign key.
- */
+/* Some copy tables out as they are; ALTER TABLE runs a query to validate a foreign key. */
 static void
 account_ProcessUtility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 					   ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
 					   DestReceiver *dest, QueryCompletion *completion)
 {
-	bool copies_table = hooks_installed() && IsA(pstmt->utilityStmt, CopyStmt) &&
-						((CopyStmt *) pstmt->utilityStmt)->relation != NULL &&
-						!((CopyStmt *) pstmt->utilityStmt)->is_from;
+	bool copies_table = hooks_installed() && rewrite_copies_table(pstmt->utilityStmt);
 	bool alters_table = hooks_installed() && IsA(pstmt->utilityStmt, AlterTableStmt);
 	bool altered_one;
 

@@ -65,23 +65,24 @@ rewrite_show_all_once(bool copying)
 	show_all_once = copying;
 }
 
-/* Does text start with prefix? */
-static bool
-starts_with(const char *text, const char *prefix)
+/* Does a utility statement copy a table out as it is? */
+bool
+rewrite_copies_table(Node *statement)
 {
-	return strncmp(text, prefix, strlen(prefix)) == 0;
+	if (IsA(statement, CopyStmt))
+		return ((CopyStmt *) statement)->relation != NULL && !((CopyStmt *) statement)->is_from;
+	return IsA(statement, DeclareCursorStmt) &&
+		   strcmp(((DeclareCursorStmt *) statement)->portalname, "_pg_dump_cursor") == 0;
 }
 
 /*
- * Is this a copy of tables as they are: pg_dump with --inserts, a subscription's first copy (which
- * has a replication connection to itself), or a shard of Citus that moves? Plain COPY of a table
- * asks no planner.
+ * Does this session copy tables as they are: a subscription's first copy, which has a replication
+ * connection to itself, or a shard of Citus that moves?
  */
 static bool
-is_table_copy(const char *text)
+session_copies_tables(void)
 {
-	return am_walsender || starts_with(text, "DECLARE _pg_dump_cursor CURSOR FOR ") ||
-		   citus_copies_shard();
+	return am_walsender || citus_copies_shard();
 }
 
 /* Is this a function in FROM that the planner may expand: a set, one function alone, in SQL? */
@@ -210,8 +211,8 @@ rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
 
 	citus_rebuild(query, hides_rows);
 	context.rewrite = pgaccount_rewrite && own != OWN_PHYSICAL;
-	context.hide =
-		own == NOT_OWN_STATEMENT && !show_all && !pgaccount_show_deleted && !is_table_copy(text);
+	context.hide = own == NOT_OWN_STATEMENT && !show_all && !pgaccount_show_deleted &&
+				   !session_copies_tables();
 	if (context.hide || context.rewrite)
 	{
 		if (own == NOT_OWN_STATEMENT && is_referential_statement(query, text))

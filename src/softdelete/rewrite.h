@@ -23,6 +23,12 @@ extern void rewrite_statement(Query *query, const char *query_string, ParamListI
 /* Tell the finished plan. */
 extern void rewrite_finish(PlannedStmt *plan, const RewriteResult *result);
 
+/*
+ * Does a utility statement copy a table out as it is: COPY, which under row security becomes a
+ * query, or the cursor of pg_dump --inserts?
+ */
+extern bool rewrite_copies_table(Node *statement);
+
 /* A table's contents are being copied out: the next statement planned, if any, shows all rows. */
 extern void rewrite_show_all_once(bool copying);
 
