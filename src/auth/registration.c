@@ -382,6 +382,7 @@ open_users(Registration *reg)
 			return users;
 		if (users != NULL)
 			table_close(users, RowExclusiveLock);
+		CHECK_FOR_INTERRUPTS();
 	}
 }
 

@@ -11,6 +11,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -114,7 +115,10 @@ session_end_users(char **user_ids, int n)
 
 	keys = palloc(n * sizeof(Datum));
 	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		keys[i] = CStringGetTextDatum(user_ids[i]);
+	}
 	values[0] = PointerGetDatum(construct_array(keys, n, TEXTOID, -1, false, TYPALIGN_INT));
 	values[1] = CStringGetTextDatum(SESSION_END_USER);
 	SPI_connect();

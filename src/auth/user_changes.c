@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -95,6 +96,7 @@ end_sessions_of(const Batch *batch)
 	{
 		const ChangedUser *user = &batch->users[i];
 
+		CHECK_FOR_INTERRUPTS();
 		if (user->user_id == NULL)
 			continue;
 		keys[n++] = user->user_id;
@@ -137,6 +139,7 @@ write_events(const Batch *batch)
 	{
 		const ChangedUser *user = &batch->users[i];
 
+		CHECK_FOR_INTERRUPTS();
 		if (user->change == USER_UNCHANGED)
 			continue;
 		event.type = types[user->change];

@@ -16,6 +16,7 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -377,6 +378,7 @@ jsonb_of_array(ArrayType *array)
 	{
 		JsonbValue value = {.type = jbvNull};
 
+		CHECK_FOR_INTERRUPTS();
 		if (!nulls[i])
 		{
 			Jsonb *jsonb = DatumGetJsonbP(elements[i]);

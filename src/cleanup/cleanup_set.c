@@ -468,6 +468,7 @@ row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n)
 	{
 		bool isnull;
 
+		CHECK_FOR_INTERRUPTS();
 		tids[i] = *(ItemPointer) DatumGetPointer(slot_getattr(slot, SET_TID + 1, &isnull));
 	}
 	ExecDropSingleTupleTableSlot(slot);

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
 #include "key_bitmap.h"
@@ -104,6 +105,9 @@ key_bitmap_each(KeyBitmap *bitmap, KeyCallback callback, void *arg)
 
 	words_start_iterate(bitmap->words, &iterator);
 	while ((word = words_iterate(bitmap->words, &iterator)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
 		for (uint64 bits = word->bits; bits != 0; bits &= bits - 1)
 			callback(word->number * 64 + pg_rightmost_one_pos64(bits), arg);
+	}
 }

@@ -226,6 +226,7 @@ part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 		Oid tab;
 		ItemPointer tid;
 
+		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
 		tab = SLOT_TAB(slot, SET_TAB);
 		tid = SLOT_TID(slot, SET_TAB);
@@ -378,6 +379,7 @@ purge_tids(Purge *purge, const RowTids *tids)
 		CHECK_FOR_INTERRUPTS();
 		while (slice->n < size && next < tids->n)
 		{
+			CHECK_FOR_INTERRUPTS();
 			(void) row_set_add_tid(slice, tids->rows[next].tab, &tids->rows[next].tid);
 			next++;
 		}
@@ -397,7 +399,10 @@ report_blocked(Purge *purge)
 	RowSet *blocked = row_set_make(purge->target, NIL);
 
 	for (uint64 i = 0; i < purge->blocked.n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		(void) row_set_add_tid(blocked, purge->blocked.rows[i].tab, &purge->blocked.rows[i].tid);
+	}
 	blocked_report(purge->target, blocked, purge->holders);
 	row_set_free(blocked);
 }

@@ -186,6 +186,7 @@ event_notify(const char *type, const int64 *ids, int n)
 	initStringInfo(&payload);
 	for (int i = 0; i < n;)
 	{
+		CHECK_FOR_INTERRUPTS();
 		resetStringInfo(&payload);
 		appendStringInfo(&payload, "{\"type\":\"%s\",\"ids\":[" INT64_FORMAT, type, ids[i++]);
 		/* room for one more id, and the end */

@@ -612,14 +612,17 @@ profile_plan(ProfileRule *rule, PlanKind kind, char *(*text)(ProfileRule *rule),
 			 QueryEnvironment *env)
 {
 	KeptStatement *plan = NULL;
+	MemoryContext caller;
 
-	if (rule->planned & (1U << kind))
+	if (bms_is_member(kind, rule->planned))
 		plan = plan_lookup(kind, rule->users, rule->profiles);
 	if (plan == NULL || !takes_parameters(plan, rule))
 	{
 		plan = plan_keep_over(kind, rule->users, rule->profiles, text(rule), rule->nvalues,
 							  rule->types, env);
-		rule->planned |= 1U << kind;
+		caller = MemoryContextSwitchTo(rule->context);
+		rule->planned = bms_add_member(rule->planned, kind);
+		MemoryContextSwitchTo(caller);
 	}
 	return plan;
 }

@@ -8,6 +8,7 @@
 
 #include "commands/trigger.h"
 #include "executor/execdesc.h"
+#include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
@@ -37,7 +38,7 @@ typedef struct ProfileRule
 	Oid *types;
 	Datum *values;
 	char *nulls;
-	uint32 planned;               /* kinds of plan kept since the rule was read */
+	Bitmapset *planned;           /* kinds of plan kept since the rule was read; in the context */
 	double set_rows;              /* size of the set its plan was made for */
 	struct AutomaticRow *adopted; /* of profile_adopt.c, once needed */
 	MemoryContext context;

@@ -132,7 +132,7 @@ make_set(ProfileRule *rule, Relation users, Tuplestorestate *newtable)
 
 	if (rows > rule->set_rows * SET_PLAN_RANGE || rows < rule->set_rows / SET_PLAN_RANGE)
 	{
-		rule->planned &= ~(1U << PLAN_PROFILE_SET);
+		rule->planned = bms_del_member(rule->planned, PLAN_PROFILE_SET);
 		rule->set_rows = rows;
 	}
 	plan = profile_plan(rule, PLAN_PROFILE_SET, set_text, env);

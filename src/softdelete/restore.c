@@ -374,6 +374,7 @@ find_collisions(const RestoreSet *set, Oid index_id, Oid caller, Collisions *fou
 
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (found->n++ == 0)
 		{
 			found->table = set->relid;
@@ -432,6 +433,7 @@ take_unseen(const RestoreSet *set, HTAB *seen, TableRows *rows)
 		SeenRow key;
 		bool found;
 
+		CHECK_FOR_INTERRUPTS();
 		memset(&key, 0, sizeof(key));
 		key.table = DatumGetObjectId(tables[i]);
 		key.ctid = *(ItemPointer) DatumGetPointer(ctids[i]);
