@@ -61,7 +61,7 @@ $(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.b
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test check test-clients lint sanitize fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb
+.PHONY: test check test-clients lint sanitize discard-caches fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -85,6 +85,10 @@ lint:
 # The suites with the library under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize:
 	@test/sanitize
+
+# The suites while the server throws its caches away whenever it may: slow. make discard-caches SUITES=regress ONLY=guard
+discard-caches:
+	@test/discard-caches
 
 # PostgreSQL's own suite with the library preloaded, and with soft delete on every table.
 regress-core:

@@ -19,7 +19,6 @@
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "base/base.h"
@@ -35,11 +34,6 @@ typedef struct UniqueName
 	/* no two live users share this email or username; MODEL_ATTRIBUTES: none */
 	ModelAttribute proves;
 } UniqueName;
-
-/* The unique indexes of this generation of the model, in a context of their own. */
-static List *unique_names = NIL;
-static uint64 unique_generation = 0;
-static MemoryContext unique_context = NULL;
 
 /*
  * The column that a unique index is about: the one that holds the email or the username, else its
@@ -95,42 +89,24 @@ index_proves(const Model *model, Relation index)
 void
 names_find_unique(RegisteredNames *names, Relation users)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	List *indexes;
 	ListCell *cell;
 
-	if (unique_generation != model_generation())
+	names->unique = NIL;
+	foreach (cell, RelationGetIndexList(users))
 	{
-		unique_generation = 0;
-		if (unique_context == NULL)
-			unique_context = AllocSetContextCreate(TopMemoryContext, "pgaccount unique indexes",
-												   ALLOCSET_SMALL_SIZES);
-		MemoryContextReset(unique_context);
-		unique_names = NIL;
-		indexes = RelationGetIndexList(users);
-		foreach (cell, indexes)
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (index->rd_index->indisunique)
 		{
-			Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+			UniqueName *name = palloc(sizeof(UniqueName));
 
-			if (index->rd_index->indisunique)
-			{
-				AttrNumber column = index_subject(names->model, index);
-				ModelAttribute proves = index_proves(names->model, index);
-				UniqueName *name;
-
-				MemoryContextSwitchTo(unique_context);
-				name = palloc(sizeof(UniqueName));
-				name->index = pstrdup(RelationGetRelationName(index));
-				name->column = column;
-				name->proves = proves;
-				unique_names = lappend(unique_names, name);
-				MemoryContextSwitchTo(caller);
-			}
-			index_close(index, AccessShareLock);
+			name->index = pstrdup(RelationGetRelationName(index));
+			name->column = index_subject(names->model, index);
+			name->proves = index_proves(names->model, index);
+			names->unique = lappend(names->unique, name);
 		}
-		unique_generation = model_generation();
+		index_close(index, AccessShareLock);
 	}
-	names->unique = unique_names;
 }
 
 /* Does an index see to it that no two live users share this email or username? */

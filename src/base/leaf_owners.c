@@ -19,6 +19,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parsetree.h"
@@ -158,6 +159,7 @@ static bool
 has_own_code(Relation rel)
 {
 	TupleConstr *constr = RelationGetDescr(rel)->constr;
+	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
 	ListCell *lc;
 
 	if ((constr != NULL && constr->num_check > 0 && has_own_check(RelationGetRelid(rel))) ||
@@ -165,9 +167,9 @@ has_own_code(Relation rel)
 		return true;
 	if (has_key_expressions(RelationGetRelid(rel)))
 		return true;
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-		if (!rel->trigdesc->triggers[i].tgisinternal && !rel->trigdesc->triggers[i].tgisclone &&
-			get_func_namespace(rel->trigdesc->triggers[i].tgfoid) != account_schema())
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if (!triggers->triggers[i].tgisinternal && !triggers->triggers[i].tgisclone &&
+			get_func_namespace(triggers->triggers[i].tgfoid) != account_schema())
 			return true;
 	foreach (lc, RelationGetIndexList(rel))
 		if (!get_rel_relispartition(lfirst_oid(lc)) && index_has_code(lfirst_oid(lc)))
@@ -183,10 +185,11 @@ static void
 refuse_mixed(Oid relid)
 {
 	Relation rel = table_open(relid, NoLock);
+	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
 
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		Trigger *trigger = &rel->trigdesc->triggers[i];
+		Trigger *trigger = &triggers->triggers[i];
 
 		if (trigger->tgisclone && !trigger->tgisinternal &&
 			get_func_namespace(trigger->tgfoid) != account_schema())

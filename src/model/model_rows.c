@@ -12,6 +12,7 @@
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -108,23 +109,35 @@ model_rows_direct(const ModelRows *rows)
 	return !OidIsValid(tenant_type) || is_readable(tenant_type);
 }
 
-/* Open a mapped table, or nothing. */
-static Relation
-open_part(const Model *model, ModelPart part)
+/* The table of a part that is to be opened, or InvalidOid. */
+static Oid
+wanted_table(const Model *model, ModelPart part, bool with_profiles)
 {
-	return OidIsValid(model->relation[part])
-			   ? try_table_open(model->relation[part], AccessShareLock)
-			   : NULL;
+	if ((part == MODEL_TENANTS && !model_has(model, USERS_TENANT)) ||
+		(part == MODEL_PROFILES && !with_profiles))
+		return InvalidOid;
+	return model->relation[part];
 }
 
-/* Is this the model that the tables were opened by? */
+/* Open and lock these tables; false: the model, which is looked at again, has others. */
 static bool
-is_of(const ModelRows *rows, const Model *model)
+open_tables(ModelRows *rows, bool with_profiles)
 {
+	const Model *model = model_require();
+	bool same = true;
+
 	for (ModelPart part = 0; part < MODEL_PARTS; part++)
-		if (rows->rel[part] != NULL && RelationGetRelid(rows->rel[part]) != model->relation[part])
-			return false;
-	return rows->rel[MODEL_USERS] != NULL;
+	{
+		Oid relid = wanted_table(model, part, with_profiles);
+
+		rows->rel[part] = OidIsValid(relid) ? try_table_open(relid, AccessShareLock) : NULL;
+	}
+	rows->model = model_require();
+	for (ModelPart part = 0; part < MODEL_PARTS; part++)
+		if (wanted_table(rows->model, part, with_profiles) !=
+			(rows->rel[part] != NULL ? RelationGetRelid(rows->rel[part]) : InvalidOid))
+			same = false;
+	return same;
 }
 
 /*
@@ -133,18 +146,9 @@ is_of(const ModelRows *rows, const Model *model)
 void
 model_rows_open(ModelRows *rows, bool with_profiles)
 {
-	for (;;)
+	while (!open_tables(rows, with_profiles))
 	{
-		const Model *model = model_require();
-		uint64 seen = model_generation();
-
-		rows->rel[MODEL_USERS] = open_part(model, MODEL_USERS);
-		rows->rel[MODEL_TENANTS] =
-			model_has(model, USERS_TENANT) ? open_part(model, MODEL_TENANTS) : NULL;
-		rows->rel[MODEL_PROFILES] = with_profiles ? open_part(model, MODEL_PROFILES) : NULL;
-		rows->model = model_require();
-		if (seen == model_generation() && is_of(rows, rows->model))
-			break;
+		CHECK_FOR_INTERRUPTS();
 		for (ModelPart part = 0; part < MODEL_PARTS; part++)
 			if (rows->rel[part] != NULL)
 				table_close(rows->rel[part], AccessShareLock);

@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/prs2lock.h"
@@ -77,7 +78,7 @@ profile_key(Relation profiles, AttrNumber user_column, Oid users, Oid *foreign_k
 static bool
 is_live_predicate(Relation rel, List *predicate)
 {
-	TriggerDesc *desc = rel->trigdesc;
+	TriggerDesc *desc = CopyTriggerDesc(rel->trigdesc);
 	Bitmapset *mapped = NULL;
 	Bitmapset *used = NULL;
 

@@ -16,6 +16,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "fmgr.h"
@@ -280,7 +281,7 @@ is_rule_trigger(Trigger *trigger, const char *function, Oid marked, AttrNumber *
 static bool
 settle_trigger(Relation rel, const char *function, Oid marked, AttrNumber column, int16 type)
 {
-	TriggerDesc *desc = rel->trigdesc;
+	TriggerDesc *desc = CopyTriggerDesc(rel->trigdesc);
 	bool settled = false;
 	List *drop = NIL;
 	ListCell *cell;

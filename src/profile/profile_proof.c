@@ -124,7 +124,7 @@ expression_runs_user_code(Node *node, void *context)
 static bool
 trigger_runs_user_code(Relation rel)
 {
-	TriggerDesc *desc = rel->trigdesc;
+	TriggerDesc *desc = CopyTriggerDesc(rel->trigdesc);
 
 	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 	{
@@ -206,7 +206,7 @@ bool
 profile_runs_code(const ProfileRule *rule, Relation profiles)
 {
 	const TupleConstr *constr = RelationGetDescr(profiles)->constr;
-	const TriggerDesc *desc = profiles->trigdesc;
+	const TriggerDesc *desc = CopyTriggerDesc(profiles->trigdesc);
 	ListCell *cell;
 
 	if (!rule->proved || (constr != NULL && (constr->num_defval > 0 || constr->num_check > 0 ||

@@ -299,18 +299,19 @@ static bool
 has_trigger(Oid relid, const char *function, Oid marked)
 {
 	Relation rel = try_table_open(relid, AccessShareLock);
+	TriggerDesc *desc;
 	bool result = false;
 
 	if (rel == NULL)
 		return false;
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers && !result; i++)
+	desc = CopyTriggerDesc(rel->trigdesc);
+	for (int i = 0; desc != NULL && i < desc->numtriggers && !result; i++)
 	{
 		Oid found;
 		AttrNumber attnum;
 
-		result = is_own_function(rel->trigdesc->triggers[i].tgfoid, function) &&
-				 profile_mark(rel->trigdesc->triggers[i].tgqual, &found, &attnum) &&
-				 found == marked;
+		result = is_own_function(desc->triggers[i].tgfoid, function) &&
+				 profile_mark(desc->triggers[i].tgqual, &found, &attnum) && found == marked;
 	}
 	table_close(rel, NoLock);
 	return result;

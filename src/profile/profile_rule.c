@@ -330,7 +330,7 @@ profile_mark(const char *tgqual, Oid *marked, AttrNumber *attnum)
 AttrNumber
 profile_user_column(Relation profiles, Oid users)
 {
-	TriggerDesc *desc = profiles->trigdesc;
+	TriggerDesc *desc = CopyTriggerDesc(profiles->trigdesc);
 
 	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 	{
@@ -505,15 +505,16 @@ profile_executor_start(QueryDesc *query)
 	}
 }
 
-/* The WHEN clause of a trigger that has fired; not the executor's copy. */
-static const char *
+/* The WHEN clause of a trigger that has fired; not the executor's copy. A copy of its own. */
+static char *
 clause_of(const TriggerData *trigdata)
 {
 	TriggerDesc *desc = trigdata->tg_relation->trigdesc;
 
 	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-		if (desc->triggers[i].tgoid == trigdata->tg_trigger->tgoid)
-			return desc->triggers[i].tgqual;
+		if (desc->triggers[i].tgoid == trigdata->tg_trigger->tgoid &&
+			desc->triggers[i].tgqual != NULL)
+			return pstrdup(desc->triggers[i].tgqual);
 	return NULL;
 }
 
@@ -526,11 +527,12 @@ resolve_trigger(TriggerEntry *entry, TriggerData *trigdata)
 	bool on_users = is_own_function(trigger->tgfoid, MAKE_PROFILE);
 	uint64 generation = current_generation;
 	List *tables = list_make1_oid(RelationGetRelid(rel));
+	char *clause = clause_of(trigdata);
 	ListCell *cell;
 	Oid marked;
 	AttrNumber attnum;
 
-	if (!profile_mark(clause_of(trigdata), &marked, &attnum))
+	if (!profile_mark(clause, &marked, &attnum))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" marks no table of automatic profiles", trigger->tgname),
@@ -539,7 +541,7 @@ resolve_trigger(TriggerEntry *entry, TriggerData *trigdata)
 	if (rel->rd_rel->relispartition)
 		tables = list_concat(tables, get_partition_ancestors(RelationGetRelid(rel)));
 	entry->relid = RelationGetRelid(rel);
-	entry->always = is_mark(stringToNode(clause_of(trigdata)));
+	entry->always = is_mark(stringToNode(clause));
 	entry->key.users = InvalidOid;
 	entry->key.profiles = InvalidOid;
 	foreach (cell, tables)

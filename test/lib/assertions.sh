@@ -1,0 +1,68 @@
+# shellcheck shell=bash disable=SC2154 # variables of throwaway.sh
+#
+# assertions.sh: a server with assertions, for test/sanitize and test/discard-caches. To be sourced after throwaway.sh.
+
+# Build the sources of the distribution's PostgreSQL with assertions into $1. The sources' index is kept
+# in $work, so that the system's own package lists stay as they are.
+build_server() {
+    local prefix=$1 tarball apt version signed=''
+    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    [ ! -e "$keyring" ] || signed="[signed-by=$keyring] "
+    mkdir -p "$work/sources" "$work/lists/partial"
+    apt-get indextargets --format "deb-src $signed"'$(REPO_URI) $(RELEASE) $(COMPONENT)' \
+        'Created-By: Packages' 'Origin: Debian' 'Component: main' | sort -u >"$work/sources.list"
+    apt=(-o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$work/lists"
+        -o APT::Sandbox::User=root)
+    say "fetching the sources of postgresql-$major"
+    # A mirror may list a version that it no longer has: the next older one serves as well.
+    {
+        apt-get "${apt[@]}" update -qq || true
+        for version in $(apt-cache "${apt[@]}" showsrc "postgresql-$major" | sed -n 's/^Version: //p' | sort -urV); do
+            (cd "$work/sources" && apt-get "${apt[@]}" source -qq --download-only "postgresql-$major=$version") && break
+        done
+    } >"$work/log/source" 2>&1 || true
+    tarball=$(find "$work/sources" -name '*.orig.tar.*' ! -name '*.asc' | head -n 1)
+    if [ -z "$tarball" ]; then
+        cat "$work/log/source"
+        die "could not fetch the sources of postgresql-$major"
+    fi
+    mkdir "$work/server"
+    tar -C "$work/server" --strip-components=1 -xf "$tarball"
+    say "building it with assertions: some minutes"
+    cd "$work/server"
+    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/server_build" sh -c '
+        ./configure --prefix="$1" --enable-cassert --enable-debug --enable-tap-tests --with-openssl --with-icu --without-readline \
+            --without-zlib CFLAGS="-O1 -g -fno-omit-frame-pointer" &&
+        make -s -j"$(nproc)" && make -s -j"$(nproc)" -C contrib &&
+        for part in . contrib src/test/isolation; do make -s -C "$part" install DESTDIR="$2" || exit; done' sh "$prefix" "$work/stage" || {
+        tail -n 30 "$work/log/server_build"
+        die "the server could not be built"
+    }
+    cd "$top"
+    # It gets its name when it is complete: nothing half made is ever taken for the server.
+    mkdir -p "$prefix.partial"
+    mv "$work/stage$prefix"/* "$prefix.partial/"
+    mv "$prefix.partial" "$prefix"
+    rm -rf "$work/server" "$work/sources"
+}
+
+# Set SERVER to the pg_config of a server with assertions, unless it is set: one built from the distribution's sources,
+# once, and kept. Within throwaway_begin.
+assertion_server() {
+    local missing=() major
+    [ -z "${SERVER:-}" ] || return 0
+    throwaway_prepare pgtap tap
+    major=$("$PG_CONFIG" --version | sed -n 's/^PostgreSQL \([0-9]*\).*/\1/p')
+    SERVER=$cache/server-$major/bin/pg_config
+    # one that was built by an older version of this script lacks ICU
+    if [ -x "$SERVER" ] && "$SERVER" --configure | grep -q -- --with-icu; then
+        return 0
+    fi
+    command -v bzip2 >/dev/null || missing+=(bzip2)
+    command -v pkg-config >/dev/null || missing+=(pkg-config)
+    has_header openssl/ssl.h || missing+=(libssl-dev)
+    has_header unicode/ucol.h || missing+=(libicu-dev)
+    [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
+    rm -rf "$cache/server-$major" "$cache/server-$major.partial"
+    build_server "$cache/server-$major"
+}
