@@ -12,7 +12,8 @@
  * between the two would hang on the TimeZone. The options are the trigger's arguments.
  *
  * The planner asks for every table of every statement, so answers are kept per backend, "no soft
- * delete" too. An entry is valid from its last store on; a relation cache invalidation only marks.
+ * delete" too. An entry is valid from its last store on, unless something changed while it was
+ * filled; a relation cache invalidation only marks.
  */
 #include "postgres.h"
 
@@ -242,6 +243,7 @@ find_marks(Oid *functions)
 static void
 fill_entry(MappingEntry *entry)
 {
+	uint64 changes = relation_changes_seen();
 	Relation rel = RelationIdGetRelation(entry->relid);
 	SoftDelete found = {.relid = entry->relid};
 	bool declared = false;
@@ -286,7 +288,8 @@ fill_entry(MappingEntry *entry)
 
 	entry->mapping = found;
 	entry->declared = declared;
-	entry->valid = true;
+	/* what changed meanwhile may not be in it; who asks the next time finds it out anew */
+	entry->valid = changes == relation_changes_seen();
 }
 
 /* The mapping of a table, or NULL when it has no soft delete. */
