@@ -101,6 +101,17 @@ DELETE FROM rooms WHERE during @> '2020-06-01'::timestamptz;
 SELECT count(*) FROM rooms;
 SELECT account.restore('rooms', '{"id": "[1,2)", "during": "[2020-01-01,2021-01-01)"}');
 SELECT count(*) FROM rooms;
+-- the server's checks of a key over periods see deleted rows, on both sides
+CREATE TABLE bookings (id int PRIMARY KEY, room int4range, during tstzrange, FOREIGN KEY (room, PERIOD during) REFERENCES rooms (id, PERIOD during));
+SELECT account.enable_soft_delete('bookings');
+DELETE FROM rooms WHERE during @> '2020-06-01'::timestamptz;
+INSERT INTO bookings VALUES (1, '[1,1]', '[2020-11-01,2021-02-01)'), (2, '[1,1]', '[2020-02-01,2020-03-01)');
+DELETE FROM bookings WHERE id = 2;
+INSERT INTO bookings VALUES (3, '[1,1]', '[2019-11-01,2021-02-01)');	-- fails
+SET pgaccount.show_deleted = on;
+UPDATE rooms SET during = '[2020-04-01,2021-01-01)' WHERE during @> '2020-06-01'::timestamptz;	-- fails
+RESET pgaccount.show_deleted;
+ALTER TABLE bookings DROP CONSTRAINT bookings_room_during_fkey, ADD FOREIGN KEY (room, PERIOD during) REFERENCES rooms (id, PERIOD during);
 CREATE TABLE slots (id int4range, during tstzrange, CONSTRAINT slots_once UNIQUE (id, during WITHOUT OVERLAPS));
 SELECT account.enable_soft_delete('slots');
 SELECT account.unique_among_live('slots', 'id', 'during');	-- fails

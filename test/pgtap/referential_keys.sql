@@ -89,14 +89,17 @@ BEGIN
                 ('ON DELETE CASCADE', 'delete', 'done', '4>2'),
                 ('ON DELETE SET NULL', 'refuse', 'done', '1>null 2x>null 4>2'),
                 ('ON DELETE SET DEFAULT', 'refuse', 'done', '1>9 2x>9 4>2'),
-                ('ON DELETE RESTRICT', 'refuse', '23503', '1>1 2x>1 4>2'),
+                ('ON DELETE RESTRICT', 'refuse', CASE WHEN current_setting('server_version_num')::int < 180000 THEN '23503' ELSE '23001' END, '1>1 2x>1 4>2'),
                 ('ON DELETE NO ACTION', 'delete', '23503', '1>1 2x>1 4>2'),
                 ('ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED', 'delete', 'done', '4>2')) d(action, mode, outcome, left_over)
                 -- those that do the same whatever the type, for some types
                 WHERE this.n % 4 = 0 OR d.action IN ('ON DELETE CASCADE', 'ON DELETE SET NULL') LOOP
             BEGIN
-                EXECUTE format('CREATE TABLE child (id int PRIMARY KEY, ref %s DEFAULT %L REFERENCES parent ON UPDATE CASCADE %s)',
-                    this.child, spelt(this.child_value, 9), deed.action);
+                said := outcome(format('CREATE TABLE child (id int PRIMARY KEY, ref %s DEFAULT %L REFERENCES parent ON UPDATE CASCADE %s)',
+                    this.child, spelt(this.child_value, 9), deed.action));
+                IF said ~ '^42P21' THEN -- from 18 on, where one of the two collations is nondeterministic
+                    RAISE SQLSTATE 'XYZ00';
+                END IF;
                 EXECUTE format('INSERT INTO child VALUES (1, %L), (2, %1$L), (4, %L)', spelt(this.child_value, 1), spelt(this.child_value, 2));
                 SET CONSTRAINTS ALL IMMEDIATE;
                 PERFORM account.enable_soft_delete('child', on_parent_delete => deed.mode);
