@@ -198,6 +198,27 @@ COMMENT ON FUNCTION account.model_findings() IS
 'What the rows of the mapped tables say about logins to come. Empty without a mapping that works.';
 REVOKE ALL ON FUNCTION account.model_findings() FROM PUBLIC;
 
+-- The call that maps the tables as they are, but for one attribute.
+CREATE FUNCTION account.map_again(part text, attribute text, to_what jsonb) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH wanted AS (
+        SELECT c.part, c.attribute,
+               CASE WHEN c.part = map_again.part AND c.attribute = map_again.attribute THEN map_again.to_what
+                    ELSE c.given END AS value
+        FROM account.model_column AS c
+        WHERE c.given IS NOT NULL OR c.part = map_again.part AND c.attribute = map_again.attribute),
+    parts AS (SELECT w.part, jsonb_object_agg(w.attribute, w.value) AS columns FROM wanted AS w GROUP BY w.part),
+    tables AS (SELECT DISTINCT c.part, c.relation FROM account.model_column AS c)
+    SELECT format('SELECT count(*) FROM account.use_tables(%s, columns => %L);',
+               string_agg(format('%I => %L', t.part, t.relation::text), ', ' ORDER BY t.part DESC),
+               (SELECT jsonb_object_agg(p.part, p.columns) FROM parts AS p))
+    FROM tables AS t;
+END;
+COMMENT ON FUNCTION account.map_again(text, text, jsonb) IS
+'SQL that calls account.use_tables for the tables mapped now, with one attribute mapped in another way.';
+REVOKE ALL ON FUNCTION account.map_again(text, text, jsonb) FROM PUBLIC;
+
 CREATE FUNCTION account.doctor_model()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -239,6 +260,26 @@ BEGIN ATOMIC
            'Call account.use_tables again, naming the column.'
     FROM account.model_column AS c
     WHERE c.part = 'users' AND c.attribute = 'password' AND c.column_name IS NULL
+    UNION ALL
+    -- a column by whose name it says who may come in; where is_active was named, somebody has looked
+    SELECT 'warning', 'inactive_unmapped', m.relation::text,
+           format('column %I looks as if it says which %s are active, and is not mapped: it keeps nobody from logging in',
+               a.attname, m.part),
+           CASE WHEN t.typcategory = 'B'
+                THEN account.map_again(m.part, 'is_active', jsonb_build_object('column', a.attname, 'not_in', jsonb_build_array(true)))
+                WHEN t.typcategory = 'D' AND a.attname !~* 'until$'
+                THEN account.map_again(m.part, 'is_active', jsonb_build_object('column', a.attname, 'in', jsonb_build_array(NULL)))
+                WHEN t.typcategory = 'D'
+                THEN format('Map a boolean column that is kept by %I to %s.is_active with account.use_tables.', a.attname, m.part)
+                ELSE format('Call account.use_tables again, with {%s: {"is_active": {"column": %s, "in": [...]}}} and the values of those who'
+                    || ' may log in.', to_json(m.part), to_json(a.attname)) END
+    FROM (SELECT DISTINCT c.part, c.relation FROM account.model_column AS c WHERE c.part IN ('users', 'tenants')) AS m
+    JOIN pg_attribute AS a ON a.attrelid = m.relation AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    WHERE translate(lower(a.attname), '_', '') ~ '^(is)?(banned|blocked|suspended|disabled|locked|deactivated|inactive|frozen)(at|on|until)?$|^(user|account|tenant)?status$'
+          AND t.typcategory IN ('B', 'D', 'E', 'N', 'S')
+          AND NOT EXISTS (SELECT FROM account.model_column AS c
+                          WHERE c.part = m.part AND (c.column_name = a.attname OR c.attribute = 'is_active' AND c.source = 'given'))
     UNION ALL
     -- use_tables puts these triggers on the tables and on those that inherit from them; partitions get clones
     SELECT 'error', 'sessions_not_ended', m.relation::regclass::text,

@@ -32,6 +32,7 @@ typedef struct Choice
 {
 	AttrNumber attnum;
 	const char *source;
+	Jsonb *given; /* what was asked for; a rule as it is stored */
 } Choice;
 
 /* Raise 22023 about the argument columns. */
@@ -42,13 +43,13 @@ refuse_columns(const char *detail)
 		ERROR,
 		(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"columns\" is malformed"),
 		 errdetail_internal("%s", detail),
-		 errhint("Pass {\"users\": {\"email\": \"mail\"}, \"tenants\": {\"modules\": null}}.")));
+		 errhint("Pass {\"users\": {\"email\": \"mail\", \"is_active\": {\"column\": \"status\", "
+				 "\"in\": [\"active\"]}}, \"tenants\": {\"modules\": null}}.")));
 }
 
-/* Take one override: the column's name, or NULL for none. */
-static void
-take_override(ModelPart part, const char *name, const char *column, const Oid *relation,
-			  Choice *choices)
+/* The attribute of this part and name; raises 22023 without one, and without the part's table. */
+static ModelAttribute
+find_attribute(ModelPart part, const char *name, const Oid *relation)
 {
 	ModelAttribute attribute;
 
@@ -61,26 +62,98 @@ take_override(ModelPart part, const char *name, const char *column, const Oid *r
 								model_part_names[part]));
 	if (!OidIsValid(relation[part]))
 		refuse_columns(psprintf("There is no table for \"%s\".", model_part_names[part]));
-	choices[attribute].source = "missing";
-	if (column == NULL)
-		return;
-	choices[attribute].source = "given";
-	choices[attribute].attnum =
-		strlen(column) < NAMEDATALEN ? find_column(relation[part], column, "columns") : 0;
-	if (choices[attribute].attnum == InvalidAttrNumber)
+	return attribute;
+}
+
+/* The column that an override names; raises 22023 without one. */
+static AttrNumber
+named_column(ModelAttribute attribute, Oid relid, const JsonbValue *name)
+{
+	char *column = pnstrdup(name->val.string.val, name->val.string.len);
+	AttrNumber attnum = strlen(column) < NAMEDATALEN ? find_column(relid, column, "columns") : 0;
+
+	if (attnum == InvalidAttrNumber)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("column \"%.*s\" of %s does not exist", NAMEDATALEN, column,
-							   display_relation(relation[part])),
-						errdetail("It is to be mapped to %s.%s.", model_part_names[part], name),
-						errhint("Correct \"%s\" in the argument \"columns\".", name)));
-	if (!model_type_fits(attribute, get_atttype(relation[part], choices[attribute].attnum)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column \"%s\" of %s cannot be %s.%s", column,
-						display_relation(relation[part]), model_part_names[part], name),
-				 errdetail("It is of type %s.",
-						   format_type_be(get_atttype(relation[part], choices[attribute].attnum))),
-				 errhint("Correct \"%s\" in the argument \"columns\".", name)));
+							   display_relation(relid)),
+						errdetail("It is to be mapped to %s.%s.",
+								  model_part_names[model_attributes[attribute].part],
+								  model_attributes[attribute].name),
+						errhint("Correct \"%s\" in the argument \"columns\".",
+								model_attributes[attribute].name)));
+	return attnum;
+}
+
+/* Take the column of an override, which is the attribute itself. */
+static void
+take_column(ModelAttribute attribute, Oid relid, const JsonbValue *name, Choice *choice)
+{
+	Oid type;
+
+	choice->attnum = named_column(attribute, relid, name);
+	type = get_atttype(relid, choice->attnum);
+	if (!model_type_fits(attribute, type))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("column \"%s\" of %s cannot be %s.%s",
+							   get_attname(relid, choice->attnum, false), display_relation(relid),
+							   model_part_names[model_attributes[attribute].part],
+							   model_attributes[attribute].name),
+						errdetail("It is of type %s.", format_type_be(type)),
+						model_takes_rule(attribute)
+							? errhint("Name a boolean column, or say which values are active: "
+									  "{\"column\": \"%s\", \"in\": [...]}.",
+									  get_attname(relid, choice->attnum, false))
+							: errhint("Correct \"%s\" in the argument \"columns\".",
+									  model_attributes[attribute].name)));
+}
+
+/* Take the rule of an override over a column. */
+static void
+take_rule(ModelAttribute attribute, Oid relid, JsonbContainer *rule, Choice *choice)
+{
+	JsonbValue *name = NULL;
+	const char *problem;
+	Oid type;
+	int32 typmod;
+	Oid collation;
+
+	if (!model_takes_rule(attribute) || !JsonContainerIsObject(rule))
+		refuse_columns("A column is a string or null; is_active may be an object.");
+	name = getKeyJsonValueFromContainer(rule, "column", strlen("column"), NULL);
+	if (name == NULL || name->type != jbvString)
+		refuse_columns("A rule has a \"column\", a string.");
+	choice->attnum = named_column(attribute, relid, name);
+	get_atttypetypmodcoll(relid, choice->attnum, &type, &typmod, &collation);
+	choice->given = model_rule_make(rule, type, collation, &problem);
+	if (choice->given == NULL)
+		refuse_columns(problem);
+}
+
+/* Take the overrides of a part. */
+static void
+take_part(ModelPart part, JsonbContainer *object, const Oid *relation, Choice *choices)
+{
+	JsonbIterator *it = JsonbIteratorInit(object);
+	JsonbIteratorToken token;
+	JsonbValue v;
+	ModelAttribute attribute = MODEL_ATTRIBUTES;
+
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			attribute =
+				find_attribute(part, pnstrdup(v.val.string.val, v.val.string.len), relation);
+		if (token != WJB_VALUE)
+			continue;
+		choices[attribute].source = v.type == jbvNull ? "missing" : "given";
+		choices[attribute].given = JsonbValueToJsonb(&v);
+		if (v.type == jbvString)
+			take_column(attribute, relation[part], &v, &choices[attribute]);
+		else if (v.type == jbvBinary)
+			take_rule(attribute, relation[part], v.val.binary.data, &choices[attribute]);
+		else if (v.type != jbvNull)
+			refuse_columns("A column is a string or null.");
+	}
 }
 
 /* Take the overrides of the argument columns. */
@@ -91,37 +164,26 @@ take_overrides(Jsonb *columns, const Oid *relation, Choice *choices)
 	JsonbIteratorToken token;
 	JsonbValue v;
 	int part = MODEL_PARTS;
-	char *name = "";
-	int depth = 0;
 
 	if (!JB_ROOT_IS_OBJECT(columns))
 		refuse_columns("It is no JSON object.");
-	while ((token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
-		if (token == WJB_BEGIN_OBJECT)
-			depth++;
-		else if (token == WJB_END_OBJECT)
-			depth--;
-		else if (token == WJB_KEY && depth == 1)
+		if (token == WJB_KEY)
 		{
-			name = pnstrdup(v.val.string.val, v.val.string.len);
+			char *name = pnstrdup(v.val.string.val, v.val.string.len);
+
 			for (part = 0; part < MODEL_PARTS; part++)
 				if (strcmp(model_part_names[part], name) == 0)
 					break;
 			if (part == MODEL_PARTS)
 				refuse_columns(psprintf("There is no part \"%.*s\".", NAMEDATALEN, name));
 		}
-		else if (token == WJB_KEY && depth == 2)
-			name = pnstrdup(v.val.string.val, v.val.string.len);
-		else if (token == WJB_VALUE && depth == 2 && v.type == jbvNull)
-			take_override(part, name, NULL, relation, choices);
-		else if (token == WJB_VALUE && depth == 2 && v.type == jbvString)
-			take_override(part, name, pnstrdup(v.val.string.val, v.val.string.len), relation,
-						  choices);
-		else
-			refuse_columns("Each part is an object, each column a string or null.");
-		if (depth > 2)
-			refuse_columns("A column is a string or null.");
+		if (token != WJB_VALUE)
+			continue;
+		if (v.type != jbvBinary || !JsonContainerIsObject(v.val.binary.data))
+			refuse_columns("Each part is an object.");
+		take_part(part, v.val.binary.data, relation, choices);
 	}
 }
 
@@ -166,22 +228,25 @@ static void
 write_row(ModelAttribute attribute, const Oid *relation, const Choice *choice)
 {
 	ModelPart part = model_attributes[attribute].part;
-	Oid types[] = {TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID};
+	Oid types[] = {TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, JSONBOID};
 	Datum values[] = {CStringGetTextDatum(model_part_names[part]),
 					  CStringGetTextDatum(model_attributes[attribute].name),
-					  ObjectIdGetDatum(relation[part]), (Datum) 0,
-					  CStringGetTextDatum(choice->source)};
-	char nulls[] = "   n ";
+					  ObjectIdGetDatum(relation[part]),
+					  (Datum) 0,
+					  CStringGetTextDatum(choice->source),
+					  PointerGetDatum(choice->given)};
+	char nulls[] = {' ', ' ', ' ', 'n', ' ', choice->given == NULL ? 'n' : ' ', '\0'};
 
 	if (choice->attnum != InvalidAttrNumber)
 	{
 		values[3] = CStringGetTextDatum(get_attname(relation[part], choice->attnum, false));
 		nulls[3] = ' ';
 	}
-	(void) statement_run_once(OWN_STATEMENT "INSERT INTO account.model_column "
-											"(part, attribute, relation, column_name, source) "
-											"VALUES ($1, $2, $3, $4::pg_catalog.name, $5)",
-							  5, types, values, nulls, NULL);
+	(void) statement_run_once(OWN_STATEMENT
+							  "INSERT INTO account.model_column "
+							  "(part, attribute, relation, column_name, source, given) "
+							  "VALUES ($1, $2, $3, $4::pg_catalog.name, $5, $6)",
+							  6, types, values, nulls, NULL);
 }
 
 /*

@@ -261,6 +261,19 @@ boolean_value(Form_pg_attribute column, bool value)
 	return category == TYPCATEGORY_NUMERIC ? (value ? "1" : "0") : (value ? "'true'" : "'false'");
 }
 
+/* A value of the column that says who is active, with which the user is; NULL: leave it NULL. */
+static const char *
+active_value(const Model *model, Form_pg_attribute column)
+{
+	const char *value;
+
+	if (model->rule[MODEL_USERS] == NULL)
+		return boolean_value(column, true);
+	value = model_rule_value(model->rule[MODEL_USERS], column->atttypid);
+	return value == NULL ? NULL
+						 : psprintf("%s::%s", value, sql_type(column->atttypid, column->atttypmod));
+}
+
 /* The text that makes the user. Parameters: email, username, hash, the tenant's key. */
 static char *
 insert_text(const Registration *reg, Relation users)
@@ -287,7 +300,7 @@ insert_text(const Registration *reg, Relation users)
 		else if (a == USERS_TENANT && reg->tenant != NULL)
 			value = psprintf("$4::%s", sql_type(column->atttypid, column->atttypmod));
 		else if (a == USERS_IS_ACTIVE && build_column_default(users, column->attnum) == NULL)
-			value = boolean_value(column, true);
+			value = active_value(model, column);
 		else if (a == USERS_IS_STAFF || a == USERS_IS_SUPERUSER || a == USERS_FLAG)
 			value = boolean_value(column, false);
 		if (value == NULL || column->attgenerated)

@@ -137,6 +137,18 @@ soft_delete_changed_here(TriggerData *trigger)
 	return soft != NULL && column_changed(trigger, soft->deleted_at);
 }
 
+/* Is a row of a part active that was not, or the other way round? */
+static bool
+active_changed(const Model *model, ModelPart part, TriggerData *trigger)
+{
+	Liveness liveness;
+
+	liveness_of(model, part, trigger->tg_relation, &liveness);
+	return column_changed(trigger, liveness.is_active.attnum) &&
+		   row_is_active(&liveness, trigger->tg_trigslot) !=
+			   row_is_active(&liveness, trigger->tg_newslot);
+}
+
 /* A column's value before the change, as text; NULL for NULL, and where there is no such column. */
 static char *
 old_text(const Model *model, ModelAttribute attribute, TriggerData *trigger)
@@ -224,14 +236,13 @@ user_ends(const Model *found, TriggerData *trigger)
 static void
 user_changed(const Model *model, TriggerData *trigger)
 {
-	static const ModelAttribute ending[] = {USERS_ID, USERS_TENANT, USERS_IS_ACTIVE,
-											USERS_DELETED_AT, USERS_FLAG};
+	static const ModelAttribute ending[] = {USERS_ID, USERS_TENANT, USERS_DELETED_AT, USERS_FLAG};
 	bool ends = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
 	char *key;
 
 	for (int i = 0; !ends && i < lengthof(ending); i++)
 		ends = column_changed(trigger, model_attnum_in(model, ending[i], trigger->tg_relation));
-	if (ends || soft_delete_changed_here(trigger))
+	if (ends || active_changed(model, MODEL_USERS, trigger) || soft_delete_changed_here(trigger))
 	{
 		user_ends(model, trigger);
 		return;
@@ -247,13 +258,11 @@ user_changed(const Model *model, TriggerData *trigger)
 static void
 tenant_changed(const Model *model, TriggerData *trigger)
 {
-	static const ModelAttribute ending[] = {TENANTS_ID, TENANTS_IS_ACTIVE};
-	bool ends = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
 	char *key;
 
-	for (int i = 0; !ends && i < lengthof(ending); i++)
-		ends = column_changed(trigger, model_attnum_in(model, ending[i], trigger->tg_relation));
-	if (!ends && !soft_delete_changed_here(trigger))
+	if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event) &&
+		!column_changed(trigger, model_attnum_in(model, TENANTS_ID, trigger->tg_relation)) &&
+		!active_changed(model, MODEL_TENANTS, trigger) && !soft_delete_changed_here(trigger))
 		return;
 	key = old_text(model, TENANTS_ID, trigger);
 	if (key != NULL)

@@ -52,7 +52,12 @@ live_sql(const Model *model, const char *alias, ModelPart part)
 char *
 active_sql(const Model *model, const char *alias, ModelPart part)
 {
-	return model_sql_boolean(model, alias, active_attributes[part], true);
+	ModelAttribute attribute = active_attributes[part];
+
+	if (model->rule[part] != NULL && model_has(model, attribute))
+		return model_rule_sql(model->rule[part], model->column[attribute].type,
+							  model_sql(model, alias, attribute));
+	return model_sql_boolean(model, alias, attribute, true);
 }
 
 /* The column of an attribute that holds a truth. */
@@ -62,7 +67,10 @@ truth_column(const Model *model, ModelAttribute attribute, Relation rel)
 	TruthColumn column = {.attnum = model_attnum_in(model, attribute, rel)};
 
 	if (column.attnum != InvalidAttrNumber)
+	{
 		column.type = getBaseType(model->column[attribute].type);
+		column.collation = model->column[attribute].collation;
+	}
 	return column;
 }
 
@@ -77,6 +85,7 @@ liveness_of(const Model *model, ModelPart part, Relation rel, Liveness *liveness
 	if (soft != NULL)
 		liveness->deleted_at = soft->deleted_at;
 	liveness->is_active = truth_column(model, active_attributes[part], rel);
+	liveness->rule = model->rule[part];
 	if (part != MODEL_USERS)
 		return;
 	liveness->mapped_deleted_at = model_attnum_in(model, USERS_DELETED_AT, rel);
@@ -139,5 +148,14 @@ row_is_live(const Liveness *liveness, TupleTableSlot *slot)
 bool
 row_is_active(const Liveness *liveness, TupleTableSlot *slot)
 {
-	return liveness->is_active.attnum == InvalidAttrNumber || is_true(&liveness->is_active, slot);
+	const TruthColumn *column = &liveness->is_active;
+	Datum value;
+	bool isnull;
+
+	if (column->attnum == InvalidAttrNumber)
+		return true;
+	if (liveness->rule == NULL)
+		return is_true(column, slot);
+	value = slot_getattr(slot, column->attnum, &isnull);
+	return model_rule_holds(liveness->rule, column->type, column->collation, value, isnull);
 }

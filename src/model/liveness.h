@@ -3,7 +3,7 @@
  *		Is a user or a tenant live, and is it active? The one definition, as SQL and for a row.
  *
  * A row is live unless soft delete, the mapped deleted_at, or the mapped flag says that it is
- * deleted. It is active if the mapped is_active is true, or there is none.
+ * deleted. It is active if the mapped is_active is true, or its rule holds, or there is none.
  */
 #ifndef PGACCOUNT_LIVENESS_H
 #define PGACCOUNT_LIVENESS_H
@@ -18,6 +18,7 @@ typedef struct TruthColumn
 {
 	AttrNumber attnum;
 	Oid type; /* without domains */
+	Oid collation;
 } TruthColumn;
 
 /* The columns that decide, of a table of the model or of one that inherits from it. */
@@ -27,6 +28,7 @@ typedef struct Liveness
 	AttrNumber mapped_deleted_at;
 	TruthColumn flag;
 	TruthColumn is_active;
+	const ModelRule *rule; /* how is_active reads its column; NULL: as a truth */
 } Liveness;
 
 /* SQL: is row alias live? Is it active? Both are never NULL. Of users and tenants. */

@@ -18,16 +18,6 @@
 #include "softdelete/softdelete.h"
 #include "login_names.h"
 
-/* Is a column of the type citext, whatever schema that is in? */
-static bool
-is_citext(Oid type)
-{
-	char *name = get_typisdefined(type) ? format_type_be(getBaseType(type)) : "";
-	const char *dot = strrchr(name, '.');
-
-	return strcmp(dot != NULL ? dot + 1 : name, "citext") == 0;
-}
-
 /* Are all live users in the index? */
 bool
 name_index_holds_live(const Model *model, Relation index)
@@ -74,7 +64,7 @@ name_username_folds(const Model *model)
 
 	if (!model_has(model, USERS_USERNAME))
 		return false;
-	if (is_citext(model->column[USERS_USERNAME].type))
+	if (type_is_citext(model->column[USERS_USERNAME].type))
 		return true;
 	rel = relation_open(model->relation[MODEL_USERS], AccessShareLock);
 	foreach (cell, RelationGetIndexList(rel))

@@ -9,6 +9,7 @@
 #include "login_names.h"
 #include "model_mapping.h"
 #include "model_rows.h"
+#include "model_rule.h"
 #include "user_record.h"
 
 #endif /* PGACCOUNT_MODEL_H */

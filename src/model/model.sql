@@ -8,12 +8,13 @@ CREATE TABLE account.model_column (
     relation regclass NOT NULL,
     column_name name,
     source text NOT NULL CHECK (source IN ('given', 'detected', 'missing')),
+    given jsonb,
     PRIMARY KEY (part, attribute)
 );
 REVOKE ALL ON account.model_column FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('account.model_column', '');
 COMMENT ON TABLE account.model_column IS
-'The mapping of the account model, one row an attribute. Written by account.use_tables.';
+'The mapping of the account model, one row an attribute; given: what was asked for it, null for no column. Written by account.use_tables.';
 
 CREATE FUNCTION account.model_changed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'model_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -25,11 +26,13 @@ CREATE TRIGGER model_changed AFTER INSERT OR UPDATE OR DELETE ON account.model_c
 ALTER TABLE account.model_column ENABLE ALWAYS TRIGGER model_changed;
 
 CREATE VIEW account.model AS
-    SELECT c.part, c.attribute, c.relation, c.column_name, c.source
+    SELECT c.part, c.attribute, c.relation, c.column_name, c.source,
+        CASE WHEN pg_catalog.jsonb_typeof(c.given) OPERATOR(pg_catalog.=) 'object'
+             THEN c.given OPERATOR(pg_catalog.-) 'column'::pg_catalog.text END AS rule
     FROM account.model_column AS c;
 REVOKE ALL ON account.model FROM PUBLIC;
 COMMENT ON VIEW account.model IS
-'The mapping: for each attribute of users, profiles and tenants its relation and column (NULL: none), and whether it was given, detected or is missing. One mapping a database; empty: none.';
+'The mapping: for each attribute of users, profiles and tenants its relation and column (NULL: none), whether it was given, detected or is missing, and by which rule is_active reads its column (NULL: as a boolean). One mapping a database; empty: none.';
 
 CREATE FUNCTION account.use_tables(users regclass, profiles regclass DEFAULT NULL,
         tenants regclass DEFAULT NULL, columns jsonb DEFAULT '{}')

@@ -53,6 +53,9 @@ const ModelAttributeInfo model_attributes[MODEL_ATTRIBUTES] = {
 	[USERS_DELETED_AT] = {MODEL_USERS, "deleted_at", MODEL_TIME,
 						  NAMES("deleted_at", "discarded_at", "deleted_on")},
 	[USERS_FLAG] = {MODEL_USERS, "flag", MODEL_BOOLEAN, NAMES("is_deleted", "deleted")},
+	[USERS_EMAIL_VERIFIED_AT] = {MODEL_USERS, "email_verified_at", MODEL_TIME,
+								 NAMES("email_verified_at", "email_confirmed_at", "email_verified",
+									   "confirmed_at")},
 	[PROFILES_USER] = {MODEL_PROFILES, "user", MODEL_KEY, NAMES("user_id", "user", "owner_id")},
 	[PROFILES_ROLE] = {MODEL_PROFILES, "role", MODEL_TEXT,
 					   NAMES("role", "user_role", "user_type", "role_name")},
@@ -93,6 +96,13 @@ model_type_fits(ModelAttribute attribute, Oid type)
 			return true; /* what is no list reads as an empty one */
 	}
 	return false;
+}
+
+/* Can the attribute be a rule over a column? */
+bool
+model_takes_rule(ModelAttribute attribute)
+{
+	return attribute == USERS_IS_ACTIVE || attribute == TENANTS_IS_ACTIVE;
 }
 
 /* Are two names one, without case and underscores? */

@@ -129,7 +129,7 @@ find_tenants(Findings *to)
 			   psprintf(INT64_FORMAT
 						" active users are of a tenant that is not: they cannot log in",
 						rows),
-			   model_has(model, USERS_IS_ACTIVE)
+			   model_has(model, USERS_IS_ACTIVE) && model->rule[MODEL_USERS] == NULL
 				   ? psprintf("UPDATE %s AS u SET %s = false WHERE %s AND %s;", users,
 							  sql_column(model->relation[MODEL_USERS],
 										 model->column[USERS_IS_ACTIVE].attnum),

@@ -15,6 +15,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/xact.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -26,6 +27,7 @@
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -42,7 +44,8 @@ enum
 	REGISTRY_ATTRIBUTE,
 	REGISTRY_RELATION,
 	REGISTRY_COLUMN,
-	REGISTRY_SOURCE
+	REGISTRY_SOURCE,
+	REGISTRY_GIVEN
 };
 
 static Model model;
@@ -51,6 +54,18 @@ static uint64 model_changes = 0; /* counted by the callback */
 static bool model_mapped = false;
 static uint64 model_reads = 0;
 static Oid model_registry = InvalidOid;
+
+/* A rule, with the stored form that it was read from, in a context of its own; NULL: none. */
+typedef struct KeptRule
+{
+	MemoryContext context;
+	Jsonb *stored;
+	ModelRule *rule;
+} KeptRule;
+
+/* The rules of the mapping, and those that copies of an earlier one may hold till the end. */
+static KeptRule rules[MODEL_PARTS];
+static List *retired_rules = NIL;
 
 /* A dropped column that the model cannot do without; MODEL_ATTRIBUTES: none. */
 static ModelAttribute model_lost = MODEL_ATTRIBUTES;
@@ -80,11 +95,26 @@ holds_hashes(Oid relid)
 			list_member_oid(get_partition_ancestors(relid), model->relation[MODEL_USERS]));
 }
 
+/* The end of a transaction: nobody holds a copy of an earlier mapping any more. */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	ListCell *cell;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	foreach (cell, retired_rules)
+		MemoryContextDelete(lfirst(cell));
+	list_free(retired_rules);
+	retired_rules = NIL;
+}
+
 /* Begin to follow changes. */
 void
 model_init(void)
 {
 	relation_changes_follow(relation_changed);
+	RegisterXactCallback(transaction_ends, NULL);
 	secret_tables_are(holds_hashes);
 }
 
@@ -139,6 +169,29 @@ resolve_soft(Oid relid, bool flag, ModelColumn *column)
 	return true;
 }
 
+/* The rule of a stored form, kept while the mapping has it. */
+static const ModelRule *
+keep_rule(ModelPart part, Jsonb *stored)
+{
+	KeptRule *kept = &rules[part];
+	MemoryContext old;
+
+	if (kept->context != NULL && VARSIZE(kept->stored) == VARSIZE(stored) &&
+		memcmp(kept->stored, stored, VARSIZE(stored)) == 0)
+		return kept->rule;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	if (kept->context != NULL)
+		retired_rules = lappend(retired_rules, kept->context);
+	kept->context = NULL;
+	kept->context = AllocSetContextCreate(TopMemoryContext, "pgaccount rule of is_active",
+										  ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(kept->context);
+	kept->stored = (Jsonb *) pg_detoast_datum_copy((struct varlena *) stored);
+	kept->rule = model_rule_read(kept->stored);
+	MemoryContextSwitchTo(old);
+	return kept->rule;
+}
+
 /* Take one row of the registry. */
 static void
 take_row(Model *fresh, HeapTuple tuple, TupleDesc desc)
@@ -149,12 +202,17 @@ take_row(Model *fresh, HeapTuple tuple, TupleDesc desc)
 	Oid relid = DatumGetObjectId(heap_getattr(tuple, REGISTRY_RELATION, desc, &isnull));
 	Datum column = heap_getattr(tuple, REGISTRY_COLUMN, desc, &isnull);
 	ModelAttribute attribute = attribute_of(part, name);
+	Datum given;
 
 	if (attribute == MODEL_ATTRIBUTES || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		return;
 	fresh->relation[model_attributes[attribute].part] = relid;
 	if (isnull)
 		return;
+	given = heap_getattr(tuple, REGISTRY_GIVEN, desc, &isnull);
+	if (!isnull && JB_ROOT_IS_OBJECT(DatumGetJsonbP(given)))
+		fresh->rule[model_attributes[attribute].part] =
+			keep_rule(model_attributes[attribute].part, DatumGetJsonbP(given));
 	if (!resolve(relid, NameStr(*DatumGetName(column)), &fresh->column[attribute]) &&
 		!((attribute == USERS_DELETED_AT || attribute == USERS_FLAG) &&
 		  resolve_soft(relid, attribute == USERS_FLAG, &fresh->column[attribute])) &&

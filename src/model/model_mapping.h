@@ -9,6 +9,8 @@
 #include "access/htup_details.h"
 #include "utils/jsonb.h"
 
+#include "model_rule.h"
+
 typedef enum ModelPart
 {
 	MODEL_USERS,
@@ -31,6 +33,7 @@ typedef enum ModelAttribute
 	USERS_LAST_LOGIN,
 	USERS_DELETED_AT,
 	USERS_FLAG,
+	USERS_EMAIL_VERIFIED_AT,
 	PROFILES_USER,
 	PROFILES_ROLE,
 	TENANTS_ID,
@@ -75,6 +78,7 @@ typedef struct Model
 	Oid relation[MODEL_PARTS];
 	Oid owner[MODEL_PARTS];
 	ModelColumn column[MODEL_ATTRIBUTES];
+	const ModelRule *rule[MODEL_PARTS]; /* how is_active reads its column; NULL: as a boolean */
 	bool django;       /* users is a table of Django's: its migrations are recorded beside it */
 	uint64 generation; /* model_generation() of it */
 } Model;
@@ -86,7 +90,8 @@ extern void model_init(void);
 
 /*
  * The mapping, or NULL: none, or its users table was dropped. Kept per backend, read anew after a
- * change of the registry or of the tables; valid until the next call.
+ * change of the registry or of the tables; valid until the next call; a copy is good for the
+ * transaction.
  */
 extern const Model *model_get(void);
 
@@ -153,6 +158,9 @@ extern AttrNumber model_detect(ModelAttribute attribute, const Oid *relation);
 
 /* model_detect.c: is this one of the names that the attribute goes by? */
 extern bool model_name_fits(ModelAttribute attribute, const char *name);
+
+/* model_detect.c: can the attribute be a rule over a column? */
+extern bool model_takes_rule(ModelAttribute attribute);
 
 /* model_detect.c: is the column of a type that the attribute can have? */
 extern bool model_type_fits(ModelAttribute attribute, Oid type);
