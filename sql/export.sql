@@ -111,7 +111,7 @@ SET ROLE regress_ex_app;
 SELECT account.export_user('1'); -- fails
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION account.act_as(text, boolean) TO regress_ex_app;
+GRANT EXECUTE ON FUNCTION account.act_as(text, boolean, text) TO regress_ex_app;
 SET ROLE regress_ex_app;
 SET search_path = public;
 -- itself

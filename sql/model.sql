@@ -5,7 +5,7 @@ CREATE ROLE regress_mo_app;
 CREATE SCHEMA mo AUTHORIZATION regress_mo_owner;
 CREATE SCHEMA mo_auth AUTHORIZATION regress_mo_owner;
 RESET client_min_messages;
-GRANT EXECUTE ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb), account.forget_tables() TO regress_mo_owner;
+GRANT EXECUTE ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb, regclass), account.forget_tables() TO regress_mo_owner;
 GRANT USAGE ON SCHEMA mo TO regress_mo_app;
 GRANT SELECT ON account.model TO regress_mo_owner;
 SET ROLE regress_mo_owner;
@@ -125,6 +125,6 @@ SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE '%account_ses
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA mo, mo_auth CASCADE;
-REVOKE EXECUTE ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb), account.forget_tables() FROM regress_mo_owner;
+REVOKE EXECUTE ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb, regclass), account.forget_tables() FROM regress_mo_owner;
 REVOKE SELECT ON account.model FROM regress_mo_owner;
 DROP ROLE regress_mo_owner, regress_mo_app;

@@ -4,7 +4,7 @@ CREATE EXTENSION IF NOT EXISTS citext;
 CREATE ROLE regress_rule_owner;
 CREATE ROLE regress_rule_app;
 CREATE SCHEMA rule AUTHORIZATION regress_rule_owner;
-GRANT EXECUTE ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb) TO regress_rule_owner;
+GRANT EXECUTE ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb, regclass) TO regress_rule_owner;
 GRANT SELECT ON account.model TO regress_rule_owner;
 SELECT account.create_key() IS NOT NULL AS key;
 SELECT account.grant_api('regress_rule_app');

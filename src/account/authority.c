@@ -177,7 +177,7 @@ store_hash(const Model *model, const char *user_id, text *hash)
 	SPI_finish();
 }
 
-/* account.set_password(user_id text, password text): self or staff; ends other sessions. */
+/* account.set_password(user_id, password text): self or staff; ends other sessions. */
 static Datum
 set_password_operation(PG_FUNCTION_ARGS)
 {
@@ -193,8 +193,7 @@ set_password_operation(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("account.set_password()");
 	version_check();
 	model = *model_require();
-	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
-						  true, &is_self);
+	user = authority_over(&model, id_argument(fcinfo, 0), true, &is_self);
 	password_require_length(password);
 	hash = model_hash_password(&model, password);
 	session = is_self ? own_session() : NULL;
@@ -215,8 +214,8 @@ set_password_operation(PG_FUNCTION_ARGS)
 }
 
 /*
- * account.revoke_sessions(user_id text) RETURNS bigint: self or staff; the number of sessions
- * ended.
+ * account.revoke_sessions(user_id, keep_current boolean) RETURNS bigint: self or staff; the number
+ * of sessions ended.
  */
 static Datum
 revoke_sessions_operation(PG_FUNCTION_ARGS)
@@ -226,17 +225,19 @@ revoke_sessions_operation(PG_FUNCTION_ARGS)
 	uint64 ended;
 
 	PreventCommandIfReadOnly("account.revoke_sessions()");
+	if (PG_ARGISNULL(1))
+		refuse_null_argument("keep_current");
 	version_check();
 	model = *model_require();
-	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
-						  true, NULL);
-	ended = session_end_user(user->user_id, NULL, SESSION_END_REVOKED);
+	user = authority_over(&model, id_argument(fcinfo, 0), true, NULL);
+	ended = session_end_user(user->user_id, PG_GETARG_BOOL(1) ? own_session() : NULL,
+							 SESSION_END_REVOKED);
 	session_event_revoked(user->user_id, user->tenant_id, ended, SESSION_END_REVOKED);
 	PG_RETURN_INT64((int64) ended);
 }
 
 /*
- * account.act_as(user_id text, is_local boolean) RETURNS text: makes a user the identity, for a
+ * account.act_as(user_id, is_local boolean, actor text) RETURNS text: makes a user the identity, for a
  * backend that knows who is asking. Privileged. The claims are those of a token without session.
  */
 static Datum
@@ -250,6 +251,8 @@ act_as_operation(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		refuse_null_argument("is_local");
 	version_check();
+	if (!PG_ARGISNULL(2))
+		refuse_argument_for_now("actor");
 	model = *model_require();
 	user = session_user_argument(fcinfo, 0, &model);
 	session_token_user(user, NULL, &token);

@@ -15,7 +15,7 @@
 
 ACCOUNT_OPERATION(export_user, "export_user", 0);
 
-/* account.export_user(user_id text) RETURNS jsonb */
+/* account.export_user(user_id) RETURNS jsonb */
 static Datum
 export_user_operation(PG_FUNCTION_ARGS)
 {
@@ -24,7 +24,6 @@ export_user_operation(PG_FUNCTION_ARGS)
 
 	version_check();
 	model = *model_require();
-	user = authority_over(&model, PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
-						  true, NULL);
+	user = authority_over(&model, id_argument(fcinfo, 0), true, NULL);
 	PG_RETURN_JSONB_P(export_rows(&model, user->user_id));
 }

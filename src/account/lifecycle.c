@@ -301,7 +301,7 @@ delete_live(const Model *model, const UserRecord *user, Deletion deletion, Times
 	}
 }
 
-/* account.delete_user(user_id text, password text, reason text) RETURNS jsonb: self or staff. */
+/* account.delete_user(user_id, password text, reason text) RETURNS jsonb: self or staff. */
 static Datum
 delete_user_operation(PG_FUNCTION_ARGS)
 {
@@ -404,7 +404,7 @@ restore_deleted(const Model *model, const UserRecord *user)
 	return restored;
 }
 
-/* account.restore_user(user_id text, reason text) RETURNS jsonb: staff. */
+/* account.restore_user(user_id, reason text) RETURNS jsonb: staff. */
 static Datum
 restore_user_operation(PG_FUNCTION_ARGS)
 {

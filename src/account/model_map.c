@@ -267,8 +267,8 @@ leave_tables(Oid users)
 }
 
 /*
- * account.use_tables(users regclass, profiles regclass, tenants regclass, columns jsonb): see the
- * contract, and model.sql.
+ * account.use_tables(users regclass, profiles regclass, tenants regclass, columns jsonb, members
+ * regclass): see the contract, and model.sql.
  */
 static Datum
 use_tables_operation(PG_FUNCTION_ARGS)
@@ -283,6 +283,8 @@ use_tables_operation(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(MODEL_PARTS))
 		refuse_null_argument("columns");
 	version_check();
+	if (!PG_ARGISNULL(MODEL_PARTS + 1))
+		refuse_argument_for_now("members");
 	for (int part = 0; part < MODEL_PARTS; part++)
 	{
 		if (PG_ARGISNULL(part))

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "base/base.h"
 #include "monitor/monitor.h"
@@ -59,7 +60,10 @@ static const char *const statements[] = {
 	"bio pg_catalog.text, "
 	"metadata pg_catalog.jsonb NOT NULL DEFAULT '{}')",
 
-	/* policies, of no effect until row security is enabled; no privilege comes with them */
+	/* no privilege comes with the policies, and the functions of accounts act as the owner */
+	"ALTER TABLE @.tenants ENABLE ROW LEVEL SECURITY",
+	"ALTER TABLE @.users ENABLE ROW LEVEL SECURITY",
+	"ALTER TABLE @.profiles ENABLE ROW LEVEL SECURITY",
 	"CREATE POLICY tenants_own ON @.tenants FOR SELECT USING (id OPERATOR(pg_catalog.=) "
 	"account.tenant_uuid())",
 	"CREATE POLICY users_own ON @.users FOR SELECT USING (id OPERATOR(pg_catalog.=) "
@@ -98,6 +102,25 @@ static const char *const statements[] = {
 	"COMMENT ON COLUMN @.profiles.role IS 'Role in the application; no database role.'",
 };
 
+/* Raise 42P07 if the schema has a table, or something else, of one of the starter's names. */
+static void
+check_free(Oid namespace, const char *schema)
+{
+	static const char *const names[] = {"tenants", "users", "profiles"};
+	StringInfoData found;
+
+	initStringInfo(&found);
+	for (int i = 0; i < lengthof(names); i++)
+		if (OidIsValid(get_relname_relid(names[i], namespace)))
+			appendStringInfo(&found, "%s%s.%s", found.len > 0 ? ", " : "", schema, names[i]);
+	if (found.len > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE), errmsg("the starter's tables are there already"),
+				 errdetail("Schema %s has %s.", schema, found.data),
+				 errhint("Map tables that are there with account.use_tables(), or name another "
+						 "schema.")));
+}
+
 /* Run a statement with every @ replaced by the quoted schema. Within SPI_connect. */
 static void
 run_in_schema(const char *statement, const char *schema)
@@ -115,7 +138,7 @@ run_in_schema(const char *statement, const char *schema)
 	run_sql("%s", sql.data);
 }
 
-/* account.create_starter(schema name): see the contract, and starter.sql. */
+/* account.create_starter(schema name, members boolean): see the contract, and starter.sql. */
 static Datum
 create_starter_operation(PG_FUNCTION_ARGS)
 {
@@ -125,7 +148,11 @@ create_starter_operation(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		refuse_null_argument("schema");
+	if (PG_ARGISNULL(1))
+		refuse_null_argument("members");
 	version_check();
+	if (PG_GETARG_BOOL(1))
+		refuse_argument_for_now("members");
 	name = NameStr(*PG_GETARG_NAME(0));
 	namespace = get_namespace_oid(name, true);
 	if (name[0] == '\0' || IsReservedName(name) || strcmp(name, "information_schema") == 0 ||
@@ -135,6 +162,8 @@ create_starter_operation(PG_FUNCTION_ARGS)
 						errdetail("It is empty, or the system's, or the extension's."),
 						errhint("Name a schema of the application.")));
 	schema = quote_identifier(name);
+	if (OidIsValid(namespace))
+		check_free(namespace, schema);
 
 	SPI_connect();
 	if (!OidIsValid(namespace))

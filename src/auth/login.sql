@@ -58,11 +58,17 @@ REVOKE ALL ON FUNCTION account.logout(text) FROM PUBLIC;
 COMMENT ON FUNCTION account.logout(text) IS
 'Ends the session of a refresh token; true if it had not ended. False for NULL and for what is no token of ours.';
 
-CREATE FUNCTION account.revoke_sessions(user_id text) RETURNS bigint
+CREATE FUNCTION account.revoke_sessions(user_id text, keep_current boolean DEFAULT false) RETURNS bigint
     AS 'MODULE_PATHNAME', 'revoke_sessions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION account.revoke_sessions(text) FROM PUBLIC;
-COMMENT ON FUNCTION account.revoke_sessions(text) IS
-'Ends all sessions of a user, for the user itself or staff; returns their number. Errors: PT401 without an identity, PT403, PT404 for an unknown user or what is no id.';
+REVOKE ALL ON FUNCTION account.revoke_sessions(text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION account.revoke_sessions(text, boolean) IS
+'Ends the sessions of a user, for the user itself or staff; returns their number. keep_current: all but that of the identity. Errors: PT401 without an identity, PT403, PT404 for an unknown user or what is no id, 22023 for a NULL keep_current.';
+
+CREATE FUNCTION account.revoke_sessions(user_id "any", keep_current boolean DEFAULT false) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'revoke_sessions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION account.revoke_sessions("any", boolean) FROM PUBLIC;
+COMMENT ON FUNCTION account.revoke_sessions("any", boolean) IS
+'account.revoke_sessions for an id given as a value of the key''s type. Errors: the same.';
 
 CREATE FUNCTION account.set_password(user_id text, password text) RETURNS void
     AS 'MODULE_PATHNAME', 'set_password' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
@@ -70,11 +76,23 @@ REVOKE ALL ON FUNCTION account.set_password(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION account.set_password(text, text) IS
 'Sets a password, for the user itself or staff, and ends the user''s sessions but the one that asks. Errors: PT401 without an identity, PT403, PT404 for an unknown user or what is no id; 22023 for a NULL, short or over 4096-byte password; 55000 where no password is mapped.';
 
-CREATE FUNCTION account.issue_tokens(user_id text, ip inet DEFAULT NULL) RETURNS account.token_pair
+CREATE FUNCTION account.set_password(user_id "any", password text) RETURNS void
+    AS 'MODULE_PATHNAME', 'set_password' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
+REVOKE ALL ON FUNCTION account.set_password("any", text) FROM PUBLIC;
+COMMENT ON FUNCTION account.set_password("any", text) IS
+'account.set_password for an id given as a value of the key''s type. Errors: the same.';
+
+CREATE FUNCTION account.issue_tokens(user_id text, ip inet DEFAULT NULL, actor text DEFAULT NULL) RETURNS account.token_pair
     AS 'MODULE_PATHNAME', 'issue_tokens' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION account.issue_tokens(text, inet) FROM PUBLIC;
-COMMENT ON FUNCTION account.issue_tokens(text, inet) IS
-'Opens a session without a password, for a backend that knows who is asking. Privileged. Errors: PT404 for an unknown or deleted user, PT403 for one that is not active or whose tenant is not, 55000 where no tables are mapped or no key signs.';
+REVOKE ALL ON FUNCTION account.issue_tokens(text, inet, text) FROM PUBLIC;
+COMMENT ON FUNCTION account.issue_tokens(text, inet, text) IS
+'Opens a session without a password, for a backend that knows who is asking. Privileged. actor: for a later release, 0A000. Errors: PT404 for an unknown or deleted user, PT403 for one that is not active or whose tenant is not, 55000 where no tables are mapped or no key signs.';
+
+CREATE FUNCTION account.issue_tokens(user_id "any", ip inet DEFAULT NULL, actor text DEFAULT NULL) RETURNS account.token_pair
+    AS 'MODULE_PATHNAME', 'issue_tokens' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION account.issue_tokens("any", inet, text) FROM PUBLIC;
+COMMENT ON FUNCTION account.issue_tokens("any", inet, text) IS
+'account.issue_tokens for an id given as a value of the key''s type. Errors: the same.';
 
 CREATE FUNCTION account.issue_access_token(user_id text, ttl interval DEFAULT NULL, extra jsonb DEFAULT '{}') RETURNS text
     AS 'MODULE_PATHNAME', 'issue_access_token' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -82,8 +100,20 @@ REVOKE ALL ON FUNCTION account.issue_access_token(text, interval, jsonb) FROM PU
 COMMENT ON FUNCTION account.issue_access_token(text, interval, jsonb) IS
 'An access token without a session. Privileged. ttl NULL: pgaccount.access_token_ttl. extra: further claims. Errors: PT404 and PT403 as issue_tokens; 22023 for a reserved claim or a lifetime out of range; 55000 where no tables are mapped or no key signs.';
 
-CREATE FUNCTION account.act_as(user_id text, is_local boolean DEFAULT true) RETURNS text
+CREATE FUNCTION account.issue_access_token(user_id "any", ttl interval DEFAULT NULL, extra jsonb DEFAULT '{}') RETURNS text
+    AS 'MODULE_PATHNAME', 'issue_access_token' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION account.issue_access_token("any", interval, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION account.issue_access_token("any", interval, jsonb) IS
+'account.issue_access_token for an id given as a value of the key''s type. Errors: the same.';
+
+CREATE FUNCTION account.act_as(user_id text, is_local boolean DEFAULT true, actor text DEFAULT NULL) RETURNS text
     AS 'MODULE_PATHNAME', 'act_as' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION account.act_as(text, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION account.act_as(text, boolean) IS
-'Makes a user the identity without a token, for a backend that keeps its own sessions; returns the uid. Privileged. is_local: for this transaction, else for the session, until sign_out or DISCARD ALL; is_local outside a transaction block warns with 25P01, as SET LOCAL does. Needs no key. Errors: PT404 for an unknown or deleted user, PT403 for one that is not active or whose tenant is not, 55000 where no tables are mapped, 22023 for NULL is_local.';
+REVOKE ALL ON FUNCTION account.act_as(text, boolean, text) FROM PUBLIC;
+COMMENT ON FUNCTION account.act_as(text, boolean, text) IS
+'Makes a user the identity without a token, for a backend that keeps its own sessions; returns the uid. Privileged. is_local: for this transaction, else for the session, until sign_out or DISCARD ALL; is_local outside a transaction block warns with 25P01, as SET LOCAL does. actor: for a later release, 0A000. Needs no key. Errors: PT404 for an unknown or deleted user, PT403 for one that is not active or whose tenant is not, 55000 where no tables are mapped, 22023 for NULL is_local.';
+
+CREATE FUNCTION account.act_as(user_id "any", is_local boolean DEFAULT true, actor text DEFAULT NULL) RETURNS text
+    AS 'MODULE_PATHNAME', 'act_as' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION account.act_as("any", boolean, text) FROM PUBLIC;
+COMMENT ON FUNCTION account.act_as("any", boolean, text) IS
+'account.act_as for an id given as a value of the key''s type. Errors: the same.';

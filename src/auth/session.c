@@ -449,14 +449,14 @@ logout_operation(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(ended);
 }
 
-/* The live and active user of the text argument n; raises PT404 or PT403. */
+/* The live and active user whose id argument n is; raises PT404 or PT403. */
 UserRecord *
 session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model)
 {
-	UserRecord *user = NULL;
+	char *id = id_argument(fcinfo, n);
+	UserRecord *user = id != NULL ? model_user_by_id(model, id) : NULL;
 
-	if (!PG_ARGISNULL(n))
-		user = model_user_by_id(model, text_to_cstring(PG_GETARG_TEXT_PP(n)));
+	operation_concerns(id, user != NULL ? user->tenant_id : NULL);
 	if (user == NULL || !user->is_live)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such user"),
@@ -468,7 +468,9 @@ session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model)
 	return user;
 }
 
-/* account.issue_tokens(user_id text, ip inet): a new session, without password. Privileged. */
+/*
+ * account.issue_tokens(user_id, ip inet, actor text): a new session, without password. Privileged.
+ */
 static Datum
 issue_tokens_operation(PG_FUNCTION_ARGS)
 {
@@ -477,6 +479,8 @@ issue_tokens_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.issue_tokens()");
 	version_check();
+	if (!PG_ARGISNULL(2))
+		refuse_argument_for_now("actor");
 	model = *model_require();
 	do
 	{
@@ -488,7 +492,7 @@ issue_tokens_operation(PG_FUNCTION_ARGS)
 }
 
 /*
- * account.issue_access_token(user_id text, ttl interval, extra jsonb): without session. Privileged.
+ * account.issue_access_token(user_id, ttl interval, extra jsonb): without session. Privileged.
  */
 static Datum
 issue_access_token_operation(PG_FUNCTION_ARGS)

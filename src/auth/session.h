@@ -71,7 +71,7 @@ extern bool session_admit(const Model *model, const UserRecord *user, bool login
 extern Datum session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_isnull,
 						  text *user_agent);
 
-/* The live and active user of the text argument n; raises PT404 or PT403. */
+/* The live and active user whose id argument n is; raises PT404 or PT403. */
 extern UserRecord *session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model);
 
 /* What a token says of the user. */

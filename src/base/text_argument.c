@@ -5,8 +5,10 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "compat.h"
 #include "errors.h"
@@ -46,13 +48,24 @@ text_argument(FunctionCallInfo fcinfo, int n, const char *what, int max)
 	return value;
 }
 
-/* A text argument that is an id. */
+/* An argument that is an id, text or another type's value. */
 char *
 id_argument(FunctionCallInfo fcinfo, int n)
 {
-	if (PG_ARGISNULL(n) || argument_size(fcinfo, n) > MAX_ID)
+	Oid type = get_fn_expr_argtype(fcinfo->flinfo, n);
+	Oid output;
+	bool is_varlena;
+	char *id;
+
+	if (PG_ARGISNULL(n))
 		return NULL;
-	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+	if (!OidIsValid(type) || getBaseType(type) == TEXTOID)
+		return argument_size(fcinfo, n) > MAX_ID ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+	getTypeOutputInfo(type, &output, &is_varlena);
+	id = OidOutputFunctionCall(output, PG_GETARG_DATUM(n));
+	if (getBaseType(type) == BPCHAROID) /* as a cast to text cuts it */
+		id[bpchartruelen(id, strlen(id))] = '\0';
+	return strlen(id) > MAX_ID ? NULL : id;
 }
 
 /* Is this a control character? */

@@ -19,7 +19,8 @@ compat_noreturn extern void refuse_argument(const char *what, const char *detail
 extern char *text_argument(FunctionCallInfo fcinfo, int n, const char *what, int max);
 
 /*
- * The same for an id: NULL also for what is too long to be one, which then is the id of nothing.
+ * The same for an id, which may be a value of any type, as its text: NULL also for what is too long
+ * to be one, which then is the id of nothing.
  */
 extern char *id_argument(FunctionCallInfo fcinfo, int n);
 

@@ -27,17 +27,17 @@ GRANT EXECUTE ON FUNCTION account.cleanup_plan(regclass, text, boolean) TO PUBLI
 COMMENT ON FUNCTION account.cleanup_plan(regclass, text, boolean) IS
 'account.cleanup_plan for a key given as text or as an untyped parameter.';
 
-CREATE FUNCTION account.cleanup(target regclass, key "any", force boolean DEFAULT false)
+CREATE FUNCTION account.cleanup(target regclass, key "any", force boolean DEFAULT false, approve text DEFAULT NULL)
     RETURNS TABLE (step integer, relation regclass, via name, action text, rows bigint)
     AS 'MODULE_PATHNAME', 'cleanup' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-CREATE FUNCTION account.cleanup(target regclass, key text, force boolean DEFAULT false)
+CREATE FUNCTION account.cleanup(target regclass, key text, force boolean DEFAULT false, approve text DEFAULT NULL)
     RETURNS TABLE (step integer, relation regclass, via name, action text, rows bigint)
     AS 'MODULE_PATHNAME', 'cleanup' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-GRANT EXECUTE ON FUNCTION account.cleanup(regclass, "any", boolean) TO PUBLIC;
-COMMENT ON FUNCTION account.cleanup(regclass, "any", boolean) IS
-'Removes rows for good, soft-delete tables included, with all that follows them ON DELETE CASCADE (by catalog or policy), children first; returns what was done, step by step. target: a table. key: a key of it, an array of keys, or a jsonb object with the columns of a unique key. force: protected references go as well. Done in this transaction, or not at all. Needs SELECT and DELETE on every table of the set, UPDATE where keys are set null or default, and, where rows of a soft-delete table go, its ownership or EXECUTE on account.purge (42501). 23001: protected references, all listed in DETAIL; 27000: a trigger, rule or policy kept rows back, or triggers put back what is removed; 40001: a row was changed meanwhile; 0A000: a table that is no heap; 22023: no such kind of key.';
-GRANT EXECUTE ON FUNCTION account.cleanup(regclass, text, boolean) TO PUBLIC;
-COMMENT ON FUNCTION account.cleanup(regclass, text, boolean) IS
+GRANT EXECUTE ON FUNCTION account.cleanup(regclass, "any", boolean, text) TO PUBLIC;
+COMMENT ON FUNCTION account.cleanup(regclass, "any", boolean, text) IS
+'Removes rows for good, soft-delete tables included, with all that follows them ON DELETE CASCADE (by catalog or policy), children first; returns what was done, step by step. target: a table. key: a key of it, an array of keys, or a jsonb object with the columns of a unique key. force: protected references go as well. approve: for a later release, 0A000. Done in this transaction, or not at all. Needs SELECT and DELETE on every table of the set, UPDATE where keys are set null or default, and, where rows of a soft-delete table go, its ownership or EXECUTE on account.purge (42501). 23001: protected references, all listed in DETAIL; 27000: a trigger, rule or policy kept rows back, or triggers put back what is removed; 40001: a row was changed meanwhile; 0A000: a table that is no heap; 22023: no such kind of key.';
+GRANT EXECUTE ON FUNCTION account.cleanup(regclass, text, boolean, text) TO PUBLIC;
+COMMENT ON FUNCTION account.cleanup(regclass, text, boolean, text) IS
 'account.cleanup for a key given as text or as an untyped parameter.';
 
 CREATE FUNCTION account.cleanup_graph(target regclass, key "any") RETURNS text

@@ -783,12 +783,18 @@ record_cleanup(FunctionCallInfo fcinfo, Cleanup *work)
 	event_success(EVENT_CLEANUP_DONE, NULL, NULL, detail_end(&detail));
 }
 
-/* account.cleanup(target regclass, key "any" | text, force boolean) RETURNS TABLE (...) */
+/*
+ * account.cleanup(target regclass, key "any" | text, force boolean, approve text) RETURNS TABLE
+ * (...)
+ */
 static Datum
 cleanup_operation(PG_FUNCTION_ARGS)
 {
-	Cleanup *work = cleanup_of_arguments(fcinfo, RowExclusiveLock, CLEANUP_TO_EXECUTE);
+	Cleanup *work;
 
+	if (!PG_ARGISNULL(3))
+		refuse_argument_for_now("approve");
+	work = cleanup_of_arguments(fcinfo, RowExclusiveLock, CLEANUP_TO_EXECUTE);
 	cleanup_run(work);
 	cleanup_return(fcinfo, work);
 	record_cleanup(fcinfo, work);

@@ -35,12 +35,12 @@ COMMENT ON VIEW account.model IS
 'The mapping: for each attribute of users, profiles and tenants its relation and column (NULL: none), whether it was given, detected or is missing, and by which rule is_active reads its column (NULL: as a boolean). One mapping a database; empty: none.';
 
 CREATE FUNCTION account.use_tables(users regclass, profiles regclass DEFAULT NULL,
-        tenants regclass DEFAULT NULL, columns jsonb DEFAULT '{}')
+        tenants regclass DEFAULT NULL, columns jsonb DEFAULT '{}', members regclass DEFAULT NULL)
     RETURNS TABLE (part text, attribute text, column_name name, source text)
     AS 'MODULE_PATHNAME', 'use_tables' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb) IS
-'Tells the functions of accounts which tables hold users, profiles and tenants (owned by the caller, else 42501), in place of an earlier mapping; returns the columns found. columns: overrides by part and attribute, {"users": {"email": "mail"}, "tenants": {"modules": null}}; null: none. Required are users.id and users.email or users.username, and profiles.user and tenants.id of tables that are given. Puts triggers on users and tenants that end sessions. Errors: 22023 for a table or column that cannot work and for an unknown part or attribute.';
+REVOKE ALL ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb, regclass) FROM PUBLIC;
+COMMENT ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb, regclass) IS
+'Tells the functions of accounts which tables hold users, profiles and tenants (owned by the caller, else 42501), in place of an earlier mapping; returns the columns found. columns: overrides by part and attribute, {"users": {"email": "mail"}, "tenants": {"modules": null}}; null: none; is_active may be a rule over another column, {"column": "status", "in": ["active"]} or with "not_in". members: for a later release, 0A000. Required are users.id and users.email or users.username, and profiles.user and tenants.id of tables that are given. Puts triggers on users and tenants that end sessions. Errors: 22023 for a table, column or rule that cannot work and for an unknown part or attribute.';
 
 CREATE FUNCTION account.forget_tables() RETURNS void
     AS 'MODULE_PATHNAME', 'forget_tables' LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -170,10 +170,14 @@ take_subject(OperationFrame *frame)
 	FunctionCallInfo fcinfo = frame->fcinfo;
 	int n = frame->operation->subject;
 	struct varlena *value;
+	Oid type;
 
 	if (frame->subject[0] != '\0' || fcinfo == NULL || n == NO_SUBJECT || fcinfo->nargs <= n ||
 		fcinfo->args[n].isnull)
 		return;
+	type = get_fn_expr_argtype(fcinfo->flinfo, n);
+	if (OidIsValid(type) && type != TEXTOID)
+		return; /* an id of another type: whoever reads it says whose it is */
 	value = (struct varlena *) DatumGetPointer(fcinfo->args[n].value);
 	if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value))
 		return;

@@ -12,7 +12,7 @@
 typedef struct Operation
 {
 	const char *name;
-	int subject; /* the text argument that says whom it is about; NO_SUBJECT: none does */
+	int subject; /* the argument that says whom it is about, if text; NO_SUBJECT: none does */
 } Operation;
 
 #define NO_SUBJECT (-1)

@@ -9,8 +9,8 @@ SELECT account.grant_api('tap_app') \g /dev/null
 
 -- for everybody, who then needs the tables' privileges, or for policies their ownership
 SELECT ok(has_function_privilege('tap_nobody', f::regprocedure, 'EXECUTE'), f || ' is for everybody')
-FROM unnest(ARRAY['account.cleanup_plan(regclass, "any", boolean)', 'account.cleanup_plan(regclass, text, boolean)', 'account.cleanup(regclass, "any", boolean)',
-    'account.cleanup(regclass, text, boolean)', 'account.cleanup_graph(regclass, "any")', 'account.cleanup_graph(regclass, text)',
+FROM unnest(ARRAY['account.cleanup_plan(regclass, "any", boolean)', 'account.cleanup_plan(regclass, text, boolean)', 'account.cleanup(regclass, "any", boolean, text)',
+    'account.cleanup(regclass, text, boolean, text)', 'account.cleanup_graph(regclass, "any")', 'account.cleanup_graph(regclass, text)',
     'account.set_reference_policy(regclass, name, text)']) f;
 -- privileged
 SELECT ok(NOT has_function_privilege('tap_nobody', f::regprocedure, 'EXECUTE') AND NOT has_function_privilege('tap_app', f::regprocedure, 'EXECUTE')
@@ -25,7 +25,7 @@ SELECT ok(NOT has_table_privilege(r, 'account.reference_policy', p), r || ' has 
 FROM unnest(ARRAY['tap_nobody', 'tap_app', 'pg_monitor']) r, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p;
 SELECT is((SELECT string_agg(proname || ':' || prokind::text || provolatile::text || proparallel::text || CASE WHEN proisstrict THEN 's' ELSE '' END || CASE WHEN prosecdef THEN 'd' ELSE '' END, ' ' ORDER BY proname, oid)
     FROM pg_proc WHERE pronamespace = 'account'::regnamespace AND proname ~ '^(cleanup|purge$|purge_b|export_user|set_reference|reference_)'),
-    'cleanup:fvu cleanup:fvu cleanup_graph:fsu cleanup_graph:fsu cleanup_plan:fsu cleanup_plan:fsu export_user:fsu purge:fvu purge_batches:pvu'
+    'cleanup:fvu cleanup:fvu cleanup_graph:fsu cleanup_graph:fsu cleanup_plan:fsu cleanup_plan:fsu export_user:fsu export_user:fsu purge:fvu purge_batches:pvu'
     || ' reference_policy_changed:fvu reference_policy_dropped:fvu reference_policy_renamed:fvu set_reference_policy:fvu', 'kind, volatility, parallel safety, strictness');
 -- what a statement of a cleanup asks knows nothing outside
 SELECT is(account.row_in_set(0, 'pg_class'::regclass, '(0,1)'), false, 'row_in_set knows nothing outside a cleanup');

@@ -11,7 +11,7 @@ CREATE ROLE regress_lp_app;
 CREATE ROLE regress_lp_reader IN ROLE pg_read_all_data, pg_monitor;
 SELECT account.grant_api('regress_lp_app');
 
-SELECT is(count(*), 7::bigint, 'all functions are there, each once') FROM ours;
+SELECT is(count(*), 9::bigint, 'all functions are there, each once, and those of a user for values of the key''s type') FROM ours;
 SELECT is_empty('SELECT proname FROM ours WHERE public', 'none is PUBLIC''s');
 SELECT set_eq($$SELECT proname FROM ours WHERE has_function_privilege('regress_lp_app', oid, 'EXECUTE')$$,
 	ARRAY['delete_user', 'restore_user', 'invite', 'accept_invitation', 'apply_for_role', 'review_application']::name[], 'grant_api grants all but the purge');

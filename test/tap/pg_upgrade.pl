@@ -39,7 +39,7 @@ GRANT CREATE ON DATABASE shop TO owner;
 $old->safe_psql('gone', 'CREATE EXTENSION pgaccount; DROP EXTENSION pgaccount');
 $old->safe_psql('shop', q{
 CREATE EXTENSION pgaccount;
-GRANT EXECUTE ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb) TO owner;
+GRANT EXECUTE ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb, regclass) TO owner;
 SELECT account.create_key('HS256', 'old', repeat('o', 32)::bytea), account.create_key('EdDSA', 'ed'), account.create_key('HS512', 'new');
 SELECT account.retire_key('old'), account.activate_key('ed');
 SET ROLE owner; CREATE SCHEMA "The shop"; SET search_path = "The shop";
