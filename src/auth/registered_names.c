@@ -192,8 +192,7 @@ taken_sql(const RegisteredNames *names, ModelAttribute attribute, int parameter)
 	const Model *model = names->model;
 
 	if (is_folded(attribute, parameter))
-		return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)",
-						model_sql_text(model, "u", attribute), parameter);
+		return model_sql_folded(model, "u", attribute, parameter);
 	return model_sql_named(model, "u", attribute, parameter);
 }
 
@@ -284,17 +283,6 @@ has_index(const RegisteredNames *names, ModelAttribute attribute)
 }
 
 /*
- * SQL: is a name of user u the one in a parameter, without case? As any_name_sql() has it across
- * columns.
- */
-static char *
-folded_sql(const Model *model, ModelAttribute attribute, int parameter)
-{
-	return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)",
-					model_sql_text(model, "u", attribute), parameter);
-}
-
-/*
  * SQL: does user u have the name that the returning one has in an attribute, parameter 1 its email,
  * 2 its username? Where an index looks after the attribute, it decides about those that have it in
  * the same one: it may be unique in each tenant only.
@@ -305,7 +293,8 @@ clash_sql(const RegisteredNames *names, ModelAttribute own, ModelAttribute other
 	const Model *model = names->model;
 	int parameter = own == USERS_EMAIL ? 1 : 2;
 	char *same = model_has(model, own) ? model_sql_named(model, "u", own, parameter) : "false";
-	char *across = model_has(model, other) ? folded_sql(model, other, parameter) : "false";
+	char *across =
+		model_has(model, other) ? model_sql_folded(model, "u", other, parameter) : "false";
 
 	if (has_index(names, own))
 		return psprintf("(%s AND (%s) IS NOT TRUE) IS TRUE", across, same);

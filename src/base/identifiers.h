@@ -25,6 +25,9 @@ extern char *sql_type(Oid typid, int32 typmod);
 /* The type of a column, with its typmod: for casts in generated SQL. */
 extern char *sql_column_type(Oid relid, AttrNumber attnum);
 
+/* The collation's name, schema-qualified: for generated SQL. */
+extern char *sql_collation(Oid collation);
+
 /* OPERATOR(schema.name), for generated SQL. */
 extern char *sql_operator(Oid operator_id);
 

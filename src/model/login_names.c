@@ -6,6 +6,7 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_collation.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
@@ -24,34 +25,118 @@ name_index_holds_live(const Model *model, Relation index)
 {
 	List *predicate = index_predicate(index);
 	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
+	AttrNumber deleted_at =
+		soft != NULL ? soft->deleted_at : model->column[USERS_DELETED_AT].attnum;
 	NullTest *test;
 
 	if (predicate == NIL)
 		return true;
 	test = linitial(predicate);
 	return list_length(predicate) == 1 && IsA(test, NullTest) && test->nulltesttype == IS_NULL &&
-		   IsA(test->arg, Var) && soft != NULL && ((Var *) test->arg)->varattno == soft->deleted_at;
+		   IsA(test->arg, Var) && deleted_at != InvalidAttrNumber &&
+		   ((Var *) test->arg)->varattno == deleted_at;
+}
+
+/* What a cast to text is of, written or not: the planner takes either for the other. */
+static Node *
+without_cast(Node *node)
+{
+	for (;;)
+	{
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, FuncExpr) && (((FuncExpr *) node)->funcid == F_TEXT_BPCHAR ||
+										 ((FuncExpr *) node)->funcid == F_TEXT_NAME))
+			node = linitial(((FuncExpr *) node)->args);
+		else
+			return node;
+	}
+}
+
+/* Which key of an index is lower(column), by the column's collation? -1: none. */
+static int
+folded_key(Relation index, AttrNumber attnum)
+{
+	List *expressions = index_expressions(index);
+	ListCell *next = list_head(expressions);
+
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+	{
+		FuncExpr *call;
+		Node *arg;
+
+		if (index->rd_index->indkey.values[i] != InvalidAttrNumber)
+			continue;
+		call = lfirst(next);
+		next = lnext(expressions, next);
+		if (!IsA(call, FuncExpr) || call->funcid != F_LOWER_TEXT)
+			continue;
+		arg = without_cast(linitial(call->args));
+		if (IsA(arg, Var) && ((Var *) arg)->varattno == attnum &&
+			((Var *) arg)->varcollid == call->inputcollid)
+			return i;
+	}
+	return -1;
 }
 
 /* Is one of the keys of an index lower(column), by the column's collation? */
 bool
 name_index_folds(Relation index, AttrNumber attnum)
 {
+	return folded_key(index, attnum) >= 0;
+}
+
+/*
+ * Does an index find live users by lower(column)? *collation: the one to compare by, if it is
+ * another than the column's, else InvalidOid. Equal is equal under either, if both are
+ * deterministic.
+ */
+static bool
+finds_folded(const Model *model, ModelAttribute attribute, Relation index, Oid *collation)
+{
+	Oid own = model->column[attribute].collation;
+
+	*collation = InvalidOid;
+	if (!index->rd_index->indisvalid || !name_index_holds_live(model, index) ||
+		(index->rd_rel->relam != BTREE_AM_OID && index->rd_rel->relam != HASH_AM_OID) ||
+		folded_key(index, model->column[attribute].attnum) != 0)
+		return false;
+	if (index->rd_indcollation[0] == own)
+		return true;
+	*collation = index->rd_indcollation[0];
+	return OidIsValid(own) && get_collation_isdeterministic(own) &&
+		   get_collation_isdeterministic(*collation);
+}
+
+/* Does an index find live users by the column, without case or with it? See the header. */
+bool
+name_has_index(const Model *model, ModelAttribute attribute, bool folded, Oid *collation)
+{
+	Relation rel = relation_open(model->relation[MODEL_USERS], AccessShareLock);
+	List *indexes = RelationGetIndexList(rel);
+	bool found = false;
 	ListCell *cell;
 
-	foreach (cell, index_expressions(index))
+	*collation = InvalidOid;
+	foreach (cell, indexes)
 	{
-		FuncExpr *call = lfirst(cell);
-		Node *arg;
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+		Oid by = InvalidOid;
+		bool finds = folded
+						 ? finds_folded(model, attribute, index, &by)
+						 : index->rd_index->indisvalid && name_index_holds_live(model, index) &&
+							   index->rd_index->indkey.values[0] == model->column[attribute].attnum;
 
-		if (!IsA(call, FuncExpr) || call->funcid != F_LOWER_TEXT)
+		index_close(index, AccessShareLock);
+		if (!finds)
 			continue;
-		arg = strip_implicit_coercions(linitial(call->args));
-		if (IsA(arg, Var) && ((Var *) arg)->varattno == attnum &&
-			((Var *) arg)->varcollid == call->inputcollid)
-			return true;
+		*collation = by;
+		found = true;
+		if (!OidIsValid(by))
+			break;
 	}
-	return false;
+	relation_close(rel, AccessShareLock);
+	return found;
 }
 
 /* Is a username compared without case? */
@@ -59,6 +144,7 @@ bool
 name_username_folds(const Model *model)
 {
 	Relation rel;
+	List *indexes;
 	ListCell *cell;
 	bool folds = false;
 
@@ -67,7 +153,8 @@ name_username_folds(const Model *model)
 	if (type_is_citext(model->column[USERS_USERNAME].type))
 		return true;
 	rel = relation_open(model->relation[MODEL_USERS], AccessShareLock);
-	foreach (cell, RelationGetIndexList(rel))
+	indexes = RelationGetIndexList(rel);
+	foreach (cell, indexes)
 	{
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 

@@ -15,6 +15,14 @@ extern bool name_username_folds(const Model *model);
 /* Are all live users in the index: has it no predicate, or that of soft delete? */
 extern bool name_index_holds_live(const Model *model, Relation index);
 
+/*
+ * Does a valid index, whose first key it is, find live users by lower(column) (folded), or by the
+ * column itself? However it is written: lower(email), lower(email::text). *collation: the one that
+ * the comparison must name, or InvalidOid.
+ */
+extern bool name_has_index(const Model *model, ModelAttribute attribute, bool folded,
+						   Oid *collation);
+
 /* Is one of the keys of an index lower(column)? */
 extern bool name_index_folds(Relation index, AttrNumber attnum);
 

@@ -149,29 +149,6 @@ find_tenants(Findings *to)
 					 missing));
 }
 
-/* Is there an index that finds users by this column, or by lower() of it? */
-static bool
-has_index(const Model *model, ModelAttribute attribute, bool folded)
-{
-	AttrNumber attnum = model->column[attribute].attnum;
-	Relation rel = table_open(model->relation[MODEL_USERS], AccessShareLock);
-	List *indexes = RelationGetIndexList(rel);
-	ListCell *cell;
-	bool found = false;
-
-	foreach (cell, indexes)
-	{
-		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-		AttrNumber first = index->rd_index->indkey.values[0];
-
-		if (index->rd_index->indisvalid && name_index_holds_live(model, index))
-			found |= folded ? first == 0 && name_index_folds(index, attnum) : first == attnum;
-		index_close(index, AccessShareLock);
-	}
-	table_close(rel, AccessShareLock);
-	return found;
-}
-
 /* Emails and usernames that only a look at all users can find. */
 static void
 find_slow_lookups(Findings *to)
@@ -182,18 +159,20 @@ find_slow_lookups(Findings *to)
 	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
 	{
 		char *column;
+		Oid collation;
 
 		if (!model_has(model, a))
 			continue;
 		column = sql_column(model->relation[MODEL_USERS], model->column[a].attnum);
-		if (!has_index(model, a, true))
+		if (!name_has_index(model, a, true, &collation))
 			report(to, "warning", "lookup_without_index", MODEL_USERS,
 				   psprintf("no index finds users by lower(%s): logins or registrations read the "
 							"whole table",
 							column),
 				   psprintf("CREATE INDEX ON %s (pg_catalog.lower((%s)::pg_catalog.text));", users,
 							column));
-		if (a == USERS_USERNAME && !name_username_folds(model) && !has_index(model, a, false))
+		if (a == USERS_USERNAME && !name_username_folds(model) &&
+			!name_has_index(model, a, false, &collation))
 			report(to, "warning", "lookup_without_index", MODEL_USERS,
 				   psprintf("no index finds users by %s: logins read the whole table", column),
 				   psprintf("CREATE INDEX ON %s (%s);", users, column));

@@ -40,16 +40,27 @@ enum
 	COL_ROLE
 };
 
+/* SQL: is the attribute the name in this parameter, without case? As an index finds it. */
+char *
+model_sql_folded(const Model *model, const char *alias, ModelAttribute attribute, int parameter)
+{
+	Oid collation;
+
+	(void) name_has_index(model, attribute, true, &collation);
+	return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)%s%s",
+					model_sql_text(model, alias, attribute), parameter,
+					OidIsValid(collation) ? " COLLATE " : "",
+					OidIsValid(collation) ? sql_collation(collation) : "");
+}
+
 /* SQL: is the attribute the login in this parameter? */
 char *
 model_sql_named(const Model *model, const char *alias, ModelAttribute attribute, int parameter)
 {
-	char *column = model_sql_text(model, alias, attribute);
-
 	if (attribute == USERS_EMAIL || name_username_folds(model))
-		return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)", column,
-						parameter);
-	return psprintf("%s OPERATOR(pg_catalog.=) $%d", column, parameter);
+		return model_sql_folded(model, alias, attribute, parameter);
+	return psprintf("%s OPERATOR(pg_catalog.=) $%d", model_sql_text(model, alias, attribute),
+					parameter);
 }
 
 /* Append the tenant of user u as t, at most one row. False: the model knows no tenants. */

@@ -43,7 +43,11 @@ extern text *model_hash_password(const Model *model, text *password);
 /* Raise 55000 if there is no column for a password's hash, or one that is too short for it. */
 extern void model_require_room(const Model *model, text *hash);
 
-/* SQL: is the attribute, an email or username, the login in this text parameter? */
+/* SQL: is the attribute, an email or username, the name in this text parameter, without case? */
+extern char *model_sql_folded(const Model *model, const char *alias, ModelAttribute attribute,
+							  int parameter);
+
+/* SQL: is it the login in this text parameter? */
 extern char *model_sql_named(const Model *model, const char *alias, ModelAttribute attribute,
 							 int parameter);
 
