@@ -39,7 +39,7 @@ refuse_key(Oid relid, const char *detail)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("not a key of table \"%s\"", get_rel_name(relid)), errdetail("%s", detail),
 			 errhint("Give a value of the primary key's type, an array of them, or a jsonb "
-					 "object with the columns of a unique key.")));
+					 "object with the columns of a key that is unique over all rows.")));
 }
 
 /* An empty set over these columns. */
@@ -98,15 +98,19 @@ primary_key(Oid relid)
 	return make_keys(relid, ncols, columns);
 }
 
-/* Does a unique index of the table have exactly these columns as its key? */
+/*
+ * Does a unique index of the table have exactly these columns as its key? *partial: the name of one
+ * that does so for some rows alone, or NULL.
+ */
 static bool
-is_unique_key(Oid relid, int ncols, const AttrNumber *columns)
+is_unique_key(Oid relid, int ncols, const AttrNumber *columns, char **partial)
 {
 	Relation rel = relation_open(relid, AccessShareLock);
 	List *indexes = RelationGetIndexList(rel);
 	bool found = false;
 	ListCell *lc;
 
+	*partial = NULL;
 	relation_close(rel, NoLock);
 	foreach (lc, indexes)
 	{
@@ -117,8 +121,7 @@ is_unique_key(Oid relid, int ncols, const AttrNumber *columns)
 		if (!HeapTupleIsValid(tuple))
 			continue;
 		form = (Form_pg_index) GETSTRUCT(tuple);
-		same = form->indisunique && form->indisvalid && form->indnkeyatts == ncols &&
-			   heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+		same = form->indisunique && form->indisvalid && form->indnkeyatts == ncols;
 		for (int i = 0; same && i < ncols; i++)
 		{
 			bool member = false;
@@ -127,38 +130,82 @@ is_unique_key(Oid relid, int ncols, const AttrNumber *columns)
 				member |= form->indkey.values[i] == columns[j];
 			same = member;
 		}
-		found |= same;
+		if (same && !heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
+			*partial = get_rel_name(form->indexrelid);
+		else
+			found |= same;
 		ReleaseSysCache(tuple);
 	}
 	return found;
 }
 
-/* The set over the columns that a jsonb object names; NULL: they are no unique key. */
-static KeySet *
-object_key(Oid relid, Jsonb *object)
+/*
+ * The columns that a jsonb object names, in its order. *unknown: a name that is none, or NULL.
+ * Returns how many it names.
+ */
+static int
+object_columns(Oid relid, Jsonb *object, AttrNumber **columns, char **unknown)
 {
 	JsonbIterator *it = JsonbIteratorInit(&object->root);
-	AttrNumber *columns = palloc(JB_ROOT_COUNT(object) * sizeof(AttrNumber) + 1);
 	JsonbValue value;
 	JsonbIteratorToken token;
 	int ncols = 0;
 
+	*columns = palloc(JB_ROOT_COUNT(object) * sizeof(AttrNumber) + 1);
+	*unknown = NULL;
 	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
 	{
-		AttrNumber attnum;
+		char *name;
 
 		if (token != WJB_KEY)
 			continue;
-		attnum = value.val.string.len < NAMEDATALEN
-					 ? get_attnum(relid, pnstrdup(value.val.string.val, value.val.string.len))
-					 : InvalidAttrNumber;
-		if (attnum <= 0)
-			return NULL;
-		columns[ncols++] = attnum;
+		name = pnstrdup(value.val.string.val, value.val.string.len);
+		(*columns)[ncols] =
+			strlen(name) < NAMEDATALEN ? get_attnum(relid, name) : InvalidAttrNumber;
+		if ((*columns)[ncols++] <= 0 && *unknown == NULL)
+			*unknown = name;
 	}
-	if (ncols == 0 || !is_unique_key(relid, ncols, columns))
-		return NULL;
-	return make_keys(relid, ncols, columns);
+	return ncols;
+}
+
+/* Does a jsonb object name columns of the table, and nothing else? */
+static bool
+names_columns(Oid relid, Jsonb *object)
+{
+	AttrNumber *columns;
+	char *unknown;
+
+	return object_columns(relid, object, &columns, &unknown) > 0 && unknown == NULL;
+}
+
+/* The set over the columns that a jsonb object names; raises unless they are a unique key. */
+static KeySet *
+object_key(Oid relid, Jsonb *object)
+{
+	AttrNumber *columns;
+	char *unknown;
+	char *partial;
+	int ncols = object_columns(relid, object, &columns, &unknown);
+	StringInfoData names;
+
+	if (ncols == 0)
+		refuse_key(relid, "The object names no column.");
+	if (unknown != NULL)
+		refuse_key(relid, psprintf("Column \"%s\" does not exist.", unknown));
+	if (is_unique_key(relid, ncols, columns, &partial))
+		return make_keys(relid, ncols, columns);
+	initStringInfo(&names);
+	appendStringInfoString(&names, ncols == 1 ? "Column " : "Columns ");
+	for (int i = 0; i < ncols; i++)
+		appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "",
+						 get_attname(relid, columns[i], false));
+	appendStringInfoString(&names, ncols == 1 ? " is" : " are");
+	if (partial != NULL)
+		refuse_key(relid, psprintf("%s no unique key over all rows: index \"%s\" is over some of "
+								   "them alone.",
+								   names.data, partial));
+	refuse_key(relid, psprintf("%s no unique key over all rows.", names.data));
+	return NULL;
 }
 
 /*
@@ -240,6 +287,50 @@ check_single(const KeySet *keys)
 		refuse_key(keys->relid, psprintf("Its primary key has %d columns.", keys->ncols));
 }
 
+/* The object that a jsonb is, or that its array begins with; NULL: it is of other values. */
+static Jsonb *
+first_object(Jsonb *jsonb)
+{
+	JsonbValue *first;
+
+	if (JB_ROOT_IS_OBJECT(jsonb))
+		return jsonb;
+	if (!JB_ROOT_IS_ARRAY(jsonb) || JB_ROOT_COUNT(jsonb) == 0)
+		return NULL;
+	first = getIthJsonbValueFromContainer(&jsonb->root, 0);
+	return first->type == jbvBinary && JsonContainerIsObject(first->val.binary.data)
+			   ? JsonbValueToJsonb(first)
+			   : NULL;
+}
+
+/* Raise unless the elements of an array are objects that name the columns which the first names. */
+static void
+check_alike(Oid relid, Jsonb *jsonb, Jsonb *first)
+{
+	AttrNumber *columns;
+	char *unknown;
+	int ncols = object_columns(relid, first, &columns, &unknown);
+
+	for (uint32 i = 1; JB_ROOT_IS_ARRAY(jsonb) && i < JB_ROOT_COUNT(jsonb); i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(&jsonb->root, i);
+		bool alike = element->type == jbvBinary &&
+					 JsonContainerIsObject(element->val.binary.data) &&
+					 JsonContainerSize(element->val.binary.data) == (uint32) ncols;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int j = 0; alike && j < ncols; j++)
+		{
+			char *name = get_attname(relid, columns[j], false);
+
+			alike = getKeyJsonValueFromContainer(element->val.binary.data, name, strlen(name),
+												 NULL) != NULL;
+		}
+		if (!alike)
+			refuse_key(relid, "The elements of an array name the same columns.");
+	}
+}
+
 /* Keys given as jsonb: a scalar, an object, or an array of either. */
 static KeySet *
 keys_of_jsonb(Oid relid, Jsonb *jsonb)
@@ -248,19 +339,15 @@ keys_of_jsonb(Oid relid, Jsonb *jsonb)
 		" FROM pg_catalog.jsonb_array_elements(CASE WHEN pg_catalog.jsonb_typeof($1)"
 		" OPERATOR(pg_catalog.=) 'array' THEN $1 ELSE pg_catalog.jsonb_build_array($1) END)"
 		" WITH ORDINALITY AS e(o, n)";
-	Jsonb *first = jsonb;
+	Jsonb *first = first_object(jsonb);
 	KeySet *keys;
 	StringInfoData sql;
 
-	if (JB_ROOT_IS_ARRAY(jsonb) && !JB_ROOT_IS_SCALAR(jsonb) && JB_ROOT_COUNT(jsonb) > 0)
-		first = JsonbValueToJsonb(getIthJsonbValueFromContainer(&jsonb->root, 0));
-
 	initStringInfo(&sql);
-	if (JB_ROOT_IS_OBJECT(first))
+	if (first != NULL)
 	{
 		keys = object_key(relid, first);
-		if (keys == NULL)
-			refuse_key(relid, "The object's names are not the columns of a unique key.");
+		check_alike(relid, jsonb, first);
 		appendStringInfoString(&sql, "SELECT ");
 		for (int i = 0; i < keys->ncols; i++)
 			appendStringInfo(
@@ -316,10 +403,17 @@ text_as_jsonb(const char *text)
 	return result;
 }
 
+/* Is a type of keys one of documents? */
+static bool
+is_json(Oid type)
+{
+	return type == JSONBOID || type == JSONOID;
+}
+
 /*
  * Keys given as text, which is how untyped literals and parameters arrive. Text may be the literal
  * of a value, of an array, or a JSON document; where the key itself is text, it is the value,
- * unless it is an object that names the columns of a unique key.
+ * unless it is an object, or an array of objects, that name columns of the table and nothing else.
  */
 static KeySet *
 keys_of_text(Oid relid, const char *text)
@@ -327,35 +421,28 @@ keys_of_text(Oid relid, const char *text)
 	const char *start = text + strspn(text, " \t\r\n");
 	KeySet *keys;
 	Jsonb *jsonb = NULL;
+	Jsonb *object = NULL;
 	bool is_array = false;
 	char category;
 	bool preferred;
 
 	if (*start == '{' || *start == '[')
 		jsonb = text_as_jsonb(text);
-	if (jsonb != NULL && JB_ROOT_IS_OBJECT(jsonb))
-	{
-		if (JB_ROOT_COUNT(jsonb) > 0 && object_key(relid, jsonb) != NULL)
-			return keys_of_jsonb(relid, jsonb);
-	}
-	else if (jsonb != NULL && JB_ROOT_COUNT(jsonb) > 0)
-	{
-		JsonbValue *first = getIthJsonbValueFromContainer(&jsonb->root, 0);
-
-		if (first->type == jbvBinary && JsonContainerIsObject(first->val.binary.data) &&
-			object_key(relid, JsonbValueToJsonb(first)) != NULL)
-			return keys_of_jsonb(relid, jsonb);
-	}
+	if (jsonb != NULL)
+		object = first_object(jsonb);
+	if (object != NULL && names_columns(relid, object))
+		return keys_of_jsonb(relid, jsonb);
 
 	keys = primary_key(relid);
-	check_single(keys);
 	get_type_category_preferred(keys->types[0], &category, &preferred);
-	if (category != TYPCATEGORY_STRING)
+	if (keys->ncols > 1 || (category != TYPCATEGORY_STRING && !is_json(keys->types[0])))
 	{
-		if (jsonb != NULL && *start == '[')
+		/* {} is an array without elements as well */
+		if (jsonb != NULL && (*start == '[' || JB_ROOT_COUNT(jsonb) > 0))
 			return keys_of_jsonb(relid, jsonb);
 		is_array = (*start == '{' && type_is_array(keys->types[0]) == false);
 	}
+	check_single(keys);
 	cast_into(keys,
 			  psprintf(is_array ? "SELECT $1::%s[]" : "SELECT ARRAY[$1::%s]",
 					   sql_type(keys->types[0], -1)),
