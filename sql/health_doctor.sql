@@ -50,6 +50,12 @@ SELECT code, object FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_
 SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'hd' AND policyname LIKE 'pgaccount%' ORDER BY 1, 2;
 SELECT count(*) FROM account.doctor() WHERE code IN ('not_preloaded', 'events_unattended', 'events_dropped');
 
+-- where users have no tenant, isolation would hide every row: none is proposed
+CREATE TABLE hd.memos (id int PRIMARY KEY, tenant_id uuid REFERENCES hd.tenants);
+SELECT code, object FROM account.doctor() WHERE code = 'tenant_not_isolated';
+SELECT count(*) > 0 AS mapped FROM account.use_tables('hd.users', tenants => 'hd.tenants', columns => '{"users": {"tenant": null}}');
+SELECT code, object FROM account.doctor() WHERE code = 'tenant_not_isolated';
+
 SELECT account.forget_tables();
 DROP SCHEMA hd CASCADE;
 DELETE FROM account.signing_key WHERE kid = 'health' OR signs;

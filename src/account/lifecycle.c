@@ -65,13 +65,15 @@ refuse_kept_back(const Model *model, const char *what)
 			 errhint("Let the trigger or rule pass what pgaccount does.")));
 }
 
-/* Raise PT403 for want of the user's password; which of the reasons it is, is not said. */
+/* Raise PT403 for want of the user's password: none was given, or another one. */
 static void
-refuse_unconfirmed(void)
+refuse_unconfirmed(bool given)
 {
 	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not confirmed"),
-					errdetail("A user that deletes itself must give its password."),
-					errhint("Ask the user for its password.")));
+					given ? errdetail("The password is not the user's.")
+						  : errdetail("A user that deletes itself must give its password."),
+					given ? errhint("Ask the user for its password again.")
+						  : errhint("Ask the user for its password.")));
 }
 
 /*
@@ -86,7 +88,7 @@ confirm(const UserRecord *user, text *password)
 	if (password == NULL)
 	{
 		if (pgaccount_require_confirmation)
-			refuse_unconfirmed();
+			refuse_unconfirmed(false);
 		return;
 	}
 	attempt_make(&attempt, user, NULL, (Datum) 0, true);
@@ -95,7 +97,7 @@ confirm(const UserRecord *user, text *password)
 						errdetail("Too many passwords of this user were wrong."),
 						errhint("Wait for pgaccount.login_window.")));
 	if (!attempt_verify(&attempt, user, password))
-		refuse_unconfirmed();
+		refuse_unconfirmed(true);
 	attempt_succeeded(&attempt);
 }
 

@@ -420,6 +420,7 @@ fill_rule(Oid users, Oid profiles)
 	rule->profiles = profiles;
 	rule->adopt = registered->adopt;
 	rule->owner = profiles_rel->rd_rel->relowner;
+	rule->name = display_relation(profiles);
 	rule->partitioned = profiles_rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 	rule->user_column = profile_user_column(profiles_rel, users);
 	if (rule->user_column != InvalidAttrNumber)
@@ -687,6 +688,22 @@ profile_inserting_into(Oid profiles)
 	return inserting_into == profiles;
 }
 
+/* Say of an error, and of what is about to be one, that profiles were being made. */
+static void
+describe_insert(void *arg)
+{
+	const ProfileRule *rule = arg;
+	int category = ERRCODE_TO_CATEGORY(geterrcode());
+
+	if (category == ERRCODE_SUCCESSFUL_COMPLETION || category == ERRCODE_WARNING)
+		return; /* what is told while they are made is no error */
+	if (geterrcode() == ERRCODE_NOT_NULL_VIOLATION)
+		errhint("A column of %s that became NOT NULL needs a default: set one, or call "
+				"account.enable_profile again with a value for it in \"defaults\".",
+				rule->name);
+	errcontext("making automatic profiles in %s", rule->name);
+}
+
 /*
  * Run a statement that inserts profiles: of new users, or in a snapshot of now of all (backfill).
  */
@@ -694,18 +711,23 @@ static uint64
 run_insert(ProfileRule *rule, KeptStatement *plan, QueryEnvironment *env, ExecutorCallback callback,
 		   bool backfill)
 {
-	if (backfill)
-		return statement_run(
-			plan, rule->values, rule->nulls,
-			&(StatementOptions){.look = SNAPSHOT_OF_NOW, .callback = callback, .arg = rule});
+	StatementOptions now = {.look = SNAPSHOT_OF_NOW, .callback = callback, .arg = rule};
+	StatementOptions options = {.env = env, .callback = callback, .arg = rule};
+	ErrorContextCallback describing = {
+		.callback = describe_insert, .arg = rule, .previous = error_context_stack};
+	uint64 made;
+
+	error_context_stack = &describing;
 	/*
 	 * The profiles grow while the plan is in use, from what statistics may call empty: a set is not
 	 * to read them once a user, nor is one user to read them all.
 	 */
-	plan_make_without(plan, env != NULL ? "enable_nestloop" : "enable_seqscan", rule->values,
-					  rule->nulls, env);
-	return statement_run(plan, rule->values, rule->nulls,
-						 &(StatementOptions){.env = env, .callback = callback, .arg = rule});
+	if (!backfill)
+		plan_make_without(plan, env != NULL ? "enable_nestloop" : "enable_seqscan", rule->values,
+						  rule->nulls, env);
+	made = statement_run(plan, rule->values, rule->nulls, backfill ? &now : &options);
+	error_context_stack = describing.previous;
+	return made;
 }
 
 /*

@@ -33,6 +33,7 @@ typedef struct ProfileRule
 	bool proved;     /* the join proves that constraint: see profile_proof.c */
 	bool runs_code;  /* of the owner: a trigger, a default, a check or an index has some */
 	char *conflict;  /* what ON CONFLICT infers the unique index from */
+	char *name;      /* of profiles, for messages */
 	int nvalues;
 	AttrNumber *columns;
 	Oid *types;

@@ -356,9 +356,8 @@ referential_delete(Relation rel, HeapTuple tuple, const SoftDelete *mapping)
 						RelationGetRelationName(rel)),
 				 errdetail("%s.%s: " UINT64_FORMAT " rows", display_relation(edge->child), column,
 						   count_same_reference(edge, keys)),
-				 errhint("Delete the parent softly too, purge these rows first or use "
-						 "account.cleanup, or enable soft delete with on_parent_delete => "
-						 "'delete'."),
+				 errhint("Delete the parent softly too, remove both with account.cleanup(), or "
+						 "let rows go with their parent by on_parent_delete => 'delete'."),
 				 err_constraint(edge)));
 	}
 	SPI_finish();
