@@ -22,6 +22,7 @@
 #include "run_as.h"
 #include "secret.h"
 #include "settings.h"
+#include "shown_tables.h"
 #include "statement.h"
 #include "table_code.h"
 #include "text_argument.h"

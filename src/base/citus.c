@@ -28,7 +28,7 @@
 
 #include "citus.h"
 #include "identifiers.h"
-#include "settings.h"
+#include "shown_tables.h"
 #include "statement.h"
 
 /* The catalog of Citus that has a row for each of its tables; InvalidOid: there is none. */
@@ -193,7 +193,7 @@ citus_rebuild(Query *query, HidesRows hides)
 	source = hidden_source(query, hides);
 	if (!OidIsValid(source))
 		return;
-	if (!pgaccount_show_deleted || !IsTransactionBlock())
+	if (!shows_all_deleted() || !IsTransactionBlock())
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -17,10 +17,10 @@
 
 #include "compat.h"
 #include "settings.h"
+#include "shown_tables.h"
 
 int pgaccount_error_detail = ERROR_DETAIL_VERBOSE;
 bool pgaccount_rewrite = true;
-bool pgaccount_show_deleted = false;
 int pgaccount_grace_period = 30 * SECS_PER_DAY;
 bool pgaccount_require_confirmation = false;
 int pgaccount_password_min_length = 8;
@@ -59,19 +59,7 @@ static const struct config_enum_entry rehash_options[] = {{"same", REHASH_SAME, 
 														  {"off", REHASH_OFF, false},
 														  {NULL, 0, false}};
 
-/*
- * Plans hold the live condition of hidden tables, or do not: they are made anew when the setting
- * changes, as PostgreSQL does for session_replication_role. Before there is a transaction there is
- * no plan either.
- */
-static void
-show_deleted_changed(bool newval, void *extra)
-{
-	if (newval != pgaccount_show_deleted)
-		ResetPlanCache();
-}
-
-/* The same for rewriting, where it is no restart-only setting. */
+/* Plans are of DELETE, or of UPDATE: they are made anew when this changes within a session. */
 static void
 rewrite_changed(bool newval, void *extra)
 {
@@ -259,10 +247,7 @@ settings_init(bool preloaded)
 							 "Off, the row trigger does the work and DELETE reports 0 rows.",
 							 &pgaccount_rewrite, true, at_restart, 0, NULL, rewrite_changed, NULL);
 
-	DefineCustomBoolVariable(
-		"pgaccount.show_deleted", "Shows the deleted rows of soft-delete tables.",
-		"Any role may set it: hiding is convenience, not a security boundary.",
-		&pgaccount_show_deleted, false, PGC_USERSET, 0, NULL, show_deleted_changed, NULL);
+	shown_tables_init();
 
 	DefineCustomIntVariable("pgaccount.grace_period",
 							"How long deleted rows are kept before account.purge removes them.",

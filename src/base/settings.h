@@ -21,7 +21,6 @@ typedef enum
 
 extern int pgaccount_error_detail;
 extern bool pgaccount_rewrite;
-extern bool pgaccount_show_deleted;
 extern char *pgaccount_issuer;
 extern char *pgaccount_audience;
 extern int pgaccount_access_token_ttl; /* seconds */

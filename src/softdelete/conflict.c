@@ -129,7 +129,7 @@ conflict_rewrite(Query *query, bool hide)
 			conflict->arbiterWhere == NULL
 				? copyObject(live)
 				: (Node *) make_and_qual(conflict->arbiterWhere, copyObject(live));
-	if (hide)
+	if (hide && !shows_deleted_of(rte->relid))
 		refuse_deleted(conflict, rte->relid, live);
 }
 

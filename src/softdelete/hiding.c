@@ -48,6 +48,7 @@ hidden_condition(Query *query, Index rtindex)
 {
 	RangeTblEntry *rte = rt_fetch(rtindex, query->rtable);
 	const SoftDelete *mapping;
+	Node *condition;
 
 	if (rte->rtekind != RTE_RELATION ||
 		(rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE))
@@ -55,7 +56,8 @@ hidden_condition(Query *query, Index rtindex)
 	mapping = mapping_active(rte->relid);
 	if (mapping == NULL || !mapping->options.hide)
 		return NULL;
-	return live_condition(mapping, rtindex);
+	condition = live_condition(mapping, rtindex);
+	return shows_deleted_of(rte->relid) ? NULL : condition;
 }
 
 /* Add a condition to the quals of a join tree level. */
