@@ -10,7 +10,7 @@ MODULE_big = pgaccount
 # the SQL is the order of dependency.
 FOLDERS      = base jwt monitor password fkey softdelete profile cleanup model auth account
 PIECES_SQL   = base/install base/errors monitor/event base/registry_triggers fkey/fk_graph \
-               softdelete/soft_delete softdelete/restore softdelete/unique_live softdelete/guard \
+               softdelete/soft_delete softdelete/restore softdelete/deleted_rows softdelete/unique_live softdelete/guard \
                profile/profile password/password jwt/jwt auth/key_store auth/token auth/identity \
                auth/tenant_isolation cleanup/cleanup cleanup/purge model/model auth/session account/starter \
                auth/registration auth/login account/lifecycle account/invitation account/role_application \

@@ -93,6 +93,7 @@ sub scenario
 	# the table functions, of any role with privileges
 	my @tables = (
 		[ 'is_deleted', "SELECT account.is_deleted('$schema.users', $id{bob})" ],
+		[ 'deleted', "SELECT * FROM account.deleted(NULL::$schema.users)" ],
 		[ 'missing_profiles', "SELECT account.missing_profiles('$schema.users')" ],
 		[ 'cleanup_plan', "SELECT account.cleanup_plan('$schema.users', $id{carl})" ],
 		[ 'cleanup_graph', "SELECT account.cleanup_graph('$schema.users', $id{carl})" ],
@@ -467,6 +468,7 @@ for my $caller (qw(postgres plain))
 		{
 			push @steps, map { [ "$_ $table $key", "SELECT account.$_('mallory.$table', $key)" ] } qw(is_deleted cleanup_plan cleanup_graph);
 		}
+		push @steps, [ "deleted $table", "SELECT * FROM account.deleted(NULL::mallory.$table)" ];
 		push @steps, [ "delete $table", "DELETE FROM mallory.$table WHERE " . ($table eq 'two' ? 'a = 1' : q{id = '1'}), "mallory.$table" ],
 		  map { [ "restore $table $_", "SELECT account.restore('mallory.$table', $_)" ] } @keys;
 		push @steps, [ "cleanup $table", "SELECT account.cleanup('mallory.$table', $keys[1])" ];

@@ -96,11 +96,13 @@ for my $case (
 	[ web => q{SELECT count(*) FROM account.cleanup('s13.doc', 1, true)}, '42501' ],
 	[ web => q{SELECT count(*) FROM account.cleanup('s13.doc', 2)}, '0|42501' ],
 	[ web => q{SELECT account.is_deleted('s13.doc', 2)}, '' ],
+	[ web => q{SELECT * FROM account.deleted(NULL::s13.doc)}, '' ],
 	[ mallory => q{DELETE FROM s13.doc WHERE body = 'secret'}, '42501' ],
 	[ mallory => q{DELETE FROM s13.doc RETURNING id}, '42501' ],
 	[ mallory => 'DELETE FROM s13.doc USING (VALUES (1)) v(x)', '' ],
 	[ mallory => 'MERGE INTO s13.doc d USING (VALUES (2)) v(x) ON true WHEN MATCHED THEN DELETE', '42501' ],
 	[ mallory => q{SELECT account.is_deleted('s13.doc', 2)}, '42501' ],
+	[ mallory => q{SELECT * FROM account.deleted(NULL::s13.doc)}, '42501' ],
 	[ mallory => q{SELECT account.restore('s13.doc', 2)}, '42501' ],
 	[ mallory => q{SELECT account.purge('s13.doc', '0'::interval)}, '42501' ])
 {

@@ -93,6 +93,7 @@ SELECT lives_ok($$DELETE FROM users WHERE id = 1$$, 'DELETE');
 SELECT results_eq('SELECT id FROM posts', '{2}'::bigint[], '... and what follows it');
 SELECT throws_ok($$INSERT INTO posts VALUES (3, 1)$$, '23503', NULL, 'references are guarded');
 SELECT is(account.is_deleted('users', 1), true, 'is_deleted');
+SELECT is((SELECT count(*) FROM account.deleted(NULL::users)), 1::bigint, 'deleted');
 SELECT is(account.restore('users', '1') > 1, true, 'restore');
 SELECT is((SELECT count(*) FROM account.cleanup_plan('users', 1)) > 1, true, 'cleanup_plan');
 SELECT throws_ok($$SELECT * FROM account.cleanup('users', 1)$$, '42501', 'rows of "users" cannot be removed for good', 'cleanup: called, and refused for what it is about');

@@ -12,7 +12,7 @@ CREATE ROLE tap_nobody;
 -- for everybody, who then needs the table's ownership or privileges
 SELECT ok(has_function_privilege('tap_nobody', f::regprocedure, 'EXECUTE'), f || ' is for everybody')
 FROM unnest(ARRAY['account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean, text)', 'account.disable_soft_delete(regclass)',
-    'account.restore(regclass, "any")', 'account.restore(regclass, text)', 'account.is_deleted(regclass, "any")', 'account.is_deleted(regclass, text)',
+    'account.restore(regclass, "any")', 'account.restore(regclass, text)', 'account.is_deleted(regclass, "any")', 'account.is_deleted(regclass, text)', 'account.deleted(anyelement)',
     'account.unique_among_live(regclass, name[])', 'account.unique_among_live(regclass)', 'account.soft_delete()', 'account.http_status(text)']) f;
 -- for the owner and pg_monitor
 SELECT ok(NOT has_function_privilege('tap_nobody', 'account.doctor()', 'EXECUTE'), 'doctor is not for everybody');
@@ -30,8 +30,8 @@ SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHE
     AND NOT coalesce(proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)), NULL, 'definer''s functions pin their search_path');
 -- declared as they are
 SELECT is((SELECT string_agg(proname || ':' || provolatile::text || proparallel::text || CASE WHEN proisstrict THEN 's' ELSE '' END, ' ' ORDER BY proname)
-    FROM pg_proc WHERE pronamespace = 'account'::regnamespace AND proname IN ('marks', 'actor', 'is_deleted', 'http_status')),
-    'actor:ss http_status:iss is_deleted:su is_deleted:su marks:is marks:is', 'volatility, parallel safety, strictness');
+    FROM pg_proc WHERE pronamespace = 'account'::regnamespace AND proname IN ('marks', 'actor', 'is_deleted', 'deleted', 'http_status')),
+    'actor:ss deleted:su http_status:iss is_deleted:su is_deleted:su marks:is marks:is', 'volatility, parallel safety, strictness');
 -- every function says what it is
 SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE pronamespace = 'account'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL),
     NULL, 'every function has a comment');
