@@ -328,7 +328,7 @@ conflict_executor_start(QueryDesc *desc)
 {
 	ListCell *lc;
 
-	if (desc->plannedstmt->resultRelations == NIL)
+	if (compat_result_relations(desc->plannedstmt) == NIL)
 		return;
 	if (IsA(desc->planstate, ModifyTableState))
 		watch_rows((ModifyTableState *) desc->planstate);
@@ -348,7 +348,7 @@ conflict_concerns(QueryDesc *desc)
 
 	if (desc->operation == CMD_DELETE)
 		return false;
-	foreach (lc, stmt->resultRelations)
+	foreach (lc, compat_result_relations(stmt))
 		if (mapping_active(rt_fetch(lfirst_int(lc), stmt->rtable)->relid) != NULL)
 			return true;
 	return false;
