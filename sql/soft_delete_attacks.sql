@@ -166,12 +166,11 @@ INSERT INTO attack.n VALUES (1, 'a');
 DELETE FROM attack.n;
 SELECT account.restore('attack.n', 1);
 
--- keys of which there are no arrays are refused when children would follow by them
+-- children follow by keys of which there are no arrays, too
 CREATE TABLE attack.arrays (id int[] PRIMARY KEY, deleted_at timestamptz);
 CREATE TABLE attack.parts (id int PRIMARY KEY, a int[] REFERENCES attack.arrays ON DELETE CASCADE, deleted_at timestamptz);
 SELECT account.enable_soft_delete('attack.arrays');
-SELECT account.enable_soft_delete('attack.parts'); -- fails
-\echo :LAST_ERROR_SQLSTATE
+SELECT account.enable_soft_delete('attack.parts');
 
 -- renamed triggers are found
 ALTER TRIGGER "00_account_soft_delete" ON attack.n RENAME TO mine;

@@ -231,7 +231,7 @@ delete_hard(const Model *model, const char *user_id, Oid caller)
 	work = cleanup_make(users, false, CLEANUP_TO_EXECUTE, true);
 	work->remover = caller;
 	work->as_delete = true;
-	work->seed.from = psprintf("%s c WHERE %s", cleanup_table_name(users),
+	work->seed.from = psprintf("%s c WHERE %s", sql_keyed_relation(users),
 							   model_sql_key(model, "c", USERS_ID, 1));
 	work->seed.nargs = 1;
 	work->seed.types = &type;
@@ -392,7 +392,7 @@ restore_deleted(const Model *model, const UserRecord *user)
 	keys.condition = model_sql_key(model, "t", USERS_ID, 1);
 	saved = run_as(model->owner[MODEL_USERS]);
 	if (mapping_declared(users) != NULL)
-		restored = restore_rows(users, &keys, caller);
+		restored = restore_rows(users, &keys, caller, NULL, false);
 	if (has_other_columns(model))
 	{
 		uint64 rows;

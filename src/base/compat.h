@@ -391,4 +391,11 @@ compat_guc_malloc(size_t size)
 #define compat_wait_event_new(name) PG_WAIT_EXTENSION
 #endif
 
+/* 17 has infinite intervals. */
+#ifdef INTERVAL_NOT_FINITE
+#define compat_interval_is_finite(interval) (!INTERVAL_NOT_FINITE(interval))
+#else
+#define compat_interval_is_finite(interval) ((interval) != NULL)
+#endif
+
 #endif /* PGACCOUNT_COMPAT_H */

@@ -105,6 +105,17 @@ pending_begin(PendingList *list, Size size)
 	return batch;
 }
 
+/* Put a batch that was taken on a list. */
+void
+pending_put(PendingList *list, PendingBatch *batch)
+{
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+
+	batch->nest_level = GetCurrentTransactionNestLevel();
+	list->batches = lappend(list->batches, batch);
+	MemoryContextSwitchTo(caller);
+}
+
 /* Does a batch belong to the running subtransaction? */
 bool
 pending_is_ours(const PendingBatch *batch)
@@ -149,28 +160,34 @@ has_trigger(Oid relid, Oid function)
 	return found;
 }
 
+/* The tables that a table inherits from, or is a part of, directly. */
+List *
+tables_inherited_by(Oid relid)
+{
+	Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+	List *tables = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		tables = lappend_oid(tables, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(inherits, AccessShareLock);
+	return tables;
+}
+
 /* The tables by which a statement may reach a table's rows: itself, and all it inherits from. */
 static List *
 tables_above(Oid relid)
 {
 	List *tables = list_make1_oid(relid);
-	Relation inherits = table_open(InheritsRelationId, AccessShareLock);
 
 	for (int i = 0; i < list_length(tables); i++)
-	{
-		ScanKeyData key;
-		SysScanDesc scan;
-		HeapTuple tuple;
-
-		ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
-					ObjectIdGetDatum(list_nth_oid(tables, i)));
-		scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-			tables =
-				list_append_unique_oid(tables, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
-		systable_endscan(scan);
-	}
-	table_close(inherits, AccessShareLock);
+		tables = list_concat_unique_oid(tables, tables_inherited_by(list_nth_oid(tables, i)));
 	return tables;
 }
 

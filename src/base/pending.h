@@ -35,6 +35,9 @@ extern void pending_follow(PendingList *list);
 /* Begin a batch of this subtransaction; size is that of what begins with it. All of it is 0. */
 extern void *pending_begin(PendingList *list, Size size);
 
+/* Put a batch that was taken on a list, as one of this subtransaction. */
+extern void pending_put(PendingList *list, PendingBatch *batch);
+
 /*
  * Does a batch belong to the running subtransaction? One that is around it is not its to add to, or
  * to flush.
@@ -46,6 +49,9 @@ extern bool pending_is_ours(const PendingBatch *batch);
  * caller deletes its context.
  */
 extern void *pending_take(PendingList *list, int rows);
+
+/* The tables that a table inherits from, or is a part of, directly. */
+extern List *tables_inherited_by(Oid relid);
 
 /*
  * Does whatever changes rows of a table end with the trigger that flushes: is it a statement,

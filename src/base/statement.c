@@ -125,6 +125,27 @@ push_snapshot(const StatementOptions *options)
 	UpdateActiveSnapshotCommandId();
 }
 
+/* The snapshots that the server's referential actions use, as in ri_PerformCheck(). */
+void
+action_snapshot_begin(StatementOptions *options)
+{
+	memset(options, 0, sizeof(StatementOptions));
+	CommandCounterIncrement();
+	if (IsolationUsesXactSnapshot())
+	{
+		options->snapshot = RegisterSnapshot(GetLatestSnapshot());
+		options->crosscheck = GetTransactionSnapshot();
+	}
+	else
+		options->snapshot = RegisterSnapshot(GetTransactionSnapshot());
+}
+
+void
+action_snapshot_end(const StatementOptions *options)
+{
+	UnregisterSnapshot(options->snapshot);
+}
+
 /*
  * Parse and plan a text; the snapshot is pushed. The judge's policies and privileges are in it, if
  * there is one. tables: NIL, or the tables whose rows alone it writes, or does not write.
@@ -193,8 +214,8 @@ run_planned(PlannedStmt *stmt, const char *sql, ParamListInfo params,
 	MemoryContext context = CurrentMemoryContext;
 	bool other = run_as_other() || OidIsValid(as);
 	Judge *judge = judge_now();
-	QueryDesc *desc = CreateQueryDesc(stmt, sql, GetActiveSnapshot(), InvalidSnapshot, dest, params,
-									  options->env, 0);
+	QueryDesc *desc = CreateQueryDesc(stmt, sql, GetActiveSnapshot(), options->crosscheck, dest,
+									  params, options->env, 0);
 	volatile uint64 processed = 0;
 	char *secret = NULL;
 	List *targets = compat_result_relations(stmt);

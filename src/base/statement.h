@@ -43,7 +43,9 @@ typedef struct StatementOptions
 {
 	StatementSnapshot look;
 	Snapshot snapshot; /* NULL, or the very one */
-	uint64 limit;      /* rows to read at most; 0: all */
+	/* NULL, or a snapshot that must see what is written, too: else 40001 */
+	Snapshot crosscheck;
+	uint64 limit; /* rows to read at most; 0: all */
 	/* AFTER triggers fire at the end of the running statement, as for referential actions */
 	bool within;
 	bool physical;         /* a DELETE removes rows of soft-delete tables */
@@ -59,6 +61,14 @@ typedef struct StatementOptions
 	const char *without;
 	PlannedStmt *plan; /* of statement_plan_once(); NULL: it is planned now */
 } StatementOptions;
+
+/*
+ * The snapshots that the server's referential actions use, for all statements with these options:
+ * what was committed till now; under a transaction snapshot a row that this does not see cannot be
+ * written (40001). In the rest of options all is zero.
+ */
+extern void action_snapshot_begin(StatementOptions *options);
+extern void action_snapshot_end(const StatementOptions *options);
 
 /*
  * Run a kept statement, or a text that is planned for this run. Returns the rows processed, which

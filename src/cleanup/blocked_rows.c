@@ -269,7 +269,7 @@ blocked_report(Oid target, RowSet *blocked, const List *holders)
 											" c.ctid OPERATOR(pg_catalog.=) ANY ($1) AND"
 											" account.row_in_set(0, c.tableoid, c.ctid)"
 											" ORDER BY %s LIMIT %d",
-											key, cleanup_table_name(target), order, MAX_LISTED),
+											key, sql_keyed_relation(target), order, MAX_LISTED),
 								   &run, known, name_row, &naming);
 		run_as_end(reader);
 	}

@@ -206,7 +206,7 @@ seed_keys(Cleanup *cleanup, FunctionCallInfo fcinfo, int n)
 {
 	KeySet *keys = keys_of_argument(fcinfo, n, cleanup->target);
 
-	cleanup->seed.from = psprintf("%s c WHERE %s", cleanup_table_name(cleanup->target),
+	cleanup->seed.from = psprintf("%s c WHERE %s", sql_keyed_relation(cleanup->target),
 								  keys_condition(keys, "c", 1));
 	cleanup->seed.nargs = keys->ncols;
 	cleanup->seed.types = keys->array_types;

@@ -34,14 +34,6 @@
  */
 #define INDEX_WORTH 1.25
 
-/* `ONLY schema.table`, or without ONLY where it is partitioned. */
-char *
-cleanup_table_name(Oid relid)
-{
-	return psprintf("%s%s", get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
-					sql_relation(relid));
-}
-
 /*
  * The column of `to` that is called as column attnum of `from`: partitions may number theirs
  * otherwise.
@@ -109,22 +101,6 @@ cleanup_has_row(FkNode *node, TupleTableSlot *slot)
 											 (ItemPointer) DatumGetPointer(slot->tts_values[1]));
 }
 
-/* ` COLLATE name` of the parent's column where the child's has another collation. */
-static const char *
-join_collation(const FkEdge *edge, int i)
-{
-	Oid type;
-	int32 typmod;
-	Oid parent;
-	Oid child;
-
-	get_atttypetypmodcoll(edge->parent, edge->parent_cols[i], &type, &typmod, &parent);
-	get_atttypetypmodcoll(edge->child, edge->child_cols[i], &type, &typmod, &child);
-	if (parent == child || !OidIsValid(parent) || !OidIsValid(child))
-		return "";
-	return psprintf(" COLLATE %s", generate_collation_name(parent));
-}
-
 /* Does a plan look rows up, one set row after the other, and not read a whole table? */
 static bool
 looks_up(Plan *plan)
@@ -160,10 +136,10 @@ joined_with_set(const FkEdge *edge)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "%s c, " SET_NAME " s WHERE ", cleanup_table_name(edge->child));
+	appendStringInfo(&sql, "%s c, " SET_NAME " s WHERE ", sql_keyed_relation(edge->child));
 	for (int i = 0; i < edge->nkeys; i++)
 		appendStringInfo(&sql, "%ss.k%d%s %s c.%s", i > 0 ? " AND " : "",
-						 cleanup_parent_key(edge, i), join_collation(edge, i),
+						 cleanup_parent_key(edge, i), fk_join_collation(edge, i),
 						 sql_operator(edge->equality[i]),
 						 sql_column(edge->child, edge->child_cols[i]));
 	return sql.data;
@@ -255,7 +231,7 @@ make_read(FkEdge *edge, const EdgeQuery *query)
 		appendStringInfo(&read.sql,
 						 OWN_STATEMENT
 						 "SELECT %s FROM %s c WHERE c.%s OPERATOR(pg_catalog.=) ANY ($1)%s",
-						 read_columns(edge, query), cleanup_table_name(edge->child),
+						 read_columns(edge, query), sql_keyed_relation(edge->child),
 						 sql_column(edge->child, edge->child_cols[0]), read_condition(edge, query));
 	}
 	else
@@ -356,7 +332,7 @@ read_table(FkEdge **edges, int n, const EdgeQuery *query, RowCallback callback, 
 	appendStringInfo(&sql, OWN_STATEMENT "SELECT %s", read_columns(first, query));
 	if (n > 1)
 		appendStringInfo(&sql, ", CASE%s ELSE %d END", number.data, n - 1);
-	appendStringInfo(&sql, " FROM %s c WHERE (%s)%s", cleanup_table_name(first->child),
+	appendStringInfo(&sql, " FROM %s c WHERE (%s)%s", sql_keyed_relation(first->child),
 					 condition.data, read_condition(first, query));
 	if (query->count)
 		run.options.plan = prefer_index(sql.data, &run);
@@ -429,7 +405,7 @@ cleanup_read_keys(const FkEdge *edge, RowCallback callback, void *arg)
 	initStringInfo(&sql);
 	appendStringInfo(&sql,
 					 OWN_STATEMENT "SELECT c.tableoid, c.ctid FROM %s c, " SET_NAME " s WHERE ",
-					 cleanup_table_name(edge->parent));
+					 sql_keyed_relation(edge->parent));
 	for (int i = 0; i < edge->nkeys; i++)
 		appendStringInfo(&sql, "%ss.k%d %s c.%s", i > 0 ? " AND " : "", cleanup_parent_key(edge, i),
 						 sql_operator(edge->equality[i]),

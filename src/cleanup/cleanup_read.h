@@ -22,9 +22,6 @@ typedef struct CleanupTable
 	bool counted;
 } CleanupTable;
 
-/* `ONLY schema.table`, or without ONLY where it is partitioned. */
-extern char *cleanup_table_name(Oid relid);
-
 /* Key column i that an edge references, as the table of its node numbers it. */
 extern AttrNumber cleanup_parent_key(const FkEdge *edge, int i);
 

@@ -289,7 +289,7 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
 	uint64 n = count_to_delete(execution, node);
 
 	appendStringInfo(sql, "DELETE FROM %s c WHERE account.row_in_set(%d, c.tableoid, c.ctid)",
-					 cleanup_table_name(node->relid), i);
+					 sql_keyed_relation(node->relid), i);
 	if (are_sparse(node->relid, n))
 	{
 		run->types[run->nargs] = TIDARRAYOID;
@@ -577,7 +577,7 @@ set_keys(Execution *execution, FkEdge *edge)
 												   " AND c.ctid OPERATOR(pg_catalog.>=) s.tid"
 												   " AND c.ctid OPERATOR(pg_catalog.<=) s.tid"
 												   " AND c.tableoid OPERATOR(pg_catalog.=) s.tab",
-									 cleanup_table_name(edge->child), set_assignments(edge)),
+									 sql_keyed_relation(edge->child), set_assignments(edge)),
 							&run);
 			run_as_end(caller);
 			first = Max(first, done);

@@ -170,7 +170,7 @@ find_candidates(Purge *purge)
 	appendStringInfo(&sql,
 					 OWN_STATEMENT "SELECT c.tableoid, c.ctid, %s FROM %s c WHERE"
 								   " %s OPERATOR(pg_catalog.<=) $1",
-					 stamp, cleanup_table_name(purge->target), stamp);
+					 stamp, sql_keyed_relation(purge->target), stamp);
 	if (purge->any)
 		appendStringInfo(&sql, " AND (%s, c.tableoid, c.ctid) OPERATOR(pg_catalog.>) ($2, $3, $4)",
 						 stamp);
@@ -204,7 +204,7 @@ close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 	cleanup->seed.from = psprintf("%s c WHERE c.ctid OPERATOR(pg_catalog.=) ANY ($2)"
 								  " AND account.row_in_set(0, c.tableoid, c.ctid)"
 								  " AND %s OPERATOR(pg_catalog.<=) $1",
-								  cleanup_table_name(purge->target), stamp);
+								  sql_keyed_relation(purge->target), stamp);
 	cleanup_close(cleanup, GetActiveSnapshot());
 	(void) cleanup_find_outside(cleanup, GetActiveSnapshot(), true);
 	return cleanup;

@@ -27,6 +27,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/ruleutils.h"
 
 #include "base/base.h"
 #include "fk_graph.h"
@@ -143,6 +144,25 @@ fk_of(Oid child)
 }
 
 /*
+ * ` COLLATE name` of the parent's column where the child's has another collation: the parent's
+ * decides, as in a referential check.
+ */
+const char *
+fk_join_collation(const FkEdge *edge, int i)
+{
+	Oid type;
+	int32 typmod;
+	Oid parent;
+	Oid child;
+
+	get_atttypetypmodcoll(edge->parent, edge->parent_cols[i], &type, &typmod, &parent);
+	get_atttypetypmodcoll(edge->child, edge->child_cols[i], &type, &typmod, &child);
+	if (parent == child || !OidIsValid(parent) || !OidIsValid(child))
+		return "";
+	return psprintf(" COLLATE %s", generate_collation_name(parent));
+}
+
+/*
  * The join condition of an edge. A side is `prefix.column`, or, numbered, `prefix1`, `prefix2` …
  * (parameters, or columns of a function).
  */
@@ -162,7 +182,8 @@ fk_join(const FkEdge *edge, const char *parent_prefix, bool parent_numbered,
 		else
 			appendStringInfo(&buf, "%s.%s", parent_prefix,
 							 sql_column(edge->parent, edge->parent_cols[i]));
-		appendStringInfo(&buf, " %s ", sql_operator(edge->equality[i]));
+		appendStringInfo(&buf, "%s %s ", fk_join_collation(edge, i),
+						 sql_operator(edge->equality[i]));
 		if (child_numbered)
 			appendStringInfo(&buf, "%s%d", child_prefix, i + 1);
 		else

@@ -62,6 +62,9 @@ extern List *fk_of(Oid child);
 extern char *fk_join(const FkEdge *edge, const char *parent_prefix, bool parent_numbered,
 					 const char *child_prefix, bool child_numbered);
 
+/* ` COLLATE name` after column i of the parent, where the columns' collations differ, or "". */
+extern const char *fk_join_collation(const FkEdge *edge, int i);
+
 /* All foreign keys of the database as a graph. */
 extern FkGraph *fk_graph_load(void);
 

@@ -15,79 +15,44 @@
  *
  * Batches (pending.c) are flushed early when they are large, so memory stays flat. The children's
  * statements run as their tables' owners, as the server's referential actions do, and with their
- * own AFTER triggers queued behind ours, so a deep tree needs no deep stack.
+ * own AFTER triggers queued behind ours, so a deep tree needs no deep stack. What they are is
+ * follow.c's.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
-#include "utils/timestamp.h"
 
 #include "base/base.h"
 #include "fkey/fkey.h"
-#include "monitor/monitor.h"
 #include "cascade.h"
+#include "cascade_batch.h"
+#include "cascade_edges.h"
+#include "comeback.h"
+#include "follow.h"
+#include "follow_return.h"
+#include "guard.h"
 #include "mapping.h"
 #include "soft_delete.h"
 
 PG_FUNCTION_INFO_V1(soft_delete_changed);
 PG_FUNCTION_INFO_V1(soft_delete_flush);
 
-/* What became of a row. */
-typedef enum Change
-{
-	CHANGE_DELETED,
-	CHANGE_RESTORED,
-	CHANGE_STAMPED /* it was deleted, and still is, with another stamp */
-} Change;
-
-/* Rows whose children follow; one kind of change, of one foreign key. */
-typedef struct Batch
-{
-	PendingBatch pending;
-	FkEdge *edge;
-	Change change;
-	int room;
-	Datum **keys;      /* [column][row] */
-	Datum *old_stamps; /* 0 for rows that were live */
-	Datum *new_stamps; /* 0 for rows that are */
-} Batch;
-
 #define BATCH_ROWS 1000
 
-/*
- * What is known of a table's edges to soft-delete children; kept until its relation cache entry
- * goes.
- */
-typedef struct EdgesEntry
-{
-	Oid relid; /* hash key */
-	bool valid;
-	bool has_flush; /* whichever table a statement names to reach this one, it will flush */
-	List *tables;   /* those tables, and all that reference this one: the answer hangs on them */
-	MemoryContext context;
-	List *edges;
-} EdgesEntry;
+PendingList cascade_batches = {.function = "soft_delete_flush", .rows = "children of deleted rows"};
+PendingList cascade_waiting = {.function = "soft_delete_flush",
+							   .rows = "children of restored rows"};
 
-/* So many are kept at least before those that are outdated are looked for. */
-#define SWEEP_MIN 32
-
-static HTAB *edges_of = NULL;
-static long sweep_at = SWEEP_MIN;
-static PendingList batches = {.function = "soft_delete_flush", .rows = "children of deleted rows"};
+static PendingList guards = {.function = "soft_delete_flush",
+							 .rows = "references of restored rows"};
 
 /*
  * How deep in triggers the statement for a batch was started, which is running; -1: none is.
@@ -100,43 +65,9 @@ static int batch_nesting = 0; /* statements for batches that run one within the 
 
 /* So deep rows of many children are not collected all, but let follow a batch at a time. */
 #define MAX_NESTING 8
-static uint64 rows_followed = 0;
 
-/*
- * A relation changed: what is known of its edges, of those of tables below it, and of those of
- * tables it references is outdated. (Whether a child has soft delete is the child's to change.)
- */
-static void
-relation_changed(Oid relid)
-{
-	HASH_SEQ_STATUS status;
-	EdgesEntry *entry;
-
-	hash_seq_init(&status, edges_of);
-	while ((entry = hash_seq_search(&status)) != NULL)
-		if (!OidIsValid(relid) || entry->relid == relid ||
-			(entry->valid && list_member_oid(entry->tables, relid)))
-			entry->valid = false;
-}
-
-/* Forget the edges of tables that have changed, or are dropped. */
-static void
-sweep_edges(void)
-{
-	HASH_SEQ_STATUS status;
-	EdgesEntry *entry;
-
-	hash_seq_init(&status, edges_of);
-	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		if (entry->valid)
-			continue;
-		if (entry->context != NULL)
-			MemoryContextDelete(entry->context);
-		(void) hash_search(edges_of, &entry->relid, HASH_REMOVE, NULL);
-	}
-	sweep_at = Max(SWEEP_MIN, 2 * hash_get_num_entries(edges_of));
-}
+/* The call of account.restore() whose statement is running, or whose batches are. */
+static RestoreCall *restoring = NULL;
 
 /* Between transactions no statement for a batch is running, and nobody holds an entry. */
 static void
@@ -146,194 +77,18 @@ transaction_ends(XactEvent event, void *arg)
 		return;
 	batch_depth = -1;
 	batch_nesting = 0;
-	if (hash_get_num_entries(edges_of) >= sweep_at)
-		sweep_edges();
+	restoring = NULL;
 }
 
-/* Make the empty cache and follow transactions. */
+/* Follow transactions. */
 void
 cascade_init(void)
 {
-	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(EdgesEntry)};
-
-	edges_of = hash_create("pgaccount edges", 32, &ctl, HASH_ELEM | HASH_BLOBS);
-	relation_changes_follow(relation_changed);
+	cascade_edges_init();
 	RegisterXactCallback(transaction_ends, NULL);
-	pending_follow(&batches);
-}
-
-/* Rows that followed others since the last call, for account.restore to count. */
-uint64
-cascade_take_count(void)
-{
-	uint64 count = rows_followed;
-
-	rows_followed = 0;
-	return count;
-}
-
-/*
- * Those of these foreign keys by which rows of soft-delete tables follow the rows they reference.
- */
-static List *
-following_edges(List *references)
-{
-	List *edges = NIL;
-	ListCell *lc;
-
-	foreach (lc, references)
-	{
-		FkEdge *edge = lfirst(lc);
-
-		if (edge->on_delete != FKCONSTR_ACTION_CASCADE || mapping_declared(edge->child) == NULL)
-			continue;
-		for (int i = 0; i < edge->nkeys; i++)
-		{
-			Oid type = get_atttype(edge->parent, edge->parent_cols[i]);
-
-			if (!OidIsValid(get_array_type(getBaseType(type))) || type_is_rowtype(type))
-				ereport(
-					ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("rows of \"%s\" cannot follow those of \"%s\"",
-							get_rel_name(edge->child), get_rel_name(edge->parent)),
-					 errdetail("Foreign key \"%s\" has a key of type %s; rows follow by keys that "
-							   "are neither arrays nor composites.",
-							   edge->name, format_type_be(type)),
-					 errhint("Give the foreign key another action than CASCADE, or leave one of "
-							 "the tables without soft delete.")));
-		}
-		edges = lappend(edges, edge);
-	}
-	return edges;
-}
-
-/* The same as below, whether the children's triggers fire at present or not. */
-List *
-cascade_declared_edges(Oid relid)
-{
-	return following_edges(fk_referencing(relid));
-}
-
-/* The keys by which rows of soft-delete tables follow this one's. In the current memory context. */
-List *
-cascade_edges(Oid relid)
-{
-	List *edges = NIL;
-	ListCell *lc;
-
-	foreach (lc, cascade_declared_edges(relid))
-		if (mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
-			edges = lappend(edges, lfirst(lc));
-	return edges;
-}
-
-/* The kept edges of a table. */
-static EdgesEntry *
-edges_entry(Relation rel)
-{
-	Oid relid = RelationGetRelid(rel);
-	bool found;
-	EdgesEntry *entry = hash_search(edges_of, &relid, HASH_ENTER, &found);
-	uint64 changes = relation_changes_seen();
-	List *references;
-	MemoryContext old;
-	ListCell *lc;
-
-	if (!found)
-	{
-		entry->valid = false;
-		entry->context = NULL;
-	}
-	if (entry->valid)
-		return entry;
-
-	if (entry->context != NULL)
-		MemoryContextReset(entry->context);
-	else
-		entry->context =
-			AllocSetContextCreate(CacheMemoryContext, "pgaccount edges", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(entry->context);
-	entry->has_flush = pending_is_flushed(&batches, relid, &entry->tables);
-	references = fk_referencing(relid);
-	entry->edges = following_edges(references);
-	foreach (lc, references)
-		entry->tables = list_append_unique_oid(entry->tables, ((FkEdge *) lfirst(lc))->child);
-	MemoryContextSwitchTo(old);
-	/* reading the catalogs may have brought news: then this answer is for this time only */
-	entry->valid = (changes == relation_changes_seen());
-	return entry;
-}
-
-/* The kept statements, by change. */
-static const PlanKind following_kinds[] = {
-	[CHANGE_DELETED] = PLAN_CASCADE_CHILDREN,
-	[CHANGE_RESTORED] = PLAN_RESTORE_CHILDREN,
-	[CHANGE_STAMPED] = PLAN_STAMP_CHILDREN,
-};
-
-/*
- * The statement that makes children follow. $1... are arrays of the parent's key columns, then of
- * its old stamps, then of its new ones, in the type of the children's; then who deleted.
- */
-static KeptStatement *
-following_plan(const FkEdge *edge, Change change)
-{
-	KeptStatement *plan = plan_lookup(following_kinds[change], edge->constraint, InvalidOid);
-	const SoftDelete *mapping;
-	StringInfoData sql;
-	Oid argtypes[INDEX_MAX_KEYS + 3];
-	char *stamp;
-
-	if (plan != NULL)
-		return plan;
-
-	mapping = mapping_declared(edge->child);
-	if (mapping == NULL)
-		elog(ERROR, "table \"%s\" has no soft delete any more", get_rel_name(edge->child));
-	stamp = sql_column(edge->child, mapping->deleted_at);
-	initStringInfo(&sql);
-	appendStringInfo(&sql, OWN_STATEMENT "UPDATE %s c SET ", sql_relation(edge->child));
-	if (change == CHANGE_DELETED)
-		appendStringInfoString(&sql,
-							   sql_set_deleted(mapping, "k.new", psprintf("$%d", edge->nkeys + 3)));
-	else if (change == CHANGE_RESTORED)
-		appendStringInfoString(&sql, sql_set_live(mapping));
-	else
-		appendStringInfo(&sql, "%s = k.new", stamp);
-	appendStringInfoString(&sql, " FROM ROWS FROM (");
-	for (int i = 0; i < edge->nkeys + 2; i++)
-	{
-		Oid type = i < edge->nkeys ? getBaseType(get_atttype(edge->parent, edge->parent_cols[i]))
-								   : mapping->stamp.base;
-
-		argtypes[i] = get_array_type(type);
-		appendStringInfo(&sql, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", i + 1);
-	}
-	argtypes[edge->nkeys + 2] = TEXTOID;
-	appendStringInfoString(&sql, ") AS k(");
-	for (int i = 0; i < edge->nkeys; i++)
-		appendStringInfo(&sql, "k%d, ", i + 1);
-	appendStringInfo(&sql, "old, new) WHERE %s AND ", fk_join(edge, "k.k", true, "c", false));
-	if (change == CHANGE_DELETED)
-		appendStringInfo(&sql, "c.%s IS NULL", stamp);
-	else
-		appendStringInfo(&sql, "c.%s OPERATOR(pg_catalog.=) %s", stamp,
-						 sql_stamp_from(&mapping->stamp, "k.old", &mapping->stamp));
-	return plan_keep(following_kinds[change], edge->constraint, InvalidOid, sql.data,
-					 edge->nkeys + 3, argtypes);
-}
-
-/* An array of values of a type. */
-static Datum
-make_array(Datum *values, int n, Oid type)
-{
-	int16 len;
-	bool by_value;
-	char align;
-
-	get_typlenbyvalalign(type, &len, &by_value, &align);
-	return PointerGetDatum(construct_array(values, n, type, len, by_value, align));
+	pending_follow(&cascade_batches);
+	pending_follow(&cascade_waiting);
+	pending_follow(&guards);
 }
 
 /* How deep in triggers are we? */
@@ -344,15 +99,24 @@ trigger_depth(void)
 }
 
 /* Does this trigger belong to the statement that is running for a batch? */
-static bool
-in_batch(void)
+bool
+cascade_in_batch(void)
 {
 	return batch_depth >= 0 && trigger_depth() == batch_depth + 1;
 }
 
-/* Run the statement for a batch. Its triggers fire with it, as the owner of the children. */
+/* A statement for a batch, kept or not. */
+typedef struct BatchStatement
+{
+	KeptStatement *kept;
+	const char *sql;
+	int nargs;
+	const Oid *types;
+} BatchStatement;
+
+/* Run a statement for a batch. Its triggers fire with it, as the owner of the children. */
 static uint64
-run_following(KeptStatement *plan, Datum *values)
+run_statement(const BatchStatement *statement, Datum *values, const StatementOptions *options)
 {
 	int outer = batch_depth;
 	volatile uint64 followed = 0;
@@ -361,7 +125,11 @@ run_following(KeptStatement *plan, Datum *values)
 	{
 		batch_depth = trigger_depth();
 		batch_nesting++;
-		followed = statement_run(plan, values, NULL, NULL);
+		if (statement->kept != NULL)
+			followed = statement_run(statement->kept, values, NULL, options);
+		else
+			followed = statement_run_once(statement->sql, statement->nargs, statement->types,
+										  values, NULL, options);
 	}
 	PG_FINALLY();
 	{
@@ -372,70 +140,55 @@ run_following(KeptStatement *plan, Datum *values)
 	return followed;
 }
 
+/* Run a kept statement for a batch. */
+uint64
+cascade_run(KeptStatement *statement, Datum *values, const StatementOptions *options)
+{
+	return run_statement(&(BatchStatement){.kept = statement}, values, options);
+}
+
+/* Run a text for a batch. */
+uint64
+cascade_run_once(const char *sql, int nargs, const Oid *types, Datum *values,
+				 const StatementOptions *options)
+{
+	return run_statement(&(BatchStatement){.sql = sql, .nargs = nargs, .types = types}, values,
+						 options);
+}
+
 /* Let the children of a batch follow, and free it. */
 static void
 run_batch(Batch *batch)
 {
-	FkEdge *edge = batch->edge;
-	int n = batch->pending.n;
-	Datum values[INDEX_MAX_KEYS + 3];
-	KeptStatement *plan;
-	const Oid *types;
-	Oid stamp_type;
-	RoleState caller;
-	uint64 followed;
-
-	SPI_connect();
-	values[edge->nkeys + 2] = CStringGetTextDatum(actor_name());
-	caller = run_as(relation_owner(edge->child));
-	plan = following_plan(edge, batch->change);
-	for (int i = 0; i < edge->nkeys; i++)
-		values[i] = make_array(batch->keys[i], n,
-							   getBaseType(get_atttype(edge->parent, edge->parent_cols[i])));
-	(void) plan_parameters(plan, &types);
-	stamp_type = get_element_type(types[edge->nkeys]);
-	values[edge->nkeys] = make_array(batch->old_stamps, n, stamp_type);
-	values[edge->nkeys + 1] = make_array(batch->new_stamps, n, stamp_type);
-	followed = run_following(plan, values);
-	rows_followed += followed; /* which those that follow these have changed meanwhile */
-	run_as_end(caller);
-	SPI_finish();
-	MemoryContextDelete(batch->pending.context);
+	if (batch->change == CHANGE_RESTORED)
+		return_batch(batch);
+	else
+		follow_batch(batch);
+	if (!batch->kept)
+		MemoryContextDelete(batch->pending.context);
 }
 
 /* The batch for rows of this edge, in this subtransaction; made if there is none. */
 static Batch *
-open_batch(const FkEdge *edge, Change change)
+open_batch(const FkEdge *edge, Change change, RestoreCall *call)
 {
 	MemoryContext old;
 	Batch *batch;
 	ListCell *lc;
 
-	foreach (lc, batches.batches)
+	foreach (lc, cascade_batches.batches)
 	{
 		batch = lfirst(lc);
 		if (batch->edge->constraint == edge->constraint && batch->change == change &&
-			pending_is_ours(&batch->pending))
+			batch->call == call && pending_is_ours(&batch->pending))
 			return batch;
 	}
-	batch = pending_begin(&batches, sizeof(Batch));
+	batch = pending_begin(&cascade_batches, sizeof(Batch));
 	old = MemoryContextSwitchTo(batch->pending.context);
 	batch->change = change;
-	batch->edge = palloc(sizeof(FkEdge));
-	*batch->edge = *edge;
-	batch->edge->name = pstrdup(edge->name);
-	batch->edge->child_cols = palloc(edge->nkeys * sizeof(AttrNumber));
-	memcpy(batch->edge->child_cols, edge->child_cols, edge->nkeys * sizeof(AttrNumber));
-	batch->edge->parent_cols = palloc(edge->nkeys * sizeof(AttrNumber));
-	memcpy(batch->edge->parent_cols, edge->parent_cols, edge->nkeys * sizeof(AttrNumber));
-	batch->edge->equality = palloc(edge->nkeys * sizeof(Oid));
-	memcpy(batch->edge->equality, edge->equality, edge->nkeys * sizeof(Oid));
-	batch->keys = palloc(edge->nkeys * sizeof(Datum *));
-	batch->room = 8;
-	for (int i = 0; i < edge->nkeys; i++)
-		batch->keys[i] = palloc(batch->room * sizeof(Datum));
-	batch->old_stamps = palloc(batch->room * sizeof(Datum));
-	batch->new_stamps = palloc(batch->room * sizeof(Datum));
+	batch->call = call;
+	batch->edge = copy_edge(edge);
+	key_list_begin(&batch->rows, edge->parent, edge->nkeys, edge->parent_cols);
 	MemoryContextSwitchTo(old);
 	return batch;
 }
@@ -444,49 +197,76 @@ open_batch(const FkEdge *edge, Change change)
  * Add a row to the batch of an edge. Runs nothing: the caller walks a list that running may free.
  */
 static void
-collect(const FkEdge *edge, Change change, Relation rel, HeapTuple tuple, Datum old_stamp,
-		Datum new_stamp)
+collect(const FkEdge *edge, Change change, Relation rel, HeapTuple tuple, TimestampTz old_stamp,
+		TimestampTz new_stamp)
 {
-	TupleDesc desc = RelationGetDescr(rel);
 	Datum keys[INDEX_MAX_KEYS];
-	AttrNumber attnums[INDEX_MAX_KEYS];
-	MemoryContext old;
+	RestoreCall *call = NULL;
 	Batch *batch;
-	int n;
 
 	for (int i = 0; i < edge->nkeys; i++)
 	{
+		/* a partition may have its columns in another order than the table of the key */
+		AttrNumber attnum =
+			edge->parent == RelationGetRelid(rel)
+				? edge->parent_cols[i]
+				: get_attnum(RelationGetRelid(rel),
+							 get_attname(edge->parent, edge->parent_cols[i], false));
 		bool isnull;
 
-		/* a partition may have its columns in another order than the table of the key */
-		attnums[i] = edge->parent == RelationGetRelid(rel)
-						 ? edge->parent_cols[i]
-						 : get_attnum(RelationGetRelid(rel),
-									  get_attname(edge->parent, edge->parent_cols[i], false));
-		keys[i] = heap_getattr(tuple, attnums[i], desc, &isnull);
+		keys[i] = heap_getattr(tuple, attnum, RelationGetDescr(rel), &isnull);
 		if (isnull)
 			return; /* nothing can reference it */
 	}
-	batch = open_batch(edge, change);
-	old = MemoryContextSwitchTo(batch->pending.context);
-	n = batch->pending.n++;
-	if (n == batch->room)
+	if (change == CHANGE_RESTORED)
 	{
-		batch->room *= 2;
-		for (int i = 0; i < edge->nkeys; i++)
-			batch->keys[i] = repalloc(batch->keys[i], batch->room * sizeof(Datum));
-		batch->old_stamps = repalloc(batch->old_stamps, batch->room * sizeof(Datum));
-		batch->new_stamps = repalloc(batch->new_stamps, batch->room * sizeof(Datum));
+		/* a statement of somebody's trigger is none of the call's */
+		call = cascade_in_batch() ? restoring : NULL;
+		new_stamp = first_stamp(old_stamp, call != NULL ? call->within : NULL);
 	}
-	for (int i = 0; i < edge->nkeys; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, attnums[i] - 1);
+	batch = open_batch(edge, change, call);
+	key_list_add(&batch->rows, keys, old_stamp, new_stamp);
+	batch->pending.n++;
+}
 
-		batch->keys[i][n] = datumCopy(keys[i], att->attbyval, att->attlen);
+/* Look again at a reference of a row that came back. */
+void
+cascade_guard_later(const FkEdge *edge, const Datum *keys)
+{
+	GuardBatch *batch = NULL;
+	MemoryContext old;
+	ListCell *lc;
+
+	foreach (lc, guards.batches)
+	{
+		GuardBatch *other = lfirst(lc);
+
+		if (other->edge->constraint == edge->constraint && pending_is_ours(&other->pending))
+			batch = other;
 	}
-	batch->old_stamps[n] = old_stamp;
-	batch->new_stamps[n] = new_stamp;
-	MemoryContextSwitchTo(old);
+	if (batch == NULL)
+	{
+		batch = pending_begin(&guards, sizeof(GuardBatch));
+		old = MemoryContextSwitchTo(batch->pending.context);
+		batch->edge = copy_edge(edge);
+		key_list_begin(&batch->keys, edge->child, edge->nkeys, edge->child_cols);
+		MemoryContextSwitchTo(old);
+	}
+	key_list_add(&batch->keys, keys, 0, 0);
+	batch->pending.n++;
+}
+
+/* Raise 23503 for references of rows that came back to rows that did not. */
+static void
+check_guards(void)
+{
+	GuardBatch *batch;
+
+	while ((batch = pending_take(&guards, 1)) != NULL)
+	{
+		guard_check(batch->edge, &batch->keys);
+		MemoryContextDelete(batch->pending.context);
+	}
 }
 
 /* Run the batches of this subtransaction that have at least so many rows. */
@@ -495,8 +275,93 @@ flush(int rows)
 {
 	Batch *batch;
 
-	while ((batch = pending_take(&batches, rows)) != NULL)
+	while ((batch = pending_take(&cascade_batches, rows)) != NULL)
 		run_batch(batch);
+}
+
+/* Bring rows back that wait for one another. Returns false where none waits. */
+static bool
+run_waiting(void)
+{
+	MemoryContext context;
+	MemoryContext old;
+	List *batches = NIL;
+	RestoreCall *call = NULL;
+	Comeback *comeback;
+	Batch *batch;
+	uint64 returned;
+	ListCell *lc;
+
+	if (cascade_waiting.batches == NIL)
+		return false;
+	context =
+		AllocSetContextCreate(CurrentMemoryContext, "pgaccount comeback", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	while ((batch = pending_take(&cascade_waiting, 1)) != NULL)
+	{
+		batches = lappend(batches, batch);
+		call = batch->call;
+	}
+	if (batches != NIL)
+	{
+		SPI_connect();
+		MemoryContextSwitchTo(context);
+		comeback = comeback_begin(call != NULL ? call->within : NULL, true);
+		foreach (lc, batches)
+			comeback_add_children(comeback, lfirst(lc));
+		comeback_close(comeback);
+		returned = comeback_run(comeback);
+		comeback_end(comeback);
+		SPI_finish();
+		MemoryContextSwitchTo(context);
+		if (call != NULL)
+			call->rows += returned;
+		foreach (lc, batches)
+		{
+			batch = lfirst(lc);
+			if (batch->call != NULL && batch->call->tell)
+				batch_is_counted_later(batch);
+			else
+				MemoryContextDelete(batch->pending.context);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return batches != NIL;
+}
+
+/* Run all batches of this subtransaction, and what follows from them. */
+static void
+flush_all(void)
+{
+	do
+	{
+		flush(1);
+	} while (run_waiting());
+	if (batch_nesting == 0)
+		check_guards();
+}
+
+/* Bring rows back for a call of account.restore(), and what follows them. */
+uint64
+cascade_restore(RestoreCall *call, const char *sql, int nargs, const Oid *types, Datum *values,
+				const StatementOptions *options)
+{
+	RestoreCall *outer = restoring;
+	volatile uint64 restored = 0;
+
+	PG_TRY();
+	{
+		restoring = call;
+		restored = cascade_run_once(sql, nargs, types, values, options);
+		flush_all();
+	}
+	PG_FINALLY();
+	{
+		restoring = outer;
+	}
+	PG_END_TRY();
+	return restored;
 }
 
 /*
@@ -511,8 +376,8 @@ soft_delete_changed(PG_FUNCTION_ARGS)
 	TupleDesc desc = RelationGetDescr(rel);
 	const SoftDelete *mapping;
 	EdgesEntry *entry;
-	Datum old_stamp;
-	Datum new_stamp;
+	TimestampTz old_stamp;
+	TimestampTz new_stamp;
 	bool was_live;
 	bool is_live;
 	bool has_flush;
@@ -526,23 +391,24 @@ soft_delete_changed(PG_FUNCTION_ARGS)
 	if (mapping == NULL)
 		return PointerGetDatum(NULL);
 
-	old_stamp = heap_getattr(trigger->tg_trigtuple, mapping->deleted_at, desc, &was_live);
-	new_stamp = heap_getattr(trigger->tg_newtuple, mapping->deleted_at, desc, &is_live);
-	if (was_live && is_live)
+	old_stamp = row_stamp(trigger->tg_trigtuple, desc, mapping, &was_live);
+	new_stamp = row_stamp(trigger->tg_newtuple, desc, mapping, &is_live);
+	if (was_live == is_live && old_stamp == new_stamp)
 		return PointerGetDatum(NULL);
 	change = was_live ? CHANGE_DELETED : is_live ? CHANGE_RESTORED : CHANGE_STAMPED;
-	if (change == CHANGE_STAMPED &&
-		DatumGetTimestampTz(old_stamp) == DatumGetTimestampTz(new_stamp))
-		return PointerGetDatum(NULL);
 
-	entry = edges_entry(rel);
+	entry = cascade_edges_entry(rel);
 	has_flush = entry->has_flush;
 	foreach (lc, entry->edges)
 		if (mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
-			collect(lfirst(lc), change, rel, trigger->tg_newtuple, was_live ? 0 : old_stamp,
-					is_live ? 0 : new_stamp);
-	if (!in_batch())
-		flush(has_flush ? BATCH_ROWS : 1);
+			collect(lfirst(lc), change, rel, trigger->tg_newtuple, old_stamp, new_stamp);
+	if (!cascade_in_batch())
+	{
+		if (has_flush)
+			flush(BATCH_ROWS);
+		else
+			flush_all();
+	}
 	else if (batch_nesting < MAX_NESTING)
 		flush(BATCH_ROWS);
 	return PointerGetDatum(NULL);
@@ -553,7 +419,7 @@ Datum
 soft_delete_flush(PG_FUNCTION_ARGS)
 {
 	(void) called_as_trigger(fcinfo, "soft_delete_flush");
-	if (!in_batch())
-		flush(1);
+	if (!cascade_in_batch())
+		flush_all();
 	return PointerGetDatum(NULL);
 }

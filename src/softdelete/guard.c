@@ -37,6 +37,7 @@
 
 #include "base/base.h"
 #include "fkey/fkey.h"
+#include "cascade_batch.h"
 #include "guard.h"
 #include "hierarchy.h"
 #include "mapping.h"
@@ -327,6 +328,46 @@ parent_state(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *ty
 	return deleted ? PARENT_DELETED : PARENT_LIVE;
 }
 
+/* Raise 23503 for a key that references a deleted row. */
+static void
+refuse_reference(const FkEdge *edge, Datum *keys, Oid *types)
+{
+	ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+					errmsg("row of \"%s\" references a deleted row of \"%s\"",
+						   get_rel_name(edge->child), get_rel_name(edge->parent)),
+					errdetail_row("Key %s is deleted in table \"%s\".",
+								  display_key(edge, keys, types), get_rel_name(edge->parent)),
+					errhint("Restore the referenced row first, or reference another."),
+					err_constraint(edge)));
+}
+
+/* Raise 23503 if rows that these keys of a child reference are deleted, and guarded. */
+void
+guard_check(const FkEdge *edge, const KeyList *keys)
+{
+	const SoftDelete *found = mapping_active(edge->parent);
+	SoftDelete mapping;
+	Oid types[INDEX_MAX_KEYS];
+
+	if (found == NULL || !found->options.guard_references)
+		return;
+	mapping = *found;
+	for (int i = 0; i < edge->nkeys; i++)
+		types[i] = get_atttype(edge->child, edge->child_cols[i]);
+	SPI_connect();
+	for (int i = 0; i < keys->n; i++)
+	{
+		Datum key[INDEX_MAX_KEYS];
+
+		CHECK_FOR_INTERRUPTS();
+		for (int j = 0; j < edge->nkeys; j++)
+			key[j] = keys->keys[j][i];
+		if (parent_state(edge, &mapping, key, types) == PARENT_DELETED)
+			refuse_reference(edge, key, types);
+	}
+	SPI_finish();
+}
+
 /* account.guard_reference() RETURNS trigger: AFTER INSERT OR UPDATE, for each row of a child. */
 Datum
 guard_reference(PG_FUNCTION_ARGS)
@@ -392,13 +433,11 @@ guard_reference(PG_FUNCTION_ARGS)
 		/* a key that left the parent table took its children along: ON UPDATE CASCADE */
 		if (had_key && parent_state(edge, &mapping, old_keys, types) == PARENT_MISSING)
 			continue;
-		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-						errmsg("row of \"%s\" references a deleted row of \"%s\"",
-							   get_rel_name(edge->child), get_rel_name(edge->parent)),
-						errdetail_row("Key %s is deleted in table \"%s\".",
-									  display_key(edge, keys, types), get_rel_name(edge->parent)),
-						errhint("Restore the referenced row first, or reference another."),
-						err_constraint(edge)));
+		/* it may come back with this one */
+		if (revived && cascade_in_batch())
+			cascade_guard_later(edge, keys);
+		else
+			refuse_reference(edge, keys, types);
 	}
 	SPI_finish();
 	return PointerGetDatum(NULL);

@@ -33,11 +33,13 @@
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/relcache.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "base/base.h"
 #include "mapping.h"
@@ -373,6 +375,72 @@ sql_set_live(const SoftDelete *mapping)
 	if (mapping->deleted_by != InvalidAttrNumber)
 		appendStringInfo(&sql, ", %s = NULL", sql_column(mapping->relid, mapping->deleted_by));
 	return sql.data;
+}
+
+/* The stamp of a row; 0, and is_live, where it has none. */
+TimestampTz
+row_stamp(HeapTuple tuple, TupleDesc desc, const SoftDelete *mapping, bool *is_live)
+{
+	Datum value = heap_getattr(tuple, mapping->deleted_at, desc, is_live);
+
+	return *is_live ? 0 : DatumGetTimestampTz(value);
+}
+
+/* The first stamp that is not earlier than an interval before a stamp. */
+TimestampTz
+first_stamp(TimestampTz stamp, const Interval *within)
+{
+	double span;
+
+	if (within == NULL || TIMESTAMP_NOT_FINITE(stamp))
+		return stamp;
+	span = (double) within->time +
+		   ((double) within->month * DAYS_PER_MONTH + within->day + 1) * USECS_PER_DAY;
+	if ((double) stamp - 1.1 * span < (double) MIN_TIMESTAMP)
+		return DT_NOBEGIN;
+	return DatumGetTimestampTz(DirectFunctionCall2(
+		timestamptz_mi_interval, TimestampTzGetDatum(stamp), IntervalPGetDatum(within)));
+}
+
+/* SQL: the stamp of a row as a timestamptz. */
+char *
+sql_row_stamp(Oid relid, const char *alias)
+{
+	SoftDelete mapping = *mapping_of_table(relid);
+
+	return sql_instant(psprintf("%s.%s", alias, sql_column(relid, mapping.deleted_at)),
+					   mapping.stamp.base);
+}
+
+/* SQL: a timestamptz as the column of a table has it. */
+char *
+sql_stamp_value(Oid relid, const char *instant)
+{
+	static const StampType instants = {TIMESTAMPTZOID, -1, TIMESTAMPTZOID, -1};
+	SoftDelete mapping = *mapping_of_table(relid);
+
+	return sql_stamp_from(&mapping.stamp, instant, &instants);
+}
+
+/* SQL: has the row this stamp, in the precision of its column? */
+char *
+sql_same_stamp(Oid relid, const char *alias, const char *instant)
+{
+	SoftDelete mapping = *mapping_of_table(relid);
+
+	return psprintf("%s.%s OPERATOR(pg_catalog.=) %s", alias, sql_column(relid, mapping.deleted_at),
+					sql_stamp_value(relid, instant));
+}
+
+/* SQL: the same, or an earlier one, not earlier than since. */
+char *
+sql_stamp_since(Oid relid, const char *alias, const char *since, const char *instant)
+{
+	SoftDelete mapping = *mapping_of_table(relid);
+	char *column = psprintf("%s.%s", alias, sql_column(relid, mapping.deleted_at));
+
+	return psprintf("%s OPERATOR(pg_catalog.>=) %s AND %s OPERATOR(pg_catalog.<=) %s", column,
+					sql_stamp_value(relid, since), column, sql_stamp_value(relid, instant));
 }
 
 /* OID of account.purge(regclass, interval, bigint, boolean), else InvalidOid. */

@@ -6,6 +6,8 @@
 #define PGACCOUNT_MAPPING_H
 
 #include "access/attnum.h"
+#include "access/htup.h"
+#include "datatype/timestamp.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
 
@@ -97,6 +99,28 @@ extern char *sql_set_deleted(const SoftDelete *mapping, const char *stamp, const
 
 /* SQL: the assignments of an UPDATE that brings rows back. */
 extern char *sql_set_live(const SoftDelete *mapping);
+
+/*
+ * How stamps of rows are read and compared, and nowhere else: as instants, timestamptz, whatever
+ * the type of deleted_at; compared in the precision of the row that follows.
+ */
+extern TimestampTz row_stamp(HeapTuple tuple, TupleDesc desc, const SoftDelete *mapping,
+							 bool *is_live);
+
+/* The first stamp that is not earlier than an interval, NULL for none, before a stamp. */
+extern TimestampTz first_stamp(TimestampTz stamp, const Interval *within);
+
+/* SQL: the stamp of a row `alias` as a timestamptz. */
+extern char *sql_row_stamp(Oid relid, const char *alias);
+
+/* SQL: a timestamptz as the column of a table has it. */
+extern char *sql_stamp_value(Oid relid, const char *instant);
+
+/* SQL: has the row `alias` this stamp, that of a row which it follows? */
+extern char *sql_same_stamp(Oid relid, const char *alias, const char *instant);
+
+/* SQL: the same, or an earlier one, not earlier than since. */
+extern char *sql_stamp_since(Oid relid, const char *alias, const char *since, const char *instant);
 
 /* OID of account.purge(regclass, interval, bigint, boolean), else InvalidOid. */
 extern Oid account_purge_function(void);

@@ -5,7 +5,7 @@
 #ifndef PGACCOUNT_RESTORE_H
 #define PGACCOUNT_RESTORE_H
 
-#include "postgres_ext.h"
+#include "datatype/timestamp.h"
 
 /* Which rows: SQL of a condition on `t`, and its parameters. */
 typedef struct RestoreKeys
@@ -18,9 +18,12 @@ typedef struct RestoreKeys
 
 /*
  * Bring those rows of a soft-delete table back that are deleted, with the children that went with
- * them, as the current role, which may update them. Returns how many rows. Raises 23505 for keys
- * that are taken; DETAIL shows them where the role caller may read them.
+ * them, as the current role, which may update them; within: NULL, or with those that were deleted
+ * on their own so long before at most. tell: a NOTICE tells how many children stay deleted. Returns
+ * how many rows. Raises 23505 for keys that are taken; DETAIL shows them where the role caller may
+ * read them.
  */
-extern uint64 restore_rows(Oid relid, const RestoreKeys *keys, Oid caller);
+extern uint64 restore_rows(Oid relid, const RestoreKeys *keys, Oid caller, const Interval *within,
+						   bool tell);
 
 #endif /* PGACCOUNT_RESTORE_H */

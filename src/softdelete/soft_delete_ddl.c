@@ -44,7 +44,7 @@
 #include "base/base.h"
 #include "fkey/fkey.h"
 #include "monitor/monitor.h"
-#include "cascade.h"
+#include "cascade_edges.h"
 #include "enable_report.h"
 #include "enable_request.h"
 #include "guard.h"
@@ -90,58 +90,122 @@ has_trigger(Oid relid, const char *function)
 }
 
 /*
+ * The soft-delete tables that a table is a part of, or inherits from, at the top: by any of these
+ * its rows may be reached. The table itself where there is none above.
+ */
+static List *
+top_tables(Oid relid)
+{
+	List *tables = list_make1_oid(relid);
+	List *tops = NIL;
+
+	for (int i = 0; i < list_length(tables); i++)
+	{
+		List *above = NIL;
+		ListCell *lc;
+
+		foreach (lc, tables_inherited_by(list_nth_oid(tables, i)))
+			if (mapping_declared(lfirst_oid(lc)) != NULL)
+				above = lappend_oid(above, lfirst_oid(lc));
+		if (above == NIL)
+			tops = lappend_oid(tops, list_nth_oid(tables, i));
+		tables = list_concat_unique_oid(tables, above);
+	}
+	return tops;
+}
+
+/* Do children follow rows of a table, or of one that is a part of it or inherits from it? */
+static bool
+has_followers(Oid relid)
+{
+	ListCell *lc;
+
+	foreach (lc, cascade_tree(relid))
+		if (cascade_declared_edges(lfirst_oid(lc)) != NIL)
+			return true;
+	return false;
+}
+
+/* Put a trigger for each row on a table, or take it off, as the table's owner. */
+static void
+refresh_row_trigger(Oid relid, bool wanted)
+{
+	const SoftDelete *mapping = mapping_declared(relid);
+	AttrNumber deleted_at = mapping != NULL ? mapping->deleted_at : InvalidAttrNumber;
+	bool there = has_trigger(relid, "soft_delete_changed");
+	RoleState caller;
+
+	if (deleted_at == InvalidAttrNumber && !there)
+		return; /* it came to inherit after enabling: the doctor names it */
+	wanted = wanted && deleted_at != InvalidAttrNumber;
+	caller = run_as(relation_owner(relid));
+	if (wanted && !there)
+	{
+		char *column = sql_column(relid, deleted_at);
+
+		run_sql("CREATE TRIGGER %s AFTER UPDATE ON %s FOR EACH ROW"
+				" WHEN ((OLD.%s IS NULL) OPERATOR(pg_catalog.<>) (NEW.%s IS NULL)"
+				" OR OLD.%s OPERATOR(pg_catalog.<>) NEW.%s)"
+				" EXECUTE FUNCTION account.soft_delete_changed()",
+				TRIGGER_CHANGED, sql_relation(relid), column, column, column, column);
+	}
+	else if (!wanted && there)
+		drop_triggers(relid, "soft_delete_changed");
+	else if (wanted)
+		CacheInvalidateRelcacheByRelid(relid);
+	run_as_end(caller);
+}
+
+/* The same of the trigger for each statement. */
+static void
+refresh_statement_trigger(Oid relid, bool wanted)
+{
+	bool there = has_trigger(relid, "soft_delete_flush");
+	RoleState caller;
+
+	wanted = wanted && mapping_declared(relid) != NULL;
+	if (wanted == there)
+		return;
+	caller = run_as(relation_owner(relid));
+	if (wanted)
+		run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH STATEMENT"
+				" EXECUTE FUNCTION account.soft_delete_flush()",
+				TRIGGER_FLUSH, sql_relation(relid));
+	else
+		drop_triggers(relid, "soft_delete_flush");
+	run_as_end(caller);
+}
+
+/* The same below, of a table at the top and all that is below it. */
+static void
+refresh_cascade_of(Oid top)
+{
+	bool wanted = has_followers(top);
+	ListCell *lc;
+
+	/* dropping a trigger takes the strongest lock: where there is one to drop, at once */
+	LockRelationOid(top, !wanted && has_trigger(top, "soft_delete_changed")
+							 ? AccessExclusiveLock
+							 : ShareRowExclusiveLock);
+	foreach (lc, row_trigger_tables(top, ShareRowExclusiveLock))
+		refresh_row_trigger(lfirst_oid(lc), wanted);
+	foreach (lc, trigger_tables(top, ShareRowExclusiveLock))
+		refresh_statement_trigger(lfirst_oid(lc), wanted);
+}
+
+/*
  * Put the triggers of cascade.c on a table that has soft-delete children, and take them off one
- * that has none. As the table's owner: the caller may own the child alone. Within SPI_connect.
+ * that has none; on all of a hierarchy alike, for a child of a part of it follows rows that are
+ * deleted by way of the whole. As the tables' owners: the caller may own the child alone. Within
+ * SPI_connect.
  */
 static void
 refresh_cascade(Oid parent)
 {
-	const SoftDelete *mapping = mapping_declared(parent);
-	bool wanted = mapping != NULL && cascade_declared_edges(parent) != NIL;
-	RoleState caller = run_as(relation_owner(parent));
 	ListCell *lc;
 
-	/* dropping a trigger takes the strongest lock: where there is one to drop, at once */
-	LockRelationOid(parent, !wanted && has_trigger(parent, "soft_delete_changed")
-								? AccessExclusiveLock
-								: ShareRowExclusiveLock);
-	foreach (lc, row_trigger_tables(parent, ShareRowExclusiveLock))
-	{
-		Oid relid = lfirst_oid(lc);
-		const SoftDelete *own = mapping_declared(relid);
-		bool there = has_trigger(relid, "soft_delete_changed");
-
-		if (own == NULL && !there)
-			continue; /* it came to inherit after enabling: the doctor names it */
-		if (wanted && own != NULL && !there)
-		{
-			char *column = sql_column(relid, own->deleted_at);
-
-			run_sql("CREATE TRIGGER %s AFTER UPDATE ON %s FOR EACH ROW"
-					" WHEN ((OLD.%s IS NULL) OPERATOR(pg_catalog.<>) (NEW.%s IS NULL)"
-					" OR OLD.%s OPERATOR(pg_catalog.<>) NEW.%s)"
-					" EXECUTE FUNCTION account.soft_delete_changed()",
-					TRIGGER_CHANGED, sql_relation(relid), column, column, column, column);
-		}
-		else if (!(wanted && own != NULL) && there)
-			drop_triggers(relid, "soft_delete_changed");
-		else if (wanted)
-			CacheInvalidateRelcacheByRelid(relid);
-	}
-	foreach (lc, trigger_tables(parent, ShareRowExclusiveLock))
-	{
-		Oid relid = lfirst_oid(lc);
-		bool covered = wanted && mapping_declared(relid) != NULL;
-		bool there = has_trigger(relid, "soft_delete_flush");
-
-		if (covered && !there)
-			run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH STATEMENT"
-					" EXECUTE FUNCTION account.soft_delete_flush()",
-					TRIGGER_FLUSH, sql_relation(relid));
-		else if (!covered && there)
-			drop_triggers(relid, "soft_delete_flush");
-	}
-	run_as_end(caller);
+	foreach (lc, top_tables(parent))
+		refresh_cascade_of(lfirst_oid(lc));
 }
 
 /* A foreign key to the table follows another rule than before. */
@@ -163,17 +227,22 @@ soft_delete_ddl_init(void)
 static void
 refresh_around(Oid relid)
 {
+	List *parents = NIL;
 	ListCell *lc;
+	ListCell *lc2;
 
 	refresh_cascade(relid);
-	foreach (lc, fk_of(relid))
-	{
-		FkEdge *edge = lfirst(lc);
+	foreach (lc, find_all_inheritors(relid, NoLock, NULL))
+		foreach (lc2, fk_of(lfirst_oid(lc)))
+		{
+			FkEdge *edge = lfirst(lc2);
 
-		if (edge->on_delete == FKCONSTR_ACTION_CASCADE && edge->parent != relid &&
-			mapping_declared(edge->parent) != NULL)
-			refresh_cascade(edge->parent);
-	}
+			if (edge->on_delete == FKCONSTR_ACTION_CASCADE && edge->parent != relid &&
+				mapping_declared(edge->parent) != NULL)
+				parents = list_append_unique_oid(parents, edge->parent);
+		}
+	foreach (lc, parents)
+		refresh_cascade(lfirst_oid(lc));
 }
 
 /* A literal or NULL, as an argument of marks(). */

@@ -6,6 +6,7 @@
 #define PGACCOUNT_SOFTDELETE_H
 
 #include "cascade.h"
+#include "cascade_edges.h"
 #include "conflict.h"
 #include "delete_call.h"
 #include "mapping.h"

@@ -12,7 +12,7 @@ CREATE ROLE tap_nobody;
 -- for everybody, who then needs the table's ownership or privileges
 SELECT ok(has_function_privilege('tap_nobody', f::regprocedure, 'EXECUTE'), f || ' is for everybody')
 FROM unnest(ARRAY['account.enable_soft_delete(regclass, name, name, name, boolean, boolean, text, boolean, text)', 'account.disable_soft_delete(regclass)',
-    'account.restore(regclass, "any")', 'account.restore(regclass, text)', 'account.is_deleted(regclass, "any")', 'account.is_deleted(regclass, text)', 'account.deleted(anyelement)',
+    'account.restore(regclass, "any", interval)', 'account.restore(regclass, text, interval)', 'account.is_deleted(regclass, "any")', 'account.is_deleted(regclass, text)', 'account.deleted(anyelement)',
     'account.unique_among_live(regclass, name[])', 'account.unique_among_live(regclass)', 'account.soft_delete()', 'account.http_status(text)']) f;
 -- for the owner and pg_monitor
 SELECT ok(NOT has_function_privilege('tap_nobody', 'account.doctor()', 'EXECUTE'), 'doctor is not for everybody');
