@@ -34,7 +34,7 @@ SELECT severity, object, message, remedy FROM account.doctor_model() WHERE code 
 DELETE FROM dm.nurses;
 SELECT end_reason FROM account.session WHERE user_id = '7';
 INSERT INTO dm.nurses VALUES (7, 'n@x');
-SELECT remedy FROM account.doctor_model() WHERE code = 'sessions_not_ended' \gexec
+SELECT remedy FROM account.doctor_model() WHERE code = 'sessions_not_ended' ORDER BY remedy \gexec
 SELECT code FROM account.doctor_model() WHERE code = 'sessions_not_ended';
 UPDATE dm.users SET tenant_id = 1 WHERE id = 7;
 SELECT end_reason FROM account.session WHERE user_id = '7';

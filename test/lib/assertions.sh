@@ -2,32 +2,13 @@
 #
 # assertions.sh: a server with assertions, for test/sanitize and test/discard-caches. To be sourced after throwaway.sh.
 
-# Build the sources of the distribution's PostgreSQL with assertions into $1. The sources' index is kept
-# in $work, so that the system's own package lists stay as they are.
+# shellcheck source-path=SCRIPTDIR source=sources.sh
+. "$(dirname "${BASH_SOURCE[0]}")/sources.sh"
+
+# Build the sources of the distribution's PostgreSQL with assertions into $1.
 build_server() {
-    local prefix=$1 tarball apt version signed=''
-    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    [ ! -e "$keyring" ] || signed="[signed-by=$keyring] "
-    mkdir -p "$work/sources" "$work/lists/partial"
-    apt-get indextargets --format "deb-src $signed"'$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-        'Created-By: Packages' 'Origin: Debian' 'Component: main' | sort -u >"$work/sources.list"
-    apt=(-o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$work/lists"
-        -o APT::Sandbox::User=root)
-    say "fetching the sources of postgresql-$major"
-    # A mirror may list a version that it no longer has: the next older one serves as well.
-    {
-        apt-get "${apt[@]}" update -qq || true
-        for version in $(apt-cache "${apt[@]}" showsrc "postgresql-$major" | sed -n 's/^Version: //p' | sort -urV); do
-            (cd "$work/sources" && apt-get "${apt[@]}" source -qq --download-only "postgresql-$major=$version") && break
-        done
-    } >"$work/log/source" 2>&1 || true
-    tarball=$(find "$work/sources" -name '*.orig.tar.*' ! -name '*.asc' | head -n 1)
-    if [ -z "$tarball" ]; then
-        cat "$work/log/source"
-        die "could not fetch the sources of postgresql-$major"
-    fi
-    mkdir "$work/server"
-    tar -C "$work/server" --strip-components=1 -xf "$tarball"
+    local prefix=$1
+    fetch_sources "$major" "$work/server"
     say "building it with assertions: some minutes"
     cd "$work/server"
     QUIET=1 STEP_TIMEOUT=3600 step "$work/log/server_build" sh -c '
