@@ -29,7 +29,8 @@ CREATE VIEW account.model AS
     FROM account.model_column AS c;
 REVOKE ALL ON account.model FROM PUBLIC;
 COMMENT ON VIEW account.model IS
-'The mapping: for each attribute of users, profiles and tenants its relation and column (NULL: none), and whether it was given, detected or is missing. One mapping a database; empty: none.';
+'The mapping: for each attribute of users, profiles and tenants its relation and column (NULL: '
+'none), and whether it was given, detected or is missing. One mapping a database; empty: none.';
 
 CREATE FUNCTION account.use_tables(users regclass, profiles regclass DEFAULT NULL,
         tenants regclass DEFAULT NULL, columns jsonb DEFAULT '{}')
@@ -37,10 +38,16 @@ CREATE FUNCTION account.use_tables(users regclass, profiles regclass DEFAULT NUL
     AS 'MODULE_PATHNAME', 'use_tables' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb) IS
-'Tells the functions of accounts which tables hold users, profiles and tenants (owned by the caller, else 42501), in place of an earlier mapping; returns the columns found. columns: overrides by part and attribute, {"users": {"email": "mail"}, "tenants": {"modules": null}}; null: none. Required are users.id and users.email or users.username, and profiles.user and tenants.id of tables that are given. Puts triggers on users and tenants that end sessions. Errors: 22023 for a table or column that cannot work and for an unknown part or attribute.';
+'Tells the functions of accounts which tables hold users, profiles and tenants (owned by the '
+'caller, else 42501), in place of an earlier mapping; returns the columns found. columns: '
+'overrides by part and attribute, {"users": {"email": "mail"}, "tenants": {"modules": null}}; '
+'null: none. Required are users.id and users.email or users.username, and profiles.user and '
+'tenants.id of tables that are given. Puts triggers on users and tenants that end sessions. '
+'Errors: 22023 for a table or column that cannot work and for an unknown part or attribute.';
 
 CREATE FUNCTION account.forget_tables() RETURNS void
     AS 'MODULE_PATHNAME', 'forget_tables' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION account.forget_tables() FROM PUBLIC;
 COMMENT ON FUNCTION account.forget_tables() IS
-'Undoes account.use_tables: no tables are mapped, their triggers that end sessions are gone, and all sessions are ended. Harmless without a mapping.';
+'Undoes account.use_tables: no tables are mapped, their triggers that end sessions are gone, and '
+'all sessions are ended. Harmless without a mapping.';

@@ -7,7 +7,11 @@ CREATE FUNCTION account.restore(target regclass, key text) RETURNS bigint
     AS 'MODULE_PATHNAME', 'restore' LANGUAGE C;
 GRANT EXECUTE ON FUNCTION account.restore(regclass, "any") TO PUBLIC;
 COMMENT ON FUNCTION account.restore(regclass, "any") IS
-'Brings deleted rows back, with the children that were deleted with them; returns how many rows. key: a key of the table, an array of keys, or a jsonb object with the columns of a unique key. Keys that are unknown or not deleted count 0. Needs UPDATE on the table and on its soft-delete children. 22023: no such kind of key; 23505: keys are taken, all named in DETAIL; 23503: a guarded parent is deleted.';
+'Brings deleted rows back, with the children that were deleted with them; returns how many rows. '
+'key: a key of the table, an array of keys, or a jsonb object with the columns of a unique key. '
+'Keys that are unknown or not deleted count 0. Needs UPDATE on the table and on its soft-delete '
+'children. 22023: no such kind of key; 23505: keys are taken, all named in DETAIL; 23503: a '
+'guarded parent is deleted.';
 GRANT EXECUTE ON FUNCTION account.restore(regclass, text) TO PUBLIC;
 COMMENT ON FUNCTION account.restore(regclass, text) IS
 'account.restore for a key given as text or as an untyped parameter.';
@@ -18,7 +22,8 @@ CREATE FUNCTION account.is_deleted(target regclass, key text) RETURNS boolean
     AS 'MODULE_PATHNAME', 'is_deleted' LANGUAGE C STABLE;
 GRANT EXECUTE ON FUNCTION account.is_deleted(regclass, "any") TO PUBLIC;
 COMMENT ON FUNCTION account.is_deleted(regclass, "any") IS
-'Is the row with this key deleted? NULL: there is no such row. key: as for account.restore, one key. Needs SELECT. 22023: no such kind of key, or a table without soft delete.';
+'Is the row with this key deleted? NULL: there is no such row. key: as for account.restore, one '
+'key. Needs SELECT. 22023: no such kind of key, or a table without soft delete.';
 GRANT EXECUTE ON FUNCTION account.is_deleted(regclass, text) TO PUBLIC;
 COMMENT ON FUNCTION account.is_deleted(regclass, text) IS
 'account.is_deleted for a key given as text or as an untyped parameter.';
