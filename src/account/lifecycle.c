@@ -233,9 +233,9 @@ delete_hard(const Model *model, const char *user_id, Oid caller)
 	work->as_delete = true;
 	work->seed.from = psprintf("%s c WHERE %s", sql_keyed_relation(users),
 							   model_sql_key(model, "c", USERS_ID, 1));
-	work->seed.nargs = 1;
-	work->seed.types = &type;
-	work->seed.values = &key;
+	work->seed.run.nargs = 1;
+	work->seed.run.types = &type;
+	work->seed.run.values = &key;
 	PG_TRY();
 	{
 		cleanup_run(work);

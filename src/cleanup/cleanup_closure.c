@@ -137,7 +137,7 @@ make_set(Cleanup *cleanup, CleanupTable *table, CleanupUse use)
 		integers &= cleanup_compares_integers(edge) && edge->parent == table->node->relid;
 	}
 	/* tids and keys are enough where no join needs them side by side */
-	if (integers && use != CLEANUP_TO_CUT)
+	if (integers && (use != CLEANUP_TO_CUT || table->node->referencing == NIL))
 		row_set_keep_places(table->set, ways > 1 && use != CLEANUP_TO_PLAN);
 	if (cycle)
 		row_set_keep_recent(table->set);
@@ -208,9 +208,9 @@ seed_keys(Cleanup *cleanup, FunctionCallInfo fcinfo, int n)
 
 	cleanup->seed.from = psprintf("%s c WHERE %s", sql_keyed_relation(cleanup->target),
 								  keys_condition(keys, "c", 1));
-	cleanup->seed.nargs = keys->ncols;
-	cleanup->seed.types = keys->array_types;
-	cleanup->seed.values = keys->arrays;
+	cleanup->seed.run.nargs = keys->ncols;
+	cleanup->seed.run.types = keys->array_types;
+	cleanup->seed.run.values = keys->arrays;
 }
 
 /* The same for a function, from its arguments. */
@@ -360,13 +360,11 @@ join_seed(Cleanup *cleanup, Snapshot snapshot)
 {
 	CleanupSeed *seed = &cleanup->seed;
 	Joining joining = joining_over(cleanup, cleanup->node, NULL);
-	OneRun run = {.nargs = seed->nargs,
-				  .types = seed->types,
-				  .values = seed->values,
-				  .options = {.env = seed->env, .snapshot = snapshot}};
+	OneRun run = seed->run;
 	RoleState reader = cleanup->as_owners ? run_as(relation_owner(cleanup->target))
 										  : run_as_reader(cleanup->target);
 
+	run.options.snapshot = snapshot;
 	(void) cleanup_query(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s",
 								  cleanup_key_columns(cleanup->node, cleanup->target), seed->from),
 						 &run, join_set, &joining);
@@ -491,7 +489,8 @@ cleanup_close_again(Cleanup *cleanup, Snapshot snapshot)
 
 		row_set_keep_recent(((CleanupTable *) node->data)->set);
 	}
-	join_seed(cleanup, snapshot);
+	if (!cleanup->seed.by_tid)
+		join_seed(cleanup, snapshot);
 	for (int i = list_length(cleanup->components) - 1; i >= 0; i--)
 		follow_into(cleanup, list_nth(cleanup->components, i), snapshot, true);
 	foreach (lc, cleanup->nodes)

@@ -31,14 +31,12 @@ typedef struct CleanupStep
 	int64 rows;
 } CleanupStep;
 
-/* Where the rows come from that the caller names: SQL after FROM, the table being `c`. */
+/* Where the rows come from that the caller names. */
 typedef struct CleanupSeed
 {
-	const char *from;
-	int nargs;
-	Oid *types;
-	Datum *values;
-	QueryEnvironment *env;
+	const char *from; /* SQL after FROM, the table being `c` */
+	OneRun run;       /* its arguments and options */
+	bool by_tid;      /* a row that comes later is not among them */
 } CleanupSeed;
 
 typedef struct Cleanup

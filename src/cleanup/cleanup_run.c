@@ -46,10 +46,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
@@ -58,13 +56,11 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/bufmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -77,10 +73,6 @@
 #include "row_recheck.h"
 
 ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
-
-/* Rows that are worth an array of where they are, and rows a block from which the table is read. */
-#define MAX_TIDS   UINT64CONST(5000000)
-#define DENSE_ROWS 8
 
 /* After so long each step is reported. */
 #define TELL_AFTER_MS 2000
@@ -253,51 +245,13 @@ rows_to_delete(Execution *execution, FkNode *node)
 	return execution->repeated ? set->recent : row_set_rows(set);
 }
 
-/* Are so many rows of a table better found by going where they are than by reading it? */
-static bool
-are_sparse(Oid relid, uint64 n)
-{
-	uint64 blocks = 0;
-	uint64 tables = 0;
-	ListCell *lc;
-
-	foreach (lc, get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE
-					 ? find_all_inheritors(relid, AccessShareLock, NULL)
-					 : list_make1_oid(relid))
-	{
-		Relation rel = table_open(lfirst_oid(lc), AccessShareLock);
-
-		if (rel->rd_rel->relkind == RELKIND_RELATION)
-		{
-			blocks += RelationGetNumberOfBlocks(rel);
-			tables++;
-		}
-		table_close(rel, NoLock);
-	}
-	/* each partition is asked for all tids */
-	return n < MAX_TIDS && n * tables < blocks * DENSE_ROWS;
-}
-
-/*
- * Append a DELETE of the rows that are to go now from one table, as set number i. Many rows are
- * found by reading the table, few by going where they are.
- */
+/* Append a DELETE of the rows that are to go now from one table, as set number i. */
 static void
 append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, int i)
 {
-	RowSet *set = ((CleanupTable *) node->data)->set;
-	uint64 n = count_to_delete(execution, node);
-
-	appendStringInfo(sql, "DELETE FROM %s c WHERE account.row_in_set(%d, c.tableoid, c.ctid)",
-					 sql_keyed_relation(node->relid), i);
-	if (are_sparse(node->relid, n))
-	{
-		run->types[run->nargs] = TIDARRAYOID;
-		run->values[run->nargs] = row_set_tids(set->desc, rows_to_delete(execution, node), n);
-		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.=) ANY ($%d)", ++run->nargs);
-		/* for the planner each tid is a block read at random: they are read in order */
-		run->options.without = "enable_seqscan";
-	}
+	appendStringInfo(sql, "DELETE FROM %s c WHERE ", sql_keyed_relation(node->relid));
+	row_set_append_condition(sql, run, node->relid, ((CleanupTable *) node->data)->set, i,
+							 rows_to_delete(execution, node), count_to_delete(execution, node));
 }
 
 /*
@@ -468,8 +422,8 @@ delete_rows(Execution *execution, List *nodes)
 	uint64 done;
 	ListCell *lc;
 
-	run.types = palloc(ntables * sizeof(Oid));
-	run.values = palloc(ntables * sizeof(Datum));
+	run.types = palloc(ntables * ROW_SET_CONDITION_ARGS * sizeof(Oid));
+	run.values = palloc(ntables * ROW_SET_CONDITION_ARGS * sizeof(Datum));
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, OWN_STATEMENT);
 	foreach (lc, nodes)

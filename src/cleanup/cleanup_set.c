@@ -16,14 +16,19 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
 #include "executor/executor.h"
 #include "base/base.h"
@@ -40,6 +45,10 @@ PG_FUNCTION_INFO_V1(key_in_set);
 #else
 #define KEY_MEMORY ((Size) 32 * 1024 * 1024)
 #endif
+
+/* Rows that are worth an array of their tids, and rows a block from which the table is read. */
+#define MAX_TIDS   UINT64CONST(5000000)
+#define DENSE_ROWS 8
 
 static KnownSets known_sets = {NULL, 0};
 
@@ -342,6 +351,16 @@ note_step(RowSet *set, int step, int64 packed)
 	MemoryContextSwitchTo(old);
 }
 
+/* Note where the first and the last row are; called before n counts the row. */
+static void
+note_bounds(RowSet *set, ItemPointer tid)
+{
+	if (set->n == 0 || ItemPointerCompare(tid, &set->first) < 0)
+		set->first = *tid;
+	if (set->n == 0 || ItemPointerCompare(tid, &set->last) > 0)
+		set->last = *tid;
+}
+
 /* Add a row, but for its keys. */
 static bool
 add_row(RowSet *set, Datum *values, bool *nulls)
@@ -351,6 +370,7 @@ add_row(RowSet *set, Datum *values, bool *nulls)
 
 	if (!key_bitmap_add(set->tids, packed))
 		return false;
+	note_bounds(set, (ItemPointer) DatumGetPointer(values[SET_TID]));
 	set->n++;
 	if (!set->places_only)
 		tuplestore_putvalues(set->all, set->desc, values, nulls);
@@ -473,6 +493,62 @@ row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n)
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	return PointerGetDatum(array);
+}
+
+/* Are so many rows of a table better found by their tids than by reading it? */
+static bool
+are_sparse(Oid relid, uint64 n)
+{
+	uint64 blocks = 0;
+	uint64 tables = 0;
+	ListCell *lc;
+
+	foreach (lc, get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE
+					 ? find_all_inheritors(relid, AccessShareLock, NULL)
+					 : list_make1_oid(relid))
+	{
+		Relation rel = table_open(lfirst_oid(lc), AccessShareLock);
+
+		if (rel->rd_rel->relkind == RELKIND_RELATION)
+		{
+			blocks += RelationGetNumberOfBlocks(rel);
+			tables++;
+		}
+		table_close(rel, NoLock);
+	}
+	/* each partition is asked for all tids */
+	return n < MAX_TIDS && n * tables < blocks * DENSE_ROWS;
+}
+
+/* Add an argument to a statement; its number. */
+static int
+add_argument(OneRun *run, Oid type, Datum value)
+{
+	run->types[run->nargs] = type;
+	run->values[run->nargs] = value;
+	return ++run->nargs;
+}
+
+/* Append the condition that row c is one of the set, and how it is found. */
+void
+row_set_append_condition(StringInfo sql, OneRun *run, Oid relid, RowSet *set, int i,
+						 Tuplestorestate *rows, uint64 n)
+{
+	appendStringInfo(sql, "account.row_in_set(%d, c.tableoid, c.ctid)", i);
+	if (are_sparse(relid, n))
+	{
+		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.=) ANY ($%d)",
+						 add_argument(run, TIDARRAYOID, row_set_tids(set->desc, rows, n)));
+		/* for the planner each tid is a block read at random: they are read in order */
+		run->options.without = "enable_seqscan";
+	}
+	else if (set->n > 0)
+	{
+		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.>=) $%d",
+						 add_argument(run, TIDOID, PointerGetDatum(&set->first)));
+		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.<=) $%d",
+						 add_argument(run, TIDOID, PointerGetDatum(&set->last)));
+	}
 }
 
 /* RowTids are; a key is, but for columns of composite ones and new versions of rows. */

@@ -48,6 +48,8 @@ typedef struct RowSet
 	Tuplestorestate *recent; /* NULL: not asked for; rows since row_set_take_recent() */
 	uint64 n;
 	uint64 nrecent;
+	ItemPointerData first; /* of the tids of all, in whichever table */
+	ItemPointerData last;
 	bool places_only;  /* rows are stored when they are asked for */
 	uint64 stored;     /* in that case: rows in all */
 	int step;          /* the step of all of them, unless */
@@ -137,6 +139,16 @@ typedef struct OneRun
 	Datum *values;
 	StatementOptions options;
 } OneRun;
+
+/*
+ * Append the condition that row c of table relid is one of its set, and how it is found: few rows by
+ * their tids, many by reading the table from the first to the last. The set is number i of those
+ * that are known while the statement runs. rows, n: those that are asked for, of the set. Adds at
+ * most ROW_SET_CONDITION_ARGS arguments to run, whose arrays have room for them.
+ */
+#define ROW_SET_CONDITION_ARGS 2
+extern void row_set_append_condition(StringInfo sql, OneRun *run, Oid relid, RowSet *set, int i,
+									 Tuplestorestate *rows, uint64 n);
 
 extern uint64 run_once(const char *sql, const OneRun *run);
 extern PlannedStmt *plan_once(const char *sql, const OneRun *run);

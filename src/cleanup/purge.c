@@ -157,6 +157,9 @@ find_candidates(Purge *purge)
 	int nest_level;
 	StringInfoData sql;
 
+	/* the last ones were all that there were */
+	if (purge->any && candidates->n < chunk)
+		return false;
 	types[1] = types[0];
 	values[0] = TimestampTzGetDatum(purge->cutoff);
 	if (purge->any)
@@ -193,18 +196,18 @@ close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 {
 	Cleanup *cleanup = cleanup_make(purge->target, purge->force, CLEANUP_TO_CUT, purge->as_owners);
 	char *stamp = stamp_sql(purge, &types[0]);
+	StringInfoData from;
 
 	cleanup->live_rows_hold = !purge->force;
-	types[1] = TIDARRAYOID;
 	values[0] = TimestampTzGetDatum(purge->cutoff);
-	values[1] = row_set_tids(slice->desc, slice->all, slice->n);
-	cleanup->seed.nargs = 2;
-	cleanup->seed.types = types;
-	cleanup->seed.values = values;
-	cleanup->seed.from = psprintf("%s c WHERE c.ctid OPERATOR(pg_catalog.=) ANY ($2)"
-								  " AND account.row_in_set(0, c.tableoid, c.ctid)"
-								  " AND %s OPERATOR(pg_catalog.<=) $1",
-								  sql_keyed_relation(purge->target), stamp);
+	cleanup->seed.by_tid = true;
+	cleanup->seed.run = (OneRun){.nargs = 1, .types = types, .values = values};
+	initStringInfo(&from);
+	appendStringInfo(&from, "%s c WHERE %s OPERATOR(pg_catalog.<=) $1 AND ",
+					 sql_keyed_relation(purge->target), stamp);
+	row_set_append_condition(&from, &cleanup->seed.run, purge->target, slice, 0, slice->all,
+							 slice->n);
+	cleanup->seed.from = from.data;
 	cleanup_close(cleanup, GetActiveSnapshot());
 	(void) cleanup_find_outside(cleanup, GetActiveSnapshot(), true);
 	return cleanup;
@@ -247,8 +250,8 @@ static RowSet *
 try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 {
 	RowSet *rest = NULL;
-	Oid types[2];
-	Datum values[2];
+	Oid types[1 + ROW_SET_CONDITION_ARGS];
+	Datum values[1 + ROW_SET_CONDITION_ARGS];
 	Cleanup *cleanup = close_slice(purge, slice, types, values);
 
 	if (blocked_any(cleanup))
