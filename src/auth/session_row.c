@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -110,6 +111,27 @@ read_row(TupleTableSlot *slot, SessionRow *row)
 	row->ended = !slot_attisnull(slot, SESSION_ENDED_AT);
 }
 
+/*
+ * In SERIALIZABLE a row that another transaction has changed since the snapshot cannot be answered
+ * by: what this transaction reads besides says that the other has not been yet.
+ */
+static void
+require_in_snapshot(Relation rel, TupleTableSlot *slot)
+{
+	bool isnull;
+	TransactionId xmin;
+
+	if (!IsolationIsSerializable())
+		return;
+	xmin = DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull));
+	if (!TransactionIdIsCurrentTransactionId(xmin) &&
+		!table_tuple_satisfies_snapshot(rel, slot, GetTransactionSnapshot()))
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent update"),
+						errdetail("Another transaction has changed the session."),
+						errhint("Try the transaction again.")));
+}
+
 /* Lock and read a session; see the header. */
 bool
 session_row_lock(const pg_uuid_t *id, SessionRow *row)
@@ -133,7 +155,10 @@ session_row_lock(const pg_uuid_t *id, SessionRow *row)
 	}
 	UnregisterSnapshot(snapshot);
 	if (found)
+	{
+		require_in_snapshot(rel, row->slot);
 		read_row(row->slot, row);
+	}
 	else
 		session_row_close(row);
 	return found;

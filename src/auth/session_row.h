@@ -64,8 +64,9 @@ extern void session_row_write(const pg_uuid_t *id, const char *user_id, const ch
 							  const SessionToken *token, Datum ip, text *user_agent);
 
 /*
- * Lock and read a session in its last version, whatever the snapshot of the transaction. False:
- * there is none. True: session_row_close() is due.
+ * Lock and read a session in its last version, whatever the snapshot of the transaction; but in
+ * SERIALIZABLE one that it does not see is 40001. False: there is none. True: session_row_close()
+ * is due.
  */
 extern bool session_row_lock(const pg_uuid_t *id, SessionRow *row);
 extern void session_row_close(SessionRow *row);

@@ -9,6 +9,7 @@
 package Model;
 use strict;
 use warnings;
+use Time::Local 'timegm';
 
 # Columns separate by \x1f, NULL is \x1e.
 sub columns
@@ -44,7 +45,7 @@ sub take_catalog
 	for (@$tables)
 	{
 		my %table;
-		@table{qw(leaf root soft hidden on_parent flag)} = @$_;
+		@table{qw(leaf root soft hidden on_parent flag digits)} = @$_;
 		$table{$_} = ($table{$_} // 'f') eq 't' for qw(soft hidden flag);
 		$state->{tables}{ $table{leaf} } = \%table;
 	}
@@ -83,6 +84,27 @@ sub read_rows
 	}
 	$state{visible}{ $_->[0] }{ $_->[1] }++ for @$visible;
 	return \%state;
+}
+
+# An instant in UTC, as microseconds, in so many digits of a second.
+sub instant
+{
+	my ($stamp, $digits) = @_;
+	my ($y, $m, $d, $h, $min, $s, $fraction) = $stamp =~ /^(\d+)-(\d+)-(\d+) (\d+):(\d+):(\d+)(?:\.(\d+))?/ or return $stamp;
+	my $unit = 10**(6 - $digits);
+	my $micros = timegm($s, $min, $h, $d, $m - 1, $y) * 1_000_000 + substr(($fraction // 0) . '000000', 0, 6);
+	return int(($micros + $unit / 2) / $unit);
+}
+
+# Were two rows deleted at once? Their tables may have stamps of other precision.
+sub same_stamp
+{
+	my ($state, $a, $b) = @_;
+	my ($first, $second) = map { $state->{rows}{$_} } $a, $b;
+	return 1 if $first->{stamp} eq $second->{stamp};
+	my ($x, $y) = map { $state->{tables}{ $_->{leaf} }{digits} // 6 } $first, $second;
+	my $digits = $x < $y ? $x : $y;
+	return instant($first->{stamp}, $digits) == instant($second->{stamp}, $digits);
 }
 
 # What must hold of every state. Returns a complaint, or undef. open: within a transaction.
@@ -250,7 +272,7 @@ sub restore_rows
 			{
 				my ($name, $child) = @$_;
 				my $row = $rows->{$child};
-				next if $out{$child} || !$row->{dead} || $row->{stamp} ne $rows->{$rid}{stamp} || !follows($state, $state->{keys}{$name}, $child);
+				next if $out{$child} || !$row->{dead} || !same_stamp($state, $child, $rid) || !follows($state, $state->{keys}{$name}, $child);
 				push @queue, $child if !$back{$child}++;
 			}
 		}
@@ -364,11 +386,11 @@ sub purge
 	return \%p;
 }
 
-# Whether a state came of another as predicted. Returns a complaint, or undef. loose: rows may be new, columns change.
+# Whether a state came of another as predicted. Returns a complaint, or undef.
 sub compare
 {
 	my ($before, $after, $p) = @_;
-	my (%stamps, $what);
+	my @dead;
 	for my $rid (sort { $a <=> $b } keys %{ $before->{rows} })
 	{
 		my $old = $before->{rows}{$rid};
@@ -387,7 +409,7 @@ sub compare
 		{
 			return "$where has another stamp" if $old->{stamp} ne $new->{stamp} && !$p->{moved}{$rid};
 		}
-		$stamps{ $new->{stamp} } = $rid if $p->{dead}{$rid};
+push @dead, $rid if $p->{dead}{$rid};
 		next if $old->{text} eq $new->{text} && !$p->{set}{$rid};
 		my ($a, $b) = (columns($old->{text}), columns($new->{text}));
 		for my $column (sort keys %$a)
@@ -406,8 +428,10 @@ sub compare
 	{
 		return "row $_ of $after->{rows}{$_}{leaf} is new" if !$before->{rows}{$_};
 	}
-	# one deletion has one stamp; tables of other precision and type have it in their own form
-	return 'rows of one deletion have stamps ' . join(' ', sort keys %stamps) if keys(%stamps) > 1 && !$p->{several_stamps} && !grep { !/\.\d{1,6}\+00/ } keys %stamps;
+	# what follows by way of a table with a coarser stamp has that one
+	my ($digits) = sort { $a <=> $b } map { $after->{tables}{ $after->{rows}{$_}{leaf} }{digits} // 6 } @dead;
+	my %stamps = map { instant($after->{rows}{$_}{stamp}, $digits) => $_ } @dead;
+	return 'rows ' . join(', ', values %stamps) . ' of one deletion have different stamps' if keys %stamps > 1;
 	return;
 }
 

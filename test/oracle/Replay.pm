@@ -71,7 +71,7 @@ sub replay
 		}
 
 		# what the statement will find, its plan, itself, and the rows afterwards, in one message
-		my $show = $step->{op} =~ /restore|cleanup|purge/;
+		my $show = $step->{op} =~ /restore|cleanup|purge|insert/;
 		my $known = $step->{op} !~ /^(?:ddl|enable)$/;
 		my @ask = $step->{match} && !$step->{current} ? ($show ? "SET pgaccount.show_deleted = on; $step->{match}; RESET pgaccount.show_deleted" : $step->{match}) : ();
 		push @ask, $step->{plan} // (), $step->{sql}, $known ? $state->{statement} : ();
@@ -191,6 +191,9 @@ sub replay
 			return $fail->('guard', $complaint) if $complaint;
 			if (!$refused)
 			{
+				# a hidden row would take the new one's place silently
+				my ($taken) = grep { $state->{rows}{$_} && $state->{rows}{$_}{dead} && $state->{tables}{ $state->{rows}{$_}{leaf} }{hidden} } @matched;
+				return $fail->('reinsert', "$result->{tag}, though the deleted row $taken has the key") if $taken && $step->{conflict} && $Schemas::feature{reinsert};
 				my ($count) = $result->{tag} =~ /(\d+)$/;
 				my @new = grep { !$state->{rows}{$_} } keys %{ $after->{rows} };
 				my $expected = $step->{conflict} =~ /UPDATE/ ? 1 : scalar @new;

@@ -69,8 +69,11 @@ CREATE FUNCTION observe.key_list() RETURNS TABLE (key text, child text, parent t
                             FROM pg_attribute a LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum AND a.attgenerated = ''
                             WHERE a.attrelid = k.conrelid AND a.attnum = ANY (CASE WHEN cardinality(o.confdelsetcols) > 0 THEN o.confdelsetcols ELSE o.conkey END)) s
 $$;
-CREATE FUNCTION observe.table_list() RETURNS TABLE (leaf text, root text, soft boolean, hidden boolean, on_parent text, has_flag boolean) LANGUAGE sql AS $$
+CREATE FUNCTION observe.table_list() RETURNS TABLE (leaf text, root text, soft boolean, hidden boolean, on_parent text, has_flag boolean,
+    digits int) LANGUAGE sql AS $$
     SELECT leaf::regclass::text, root::text, stamp IS NOT NULL, NOT 'hide=false' = ANY (arguments),
-           coalesce((SELECT substring(a FROM '=(.*)') FROM unnest(arguments) a WHERE a LIKE 'on_parent_delete=%'), 'refuse'), flag IS NOT NULL
+           coalesce((SELECT substring(a FROM '=(.*)') FROM unnest(arguments) a WHERE a LIKE 'on_parent_delete=%'), 'refuse'), flag IS NOT NULL,
+           (SELECT CASE WHEN coalesce(nullif(a.atttypmod, -1), nullif(t.typtypmod, -1)) IS NULL THEN 6 ELSE coalesce(nullif(a.atttypmod, -1), t.typtypmod) END
+            FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = leaf AND quote_ident(a.attname) = stamp)
     FROM observe.tables
 $$;
