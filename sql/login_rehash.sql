@@ -59,12 +59,26 @@ SELECT * FROM rehash.try();
 
 -- a wrong password changes nothing, and a column that is too short keeps what it has
 SET pgaccount.rehash = 'all';
-ALTER TABLE rehash.users ALTER COLUMN password TYPE varchar(80) USING left(password, 80);
 DELETE FROM rehash.users;
+ALTER TABLE rehash.users ALTER COLUMN password TYPE varchar(80);
 INSERT INTO rehash.users VALUES (1, '1@x.org', crypt('a-right-secret', gen_salt('bf', 4)));
 SELECT status FROM account.login('1@x.org', 'a-wrong-secret');
 SELECT status FROM account.login('1@x.org', 'a-right-secret');
 SELECT substr(password, 1, 7) AS stored FROM rehash.users;
+ALTER TABLE rehash.users ALTER COLUMN password TYPE text;
+
+-- a new password is in the form of the present one: Django's where it is Django's, whatever table that is in
+DELETE FROM rehash.users;
+INSERT INTO rehash.users SELECT m.id, m.id || '@x.org', m.hash FROM rehash.made AS m WHERE m.id IN (1, 3, 6, 7, 14);
+INSERT INTO rehash.users VALUES (20, '20@x.org', NULL), (21, '21@x.org', '!unusable');
+BEGIN;
+CREATE FUNCTION rehash.renew(who bigint) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM account.act_as(who), account.set_password(who, 'a-new-secret');
+    RETURN (SELECT left(password, -66) FROM rehash.users WHERE id = who);
+END $$;
+SELECT u.id, coalesce(left(u.password, 7), 'none') AS present, rehash.renew(u.id) AS now, (SELECT status FROM account.login(u.email, 'a-new-secret')) FROM rehash.users AS u ORDER BY id;
+COMMIT;
 
 -- the setting is the superuser's, of three values
 SELECT setting, enumvals, context FROM pg_settings WHERE name = 'pgaccount.rehash';

@@ -195,7 +195,7 @@ set_password_operation(PG_FUNCTION_ARGS)
 	model = *model_require();
 	user = authority_over(&model, id_argument(fcinfo, 0), true, &is_self);
 	password_require_length(password);
-	hash = model_hash_password(&model, password);
+	hash = model_hash_password(&model, password, user->password);
 	session = is_self ? own_session() : NULL;
 	session_keep(user->user_id, false, session);
 	PG_TRY();

@@ -442,7 +442,7 @@ register_user_operation(PG_FUNCTION_ARGS)
 	reg.names =
 		(RegisteredNames){.model = &reg.model, .email = reg.email, .username = reg.username};
 	names_find_unique(&reg.names, users);
-	reg.hash = model_hash_password(&reg.model, password);
+	reg.hash = model_hash_password(&reg.model, password, NULL);
 	if (model_has(&reg.model, USERS_PASSWORD))
 		model_require_room(&reg.model, reg.hash);
 	else

@@ -415,9 +415,10 @@ model_user_admitted(const UserRecord *user)
 
 /* The hash of a password, in the form that the application itself reads. */
 text *
-model_hash_password(const Model *model, text *password)
+model_hash_password(const Model *model, text *password, text *present)
 {
-	return model->django ? password_hash_django(password) : password_hash(password);
+	return model->django || password_is_django(present) ? password_hash_django(password)
+														: password_hash(password);
 }
 
 /* Raise 55000 if there is no column for a password's hash, or one that is too short for it. */

@@ -35,10 +35,11 @@ extern void model_require_tenant(const Model *model);
 extern bool model_user_admitted(const UserRecord *user);
 
 /*
- * The hash of a password, in the form that the application itself reads. Raises as password_hash()
- * does.
+ * The hash of a password, in the form that the application itself reads: Django's, where users are a
+ * table of Django's, or the user's present hash (NULL: there is none) is one of Django's. Raises as
+ * password_hash() does.
  */
-extern text *model_hash_password(const Model *model, text *password);
+extern text *model_hash_password(const Model *model, text *password, text *present);
 
 /* Raise 55000 if there is no column for a password's hash, or one that is too short for it. */
 extern void model_require_room(const Model *model, text *hash);

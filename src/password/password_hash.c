@@ -588,6 +588,15 @@ password_hash_django(text *password)
 	return cstring_to_text(psprintf("argon2%s", text_to_cstring(hash_for(false, password))));
 }
 
+/* Is the hash in Django's form? */
+bool
+password_is_django(text *stored)
+{
+	PasswordHash hash;
+
+	return read_hash(stored, false, &hash) && hash.django;
+}
+
 /* Would a hash of the current cost be better than this one? */
 static bool
 is_lesser(const PasswordHash *hash)

@@ -17,6 +17,9 @@ extern text *password_hash(text *password);
 /* The same in the form that Django reads: before the hash the name of its hasher. */
 extern text *password_hash_django(text *password);
 
+/* Is the hash one in that form? Of any hasher of Django's; not of what is no hash, or unusable. */
+extern bool password_is_django(text *hash);
+
 /* Is it the password of this hash? False also for what cannot be one or the other. */
 extern bool password_verify(text *password, text *hash);
 
