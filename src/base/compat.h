@@ -287,7 +287,9 @@ compat_result_relations(const PlannedStmt *stmt)
 #define compat_inline_function(root, rte) inline_set_returning_function(root, rte)
 #endif
 
-/* A jsonb that is being made. 19 keeps what has been made of it in the state, and returns nothing. */
+/*
+ * A jsonb that is being made. 19 keeps what has been made of it in the state, and returns nothing.
+ */
 #if PG_VERSION_NUM >= 190000
 typedef JsonbInState JsonbBuild;
 #else

@@ -141,8 +141,8 @@ typedef struct OneRun
 } OneRun;
 
 /*
- * Append the condition that row c of table relid is one of its set, and how it is found: few rows by
- * their tids, many by reading the table from the first to the last. The set is number i of those
+ * Append the condition that row c of table relid is one of its set, and how it is found: few rows
+ * by their tids, many by reading the table from the first to the last. The set is number i of those
  * that are known while the statement runs. rows, n: those that are asked for, of the set. Adds at
  * most ROW_SET_CONDITION_ARGS arguments to run, whose arrays have room for them.
  */

@@ -54,8 +54,8 @@ typedef struct GuardBatch
 extern PendingList cascade_batches;
 
 /*
- * Batches of rows that came back, but have children that did not, for these have another parent that
- * is deleted, and may come back because they do.
+ * Batches of rows that came back, but have children that did not, for these have another parent
+ * that is deleted, and may come back because they do.
  */
 extern PendingList cascade_waiting;
 
@@ -63,8 +63,8 @@ extern PendingList cascade_waiting;
 extern bool cascade_in_batch(void);
 
 /*
- * Look again at a reference of a row that came back, to a guarded row that is deleted, when all that
- * come back are back.
+ * Look again at a reference of a row that came back, to a guarded row that is deleted, when all
+ * that come back are back.
  */
 extern void cascade_guard_later(const FkEdge *edge, const Datum *keys);
 

@@ -88,7 +88,9 @@ edge_is_followed(const FkEdge *edge)
 	return edge->on_delete == FKCONSTR_ACTION_CASCADE;
 }
 
-/* Those of these foreign keys by which rows of soft-delete tables follow the rows they reference. */
+/*
+ * Those of these foreign keys by which rows of soft-delete tables follow the rows they reference.
+ */
 static List *
 following_edges(List *references)
 {

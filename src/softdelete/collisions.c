@@ -3,8 +3,8 @@
  *		Which keys of rows that would come back are taken meanwhile.
  *
  * A restore that fails because a key is taken asks here, so that one error names every such row,
- * children included. They are looked up in the unique indexes that hold live rows only; other unique
- * indexes still hold the deleted rows, nothing can collide there.
+ * children included. They are looked up in the unique indexes that hold live rows only; other
+ * unique indexes still hold the deleted rows, nothing can collide there.
  */
 #include "postgres.h"
 

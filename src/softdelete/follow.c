@@ -136,7 +136,9 @@ append_triggers(StringInfo buf, Oid relid)
 							 triggers[i].tgname, display_relation(relid));
 }
 
-/* Raise 27000 for live children of deleted rows, if there are any; SPI_tuptable has their tables. */
+/*
+ * Raise 27000 for live children of deleted rows, if there are any; SPI_tuptable has their tables.
+ */
 static void
 refuse_live_children(const FkEdge *edge, uint64 n)
 {

@@ -12,8 +12,8 @@
 #include "cascade_batch.h"
 
 /*
- * Let the children of a batch of rows that were deleted, or stamped anew, follow. Raises 40001 where
- * the server's own cascade would, 27000 where a trigger keeps a child live.
+ * Let the children of a batch of rows that were deleted, or stamped anew, follow. Raises 40001
+ * where the server's own cascade would, 27000 where a trigger keeps a child live.
  */
 extern void follow_batch(Batch *batch);
 

@@ -21,7 +21,9 @@ typedef struct ChildrenLeft
 /* Let children of the rows of a batch come back; those that may not yet are made to wait. */
 extern void return_batch(Batch *batch);
 
-/* Have the children of a batch be counted when all that come back are back; it is kept till then. */
+/*
+ * Have the children of a batch be counted when all that come back are back; it is kept till then.
+ */
 extern void batch_is_counted_later(Batch *batch);
 
 /* Count the children that were left until all that come back are back. */

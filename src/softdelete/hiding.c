@@ -33,7 +33,9 @@ live_condition(const SoftDelete *mapping, Index rtindex)
 {
 	NullTest *test = makeNode(NullTest);
 
-	/* typmod and all as in the predicate of an index, or it would be another column to the planner */
+	/*
+	 * typmod and all as in the predicate of an index, or it would be another column to the planner
+	 */
 	test->arg = (Expr *) makeVar(rtindex, mapping->deleted_at, mapping->stamp.declared,
 								 mapping->stamp.declared_typmod, InvalidOid, 0);
 	test->nulltesttype = IS_NULL;

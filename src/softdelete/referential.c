@@ -282,8 +282,8 @@ is_of_a_key(Oid relid, const KeyComparisons *found)
 }
 
 /*
- * A check: SELECT 1 FROM parent WHERE column = $1 AND ... FOR KEY SHARE, or of the child; a key over
- * periods reads the rows in a subquery. Its operators are those of whichever key it looks by.
+ * A check: SELECT 1 FROM parent WHERE column = $1 AND ... FOR KEY SHARE, or of the child; a key
+ * over periods reads the rows in a subquery. Its operators are those of whichever key it looks by.
  */
 static bool
 is_check(Query *query, const char *text)
@@ -343,8 +343,8 @@ is_table_named(Query *query, Node *node, Index rtindex, const char *name)
 }
 
 /*
- * Is this SELECT fk.column, ... FROM child fk [LEFT] JOIN parent pk ON (...) WHERE ..., within ALTER
- * TABLE? It runs as whoever alters the table.
+ * Is this SELECT fk.column, ... FROM child fk [LEFT] JOIN parent pk ON (...) WHERE ..., within
+ * ALTER TABLE? It runs as whoever alters the table.
  */
 bool
 is_referential_validation(Query *query)

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # $work is of throwaway.sh
 #
 # sources.sh: PostgreSQL's sources, as the distribution has them. To be sourced after throwaway.sh.
 
