@@ -152,6 +152,7 @@ comeback_add_children(Comeback *comeback, const Batch *batch)
 		Oid tab = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
 		ItemPointer tid = (ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 2, &isnull));
 
+		CHECK_FOR_INTERRUPTS();
 		comeback_add(comeback, tab, tid,
 					 DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull)), false);
 	}
@@ -205,6 +206,7 @@ read_keys(Comeback *comeback, ComebackTable *table, int from, Oid of, int ncols,
 			find_row(comeback->rows, table->relid,
 					 (ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 1, &isnull)));
 
+		CHECK_FOR_INTERRUPTS();
 		for (int j = 0; j < ncols; j++)
 		{
 			key[j] = SPI_getbinval(tuple, desc, j + 2, &isnull);
@@ -285,6 +287,7 @@ ask_parents(Comeback *comeback, ComebackTable *table, const FkEdge *edge)
 		Oid tab = DatumGetObjectId(SPI_getbinval(tuple, desc, 2, &isnull));
 		ComebackRow *parent;
 
+		CHECK_FOR_INTERRUPTS();
 		if (is_live || row->root)
 			continue;
 		parent = find_row(comeback->rows, tab,

@@ -17,6 +17,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -149,6 +150,7 @@ other_keys(const Batch *batch, const FkEdge *other, OtherKeys which,
 		Datum key[INDEX_MAX_KEYS];
 		bool isnull;
 
+		CHECK_FOR_INTERRUPTS();
 		for (int j = 0; j < other->nkeys; j++)
 			key[j] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, j + 1, &isnull);
 		key_list_add(keys, key, 0, 0);
@@ -196,6 +198,7 @@ deleted_parents(const Batch *batch, const FkEdge *other, OtherKeys which,
 		Datum stamp;
 		bool isnull;
 
+		CHECK_FOR_INTERRUPTS();
 		stamp = SPI_getbinval(tuple, SPI_tuptable->tupdesc, other->nkeys + 1, &isnull);
 		if (isnull)
 			continue;
