@@ -64,6 +64,13 @@ typedef struct RowTids
 	uint64 allocated;
 } RowTids;
 
+/* Rows of another table that went along. */
+typedef struct RowsAlong
+{
+	Oid relid;
+	uint64 rows;
+} RowsAlong;
+
 /* A purge: what was asked for, and how far it is. */
 typedef struct Purge
 {
@@ -82,6 +89,7 @@ typedef struct Purge
 	TimestampTz last; /* its stamp */
 	RowTids blocked;  /* rows of the target that were blocked */
 	List *holders;    /* of blocked_note() */
+	List *along;      /* RowsAlong */
 	TimestampTz reported_at;
 } Purge;
 
@@ -242,6 +250,35 @@ part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 	return rest;
 }
 
+/* Note what went along with the rows of a cleanup. */
+static void
+note_along(Purge *purge, const Cleanup *cleanup)
+{
+	MemoryContext old = MemoryContextSwitchTo(purge->context);
+	ListCell *lc;
+
+	foreach (lc, cleanup->steps)
+	{
+		CleanupStep *step = lfirst(lc);
+		RowsAlong *along = NULL;
+		ListCell *lc2;
+
+		if (step->action != CLEANUP_DELETE || step->node == cleanup->node || step->rows == 0)
+			continue;
+		foreach (lc2, purge->along)
+			if (((RowsAlong *) lfirst(lc2))->relid == step->node->relid)
+				along = lfirst(lc2);
+		if (along == NULL)
+		{
+			along = palloc0(sizeof(RowsAlong));
+			along->relid = step->node->relid;
+			purge->along = lappend(purge->along, along);
+		}
+		along->rows += step->rows;
+	}
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * Remove the rows of a slice if nothing of it is blocked, and if they are not more than wanted;
  * else the slice without what is, made in keep_in, is returned.
@@ -281,6 +318,8 @@ try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 	{
 		cleanup_execute(cleanup);
 		purge->purged += cleanup_target_rows(cleanup);
+		if (purge->force)
+			note_along(purge, cleanup);
 	}
 	cleanup_free(cleanup);
 	return rest;
@@ -410,6 +449,43 @@ report_blocked(Purge *purge)
 	row_set_free(blocked);
 }
 
+/* Order of lines, by their text. */
+static int
+compare_lines(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/* Tell, by table, what went along. */
+static void
+report_along(const Purge *purge)
+{
+	StringInfoData detail;
+	List *lines = NIL;
+	uint64 rows = 0;
+	ListCell *lc;
+
+	foreach (lc, purge->along)
+	{
+		RowsAlong *along = lfirst(lc);
+
+		rows += along->rows;
+		lines = lappend(lines, psprintf("%s: " UINT64_FORMAT " rows",
+										display_relation(along->relid), along->rows));
+	}
+	if (lines == NIL)
+		return;
+	list_sort(lines, compare_lines);
+	initStringInfo(&detail);
+	foreach (lc, lines)
+		appendStringInfo(&detail, "%s%s", foreach_current_index(lc) > 0 ? "\n" : "",
+						 (char *) lfirst(lc));
+	ereport(NOTICE, (errmsg("rows that went along with purged rows of \"%s\": " UINT64_FORMAT,
+							get_rel_name(purge->target), rows),
+					 errdetail("%s", detail.data),
+					 errhint("Without force => true rows that others hold are kept.")));
+}
+
 /* Remove the rows of one table that were deleted long enough ago, and report which are kept. */
 static void
 purge_table(Purge *purge, Oid table)
@@ -456,6 +532,8 @@ purge_target(Purge *purge, Oid target)
 	foreach (lc, tables)
 		if (lfirst_oid(lc) == target || mapping_declared(lfirst_oid(lc)) != NULL)
 			purge_table(purge, lfirst_oid(lc));
+	purge->target = target;
+	report_along(purge);
 	return purge->purged;
 }
 

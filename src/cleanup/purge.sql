@@ -10,8 +10,8 @@ COMMENT ON FUNCTION account.purge(regclass, interval, bigint, boolean) IS
 '(NULL: pgaccount.grace_period), oldest first, at most about max_rows, with their dead children '
 'and what follows by ON DELETE CASCADE; returns how many rows of the table. A row that a live row '
 'of a soft-delete table or a protected reference still holds is kept and named in a NOTICE; force: '
-'removed with what holds it. Needs SELECT and DELETE on the tables (42501). 22023: no soft delete '
-'on the table, or a negative max_rows.';
+'removed with what holds it, which a NOTICE counts by table. Needs SELECT and DELETE on the tables '
+'(42501). 22023: no soft delete on the table, or a negative max_rows.';
 
 CREATE PROCEDURE account.purge_batches(target regclass, older_than interval DEFAULT NULL,
         batch_size bigint DEFAULT 1000)
