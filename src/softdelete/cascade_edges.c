@@ -47,7 +47,9 @@ relation_changed(Oid relid)
 			entry->valid = false;
 }
 
-/* Between transactions nobody holds an entry: those of tables that have changed, or are dropped, go.
+/*
+ * Between transactions nobody holds an entry: those of tables that have changed, or are dropped,
+ * go.
  */
 static void
 transaction_ends(XactEvent event, void *arg)

@@ -211,8 +211,8 @@ rewrite_statement(Query *query, const char *query_string, ParamListInfo params,
 
 	citus_rebuild(query, hides_rows);
 	context.rewrite = pgaccount_rewrite && own != OWN_PHYSICAL;
-	context.hide = own == NOT_OWN_STATEMENT && !show_all && !shows_all_deleted() &&
-				   !session_copies_tables();
+	context.hide =
+		own == NOT_OWN_STATEMENT && !show_all && !shows_all_deleted() && !session_copies_tables();
 	if (context.hide || context.rewrite)
 	{
 		if (own == NOT_OWN_STATEMENT && is_referential_statement(query, text))
