@@ -73,6 +73,18 @@ ALTER TABLE s.c OWNER TO tap_owner;
 ALTER TABLE s.q DISABLE TRIGGER USER;
 SELECT is(removes('tap_app', 's.q', 1), '42501 q', 'soft delete that is disabled');
 ALTER TABLE s.q ENABLE TRIGGER USER;
+-- a partition alone, where no event trigger refuses it
+CREATE TABLE s.r (id int PRIMARY KEY, deleted_at timestamptz) PARTITION BY LIST (id);
+CREATE TABLE s.r1 (id int PRIMARY KEY, deleted_at timestamptz);
+CREATE TABLE s.r2 PARTITION OF s.r DEFAULT;
+SELECT account.enable_soft_delete('s.r1') \g /dev/null
+SET LOCAL session_replication_role = replica;
+ALTER TABLE s.r ATTACH PARTITION s.r1 FOR VALUES IN (1);
+SET LOCAL session_replication_role = origin;
+INSERT INTO s.r VALUES (1), (2);
+GRANT SELECT, DELETE ON s.r, s.r1 TO tap_app;
+SELECT is(removes('tap_app', 's.r', 1), '42501 r1', 'a partition that has soft delete for itself');
+SELECT is(removes('tap_app', 's.r', 2), '1', 'its neighbour');
 
 -- a row that comes while the cleanup goes on is no way around: a trigger adds one
 CREATE FUNCTION add_one() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN INSERT INTO s.c VALUES (OLD.id, OLD.p); RETURN OLD; END $$;
