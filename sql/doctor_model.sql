@@ -1,6 +1,6 @@
 -- What the doctor says of the account model; each remedy that is SQL mends its finding.
 SET client_min_messages = warning;
-SELECT code FROM account.doctor_model();
+SELECT code FROM account.doctor_model() ORDER BY code, object;
 SELECT account.create_key() IS NOT NULL AS key;
 CREATE SCHEMA dm;
 CREATE TABLE dm.tenants (id int PRIMARY KEY, slug text, modules jsonb, is_active boolean);
@@ -14,7 +14,7 @@ BEGIN;
 UPDATE account.signing_key SET signs = false;
 SELECT severity, object, message, remedy FROM account.doctor_model() WHERE code = 'no_signing_key';
 ROLLBACK;
-SELECT remedy FROM account.doctor_model() WHERE remedy ~ '^(UPDATE|SELECT|CREATE)' \gexec
+SELECT remedy FROM account.doctor_model() WHERE remedy ~ '^(UPDATE|SELECT|CREATE)' ORDER BY code, remedy COLLATE "C" \gexec
 SELECT code FROM account.doctor_model() ORDER BY code;
 TABLE dm.tenants ORDER BY id;
 SELECT id, tenant_id, is_active FROM dm.users ORDER BY id;
@@ -34,7 +34,7 @@ SELECT severity, object, message, remedy FROM account.doctor_model() WHERE code 
 DELETE FROM dm.nurses;
 SELECT end_reason FROM account.session WHERE user_id = '7';
 INSERT INTO dm.nurses VALUES (7, 'n@x');
-SELECT remedy FROM account.doctor_model() WHERE code = 'sessions_not_ended' ORDER BY remedy \gexec
+SELECT remedy FROM account.doctor_model() WHERE code = 'sessions_not_ended' ORDER BY remedy COLLATE "C" \gexec
 SELECT code FROM account.doctor_model() WHERE code = 'sessions_not_ended';
 UPDATE dm.users SET tenant_id = 1 WHERE id = 7;
 SELECT end_reason FROM account.session WHERE user_id = '7';
@@ -43,7 +43,7 @@ SELECT end_reason FROM account.session WHERE user_id = '7';
 SELECT type, subject FROM account.event WHERE subject = '7' ORDER BY id DESC LIMIT 1;
 SELECT account.forget_tables();
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'account.end_sessions'::regproc;
-SELECT code FROM account.doctor_model();
+SELECT code FROM account.doctor_model() ORDER BY code, object;
 -- partitions have clones of the trigger for rows, and need none for statements
 CREATE TABLE dm.members (id int, k int, email text, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
 CREATE TABLE dm.members_1 PARTITION OF dm.members FOR VALUES IN (1) PARTITION BY RANGE (id);

@@ -8,19 +8,26 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "base/base.h"
 #include "softdelete/softdelete.h"
 
+PG_FUNCTION_INFO_V1(doctor);
 PG_FUNCTION_INFO_V1(is_preloaded);
 PG_FUNCTION_INFO_V1(soft_delete_tables);
 
@@ -67,9 +74,10 @@ soft_delete_tables(PG_FUNCTION_ARGS)
 		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
 		const SoftDelete *found;
 		SoftDelete mapping;
-		Datum values[10];
-		bool nulls[10] = {false};
+		Datum values[11];
+		bool nulls[11] = {false};
 		Relation target;
+		Oid whole;
 
 		CHECK_FOR_INTERRUPTS();
 		if (form->tgfoid != function || OidIsValid(form->tgparentid))
@@ -91,11 +99,82 @@ soft_delete_tables(PG_FUNCTION_ARGS)
 			values[7] = BoolGetDatum(mapping.options.children);
 			values[8] = CStringGetTextDatum(reinsert_name(mapping.options.on_reinsert));
 			values[9] = BoolGetDatum(mapping_active(mapping.relid) != NULL);
+			whole = covered_by(mapping.relid);
+			values[10] = ObjectIdGetDatum(OidIsValid(whole) ? whole : mapping.relid);
 			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 		}
 		relation_close(target, AccessShareLock);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return (Datum) 0;
+}
+
+/* Whoever owns a function. */
+static Oid
+function_owner(Oid function)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * The findings. $1: who asks; $2: may that role see all? Who may not sees those of its tables, by
+ * the name of the object; what counts rows is not asked for where it owns none of the tables.
+ */
+static const char findings_sql[] = OWN_STATEMENT
+	"SELECT f.severity, f.code, f.object, f.message, f.remedy"
+	" FROM (SELECT * FROM account.doctor_soft_delete()"
+	" UNION ALL SELECT * FROM account.doctor_profile() WHERE $2 OR EXISTS (SELECT FROM"
+	" account.profile_rule AS r JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=)"
+	" r.users WHERE pg_catalog.pg_has_role($1, c.relowner, 'USAGE'))"
+	" UNION ALL SELECT * FROM account.doctor_model() WHERE $2 OR EXISTS (SELECT FROM"
+	" account.model_column AS m JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=)"
+	" m.relation WHERE pg_catalog.pg_has_role($1, c.relowner, 'USAGE'))"
+	" UNION ALL SELECT * FROM account.doctor_events() WHERE $2) AS f"
+	" WHERE $2 OR EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n"
+	" ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE pg_catalog.format('%I.%I', n.nspname,"
+	" c.relname) OPERATOR(pg_catalog.=) f.object"
+	" AND pg_catalog.pg_has_role($1, c.relowner, 'USAGE'))"
+	" ORDER BY pg_catalog.array_position(ARRAY['error', 'warning', 'info'], f.severity),"
+	" f.code COLLATE \"C\", f.object COLLATE \"C\", f.message COLLATE \"C\","
+	" f.remedy COLLATE \"C\"";
+
+/* account.doctor(): see doctor.sql. Runs as the owner of the function, as the findings do. */
+Datum
+doctor(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Oid owner = function_owner(fcinfo->flinfo->fn_oid);
+	Oid types[] = {OIDOID, BOOLOID};
+	Datum values[2];
+	RoleState caller;
+
+	values[0] = ObjectIdGetDatum(GetUserId());
+	values[1] = BoolGetDatum(has_privs_of_role(GetUserId(), owner) ||
+							 has_privs_of_role(GetUserId(), ROLE_PG_MONITOR));
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	caller = run_as(owner);
+	/* a standby has a doctor, too: it only reads */
+	(void) statement_run_once(findings_sql, lengthof(types), types, values, NULL,
+							  &(StatementOptions){.look = SNAPSHOT_ACTIVE, .without = "jit"});
+	run_as_end(caller);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Datum row[5];
+		bool nulls[5];
+
+		CHECK_FOR_INTERRUPTS();
+		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, row, nulls);
+		tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+	}
+	SPI_finish();
 	return (Datum) 0;
 }

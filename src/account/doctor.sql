@@ -1,5 +1,7 @@
 
 -- doctor ------------------------------------------------------------------------------------------
+-- Its statements read catalogs, with estimates that make them look dear: to compile one takes seconds, to run it
+-- milliseconds.
 
 CREATE FUNCTION account.is_preloaded() RETURNS boolean
     AS 'MODULE_PATHNAME', 'is_preloaded' LANGUAGE C STABLE PARALLEL RESTRICTED;
@@ -9,19 +11,19 @@ COMMENT ON FUNCTION account.is_preloaded() IS
 
 CREATE FUNCTION account.soft_delete_tables(OUT relation regclass, OUT deleted_at name, OUT flag name,
         OUT deleted_by name, OUT hide boolean, OUT guard_references boolean, OUT on_parent_delete text,
-        OUT children boolean, OUT on_reinsert text, OUT active boolean) RETURNS SETOF record
+        OUT children boolean, OUT on_reinsert text, OUT active boolean, OUT whole regclass) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'soft_delete_tables' LANGUAGE C STABLE;
 GRANT EXECUTE ON FUNCTION account.soft_delete_tables() TO PUBLIC;
 COMMENT ON FUNCTION account.soft_delete_tables() IS
-'The tables with soft delete, their mapped columns and options; active: the trigger fires in this session. Partitions have their table''s.';
+'The tables with soft delete, their mapped columns and options; active: the trigger fires in this session. Partitions have their table''s; whole: the table that an inheritance child is covered by.';
 
 CREATE FUNCTION account.doctor_soft_delete()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
     WITH soft AS (
         -- what is not given stays as it is
-        SELECT s.*, format('SELECT account.enable_soft_delete(%L);', s.relation::text) AS again
+        SELECT s.*, format('SELECT account.enable_soft_delete(%L);', s.whole::text) AS again
         FROM account.soft_delete_tables() AS s),
     -- tables whose rows are soft-deleted: the declared ones and their partitions
     covered AS (
@@ -29,7 +31,7 @@ BEGIN ATOMIC
         UNION
         SELECT t.relid, s.relation FROM soft AS s, LATERAL pg_partition_tree(s.relation) AS t),
     foreign_key AS (
-        SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.conkey,
+        SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.conkey, c.confdeltype,
                coalesce(r.policy = 'cascade', c.confdeltype = 'c') AS cascades,
                (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
                 FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, n)
@@ -81,12 +83,14 @@ BEGIN ATOMIC
                   '%(' || replace(quote_ident(a.attname), '_', '\_') || ' IS NULL)%')
           AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.contype = 'f' AND c.conindid = i.indexrelid)
     UNION ALL
-    SELECT 'info', 'foreign_key_without_index', f.conrelid::regclass::text,
-           format('no index leads with (%s), the columns of foreign key %I to %s: what follows a deletion scans the table',
-               f.columns, f.conname, f.confrelid::regclass),
-           format('CREATE INDEX ON %s (%s);', f.conrelid::regclass, f.columns)
+    -- one row a referenced table, of the keys over which rows follow theirs
+    SELECT 'info', 'foreign_key_without_index', f.confrelid::regclass::text,
+           format('what follows deletions of rows of %s scans whole tables: no index leads with %s', f.confrelid::regclass,
+               string_agg(format('(%s) of %s', f.columns, f.conrelid::regclass), ', ' ORDER BY f.conrelid::regclass::text, f.columns)),
+           string_agg(DISTINCT format('CREATE INDEX ON %s (%s);', f.conrelid::regclass, f.columns), ' ')
     FROM foreign_key AS f
-    WHERE EXISTS (SELECT FROM soft AS s WHERE s.relation = f.confrelid)
+    WHERE f.cascades AND EXISTS (SELECT FROM covered AS c WHERE c.relation = f.confrelid)
+          AND EXISTS (SELECT FROM covered AS c WHERE c.relation = f.conrelid)
           AND NOT EXISTS (
               SELECT FROM pg_index AS i
               WHERE i.indrelid = f.conrelid AND i.indisvalid AND i.indpred IS NULL
@@ -94,18 +98,73 @@ BEGIN ATOMIC
                     AND (SELECT array_agg(k ORDER BY k) FROM unnest(f.conkey) AS k)
                       = (SELECT array_agg(k ORDER BY k)
                          FROM unnest((i.indkey::int2[])[0:cardinality(f.conkey) - 1]) AS k))
+    GROUP BY f.confrelid
     UNION ALL
-    SELECT 'warning', 'unguarded_reference', f.conrelid::regclass::text,
-           format('foreign key %I may come to reference deleted rows of %s: it is newer than the guard', f.conname, s.relation),
+    SELECT DISTINCT 'warning', 'unguarded_reference', f.conrelid::regclass::text,
+           format('foreign key %I may come to reference deleted rows of %s: no trigger guards it', f.conname, f.confrelid::regclass),
            s.again
     FROM soft AS s
-    JOIN foreign_key AS f ON f.confrelid = s.relation
+    JOIN covered AS c ON c.declared = s.relation
+    JOIN foreign_key AS f ON f.confrelid = c.relation
     WHERE s.guard_references
-          AND NOT EXISTS (
-              SELECT FROM pg_trigger AS t
-              JOIN pg_proc AS p ON p.oid = t.tgfoid
-              WHERE t.tgrelid = f.conrelid AND t.tgconstrrelid = s.relation AND p.proname = 'guard_reference'
-                    AND p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'account'))
+          AND EXISTS (
+              SELECT FROM (SELECT f.conrelid AS relation
+                           UNION SELECT t.relid FROM pg_partition_tree(f.conrelid) AS t) AS part
+              JOIN pg_class AS k ON k.oid = part.relation
+              WHERE k.relkind = 'r' AND NOT EXISTS (
+                  SELECT FROM pg_trigger AS t
+                  JOIN pg_proc AS p ON p.oid = t.tgfoid
+                  WHERE t.tgrelid = part.relation AND t.tgconstrrelid = f.confrelid AND p.proname = 'guard_reference'
+                        AND p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'account')))
+    UNION ALL
+    -- told when soft delete is enabled, and from then on
+    SELECT CASE f.confdeltype WHEN 'c' THEN 'warning' ELSE 'info' END, 'cascade_stopped', f.conrelid::regclass::text,
+           format('%s of foreign key %I does not act when rows of %s are deleted: the rows that reference them are kept',
+               CASE f.confdeltype WHEN 'c' THEN 'ON DELETE CASCADE' WHEN 'n' THEN 'ON DELETE SET NULL' ELSE 'ON DELETE SET DEFAULT' END,
+               f.conname, f.confrelid::regclass),
+           CASE WHEN f.cascades
+                THEN format('SELECT account.enable_soft_delete(%L);',
+                    coalesce(pg_partition_root(f.conrelid), f.conrelid)::regclass::text)
+                ELSE 'Say what becomes of the rows, with account.set_reference_policy and its on_soft_delete.' END
+    FROM foreign_key AS f
+    WHERE f.confdeltype IN ('c', 'n', 'd')
+          AND EXISTS (SELECT FROM covered AS c JOIN soft AS s ON s.relation = c.declared
+                      WHERE c.relation = f.confrelid AND NOT (s.children AND f.cascades))
+          AND NOT (f.cascades AND EXISTS (SELECT FROM covered AS c WHERE c.relation = f.conrelid))
+          -- a profile stays with its user
+          AND NOT EXISTS (SELECT FROM account.profile_rule AS r WHERE r.users = f.confrelid AND r.profiles = f.conrelid)
+    UNION ALL
+    SELECT 'warning', 'delete_trigger_silent', t.tgrelid::regclass::text,
+           format('trigger %I does not fire on DELETE, which is an UPDATE of the table', t.tgname),
+           format('Let %s fire on UPDATE too, where a row comes to be deleted; or drop the trigger, if it is of no use any more.',
+               t.tgfoid::regprocedure)
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgtype & 8 <> 0 AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
+          AND EXISTS (SELECT FROM covered AS c WHERE c.relation = t.tgrelid)
+          AND p.pronamespace <> (SELECT oid FROM pg_namespace WHERE nspname = 'account')
+          AND NOT EXISTS (SELECT FROM pg_trigger AS u
+                          WHERE u.tgrelid = t.tgrelid AND u.tgfoid = t.tgfoid AND u.tgtype & 16 <> 0 AND u.tgenabled <> 'D')
+    UNION ALL
+    -- keys that say something: what nothing makes, and is no mere number or uuid, or references a row
+    SELECT 'info', 'primary_key_blocks_reuse', i.indexrelid::regclass::text,
+           format('deleted rows of %s keep their primary key (%s): it cannot be inserted again', s.relation,
+               (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
+                FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
+                JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum)),
+           'Restore such a row in place of inserting it, or give the table a key that is generated;'
+           || ' for a table of memberships, account.enable_soft_delete has on_reinsert.'
+    FROM soft AS s
+    JOIN pg_index AS i ON i.indrelid = s.relation
+    WHERE i.indisprimary AND s.on_reinsert <> 'replace'
+          AND NOT EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+                                AND (a.atthasdef OR a.attidentity <> ''))
+          AND EXISTS (SELECT FROM pg_attribute AS a
+                      WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+                            AND (a.atttypid NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype)
+                                 OR EXISTS (SELECT FROM foreign_key AS f
+                                            WHERE f.conrelid = a.attrelid AND a.attnum = ANY (f.conkey))))
     UNION ALL
     -- soft-delete children that do not follow, because their foreign key is newer than the trigger
     SELECT 'warning', 'uncovered_child', f.conrelid::regclass::text,
@@ -123,10 +182,11 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'warning', 'uncovered_child', f.conrelid::regclass::text,
            format('rows of %s stay live when those of %s are deleted: the table came after soft delete there',
-               f.conrelid::regclass, s.relation),
+               f.conrelid::regclass, f.confrelid::regclass),
            s.again
     FROM soft AS s
-    JOIN foreign_key AS f ON f.confrelid = s.relation AND f.cascades
+    JOIN covered AS whole ON whole.declared = s.relation
+    JOIN foreign_key AS f ON f.confrelid = whole.relation AND f.cascades
     WHERE s.children AND NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = f.conrelid)
     UNION ALL
     SELECT 'warning', 'uncovered_child', h.inhrelid::regclass::text,
@@ -159,7 +219,7 @@ REVOKE ALL ON FUNCTION account.profile_findings() FROM PUBLIC;
 
 CREATE FUNCTION account.doctor_profile()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
     SELECT 'error', 'profile_rule_broken', f.users::text,
            format('new rows get no profile in %s: its unique column of the user, or the key it refers to, is gone', f.profiles),
@@ -221,7 +281,7 @@ REVOKE ALL ON FUNCTION account.map_again(text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION account.doctor_model()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
     SELECT 'error', 'no_signing_key', 'account.signing_key',
            'no key signs: nobody can log in',
@@ -313,7 +373,7 @@ REVOKE ALL ON FUNCTION account.doctor_model() FROM PUBLIC;
 
 CREATE FUNCTION account.doctor_events()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
     SELECT 'warning', 'not_preloaded', 'account.stats',
            'the library is not in shared_preload_libraries: failures are not recorded past a rollback, there are no statistics,'
@@ -346,18 +406,7 @@ REVOKE ALL ON FUNCTION account.doctor_events() FROM PUBLIC;
 
 CREATE FUNCTION account.doctor()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT f.severity, f.code, f.object, f.message, f.remedy
-    FROM (SELECT * FROM account.doctor_soft_delete()
-          UNION ALL
-          SELECT * FROM account.doctor_profile()
-          UNION ALL
-          SELECT * FROM account.doctor_model()
-          UNION ALL
-          SELECT * FROM account.doctor_events()) AS f
-    ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.severity), f.code, f.object;
-END;
+    AS 'MODULE_PATHNAME', 'doctor' LANGUAGE C STABLE;
+GRANT EXECUTE ON FUNCTION account.doctor() TO PUBLIC;
 COMMENT ON FUNCTION account.doctor() IS
-'What is wrong, or will be, with the tables that pgaccount looks after: severity (error, warning, info), code, object, message, and the remedy: SQL that mends it, or the step an administrator takes. For the owner and pg_monitor.';
-REVOKE ALL ON FUNCTION account.doctor() FROM PUBLIC;
+'What is wrong, or will be, with the tables that pgaccount looks after: severity (error, warning, info), code, object, message, and the remedy: SQL that mends it, or the step an administrator takes. Who owns a table sees the findings of that; the extension''s owner and pg_monitor see all.';

@@ -32,6 +32,5 @@ DROP FUNCTION account.revoke_default_grants();
 
 GRANT SELECT ON account.stats, account.failures TO pg_monitor;
 GRANT EXECUTE ON FUNCTION account.stat_operations(), account.stat_failures(), account.event_queue(),
-    account.doctor(),
     account.health() TO pg_monitor;
 SELECT account.grant_dump('pg_database_owner');

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "base/base.h"
@@ -145,6 +146,7 @@ create_starter_operation(PG_FUNCTION_ARGS)
 	const char *name;
 	const char *schema;
 	Oid namespace;
+	int level;
 
 	if (PG_ARGISNULL(0))
 		refuse_null_argument("schema");
@@ -170,8 +172,13 @@ create_starter_operation(PG_FUNCTION_ARGS)
 		run_sql("CREATE SCHEMA %s", schema);
 	for (int i = 0; i < lengthof(statements); i++)
 		run_in_schema(statements[i], schema);
+	/* that profiles stay with their users is no news here */
+	level = NewGUCNestLevel();
+	(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	run_sql("SELECT account.enable_soft_delete(%s::pg_catalog.regclass)",
 			sql_literal(psprintf("%s.users", schema)));
+	AtEOXact_GUC(false, level);
 	run_sql("SELECT account.enable_profile(%s::pg_catalog.regclass, %s::pg_catalog.regclass)",
 			sql_literal(psprintf("%s.users", schema)),
 			sql_literal(psprintf("%s.profiles", schema)));

@@ -5,10 +5,6 @@
 #ifndef PGACCOUNT_HIERARCHY_H
 #define PGACCOUNT_HIERARCHY_H
 
-#ifndef IN_softdelete
-#error "private to src/softdelete"
-#endif
-
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 

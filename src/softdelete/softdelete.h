@@ -9,6 +9,7 @@
 #include "cascade_edges.h"
 #include "conflict.h"
 #include "delete_call.h"
+#include "hierarchy.h"
 #include "mapping.h"
 #include "referential.h"
 #include "restore.h"

@@ -100,7 +100,7 @@ SELECT throws_ok($$SELECT * FROM account.cleanup('users', 1)$$, '42501', 'rows o
 SELECT is(account.verify_password('secret123', account.hash_password('secret123')), true, 'passwords');
 SELECT is(account.jws_valid(account.jwt_sign('{}', repeat('k', 32)::bytea), repeat('k', 32)::bytea), true, 'tokens');
 SELECT is(account.uid(), NULL, 'identity');
-SELECT throws_ok(call, '42501', NULL, call) FROM unnest('{"SELECT account.login(NULL, NULL)",SELECT account.create_key(),SELECT account.doctor(),TABLE account.session,TABLE account.session_key,
+SELECT throws_ok(call, '42501', NULL, call) FROM unnest('{"SELECT account.login(NULL, NULL)",SELECT account.create_key(),TABLE account.session,TABLE account.session_key,
     TABLE account.signing_key,TABLE account.login_failure,TABLE account.event,TABLE account.invitation_token,"SELECT nextval(''account.event_id_seq'')"}'::text[]) call;
 RESET ROLE;
 SELECT account.create_starter('dp_app'), account.create_key(), account.grant_api('dp_user') \g /dev/null

@@ -15,8 +15,8 @@ FROM unnest(ARRAY['account.enable_soft_delete(regclass, name, name, name, boolea
     'account.restore(regclass, "any", interval)', 'account.restore(regclass, text, interval)', 'account.is_deleted(regclass, "any")', 'account.is_deleted(regclass, text)', 'account.deleted(anyelement)',
     'account.unique_among_live(regclass, name[])', 'account.unique_among_live(regclass)', 'account.soft_delete()', 'account.http_status(text)']) f;
 -- for the owner and pg_monitor
-SELECT ok(NOT has_function_privilege('tap_nobody', 'account.doctor()', 'EXECUTE'), 'doctor is not for everybody');
-SELECT ok(has_function_privilege('pg_monitor', 'account.doctor()', 'EXECUTE'), 'doctor is for pg_monitor');
+SELECT ok(has_function_privilege('tap_nobody', 'account.doctor()', 'EXECUTE'), 'doctor is for everybody');
+SELECT ok(NOT has_function_privilege('tap_nobody', 'account.doctor_soft_delete()', 'EXECUTE'), 'of all tables it is not');
 -- purge is privileged, once it is there
 SELECT ok(NOT has_function_privilege('tap_nobody', p.oid, 'EXECUTE'), p.oid::regprocedure || ' is privileged')
 FROM pg_proc p WHERE pronamespace = 'account'::regnamespace AND proname ~ '^purge';
