@@ -20,6 +20,7 @@
 #include "shown_tables.h"
 
 int pgaccount_error_detail = ERROR_DETAIL_VERBOSE;
+int pgaccount_truncate = TRUNCATE_REFUSE;
 bool pgaccount_rewrite = true;
 int pgaccount_grace_period = 30 * SECS_PER_DAY;
 bool pgaccount_require_confirmation = false;
@@ -58,6 +59,9 @@ static const struct config_enum_entry rehash_options[] = {{"same", REHASH_SAME, 
 														  {"all", REHASH_ALL, false},
 														  {"off", REHASH_OFF, false},
 														  {NULL, 0, false}};
+
+static const struct config_enum_entry truncate_options[] = {
+	{"refuse", TRUNCATE_REFUSE, false}, {"allow", TRUNCATE_ALLOW, false}, {NULL, 0, false}};
 
 /* Plans are of DELETE, or of UPDATE: they are made anew when this changes within a session. */
 static void
@@ -248,6 +252,12 @@ settings_init(bool preloaded)
 							 &pgaccount_rewrite, true, at_restart, 0, NULL, rewrite_changed, NULL);
 
 	shown_tables_init();
+
+	DefineCustomEnumVariable(
+		"pgaccount.truncate", "Refuses or allows TRUNCATE of soft-delete tables.",
+		"It removes rows that a DELETE keeps. A database of tests, which "
+		"empties its tables so, may allow it: ALTER DATABASE ... SET.",
+		&pgaccount_truncate, TRUNCATE_REFUSE, truncate_options, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("pgaccount.grace_period",
 							"How long deleted rows are kept before account.purge removes them.",

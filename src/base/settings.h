@@ -19,7 +19,14 @@ typedef enum
 	REHASH_ALL   /* all that argon2id is better than */
 } Rehash;
 
+typedef enum
+{
+	TRUNCATE_REFUSE,
+	TRUNCATE_ALLOW
+} TruncateRule;
+
 extern int pgaccount_error_detail;
+extern int pgaccount_truncate; /* a TruncateRule */
 extern bool pgaccount_rewrite;
 extern char *pgaccount_issuer;
 extern char *pgaccount_audience;

@@ -588,7 +588,8 @@ refuse_truncate(Oid relid)
 					errmsg("cannot truncate soft-delete table \"%s\"", get_rel_name(relid)),
 					errdetail("TRUNCATE would remove rows that a DELETE keeps."),
 					errhint("DELETE the rows and let account.purge remove them, or call "
-							"account.disable_soft_delete first.")));
+							"account.disable_soft_delete first. In a database of tests, set "
+							"pgaccount.truncate to allow.")));
 }
 
 /*
@@ -612,11 +613,12 @@ is_being_restored(Oid relid)
 	return empty;
 }
 
-/* Raise if the table has soft delete that is active in this session. */
+/* Raise if the table has soft delete that is active in this session, and nothing allows it. */
 void
 refuse_truncate_of(Oid relid)
 {
-	if (mapping_active(relid) != NULL && !is_being_restored(relid))
+	if (pgaccount_truncate == TRUNCATE_REFUSE && mapping_active(relid) != NULL &&
+		!is_being_restored(relid))
 		refuse_truncate(relid);
 }
 
@@ -626,7 +628,8 @@ soft_delete_truncate(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = called_as_trigger(fcinfo, "soft_delete_truncate");
 
-	if (mapping_declared(RelationGetRelid(trigger->tg_relation)) != NULL)
+	if (pgaccount_truncate == TRUNCATE_REFUSE &&
+		mapping_declared(RelationGetRelid(trigger->tg_relation)) != NULL)
 		refuse_truncate(RelationGetRelid(trigger->tg_relation));
 	return PointerGetDatum(NULL);
 }

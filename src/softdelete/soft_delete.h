@@ -7,7 +7,7 @@
 
 #include "fmgr.h"
 
-/* Raise if the table has soft delete that is active in this session. */
+/* Raise if the table has soft delete that is active in this session, and nothing allows it. */
 extern void refuse_truncate_of(Oid relid);
 
 /*
