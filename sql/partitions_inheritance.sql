@@ -129,7 +129,7 @@ SELECT id FROM stamped;
 SET pgaccount.show_deleted = on;
 SELECT tableoid::regclass, id FROM stamped ORDER BY id;
 RESET pgaccount.show_deleted;
--- directly on the leaf the new version has no place there, as for any UPDATE
+-- directly on the leaf the new version has no place there, and the error says where it has
 \set VERBOSITY terse
 DELETE FROM stamped_live WHERE id = 3; -- fails
 \echo :LAST_ERROR_SQLSTATE

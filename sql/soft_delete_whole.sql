@@ -85,6 +85,27 @@ SET LOCAL pgaccount.show_deleted = on;
 SELECT id, is_deleted, CASE WHEN deleted_at = now() THEN 'now' ELSE to_char(deleted_at AT TIME ZONE 'UTC', 'YYYY') END AS stamp FROM flags ORDER BY id;
 COMMIT;
 
+-- a_partition_of_live_rows_is_deleted_from_by_way_of_the_whole ----------------------------------------------
+CREATE TABLE pl (id int, name text, deleted_at timestamptz, is_deleted boolean DEFAULT false) PARTITION BY LIST (is_deleted);
+CREATE TABLE pl_live PARTITION OF pl FOR VALUES IN (false);
+CREATE TABLE pl_dead PARTITION OF pl FOR VALUES IN (true, NULL);
+SELECT account.enable_soft_delete('pl') \gset
+INSERT INTO pl (id, name) VALUES (1, 'a'), (2, 'b'), (3, 'c');
+DELETE FROM pl WHERE id = 1 RETURNING tableoid::regclass, id, is_deleted;
+DELETE FROM pl_live WHERE id = 2; -- fails
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY terse
+MERGE INTO pl_live AS t USING (VALUES (2)) AS s (id) ON t.id = s.id WHEN MATCHED THEN DELETE; -- fails
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
+MERGE INTO pl_live AS t USING (VALUES (2)) AS s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = 'B';
+MERGE INTO pl AS t USING (VALUES (2)) AS s (id) ON t.id = s.id WHEN MATCHED THEN DELETE;
+SET pgaccount.show_deleted = on;
+SELECT tableoid::regclass, id, name FROM pl ORDER BY id;
+UPDATE pl SET is_deleted = false WHERE id = 1;
+RESET pgaccount.show_deleted;
+SELECT tableoid::regclass, id, deleted_at FROM pl ORDER BY id;
+
 -- pending_triggers_are_no_obstacle ----------------------------------------------------------------------
 CREATE TABLE p (id int PRIMARY KEY);
 CREATE TABLE z (id int PRIMARY KEY, p int REFERENCES p DEFERRABLE INITIALLY DEFERRED, is_deleted boolean);

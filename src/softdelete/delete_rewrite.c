@@ -32,7 +32,9 @@
 #include "base/base.h"
 #include "delete_rewrite.h"
 #include "hiding.h"
+#include "hierarchy.h"
 #include "mapping.h"
+#include "soft_delete.h"
 
 /* Append `column = expr` to an UPDATE's target list, and the column to the set of updated ones. */
 static List *
@@ -181,6 +183,43 @@ left_to_shards(Query *query, RangeTblEntry *rte)
 				ACLCHECK_OK);
 }
 
+/* Does a Query delete rows? */
+static bool
+has_deletion(Query *query)
+{
+	ListCell *lc;
+
+	foreach (lc, query->mergeActionList)
+		if (lfirst_node(MergeAction, lc)->commandType == CMD_DELETE)
+			return true;
+	return query->commandType == CMD_DELETE;
+}
+
+/*
+ * Refuse to delete from a partition that is named itself where a deleted row belongs in another: an
+ * UPDATE of the partition cannot move it there, and what moves it row by row would not count it.
+ */
+static void
+refuse_move(Query *query, RangeTblEntry *rte, const SoftDelete *mapping)
+{
+	Relation rel;
+	bool moves;
+
+	if (!has_deletion(query) || !get_rel_relispartition(rte->relid))
+		return;
+	rel = table_open(rte->relid, NoLock);
+	moves = decides_partition(rel, mapping);
+	table_close(rel, NoLock);
+	if (moves)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot delete softly from partition \"%s\" by its name",
+						get_rel_name(rte->relid)),
+				 errdetail("Whether a row is deleted decides in which partition it belongs."),
+				 errhint("Name the partitioned table, %s, in the statement.",
+						 display_relation(hierarchy_top(rte->relid)))));
+}
+
 /* Make the Query's deletions updates. True: the whole Query was a DELETE. */
 bool
 delete_rewrite(Query *query)
@@ -201,6 +240,7 @@ delete_rewrite(Query *query)
 	mapping = *found;
 	if (left_to_shards(query, rte))
 		return false;
+	refuse_move(query, rte, &mapping);
 
 	if (query->commandType == CMD_MERGE)
 	{

@@ -160,7 +160,7 @@ write_deleted_version(TupleWriter *writer, TupleTableSlot *old, const SoftDelete
 }
 
 /* Do these columns decide in which partition a row belongs, at any level? */
-static bool
+bool
 decides_partition(Relation rel, const SoftDelete *mapping)
 {
 	Bitmapset *columns = NULL;

@@ -7,8 +7,16 @@
 
 #include "fmgr.h"
 
+#include "mapping.h"
+
 /* Raise if the table has soft delete that is active in this session, and nothing allows it. */
 extern void refuse_truncate_of(Oid relid);
+
+/*
+ * Do the mapped columns of an open table decide in which partition a row belongs, at any level?
+ * Then a row that is deleted moves to another.
+ */
+extern bool decides_partition(Relation rel, const SoftDelete *mapping);
 
 /*
  * Disable the BEFORE UPDATE sync trigger in an executor's copy of a table's triggers, for an update
