@@ -131,6 +131,17 @@ COMMIT;
 SELECT account.restore('b', 1) AS b, dead('c'), account.restore('a', 1) AS a, dead('c');
 RESET TimeZone;
 DROP TABLE c, b, a;
+-- what was deleted within a second is one deletion to a table that knows seconds only
+CREATE TABLE a (id int PRIMARY KEY, deleted_at timestamptz(0));
+CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a ON DELETE CASCADE, deleted_at timestamptz);
+SELECT account.enable_soft_delete(t) FROM unnest('{b,a}'::regclass[]) t \g /dev/null
+INSERT INTO a VALUES (1); INSERT INTO b VALUES (1, 1);
+SET pgaccount.show_deleted = on;
+UPDATE b SET deleted_at = '2026-01-01 00:00:00.9+00';
+UPDATE a SET deleted_at = '2026-01-01 00:00:01+00';
+RESET pgaccount.show_deleted;
+SELECT account.restore('a', 1);
+DROP TABLE b, a;
 
 -- diamonds and circles: all that went comes back -----------------------------------------------------------------------------------
 CREATE TABLE t (id int PRIMARY KEY, p int REFERENCES t ON DELETE CASCADE, q int REFERENCES t ON DELETE CASCADE);

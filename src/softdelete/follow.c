@@ -66,7 +66,7 @@ following_plan(const Batch *batch)
 	if (batch->change == CHANGE_DELETED)
 		appendStringInfo(&sql, "c.%s IS NULL", stamp);
 	else
-		appendStringInfoString(&sql, sql_same_stamp(edge->child, "c", "k.old"));
+		appendStringInfoString(&sql, sql_same_stamp(edge->child, "c", edge->parent, "k.old"));
 	return plan_keep(kind, edge->constraint, InvalidOid, sql.data, actor, types);
 }
 

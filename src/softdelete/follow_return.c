@@ -123,14 +123,15 @@ take_over_stamps(const Batch *batch, Blocking *block, const StatementOptions *op
 	const FkEdge *edge = batch->edge;
 	Parameters params = make_parameters(batch, list_make1(block));
 	SoftDelete mapping = *mapping_of_table(edge->child);
-	char *sql = psprintf(
-		OWN_STATEMENT "UPDATE %s c SET %s = %s FROM %s, %s WHERE %s AND %s AND %s AND"
-					  " %s AND NOT %s",
-		sql_keyed_relation(edge->child), sql_column(edge->child, mapping.deleted_at),
-		sql_stamp_value(edge->child, "d.old"), key_list_sql(&batch->rows, 1, "k"),
-		key_list_sql(block->deleted, block->first, "d"), fk_join(edge, "k.k", true, "c", false),
-		sql_returns(batch), fk_join(block->edge, "d.k", true, "c", false),
-		sql_of_edge(batch, block->edge), sql_same_stamp(edge->child, "c", "d.old"));
+	char *sql =
+		psprintf(OWN_STATEMENT "UPDATE %s c SET %s = %s FROM %s, %s WHERE %s AND %s AND %s AND"
+							   " %s AND NOT %s",
+				 sql_keyed_relation(edge->child), sql_column(edge->child, mapping.deleted_at),
+				 sql_stamp_value(edge->child, "d.old"), key_list_sql(&batch->rows, 1, "k"),
+				 key_list_sql(block->deleted, block->first, "d"),
+				 fk_join(edge, "k.k", true, "c", false), sql_returns(batch),
+				 fk_join(block->edge, "d.k", true, "c", false), sql_of_edge(batch, block->edge),
+				 sql_same_stamp(edge->child, "c", block->edge->parent, "d.old"));
 
 	(void) cascade_run_once(sql, params.n, params.types, params.values, options);
 }

@@ -412,35 +412,56 @@ sql_row_stamp(Oid relid, const char *alias)
 					   mapping.stamp.base);
 }
 
+static const StampType instants = {TIMESTAMPTZOID, -1, TIMESTAMPTZOID, -1};
+
 /* SQL: a timestamptz as the column of a table has it. */
 char *
 sql_stamp_value(Oid relid, const char *instant)
 {
-	static const StampType instants = {TIMESTAMPTZOID, -1, TIMESTAMPTZOID, -1};
 	SoftDelete mapping = *mapping_of_table(relid);
 
 	return sql_stamp_from(&mapping.stamp, instant, &instants);
 }
 
-/* SQL: has the row this stamp, in the precision of its column? */
-char *
-sql_same_stamp(Oid relid, const char *alias, const char *instant)
+/*
+ * SQL: the stamp of a row of child, in the precision that it shares with stamps of parent, whose
+ * type is put into *stamp.
+ */
+static char *
+shared_stamp(Oid child, const char *alias, Oid parent, StampType *stamp)
 {
-	SoftDelete mapping = *mapping_of_table(relid);
+	SoftDelete mapping = *mapping_of_table(child);
+	int32 typmod = mapping_of_table(parent)->stamp.typmod;
+	char *column = psprintf("%s.%s", alias, sql_column(child, mapping.deleted_at));
 
-	return psprintf("%s.%s OPERATOR(pg_catalog.=) %s", alias, sql_column(relid, mapping.deleted_at),
-					sql_stamp_value(relid, instant));
+	*stamp = mapping.stamp;
+	if (typmod < 0 || (stamp->typmod >= 0 && stamp->typmod <= typmod))
+		return column;
+	stamp->typmod = typmod;
+	return psprintf("%s::%s", column, sql_type(stamp->base, typmod));
+}
+
+/* SQL: has the row of child this stamp, of a row of parent? */
+char *
+sql_same_stamp(Oid child, const char *alias, Oid parent, const char *instant)
+{
+	StampType stamp;
+	char *own = shared_stamp(child, alias, parent, &stamp);
+
+	return psprintf("%s OPERATOR(pg_catalog.=) %s", own,
+					sql_stamp_from(&stamp, instant, &instants));
 }
 
 /* SQL: the same, or an earlier one, not earlier than since. */
 char *
-sql_stamp_since(Oid relid, const char *alias, const char *since, const char *instant)
+sql_stamp_since(Oid child, const char *alias, Oid parent, const char *since, const char *instant)
 {
-	SoftDelete mapping = *mapping_of_table(relid);
-	char *column = psprintf("%s.%s", alias, sql_column(relid, mapping.deleted_at));
+	StampType stamp;
+	char *own = shared_stamp(child, alias, parent, &stamp);
 
-	return psprintf("%s OPERATOR(pg_catalog.>=) %s AND %s OPERATOR(pg_catalog.<=) %s", column,
-					sql_stamp_value(relid, since), column, sql_stamp_value(relid, instant));
+	return psprintf("%s OPERATOR(pg_catalog.>=) %s AND %s OPERATOR(pg_catalog.<=) %s", own,
+					sql_stamp_from(&stamp, since, &instants), own,
+					sql_stamp_from(&stamp, instant, &instants));
 }
 
 /* OID of account.purge(regclass, interval, bigint, boolean), else InvalidOid. */

@@ -102,7 +102,7 @@ extern char *sql_set_live(const SoftDelete *mapping);
 
 /*
  * How stamps of rows are read and compared, and nowhere else: as instants, timestamptz, whatever
- * the type of deleted_at; compared in the precision of the row that follows.
+ * the type of deleted_at; compared in the coarser of the two precisions.
  */
 extern TimestampTz row_stamp(HeapTuple tuple, TupleDesc desc, const SoftDelete *mapping,
 							 bool *is_live);
@@ -116,11 +116,12 @@ extern char *sql_row_stamp(Oid relid, const char *alias);
 /* SQL: a timestamptz as the column of a table has it. */
 extern char *sql_stamp_value(Oid relid, const char *instant);
 
-/* SQL: has the row `alias` this stamp, that of a row which it follows? */
-extern char *sql_same_stamp(Oid relid, const char *alias, const char *instant);
+/* SQL: has the row `alias` of child this stamp, that of a row of parent which it follows? */
+extern char *sql_same_stamp(Oid child, const char *alias, Oid parent, const char *instant);
 
 /* SQL: the same, or an earlier one, not earlier than since. */
-extern char *sql_stamp_since(Oid relid, const char *alias, const char *since, const char *instant);
+extern char *sql_stamp_since(Oid child, const char *alias, Oid parent, const char *since,
+							 const char *instant);
 
 /* OID of account.purge(regclass, interval, bigint, boolean), else InvalidOid. */
 extern Oid account_purge_function(void);

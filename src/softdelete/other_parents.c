@@ -89,8 +89,8 @@ sql_returns(const Batch *batch)
 	const FkEdge *edge = batch->edge;
 
 	if (batch->call != NULL && batch->call->within != NULL)
-		return sql_stamp_since(edge->child, "c", "k.new", "k.old");
-	return sql_same_stamp(edge->child, "c", "k.old");
+		return sql_stamp_since(edge->child, "c", edge->parent, "k.new", "k.old");
+	return sql_same_stamp(edge->child, "c", edge->parent, "k.old");
 }
 
 /* Are keys that their type calls equal one to the edge, so that one of them will do? */
@@ -219,7 +219,7 @@ sql_not_of_parents(const Batch *batch, const FkEdge *other, const KeyList *paren
 	char *condition =
 		psprintf("EXISTS (SELECT 1 FROM %s WHERE %s%s%s)", key_list_sql(parents, first, "d"),
 				 fk_join(other, "d.k", true, "c", false), same_stamp ? " AND " : "",
-				 same_stamp ? sql_same_stamp(batch->edge->child, "c", "d.old") : "");
+				 same_stamp ? sql_same_stamp(batch->edge->child, "c", other->parent, "d.old") : "");
 
 	if (!is_part_of(other->child, batch->edge->child))
 		return psprintf("NOT %s", condition);
