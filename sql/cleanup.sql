@@ -59,7 +59,7 @@ SELECT * FROM account.cleanup_plan('org', 1);
 SELECT account.set_reference_policy('users', 'users_org_fkey', NULL);
 SELECT account.set_reference_policy('users', 'users_org_fkey', 'set null'); -- fails
 \echo :LAST_ERROR_SQLSTATE
-SELECT account.set_reference_policy('users', 'users_org_fkey', 'restrict'); -- fails
+SELECT account.set_reference_policy('users', 'users_org_fkey', 'forget'); -- fails
 \echo :LAST_ERROR_SQLSTATE
 SELECT account.set_reference_policy('users', 'nonsense', 'cascade'); -- fails
 \echo :LAST_ERROR_SQLSTATE

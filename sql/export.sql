@@ -32,6 +32,10 @@ CREATE TABLE loop_b (id int PRIMARY KEY, a int REFERENCES loop_a ON DELETE CASCA
 ALTER TABLE loop_a ADD FOREIGN KEY (b) REFERENCES loop_b ON DELETE CASCADE;
 CREATE TABLE authtoken_token (key text PRIMARY KEY, user_id bigint REFERENCES users ON DELETE CASCADE, created date);
 CREATE TABLE devices (id int PRIMARY KEY, who bigint REFERENCES users ON DELETE CASCADE, "pushToken" varchar(20), otp_secret bytea, "tokenCount" text, token int, recovery_codes text[]);
+CREATE TABLE mentions (id int PRIMARY KEY, by_whom bigint); -- no foreign key: declared
+CREATE TABLE replies (id int PRIMARY KEY, mention bigint, first_of int); -- the same; one follows, one does not
+SELECT account.set_reference('mentions', '{by_whom}', 'users', 'protect'), account.set_reference('replies', '{mention}', 'mentions', 'cascade'),
+    account.set_reference('replies', '{first_of}', 'mentions', 'protect');
 SELECT account.set_reference_policy('pins', 'pins_post_fkey', 'cascade'), account.set_reference_policy('marks', 'marks_post_fkey', 'protect');
 SET ROLE regress_ex_other;
 -- nobody but its owner may read it, not even the owner of users
@@ -53,6 +57,8 @@ INSERT INTO visits SELECT i, CASE WHEN i % 2 = 0 THEN date '2025-05-05' ELSE dat
 INSERT INTO clicks SELECT id, id, at FROM visits;
 INSERT INTO bio_lines SELECT i, 1 + i % 8 FROM generate_series(1, 16) i;
 INSERT INTO loop_a SELECT i, i FROM generate_series(1, 6) i; INSERT INTO loop_b SELECT i, 1 + i % 6 FROM generate_series(1, 6) i; UPDATE loop_a SET b = id WHERE id < 5;
+INSERT INTO mentions SELECT i, 1 + i % 8 FROM generate_series(1, 16) i;
+INSERT INTO replies SELECT i, 1 + i % 16, 1 + (i + 1) % 16 FROM generate_series(1, 32) i;
 INSERT INTO authtoken_token SELECT 'key' || id, id, date '2026-01-01' FROM users;
 INSERT INTO devices SELECT id, id, 'push', 'secret', 'many', id, ARRAY['a', 'b'] FROM users;
 RESET ROLE;
@@ -80,7 +86,10 @@ BEGIN
                         (SELECT string_agg(format('c.%I = p.%I', a.attname, b.attname), ' AND ') FROM unnest(c.conkey, c.confkey) AS k(x, y)
                          JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.x JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.y) AS cond
                  FROM pg_constraint c LEFT JOIN account.reference_policy p ON p.child = c.conrelid AND p.constraint_name = c.conname
-                 WHERE c.contype = 'f' AND c.conparentid = 0 AND c.conrelid::regclass::text ~ '^(ex|"Ex 2")\.' LOOP
+                 WHERE c.contype = 'f' AND c.conparentid = 0 AND c.conrelid::regclass::text ~ '^(ex|"Ex 2")\.'
+                 UNION ALL
+                 SELECT d.child, d.parent, d.child, CASE d.policy WHEN 'cascade' THEN 'c' END, format('c.%I = p.id', d.columns[1])
+                 FROM account.declared_reference d WHERE d.child::text ~ '^ex\.' LOOP
             EXECUTE format('INSERT INTO found SELECT DISTINCT %s, c.tableoid, c.ctid, %s FROM %s c JOIN %s p ON %s JOIN found f ON f.tab = p.tableoid AND f.tid = p.ctid
                 WHERE f.level = 0 OR %L = ''c'' ON CONFLICT DO NOTHING', r.conrelid, level + 1, r.child, r.parent, r.cond, r.action);
             GET DIAGNOSTICS added = ROW_COUNT;

@@ -6,7 +6,8 @@ CREATE SCHEMA rp AUTHORIZATION regress_rp_owner;
 GRANT regress_rp_owner TO regress_rp_ddl;
 CREATE SCHEMA rp2 AUTHORIZATION regress_rp_owner;
 CREATE VIEW rp.policies AS SELECT child::regclass::text, constraint_name, policy FROM account.reference_policy ORDER BY 1, 2;
-GRANT SELECT ON rp.policies TO regress_rp_owner;
+CREATE VIEW rp.soft_policies AS SELECT child::regclass::text, constraint_name, policy, on_soft_delete FROM account.reference_policy ORDER BY 1, 2;
+GRANT SELECT ON rp.policies, rp.soft_policies TO regress_rp_owner;
 SET ROLE regress_rp_owner;
 SET search_path = rp;
 \set SHOW_CONTEXT never
@@ -79,6 +80,27 @@ ALTER TABLE p ADD CONSTRAINT comes_later FOREIGN KEY (id) REFERENCES p;
 SELECT * FROM account.cleanup_plan('p', 1);
 DROP TABLE p CASCADE;
 TABLE policies;
+
+-- a key is known by its column, where that has one alone; NULL is the default, not what was said before ---------------
+CREATE TABLE keys (id int PRIMARY KEY, up int REFERENCES keys, x int, UNIQUE (id, x));
+CREATE TABLE of_keys (id int PRIMARY KEY, k int CONSTRAINT "k one" REFERENCES keys, l int CONSTRAINT k REFERENCES keys, x int, CONSTRAINT two FOREIGN KEY (k, x) REFERENCES keys (id, x), m int CONSTRAINT of_m REFERENCES keys);
+SELECT account.set_reference_policy('keys', 'up', 'cascade'), account.set_reference_policy('of_keys', 'm', 'restrict', 'keep');
+SELECT account.set_reference_policy('of_keys', 'k', 'cascade'); -- the constraint of that name
+SELECT child, constraint_name, policy, on_soft_delete FROM soft_policies;
+SELECT account.set_reference_policy('of_keys', 'l', NULL, 'keep'), account.set_reference_policy('of_keys', 'of_m', 'cascade');
+ALTER TABLE of_keys RENAME CONSTRAINT k TO l;
+SELECT child, constraint_name, policy, on_soft_delete FROM soft_policies;
+SELECT account.set_reference_policy('of_keys', 'k', 'cascade'); -- fails
+\echo :LAST_ERROR_SQLSTATE
+SELECT account.set_reference_policy('of_keys', 'id', 'cascade'); -- fails
+\echo :LAST_ERROR_SQLSTATE
+SELECT account.set_reference_policy('of_keys', 'm', 'cascade', 'follow'); -- fails
+\echo :LAST_ERROR_SQLSTATE
+SELECT account.set_reference_policy('of_keys', 'm', 'cascade', 'never'); -- fails
+\echo :LAST_ERROR_SQLSTATE
+SELECT account.set_reference_policy('of_keys', 'm', NULL, NULL), account.set_reference_policy('of_keys', 'l', NULL);
+SELECT child, constraint_name, policy, on_soft_delete FROM soft_policies;
+DROP TABLE of_keys, keys;
 
 -- doctor goes by policies ------------------------------------------------------------------------------------------
 CREATE TABLE a (id int PRIMARY KEY);

@@ -31,14 +31,23 @@ BEGIN ATOMIC
         UNION
         SELECT t.relid, s.relation FROM soft AS s, LATERAL pg_partition_tree(s.relation) AS t),
     foreign_key AS (
-        SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.conkey, c.confdeltype,
-               coalesce(r.policy = 'cascade', c.confdeltype = 'c') AS cascades,
+        -- cascades: rows that are deleted softly take those along that reference them
+        SELECT 'foreign key' AS kind, c.conname, c.conrelid, c.confrelid, c.conkey, c.confdeltype,
+               coalesce(r.on_soft_delete = 'follow', r.policy = 'cascade', c.confdeltype = 'c') AS cascades,
                (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
                 FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, n)
                 JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum) AS columns
         FROM pg_constraint AS c
         LEFT JOIN account.reference_policy AS r ON r.child = c.conrelid AND r.constraint_name = c.conname
-        WHERE c.contype = 'f' AND c.conparentid = 0)
+        WHERE c.contype = 'f' AND c.conparentid = 0
+        UNION ALL
+        SELECT 'declared reference', d.name, d.child, d.parent, k.attnums, 'a',
+               coalesce(d.on_soft_delete = 'follow', d.policy = 'cascade'), k.columns
+        FROM account.declared_reference AS d,
+        LATERAL (SELECT array_agg(a.attnum ORDER BY c.n), string_agg(quote_ident(c.name), ', ' ORDER BY c.n)
+                 FROM unnest(d.columns) WITH ORDINALITY AS c(name, n)
+                 JOIN pg_attribute AS a ON a.attrelid = d.child AND a.attname = c.name) AS k(attnums, columns)
+        WHERE k.attnums IS NOT NULL)
     SELECT 'warning', 'not_preloaded', 'pgaccount',
            'the library is not preloaded: DELETE on soft-delete tables reports 0 rows, and deleted rows are not hidden',
            'Add pgaccount to shared_preload_libraries in postgresql.conf and restart the server.'
@@ -101,7 +110,8 @@ BEGIN ATOMIC
     GROUP BY f.confrelid
     UNION ALL
     SELECT DISTINCT 'warning', 'unguarded_reference', f.conrelid::regclass::text,
-           format('foreign key %I may come to reference deleted rows of %s: no trigger guards it', f.conname, f.confrelid::regclass),
+           format('%s %I may come to reference deleted rows of %s: no trigger guards it',
+               f.kind, f.conname, f.confrelid::regclass),
            s.again
     FROM soft AS s
     JOIN covered AS c ON c.declared = s.relation
@@ -168,8 +178,8 @@ BEGIN ATOMIC
     UNION ALL
     -- soft-delete children that do not follow, because their foreign key is newer than the trigger
     SELECT 'warning', 'uncovered_child', f.conrelid::regclass::text,
-           format('rows of %s do not follow those of %s: foreign key %I is newer than soft delete there',
-               f.conrelid::regclass, s.relation, f.conname),
+           format('rows of %s do not follow those of %s: %s %I is newer than soft delete there',
+               f.conrelid::regclass, s.relation, f.kind, f.conname),
            s.again
     FROM soft AS s
     JOIN foreign_key AS f ON f.confrelid = s.relation AND f.cascades
@@ -196,6 +206,18 @@ BEGIN ATOMIC
     FROM soft AS s
     JOIN pg_inherits AS h ON h.inhparent = s.relation
     WHERE NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = h.inhrelid)
+    UNION ALL
+    SELECT 'warning', 'reference_incomplete', d.child::text,
+           format('declared reference %I to %s is followed by nothing: its columns do not fit a primary key there',
+               d.name, d.parent),
+           format('SELECT account.set_reference(%L, %L, %L, NULL);', d.child::text, d.columns, d.parent::text)
+    FROM account.declared_reference AS d
+    WHERE NOT EXISTS (
+              SELECT FROM pg_index AS i
+              WHERE i.indrelid = d.parent AND i.indisprimary AND i.indnkeyatts = cardinality(d.columns))
+          OR EXISTS (
+              SELECT FROM unnest(d.columns) AS c(name)
+              WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = d.child AND a.attname = c.name))
     UNION ALL
     SELECT 'warning', 'truncate_granted', c.relation::text,
            format('role %s may TRUNCATE the table, which soft delete refuses: the grant is of no use but under replica',

@@ -1,6 +1,6 @@
 /*
  * fk_graph.c
- *		Foreign keys as data, read from pg_constraint.
+ *		References as data: foreign keys, read from pg_constraint, and those that none declares.
  *
  * A key of, or to, a partitioned table has a row in pg_constraint for every partition too; those
  * are left out, so each edge is one that somebody declared. Policies (fk_policy.c) are applied:
@@ -20,18 +20,16 @@
 #include "catalog/indexing.h"
 #include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_operator.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/ruleutils.h"
 
 #include "base/base.h"
 #include "fk_graph.h"
 #include "fk_policy.h"
+#include "fk_reference.h"
 
 /* Make an edge of a row of pg_constraint; policies as of fk_policies(). */
 static FkEdge *
@@ -39,6 +37,7 @@ make_edge(HeapTuple tuple, List *policies)
 {
 	Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 	FkEdge *edge = palloc0(sizeof(FkEdge));
+	const FkPolicy *policy;
 	AttrNumber del_set_cols[INDEX_MAX_KEYS];
 	Oid pp[INDEX_MAX_KEYS];
 	Oid ff[INDEX_MAX_KEYS];
@@ -49,9 +48,10 @@ make_edge(HeapTuple tuple, List *policies)
 	edge->child = form->conrelid;
 	edge->parent = form->confrelid;
 	edge->catalog_action = form->confdeltype;
-	edge->on_delete = fk_policy_action(policies, edge->child, edge->name);
-	if (edge->on_delete == FK_POLICY_NONE)
-		edge->on_delete = edge->catalog_action;
+	policy = fk_policy_of(policies, edge->child, edge->name);
+	edge->on_delete =
+		policy && policy->action != FK_POLICY_NONE ? policy->action : edge->catalog_action;
+	edge->on_soft_delete = policy ? policy->on_soft_delete : FK_SOFT_DEFAULT;
 	edge->proven = form->convalidated;
 	edge->deferrable = form->condeferrable;
 	edge->deferred = form->condeferred;
@@ -85,7 +85,10 @@ is_followed(Form_pg_constraint form)
 		   compat_is_enforced(form) && !compat_is_period(form);
 }
 
-/* Append the foreign keys whose column `attribute` of pg_constraint is one of relids. */
+/*
+ * The foreign keys whose column `attribute` of pg_constraint is one of relids, and the references
+ * that are declared of these tables.
+ */
 static List *
 scan_edges(List *relids, AttrNumber attribute)
 {
@@ -115,7 +118,7 @@ scan_edges(List *relids, AttrNumber attribute)
 		systable_endscan(scan);
 	}
 	table_close(rel, AccessShareLock);
-	return edges;
+	return list_concat(edges, fk_reference_edges(relids, by_child));
 }
 
 /* The relation and the partitioned tables it is a partition of. */
@@ -129,94 +132,18 @@ with_ancestors(Oid relid)
 	return relids;
 }
 
-/* The foreign keys that reference a table. */
+/* The references to a table. */
 List *
 fk_referencing(Oid parent)
 {
 	return scan_edges(with_ancestors(parent), Anum_pg_constraint_confrelid);
 }
 
-/* The foreign keys a table has. */
+/* The references that a table has. */
 List *
 fk_of(Oid child)
 {
 	return scan_edges(with_ancestors(child), Anum_pg_constraint_conrelid);
-}
-
-/*
- * ` COLLATE name` of the parent's column where the child's has another collation: the parent's
- * decides, as in a referential check.
- */
-const char *
-fk_join_collation(const FkEdge *edge, int i)
-{
-	Oid type;
-	int32 typmod;
-	Oid parent;
-	Oid child;
-
-	get_atttypetypmodcoll(edge->parent, edge->parent_cols[i], &type, &typmod, &parent);
-	get_atttypetypmodcoll(edge->child, edge->child_cols[i], &type, &typmod, &child);
-	if (parent == child || !OidIsValid(parent) || !OidIsValid(child))
-		return "";
-	return psprintf(" COLLATE %s", generate_collation_name(parent));
-}
-
-/*
- * The join condition of an edge. A side is `prefix.column`, or, numbered, `prefix1`, `prefix2` …
- * (parameters, or columns of a function).
- */
-char *
-fk_join(const FkEdge *edge, const char *parent_prefix, bool parent_numbered,
-		const char *child_prefix, bool child_numbered)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	for (int i = 0; i < edge->nkeys; i++)
-	{
-		if (i > 0)
-			appendStringInfoString(&buf, " AND ");
-		if (parent_numbered)
-			appendStringInfo(&buf, "%s%d", parent_prefix, i + 1);
-		else
-			appendStringInfo(&buf, "%s.%s", parent_prefix,
-							 sql_column(edge->parent, edge->parent_cols[i]));
-		appendStringInfo(&buf, "%s %s ", fk_join_collation(edge, i),
-						 sql_operator(edge->equality[i]));
-		if (child_numbered)
-			appendStringInfo(&buf, "%s%d", child_prefix, i + 1);
-		else
-			appendStringInfo(&buf, "%s.%s", child_prefix,
-							 sql_column(edge->child, edge->child_cols[i]));
-	}
-	return buf.data;
-}
-
-/* `column`, or `(a, b)`: how messages name the referencing columns. */
-char *
-reference_column(const FkEdge *edge)
-{
-	StringInfoData buf;
-
-	if (edge->nkeys == 1)
-		return sql_column(edge->child, edge->child_cols[0]);
-	initStringInfo(&buf);
-	for (int i = 0; i < edge->nkeys; i++)
-		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "(",
-						 sql_column(edge->child, edge->child_cols[i]));
-	appendStringInfoChar(&buf, ')');
-	return buf.data;
-}
-
-/* Schema, table and constraint names of an edge as error fields. */
-int
-err_constraint(const FkEdge *edge)
-{
-	err_generic_string(PG_DIAG_SCHEMA_NAME, get_namespace_name(get_rel_namespace(edge->child)));
-	err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(edge->child));
-	err_generic_string(PG_DIAG_CONSTRAINT_NAME, edge->name);
-	return 0;
 }
 
 /* The table that a relation is part of: the topmost partitioned one, or itself. */
@@ -258,50 +185,70 @@ compare_edges(const void *a, const void *b)
 	const NamedEdge *right = b;
 	int result = strcmp(left->table, right->table);
 
-	return result != 0 ? result : strcmp(left->edge->name, right->edge->name);
+	if (result == 0)
+		result = strcmp(left->edge->name, right->edge->name);
+	/* what no foreign key declares may have the name of one */
+	return result != 0 ? result
+					   : (left->edge->declared > right->edge->declared) -
+							 (left->edge->declared < right->edge->declared);
 }
 
-/* All foreign keys of the database as a graph, in the current memory context. */
+/*
+ * An array of edges in order; *n: how many. Those whose table another session is dropping are left
+ * out.
+ */
+static NamedEdge *
+sort_edges(List *edges, int *n)
+{
+	NamedEdge *sorted = palloc(Max(list_length(edges), 1) * sizeof(NamedEdge));
+	ListCell *lc;
+
+	*n = 0;
+	foreach (lc, edges)
+	{
+		FkEdge *edge = lfirst(lc);
+		char *table = get_rel_name(edge->child);
+		char *schema = table ? get_namespace_name(get_rel_namespace(edge->child)) : NULL;
+
+		if (schema == NULL || get_rel_name(edge->parent) == NULL)
+			continue;
+		sorted[*n].table = psprintf("%s.%s", schema, table);
+		sorted[(*n)++].edge = edge;
+	}
+	qsort(sorted, *n, sizeof(NamedEdge), compare_edges);
+	return sorted;
+}
+
+/* All foreign keys of the database. */
+static List *
+all_foreign_keys(void)
+{
+	Relation rel = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	List *policies = fk_policies();
+	List *edges = NIL;
+	HeapTuple tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		if (is_followed((Form_pg_constraint) GETSTRUCT(tuple)))
+			edges = lappend(edges, make_edge(tuple, policies));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return edges;
+}
+
+/* All references of the database as a graph, in the current memory context. */
 FkGraph *
 fk_graph_load(void)
 {
 	FkGraph *graph = palloc0(sizeof(FkGraph));
 	HASHCTL ctl = {
 		.keysize = sizeof(Oid), .entrysize = sizeof(FkNode), .hcxt = CurrentMemoryContext};
-	Relation rel = table_open(ConstraintRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	List *policies = fk_policies();
-	int allocated = 64;
-	int n = 0;
-	NamedEdge *edges = palloc(allocated * sizeof(NamedEdge));
-	HeapTuple tuple;
+	int n;
+	NamedEdge *edges =
+		sort_edges(list_concat(all_foreign_keys(), fk_reference_edges(NIL, false)), &n);
 
 	graph->nodes = hash_create("pgaccount graph", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
-		char *schema;
-		char *table;
-
-		if (!is_followed(form))
-			continue;
-		/* another session may be dropping the table */
-		table = get_rel_name(form->conrelid);
-		schema = table ? get_namespace_name(get_rel_namespace(form->conrelid)) : NULL;
-		if (schema == NULL || get_rel_name(form->confrelid) == NULL)
-			continue;
-		if (n == allocated)
-		{
-			allocated *= 2;
-			edges = repalloc(edges, allocated * sizeof(NamedEdge));
-		}
-		edges[n].table = psprintf("%s.%s", schema, table);
-		edges[n++].edge = make_edge(tuple, policies);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-
-	qsort(edges, n, sizeof(NamedEdge), compare_edges);
 	for (int i = 0; i < n; i++)
 	{
 		FkEdge *edge = edges[i].edge;
@@ -384,19 +331,4 @@ fk_components(List *nodes)
 	foreach (lc, nodes)
 		((FkNode *) lfirst(lc))->member = false;
 	return walk.components;
-}
-
-/* Is this an edge over which rows follow their parent? force: those that are protected, too. */
-bool
-fk_edge_follows(const FkEdge *edge, bool force)
-{
-	return edge->on_delete == FKCONSTR_ACTION_CASCADE || (force && fk_edge_protects(edge));
-}
-
-/* Does a row that references over this edge stand in the way of its parent's deletion? */
-bool
-fk_edge_protects(const FkEdge *edge)
-{
-	return edge->on_delete == FKCONSTR_ACTION_RESTRICT ||
-		   edge->on_delete == FKCONSTR_ACTION_NOACTION;
 }

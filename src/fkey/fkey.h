@@ -6,6 +6,6 @@
 #define PGACCOUNT_FKEY_H
 
 #include "fk_graph.h"
-#include "reference_policy.h"
+#include "policy_follower.h"
 
 #endif /* PGACCOUNT_FKEY_H */

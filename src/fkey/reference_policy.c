@@ -1,6 +1,7 @@
 /*
  * reference_policy.c
- *		Policies of foreign keys: set, changed, renamed and dropped.
+ *		Policies of foreign keys: set, and changed; and, with declared references, renamed and
+ *		dropped with what they are about.
  */
 #include "postgres.h"
 
@@ -25,25 +26,19 @@
 #include "monitor/monitor.h"
 #include "fk_graph.h"
 #include "fk_policy.h"
-#include "reference_policy.h"
+#include "policy_argument.h"
+#include "policy_follower.h"
 
 ACCOUNT_OPERATION(set_reference_policy, "set_reference_policy", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(reference_policy_changed);
 PG_FUNCTION_INFO_V1(reference_policy_dropped);
 PG_FUNCTION_INFO_V1(reference_policy_renamed);
 
-static FkPolicyChanged follower_of_changes = NULL;
-
-/* Who follows changes of policies. */
-void
-fk_policies_follow(FkPolicyChanged follower)
-{
-	follower_of_changes = follower;
-}
-
-/* The foreign key of this name that a table declares; a partition's is its table's. */
+/*
+ * The foreign key that a table, or the partitioned one that it is part of, declares under a name.
+ */
 static FkEdge *
-find_edge(Oid child, const char *constraint_name)
+named_edge(Oid child, const char *constraint_name)
 {
 	Oid oid = get_relation_constraint_oid(child, constraint_name, true);
 	ListCell *lc;
@@ -61,50 +56,105 @@ find_edge(Oid child, const char *constraint_name)
 			break;
 		oid = parent;
 	}
-	foreach (lc, fk_of(child))
-		if (((FkEdge *) lfirst(lc))->constraint == oid)
-			return lfirst(lc);
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("table \"%s\" has no foreign key \"%s\"", get_rel_name(child), constraint_name),
-			 errdetail("A policy is that of one foreign key of the referencing table."),
-			 errhint("Look up the name of the constraint with \\d %s.", display_relation(child))));
+	if (OidIsValid(oid))
+		foreach (lc, fk_of(child))
+			if (((FkEdge *) lfirst(lc))->constraint == oid)
+				return lfirst(lc);
+	return NULL;
 }
 
-/* Refuse 'set null' for a column that takes no NULL. */
-static void
-check_nullable(const FkEdge *edge)
+/* Is a column of this name among those of an edge? */
+static bool
+has_column(const FkEdge *edge, const char *column)
 {
 	for (int i = 0; i < edge->nkeys; i++)
-	{
-		HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(edge->child),
-										  Int16GetDatum(edge->child_cols[i]));
-		bool not_null;
-
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for attribute %d of relation %u", edge->child_cols[i],
-				 edge->child);
-		not_null = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-		ReleaseSysCache(tuple);
-		if (not_null)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("column \"%s\" of \"%s\" cannot be set null",
-								   get_attname(edge->child, edge->child_cols[i], false),
-								   get_rel_name(edge->child)),
-							errdetail("It is NOT NULL."),
-							errhint("Give 'cascade' or 'protect', or drop NOT NULL first.")));
-	}
+		if (strcmp(get_attname(edge->child, edge->child_cols[i], false), column) == 0)
+			return true;
+	return false;
 }
 
-/* account.set_reference_policy(child regclass, constraint_name name, policy text) */
+/* The one foreign key that a column is part of; NULL: it is part of none. Raises for several. */
+static FkEdge *
+edge_of_column(Oid child, const char *column)
+{
+	FkEdge *found = NULL;
+	StringInfoData names;
+	int n = 0;
+	ListCell *lc;
+
+	initStringInfo(&names);
+	foreach (lc, fk_of(child))
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (!OidIsValid(edge->constraint) || !has_column(edge, column))
+			continue;
+		appendStringInfo(&names, "%s\"%s\"", n++ > 0 ? ", " : "", edge->name);
+		found = edge;
+	}
+	if (n > 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("column \"%s\" of \"%s\" has several foreign keys", column,
+							   get_rel_name(child)),
+						errdetail("They are %s.", names.data), errhint("Name one of them.")));
+	return found;
+}
+
+/* Is a reference over this column declared without a foreign key? */
+static bool
+is_declared(Oid child, const char *name)
+{
+	ListCell *lc;
+
+	foreach (lc, fk_of(child))
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (!OidIsValid(edge->constraint) &&
+			(strcmp(edge->name, name) == 0 || has_column(edge, name)))
+			return true;
+	}
+	return false;
+}
+
+/* The foreign key of a table that a caller names, by its own name or by that of a column. */
+static FkEdge *
+find_edge(Oid child, const char *name)
+{
+	FkEdge *edge = named_edge(child, name);
+
+	if (edge == NULL)
+		edge = edge_of_column(child, name);
+	if (edge == NULL && is_declared(child, name))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("table \"%s\" has no foreign key \"%s\"", get_rel_name(child), name),
+						errdetail("What it references is declared by account.set_reference."),
+						errhint("Call account.set_reference again, with the policy.")));
+	if (edge == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table \"%s\" has no foreign key \"%s\"", get_rel_name(child), name),
+				 errdetail("A policy is that of one foreign key of the referencing table."),
+				 errhint("Look up the name of the constraint with \\d %s, or declare the reference "
+						 "with account.set_reference.",
+						 display_relation(child))));
+	return edge;
+}
+
+/*
+ * account.set_reference_policy(child regclass, constraint_name name, policy text, on_soft_delete
+ * text)
+ */
 static Datum
 set_reference_policy_operation(PG_FUNCTION_ARGS)
 {
 	Oid child;
 	FkEdge *edge;
-	char *policy = NULL;
-	Oid types[] = {REGCLASSOID, NAMEOID, TEXTOID};
-	Datum values[3];
+	const char *policy;
+	const char *on_soft_delete;
+	Oid types[] = {REGCLASSOID, NAMEOID, TEXTOID, TEXTOID};
+	Datum values[4] = {0};
+	char nulls[] = "    ";
 	const char *sql = "DELETE FROM account.reference_policy WHERE child OPERATOR(pg_catalog.=) $1"
 					  " AND constraint_name OPERATOR(pg_catalog.=) $2";
 	RoleState caller;
@@ -115,40 +165,35 @@ set_reference_policy_operation(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		refuse_null_argument("constraint_name");
 	child = PG_GETARG_OID(0);
-	if (!PG_ARGISNULL(2))
-		policy = text_to_cstring(PG_GETARG_TEXT_PP(2));
-
-	check_application_table(child, "a reference policy");
-	refuse_citus_table(child, "a reference policy",
-					   "Declare ON DELETE with the foreign key: shards follow the catalog.");
-	check_owner(child);
-	if (policy != NULL && fk_policy_named(policy) == FK_POLICY_NONE)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown value for \"policy\""),
-				 errdetail("It is \"%.64s\".", policy),
-				 errhint("Give 'cascade', 'protect', 'set null', or NULL for what the "
-						 "catalog says.")));
+	check_policy_owner(child);
+	policy = policy_argument(fcinfo, 2);
+	on_soft_delete = soft_delete_argument(fcinfo, 3);
 	LockRelationOid(child, ShareUpdateExclusiveLock);
 	edge = find_edge(child, NameStr(*PG_GETARG_NAME(1)));
 	check_owner(edge->child);
-	if (policy != NULL && fk_policy_named(policy) == FKCONSTR_ACTION_SETNULL)
-		check_nullable(edge);
+	check_policies(edge, policy, on_soft_delete);
 
 	values[0] = ObjectIdGetDatum(edge->child);
-	values[1] = CStringGetDatum(edge->name);
-	values[1] = DirectFunctionCall1(namein, values[1]);
-	values[2] = policy ? CStringGetTextDatum(policy) : (Datum) 0;
+	values[1] = DirectFunctionCall1(namein, CStringGetDatum(edge->name));
 	if (policy != NULL)
-		sql = "INSERT INTO account.reference_policy (child, constraint_name, policy)"
-			  " VALUES ($1, $2, $3) ON CONFLICT (child, constraint_name)"
-			  " DO UPDATE SET policy = EXCLUDED.policy";
+		values[2] = CStringGetTextDatum(policy);
+	else
+		nulls[2] = 'n';
+	if (on_soft_delete != NULL)
+		values[3] = CStringGetTextDatum(on_soft_delete);
+	else
+		nulls[3] = 'n';
+	if (policy != NULL || on_soft_delete != NULL)
+		sql = "INSERT INTO account.reference_policy"
+			  " (child, constraint_name, policy, on_soft_delete)"
+			  " VALUES ($1, $2, $3, $4) ON CONFLICT (child, constraint_name)"
+			  " DO UPDATE SET policy = EXCLUDED.policy, on_soft_delete = EXCLUDED.on_soft_delete";
 	SPI_connect();
 	caller = run_as_owner("reference_policy");
-	(void) statement_run_once(sql, policy ? 3 : 2, types, values, NULL, NULL);
+	(void) statement_run_once(sql, policy || on_soft_delete ? 4 : 2, types, values, nulls, NULL);
 	run_as_end(caller);
 	CommandCounterIncrement();
-	if (follower_of_changes != NULL)
-		follower_of_changes(edge->parent);
+	fk_policies_follower()->changed(edge->parent);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -195,9 +240,18 @@ called_as_event_trigger(FunctionCallInfo fcinfo, const char *function)
 	return (EventTriggerData *) fcinfo->context;
 }
 
+/* Has this database policies or declared references, that an event trigger would see to? */
+static bool
+has_declarations(void)
+{
+	return !creating_extension && OidIsValid(account_schema()) &&
+		   (fk_policies() != NIL || fk_references() != NIL);
+}
+
 /*
  * account.reference_policy_dropped() RETURNS event_trigger, ON sql_drop: policies go with their
- * keys. With those only: while a dump is restored, policies are there before their keys.
+ * keys, declared references with their tables and columns. With those only: while a dump is
+ * restored, policies are there before their keys.
  */
 Datum
 reference_policy_dropped(PG_FUNCTION_ARGS)
@@ -205,7 +259,7 @@ reference_policy_dropped(PG_FUNCTION_ARGS)
 	RoleState caller;
 
 	(void) called_as_event_trigger(fcinfo, "reference_policy_dropped");
-	if (creating_extension || !OidIsValid(account_schema()) || fk_policies() == NIL)
+	if (!has_declarations())
 		PG_RETURN_NULL();
 	SPI_connect();
 	caller = run_as_owner("reference_policy");
@@ -223,31 +277,28 @@ reference_policy_dropped(PG_FUNCTION_ARGS)
 			" AND n.nspname OPERATOR(pg_catalog.=) d.address_names[1]"
 			" AND c.relname OPERATOR(pg_catalog.=) d.address_names[2]))");
 	run_as_end(caller);
+	caller = run_as_owner("declared_reference");
+	run_sql("DELETE FROM account.declared_reference AS r"
+			" USING pg_catalog.pg_event_trigger_dropped_objects() AS d"
+			" WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+			" AND ((d.objsubid OPERATOR(pg_catalog.=) 0"
+			" AND (d.objid OPERATOR(pg_catalog.=) r.child::pg_catalog.oid"
+			" OR d.objid OPERATOR(pg_catalog.=) r.parent::pg_catalog.oid))"
+			" OR (d.objsubid OPERATOR(pg_catalog.<>) 0"
+			" AND d.objid OPERATOR(pg_catalog.=) r.child::pg_catalog.oid"
+			" AND d.address_names[3] OPERATOR(pg_catalog.=) ANY (r.columns::pg_catalog.text[])))");
+	run_as_end(caller);
 	SPI_finish();
 	PG_RETURN_NULL();
 }
 
-/*
- * account.reference_policy_renamed() RETURNS event_trigger, ON ddl_command_end: a policy follows
- * its key's name. Tables are known by oid, so that theirs may change.
- */
-Datum
-reference_policy_renamed(PG_FUNCTION_ARGS)
+/* A policy follows the name of its key. Tables are known by oid, so that theirs may change. */
+static void
+constraint_renamed(Datum *values)
 {
-	RenameStmt *stmt =
-		(RenameStmt *) called_as_event_trigger(fcinfo, "reference_policy_renamed")->parsetree;
 	Oid types[] = {REGCLASSOID, NAMEOID, NAMEOID};
-	Datum values[3];
-	RoleState caller;
+	RoleState caller = run_as_owner("reference_policy");
 
-	if (stmt == NULL || !IsA(stmt, RenameStmt) || stmt->renameType != OBJECT_TABCONSTRAINT ||
-		creating_extension || !OidIsValid(account_schema()) || fk_policies() == NIL)
-		PG_RETURN_NULL();
-	values[0] = ObjectIdGetDatum(RangeVarGetRelid(stmt->relation, NoLock, true));
-	values[1] = DirectFunctionCall1(namein, CStringGetDatum(stmt->subname));
-	values[2] = DirectFunctionCall1(namein, CStringGetDatum(stmt->newname));
-	SPI_connect();
-	caller = run_as_owner("reference_policy");
 	/* what has the new name already is the policy of no key */
 	(void) statement_run_once("DELETE FROM account.reference_policy"
 							  " WHERE child OPERATOR(pg_catalog.=) $1"
@@ -259,6 +310,58 @@ reference_policy_renamed(PG_FUNCTION_ARGS)
 							  " AND constraint_name OPERATOR(pg_catalog.=) $2",
 							  3, types, values, NULL, NULL);
 	run_as_end(caller);
+}
+
+/*
+ * A declared reference follows the names of its columns, which change with those of a table that
+ * its table inherits from, or is a partition of, and of a type that its table is of.
+ */
+static void
+column_renamed(Datum *values)
+{
+	Oid types[] = {REGCLASSOID, NAMEOID, NAMEOID};
+	RoleState caller = run_as_owner("declared_reference");
+
+	(void) statement_run_once(
+		"WITH RECURSIVE renamed(relid) AS (SELECT $1::pg_catalog.oid"
+		" UNION SELECT t.oid FROM pg_catalog.pg_class AS t JOIN pg_catalog.pg_class AS y"
+		" ON y.reltype OPERATOR(pg_catalog.=) t.reloftype"
+		" WHERE y.oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid"
+		" UNION SELECT i.inhrelid FROM renamed AS p JOIN pg_catalog.pg_inherits AS i"
+		" ON i.inhparent OPERATOR(pg_catalog.=) p.relid)"
+		" UPDATE account.declared_reference AS r"
+		" SET columns = pg_catalog.array_replace(r.columns, $2, $3)"
+		" WHERE r.child::pg_catalog.oid OPERATOR(pg_catalog.=) ANY"
+		" (ARRAY(SELECT n.relid FROM renamed AS n))"
+		" AND $2 OPERATOR(pg_catalog.=) ANY (r.columns)",
+		3, types, values, NULL, NULL);
+	run_as_end(caller);
+}
+
+/*
+ * account.reference_policy_renamed() RETURNS event_trigger, ON ddl_command_end: what is said of
+ * references follows the names of keys and columns.
+ */
+Datum
+reference_policy_renamed(PG_FUNCTION_ARGS)
+{
+	RenameStmt *stmt =
+		(RenameStmt *) called_as_event_trigger(fcinfo, "reference_policy_renamed")->parsetree;
+	Datum values[3];
+
+	if (stmt == NULL || !IsA(stmt, RenameStmt) ||
+		(stmt->renameType != OBJECT_TABCONSTRAINT && stmt->renameType != OBJECT_COLUMN &&
+		 stmt->renameType != OBJECT_ATTRIBUTE) ||
+		!has_declarations())
+		PG_RETURN_NULL();
+	values[0] = ObjectIdGetDatum(RangeVarGetRelid(stmt->relation, NoLock, true));
+	values[1] = DirectFunctionCall1(namein, CStringGetDatum(stmt->subname));
+	values[2] = DirectFunctionCall1(namein, CStringGetDatum(stmt->newname));
+	SPI_connect();
+	if (stmt->renameType == OBJECT_TABCONSTRAINT)
+		constraint_renamed(values);
+	else
+		column_renamed(values);
 	SPI_finish();
 	PG_RETURN_NULL();
 }

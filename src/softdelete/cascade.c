@@ -3,9 +3,10 @@
  *		What follows from the deletion of a row, or from its return: its children go and come with
  *		it.
  *
- * Children are the rows of soft-delete tables whose key references the row ON DELETE CASCADE. The
- * consequences hang on the UPDATE of deleted_at, so they are the same whoever made it: a rewritten
- * DELETE, the row trigger, or an application that sets the column itself.
+ * Children are the rows of soft-delete tables whose key references the row ON DELETE CASCADE, by
+ * catalog or policy, or of which a policy says that they follow. The consequences hang on the
+ * UPDATE of deleted_at, so they are the same whoever made it: a rewritten DELETE, the row trigger,
+ * or an application that sets the column itself.
  *
  * account.soft_delete_changed(), AFTER UPDATE for each row whose deleted_at changed, collects the
  * keys; account.soft_delete_flush(), AFTER UPDATE OR DELETE for each statement, comes after the
@@ -179,8 +180,8 @@ open_batch(const FkEdge *edge, Change change, RestoreCall *call)
 	foreach (lc, cascade_batches.batches)
 	{
 		batch = lfirst(lc);
-		if (batch->edge->constraint == edge->constraint && batch->change == change &&
-			batch->call == call && pending_is_ours(&batch->pending))
+		if (fk_same_edge(batch->edge, edge) && batch->change == change && batch->call == call &&
+			pending_is_ours(&batch->pending))
 			return batch;
 	}
 	batch = pending_begin(&cascade_batches, sizeof(Batch));
@@ -241,7 +242,7 @@ cascade_guard_later(const FkEdge *edge, const Datum *keys)
 	{
 		GuardBatch *other = lfirst(lc);
 
-		if (other->edge->constraint == edge->constraint && pending_is_ours(&other->pending))
+		if (fk_same_edge(other->edge, edge) && pending_is_ours(&other->pending))
 			batch = other;
 	}
 	if (batch == NULL)

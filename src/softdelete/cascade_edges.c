@@ -10,7 +10,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "utils/hsearch.h"
@@ -87,7 +86,7 @@ cascade_edges_init(void)
 bool
 edge_is_followed(const FkEdge *edge)
 {
-	return edge->on_delete == FKCONSTR_ACTION_CASCADE;
+	return fk_edge_follows_softly(edge);
 }
 
 /*

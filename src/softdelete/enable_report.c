@@ -66,11 +66,12 @@ action_name(char action)
 	}
 }
 
-/* Does something follow a soft deletion over this key? */
+/* Does something follow a soft deletion over this key, or is said what becomes of the rows? */
 static bool
 is_followed(const FkEdge *edge)
 {
-	return edge->on_delete == FKCONSTR_ACTION_CASCADE && mapping_declared(edge->child) != NULL;
+	return edge->on_soft_delete != FK_SOFT_DEFAULT ||
+		   (edge->on_delete == FKCONSTR_ACTION_CASCADE && mapping_declared(edge->child) != NULL);
 }
 
 /* The calls by which rows follow over this key. */
@@ -129,16 +130,8 @@ references_to(Oid relid)
 		ListCell *edge;
 
 		foreach (edge, fk_referencing(lfirst_oid(lc)))
-		{
-			bool known = false;
-			ListCell *other;
-
-			foreach (other, edges)
-				known |=
-					((FkEdge *) lfirst(other))->constraint == ((FkEdge *) lfirst(edge))->constraint;
-			if (!known)
+			if (!fk_edge_among(lfirst(edge), edges))
 				edges = lappend(edges, lfirst(edge));
-		}
 	}
 	list_sort(edges, compare_references);
 	return edges;

@@ -39,7 +39,7 @@ following_plan(const Batch *batch)
 {
 	const FkEdge *edge = batch->edge;
 	PlanKind kind = batch->change == CHANGE_DELETED ? PLAN_CASCADE_CHILDREN : PLAN_STAMP_CHILDREN;
-	KeptStatement *plan = plan_lookup(kind, edge->constraint, InvalidOid);
+	KeptStatement *plan = plan_lookup(kind, edge->constraint, edge->declared);
 	SoftDelete mapping;
 	StringInfoData sql;
 	Oid types[KEY_LIST_PARAMS(INDEX_MAX_KEYS) + 1];
@@ -67,7 +67,7 @@ following_plan(const Batch *batch)
 		appendStringInfo(&sql, "c.%s IS NULL", stamp);
 	else
 		appendStringInfoString(&sql, sql_same_stamp(edge->child, "c", edge->parent, "k.old"));
-	return plan_keep(kind, edge->constraint, InvalidOid, sql.data, actor, types);
+	return plan_keep(kind, edge->constraint, edge->declared, sql.data, actor, types);
 }
 
 /* The statement that finds, and locks, children of deleted rows which are live. */
@@ -75,7 +75,7 @@ static KeptStatement *
 live_children_plan(const Batch *batch)
 {
 	const FkEdge *edge = batch->edge;
-	KeptStatement *plan = plan_lookup(PLAN_LIVE_CHILDREN, edge->constraint, InvalidOid);
+	KeptStatement *plan = plan_lookup(PLAN_LIVE_CHILDREN, edge->constraint, edge->declared);
 	Oid types[KEY_LIST_PARAMS(INDEX_MAX_KEYS)];
 	int next;
 	char *sql;
@@ -88,7 +88,7 @@ live_children_plan(const Batch *batch)
 				   sql_keyed_relation(edge->child), key_list_sql(&batch->rows, 1, "k"),
 				   fk_join(edge, "k.k", true, "c", false),
 				   sql_column(edge->child, mapping_of_table(edge->child)->deleted_at));
-	return plan_keep(PLAN_LIVE_CHILDREN, edge->constraint, InvalidOid, sql, next - 1, types);
+	return plan_keep(PLAN_LIVE_CHILDREN, edge->constraint, edge->declared, sql, next - 1, types);
 }
 
 /* Is this trigger one of the table's owner, and neither the server's nor ours? */

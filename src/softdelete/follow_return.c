@@ -86,12 +86,12 @@ return_all(const Batch *batch, const StatementOptions *options)
 {
 	bool within = batch->call != NULL && batch->call->within != NULL;
 	PlanKind kind = within ? PLAN_RESTORE_WITHIN : PLAN_RESTORE_CHILDREN;
-	KeptStatement *plan = plan_lookup(kind, batch->edge->constraint, InvalidOid);
+	KeptStatement *plan = plan_lookup(kind, batch->edge->constraint, batch->edge->declared);
 	Parameters params = make_parameters(batch, NIL);
 
 	if (plan == NULL)
-		plan = plan_keep(kind, batch->edge->constraint, InvalidOid, return_sql(batch), params.n,
-						 params.types);
+		plan = plan_keep(kind, batch->edge->constraint, batch->edge->declared, return_sql(batch),
+						 params.n, params.types);
 	return cascade_run(plan, params.values, options);
 }
 
@@ -241,11 +241,11 @@ count_left(const Batch *batch, List *blocking, const StatementOptions *options)
 	caller = run_as(relation_owner(edge->child));
 	if (blocking == NIL)
 	{
-		KeptStatement *plan = plan_lookup(PLAN_CHILDREN_LEFT, edge->constraint, InvalidOid);
+		KeptStatement *plan = plan_lookup(PLAN_CHILDREN_LEFT, edge->constraint, edge->declared);
 
 		if (plan == NULL)
-			plan = plan_keep(PLAN_CHILDREN_LEFT, edge->constraint, InvalidOid, sql.data, params.n,
-							 params.types);
+			plan = plan_keep(PLAN_CHILDREN_LEFT, edge->constraint, edge->declared, sql.data,
+							 params.n, params.types);
 		(void) statement_run(plan, params.values, NULL, options);
 	}
 	else

@@ -130,7 +130,11 @@ guard_create_triggers(Oid parent)
 			if (pg_class_aclcheck(edge->child, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
 				ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 								errmsg("permission denied for table %s", get_rel_name(edge->child)),
-								errdetail("Its foreign key \"%s\" is to be guarded by a trigger.",
+								errdetail(OidIsValid(edge->constraint)
+											  ? "Its foreign key \"%s\" is to be guarded by a "
+												"trigger."
+											  : "Its declared reference \"%s\" is to be guarded by "
+												"a trigger.",
 										  edge->name),
 								errhint("Let its owner GRANT TRIGGER ON %s, or leave references "
 										"unguarded.",
@@ -298,7 +302,7 @@ static ParentState
 parent_state(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *types)
 {
 	RoleState caller = run_as(relation_owner(edge->parent));
-	KeptStatement *plan = plan_lookup(PLAN_GUARD_PARENT, edge->constraint, InvalidOid);
+	KeptStatement *plan = plan_lookup(PLAN_GUARD_PARENT, edge->constraint, edge->declared);
 	/* under a transaction snapshot the row's newest version counts, as in referential checks */
 	StatementOptions options = {.look = IsolationUsesXactSnapshot() ? SNAPSHOT_OF_NOW
 																	: SNAPSHOT_OF_STATEMENT,
@@ -317,7 +321,8 @@ parent_state(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *ty
 			get_rel_relkind(edge->parent) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
 			sql_relation(edge->parent), fk_join(edge, "p", false, "$", true));
 
-		plan = plan_keep(PLAN_GUARD_PARENT, edge->constraint, InvalidOid, sql, edge->nkeys, types);
+		plan =
+			plan_keep(PLAN_GUARD_PARENT, edge->constraint, edge->declared, sql, edge->nkeys, types);
 	}
 	found = statement_run(plan, keys, NULL, &options);
 	run_as_end(caller);
@@ -431,7 +436,8 @@ guard_reference(PG_FUNCTION_ARGS)
 		if (parent_state(edge, &mapping, keys, types) != PARENT_DELETED)
 			continue;
 		/* a key that left the parent table took its children along: ON UPDATE CASCADE */
-		if (had_key && parent_state(edge, &mapping, old_keys, types) == PARENT_MISSING)
+		if (had_key && OidIsValid(edge->constraint) &&
+			parent_state(edge, &mapping, old_keys, types) == PARENT_MISSING)
 			continue;
 		/* it may come back with this one */
 		if (revived && cascade_in_batch())

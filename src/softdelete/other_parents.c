@@ -38,7 +38,7 @@ other_parents(const FkEdge *edge)
 {
 	List *tables = list_make1_oid(edge->child);
 	List *others = NIL;
-	List *seen = list_make1_oid(edge->constraint);
+	List *seen = list_make1((FkEdge *) edge);
 	ListCell *lc;
 	ListCell *lc2;
 
@@ -49,9 +49,9 @@ other_parents(const FkEdge *edge)
 		{
 			FkEdge *other = lfirst(lc2);
 
-			if (list_member_oid(seen, other->constraint))
+			if (fk_edge_among(other, seen))
 				continue;
-			seen = lappend_oid(seen, other->constraint);
+			seen = lappend(seen, other);
 			if (edge_is_followed(other) && mapping_active(other->parent) != NULL)
 				others = lappend(others, other);
 		}

@@ -216,11 +216,19 @@ policy_changed(Oid parent)
 		refresh_cascade(parent);
 }
 
+/* Has a table soft delete, by itself or as a partition? */
+static bool
+has_soft_delete(Oid relid)
+{
+	return mapping_declared(relid) != NULL;
+}
+
 /* Follow changes of policies. */
 void
 soft_delete_ddl_init(void)
 {
-	fk_policies_follow(policy_changed);
+	fk_policies_follow(
+		(FkPolicyFollower){.changed = policy_changed, .has_soft_delete = has_soft_delete});
 }
 
 /* The children of a table changed: refresh it and every soft-delete table it follows. */
@@ -237,7 +245,7 @@ refresh_around(Oid relid)
 		{
 			FkEdge *edge = lfirst(lc2);
 
-			if (edge->on_delete == FKCONSTR_ACTION_CASCADE && edge->parent != relid &&
+			if (fk_edge_follows_softly(edge) && edge->parent != relid &&
 				mapping_declared(edge->parent) != NULL)
 				parents = list_append_unique_oid(parents, edge->parent);
 		}

@@ -1,7 +1,7 @@
 -- What cleanup leaves is what the server's own DELETE leaves, in random schemas with random rows.
 --
 -- Each seed makes two to six tables whose keys, actions, nullability, deferrability, partitions, cycles,
--- policies and soft deletes are random. The oracle is a copy of them where each foreign key says itself what
+-- policies, declared references and soft deletes are random. The oracle is a copy of them where each foreign key says itself what
 -- is to happen: what follows is ON DELETE CASCADE, what is protected is checked at the end. There the server
 -- deletes. Compared: the rows that are left, the numbers that cleanup_plan and cleanup told, refusals, and
 -- that no key dangles. psql -v schemas=N for another number than 200.
@@ -99,6 +99,11 @@ CREATE FUNCTION effective_actions() RETURNS TABLE (child text, name name, action
     FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid
     LEFT JOIN account.reference_policy p ON p.child = c.conrelid AND p.constraint_name = c.conname
     WHERE c.contype = 'f' AND c.conparentid = 0 AND r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'g')
+    UNION ALL
+    SELECT r.relname, 'fk' || substr(d.columns[1], 2),
+           CASE d.policy WHEN 'cascade' THEN 'c' WHEN 'protect' THEN 'r' WHEN 'set null' THEN 'n' END::"char"
+    FROM account.declared_reference d JOIN pg_class r ON r.oid = d.child
+    WHERE r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'g')
 $$;
 
 -- The copy, in schema o, that the server deletes from.
@@ -172,6 +177,17 @@ BEGIN
     FOR r IN SELECT d.child, d.name FROM definition d WHERE chance(0.2) LOOP
         BEGIN
             PERFORM account.set_reference_policy(format('g.%I', r.child)::regclass, r.name, pick('cascade', 'protect', 'set null'));
+        EXCEPTION WHEN invalid_parameter_value THEN NULL; -- NOT NULL
+        END;
+    END LOOP;
+    -- some keys of one column are no foreign keys, but declared
+    FOR r IN SELECT d.child, d.name, substring(d.sql FROM 'REFERENCES %I.(t[0-9]+) ') AS parent, substring(d.sql FROM 'ON DELETE (CASCADE|NO ACTION|RESTRICT|SET NULL)') AS action
+             FROM definition d WHERE d.sql NOT LIKE '%(id, a, b)%' AND chance(0.25) LOOP
+        CONTINUE WHEN r.action IS NULL;
+        BEGIN
+            EXECUTE format('ALTER TABLE g.%I DROP CONSTRAINT %I', r.child, r.name);
+            PERFORM account.set_reference(format('g.%I', r.child)::regclass, ARRAY['f' || substr(r.name, 3)]::name[], format('g.%I', r.parent)::regclass,
+                CASE r.action WHEN 'CASCADE' THEN 'cascade' WHEN 'SET NULL' THEN 'set null' ELSE 'restrict' END);
         EXCEPTION WHEN invalid_parameter_value THEN NULL; -- NOT NULL
         END;
     END LOOP;

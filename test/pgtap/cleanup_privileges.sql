@@ -11,22 +11,22 @@ SELECT account.grant_api('tap_app') \g /dev/null
 SELECT ok(has_function_privilege('tap_nobody', f::regprocedure, 'EXECUTE'), f || ' is for everybody')
 FROM unnest(ARRAY['account.cleanup_plan(regclass, "any", boolean)', 'account.cleanup_plan(regclass, text, boolean)', 'account.cleanup(regclass, "any", boolean, text)',
     'account.cleanup(regclass, text, boolean, text)', 'account.cleanup_graph(regclass, "any")', 'account.cleanup_graph(regclass, text)',
-    'account.set_reference_policy(regclass, name, text)']) f;
+    'account.set_reference_policy(regclass, name, text, text)', 'account.set_reference(regclass, name[], regclass, text, text)']) f;
 -- privileged
 SELECT ok(NOT has_function_privilege('tap_nobody', f::regprocedure, 'EXECUTE') AND NOT has_function_privilege('tap_app', f::regprocedure, 'EXECUTE')
     AND NOT has_function_privilege('pg_monitor', f::regprocedure, 'EXECUTE'), f || ' is the owner''s')
 FROM unnest(ARRAY['account.purge(regclass, interval, bigint, boolean)', 'account.purge_batches(regclass, interval, bigint)',
-    'account.reference_policy_changed()', 'account.reference_policy_dropped()', 'account.reference_policy_renamed()']) f;
+    'account.reference_policy_changed()', 'account.declared_reference_changed()', 'account.reference_policy_dropped()', 'account.reference_policy_renamed()']) f;
 -- for an application's role
 SELECT ok(NOT has_function_privilege('tap_nobody', 'account.export_user(text)', 'EXECUTE'), 'export_user is not for everybody');
 SELECT ok(has_function_privilege('tap_app', 'account.export_user(text)', 'EXECUTE'), 'but for whom grant_api named');
 -- policies are read and written by functions alone
-SELECT ok(NOT has_table_privilege(r, 'account.reference_policy', p), r || ' has no ' || p || ' on policies')
-FROM unnest(ARRAY['tap_nobody', 'tap_app', 'pg_monitor']) r, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p;
+SELECT ok(NOT has_table_privilege(r, t, p), r || ' has no ' || p || ' on ' || t)
+FROM unnest(ARRAY['account.reference_policy', 'account.declared_reference']) t, unnest(ARRAY['tap_nobody', 'tap_app', 'pg_monitor']) r, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p;
 SELECT is((SELECT string_agg(proname || ':' || prokind::text || provolatile::text || proparallel::text || CASE WHEN proisstrict THEN 's' ELSE '' END || CASE WHEN prosecdef THEN 'd' ELSE '' END, ' ' ORDER BY proname, oid)
-    FROM pg_proc WHERE pronamespace = 'account'::regnamespace AND proname ~ '^(cleanup|purge$|purge_b|export_user|set_reference|reference_)'),
-    'cleanup:fvu cleanup:fvu cleanup_graph:fsu cleanup_graph:fsu cleanup_plan:fsu cleanup_plan:fsu export_user:fsu export_user:fsu purge:fvu purge_batches:pvu'
-    || ' reference_policy_changed:fvu reference_policy_dropped:fvu reference_policy_renamed:fvu set_reference_policy:fvu', 'kind, volatility, parallel safety, strictness');
+    FROM pg_proc WHERE pronamespace = 'account'::regnamespace AND proname ~ '^(cleanup|purge$|purge_b|export_user|set_reference|reference_|declared_)'),
+    'cleanup:fvu cleanup:fvu cleanup_graph:fsu cleanup_graph:fsu cleanup_plan:fsu cleanup_plan:fsu declared_reference_changed:fvu export_user:fsu export_user:fsu purge:fvu purge_batches:pvu'
+    || ' reference_policy_changed:fvu reference_policy_dropped:fvu reference_policy_renamed:fvu set_reference:fvu set_reference_policy:fvu', 'kind, volatility, parallel safety, strictness');
 -- what a statement of a cleanup asks knows nothing outside
 SELECT is(account.row_in_set(0, 'pg_class'::regclass, '(0,1)'), false, 'row_in_set knows nothing outside a cleanup');
 
@@ -58,6 +58,7 @@ SELECT throws_ok($$SELECT * FROM account.cleanup('s.p', 2, true)$$, '42501', NUL
 SELECT results_eq($$SELECT action, rows FROM account.cleanup_plan('s.p', 3) WHERE via = 'likes_p_fkey'$$, $$VALUES ('set null', 1::bigint)$$, 'a key that is to be set is counted');
 SELECT throws_ok($$SELECT * FROM account.cleanup('s.p', 3)$$, '42501', NULL, 'but not set without UPDATE');
 SELECT throws_ok($$SELECT account.set_reference_policy('s.c', 'c_p_fkey', 'protect')$$, '42501', NULL, 'a policy needs ownership');
+SELECT throws_ok($$SELECT account.set_reference('s.c', '{id}', 's.p', 'protect')$$, '42501', NULL, 'so does a declared reference');
 SELECT throws_ok($$SELECT account.purge('s.p')$$, '42501', NULL, 'purge is privileged');
 SELECT throws_ok($$TABLE account.reference_policy$$, '42501', NULL, 'policies are not for reading');
 SET LOCAL ROLE tap_owner;

@@ -1,4 +1,4 @@
-# Policies of foreign keys survive dump and restore, whatever the order; cleanups then say the same.
+# Policies of foreign keys, and declared references, survive dump and restore, whatever the order; cleanups then say the same.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -17,10 +17,13 @@ CREATE TABLE "My app".p (id int PRIMARY KEY);
 CREATE TABLE "My app"."C ""c""" (id int PRIMARY KEY, p int CONSTRAINT "Of ""p""" REFERENCES "My app".p DEFERRABLE INITIALLY DEFERRED);
 CREATE TABLE parts (id int, p int CONSTRAINT of_p REFERENCES "My app".p) PARTITION BY HASH (id);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES WITH (MODULUS 1, REMAINDER 0);
-SELECT account.set_reference_policy('"My app"."C ""c"""', 'Of "p"', 'cascade'), account.set_reference_policy('parts_1', 'of_p', 'set null');
+SELECT account.set_reference_policy('"My app"."C ""c"""', 'Of "p"', 'cascade'), account.set_reference_policy('parts_1', 'p', 'set null', 'keep');
+CREATE TABLE "My app"."No key" (id int PRIMARY KEY, "P" int, q int);
+SELECT account.set_reference('"My app"."No key"', '{P}', '"My app".p', 'cascade', 'keep'), account.set_reference('"My app"."No key"', '{q}', '"My app".p', 'set null');
+INSERT INTO "My app"."No key" VALUES (1, 1, 2), (2, 2, 1);
 INSERT INTO "My app".p VALUES (1), (2); INSERT INTO "My app"."C ""c""" VALUES (1, 1), (2, 2); INSERT INTO parts VALUES (1, 1), (2, 2);
 });
-my $state = q{SELECT child::regclass, constraint_name, policy FROM account.reference_policy ORDER BY 1::text; SELECT * FROM account.cleanup_plan('"My app".p', 1);};
+my $state = q{SELECT child::regclass, constraint_name, policy, on_soft_delete FROM account.reference_policy ORDER BY 1::text; SELECT * FROM account.declared_reference ORDER BY number; SELECT * FROM account.cleanup_plan('"My app".p', 1);};
 my $before = $node->safe_psql('from_here', $state);
 like($before, qr/cascade.*set null/s, 'policies are there');
 my $file = PostgreSQL::Test::Utils::tempdir() . '/dump';
@@ -39,7 +42,7 @@ foreach my $way (sort keys %restore)
 	$node->safe_psql('postgres', "CREATE DATABASE to_$way");
 	$restore{$way}->("to_$way");
 	is($node->safe_psql("to_$way", $state), $before, "$way: the same policies, the same plan");
-	is($node->safe_psql("to_$way", q{SELECT sum(rows) FROM account.cleanup('"My app".p', 1)}), 3, "$way: and cleanup");
+	is($node->safe_psql("to_$way", q{SELECT sum(rows) FROM account.cleanup('"My app".p', 1)}), 5, "$way: and cleanup");
 }
 # while it is restored somebody drops something: tables and rows are there, keys not yet
 $node->safe_psql('postgres', 'CREATE DATABASE meanwhile');
