@@ -10,6 +10,7 @@
 
 #include "auth/auth.h"
 #include "base/base.h"
+#include "cleanup/cleanup.h"
 #include "jwt/jwt.h"
 #include "model/model.h"
 #include "monitor/monitor.h"
@@ -62,6 +63,7 @@ _PG_init(void)
 	tuple_write_init();
 	soft_delete_ddl_init();
 	cascade_init();
+	removal_init();
 	event_init();
 	user_changes_init();
 	stats_init();

@@ -9,5 +9,6 @@
 #include "cleanup_run.h"
 #include "cleanup_set.h"
 #include "purge.h"
+#include "removal.h"
 
 #endif /* PGACCOUNT_CLEANUP_H */

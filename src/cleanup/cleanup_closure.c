@@ -19,6 +19,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/base.h"
+#include "softdelete/softdelete.h"
 #include "cleanup_closure.h"
 
 /* Memory of each join, in kB: what does not fit is spilled, and slower. */
@@ -183,9 +184,9 @@ check_are_heaps(Cleanup *cleanup)
 				   "Its rows could go, and a cleanup knows rows only where heap keeps them.");
 }
 
-/* A cleanup of rows of a table. */
-Cleanup *
-cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners)
+/* Begin a cleanup of rows of a table. */
+static Cleanup *
+begin_cleanup(Oid target, bool force, bool as_owners)
 {
 	Cleanup *cleanup = palloc0(sizeof(Cleanup));
 
@@ -194,10 +195,52 @@ cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners)
 	cleanup->as_owners = as_owners;
 	cleanup->graph = fk_graph_load();
 	cleanup->node = fk_graph_node(cleanup->graph, target);
+	return cleanup;
+}
+
+/* Find out which tables it reaches. */
+static Cleanup *
+reach_tables(Cleanup *cleanup, CleanupUse use)
+{
 	find_nodes(cleanup);
 	check_are_heaps(cleanup);
 	make_tables(cleanup, use);
 	return cleanup;
+}
+
+/* A cleanup of rows of a table. */
+Cleanup *
+cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners)
+{
+	return reach_tables(begin_cleanup(target, force, as_owners), use);
+}
+
+/*
+ * The same for rows that go because of what they reference: rows of other soft-delete tables stand
+ * in the way where on_parent_delete refuses.
+ */
+Cleanup *
+cleanup_make_by_parents(Oid target)
+{
+	Cleanup *cleanup = begin_cleanup(target, false, true);
+	ListCell *lc;
+
+	foreach (lc, cleanup->graph->edges)
+	{
+		FkEdge *edge = lfirst(lc);
+		const SoftDelete *soft;
+
+		if (!fk_edge_follows(edge, false) || edge->child_node == cleanup->node)
+			continue;
+		soft = mapping_declared(edge->child);
+		if (soft != NULL && soft->options.on_parent_delete == PARENT_DELETE_REFUSE)
+			edge->on_delete = FKCONSTR_ACTION_RESTRICT;
+	}
+	cleanup->remover = relation_owner(target);
+	cleanup->as_delete = true;
+	cleanup->hint = "Remove or change these rows first, or let account.set_reference_policy say "
+					"what becomes of them.";
+	return reach_tables(cleanup, CLEANUP_TO_EXECUTE);
 }
 
 /* The rows that the caller names by argument n of the function. */

@@ -47,6 +47,8 @@ typedef struct Cleanup
 	/* who must be allowed to remove rows of soft-delete tables for good; InvalidOid: nobody */
 	Oid remover;
 	bool as_delete; /* rows of those that go with their parents need no leave */
+	/* for what stands in the way; NULL: what a caller of account.cleanup can do */
+	const char *hint;
 	/* each table is read and written with its owner's rights: nobody's privileges are asked */
 	bool as_owners;
 	CleanupSeed seed;
@@ -71,6 +73,12 @@ typedef enum CleanupUse
  * rows that could go are in a table that is no heap.
  */
 extern Cleanup *cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners);
+
+/*
+ * The same for rows that go because of what they reference, with the rights of the tables' owners:
+ * rows of other soft-delete tables stand in the way where on_parent_delete refuses.
+ */
+extern Cleanup *cleanup_make_by_parents(Oid target);
 
 /*
  * The same for a function whose arguments are target, key and, unless the rest are fewer, force.

@@ -235,8 +235,10 @@ cleanup_refuse_protected(Cleanup *cleanup)
 						errmsg("protected references stand in the way of removing rows of \"%s\"",
 							   get_rel_name(cleanup->target)),
 						errdetail("%s", detail.data),
-						errhint("Remove or change these rows first, or give force => true to "
-								"remove them as well."),
+						errhint("%s", cleanup->hint != NULL
+										  ? cleanup->hint
+										  : "Remove or change these rows first, or give force => "
+											"true to remove them as well."),
 						err_constraint(first)));
 }
 

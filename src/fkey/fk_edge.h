@@ -15,7 +15,9 @@ typedef enum FkSoftDelete
 {
 	FK_SOFT_DEFAULT, /* nothing is said: see fk_edge_follows_softly() */
 	FK_SOFT_FOLLOW,
-	FK_SOFT_KEEP
+	FK_SOFT_KEEP,
+	FK_SOFT_REMOVE, /* for good */
+	FK_SOFT_REFUSE
 } FkSoftDelete;
 
 /* A reference, partitions folded into the tables it was declared on. */

@@ -5,7 +5,7 @@ CREATE TABLE account.reference_policy (
     child regclass NOT NULL,
     constraint_name name NOT NULL,
     policy text CHECK (policy IN ('cascade', 'protect', 'set null')),
-    on_soft_delete text CHECK (on_soft_delete IN ('follow', 'keep')),
+    on_soft_delete text CHECK (on_soft_delete IN ('follow', 'keep', 'remove', 'refuse')),
     PRIMARY KEY (child, constraint_name),
     CHECK (policy IS NOT NULL OR on_soft_delete IS NOT NULL)
 );
@@ -31,7 +31,7 @@ CREATE TABLE account.declared_reference (
     columns name[] NOT NULL,
     parent regclass NOT NULL,
     policy text NOT NULL CHECK (policy IN ('cascade', 'protect', 'set null')),
-    on_soft_delete text CHECK (on_soft_delete IN ('follow', 'keep')),
+    on_soft_delete text CHECK (on_soft_delete IN ('follow', 'keep', 'remove', 'refuse')),
     PRIMARY KEY (child, name),
     UNIQUE (child, parent, columns)
 );
@@ -82,9 +82,10 @@ COMMENT ON FUNCTION account.set_reference_policy(regclass, name, text, text) IS
 'caller (else 42501). constraint_name: its foreign key, or a column that has one key alone. '
 'policy: ''cascade'', ''protect'' (or ''restrict''), ''set null'', or NULL for what the catalog '
 'says; for cleanup, plan, export and purge. on_soft_delete: ''follow'' (deleted with it), '
-'''keep'', or NULL for the default: rows follow where the key or its policy cascades and their '
-'table has soft delete, else they stay. 22023: no such foreign key, several of one column, no '
-'such policy, ''set null'' on a NOT NULL column, ''follow'' where child has no soft delete.';
+'''keep'', ''remove'' (for good, with what goes with them), ''refuse'' (23001, as RESTRICT), or '
+'NULL for the default: rows follow where the key or its policy cascades and their table has soft '
+'delete, else they stay. 22023: no such foreign key, several of one column, no such policy, ''set '
+'null'' on a NOT NULL column, ''follow'' where child has no soft delete.';
 
 CREATE FUNCTION account.set_reference(child regclass, columns name[], parent regclass, policy text,
         on_soft_delete text DEFAULT NULL) RETURNS void

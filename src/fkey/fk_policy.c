@@ -36,7 +36,10 @@ static const struct
 {
 	const char *name;
 	FkSoftDelete on_soft_delete;
-} soft_delete_names[] = {{"follow", FK_SOFT_FOLLOW}, {"keep", FK_SOFT_KEEP}};
+} soft_delete_names[] = {{"follow", FK_SOFT_FOLLOW},
+						 {"keep", FK_SOFT_KEEP},
+						 {"remove", FK_SOFT_REMOVE},
+						 {"refuse", FK_SOFT_REFUSE}};
 
 /* The action of a policy's name; see the header. */
 char

@@ -43,7 +43,8 @@ soft_delete_argument(FunctionCallInfo fcinfo, int n)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("unknown value for \"on_soft_delete\""),
 						errdetail("It is \"%.64s\".", on_soft_delete),
-						errhint("Give 'follow', 'keep', or NULL for the default.")));
+						errhint("Give 'follow', 'keep', 'remove', 'refuse', or NULL for the "
+								"default.")));
 	return on_soft_delete;
 }
 
@@ -84,7 +85,8 @@ check_policies(const FkEdge *edge, const char *policy, const char *on_soft_delet
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("rows of \"%s\" cannot follow deleted rows", get_rel_name(edge->child)),
 				 errdetail("The table has no soft delete."),
-				 errhint("Call account.enable_soft_delete for it first, or give 'keep'.")));
+				 errhint("Call account.enable_soft_delete for it first, or give 'keep', 'remove' "
+						 "or 'refuse'.")));
 }
 
 /* Raise unless policies may be given to references of a table. */

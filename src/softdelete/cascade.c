@@ -4,9 +4,10 @@
  *		it.
  *
  * Children are the rows of soft-delete tables whose key references the row ON DELETE CASCADE, by
- * catalog or policy, or of which a policy says that they follow. The consequences hang on the
- * UPDATE of deleted_at, so they are the same whoever made it: a rewritten DELETE, the row trigger,
- * or an application that sets the column itself.
+ * catalog or policy, or of which a policy says that they follow; or, by policy, of any table whose
+ * rows are to be removed for good, or are to refuse the deletion (referencing.c). The consequences
+ * hang on the UPDATE of deleted_at, so they are the same whoever made it: a rewritten DELETE, the
+ * row trigger, or an application that sets the column itself.
  *
  * account.soft_delete_changed(), AFTER UPDATE for each row whose deleted_at changed, collects the
  * keys; account.soft_delete_flush(), AFTER UPDATE OR DELETE for each statement, comes after the
@@ -41,6 +42,7 @@
 #include "follow_return.h"
 #include "guard.h"
 #include "mapping.h"
+#include "referencing.h"
 #include "soft_delete.h"
 
 PG_FUNCTION_INFO_V1(soft_delete_changed);
@@ -88,6 +90,7 @@ cascade_init(void)
 	cascade_edges_init();
 	RegisterXactCallback(transaction_ends, NULL);
 	pending_follow(&cascade_batches);
+	pending_follow(&cascade_refusals);
 	pending_follow(&cascade_waiting);
 	pending_follow(&guards);
 }
@@ -157,11 +160,35 @@ cascade_run_once(const char *sql, int nargs, const Oid *types, Datum *values,
 						 options);
 }
 
-/* Let the children of a batch follow, and free it. */
+/* Remove what references the rows of a batch; the same of triggers that fire meanwhile. */
+static void
+run_removal(Batch *batch)
+{
+	int outer = batch_depth;
+	MemoryContext old = MemoryContextSwitchTo(batch->pending.context);
+
+	PG_TRY();
+	{
+		batch_depth = trigger_depth();
+		batch_nesting++;
+		remove_referencing(batch);
+	}
+	PG_FINALLY();
+	{
+		batch_depth = outer;
+		batch_nesting--;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+}
+
+/* Let the children of a batch follow, or remove them, and free it. */
 static void
 run_batch(Batch *batch)
 {
-	if (batch->change == CHANGE_RESTORED)
+	if (edge_effect(batch->edge) == EDGE_REMOVES)
+		run_removal(batch);
+	else if (batch->change == CHANGE_RESTORED)
 		return_batch(batch);
 	else
 		follow_batch(batch);
@@ -173,18 +200,19 @@ run_batch(Batch *batch)
 static Batch *
 open_batch(const FkEdge *edge, Change change, RestoreCall *call)
 {
+	PendingList *list = edge_effect(edge) == EDGE_REFUSES ? &cascade_refusals : &cascade_batches;
 	MemoryContext old;
 	Batch *batch;
 	ListCell *lc;
 
-	foreach (lc, cascade_batches.batches)
+	foreach (lc, list->batches)
 	{
 		batch = lfirst(lc);
 		if (fk_same_edge(batch->edge, edge) && batch->change == change && batch->call == call &&
 			pending_is_ours(&batch->pending))
 			return batch;
 	}
-	batch = pending_begin(&cascade_batches, sizeof(Batch));
+	batch = pending_begin(list, sizeof(Batch));
 	old = MemoryContextSwitchTo(batch->pending.context);
 	batch->change = change;
 	batch->call = call;
@@ -270,13 +298,16 @@ check_guards(void)
 	}
 }
 
-/* Run the batches of this subtransaction that have at least so many rows. */
+/*
+ * Run the batches of this subtransaction that have at least so many rows. What refuses comes before
+ * what follows.
+ */
 static void
 flush(int rows)
 {
 	Batch *batch;
 
-	while ((batch = pending_take(&cascade_batches, rows)) != NULL)
+	while (!refuse_deletions(rows) && (batch = pending_take(&cascade_batches, rows)) != NULL)
 		run_batch(batch);
 }
 
@@ -365,6 +396,14 @@ cascade_restore(RestoreCall *call, const char *sql, int nargs, const Oid *types,
 	return restored;
 }
 
+/* Does what became of a row do something to those that reference it over an edge? */
+static bool
+concerns(const FkEdge *edge, Change change)
+{
+	return edge_effect(edge) == EDGE_FOLLOWS ? mapping_active(edge->child) != NULL
+											 : change == CHANGE_DELETED;
+}
+
 /*
  * account.soft_delete_changed() RETURNS trigger: AFTER UPDATE, for each row that is deleted,
  * restored, or stamped anew.
@@ -401,7 +440,7 @@ soft_delete_changed(PG_FUNCTION_ARGS)
 	entry = cascade_edges_entry(rel);
 	has_flush = entry->has_flush;
 	foreach (lc, entry->edges)
-		if (mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
+		if (concerns(lfirst(lc), change))
 			collect(lfirst(lc), change, rel, trigger->tg_newtuple, old_stamp, new_stamp);
 	if (!cascade_in_batch())
 	{

@@ -39,8 +39,9 @@ typedef struct Batch
 	FkEdge *edge;
 	Change change;
 	RestoreCall *call; /* NULL: rows did not come back by one */
-	KeyList rows; /* of rows that came back, new is the first stamp that comes back with them */
-	bool kept;    /* somebody keeps it when it has been run */
+	KeyList rows;    /* of rows that came back, new is the first stamp that comes back with them */
+	bool kept;       /* somebody keeps it when it has been run */
+	uint64 refusing; /* of cascade_refusals: rows found that reference those looked at */
 } Batch;
 
 /* References of rows that came back to rows that were deleted then; over one foreign key. */

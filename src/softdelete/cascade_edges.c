@@ -1,6 +1,6 @@
 /*
  * cascade_edges.c
- *		By which foreign keys rows follow others, kept by table.
+ *		What a soft deletion does to the rows that reference others, kept by table.
  *
  * A foreign key says something of the rows of the very table that it names: a partitioned table
  * with its partitions, or another without those that inherit from it. So each table of a hierarchy
@@ -89,30 +89,40 @@ edge_is_followed(const FkEdge *edge)
 	return fk_edge_follows_softly(edge);
 }
 
-/*
- * Those of these foreign keys by which rows of soft-delete tables follow the rows they reference.
- */
+/* What a soft deletion does to rows that reference over this edge, as policies say. */
+EdgeEffect
+edge_effect(const FkEdge *edge)
+{
+	switch (edge->on_soft_delete)
+	{
+		case FK_SOFT_REMOVE:
+			return EDGE_REMOVES;
+		case FK_SOFT_REFUSE:
+			return EDGE_REFUSES;
+		default:
+			return edge_is_followed(edge) && mapping_declared(edge->child) != NULL ? EDGE_FOLLOWS
+																				   : EDGE_KEEPS;
+	}
+}
+
+/* Those of these references over which a soft deletion does something to the rows. */
 static List *
-following_edges(List *references)
+acting_edges(List *references)
 {
 	List *edges = NIL;
 	ListCell *lc;
 
 	foreach (lc, references)
-	{
-		FkEdge *edge = lfirst(lc);
-
-		if (edge_is_followed(edge) && mapping_declared(edge->child) != NULL)
-			edges = lappend(edges, edge);
-	}
+		if (edge_effect(lfirst(lc)) != EDGE_KEEPS)
+			edges = lappend(edges, lfirst(lc));
 	return edges;
 }
 
-/* The same as below, whether the children's triggers fire at present or not. */
-List *
-cascade_declared_edges(Oid relid)
+/* Does a soft deletion of rows of this very table do something to others? */
+bool
+cascade_acts(Oid relid)
 {
-	return following_edges(fk_referencing(relid));
+	return acting_edges(fk_referencing(relid)) != NIL;
 }
 
 /* The keys by which rows of soft-delete tables follow this one's. In the current memory context. */
@@ -122,8 +132,9 @@ cascade_edges(Oid relid)
 	List *edges = NIL;
 	ListCell *lc;
 
-	foreach (lc, cascade_declared_edges(relid))
-		if (mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
+	foreach (lc, fk_referencing(relid))
+		if (edge_effect(lfirst(lc)) == EDGE_FOLLOWS &&
+			mapping_active(((FkEdge *) lfirst(lc))->child) != NULL)
 			edges = lappend(edges, lfirst(lc));
 	return edges;
 }
@@ -192,7 +203,7 @@ cascade_edges_entry(Relation rel)
 	old = MemoryContextSwitchTo(entry->context);
 	entry->has_flush = pending_is_flushed(&cascade_batches, relid, &entry->tables);
 	references = fk_referencing(relid);
-	entry->edges = following_edges(references);
+	entry->edges = acting_edges(references);
 	foreach (lc, references)
 		entry->tables = list_append_unique_oid(entry->tables, ((FkEdge *) lfirst(lc))->child);
 	MemoryContextSwitchTo(old);

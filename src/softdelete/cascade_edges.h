@@ -31,8 +31,8 @@ extern void cascade_edges_init(void);
  */
 extern List *cascade_edges(Oid relid);
 
-/* The same, and those of tables whose triggers do not fire at present. */
-extern List *cascade_declared_edges(Oid relid);
+/* Does a soft deletion of rows of this very table do something to others? */
+extern bool cascade_acts(Oid relid);
 
 /* A table and all that inherit from it, or are parts of it, and have soft delete. */
 extern List *cascade_tree(Oid relid);
@@ -48,6 +48,17 @@ extern EdgesEntry *cascade_edges_entry(Relation rel);
 
 /* Do rows follow over this edge, when the tables at its ends have soft delete? */
 extern bool edge_is_followed(const FkEdge *edge);
+
+/* What a soft deletion does to the rows that reference a deleted one. */
+typedef enum EdgeEffect
+{
+	EDGE_KEEPS,
+	EDGE_FOLLOWS, /* they are deleted, and restored, with it */
+	EDGE_REMOVES, /* they are removed for good */
+	EDGE_REFUSES  /* where there are some it fails */
+} EdgeEffect;
+
+extern EdgeEffect edge_effect(const FkEdge *edge);
 
 /* A copy of an edge, in the current memory context. */
 extern FkEdge *copy_edge(const FkEdge *edge);

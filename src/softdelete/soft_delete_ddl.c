@@ -114,14 +114,14 @@ top_tables(Oid relid)
 	return tops;
 }
 
-/* Do children follow rows of a table, or of one that is a part of it or inherits from it? */
+/* Does a deletion do something to others, of rows of a table, its parts and those that inherit? */
 static bool
 has_followers(Oid relid)
 {
 	ListCell *lc;
 
 	foreach (lc, cascade_tree(relid))
-		if (cascade_declared_edges(lfirst_oid(lc)) != NIL)
+		if (cascade_acts(lfirst_oid(lc)))
 			return true;
 	return false;
 }
@@ -525,7 +525,8 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above,
 		{
 			FkEdge *edge = lfirst(lc);
 
-			if (edge->on_delete == FKCONSTR_ACTION_CASCADE && !OidIsValid(covered_by(edge->child)))
+			if (edge->on_delete == FKCONSTR_ACTION_CASCADE &&
+				edge->on_soft_delete != FK_SOFT_REMOVE && !OidIsValid(covered_by(edge->child)))
 				enable_table(hierarchy_top(edge->child), request, &declaration, report);
 		}
 	}

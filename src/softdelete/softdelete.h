@@ -11,6 +11,7 @@
 #include "delete_call.h"
 #include "hierarchy.h"
 #include "mapping.h"
+#include "referencing.h"
 #include "referential.h"
 #include "restore.h"
 #include "rewrite.h"
