@@ -30,8 +30,11 @@ CREATE TABLE rls (id int PRIMARY KEY, owner name);
 CREATE TABLE forced (id int PRIMARY KEY);
 CREATE TABLE watched (id int PRIMARY KEY); CREATE TABLE log (what text);
 CREATE TABLE guarded (id int PRIMARY KEY); CREATE TABLE refs (id int PRIMARY KEY, g int REFERENCES guarded);
+CREATE TABLE sessions (id int PRIMARY KEY, u int REFERENCES users, deleted_at timestamptz); CREATE TABLE session_log (s int REFERENCES sessions ON DELETE CASCADE);
+CREATE TABLE bills (id int PRIMARY KEY, u int); -- no foreign key
 INSERT INTO users SELECT i, 'u' || i, i % 3 FROM generate_series(1, 40) i;
 INSERT INTO posts SELECT i, i FROM generate_series(1, 40) i;
+INSERT INTO sessions SELECT i, i, CASE WHEN i % 5 = 0 THEN now() END FROM generate_series(1, 40) i; INSERT INTO session_log SELECT id FROM sessions; INSERT INTO bills VALUES (1, 28), (2, 29);
 INSERT INTO tree SELECT i, CASE WHEN i > 1 THEN i / 2 END FROM generate_series(1, 31) i;
 INSERT INTO tenants SELECT generate_series(1, 4);
 INSERT INTO members SELECT i, i FROM generate_series(1, 3) i;
@@ -52,7 +55,8 @@ GRANT SELECT, DELETE ON users, rls TO clerk;
 SELECT account.enable_soft_delete('users'), account.enable_soft_delete('posts'), account.enable_soft_delete('tree'), account.enable_soft_delete('members'),
     account.enable_soft_delete('gone', on_parent_delete => 'delete'), account.enable_soft_delete('parts'), account.enable_soft_delete('bykey'),
     account.enable_soft_delete('base'), account.enable_soft_delete('rls'), account.enable_soft_delete('forced'), account.enable_soft_delete('watched'),
-    account.enable_soft_delete('guarded', guard_references => true);
+    account.enable_soft_delete('guarded', guard_references => true), account.enable_soft_delete('sessions');
+SELECT account.set_reference_policy('sessions', 'u', NULL, 'remove'), account.set_reference('bills', '{u}', 'users', 'cascade', 'refuse');
 ALTER TABLE forced ENABLE ROW LEVEL SECURITY; ALTER TABLE forced FORCE ROW LEVEL SECURITY;
 CREATE POLICY s ON forced FOR SELECT USING (id < 6); CREATE POLICY d ON forced FOR DELETE USING (id < 4);
 };
@@ -76,6 +80,9 @@ my @work = (
 	[ 'email again', q{INSERT INTO users (id, email) VALUES (101, 'u1')} ],
 	[ 'flag', q{UPDATE users SET is_deleted = true WHERE id = 20} ],
 	[ 'flag on insert', q{INSERT INTO users (id, is_deleted) VALUES (102, true)} ],
+	[ 'refused by what references', 'DELETE FROM users WHERE id IN (25, 28)', '23001' ],
+	[ 'refused by what references', q{UPDATE users SET is_deleted = true WHERE id = 29}, '23001' ],
+	[ 'refused no more', 'WITH x AS (DELETE FROM bills WHERE u = 29) DELETE FROM users WHERE id = 29' ],
 	[ 'tree', 'DELETE FROM tree WHERE id = 3' ],
 	[ 'refused parent', 'DELETE FROM tenants WHERE id = 1', '23001' ],
 	[ 'refused parent of a dead row', 'DELETE FROM members WHERE id = 2', undef ],
@@ -106,6 +113,9 @@ my $look = q{
 SET pgaccount.show_deleted = on; SET search_path = app; SET row_security = on;
 SELECT 'users', id, email, team, is_deleted, deleted_at IS NOT NULL, deleted_by = left(session_user, 4), alive FROM users ORDER BY id;
 SELECT 'posts', id, author, deleted_at IS NOT NULL FROM posts ORDER BY id;
+SELECT 'sessions', id, u, deleted_at IS NOT NULL FROM sessions ORDER BY id;
+SELECT 'session_log', s FROM session_log ORDER BY s;
+SELECT 'bills', id, u FROM bills ORDER BY id;
 SELECT 'stamps', u.id FROM users u JOIN posts p ON p.author = u.id WHERE p.deleted_at IS DISTINCT FROM u.deleted_at ORDER BY 2;
 SELECT 'tree', id, deleted_at IS NOT NULL FROM tree ORDER BY id;
 SELECT 'stamps', count(DISTINCT deleted_at) FROM tree;
@@ -194,7 +204,7 @@ foreach my $mode (sort keys %contents)
 }
 # the contents themselves, where a mistake common to all would hide
 my @dead = map { (split /\|/)[1] } grep { /^users\|/ && (split /\|/)[5] eq 't' } split /\n/, $contents{preloaded};
-is("@dead", '1 2 3 4 5 6 7 9 10 11 12 13 15 17 18 20 21 22 31 32 33 34 35 36 37 38 39 40 102', 'the dead');
+is("@dead", '1 2 3 4 5 6 7 9 10 11 12 13 15 17 18 20 21 22 29 31 32 33 34 35 36 37 38 39 40 102', 'the dead');
 is(join(' ', $contents{preloaded} =~ /^stamps\|(\d+)$/mg), '19 1', 'children have the stamps of their parents, but for one deleted on its own');
 
 done_testing();
