@@ -12,7 +12,7 @@ FOLDERS      = base jwt monitor password fkey softdelete profile cleanup model a
 PIECES_SQL   = base/install base/errors monitor/event base/registry_triggers fkey/fk_graph \
                softdelete/soft_delete softdelete/restore softdelete/deleted_rows softdelete/unique_live softdelete/guard \
                profile/profile password/password jwt/jwt auth/key_store auth/token auth/identity \
-               auth/tenant_isolation cleanup/cleanup cleanup/purge model/model auth/session account/starter \
+               auth/tenant_isolation cleanup/cleanup cleanup/purge cleanup/replace model/model auth/session account/starter \
                auth/registration auth/login account/lifecycle account/invitation account/role_application \
                account/export_user account/doctor account/grant_api
 

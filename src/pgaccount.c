@@ -60,7 +60,7 @@ _PG_init(void)
 	mapping_init();
 	plan_cache_init();
 	deferred_init();
-	tuple_write_init();
+	held_open_init();
 	soft_delete_ddl_init();
 	cascade_init();
 	removal_init();

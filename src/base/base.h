@@ -10,6 +10,7 @@
 #include "deferred.h"
 #include "errors.h"
 #include "extension.h"
+#include "held_open.h"
 #include "identifiers.h"
 #include "index_lookup.h"
 #include "keys.h"

@@ -1,6 +1,6 @@
 /*
  * row_policies.c
- *		Which row could the caller delete, as far as row security goes?
+ *		Which row could the caller see, or delete, as far as row security goes?
  *
  * For what the extension does to a row with the rights of the table's owner, where the row must be
  * one that the caller could have deleted by itself. The server's own machinery answers: a SELECT,
@@ -65,26 +65,25 @@ add_delete_policies(Query *query)
 	AcquireRewriteLocks(query, true, false);
 }
 
-/* The tid of the one row that a condition finds, if the caller could see and delete it. */
-bool
-row_policies_find_deletable(Oid role, const char *scan, const char *condition, Oid type,
-							Datum value, ItemPointer tid)
+/*
+ * Run a SELECT of one tid, with the caller's policies and role's privileges. False: it has no row.
+ * own: it sees deleted rows.
+ */
+static bool
+find_tid(Query *query, const char *sql, Oid role, bool own, Oid type, Datum value, ItemPointer tid)
 {
-	char *sql = psprintf("SELECT p.ctid FROM %s p WHERE %s", scan, condition);
 	StatementOptions options = {.dest = CreateTuplestoreDestReceiver()};
 	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
-	ParamListInfo params = makeParamList(1);
+	ParamListInfo params = make_params(1, &type, &value, NULL);
 	TupleTableSlot *slot;
 	TupleDesc desc;
-	Query *query = analyse(role, sql, type);
 	bool found;
 
-	add_delete_policies(query);
 	query = linitial_node(Query, QueryRewrite(query));
 	compat_set_check_as_user(query, rt_fetch(1, query->rtable), role);
 	desc = ExecCleanTypeFromTL(query->targetList);
-	params->params[0] = (ParamExternData){value, false, PARAM_FLAG_CONST, type};
-	options.plan = compat_plan_query(query, sql, params);
+	options.plan =
+		own ? plan_own_query(query, sql, params, false) : compat_plan_query(query, sql, params);
 	SetTuplestoreDestReceiverParams(options.dest, rows, CurrentMemoryContext, false, NULL, NULL);
 	(void) statement_run_once(sql, 1, &type, &value, NULL, &options);
 
@@ -99,4 +98,28 @@ row_policies_find_deletable(Oid role, const char *scan, const char *condition, O
 	options.dest->rDestroy(options.dest);
 	tuplestore_end(rows);
 	return found;
+}
+
+/* Where the one row is that a condition finds, if the caller could see and delete it. */
+bool
+row_policies_find_deletable(Oid role, const char *scan, const char *condition, Oid type,
+							Datum value, ItemPointer tid)
+{
+	char *sql = psprintf("SELECT p.ctid FROM %s p WHERE %s", scan, condition);
+	Query *query = analyse(role, sql, type);
+
+	add_delete_policies(query);
+	return find_tid(query, sql, role, false, type, value, tid);
+}
+
+/* Is there the one row that a condition finds, if the caller could see it? */
+bool
+row_policies_let_see(Oid role, const char *scan, const char *condition, Oid type, Datum value)
+{
+	char *sql = psprintf("SELECT p.ctid FROM %s p WHERE %s", scan, condition);
+	Query *query = analyse(role, sql, type);
+	ItemPointerData tid;
+
+	AcquireRewriteLocks(query, true, false);
+	return find_tid(query, sql, role, true, type, value, &tid);
 }

@@ -1,6 +1,6 @@
 /*
  * row_policies.h
- *		Which row could the caller delete, as far as row security goes?
+ *		Which row could the caller see, or delete, as far as row security goes?
  */
 #ifndef PGACCOUNT_ROW_POLICIES_H
 #define PGACCOUNT_ROW_POLICIES_H
@@ -18,5 +18,9 @@ extern bool row_policies_apply(Oid relid);
  */
 extern bool row_policies_find_deletable(Oid role, const char *scan, const char *condition, Oid type,
 										Datum value, ItemPointer tid);
+
+/* Is there the one row that a condition finds, deleted or not: could the caller see it? */
+extern bool row_policies_let_see(Oid role, const char *scan, const char *condition, Oid type,
+								 Datum value);
 
 #endif /* PGACCOUNT_ROW_POLICIES_H */

@@ -6,10 +6,8 @@
  * is what remains of it: defaults, constraints, indexes and row triggers are as they are with a
  * statement (ExecSimpleRelationInsert and ExecSimpleRelationUpdate, as logical replication writes).
  *
- * A writer of a row trigger is made for the first row of a statement and lives as long as the
- * statement's memory. The indexes that it holds open belong to a resource owner; when a transaction
- * is aborted the owner lets go of them first, or the memory goes first, and either must inform the
- * other: hence TupleWriter.owner and the list of writers.
+ * A writer of a row trigger is made for the first row of a statement, and is held open as long as
+ * the statement's memory lives.
  */
 #include "postgres.h"
 
@@ -26,62 +24,20 @@
 
 #include "compat.h"
 #include "deferred.h"
+#include "held_open.h"
 #include "run_as.h"
 #include "secret.h"
 #include "table_code.h"
 #include "tuple_write.h"
 
-static TupleWriter *writers = NULL; /* of triggers */
-
-/* Take a writer off the list. */
+/* The statement's memory goes: let go of what its writer holds. */
 static void
-forget(TupleWriter *writer)
-{
-	for (TupleWriter **p = &writers; *p != NULL; p = &(*p)->next)
-		if (*p == writer)
-		{
-			*p = writer->next;
-			return;
-		}
-}
-
-/*
- * The statement's memory goes: let go of what is still held, in the name of its owner. Registered
- * on the context that holds the writer's own state, because children go before their parent's
- * callbacks.
- */
-static void
-statement_ends(void *arg)
+close_held(void *arg)
 {
 	TupleWriter *writer = arg;
-	ResourceOwner saved = CurrentResourceOwner;
 
-	forget(writer);
-	if (writer->owner == NULL)
-		return;
-	CurrentResourceOwner = writer->owner;
 	ExecResetTupleTable(writer->estate->es_tupleTable, false);
 	ExecCloseIndices(&writer->target);
-	CurrentResourceOwner = saved;
-	writer->owner = NULL;
-}
-
-/* A resource owner lets go of all it holds: indexes of ours among it are closed. */
-static void
-owner_releases(ResourceReleasePhase phase, bool is_commit, bool is_top, void *arg)
-{
-	if (phase != RESOURCE_RELEASE_BEFORE_LOCKS)
-		return;
-	for (TupleWriter *writer = writers; writer != NULL; writer = writer->next)
-		if (writer->owner == CurrentResourceOwner)
-			writer->owner = NULL;
-}
-
-/* Register the callbacks by which writers of triggers see aborts. */
-void
-tuple_write_init(void)
-{
-	RegisterResourceReleaseCallback(owner_releases, NULL);
 }
 
 /*
@@ -186,12 +142,7 @@ tuple_updater_of_trigger(FmgrInfo *flinfo, Relation rel, const Bitmapset *update
 	TupleWriter *writer = make_writer(rel, updated);
 
 	writer->secret = secret_table(RelationGetRelid(rel));
-	writer->owner = CurrentResourceOwner;
-	writer->next = writers;
-	writers = writer;
-	writer->at_end.func = statement_ends;
-	writer->at_end.arg = writer;
-	MemoryContextRegisterResetCallback(writer->estate->es_query_cxt, &writer->at_end);
+	hold_open(&writer->held, writer->estate->es_query_cxt, close_held, writer);
 	MemoryContextSwitchTo(caller);
 	return writer;
 }

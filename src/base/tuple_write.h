@@ -8,7 +8,8 @@
 #include "executor/executor.h"
 #include "nodes/bitmapset.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
+
+#include "held_open.h"
 
 /*
  * A table that rows are written to. The caller fills slot between tuple_begin() or _copy() and
@@ -26,13 +27,8 @@ typedef struct TupleWriter
 	const char *secret;   /* see secret_rethrow() */
 	ExprState **defaults; /* of the columns without a value; NULL: none has one */
 	MemoryContext caller; /* to which tuple_insert() and tuple_replace() return */
-	/* of a trigger's alone */
-	ResourceOwner owner; /* holds the indexes open; NULL: they are closed */
-	MemoryContextCallback at_end;
-	struct TupleWriter *next;
+	HeldOpen held;        /* of a trigger's alone */
 } TupleWriter;
-
-extern void tuple_write_init(void);
 
 /*
  * Open a table of the extension, which the caller has open and locked, and keeps so until

@@ -385,11 +385,6 @@ enable_request_read(FunctionCallInfo fcinfo, EnableRequest *request)
 	request->on_reinsert_given =
 		word_argument(fcinfo, 8, "on_reinsert", "refuse", "replace", &second);
 	options->on_reinsert = second ? ON_REINSERT_REPLACE : ON_REINSERT_REFUSE;
-	if (second)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("on_reinsert => 'replace' is not there yet"),
-						errdetail("An INSERT of a key that a deleted row holds is refused."),
-						errhint("Leave \"on_reinsert\" out, or give 'refuse'.")));
 	if (request->deleted_at != NULL && request->deleted_at[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the name of \"deleted_at\" must not be empty"),

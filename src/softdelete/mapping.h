@@ -67,6 +67,7 @@ typedef struct SoftDelete
 #define TRIGGER_TRUNCATE     "00_account_soft_delete_truncate"
 #define TRIGGER_STEP         "~account_soft_delete_step"
 #define TRIGGER_STEP_INSERT  "~account_soft_delete_insert"
+#define TRIGGER_REPLACE      "~account_soft_delete_replace"
 #define TRIGGER_CHANGED      "zz_account_soft_delete_changed"
 #define TRIGGER_FLUSH        "zz_account_soft_delete_flush"
 #define TRIGGER_GUARD_PREFIX "zz_account_guard_"

@@ -10,6 +10,7 @@
  *		                                 PostgreSQL's cloning, on its partitions
  *		~account_soft_delete_step        keeps columns in sync, notes rows that move, guards
  *		~account_soft_delete_insert      where there is a flag
+ *		~account_soft_delete_replace     with on_reinsert => 'replace' (cleanup/replace.c)
  *		00_account_soft_delete_truncate  on the table and each partition
  *		zz_account_soft_delete_changed   where soft-delete children follow (cascade.c)
  *		zz_account_soft_delete_flush     the same, on the table and each partition
@@ -267,6 +268,7 @@ drop_declaration(Oid relid)
 {
 	drop_triggers(relid, "soft_delete_changed");
 	drop_triggers(relid, "soft_delete_step");
+	drop_triggers(relid, "replace_deleted");
 	drop_triggers(relid, "soft_delete");
 }
 
@@ -300,6 +302,10 @@ create_declaration(Oid relid, const Declaration *declaration)
 		run_sql("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
 				" EXECUTE FUNCTION account.soft_delete_step()",
 				quote_identifier(TRIGGER_STEP_INSERT), table);
+	if (options->on_reinsert == ON_REINSERT_REPLACE)
+		run_sql("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
+				" EXECUTE FUNCTION account.replace_deleted()",
+				quote_identifier(TRIGGER_REPLACE), table);
 }
 
 /*

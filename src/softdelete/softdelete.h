@@ -18,5 +18,6 @@
 #include "soft_delete.h"
 #include "soft_delete_ddl.h"
 #include "stamp.h"
+#include "unique_keys.h"
 
 #endif /* PGACCOUNT_SOFTDELETE_H */

@@ -5,21 +5,44 @@
 #ifndef PGACCOUNT_UNIQUE_KEYS_H
 #define PGACCOUNT_UNIQUE_KEYS_H
 
-#ifndef IN_softdelete
-#error "private to src/softdelete"
-#endif
-
 #include "nodes/execnodes.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
+
+/* The unique indexes of a table, for rows that are about to go into it. */
+typedef struct UniqueKeys UniqueKeys;
+
+/* Whose are the unique keys of a new row? */
+typedef enum KeyHolder
+{
+	KEYS_FREE,
+	KEYS_OF_DELETED_ROWS,
+	KEYS_OF_LIVE_ROW /* one of them, at least */
+} KeyHolder;
 
 /* Is this an index by which a deleted row keeps its key from others: unique, over all rows? */
 extern bool holds_deleted_keys(Relation index);
 
 /*
- * Find the row of a table that has the key of a new one, in slot, by such an index; in found, a
- * slot of the table. False: there is none in the snapshot. estate evaluates expressions of the
- * index.
+ * Open the unique indexes of a table that the caller has open and locked, in the current memory
+ * context. They are closed, or held open until that context goes, which must be before its resource
+ * owner lets go.
+ */
+extern UniqueKeys *unique_keys_open(Relation rel);
+extern void unique_keys_close(UniqueKeys *keys);
+extern void unique_keys_hold(UniqueKeys *keys);
+
+/*
+ * Who has the unique keys of a new row, in a snapshot? tids: the deleted rows that do, of
+ * ItemPointer in the current memory context.
+ */
+extern KeyHolder unique_keys_holder(UniqueKeys *keys, Relation rel, AttrNumber deleted_at,
+									TupleTableSlot *slot, Snapshot snapshot, List **tids);
+
+/*
+ * Find the row of a table that has the key of a new one, in slot, by an index for which
+ * holds_deleted_keys(); in found, a slot of the table. False: there is none in the snapshot, or
+ * another transaction has changed or removed it since. estate evaluates expressions of the index.
  */
 extern bool find_by_unique_key(Relation rel, Relation index, IndexInfo *info, EState *estate,
 							   Snapshot snapshot, TupleTableSlot *slot, TupleTableSlot *found);

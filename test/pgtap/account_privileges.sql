@@ -35,7 +35,7 @@ SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activa
     follow_profile_columns,follow_profile_drops,model_changed,model_findings,profile_findings,profile_rule_changed,profile_rule_replaced,reference_policy_changed,
     reference_policy_dropped,reference_policy_renamed,registry_triggers_enabled,signing_key_changed,soft_delete_attached,soft_delete_dropped}'::name[], 'the owner alone');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'all' EXCEPT TABLE public_call$$, '{health,actor,adopt_profile,end_sessions,guard_reference,is_preloaded,keep_profile,key_in_set,
-    make_profile,marks,marks_profile,refuse_deleted_conflict,replaced_profile,row_in_set,soft_delete_changed,soft_delete_flush,soft_delete_step,soft_delete_tables,
+    make_profile,marks,marks_profile,refuse_deleted_conflict,replace_deleted,replaced_profile,row_in_set,soft_delete_changed,soft_delete_flush,soft_delete_step,soft_delete_tables,
     soft_delete_truncate}'::name[], 'everybody besides: health, and what triggers and statements of owners of tables call');
 
 -- all others are the machinery's: triggers, marks, findings

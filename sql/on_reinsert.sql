@@ -1,0 +1,176 @@
+-- on_reinsert => 'replace': a new row takes the place of the deleted ones that hold its keys.
+SET client_min_messages = warning;
+CREATE ROLE regress_reinsert_owner;
+CREATE ROLE regress_reinsert_writer;
+CREATE ROLE regress_reinsert_child;
+CREATE SCHEMA on_reinsert AUTHORIZATION regress_reinsert_owner;
+SET ROLE regress_reinsert_owner;
+SET search_path = on_reinsert;
+GRANT USAGE ON SCHEMA on_reinsert TO regress_reinsert_writer, regress_reinsert_child;
+GRANT CREATE ON SCHEMA on_reinsert TO regress_reinsert_child;
+\set QUIET off
+
+-- a natural key comes again, by every way to insert --------------------------------------------------------
+CREATE TABLE member (u int, g int, note text, n int GENERATED ALWAYS AS IDENTITY UNIQUE, deleted_at timestamp(0), PRIMARY KEY (u, g));
+SELECT account.enable_soft_delete('member', on_reinsert => 'replace');
+GRANT INSERT, DELETE ON member TO regress_reinsert_writer;
+CREATE FUNCTION trash() RETURNS TABLE (u int, g int, note text) LANGUAGE sql AS
+'SELECT u, g, note FROM account.deleted(NULL::on_reinsert.member) ORDER BY 1, 2';
+INSERT INTO member VALUES (1, 1, 'first'), (1, 2, 'second');
+DELETE FROM member;
+-- who inserts needs no right to read or delete
+SET ROLE regress_reinsert_writer;
+INSERT INTO on_reinsert.member VALUES (1, 1, 'plain');
+SET ROLE regress_reinsert_owner;
+SELECT u, g, note FROM member;
+SELECT * FROM trash();
+INSERT INTO member VALUES (1, 1, 'again'); -- fails
+DELETE FROM member;
+INSERT INTO member VALUES (1, 1, 'nothing') ON CONFLICT DO NOTHING RETURNING note;
+INSERT INTO member VALUES (1, 1, 'more nothing') ON CONFLICT DO NOTHING RETURNING note;
+DELETE FROM member;
+INSERT INTO member VALUES (1, 1, 'update') ON CONFLICT (u, g) DO UPDATE SET note = 'updated' RETURNING note;
+INSERT INTO member VALUES (1, 1, 'update') ON CONFLICT (u, g) DO UPDATE SET note = 'updated' RETURNING note;
+DELETE FROM member;
+INSERT INTO member SELECT 1, i, 'select' FROM generate_series(1, 3) i;
+DELETE FROM member;
+MERGE INTO member m USING (VALUES (1, 1), (1, 2)) AS v(u, g) ON m.u = v.u AND m.g = v.g
+WHEN MATCHED THEN UPDATE SET note = 'merge matched' WHEN NOT MATCHED THEN INSERT (u, g, note) VALUES (v.u, v.g, 'merge');
+SELECT u, g, note FROM member ORDER BY 1, 2;
+DELETE FROM member;
+COPY member (u, g, note) FROM stdin;
+1	1	copy
+1	3	copy
+\.
+SELECT u, g, note FROM member ORDER BY 1, 2;
+SELECT * FROM trash();
+-- in the transaction that deletes it, and again
+BEGIN;
+DELETE FROM member WHERE g = 3;
+INSERT INTO member VALUES (1, 3, 'once');
+DELETE FROM member WHERE g = 3;
+INSERT INTO member VALUES (1, 3, 'twice');
+SAVEPOINT s;
+DELETE FROM member WHERE g = 3;
+INSERT INTO member VALUES (1, 3, 'thrice');
+ROLLBACK TO s;
+COMMIT;
+SELECT note FROM member WHERE g = 3;
+SELECT * FROM trash();
+-- two keys of one statement are one too many
+DELETE FROM member;
+INSERT INTO member VALUES (1, 1, 'one'), (1, 1, 'two'); -- fails
+INSERT INTO member VALUES (1, 1, 'one'), (1, 1, 'two') ON CONFLICT DO NOTHING;
+SELECT note FROM member;
+-- a row that is deleted itself replaces none
+INSERT INTO member (u, g, deleted_at) VALUES (1, 2, now()); -- fails
+
+-- two keys: of two deleted rows, which both go; of a deleted and a live one, which both stay ----------------
+CREATE TABLE two (a int PRIMARY KEY, b text, c int, deleted_at timestamptz);
+CREATE UNIQUE INDEX two_b ON two (lower(b));
+CREATE UNIQUE INDEX two_c ON two (c) WHERE deleted_at IS NULL;
+SELECT account.enable_soft_delete('two', on_reinsert => 'replace');
+INSERT INTO two VALUES (1, 'X', 1), (2, 'Y', 2), (3, 'Z', 3);
+DELETE FROM two WHERE a < 3;
+INSERT INTO two VALUES (1, 'z', 1) ON CONFLICT (lower(b)) DO NOTHING; -- fails
+INSERT INTO two VALUES (1, 'new', 3); -- fails
+INSERT INTO two VALUES (1, 'new', 3) ON CONFLICT (c) DO UPDATE SET c = 4;
+SELECT a, b FROM account.deleted(NULL::two) ORDER BY a;
+INSERT INTO two VALUES (1, 'y', 1);
+SELECT a, b FROM account.deleted(NULL::two) ORDER BY a;
+SELECT a, b, c FROM two ORDER BY a;
+
+-- what followed goes with it; what else references it keeps it -------------------------------------------------
+CREATE TABLE tag (name text PRIMARY KEY, deleted_at timestamptz);
+CREATE TABLE use (id int PRIMARY KEY, tag text REFERENCES tag ON DELETE CASCADE, deleted_at timestamp(0));
+CREATE TABLE place (id int PRIMARY KEY, use int REFERENCES use ON DELETE CASCADE, deleted_at timestamptz(3));
+CREATE TABLE hard (id int PRIMARY KEY, tag text REFERENCES tag ON DELETE CASCADE);
+CREATE TABLE loose (id int PRIMARY KEY, tag text REFERENCES tag ON DELETE SET NULL);
+SELECT account.enable_soft_delete('tag', children => false, on_reinsert => 'replace'), account.enable_soft_delete('use'), account.enable_soft_delete('place');
+INSERT INTO tag VALUES ('a'), ('b'), ('c'), ('d'), ('e');
+INSERT INTO use VALUES (1, 'a'), (2, 'a'), (3, 'b'), (4, 'b');
+INSERT INTO place VALUES (1, 1), (2, 2), (3, 3);
+INSERT INTO hard VALUES (1, 'c');
+INSERT INTO loose VALUES (1, 'd');
+DELETE FROM tag WHERE name IN ('a', 'c', 'd');
+INSERT INTO tag VALUES ('a');
+SELECT (SELECT count(*) FROM account.deleted(NULL::tag)) AS tags, (SELECT count(*) FROM account.deleted(NULL::use)) AS uses, (SELECT count(*) FROM account.deleted(NULL::place)) AS places;
+INSERT INTO tag VALUES ('c'); -- fails
+INSERT INTO tag VALUES ('d') ON CONFLICT DO NOTHING; -- fails
+SELECT tag FROM hard UNION ALL SELECT tag FROM loose;
+-- a child that was deleted on its own, long before
+UPDATE use SET deleted_at = '2020-02-02' WHERE id = 4;
+DELETE FROM tag WHERE name = 'b';
+INSERT INTO tag VALUES ('b'); -- fails
+SELECT count(*) FROM account.deleted(NULL::use);
+-- a live child, which came after
+DELETE FROM tag WHERE name = 'e';
+INSERT INTO use VALUES (5, 'e');
+INSERT INTO tag VALUES ('e'); -- fails
+SELECT id FROM use;
+
+-- the owner of the rows that follow is another: they go as theirs, whoever inserts ------------------------------
+GRANT REFERENCES, SELECT ON member TO regress_reinsert_child;
+SET ROLE regress_reinsert_child;
+CREATE TABLE on_reinsert.theirs (u int, g int, who name, deleted_at timestamptz, FOREIGN KEY (u, g) REFERENCES on_reinsert.member ON DELETE CASCADE);
+CREATE FUNCTION on_reinsert.see() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE WARNING 'removed as %', current_user; RETURN OLD; END$$;
+CREATE TRIGGER see BEFORE DELETE ON on_reinsert.theirs FOR EACH ROW EXECUTE FUNCTION on_reinsert.see();
+SELECT account.enable_soft_delete('on_reinsert.theirs');
+SET ROLE regress_reinsert_owner;
+DELETE FROM member;
+INSERT INTO member VALUES (7, 7, 'parent');
+RESET ROLE;
+INSERT INTO on_reinsert.theirs VALUES (7, 7);
+SET ROLE regress_reinsert_owner;
+DELETE FROM member;
+SET ROLE regress_reinsert_writer;
+INSERT INTO on_reinsert.member VALUES (7, 7, 'again');
+RESET ROLE;
+SELECT count(*) FROM account.deleted(NULL::on_reinsert.theirs);
+DROP TABLE on_reinsert.theirs;
+SET ROLE regress_reinsert_owner;
+
+-- row security: who could not see the row does not take it away --------------------------------------------------
+ALTER TABLE member ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON member TO regress_reinsert_writer USING (u < 10);
+CREATE POLICY anything ON member FOR INSERT TO regress_reinsert_writer WITH CHECK (true);
+INSERT INTO member VALUES (1, 5, 'seen'), (20, 5, 'not seen');
+DELETE FROM member;
+SET ROLE regress_reinsert_writer;
+INSERT INTO on_reinsert.member VALUES (1, 5, 'mine');
+INSERT INTO on_reinsert.member VALUES (20, 5, 'mine'); -- fails
+INSERT INTO on_reinsert.member VALUES (20, 5, 'mine') ON CONFLICT DO NOTHING; -- fails
+SET ROLE regress_reinsert_owner;
+SELECT u, g, note FROM member ORDER BY 1, 2;
+INSERT INTO member VALUES (20, 5, 'the owner''s');
+
+-- partitions, and a table that is written to by a view ------------------------------------------------------------
+CREATE TABLE parts (id int, kind text, deleted_at timestamptz, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+CREATE TABLE parts_a PARTITION OF parts FOR VALUES IN ('a');
+CREATE TABLE parts_b (deleted_at timestamptz, gone int, kind text NOT NULL, id int NOT NULL);
+ALTER TABLE parts_b DROP COLUMN gone;
+SELECT account.enable_soft_delete('parts', on_reinsert => 'replace');
+ALTER TABLE parts ATTACH PARTITION parts_b FOR VALUES IN ('b');
+CREATE VIEW seen AS SELECT id, kind FROM parts;
+INSERT INTO parts VALUES (1, 'a'), (1, 'b'), (2, 'b');
+DELETE FROM parts;
+INSERT INTO seen VALUES (1, 'a'), (1, 'b') ON CONFLICT DO NOTHING;
+INSERT INTO parts_b (id, kind) VALUES (2, 'b');
+SELECT count(*) FROM account.deleted(NULL::parts);
+SELECT tableoid::regclass, id FROM parts ORDER BY 1, 2;
+
+-- the option is kept, and taken back --------------------------------------------------------------------------------
+SELECT account.enable_soft_delete('parts');
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'account.replace_deleted'::regproc ORDER BY 1::text;
+SELECT account.enable_soft_delete('parts', on_reinsert => 'refuse'), account.enable_soft_delete('member', on_reinsert => 'refuse');
+SELECT account.disable_soft_delete('two');
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'account.replace_deleted'::regproc ORDER BY 1::text;
+DELETE FROM parts WHERE kind = 'a';
+INSERT INTO parts VALUES (1, 'a') ON CONFLICT DO NOTHING; -- fails
+-- a trigger that somebody writes without the option does nothing
+CREATE TRIGGER mine BEFORE INSERT ON parts FOR EACH ROW EXECUTE FUNCTION account.replace_deleted();
+INSERT INTO parts VALUES (1, 'a'); -- fails
+
+RESET ROLE;
+DROP SCHEMA on_reinsert CASCADE;
+DROP ROLE regress_reinsert_owner, regress_reinsert_writer, regress_reinsert_child;
