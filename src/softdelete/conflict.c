@@ -270,7 +270,9 @@ look_at_last(Watch *watch)
 	if (target == NULL || TTS_EMPTY(slot))
 		return;
 	/* a row that went in knows its place; if that is where it came from, it may be either */
-	if (!ItemPointerIsValid(&slot->tts_tid) || ItemPointerEquals(&slot->tts_tid, &watch->given_tid))
+	if (!ItemPointerIsValid(&slot->tts_tid) ||
+		(ItemPointerIsValid(&watch->given_tid) &&
+		 ItemPointerEquals(&slot->tts_tid, &watch->given_tid)))
 		look_up_keys(target, state->ps.state, slot);
 	if (target->ri_PartitionTupleSlot == slot)
 		ExecClearTuple(slot);
