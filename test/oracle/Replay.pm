@@ -305,6 +305,12 @@ sub judge
 	}
 	elsif ($op eq 'restore')
 	{
+		# what another deleted parent keeps goes on with that one's stamp
+		for my $rid (sort { $a <=> $b } grep { $state->{rows}{$_}{stamp} ne ($after->{rows}{$_}{stamp} // '') } keys %{ $p->{moved} })
+		{
+			my @parents = map { my $key = $_; map { $_->[1] } grep { $_->[0] == $rid && $after->{rows}{ $_->[1] }{dead} && Model::follows($after, $after->{keys}{$key}, $rid) } @{ $after->{edges}{$key} } } keys %{ $after->{edges} };
+			return [ 'restore stamp', "$said: row $rid of $after->{rows}{$rid}{leaf} stays deleted with a stamp that no parent has" ] if !grep { Model::same_stamp($after, $rid, $_) } @parents;
+		}
 		my $n = keys %{ $p->{back} };
 		return [ 'restore count', "restore said $result->{rows}[0][0], $n rows came back" ] if $result->{rows}[0][0] != $n;
 	}

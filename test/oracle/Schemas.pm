@@ -9,9 +9,9 @@ use Model;
 our %feature = (
 	cast_keys => 1,           # keys whose referential DELETE carries a cast: varchar, domains, enums, arrays, ranges
 	composite_type_keys => 0, # keys of a composite type, which have no default operator class for jsonb objects
-	inherited => 0,           # references to inheritance children, which their parent covers
+	inherited => 1,           # references to inheritance children, which their parent covers
 	precision => 1,           # deleted_at of other types than timestamptz
-	two_parents => 0,         # children that several keys delete, restored one by one
+	two_parents => 1,         # children that several keys delete, restored one by one
 	guard_detach => 1,        # DETACH and ATTACH of guarded partitions
 	reinsert => 1,            # ON CONFLICT on keys of deleted rows is always refused
 	leaf_references => 1,     # references to a leaf partition, guarded
