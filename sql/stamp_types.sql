@@ -135,7 +135,9 @@ RESET TimeZone;
 -- renames are followed, and a column's type cannot be changed beneath the declaration -------------------------
 ALTER TABLE merged RENAME COLUMN at TO removed_at;
 DELETE FROM merged WHERE id = 2 RETURNING removed_at IS NOT NULL AS kept;
+\set VERBOSITY sqlstate
 ALTER TABLE merged ALTER COLUMN removed_at TYPE timestamptz; -- fails
+\set VERBOSITY default
 ALTER TABLE merged DROP COLUMN removed_at; -- fails
 SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'merged'::regclass AND tgname LIKE '00\_%delete';
 -- a dump writes the declaration as it is read back
