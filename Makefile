@@ -61,7 +61,7 @@ $(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.b
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test check test-clients lint sanitize discard-caches fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb
+.PHONY: test check test-clients lint sanitize discard-caches fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb image-root
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -137,6 +137,15 @@ dist:
 deb: export DEBIAN := $(DEBIAN)
 deb:
 	@test/deb
+
+# The files of an image volume, as a server of 18 or later finds them by extension_control_path and
+# dynamic_library_path, and the library they need that a server's image may not have. make image-root IMAGE=directory
+IMAGE ?= build/image
+image-root: all
+	$(MKDIR_P) '$(IMAGE)/lib' '$(IMAGE)/share/extension' '$(IMAGE)/system'
+	$(INSTALL_SHLIB) pgaccount.so '$(IMAGE)/lib/'
+	$(INSTALL_DATA) $(TOP)/pgaccount.control pgaccount--$(EXTVERSION).sql '$(IMAGE)/share/extension/'
+	$(INSTALL_DATA) $$(ldd pgaccount.so | sed -n 's/.*libsodium[^ ]* => \([^ ]*\) .*/\1/p') '$(IMAGE)/system/'
 
 # The stories, told with psql on a throwaway cluster.
 demo:
