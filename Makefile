@@ -141,11 +141,11 @@ deb:
 # The files of an image volume, as a server of 18 or later finds them by extension_control_path and
 # dynamic_library_path, and the library they need that a server's image may not have. make image-root IMAGE=directory
 IMAGE ?= build/image
-image-root: all
+image-root: all $(MODULE_big)$(DLSUFFIX) pgaccount--$(EXTVERSION).sql
 	$(MKDIR_P) '$(IMAGE)/lib' '$(IMAGE)/share/extension' '$(IMAGE)/system'
-	$(INSTALL_SHLIB) pgaccount.so '$(IMAGE)/lib/'
-	$(INSTALL_DATA) $(TOP)/pgaccount.control pgaccount--$(EXTVERSION).sql '$(IMAGE)/share/extension/'
-	$(INSTALL_DATA) $$(ldd pgaccount.so | sed -n 's/.*libsodium[^ ]* => \([^ ]*\) .*/\1/p') '$(IMAGE)/system/'
+	$(INSTALL_SHLIB) $(filter %$(DLSUFFIX),$^) '$(IMAGE)/lib/'
+	$(INSTALL_DATA) $(TOP)/pgaccount.control $(filter %.sql,$^) '$(IMAGE)/share/extension/'
+	$(INSTALL_DATA) $$(ldd $(filter %$(DLSUFFIX),$^) | sed -n 's/.*libsodium[^ ]* => \([^ ]*\) .*/\1/p') '$(IMAGE)/system/'
 
 # The stories, told with psql on a throwaway cluster.
 demo:

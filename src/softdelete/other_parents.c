@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
+#include "utils/timestamp.h"
 
 #include "cascade_edges.h"
 #include "mapping.h"

@@ -257,8 +257,8 @@ throwaway_prepare() {
                 command -v prove >/dev/null || missing+=(perl)
                 perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl)
                 PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null || missing+=(pgbouncer)
-                # only the distribution's own server finds the distribution's modules
-                if [ -z "$major" ] || [ "$("$PG_CONFIG" --pkglibdir)" = "/usr/lib/postgresql/$major/lib" ]; then
+                # only the distribution's own server finds the distribution's modules; there is none for 19 yet
+                if [ -z "$major" ] || [ "$major" -lt 19 ] && [ "$("$PG_CONFIG" --pkglibdir)" = "/usr/lib/postgresql/$major/lib" ]; then
                     [ -e "/usr/lib/postgresql/${major:-$(default_major)}/lib/pg_cron.so" ] ||
                         missing+=("postgresql-${major:-$(default_major)}-cron")
                 fi
