@@ -161,10 +161,10 @@ SELECT tableoid::regclass, id FROM parts ORDER BY 1, 2;
 
 -- the option is kept, and taken back --------------------------------------------------------------------------------
 SELECT account.enable_soft_delete('parts');
-SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'account.replace_deleted'::regproc ORDER BY 1::text;
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'account.replace_deleted'::regproc ORDER BY tgrelid::regclass::text;
 SELECT account.enable_soft_delete('parts', on_reinsert => 'refuse'), account.enable_soft_delete('member', on_reinsert => 'refuse');
 SELECT account.disable_soft_delete('two');
-SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'account.replace_deleted'::regproc ORDER BY 1::text;
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'account.replace_deleted'::regproc ORDER BY tgrelid::regclass::text;
 DELETE FROM parts WHERE kind = 'a';
 INSERT INTO parts VALUES (1, 'a') ON CONFLICT DO NOTHING; -- fails
 -- a trigger that somebody writes without the option does nothing
