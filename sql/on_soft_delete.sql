@@ -91,6 +91,15 @@ SELECT account.set_reference_policy('sessions', 'u', NULL), account.set_referenc
 DELETE FROM users WHERE id IN (2, 5);
 SELECT * FROM rows_of('users', 'notes', 'sessions', 'keys', 'bills');
 
+-- the doctor finds cascades that have stopped, where nothing is said of them
+RESET ROLE;
+SELECT code, object FROM account.doctor() WHERE code = 'cascade_stopped' AND object = 'osd.visits';
+SET ROLE regress_osd_owner;
+SELECT account.set_reference_policy('visits', 'u', NULL, 'keep');
+RESET ROLE;
+SELECT code, object FROM account.doctor() WHERE code = 'cascade_stopped' AND object = 'osd.visits';
+SET ROLE regress_osd_owner;
+
 -- deeper: of a table that follows, of the table itself ---------------------------------------------------------------
 CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree, kind text);
 CREATE TABLE leaf (id int PRIMARY KEY, t int REFERENCES tree ON DELETE CASCADE);

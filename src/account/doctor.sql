@@ -33,7 +33,9 @@ BEGIN ATOMIC
     foreign_key AS (
         -- cascades: rows that are deleted softly take those along that reference them
         SELECT 'foreign key' AS kind, c.conname, c.conrelid, c.confrelid, c.conkey, c.confdeltype,
-               coalesce(r.on_soft_delete = 'follow', r.policy = 'cascade', c.confdeltype = 'c') AS cascades,
+               coalesce(r.on_soft_delete = 'follow', r.policy = 'cascade', c.confdeltype = 'c')
+                   AS cascades,
+               r.on_soft_delete,
                (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
                 FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, n)
                 JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum) AS columns
@@ -42,7 +44,8 @@ BEGIN ATOMIC
         WHERE c.contype = 'f' AND c.conparentid = 0
         UNION ALL
         SELECT 'declared reference', d.name, d.child, d.parent, k.attnums, 'a',
-               coalesce(d.on_soft_delete = 'follow', d.policy = 'cascade'), k.columns
+               coalesce(d.on_soft_delete = 'follow', d.policy = 'cascade'), d.on_soft_delete,
+               k.columns
         FROM account.declared_reference AS d,
         LATERAL (SELECT array_agg(a.attnum ORDER BY c.n), string_agg(quote_ident(c.name), ', ' ORDER BY c.n)
                  FROM unnest(d.columns) WITH ORDINALITY AS c(name, n)
@@ -137,7 +140,7 @@ BEGIN ATOMIC
                     coalesce(pg_partition_root(f.conrelid), f.conrelid)::regclass::text)
                 ELSE 'Say what becomes of the rows, with account.set_reference_policy and its on_soft_delete.' END
     FROM foreign_key AS f
-    WHERE f.confdeltype IN ('c', 'n', 'd')
+    WHERE f.confdeltype IN ('c', 'n', 'd') AND f.on_soft_delete IS NULL
           AND EXISTS (SELECT FROM covered AS c JOIN soft AS s ON s.relation = c.declared
                       WHERE c.relation = f.confrelid AND NOT (s.children AND f.cascades))
           AND NOT (f.cascades AND EXISTS (SELECT FROM covered AS c WHERE c.relation = f.conrelid))
