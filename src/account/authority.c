@@ -237,8 +237,9 @@ revoke_sessions_operation(PG_FUNCTION_ARGS)
 }
 
 /*
- * account.act_as(user_id, is_local boolean, actor text) RETURNS text: makes a user the identity, for a
- * backend that knows who is asking. Privileged. The claims are those of a token without session.
+ * account.act_as(user_id, is_local boolean, actor text) RETURNS text: makes a user the identity,
+ * for a backend that knows who is asking. Privileged. The claims are those of a token without
+ * session.
  */
 static Datum
 act_as_operation(PG_FUNCTION_ARGS)

@@ -17,7 +17,8 @@ COMMENT ON FUNCTION account.delete_user(text, text, text) IS
 'for good that do not go with their parents (on_parent_delete), 22023 for a long reason, 55000 '
 'where no tables are mapped.';
 
-CREATE FUNCTION account.delete_user(user_id "any", password text DEFAULT NULL, reason text DEFAULT NULL) RETURNS jsonb
+CREATE FUNCTION account.delete_user(user_id "any", password text DEFAULT NULL,
+        reason text DEFAULT NULL) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'delete_user' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION account.delete_user("any", text, text) FROM PUBLIC;
 COMMENT ON FUNCTION account.delete_user("any", text, text) IS

@@ -35,9 +35,9 @@ extern void model_require_tenant(const Model *model);
 extern bool model_user_admitted(const UserRecord *user);
 
 /*
- * The hash of a password, in the form that the application itself reads: Django's, where users are a
- * table of Django's, or the user's present hash (NULL: there is none) is one of Django's. Raises as
- * password_hash() does.
+ * The hash of a password, in the form that the application itself reads: Django's, where users are
+ * a table of Django's, or the user's present hash (NULL: there is none) is one of Django's. Raises
+ * as password_hash() does.
  */
 extern text *model_hash_password(const Model *model, text *password, text *present);
 
