@@ -430,8 +430,8 @@ BEGIN ATOMIC
     JOIN pg_attribute AS a ON a.attrelid = m.relation AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type AS t ON t.oid = a.atttypid
     WHERE translate(lower(a.attname), '_', '') ~
-        ('^(is)?(banned|blocked|suspended|disabled|locked|deactivated|inactive|frozen)(at|on|until)?$'
-            || '|^(user|account|tenant)?status$')
+        ('^(is)?(banned|blocked|suspended|disabled|locked|deactivated|inactive|frozen)'
+            || '(at|on|until)?$|^(user|account|tenant)?status$')
           AND t.typcategory IN ('B', 'D', 'E', 'N', 'S')
           AND NOT EXISTS (SELECT FROM account.model_column AS c
                           WHERE c.part = m.part AND (c.column_name = a.attname
