@@ -85,16 +85,21 @@ key_list_types(const KeyList *list, int first, Oid *types)
 	return first;
 }
 
-/* An array of values of a type. */
+/*
+ * An array of values of a type. Of a copy of them: construct_array() puts values without toast in
+ * their place, which do not last as long as the list.
+ */
 static Datum
-make_array(Datum *values, int n, Oid type)
+make_array(const Datum *values, int n, Oid type)
 {
+	Datum *copy = palloc(Max(n, 1) * sizeof(Datum));
 	int16 len;
 	bool by_value;
 	char align;
 
 	get_typlenbyvalalign(type, &len, &by_value, &align);
-	return PointerGetDatum(construct_array(values, n, type, len, by_value, align));
+	memcpy(copy, values, n * sizeof(Datum));
+	return PointerGetDatum(construct_array(copy, n, type, len, by_value, align));
 }
 
 /* The same of their texts. */
