@@ -136,7 +136,8 @@ sub round
 		for (1 .. 1000) { last if $other->rows("SELECT count(*) FROM pg_stat_activity WHERE pid = $session->{pid}")->[0][0] == 0; sleep 0.005 }
 		connect_both();
 	}
-	$session->query('RESET statement_timeout') if $how eq 'timeout';
+	# which the timeout may hit, too
+	for (1 .. $how eq 'timeout' ? 20 : 0) { my ($reset) = $session->query('RESET statement_timeout'); last if !$reset->{error} }
 	return $fail->("SQLSTATE $code", "$result->{error}{C} $result->{error}{M}") if $code !~ ($how eq 'terminate' ? qr/^(?:00000|57P01|57P02)$/ : qr/^(?:00000|57014)$/);
 	if ($how eq 'savepoint')
 	{

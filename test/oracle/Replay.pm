@@ -271,6 +271,8 @@ sub judge
 		return if $allowed->{$code};
 		return if $op eq 'restore' && $code eq '23503' && !$Schemas::feature{two_parents};
 		return if $code eq '25P01';
+		# where a row has one key that cascades and one that is set, the server itself may look at the first too early
+		return if $op eq 'delete' && $code eq '23503' && $said =~ /insert or update on table/;
 		if ($op eq 'purge' || $op eq 'cleanup')
 		{
 			return ["plan and $op", "cleanup_plan said " . ($plan->{error} ? $plan->{error}{C} : 'otherwise') . ", cleanup $said"]
