@@ -1,5 +1,5 @@
 -- Soft delete with the MERGE of PostgreSQL 17: WHEN NOT MATCHED BY SOURCE, RETURNING, views. Older servers pass
--- it all over: 196_soft_delete_17_1.out.
+-- it all over: soft_delete_17_1.out.
 SELECT current_setting('server_version_num')::int >= 170000 AS has_it
 \gset
 \if :has_it

@@ -1,5 +1,5 @@
 -- Soft delete with what PostgreSQL 18 brought: RETURNING OLD and NEW, virtual generated columns, joins of a table
--- with itself that the planner removes. Older servers pass it all over: 197_soft_delete_18_1.out.
+-- with itself that the planner removes. Older servers pass it all over: soft_delete_18_1.out.
 SELECT current_setting('server_version_num')::int >= 180000 AS has_it
 \gset
 \if :has_it

@@ -42,7 +42,7 @@ log_error_verbosity = verbose
 log_parameter_max_length_on_error = -1
 });
 $node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION pgaccount; CREATE EXTENSION pg_stat_statements; CREATE ROLE dumper LOGIN; GRANT pg_read_all_data TO dumper');
+$node->safe_psql('postgres', 'CREATE EXTENSION pgaccount; CREATE EXTENSION pg_stat_statements; CREATE ROLE dumper LOGIN BYPASSRLS; GRANT pg_read_all_data TO dumper');
 my $plain = $node->safe_psql('postgres', q{SELECT account.create_key('HS256', 'plain')});
 like(error_of("SET pgaccount.master_key_file = '/x'"), qr/55P02/, 'preloaded: the master key file wants a restart');
 

@@ -85,6 +85,7 @@ SELECT account.create_starter('app');
 SELECT account.grant_api('app');
 GRANT USAGE ON SCHEMA app TO app;
 GRANT SELECT, DELETE ON app.users TO app;
+CREATE POLICY everybody ON app.users TO app USING (true);
 INSERT INTO app.tenants (slug) VALUES ('one'), ('two');
 CREATE TABLE app.notes (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, tenant_id uuid, user_id uuid REFERENCES app.users ON DELETE CASCADE, note text);
 SELECT account.enable_soft_delete('app.notes'), account.enable_tenant_isolation('app.notes');
