@@ -89,7 +89,7 @@ read_name(const char *text, char *name)
 		while (is_name_character(*text, text == start))
 			text++;
 		len = text - start;
-		strcpy(buffer, downcase_truncate_identifier(start, len, false));
+		strlcpy(buffer, downcase_truncate_identifier(start, len, false), len + 1);
 	}
 	if (len == 0)
 		return NULL;

@@ -63,6 +63,8 @@ read_primary_key(Oid relid, PrimaryKey *key)
 			continue;
 		classes = (oidvector *) DatumGetPointer(
 			heap_getattr(tuple, Anum_pg_index_indclass, RelationGetDescr(rel), &isnull));
+		if (isnull)
+			elog(ERROR, "null indclass for index %u", form->indexrelid);
 		key->ncols = form->indnkeyatts;
 		for (int i = 0; i < key->ncols; i++)
 		{

@@ -162,6 +162,8 @@ raise_refusal(void)
 						 display_relation(batch->edge->child), reference_column(batch->edge),
 						 batch->refusing);
 	}
+	if (first == NULL)
+		elog(ERROR, "nothing refuses the deletion");
 	ereport(ERROR,
 			(errcode(ERRCODE_RESTRICT_VIOLATION),
 			 errmsg("protected references stand in the way of deleting rows of \"%s\"",
