@@ -7,13 +7,8 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -53,35 +48,15 @@ trigger_tables(Oid relid, LOCKMODE lockmode)
 						  row_trigger_tables(relid, lockmode));
 }
 
-/* The tables of which a table is a partition or inheritance child, one step up. */
-static List *
-direct_parents(Oid relid)
-{
-	Relation rel = table_open(InheritsRelationId, AccessShareLock);
-	List *parents = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return parents;
-}
-
-/* All of them, the nearest first. */
+/* The tables of which a table is a partition or inheritance child, the nearest first. */
 static List *
 ancestors(Oid relid)
 {
-	List *found = direct_parents(relid);
+	List *found = tables_inherited_by(relid);
 
 	/* what is appended is looked at in its turn */
 	for (int i = 0; i < list_length(found); i++)
-		found = list_concat_unique_oid(found, direct_parents(list_nth_oid(found, i)));
+		found = list_concat_unique_oid(found, tables_inherited_by(list_nth_oid(found, i)));
 	return found;
 }
 
@@ -144,7 +119,7 @@ check_hierarchy(Oid relid)
 		Oid part = lfirst_oid(lc);
 		ListCell *above;
 
-		foreach (above, direct_parents(part))
+		foreach (above, tables_inherited_by(part))
 		{
 			Oid parent = lfirst_oid(above);
 

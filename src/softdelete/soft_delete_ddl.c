@@ -22,8 +22,6 @@
 
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -56,7 +54,6 @@
 ACCOUNT_OPERATION(enable_soft_delete, "enable_soft_delete", NO_SUBJECT);
 ACCOUNT_OPERATION(disable_soft_delete, "disable_soft_delete", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(soft_delete_dropped);
-PG_FUNCTION_INFO_V1(soft_delete_attached);
 
 /* We are dropping triggers ourselves; nobody needs a warning. */
 static bool dropping_triggers = false;
@@ -313,7 +310,7 @@ create_declaration(Oid relid, const Declaration *declaration)
  * have no rights in our schema when a partition is attached, so the function is not looked up by
  * name.
  */
-static void
+void
 create_truncate_trigger(Oid relid)
 {
 	char *sql;
@@ -336,7 +333,7 @@ create_truncate_trigger(Oid relid)
  * run with its owner's rights, as for any DDL, whoever enables. Returns the rows that are deleted
  * only since.
  */
-static uint64
+uint64
 bring_in_sync(Oid relid, const char *deleted_at, const char *flag)
 {
 	char *table = sql_relation(relid);
@@ -657,182 +654,6 @@ soft_delete_dropped(PG_FUNCTION_ARGS)
 										"maps: a DELETE removes rows for good."),
 							  errhint("Call account.enable_soft_delete to switch it on again.")));
 		disable_table(relid);
-		SPI_tuptable = rows;
-	}
-	SPI_finish();
-	PG_RETURN_NULL();
-}
-
-/* Have two soft-delete tables the same columns for it? */
-static bool
-same_columns(Oid relid, Oid other)
-{
-	SoftDelete one = *mapping_declared(relid);
-	SoftDelete two = *mapping_declared(other);
-	AttrNumber ones[] = {one.deleted_at, one.flag, one.deleted_by};
-	AttrNumber twos[] = {two.deleted_at, two.flag, two.deleted_by};
-
-	for (int i = 0; i < lengthof(ones); i++)
-	{
-		if ((ones[i] == InvalidAttrNumber) != (twos[i] == InvalidAttrNumber))
-			return false;
-		if (ones[i] != InvalidAttrNumber &&
-			strcmp(get_attname(relid, ones[i], false), get_attname(other, twos[i], false)) != 0)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Raise where a table that has come below another has a soft delete that is not the other's: each
- * would show what the other hides.
- */
-static void
-check_joined(Oid relid, Oid parent)
-{
-	const SoftDelete *above = mapping_declared(parent);
-	bool partition = get_rel_relispartition(relid);
-	ListCell *lc;
-
-	if (above == NULL && OidIsValid(covered_by(parent)))
-		return;
-	foreach (lc, find_all_inheritors(relid, AccessShareLock, NULL))
-	{
-		Oid part = lfirst_oid(lc);
-
-		if (mapping_declared(part) == NULL || (above != NULL && same_columns(part, parent)))
-			continue;
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("soft-delete table \"%s\" cannot %s \"%s\", which has %s", get_rel_name(part),
-					partition ? "be a partition of" : "inherit from", get_rel_name(parent),
-					above != NULL ? "other columns for it" : "no soft delete"),
-			 errdetail("Rows that are deleted would still be seen by queries of \"%s\".",
-					   get_rel_name(parent)),
-			 above != NULL
-				 ? errhint("Call account.disable_soft_delete('%s') first.", sql_relation(part))
-				 : errhint("Call account.disable_soft_delete('%s') first, and enable soft "
-						   "delete of %s afterwards.",
-						   sql_relation(part), sql_relation(hierarchy_top(parent)))));
-	}
-}
-
-/* A table has come below another, or may have: as a partition that was attached, or by INHERIT. */
-static void
-table_joined(Oid relid, Oid parent, bool attached)
-{
-	const SoftDelete *mapping;
-
-	if (!OidIsValid(relid) || !OidIsValid(parent))
-		return;
-	check_joined(relid, parent);
-	mapping = mapping_declared(relid);
-	/* its rows came without our triggers: one of the columns may say what the other does not */
-	if (attached && mapping != NULL && mapping->flag != InvalidAttrNumber)
-		report_deleted_rows(relid,
-							bring_in_sync(relid, get_attname(relid, mapping->deleted_at, false),
-										  get_attname(relid, mapping->flag, false)));
-	if (attached)
-		guard_partition(relid);
-}
-
-/* A table that a command names, which holds a lock on it. */
-static Oid
-named_table(RangeVar *name)
-{
-	return RangeVarGetRelid(name, NoLock, true);
-}
-
-/*
- * Does this command bring tables below others? Asked of every CREATE and ALTER TABLE. Sees to those
- * that come.
- */
-static bool
-brings_tables(Node *parsetree)
-{
-	bool found = false;
-	ListCell *lc;
-
-	if (parsetree != NULL && IsA(parsetree, CreateStmt) &&
-		((CreateStmt *) parsetree)->partbound != NULL)
-	{
-		Oid relid = named_table(((CreateStmt *) parsetree)->relation);
-
-		if (OidIsValid(relid))
-			guard_partition(relid);
-		return true;
-	}
-	if (parsetree == NULL || !IsA(parsetree, AlterTableStmt))
-		return false;
-	foreach (lc, ((AlterTableStmt *) parsetree)->cmds)
-	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
-		Oid relid;
-
-		if (cmd->subtype != AT_AttachPartition && cmd->subtype != AT_AddInherit)
-			continue;
-		relid = named_table(((AlterTableStmt *) parsetree)->relation);
-		if (cmd->subtype == AT_AddInherit)
-			table_joined(relid, named_table(castNode(RangeVar, cmd->def)), false);
-		else if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE) /* else an index */
-			table_joined(named_table(castNode(PartitionCmd, cmd->def)->name), relid, true);
-		found = true;
-	}
-	return found;
-}
-
-/*
- * account.soft_delete_attached() RETURNS event_trigger, ON ddl_command_end: a partition that came
- * to a soft-delete table has its row triggers, cloned, but PostgreSQL clones none for statements.
- * What cannot be right is refused.
- */
-Datum
-soft_delete_attached(PG_FUNCTION_ARGS)
-{
-	Oid types[] = {OIDOID, OIDOID};
-	Datum functions[2];
-	bool brings;
-
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function account.soft_delete_attached() must be called as an event "
-							   "trigger")));
-	if (creating_extension)
-		PG_RETURN_NULL();
-	SPI_connect();
-	brings = brings_tables(((EventTriggerData *) fcinfo->context)->parsetree);
-	SPI_finish();
-	if (!brings)
-		PG_RETURN_NULL();
-
-	/* whoever runs DDL may have no rights in our schema: no name of ours in this text */
-	functions[0] = ObjectIdGetDatum(account_function("soft_delete"));
-	functions[1] = ObjectIdGetDatum(account_function("soft_delete_truncate"));
-	SPI_connect();
-	(void) statement_run_once(
-		"SELECT DISTINCT t.tgrelid FROM pg_catalog.pg_event_trigger_ddl_commands() AS c,"
-		" LATERAL pg_catalog.pg_partition_tree(c.objid) AS p,"
-		" LATERAL (SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE"
-		" t.tgrelid OPERATOR(pg_catalog.=) p.relid AND t.tgfoid OPERATOR(pg_catalog.=) $1)"
-		" AS t WHERE c.object_type OPERATOR(pg_catalog.=) 'table' AND NOT EXISTS"
-		" (SELECT 1 FROM pg_catalog.pg_trigger AS x WHERE"
-		" x.tgrelid OPERATOR(pg_catalog.=) t.tgrelid AND x.tgfoid OPERATOR(pg_catalog.=) $2)",
-		2, types, functions, NULL, NULL);
-	for (uint64 i = 0, n = SPI_processed; i < n; i++)
-	{
-		SPITupleTable *rows = SPI_tuptable;
-		bool isnull;
-		Oid relid = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
-		char relkind = get_rel_relkind(relid);
-
-		if (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE)
-		{
-			RoleState caller = run_as(relation_owner(relid));
-
-			create_truncate_trigger(relid);
-			run_as_end(caller);
-		}
 		SPI_tuptable = rows;
 	}
 	SPI_finish();

@@ -8,4 +8,10 @@
 /* Follow changes of policies: deletions of the tables may have to be followed. */
 extern void soft_delete_ddl_init(void);
 
+/* Refuse TRUNCATE of a table or partition. As its owner. */
+extern void create_truncate_trigger(Oid relid);
+
+/* Have the two columns say the same of each row; returns the rows that are deleted only since. */
+extern uint64 bring_in_sync(Oid relid, const char *deleted_at, const char *flag);
+
 #endif /* PGACCOUNT_SOFT_DELETE_DDL_H */
