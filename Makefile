@@ -16,8 +16,15 @@ PIECES_SQL   = base/install base/errors monitor/event base/registry_triggers fke
                auth/registration auth/login account/lifecycle account/invitation account/role_application \
                account/export_user account/doctor account/grant_api
 
+# What later releases add: src/<folder>/<piece>--OLD--NEW.sql, joined in this order to pgaccount--OLD--NEW.sql. CREATE
+# EXTENSION runs the first release's script and these after it, so that an updated database is what a new one is. What a
+# release has shipped stays as it is (test/releases.sha256).
+FIRST_RELEASE = 1.0.0
+UPDATES      = 1.0.0--1.1.0
+PIECES_1.0.0--1.1.0 = base/update
+
 OBJS        := $(patsubst $(TOP)/%.c,%.o,$(sort $(wildcard $(TOP)/src/*.c $(FOLDERS:%=$(TOP)/src/%/*.c))))
-DATA_built = pgaccount--$(EXTVERSION).sql
+DATA_built   = pgaccount--$(FIRST_RELEASE).sql $(UPDATES:%=pgaccount--%.sql)
 EXTRA_CLEAN = pgaccount--*.sql
 
 PG_CPPFLAGS = -DPGACCOUNT_VERSION='"$(EXTVERSION)"' -I$(TOP)/src
@@ -45,8 +52,14 @@ all install installcheck:
 	@exit 1
 endif
 
-pgaccount--$(EXTVERSION).sql: $(PIECES_SQL:%=src/%.sql) pgaccount.control Makefile
+pgaccount--$(FIRST_RELEASE).sql: $(PIECES_SQL:%=src/%.sql) Makefile
 	cat $(filter %.sql,$^) > $@
+
+define joined_update
+pgaccount--$(1).sql: $(PIECES_$(1):%=src/%--$(1).sql) Makefile
+	cat $$(filter %.sql,$$^) > $$@
+endef
+$(foreach update,$(UPDATES),$(eval $(call joined_update,$(update))))
 
 $(OBJS): $(wildcard $(TOP)/src/*.h $(TOP)/src/*/*.h) pgaccount.control | directories
 
@@ -141,7 +154,7 @@ deb:
 # The files of an image volume, as a server of 18 or later finds them by extension_control_path and
 # dynamic_library_path, and the library they need that a server's image may not have. make image-root IMAGE=directory
 IMAGE ?= build/image
-image-root: all $(MODULE_big)$(DLSUFFIX) pgaccount--$(EXTVERSION).sql
+image-root: all $(MODULE_big)$(DLSUFFIX) $(DATA_built)
 	$(MKDIR_P) '$(IMAGE)/lib' '$(IMAGE)/share/extension' '$(IMAGE)/system'
 	$(INSTALL_SHLIB) $(filter %$(DLSUFFIX),$^) '$(IMAGE)/lib/'
 	$(INSTALL_DATA) $(TOP)/pgaccount.control $(filter %.sql,$^) '$(IMAGE)/share/extension/'
