@@ -366,6 +366,7 @@ make_account(Registration *reg, Relation users, ProfileValues *profile)
 	{
 		insert_user(reg, users, context);
 		run_as_end(saved);
+		FAILURE_POINT("register-profile");
 		registration_profile_write(&reg->model, reg->values[0], profile);
 	}
 	PG_CATCH();

@@ -292,6 +292,7 @@ session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_
 	id->data[6] = (id->data[6] & 0x0f) | 0x40; /* RFC 9562 §5.4: version 4 */
 	id->data[8] = (id->data[8] & 0x3f) | 0x80;
 	refresh_token = refresh_token_make(id, 0, hash);
+	FAILURE_POINT("session-open");
 	session_row_write(id, user->user_id, user->tenant_key, &token, ip_isnull ? (Datum) 0 : ip,
 					  user_agent);
 	if (!ip_isnull)
@@ -398,6 +399,7 @@ refresh_operation(PG_FUNCTION_ARGS)
 	version_check();
 	model = *model_require();
 	found = refresh_token_read(token, &read) && session_row_lock(&read.session, &row);
+	FAILURE_POINT("refresh");
 	if (found)
 		refused = judge(&model, &read, &row, &user, &again);
 	result = refused == NULL
@@ -405,6 +407,7 @@ refresh_operation(PG_FUNCTION_ARGS)
 				 : session_refusal(fcinfo, 401, refused);
 	if (refused == NULL && !again && ip != (Datum) 0)
 		known_address_note(user->user_id, DatumGetInetPP(ip));
+	FAILURE_POINT("refresh-end");
 	record_refresh(fcinfo, found ? &row : NULL, refused);
 	if (found)
 		session_row_close(&row);

@@ -89,6 +89,7 @@ end_where(const TableStatement *statement, const char *key, const char *except, 
 					  except != NULL ? CStringGetTextDatum(except) : (Datum) 0};
 	uint64 ended;
 
+	FAILURE_POINT("sessions-end");
 	SPI_connect();
 	ended = own_statement_run(statement, values, except != NULL ? NULL : "  n");
 	SPI_finish();

@@ -105,6 +105,7 @@ end_sessions_of(const Batch *batch)
 		removed[nremoved] = user->user_id;
 		addresses[nremoved++] = user->address;
 	}
+	FAILURE_POINT("users-changed");
 	session_end_users(keys, n);
 	if (nremoved > 0)
 		dependent_rows_remove(removed, addresses, nremoved);
@@ -152,6 +153,7 @@ write_events(const Batch *batch)
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	event_writer_close(writer);
+	FAILURE_POINT("users-recorded");
 	if (pgaccount_notify)
 		notify(batch, ids);
 	pfree(ids);

@@ -56,6 +56,21 @@
 	extern int no_such_variable
 #endif
 
+/*
+ * A place where tests make an operation fail or wait, where the server was built with injection
+ * points (17 and later): pgaccount-<name>. Elsewhere it is nothing.
+ */
+#ifdef USE_INJECTION_POINTS
+#include "utils/injection_point.h"
+#if PG_VERSION_NUM >= 180000
+#define FAILURE_POINT(name) INJECTION_POINT("pgaccount-" name, NULL)
+#else
+#define FAILURE_POINT(name) INJECTION_POINT("pgaccount-" name)
+#endif
+#else
+#define FAILURE_POINT(name) ((void) 0)
+#endif
+
 /* 18 shows name and version of a loaded library. */
 #ifdef PG_MODULE_MAGIC_EXT
 #define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "pgaccount", .version = PGACCOUNT_VERSION)

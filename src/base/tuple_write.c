@@ -256,6 +256,7 @@ end_tuple(TupleWriter *writer, TupleTableSlot *old)
 void
 tuple_insert(TupleWriter *writer)
 {
+	FAILURE_POINT("row-insert");
 	end_tuple(writer, NULL);
 }
 
@@ -263,6 +264,7 @@ tuple_insert(TupleWriter *writer)
 void
 tuple_replace(TupleWriter *writer, TupleTableSlot *old)
 {
+	FAILURE_POINT("row-replace");
 	end_tuple(writer, old);
 }
 

@@ -509,6 +509,7 @@ follow_into(Cleanup *cleanup, List *component, Snapshot snapshot, bool all_edges
 void
 cleanup_close(Cleanup *cleanup, Snapshot snapshot)
 {
+	FAILURE_POINT("cleanup-close");
 	join_seed(cleanup, snapshot);
 	for (int i = list_length(cleanup->components) - 1; i >= 0; i--)
 	{

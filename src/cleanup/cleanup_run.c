@@ -449,6 +449,7 @@ delete_rows(Execution *execution, List *nodes)
 	done = run_deletion(execution, sql.data, &run, known);
 	run_as_end(caller);
 	MemoryContextSwitchTo(old);
+	FAILURE_POINT("cleanup-deleted");
 
 	foreach (lc, nodes)
 	{
@@ -512,6 +513,7 @@ set_keys(Execution *execution, FkEdge *edge)
 	uint64 done = 0;
 	uint64 n = 0;
 
+	FAILURE_POINT("cleanup-set");
 	/* what came later is found by the proof, or by the ordinary checks */
 	if (!execution->repeated && step->rows == 0)
 		return;
@@ -672,6 +674,7 @@ cleanup_execute(Cleanup *cleanup)
 		execution.missing = 0;
 		execution.repeated = true;
 		begin_step("prove removal from", cleanup->target);
+		FAILURE_POINT("cleanup-prove");
 		found = cleanup_close_again(cleanup, NULL);
 		found += cleanup_find_outside(cleanup, NULL, false);
 		recheck_check_keys(&execution.rechecks);
@@ -682,6 +685,7 @@ cleanup_execute(Cleanup *cleanup)
 	}
 	recheck_check_moved(&execution.rechecks);
 	recheck_check_keys(&execution.rechecks);
+	FAILURE_POINT("cleanup-end");
 	pgstat_report_activity(STATE_RUNNING, debug_query_string ? debug_query_string : "");
 }
 

@@ -316,6 +316,7 @@ try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 	}
 	else
 	{
+		FAILURE_POINT("purge-slice");
 		cleanup_execute(cleanup);
 		purge->purged += cleanup_target_rows(cleanup);
 		if (purge->force)

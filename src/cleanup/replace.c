@@ -230,6 +230,7 @@ remove_rows(Oid target, Oid tab, const List *rows)
 								  sql_column(target, mapping_of_table(target)->deleted_at));
 	cleanup_close(cleanup, GetActiveSnapshot());
 	(void) cleanup_find_outside(cleanup, GetActiveSnapshot(), true);
+	FAILURE_POINT("replace");
 	if (is_removable(cleanup, rows))
 		cleanup_execute(cleanup);
 	cleanup_free(cleanup);

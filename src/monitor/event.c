@@ -348,6 +348,7 @@ record(Event *event)
 		return;
 	event_fill(event, &unverified);
 	event->detail = mark_unverified(event->detail, &unverified);
+	FAILURE_POINT("event");
 	writer = event_writer_open();
 	if (writer == NULL)
 		return;

@@ -111,6 +111,7 @@ make_one(ProfileRule *rule, Datum key)
 	KeptStatement *plan = profile_plan(rule, PLAN_PROFILE_ONE, one_text, NULL);
 
 	rule->values[0] = key;
+	FAILURE_POINT("profile");
 	profile_run_insert(rule, plan, NULL, profile_callback(rule));
 }
 
@@ -136,6 +137,7 @@ make_set(ProfileRule *rule, Relation users, Tuplestorestate *newtable)
 		rule->set_rows = rows;
 	}
 	plan = profile_plan(rule, PLAN_PROFILE_SET, set_text, env);
+	FAILURE_POINT("profiles");
 	rule->values[0] = (Datum) 0;
 	profile_run_insert(rule, plan, env, profile_callback(rule));
 }

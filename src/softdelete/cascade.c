@@ -186,6 +186,7 @@ run_removal(Batch *batch)
 static void
 run_batch(Batch *batch)
 {
+	FAILURE_POINT("follow");
 	if (edge_effect(batch->edge) == EDGE_REMOVES)
 		run_removal(batch);
 	else if (batch->change == CHANGE_RESTORED)
@@ -291,6 +292,7 @@ check_guards(void)
 {
 	GuardBatch *batch;
 
+	FAILURE_POINT("guard");
 	while ((batch = pending_take(&guards, 1)) != NULL)
 	{
 		guard_check(batch->edge, &batch->keys);

@@ -478,6 +478,7 @@ comeback_run(Comeback *comeback)
 
 	foreach (lc, comeback->tables)
 		returned += run_table(comeback, lfirst(lc));
+	FAILURE_POINT("take-over");
 	foreach (lc, comeback->tables)
 		take_over_stamps(comeback, lfirst(lc));
 	return returned;

@@ -101,9 +101,11 @@ run_restore(const Restore *restore, RestoreCall *call)
 	uint64 restored;
 
 	options.judge = under_rls ? &saved : NULL;
+	FAILURE_POINT("restore");
 	restored = cascade_restore(call, sql, restore->keys->n, restore->keys->types,
 							   restore->keys->values, &options);
 	run_as_end(saved);
+	FAILURE_POINT("restore-end");
 	count_children_left(call);
 	return restored + call->rows;
 }

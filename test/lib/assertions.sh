@@ -13,9 +13,10 @@ build_server() {
     cd "$work/server"
     QUIET=1 STEP_TIMEOUT=3600 step "$work/log/server_build" sh -c '
         ./configure --prefix="$1" --enable-cassert --enable-debug --enable-tap-tests --with-openssl --with-icu --without-readline \
-            --without-zlib CFLAGS="-O1 -g -fno-omit-frame-pointer" &&
+            --without-zlib $3 CFLAGS="-O1 -g -fno-omit-frame-pointer" &&
         make -s -j"$(nproc)" && make -s -j"$(nproc)" -C contrib &&
-        for part in . contrib src/test/isolation; do make -s -C "$part" install DESTDIR="$2" || exit; done' sh "$prefix" "$work/stage" || {
+        for part in . contrib src/test/isolation $4; do make -s -C "$part" install DESTDIR="$2" || exit; done' sh "$prefix" "$work/stage" \
+        "$([ "$major" -lt 17 ] || say --enable-injection-points)" "$([ "$major" -lt 17 ] || say src/test/modules/injection_points)" || {
         tail -n 30 "$work/log/server_build"
         die "the server could not be built"
     }
@@ -41,6 +42,8 @@ assertion_server() {
     fi
     command -v bzip2 >/dev/null || missing+=(bzip2)
     command -v pkg-config >/dev/null || missing+=(pkg-config)
+    # from 17 on the sources have no generated files
+    [ "$major" -lt 17 ] || command -v bison >/dev/null || missing+=(bison flex)
     has_header openssl/ssl.h || missing+=(libssl-dev)
     has_header unicode/ucol.h || missing+=(libicu-dev)
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"

@@ -131,5 +131,6 @@ for my $part (@parts)
 if ($option{statistics})
 {
 	printf "# %7d %s\n", $Replay::count{$_}, $_ for sort keys %Replay::count;
+	printf "# %7d %s\n", $Failures::met{$_}, $_ for sort keys %Failures::met;
 }
 exit($failed ? 1 : 0);
