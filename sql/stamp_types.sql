@@ -187,6 +187,24 @@ SELECT account.purge('purged', '2 hours');
 SELECT account.purge('purged', '0');
 RESET TimeZone;
 
+-- a stamp that was rounded up is no reason to keep the row
+CREATE TABLE rounded (id int PRIMARY KEY, deleted_at timestamptz(0));
+SELECT account.enable_soft_delete('rounded');
+INSERT INTO rounded SELECT generate_series(1, 6);
+DO $$
+DECLARE purged bigint := 0;
+BEGIN
+    FOR i IN 1 .. 6 LOOP
+        DELETE FROM rounded WHERE id = i;
+        purged := purged + account.purge('rounded', '0');
+        PERFORM pg_sleep(0.17);
+        COMMIT;
+    END LOOP;
+    IF purged <> 6 THEN
+        RAISE EXCEPTION '% of 6 rows were purged', purged;
+    END IF;
+END $$;
+
 -- users: who is deleted by a flag of a domain is told of, and purged when the time has come -----------------------
 CREATE TABLE users (id int PRIMARY KEY, email text, deleted_at timestamp(0), is_deleted truth DEFAULT false);
 SELECT account.enable_soft_delete('users');

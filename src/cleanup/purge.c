@@ -150,6 +150,23 @@ stamp_sql(const Purge *purge, Oid *type)
 	return psprintf("(c.%s)::pg_catalog.timestamp", column);
 }
 
+/*
+ * The cutoff in the precision of the column, rounded as its stamps are: who was deleted before it
+ * has no later stamp.
+ */
+static Datum
+cutoff_of(const Purge *purge)
+{
+	StampType stamp;
+	Oid type;
+	int32 typmod;
+	Oid collation;
+
+	get_atttypetypmodcoll(purge->target, purge->deleted_at, &type, &typmod, &collation);
+	return stamp_resolve(&stamp, type, typmod) ? stamp_of(&stamp, purge->cutoff)
+											   : TimestampTzGetDatum(purge->cutoff);
+}
+
 /* Find the next rows that were deleted long enough ago, oldest first. False: there are no more. */
 static bool
 find_candidates(Purge *purge)
@@ -169,7 +186,7 @@ find_candidates(Purge *purge)
 	if (purge->any && candidates->n < chunk)
 		return false;
 	types[1] = types[0];
-	values[0] = TimestampTzGetDatum(purge->cutoff);
+	values[0] = cutoff_of(purge);
 	if (purge->any)
 	{
 		last = candidates->rows[candidates->n - 1];
@@ -207,7 +224,7 @@ close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 	StringInfoData from;
 
 	cleanup->live_rows_hold = !purge->force;
-	values[0] = TimestampTzGetDatum(purge->cutoff);
+	values[0] = cutoff_of(purge);
 	cleanup->seed.by_tid = true;
 	cleanup->seed.run = (OneRun){.nargs = 1, .types = types, .values = values};
 	initStringInfo(&from);
