@@ -358,7 +358,8 @@ sub purge
 				my ($name, $child) = @$_;
 				my $key = $state->{keys}{$name};
 				my $row = $rows->{$child};
-				push @{ $from{$child} }, $rid;
+				# a row that stays lets its parent go where its key is set
+				push @{ $from{$child} }, $rid if $key->{action} !~ /[nd]/;
 				if ($key->{action} eq 'c' && $row->{soft} && !$row->{dead} && !$force) { $blocked{$rid} = 1 }
 				elsif ($key->{action} eq 'c' || $force && $key->{action} =~ /[ar]/) { push @queue, $child if !$p{gone}{$child}++ }
 				else { push @held, [ $key, $child, $rid ] }

@@ -428,7 +428,7 @@ sub purge
 {
 	my ($case, $table) = @_;
 	my $force = chance(0.2) ? ', force => true' : '';
-	add($case, "SELECT account.purge('s.$table->{name}', '0'$force)", 'purge', force => $force ne '', match => "SELECT x.rid FROM s.$table->{name} x", allow => ['22023']);
+	add($case, "SELECT account.purge('s.$table->{name}', '0'$force)", 'purge', force => $force ne '', target => $table->{name}, match => "SELECT x.rid FROM s.$table->{name} x", allow => ['22023']);
 	return;
 }
 
