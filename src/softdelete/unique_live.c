@@ -6,6 +6,9 @@
  * The index is made anew with the live condition, under its old name: errors go on naming the
  * constraint that applications look for. All else stays as it was: columns, expressions, operator
  * classes, collations, INCLUDE, NULLS NOT DISTINCT, storage options, tablespace, comment.
+ *
+ * Building holds the strongest lock. Where there is an index over live rows already, which somebody
+ * built CONCURRENTLY, it is taken, and the old one goes.
  */
 #include "postgres.h"
 
@@ -47,6 +50,16 @@ typedef struct UniqueIndex
 	bool is_live_already;
 } UniqueIndex;
 
+/* Is it `deleted_at IS NULL`? */
+static bool
+is_live_condition(Node *node, AttrNumber deleted_at)
+{
+	NullTest *test = (NullTest *) node;
+
+	return IsA(node, NullTest) && test->nulltesttype == IS_NULL && IsA(test->arg, Var) &&
+		   ((Var *) test->arg)->varattno == deleted_at;
+}
+
 /* Does an index hold live rows only: is `deleted_at IS NULL` a part of its predicate? */
 static bool
 holds_live_rows(Relation index, AttrNumber deleted_at)
@@ -54,14 +67,111 @@ holds_live_rows(Relation index, AttrNumber deleted_at)
 	ListCell *lc;
 
 	foreach (lc, index_predicate(index))
-	{
-		NullTest *test = lfirst(lc);
-
-		if (IsA(test, NullTest) && test->nulltesttype == IS_NULL && IsA(test->arg, Var) &&
-			((Var *) test->arg)->varattno == deleted_at)
+		if (is_live_condition(lfirst(lc), deleted_at))
 			return true;
-	}
 	return false;
+}
+
+/* The predicate of an index but for `deleted_at IS NULL`. */
+static List *
+predicate_beside(Relation index, AttrNumber deleted_at)
+{
+	List *rest = NIL;
+	ListCell *lc;
+
+	foreach (lc, index_predicate(index))
+		if (!is_live_condition(lfirst(lc), deleted_at))
+			rest = lappend(rest, lfirst(lc));
+	return rest;
+}
+
+/* What is the nth key of an index: a column, or an expression? */
+static Node *
+key_expression(Relation index, List *expressions, int n)
+{
+	int before = 0;
+
+	if (index->rd_index->indkey.values[n] != 0)
+		return NULL;
+	for (int i = 0; i < n; i++)
+		before += index->rd_index->indkey.values[i] == 0;
+	return list_nth(expressions, before);
+}
+
+/* Have two indexes of a table the same keys, in any order, that are equal by the same rules? */
+static bool
+same_keys(Relation one, Relation other)
+{
+	int n = one->rd_index->indnkeyatts;
+	List *mine = index_expressions(one);
+	List *theirs = index_expressions(other);
+
+	if (other->rd_index->indnkeyatts != n)
+		return false;
+	for (int i = 0; i < n; i++)
+	{
+		bool found = false;
+
+		for (int j = 0; j < n && !found; j++)
+			found = one->rd_index->indkey.values[i] == other->rd_index->indkey.values[j] &&
+					one->rd_opfamily[i] == other->rd_opfamily[j] &&
+					one->rd_opcintype[i] == other->rd_opcintype[j] &&
+					one->rd_indcollation[i] == other->rd_indcollation[j] &&
+					equal(key_expression(one, mine, i), key_expression(other, theirs, j));
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Does an index do among live rows what another does among all? */
+static bool
+takes_the_place(Relation live, Relation old, AttrNumber deleted_at)
+{
+	return old->rd_index->indisunique && !old->rd_index->indisprimary &&
+		   live->rd_index->indisunique && live->rd_index->indisvalid &&
+		   live->rd_index->indisready && live->rd_index->indimmediate &&
+		   live->rd_rel->relkind == old->rd_rel->relkind &&
+		   live->rd_index->indnullsnotdistinct == old->rd_index->indnullsnotdistinct &&
+		   holds_live_rows(live, deleted_at) && !holds_live_rows(old, deleted_at) &&
+		   same_keys(live, old) &&
+		   equal(predicate_beside(live, deleted_at), predicate_beside(old, deleted_at));
+}
+
+/* Must an index hold all rows, whatever others there are? */
+static bool
+must_hold_all(Relation index)
+{
+	return index->rd_index->indisreplident ||
+		   get_index_ref_constraints(RelationGetRelid(index)) != NIL;
+}
+
+/*
+ * The indexes of a table that take the place of one, or, with is_live, whose place it takes and
+ * that can go.
+ */
+static List *
+counterparts(Oid table, Oid index_id, bool is_live)
+{
+	AttrNumber deleted_at = mapping_of_table(table)->deleted_at;
+	Relation rel = relation_open(table, NoLock);
+	List *indexes = RelationGetIndexList(rel);
+	Relation index = index_open(index_id, AccessShareLock);
+	List *found = NIL;
+	ListCell *lc;
+
+	relation_close(rel, NoLock);
+	foreach (lc, indexes)
+	{
+		Relation other = index_open(lfirst_oid(lc), AccessShareLock);
+
+		if (is_live ? takes_the_place(index, other, deleted_at) && !must_hold_all(other)
+					: takes_the_place(other, index, deleted_at))
+			found = lappend_oid(found, lfirst_oid(lc));
+		index_close(other, NoLock);
+	}
+	index_close(index, NoLock);
+	return found;
 }
 
 /* Refuse an index that cannot become one over live rows. */
@@ -158,6 +268,17 @@ partition_index(Oid index_id, Oid partition)
 	return InvalidOid;
 }
 
+/* Drop an index, and the constraint that it is of. Within SPI_connect. */
+static void
+drop_index(const UniqueIndex *unique)
+{
+	if (OidIsValid(unique->constraint))
+		run_sql("ALTER TABLE %s DROP CONSTRAINT %s", sql_relation(unique->table),
+				quote_identifier(get_constraint_name(unique->constraint)));
+	else
+		run_sql("DROP INDEX %s", sql_relation(unique->index));
+}
+
 /*
  * Make an index one over live rows, under its name; so also on the partitions, whose names it is
  * that errors carry. Within SPI_connect.
@@ -188,11 +309,7 @@ make_live(const UniqueIndex *unique)
 	}
 	if (comment == NULL && OidIsValid(unique->constraint))
 		comment = GetComment(unique->constraint, ConstraintRelationId, 0);
-	if (OidIsValid(unique->constraint))
-		run_sql("ALTER TABLE %s DROP CONSTRAINT %s", sql_relation(unique->table),
-				quote_identifier(get_constraint_name(unique->constraint)));
-	else
-		run_sql("DROP INDEX %s", name);
+	drop_index(unique);
 	run_sql("%s", definition);
 	forboth (table, tables, old_name, names)
 	{
@@ -206,6 +323,35 @@ make_live(const UniqueIndex *unique)
 	if (comment != NULL)
 		run_sql("COMMENT ON INDEX %s IS %s", name, sql_literal(comment));
 	names_end(names_saved);
+}
+
+/*
+ * Let an index be over live rows: take one that is there already in its place, or make it so. What
+ * an index that is so already takes the place of goes, too. Returns the name of the index. Within
+ * SPI_connect.
+ */
+static const char *
+settle_live(const UniqueIndex *unique)
+{
+	List *others = counterparts(unique->table, unique->index, unique->is_live_already);
+	const char *name = unique->name;
+	ListCell *lc;
+
+	if (unique->is_live_already)
+		foreach (lc, others)
+		{
+			UniqueIndex old = examine_index(lfirst_oid(lc));
+
+			drop_index(&old);
+		}
+	else if (others == NIL)
+		make_live(unique);
+	else
+	{
+		name = get_rel_name(linitial_oid(others));
+		drop_index(unique);
+	}
+	return name;
 }
 
 /* Raise unless a table may be worked on, and lock it. */
@@ -299,6 +445,7 @@ unique_among_live_columns_operation(PG_FUNCTION_ARGS)
 		Form_pg_index form;
 		bool wanted;
 		UniqueIndex unique;
+		const char *settled;
 
 		if (!HeapTupleIsValid(tuple))
 			continue;
@@ -308,11 +455,10 @@ unique_among_live_columns_operation(PG_FUNCTION_ARGS)
 		if (!wanted)
 			continue;
 		unique = examine_index(lfirst_oid(lc));
-		if (!unique.is_live_already)
-			make_live(&unique);
+		settled = settle_live(&unique);
 		if (name == NULL || (OidIsValid(unique.constraint) && !from_constraint))
 		{
-			name = unique.name;
+			name = settled;
 			from_constraint = OidIsValid(unique.constraint);
 		}
 	}
@@ -356,9 +502,7 @@ unique_among_live_index_operation(PG_FUNCTION_ARGS)
 	begin_table(IndexGetRelation(index_id, false));
 	unique = examine_index(index_id);
 	SPI_connect();
-	if (!unique.is_live_already)
-		make_live(&unique);
+	namestrcpy(result, settle_live(&unique));
 	SPI_finish();
-	namestrcpy(result, unique.name);
 	PG_RETURN_NAME(result);
 }
