@@ -2,6 +2,7 @@
 SET client_min_messages = warning;
 CREATE ROLE regress_st_owner;
 CREATE SCHEMA st AUTHORIZATION regress_st_owner;
+GRANT CREATE ON DATABASE :"DBNAME" TO regress_st_owner;
 SET ROLE regress_st_owner;
 SET search_path = st;
 RESET client_min_messages;
@@ -57,8 +58,17 @@ DELETE FROM later;
 SELECT account.enable_soft_delete('later', hide => false) \gset
 SELECT account.disable_soft_delete('later') \gset
 
+-- names_are_quoted_as_the_calls_take_them
+\set VERBOSITY default
+CREATE SCHEMA "It's";
+CREATE TABLE "It's"."a ""table" (id int PRIMARY KEY);
+CREATE TABLE "It's"."back\slash" (id int PRIMARY KEY, a int CONSTRAINT "its 'key'" REFERENCES "It's"."a ""table" ON DELETE SET NULL);
+SELECT account.enable_soft_delete('"It''s"."a ""table"') \gset
+SELECT account.set_reference_policy('"It''s"."back\slash"', 'its ''key''', 'cascade', on_soft_delete => 'remove') \gset
+
 \set QUIET on
 RESET ROLE;
 SET client_min_messages = warning;
-DROP SCHEMA st CASCADE;
+DROP SCHEMA st, "It's" CASCADE;
+DROP OWNED BY regress_st_owner;
 DROP ROLE regress_st_owner;

@@ -468,8 +468,8 @@ deletion_column(const Model *model)
 				 errmsg("no column says when a user was deleted"),
 				 errdetail("%s has no soft delete, and no column is mapped to users.deleted_at.",
 						   display_relation(model->relation[MODEL_USERS])),
-				 errhint("SELECT account.enable_soft_delete('%s');",
-						 display_relation(model->relation[MODEL_USERS]))));
+				 errhint("SELECT account.enable_soft_delete(%s);",
+						 sql_literal(sql_relation(model->relation[MODEL_USERS])))));
 	return model->column[USERS_DELETED_AT].attnum;
 }
 

@@ -74,10 +74,11 @@ check_joined(Oid relid, Oid parent)
 			 errdetail("Rows that are deleted would still be seen by queries of \"%s\".",
 					   get_rel_name(parent)),
 			 above != NULL
-				 ? errhint("Call account.disable_soft_delete('%s') first.", sql_relation(part))
-				 : errhint("Call account.disable_soft_delete('%s') first, and enable soft "
+				 ? errhint("Call account.disable_soft_delete(%s) first.",
+						   sql_literal(sql_relation(part)))
+				 : errhint("Call account.disable_soft_delete(%s) first, and enable soft "
 						   "delete of %s afterwards.",
-						   sql_relation(part), sql_relation(hierarchy_top(parent)))));
+						   sql_literal(sql_relation(part)), sql_relation(hierarchy_top(parent)))));
 	}
 }
 

@@ -78,10 +78,10 @@ is_followed(const FkEdge *edge)
 static const char *
 calls_to_follow(const FkEdge *edge)
 {
-	char *child = sql_relation(edge->child);
-	char *enable = psprintf("account.enable_soft_delete('%s')", child);
+	char *child = sql_literal(sql_relation(edge->child));
+	char *enable = psprintf("account.enable_soft_delete(%s)", child);
 	char *policy =
-		psprintf("account.set_reference_policy('%s', '%s', 'cascade')", child, edge->name);
+		psprintf("account.set_reference_policy(%s, %s, 'cascade')", child, sql_literal(edge->name));
 
 	if (edge->on_delete == FKCONSTR_ACTION_CASCADE)
 		return enable;
@@ -101,9 +101,8 @@ report_stopped(const FkEdge *edge)
 					get_rel_name(edge->parent)),
 			 errdetail("The rows are kept, and what references them is left as it is."),
 			 errhint("To let rows of %s follow, call %s; to remove them for good, "
-					 "account.set_reference_policy('%s', '%s', 'cascade', on_soft_delete => "
-					 "'remove').",
-					 child, calls_to_follow(edge), child, edge->name),
+					 "account.set_reference_policy(%s, %s, 'cascade', on_soft_delete => 'remove').",
+					 child, calls_to_follow(edge), sql_literal(child), sql_literal(edge->name)),
 			 err_constraint(edge)));
 }
 
