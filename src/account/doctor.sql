@@ -258,6 +258,56 @@ BEGIN ATOMIC
               WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = d.child
                   AND a.attname = c.name))
     UNION ALL
+    -- a column and an index that soft delete leaves behind where a schema is written down without
+    -- triggers, as Rails' schema.rb is
+    SELECT 'warning', 'soft_delete_lost', r.oid::regclass::text,
+           format('column %I and an index over live rows (%s) are those of soft delete, which the '
+               'table has not: a DELETE removes rows for good',
+               a.attname, string_agg(i.indexrelid::regclass::text, ', '
+                   ORDER BY i.indexrelid::regclass::text)),
+           format('SELECT account.enable_soft_delete(%L, deleted_at => %L);',
+               r.oid::regclass::text, a.attname)
+    FROM pg_class AS r
+    JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    JOIN pg_index AS i ON i.indrelid = r.oid
+    WHERE r.relkind IN ('r', 'p') AND NOT r.relispartition AND r.relpersistence <> 't'
+          AND translate(lower(a.attname), '_', '') = 'deletedat'
+          AND (t.oid IN ('timestamptz'::regtype, 'timestamp'::regtype)
+               OR t.typtype = 'd' AND t.typcategory = 'D')
+          AND pg_get_expr(i.indpred, i.indrelid) LIKE
+              '%(' || replace(quote_ident(a.attname), '_', '\_') || ' IS NULL)%'
+          AND r.relnamespace <> (SELECT oid FROM pg_namespace WHERE nspname = 'account')
+          AND NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = r.oid)
+          -- a partition that lost it is told of as such
+          AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = r.oid
+              AND g.tgname = '00_account_soft_delete_truncate')
+    GROUP BY r.oid, a.attname
+    UNION ALL
+    -- a dump of the schema alone has the triggers, but no rows of account.reference_policy
+    SELECT 'info', 'policies_lost', s.relation::text,
+           'no rows follow when rows of the table are deleted, though a trigger is there that lets '
+           'them: their tables are gone, or a dump of the schema alone left the policies of '
+           'their references behind',
+           format('Call account.set_reference_policy and account.set_reference again, as the '
+               'migrations did; where nothing is to follow any more: %s', s.again)
+    FROM soft AS s
+    WHERE NOT EXISTS (SELECT FROM account.reference_policy)
+          AND NOT EXISTS (SELECT FROM account.declared_reference)
+          AND EXISTS (
+              SELECT FROM pg_trigger AS t
+              JOIN pg_proc AS p ON p.oid = t.tgfoid
+              WHERE t.tgrelid = s.relation AND p.proname = 'soft_delete_changed'
+                    AND p.pronamespace = (SELECT oid FROM pg_namespace
+                        WHERE nspname = 'account'))
+          AND NOT EXISTS (
+              SELECT FROM foreign_key AS f
+              JOIN covered AS parent ON parent.relation = f.confrelid
+              JOIN covered AS child ON child.relation = f.conrelid
+              WHERE f.cascades AND (parent.declared = s.relation
+                  OR EXISTS (SELECT FROM pg_inherits AS h WHERE h.inhrelid = s.relation
+                      OR h.inhparent = s.relation)))
+    UNION ALL
     SELECT 'warning', 'truncate_granted', c.relation::text,
            format('role %s may TRUNCATE the table, which soft delete refuses: the grant is of no '
                'use but under replica',
@@ -272,6 +322,33 @@ END;
 COMMENT ON FUNCTION account.doctor_soft_delete() IS
 'The findings of account.doctor about soft delete.';
 REVOKE ALL ON FUNCTION account.doctor_soft_delete() FROM PUBLIC;
+
+CREATE FUNCTION account.overdue_rows(relation regclass, OUT deleted bigint, OUT more boolean,
+        OUT held_by text) RETURNS record
+    AS 'MODULE_PATHNAME', 'overdue_rows' LANGUAGE C STABLE;
+COMMENT ON FUNCTION account.overdue_rows(regclass) IS
+'Rows of a soft-delete table that were deleted before the grace period and that account.purge '
+'keeps, among those deleted longest ago; more: not all were looked at; held_by: what references '
+'them.';
+REVOKE ALL ON FUNCTION account.overdue_rows(regclass) FROM PUBLIC;
+
+CREATE FUNCTION account.doctor_purge(relations regclass[])
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+BEGIN ATOMIC
+    SELECT 'warning', 'purge_overdue', r.relation::text,
+           format('%s%s rows were deleted longer ago than pgaccount.grace_period, and purge cannot '
+               'remove them, for they are referenced by %s',
+               CASE WHEN o.more THEN 'at least ' ELSE '' END, o.deleted, o.held_by),
+           format('Delete the rows that reference them and purge those, or say what becomes of them '
+               'with account.set_reference_policy; SELECT account.purge(%L, force => true) removes '
+               'both for good.', r.relation::text)
+    FROM unnest(doctor_purge.relations) AS r(relation), LATERAL account.overdue_rows(r.relation) AS o
+    WHERE o.deleted > 0;
+END;
+COMMENT ON FUNCTION account.doctor_purge(regclass[]) IS
+'The findings of account.doctor about rows that should be gone, of these tables.';
+REVOKE ALL ON FUNCTION account.doctor_purge(regclass[]) FROM PUBLIC;
 
 CREATE FUNCTION account.profile_findings(OUT users regclass, OUT profiles regclass,
         OUT user_key text,
@@ -316,7 +393,36 @@ BEGIN ATOMIC
                    'COMMIT;',
                f.profiles, f.users, f.user_key, f.user_column)
     FROM account.profile_findings() AS f
-    WHERE f.orphans > 0;
+    WHERE f.orphans > 0
+    UNION ALL
+    -- a dump of the schema alone has the triggers, but not the rule; they say what it was
+    SELECT 'error', 'profile_rule_lost', m.tgrelid::regclass::text,
+           format('new rows get no profile in %s: the triggers are there, but not the rule, as '
+               'after the restore of a dump of the schema alone', d.refobjid::regclass),
+           format('SELECT account.enable_profile(%L, %L, %L, %L, %L);', m.tgrelid::regclass::text,
+               d.refobjid::regclass::text, a.attname,
+               -- the bytes of one argument, and one that ends it
+               convert_from(substring(m.tgargs FROM 1 FOR octet_length(m.tgargs) - 1),
+                   current_setting('server_encoding')),
+               EXISTS (SELECT FROM pg_trigger AS t
+                       JOIN pg_depend AS u ON u.classid = 'pg_trigger'::regclass
+                           AND u.objid = t.oid AND u.refclassid = 'pg_class'::regclass
+                           AND u.refobjid = m.tgrelid
+                       WHERE t.tgrelid = d.refobjid AND t.tgtype & 4 <> 0
+                             AND t.tgfoid = 'account.adopt_profile'::regproc))
+    FROM pg_trigger AS m
+    JOIN pg_depend AS d ON d.classid = 'pg_trigger'::regclass AND d.objid = m.oid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> m.tgrelid
+    JOIN pg_trigger AS k ON k.tgrelid = d.refobjid
+        AND k.tgfoid = 'account.keep_profile'::regproc AND k.tgparentid = 0
+    JOIN pg_depend AS u ON u.classid = 'pg_trigger'::regclass AND u.objid = k.oid
+        AND u.refclassid = 'pg_class'::regclass AND u.refobjid = m.tgrelid
+    JOIN pg_depend AS c ON c.classid = 'pg_trigger'::regclass AND c.objid = k.oid
+        AND c.refclassid = 'pg_class'::regclass AND c.refobjid = d.refobjid AND c.refobjsubid > 0
+    JOIN pg_attribute AS a ON a.attrelid = c.refobjid AND a.attnum = c.refobjsubid
+    WHERE m.tgfoid = 'account.make_profile'::regproc AND m.tgparentid = 0 AND m.tgnargs = 1
+          AND NOT EXISTS (SELECT FROM account.profile_rule AS r WHERE r.users = m.tgrelid
+              AND r.profiles = d.refobjid);
 END;
 COMMENT ON FUNCTION account.doctor_profile() IS
 'The findings of account.doctor about automatic profiles.';
@@ -357,6 +463,28 @@ CREATE FUNCTION account.doctor_model()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
+    -- a dump of the schema alone has the triggers, but not the mapping; one says what it was
+    SELECT 'error', 'model_lost', t.tgrelid::regclass::text,
+           'nobody can log in: the table''s triggers are there, but no table is mapped, as after the '
+           'restore of a dump of the schema alone',
+           CASE WHEN m.call IS NULL OR EXISTS (SELECT FROM jsonb_each_text(m.call -> 'tables') AS g
+                                               WHERE to_regclass(g.value) IS NULL)
+                THEN format('Call account.use_tables again: %s holds the users.', t.tgrelid::regclass)
+                ELSE format('SELECT count(*) FROM account.use_tables(%L%s, columns => %L);',
+                    t.tgrelid::regclass::text,
+                    (SELECT string_agg(format(', %I => %L', g.key, g.value), '' ORDER BY g.key)
+                     FROM jsonb_each_text(m.call -> 'tables') AS g), m.call -> 'columns') END
+    FROM pg_trigger AS t
+    JOIN pg_class AS r ON r.oid = t.tgrelid,
+    LATERAL (SELECT CASE WHEN t.tgnargs = 1 THEN
+                 convert_from(substring(t.tgargs FROM 1 FOR octet_length(t.tgargs) - 1),
+                     current_setting('server_encoding'))::jsonb END AS call) AS m
+    WHERE t.tgfoid = 'account.end_sessions'::regproc AND t.tgtype & 1 = 0
+          AND NOT r.relispartition AND NOT EXISTS (SELECT FROM account.model_column)
+          AND NOT EXISTS (SELECT FROM pg_inherits AS h JOIN pg_trigger AS above
+              ON above.tgrelid = h.inhparent AND above.tgfoid = t.tgfoid
+              WHERE h.inhrelid = t.tgrelid)
+    UNION ALL
     SELECT 'error', 'no_signing_key', 'account.signing_key',
            'no key signs: nobody can log in',
            'SELECT account.create_key();'

@@ -15,6 +15,7 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
@@ -266,6 +267,28 @@ leave_tables(Oid users)
 	user_trigger_detach(mapped[MODEL_USERS], mapped[MODEL_TENANTS]);
 }
 
+/* The arguments of a call but users, as JSON: {"tables": {part: name}, "columns": {...}}. */
+static char *
+call_as_json(const Oid *relation, Jsonb *columns)
+{
+	StringInfoData json;
+	const char *comma = "";
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"tables\": {");
+	for (int part = MODEL_USERS + 1; part < MODEL_PARTS; part++)
+	{
+		if (!OidIsValid(relation[part]))
+			continue;
+		appendStringInfo(&json, "%s\"%s\": ", comma, model_part_names[part]);
+		escape_json(&json, sql_relation(relation[part]));
+		comma = ", ";
+	}
+	appendStringInfo(&json, "}, \"columns\": %s}",
+					 JsonbToCString(NULL, &columns->root, VARSIZE(columns)));
+	return json.data;
+}
+
 /*
  * account.use_tables(users regclass, profiles regclass, tenants regclass, columns jsonb, members
  * regclass): see the contract, and model.sql.
@@ -322,7 +345,8 @@ use_tables_operation(PG_FUNCTION_ARGS)
 		if (choices[a].source != NULL)
 			write_row(a, relation, &choices[a]);
 	run_as_end(saved);
-	user_trigger_attach(relation[MODEL_USERS], relation[MODEL_TENANTS]);
+	user_trigger_attach(relation[MODEL_USERS], relation[MODEL_TENANTS],
+						call_as_json(relation, PG_GETARG_JSONB_P(MODEL_PARTS)));
 	SPI_finish();
 
 	for (ModelAttribute a = 0; a < MODEL_ATTRIBUTES; a++)

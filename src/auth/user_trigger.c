@@ -50,9 +50,9 @@ tables_of(Oid relid, bool row)
 	return find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
 }
 
-/* Put a trigger on a table, as its owner. */
+/* Put a trigger on a table, as its owner. argument: SQL, or "" for none. */
 static void
-create_trigger(Oid relid, const char *name, bool row)
+create_trigger(Oid relid, const char *name, bool row, const char *argument)
 {
 	List *tables = tables_of(relid, row);
 	ListCell *cell;
@@ -62,8 +62,8 @@ create_trigger(Oid relid, const char *name, bool row)
 		RoleState saved = run_as(relation_owner(lfirst_oid(cell)));
 
 		run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH %s "
-				"EXECUTE FUNCTION account.end_sessions()",
-				name, sql_relation(lfirst_oid(cell)), row ? "ROW" : "STATEMENT");
+				"EXECUTE FUNCTION account.end_sessions(%s)",
+				name, sql_relation(lfirst_oid(cell)), row ? "ROW" : "STATEMENT", argument);
 		run_as_end(saved);
 	}
 }
@@ -87,16 +87,6 @@ drop_trigger(Oid relid, const char *name, bool row)
 	}
 }
 
-/* Put the triggers on the mapped tables. */
-void
-user_trigger_attach(Oid users, Oid tenants)
-{
-	create_trigger(users, TRIGGER_SESSIONS, true);
-	create_trigger(users, TRIGGER_STATEMENT, false);
-	if (OidIsValid(tenants) && tenants != users)
-		create_trigger(tenants, TRIGGER_SESSIONS, true);
-}
-
 /* Take the triggers away. */
 void
 user_trigger_detach(Oid users, Oid tenants)
@@ -105,6 +95,21 @@ user_trigger_detach(Oid users, Oid tenants)
 	drop_trigger(users, TRIGGER_STATEMENT, false);
 	if (tenants != users)
 		drop_trigger(tenants, TRIGGER_SESSIONS, true);
+}
+
+/*
+ * Put the triggers on the mapped tables. call: the other arguments of use_tables, as JSON. The
+ * trigger for statements carries it, for what is dumped without data: then it is all that the
+ * doctor knows of the mapping. Triggers that are there, from such a dump, are replaced.
+ */
+void
+user_trigger_attach(Oid users, Oid tenants, const char *call)
+{
+	user_trigger_detach(users, tenants);
+	create_trigger(users, TRIGGER_SESSIONS, true, "");
+	create_trigger(users, TRIGGER_STATEMENT, false, sql_literal(call));
+	if (OidIsValid(tenants) && tenants != users)
+		create_trigger(tenants, TRIGGER_SESSIONS, true, "");
 }
 
 /* Did a column change with the update? */

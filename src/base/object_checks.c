@@ -83,19 +83,26 @@ check_application_table(Oid relid, const char *what)
 	ReleaseSysCache(tuple);
 }
 
+/* Is it no table of another access method? A partitioned table has none. */
+static bool
+is_one_heap(Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool answer;
+
+	if (!HeapTupleIsValid(tuple))
+		return true;
+	answer = ((Form_pg_class) GETSTRUCT(tuple))->relkind != RELKIND_RELATION ||
+			 ((Form_pg_class) GETSTRUCT(tuple))->relam == HEAP_TABLE_AM_OID;
+	ReleaseSysCache(tuple);
+	return answer;
+}
+
 /* Raise 0A000 unless a table is a heap. */
 static void
 check_one_heap(Oid relid, const char *why)
 {
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool refused;
-
-	if (!HeapTupleIsValid(tuple))
-		return;
-	refused = ((Form_pg_class) GETSTRUCT(tuple))->relkind == RELKIND_RELATION &&
-			  ((Form_pg_class) GETSTRUCT(tuple))->relam != HEAP_TABLE_AM_OID;
-	ReleaseSysCache(tuple);
-	if (refused)
+	if (!is_one_heap(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("table \"%s\" is not a heap table", get_rel_name(relid)),
@@ -114,6 +121,21 @@ check_heap(Oid relid, const char *why)
 	else
 		foreach (lc, find_all_inheritors(relid, NoLock, NULL))
 			check_one_heap(lfirst_oid(lc), why);
+}
+
+/* Is a table a heap, and each of its partitions? */
+bool
+is_heap(Oid relid)
+{
+	List *tables = list_make1_oid(relid);
+	ListCell *lc;
+
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		tables = find_all_inheritors(relid, NoLock, NULL);
+	foreach (lc, tables)
+		if (!is_one_heap(lfirst_oid(lc)))
+			return false;
+	return true;
 }
 
 /* Raise unless the current user owns the relation. */

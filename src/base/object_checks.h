@@ -16,6 +16,9 @@ extern void check_application_table(Oid relid, const char *what);
  */
 extern void check_heap(Oid relid, const char *why);
 
+/* Is it so? */
+extern bool is_heap(Oid relid);
+
 /* Raise unless the current user owns the relation. */
 extern void check_owner(Oid relid);
 

@@ -243,6 +243,22 @@ name_row(TupleTableSlot *slot, void *arg)
 					 TextDatumGetCString(slot->tts_values[0]));
 }
 
+/* Append what holds rows: `schema.table.column: N rows` each. */
+void
+blocked_append(StringInfo text, const List *holders, const char *between)
+{
+	ListCell *lc;
+
+	foreach (lc, holders)
+	{
+		Holder *holder = lfirst(lc);
+
+		appendStringInfo(text, "%s%s: " INT64_FORMAT " rows",
+						 foreach_current_index(lc) > 0 ? between : "", holder->reference,
+						 holder->rows);
+	}
+}
+
 /* Report which rows were kept, and what holds them. */
 void
 blocked_report(Oid target, RowSet *blocked, const List *holders)
@@ -255,7 +271,6 @@ blocked_report(Oid target, RowSet *blocked, const List *holders)
 	Oid types[] = {TIDARRAYOID};
 	Datum values[1];
 	OneRun run = {.nargs = 1, .types = types, .values = values};
-	ListCell *lc;
 
 	initStringInfo(&naming.text);
 	naming.names = names;
@@ -273,14 +288,7 @@ blocked_report(Oid target, RowSet *blocked, const List *holders)
 								   &run, known, name_row, &naming);
 		run_as_end(reader);
 	}
-	foreach (lc, holders)
-	{
-		Holder *holder = lfirst(lc);
-
-		appendStringInfo(&naming.text, "%s%s: " INT64_FORMAT " rows",
-						 foreach_current_index(lc) > 0 ? "\n" : "", holder->reference,
-						 holder->rows);
-	}
+	blocked_append(&naming.text, holders, "\n");
 	ereport(NOTICE,
 			(errmsg("deleted rows of \"%s\" that others still reference are kept: " UINT64_FORMAT,
 					get_rel_name(target), blocked->n),

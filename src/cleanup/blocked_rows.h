@@ -26,6 +26,9 @@ extern RowSet *blocked_find(Cleanup *cleanup);
  */
 extern List *blocked_note(List *holders, const Cleanup *cleanup);
 
+/* Append what such a list says, as `schema.table.column: N rows`, to a text. */
+extern void blocked_append(StringInfo text, const List *holders, const char *between);
+
 /* Report to the client which rows of a table are kept, and what holds them. */
 extern void blocked_report(Oid target, RowSet *blocked, const List *holders);
 

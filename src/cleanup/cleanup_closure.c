@@ -208,6 +208,20 @@ reach_tables(Cleanup *cleanup, CleanupUse use)
 	return cleanup;
 }
 
+/* The first table that is no heap, of those whose rows could go; InvalidOid if there is none. */
+Oid
+cleanup_no_heap(Oid target)
+{
+	Cleanup *cleanup = begin_cleanup(target, false, true);
+	ListCell *lc;
+
+	find_nodes(cleanup);
+	foreach (lc, cleanup->nodes)
+		if (!is_heap(((FkNode *) lfirst(lc))->relid))
+			return ((FkNode *) lfirst(lc))->relid;
+	return InvalidOid;
+}
+
 /* A cleanup of rows of a table. */
 Cleanup *
 cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners)

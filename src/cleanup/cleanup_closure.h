@@ -86,6 +86,12 @@ extern Cleanup *cleanup_make_by_parents(Oid target);
  */
 extern Cleanup *cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode, CleanupUse use);
 
+/*
+ * The first table that is no heap, of those whose rows a cleanup could remove, so that it would
+ * raise; InvalidOid if there is none.
+ */
+extern Oid cleanup_no_heap(Oid target);
+
 /* Give the joins enough memory to be fast, until AtEOXact_GUC() of the returned level. */
 extern int cleanup_join_memory(void);
 

@@ -21,6 +21,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
@@ -42,6 +43,7 @@
 
 ACCOUNT_OPERATION(purge, "purge", NO_SUBJECT);
 ACCOUNT_OPERATION(purge_batches, "purge_batches", NO_SUBJECT);
+PG_FUNCTION_INFO_V1(overdue_rows);
 
 /* Rows of the target that are planned together, and that are looked for at once. */
 #define SLICE_ROWS 50000
@@ -79,6 +81,7 @@ typedef struct Purge
 	TimestampTz cutoff;
 	bool force;
 	bool as_owners; /* see purge_rows() */
+	bool tells;     /* what goes along */
 	uint64 wanted;  /* rows to purge at most */
 	uint64 batch;   /* 0: all in one transaction */
 	uint64 batch_taken;
@@ -336,16 +339,34 @@ try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 		FAILURE_POINT("purge-slice");
 		cleanup_execute(cleanup);
 		purge->purged += cleanup_target_rows(cleanup);
-		if (purge->force)
+		if (purge->tells)
 			note_along(purge, cleanup);
 	}
 	cleanup_free(cleanup);
 	return rest;
 }
 
-/* The same, the slice being set number 0 of account.row_in_set(). */
+/* Note which rows of a slice a purge would keep, and what holds them; changes nothing. */
 static RowSet *
-try_known_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
+look_at_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
+{
+	Oid types[1 + ROW_SET_CONDITION_ARGS];
+	Datum values[1 + ROW_SET_CONDITION_ARGS];
+	Cleanup *cleanup = close_slice(purge, slice, types, values);
+
+	if (blocked_any(cleanup))
+	{
+		purge->holders = blocked_note(purge->holders, cleanup);
+		(void) part_of(purge, slice, PG_UINT64_MAX, blocked_find(cleanup));
+	}
+	cleanup_free(cleanup);
+	return NULL;
+}
+
+/* Do this with a slice, which is set number 0 of account.row_in_set() meanwhile. */
+static RowSet *
+with_known_slice(Purge *purge, RowSet *slice, MemoryContext keep_in,
+				 RowSet *(*what)(Purge *purge, RowSet *slice, MemoryContext keep_in))
 {
 	KnownSets known = {&slice, 1};
 	KnownSets before = row_set_make_known(known);
@@ -353,7 +374,7 @@ try_known_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 
 	PG_TRY();
 	{
-		rest = try_slice(purge, slice, keep_in);
+		rest = what(purge, slice, keep_in);
 	}
 	PG_FINALLY();
 	{
@@ -379,7 +400,7 @@ purge_slice(Purge *purge, RowSet *slice)
 		MemoryContextSwitchTo(context);
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetTransactionSnapshot());
-		rest = try_known_slice(purge, slice, old);
+		rest = with_known_slice(purge, slice, old, try_slice);
 		PopActiveSnapshot();
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(context);
@@ -498,10 +519,11 @@ report_along(const Purge *purge)
 	foreach (lc, lines)
 		appendStringInfo(&detail, "%s%s", foreach_current_index(lc) > 0 ? "\n" : "",
 						 (char *) lfirst(lc));
-	ereport(NOTICE, (errmsg("rows that went along with purged rows of \"%s\": " UINT64_FORMAT,
-							get_rel_name(purge->target), rows),
-					 errdetail("%s", detail.data),
-					 errhint("Without force => true rows that others hold are kept.")));
+	ereport(NOTICE,
+			(errmsg("rows that went along with purged rows of \"%s\": " UINT64_FORMAT,
+					get_rel_name(purge->target), rows),
+			 errdetail("%s", detail.data),
+			 purge->force ? errhint("Without force => true rows that others hold are kept.") : 0));
 }
 
 /* Remove the rows of one table that were deleted long enough ago, and report which are kept. */
@@ -564,7 +586,8 @@ purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted,
 				  .cutoff = cutoff,
 				  .wanted = wanted,
 				  .force = force,
-				  .as_owners = as_owners};
+				  .as_owners = as_owners,
+				  .tells = force || as_owners};
 	uint64 purged;
 
 	CommandCounterIncrement();
@@ -574,6 +597,80 @@ purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted,
 	return purged;
 }
 
+/*
+ * Look at the rows of one table that were deleted longest ago: which of them would a purge keep?
+ * False: there are more than were looked at.
+ */
+static bool
+look_at_table(Purge *purge, Oid table)
+{
+	RoleState caller = run_as(relation_owner(table));
+	bool any;
+
+	purge->target = table;
+	purge->deleted_at = mapping_declared(table)->deleted_at;
+	purge->any = false;
+	memset(&purge->candidates, 0, sizeof(RowTids));
+	any = find_candidates(purge);
+	if (any)
+	{
+		RowSet *slice = row_set_make(table, NIL);
+		int nest_level = cleanup_join_memory();
+
+		for (uint64 i = 0; i < purge->candidates.n; i++)
+			(void) row_set_add_tid(slice, purge->candidates.rows[i].tab,
+								   &purge->candidates.rows[i].tid);
+		PushActiveSnapshot(GetTransactionSnapshot());
+		(void) with_known_slice(purge, slice, CurrentMemoryContext, look_at_slice);
+		PopActiveSnapshot();
+		AtEOXact_GUC(true, nest_level);
+		row_set_free(slice);
+	}
+	run_as_end(caller);
+	return !any || purge->candidates.n < SLICE_ROWS;
+}
+
+/*
+ * account.overdue_rows(relation regclass, OUT deleted bigint, OUT more boolean, OUT held_by text):
+ * rows past the grace period that a purge keeps. For the doctor: raises nothing where a purge
+ * would, and looks at so many rows that it does not take long.
+ */
+Datum
+overdue_rows(PG_FUNCTION_ARGS)
+{
+	Oid target = PG_GETARG_OID(0);
+	const SoftDelete *soft = mapping_declared(target);
+	Purge work = {.cutoff = purge_cutoff(), .wanted = SLICE_ROWS, .as_owners = true};
+	List *tables = list_make1_oid(target);
+	StringInfoData holders;
+	TupleDesc desc;
+	Datum values[3];
+	bool nulls[3] = {false};
+	bool more = false;
+	ListCell *lc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	work.context = CurrentMemoryContext;
+	if (soft == NULL || is_citus_table(target))
+		tables = NIL;
+	else if (get_rel_relkind(target) != RELKIND_PARTITIONED_TABLE)
+		tables = find_all_inheritors(target, AccessShareLock, NULL);
+	SPI_connect();
+	foreach (lc, tables)
+		if (mapping_declared(lfirst_oid(lc)) != NULL &&
+			!OidIsValid(cleanup_no_heap(lfirst_oid(lc))))
+			more |= !look_at_table(&work, lfirst_oid(lc));
+	SPI_finish();
+	initStringInfo(&holders);
+	blocked_append(&holders, work.holders, ", ");
+	values[0] = Int64GetDatum((int64) work.blocked.n);
+	values[1] = BoolGetDatum(more);
+	values[2] = CStringGetTextDatum(holders.data);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* The target argument, checked and locked. */
 /* The target argument, checked and locked. */
 static Oid
 target_argument(FunctionCallInfo fcinfo)

@@ -274,12 +274,22 @@ is_rule_trigger(Trigger *trigger, const char *function, Oid marked, AttrNumber *
 		   profile_mark(trigger->tgqual, &found, attnum) && found == marked;
 }
 
+/* Has a trigger this argument alone, or, for NULL, none? */
+static bool
+has_argument(const Trigger *trigger, const char *argument)
+{
+	if (argument == NULL)
+		return trigger->tgnargs == 0;
+	return trigger->tgnargs == 1 && strcmp(trigger->tgargs[0], argument) == 0;
+}
+
 /*
  * Drop the triggers with this function and mark, but one that fires, is of this type and carries
- * this column: true if there is one. Type 0: none is wanted.
+ * this column and argument (NULL: none): true if there is one. Type 0: none is wanted.
  */
 static bool
-settle_trigger(Relation rel, const char *function, Oid marked, AttrNumber column, int16 type)
+settle_trigger(Relation rel, const char *function, Oid marked, AttrNumber column, int16 type,
+			   const char *argument)
 {
 	TriggerDesc *desc = CopyTriggerDesc(rel->trigdesc);
 	bool settled = false;
@@ -294,7 +304,7 @@ settle_trigger(Relation rel, const char *function, Oid marked, AttrNumber column
 		if (!is_rule_trigger(trigger, function, marked, &attnum))
 			continue;
 		if (!settled && attnum == column && trigger->tgtype == type &&
-			trigger->tgenabled != TRIGGER_DISABLED)
+			trigger->tgenabled != TRIGGER_DISABLED && has_argument(trigger, argument))
 			settled = true;
 		else
 			drop = lappend(drop, pstrdup(trigger->tgname));
@@ -324,9 +334,13 @@ free_name(Relation rel, const char *base)
 	}
 }
 
-/* Give both tables their triggers, where they have not got them. */
+/*
+ * Give both tables their triggers, where they have not got them. The one on users carries the
+ * defaults, as JSON, for what is dumped without data: then it is all that the doctor knows of them.
+ */
 static void
-create_triggers(Relation users, Relation profiles, AttrNumber user_column, bool adopt)
+create_triggers(Relation users, Relation profiles, AttrNumber user_column, bool adopt,
+				const char *defaults)
 {
 	char *users_name = sql_relation(RelationGetRelid(users));
 	char *profiles_name = sql_relation(RelationGetRelid(profiles));
@@ -341,14 +355,14 @@ create_triggers(Relation users, Relation profiles, AttrNumber user_column, bool 
 		adopt_type = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE |
 					 (adopt ? TRIGGER_TYPE_INSERT : 0);
 	if (!settle_trigger(profiles, KEEP_PROFILE, RelationGetRelid(users), user_column,
-						TRIGGER_TYPE_AFTER | TRIGGER_TYPE_ROW | TRIGGER_TYPE_DELETE))
+						TRIGGER_TYPE_AFTER | TRIGGER_TYPE_ROW | TRIGGER_TYPE_DELETE, NULL))
 		run_sql("CREATE TRIGGER %s AFTER DELETE ON %s FOR EACH ROW "
 				"WHEN (account.replaced_profile(%s::pg_catalog.regclass, OLD.%s)) "
 				"EXECUTE FUNCTION account.keep_profile()",
 				free_name(profiles, "00_account_profile_keep"), profiles_name,
 				sql_literal(users_name), column);
-	if (!settle_trigger(profiles, ADOPT_PROFILE, RelationGetRelid(users), user_column,
-						adopt_type) &&
+	if (!settle_trigger(profiles, ADOPT_PROFILE, RelationGetRelid(users), user_column, adopt_type,
+						NULL) &&
 		adopt_type != 0)
 		run_sql("CREATE TRIGGER %s BEFORE %sUPDATE OF %s ON %s FOR EACH ROW "
 				"WHEN (account.marks_profile(%s::pg_catalog.regclass, NEW.%s)) "
@@ -356,14 +370,14 @@ create_triggers(Relation users, Relation profiles, AttrNumber user_column, bool 
 				free_name(profiles, "zz_account_profile_adopt"), adopt ? "INSERT OR " : "", column,
 				profiles_name, sql_literal(users_name), column);
 	if (!settle_trigger(users, MAKE_PROFILE, RelationGetRelid(profiles), InvalidAttrNumber,
-						make_type))
+						make_type, defaults))
 		run_sql("CREATE TRIGGER %s AFTER INSERT ON %s %s "
 				"WHEN (account.marks_profile(%s::pg_catalog.regclass)) "
-				"EXECUTE FUNCTION account.make_profile()",
+				"EXECUTE FUNCTION account.make_profile(%s)",
 				free_name(users, "00_account_profile"), users_name,
 				partitioned ? "FOR EACH ROW"
 							: "REFERENCING NEW TABLE AS account_new_users FOR EACH STATEMENT",
-				sql_literal(profiles_name));
+				sql_literal(profiles_name), sql_literal(defaults));
 }
 
 /*
@@ -379,15 +393,15 @@ profile_drop_triggers(Oid users, Oid profiles)
 	if (users_rel != NULL)
 	{
 		saved = run_as(users_rel->rd_rel->relowner);
-		settle_trigger(users_rel, MAKE_PROFILE, profiles, InvalidAttrNumber, 0);
+		settle_trigger(users_rel, MAKE_PROFILE, profiles, InvalidAttrNumber, 0, NULL);
 		run_as_end(saved);
 		table_close(users_rel, NoLock);
 	}
 	if (profiles_rel != NULL)
 	{
 		saved = run_as(profiles_rel->rd_rel->relowner);
-		settle_trigger(profiles_rel, KEEP_PROFILE, users, InvalidAttrNumber, 0);
-		settle_trigger(profiles_rel, ADOPT_PROFILE, users, InvalidAttrNumber, 0);
+		settle_trigger(profiles_rel, KEEP_PROFILE, users, InvalidAttrNumber, 0, NULL);
+		settle_trigger(profiles_rel, ADOPT_PROFILE, users, InvalidAttrNumber, 0, NULL);
 		run_as_end(saved);
 		table_close(profiles_rel, NoLock);
 	}
@@ -552,7 +566,8 @@ enable_profile_operation(PG_FUNCTION_ARGS)
 	{
 		profile_registry_write(RelationGetRelid(users), RelationGetRelid(profiles), adopt,
 							   defaults);
-		create_triggers(users, profiles, user_column, adopt);
+		create_triggers(users, profiles, user_column, adopt,
+						JsonbToCString(NULL, &defaults->root, VARSIZE(defaults)));
 	}
 	PG_FINALLY();
 	{
