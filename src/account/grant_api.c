@@ -9,7 +9,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -26,6 +29,7 @@
 ACCOUNT_OPERATION(grant_api, "grant_api", NO_SUBJECT);
 ACCOUNT_OPERATION(grant_dump, "grant_dump", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(revoke_default_grants);
+PG_FUNCTION_INFO_V1(revoke_default_grants_of_update);
 
 /*
  * The unprivileged calls of accounts, those that PUBLIC has as well: whoever takes them from PUBLIC
@@ -150,6 +154,17 @@ grant_dump_operation(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Raise unless a function is called by the extension's script. */
+static void
+require_script(const char *function)
+{
+	if (!creating_extension || CurrentExtensionObject != account_extension())
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("%s is called by the extension's script alone", function),
+						errdetail("It takes from roles what an administrator may have granted."),
+						errhint("Use REVOKE.")));
+}
+
 /*
  * account.revoke_default_grants() RETURNS void: what default privileges of the installing role gave
  * to other roles on objects of the extension is taken from them. Of PUBLIC and the owner the script
@@ -163,11 +178,7 @@ revoke_default_grants(PG_FUNCTION_ARGS)
 		"ALL ROUTINES IN SCHEMA account", "TYPE account.token_pair"};
 	StringInfoData query;
 
-	if (!creating_extension || CurrentExtensionObject != account_extension())
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("revoke_default_grants is called by the extension's script alone"),
-						errdetail("It takes from roles what an administrator may have granted."),
-						errhint("Use REVOKE.")));
+	require_script("revoke_default_grants");
 	initStringInfo(&query);
 	for (int i = 0; i < lengthof(objects); i++)
 		appendStringInfo(
@@ -178,6 +189,58 @@ revoke_default_grants(PG_FUNCTION_ARGS)
 			" WHERE d.defaclrole OPERATOR(pg_catalog.=) %u"
 			" AND a.grantee OPERATOR(pg_catalog.<>) d.defaclrole",
 			i == 0 ? "" : " UNION ALL", objects[i], GetUserId());
+	SPI_connect();
+	run_each(query.data);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * account.revoke_default_grants_of_update() RETURNS void: the same for the objects that an update
+ * script has made since it made this function; and the owner has everything on them. Others keep
+ * what an administrator has granted.
+ */
+Datum
+revoke_default_grants_of_update(PG_FUNCTION_ARGS)
+{
+	StringInfoData query;
+
+	require_script("revoke_default_grants_of_update");
+	initStringInfo(&query);
+	appendStringInfo(
+		&query,
+		"WITH marker AS (SELECT d.xmin, d.cmin FROM pg_catalog.pg_depend AS d"
+		" WHERE d.classid OPERATOR(pg_catalog.=) %u AND d.objid OPERATOR(pg_catalog.=) %u"
+		" AND d.deptype OPERATOR(pg_catalog.=) 'e'), made AS ("
+		"SELECT CASE WHEN d.classid OPERATOR(pg_catalog.=) %u"
+		" THEN pg_catalog.concat('ROUTINE ', d.objid::pg_catalog.regprocedure)"
+		" WHEN d.classid OPERATOR(pg_catalog.=) %u"
+		" THEN pg_catalog.concat('TYPE ', d.objid::pg_catalog.regtype)"
+		" WHEN c.relkind OPERATOR(pg_catalog.=) 'S'"
+		" THEN pg_catalog.concat('SEQUENCE ', c.oid::pg_catalog.regclass)"
+		" ELSE pg_catalog.concat('TABLE ', c.oid::pg_catalog.regclass) END AS object"
+		" FROM marker AS m, pg_catalog.pg_depend AS d LEFT JOIN pg_catalog.pg_class AS c"
+		" ON d.classid OPERATOR(pg_catalog.=) %u AND c.oid OPERATOR(pg_catalog.=) d.objid"
+		" WHERE d.refclassid OPERATOR(pg_catalog.=) %u AND d.refobjid OPERATOR(pg_catalog.=) %u"
+		" AND d.deptype OPERATOR(pg_catalog.=) 'e' AND d.xmin OPERATOR(pg_catalog.=) m.xmin"
+		" AND d.cmin::pg_catalog.text::pg_catalog.int8"
+		" OPERATOR(pg_catalog.>) m.cmin::pg_catalog.text::pg_catalog.int8"
+		" AND (d.classid OPERATOR(pg_catalog.=) ANY (ARRAY[%u, %u]::pg_catalog.oid[])"
+		" OR c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'v', 'm', 'p', 'S']::\"char\"[])))",
+		ProcedureRelationId, fcinfo->flinfo->fn_oid, ProcedureRelationId, TypeRelationId,
+		RelationRelationId, ExtensionRelationId, account_extension(), ProcedureRelationId,
+		TypeRelationId);
+	appendStringInfo(
+		&query,
+		" SELECT DISTINCT pg_catalog.format('REVOKE ALL ON %%s FROM %%I', m.object, r.rolname)"
+		" FROM made AS m, pg_catalog.pg_default_acl AS d,"
+		" LATERAL pg_catalog.aclexplode(d.defaclacl) AS a JOIN pg_catalog.pg_roles AS r"
+		" ON r.oid OPERATOR(pg_catalog.=) a.grantee"
+		" WHERE d.defaclrole OPERATOR(pg_catalog.=) %u"
+		" AND a.grantee OPERATOR(pg_catalog.<>) d.defaclrole"
+		" UNION ALL SELECT pg_catalog.format('GRANT ALL ON %%s TO CURRENT_USER', m.object)"
+		" FROM made AS m",
+		GetUserId());
 	SPI_connect();
 	run_each(query.data);
 	SPI_finish();
