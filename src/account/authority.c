@@ -1,6 +1,6 @@
 /*
  * authority.c
- *		Who may act on which user; and what a user does about its own account.
+ *		Who may act on which user.
  *
  * Authority is read from the live row of who asks, not from the token: who was staff when the token
  * was made may not be any more. NULL is no.
@@ -17,13 +17,11 @@
 #include "auth/auth.h"
 #include "base/base.h"
 #include "monitor/monitor.h"
-#include "password/password.h"
 #include "authority.h"
 
 /* account.claim(name text), of identity.c. */
 extern Datum claim(PG_FUNCTION_ARGS);
 
-ACCOUNT_OPERATION(set_password, "set_password", 0);
 ACCOUNT_OPERATION(revoke_sessions, "revoke_sessions", 0);
 ACCOUNT_OPERATION(act_as, "act_as", 0);
 
@@ -136,9 +134,9 @@ authority_over(const Model *model, const char *user_id, bool self, bool *is_self
 	return target;
 }
 
-/* The session of the identity's token, or NULL. */
-static char *
-own_session(void)
+/* The session of the identity's token; see the header. */
+char *
+authority_own_session(void)
 {
 	LOCAL_FCINFO(call, 1);
 	Datum value;
@@ -148,69 +146,6 @@ own_session(void)
 	call->args[0].isnull = false;
 	value = claim(call);
 	return call->isnull ? NULL : TextDatumGetCString(value);
-}
-
-/* Store the hash, as the owner of users. Raises 55000 where there is no column that can hold it. */
-static void
-store_hash(const Model *model, const char *user_id, text *hash)
-{
-	Oid users = model->relation[MODEL_USERS];
-	Oid types[] = {model_key_type(model, USERS_ID), TEXTOID};
-	Datum values[] = {(Datum) 0, PointerGetDatum(hash)};
-	KeptStatement *plan;
-	RoleState saved;
-
-	model_require_room(model, hash);
-	(void) model_key_value(model, USERS_ID, user_id, &values[0]);
-	SPI_connect();
-	saved = run_as(model->owner[MODEL_USERS]);
-	plan = plan_lookup(PLAN_PASSWORD_SET, users, InvalidOid);
-	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_PASSWORD_SET, users, InvalidOid,
-								psprintf(OWN_STATEMENT "UPDATE %s u SET %s = $2 WHERE %s",
-										 sql_relation(users),
-										 sql_column(users, model->column[USERS_PASSWORD].attnum),
-										 model_sql_key(model, "u", USERS_ID, 1)),
-								2, types);
-	(void) statement_run(plan, values, NULL, NULL);
-	run_as_end(saved);
-	SPI_finish();
-}
-
-/* account.set_password(user_id, password text): self or staff; ends other sessions. */
-static Datum
-set_password_operation(PG_FUNCTION_ARGS)
-{
-	ErrorContextCallback hiding;
-	text *password = PG_ARGISNULL(1) ? NULL : (text *) PG_GETARG_POINTER(1);
-	Model model;
-	UserRecord *user;
-	char *session;
-	bool is_self;
-	text *hash;
-
-	secret_call_begin(&hiding);
-	PreventCommandIfReadOnly("account.set_password()");
-	version_check();
-	model = *model_require();
-	user = authority_over(&model, id_argument(fcinfo, 0), true, &is_self);
-	password_require_length(password);
-	hash = model_hash_password(&model, password, user->password);
-	session = is_self ? own_session() : NULL;
-	session_keep(user->user_id, false, session);
-	PG_TRY();
-	{
-		store_hash(&model, user->user_id, hash);
-	}
-	PG_FINALLY();
-	{
-		session_keep_end();
-	}
-	PG_END_TRY();
-	(void) session_end_user(user->user_id, session, SESSION_END_USER);
-	event_success(EVENT_PASSWORD_CHANGED, user->user_id, user->tenant_id, NULL);
-	secret_call_end(&hiding);
-	PG_RETURN_VOID();
 }
 
 /*
@@ -230,7 +165,7 @@ revoke_sessions_operation(PG_FUNCTION_ARGS)
 	version_check();
 	model = *model_require();
 	user = authority_over(&model, id_argument(fcinfo, 0), true, NULL);
-	ended = session_end_user(user->user_id, PG_GETARG_BOOL(1) ? own_session() : NULL,
+	ended = session_end_user(user->user_id, PG_GETARG_BOOL(1) ? authority_own_session() : NULL,
 							 SESSION_END_REVOKED);
 	session_event_revoked(user->user_id, user->tenant_id, ended, SESSION_END_REVOKED);
 	PG_RETURN_INT64((int64) ended);

@@ -33,6 +33,9 @@ extern UserRecord *authority_over(const Model *model, const char *user_id, bool 
 extern UserRecord *authority_over_any(const Model *model, const char *user_id, bool self,
 									  bool *is_self);
 
+/* The id of the session of the identity's token, or NULL. */
+extern char *authority_own_session(void);
+
 /* Raise PT404: there is no such user. */
 compat_noreturn extern void authority_no_such_user(void);
 

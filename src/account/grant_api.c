@@ -64,7 +64,15 @@ static const char *const api[] = {"register",
 								  "review_application",
 								  "set_client_ip",
 								  "enable_tenant_isolation",
-								  "disable_tenant_isolation"};
+								  "disable_tenant_isolation",
+								  "request_password_reset",
+								  "reset_password",
+								  "change_password",
+								  "request_email_change",
+								  "confirm_email",
+								  "request_deletion",
+								  "confirm_deletion",
+								  "cancel_deletion"};
 
 /* The role to grant to, quoted. Raises unless it is there and the caller owns the extension. */
 static const char *

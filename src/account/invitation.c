@@ -2,9 +2,7 @@
  * invitation.c
  *		Invitations: staff gives a role in a tenant to whoever has an email, and shows a token.
  *
- * The token is 32 random bytes in base64url (RFC 4648 §5); a table of its own has their SHA-256, by
- * which it is looked for, so nothing of a token can be learnt from a table, nor from the time that
- * a look takes.
+ * The token (one_time_token.c) is looked for by its hash, in a table of its own.
  *
  * An invitation is as good as who made it: it is void once that user could not make it any more
  * (deleted, deactivated, no longer staff, moved to another tenant), so that taking a right away
@@ -15,23 +13,17 @@
  */
 #include "postgres.h"
 
-#include <sodium.h>
-
-#include "access/detoast.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/formatting.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 #include "auth/auth.h"
 #include "base/base.h"
-#include "jwt/jwt.h"
 #include "model/model.h"
 #include "monitor/monitor.h"
 #include "profile/profile.h"
@@ -41,18 +33,11 @@
 ACCOUNT_OPERATION(invite, "invite", 0);
 ACCOUNT_OPERATION(accept_invitation, "accept_invitation", NO_SUBJECT);
 
-#define TOKEN_BYTES 32
-#define TOKEN_CHARS BASE64URL_ENCODED_LEN(TOKEN_BYTES)
-#define HASH_BYTES  crypto_hash_sha256_BYTES
-
 /* The longest name or id of a tenant, in characters. */
 #define MAX_TENANT 1024
 
 /* How often a user is looked at anew because it changed. */
 #define MAX_TRIES 5
-
-/* An invitation lasts at most ten years. */
-#define MAX_TTL ((int64) 3653 * USECS_PER_DAY)
 
 /* Columns of the statement that reads an invitation. */
 enum
@@ -132,64 +117,6 @@ resolve_tenant(const Model *model, const UserRecord *actor, const char *tenant)
 	return id;
 }
 
-/* The argument ttl in microseconds; raises 22023. */
-static int64
-ttl_argument(FunctionCallInfo fcinfo, int n)
-{
-	Interval *ttl;
-	double usecs;
-
-	if (PG_ARGISNULL(n))
-		refuse_null_argument("ttl");
-	ttl = PG_GETARG_INTERVAL_P(n);
-	usecs = (double) ttl->time + (double) ttl->day * USECS_PER_DAY +
-			(double) ttl->month * DAYS_PER_MONTH * USECS_PER_DAY;
-	if (usecs <= 0 || usecs > (double) MAX_TTL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"ttl\" is out of range"),
-				 errdetail("An invitation lasts longer than nothing, and at most 3653 days."),
-				 errhint("Pass an interval such as '7 days'.")));
-	return (int64) usecs;
-}
-
-/* Make a token, and the hash that is stored of it. */
-static text *
-make_token(bytea **hash)
-{
-	unsigned char bytes[TOKEN_BYTES];
-	text *token = palloc(VARHDRSZ + TOKEN_CHARS);
-
-	randombytes_buf(bytes, sizeof(bytes));
-	*hash = palloc(VARHDRSZ + HASH_BYTES);
-	SET_VARSIZE(*hash, VARHDRSZ + HASH_BYTES);
-	crypto_hash_sha256((unsigned char *) VARDATA(*hash), bytes, sizeof(bytes));
-	SET_VARSIZE(token, VARHDRSZ + TOKEN_CHARS);
-	base64url_encode(VARDATA(token), bytes, sizeof(bytes));
-	sodium_memzero(bytes, sizeof(bytes));
-	return token;
-}
-
-/* The hash that is stored of a token; NULL: we made no such token. */
-static bytea *
-hash_of_token(FunctionCallInfo fcinfo, int n)
-{
-	unsigned char bytes[BASE64URL_DECODED_MAX(TOKEN_CHARS)];
-	bytea *hash;
-	text *token;
-
-	if (PG_ARGISNULL(n) || toast_raw_datum_size(PG_GETARG_DATUM(n)) - VARHDRSZ != TOKEN_CHARS)
-		return NULL;
-	token = PG_GETARG_TEXT_PP(n);
-	if (base64url_decode(bytes, VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token)) != TOKEN_BYTES)
-		return NULL;
-	hash = palloc(VARHDRSZ + HASH_BYTES);
-	SET_VARSIZE(hash, VARHDRSZ + HASH_BYTES);
-	crypto_hash_sha256((unsigned char *) VARDATA(hash), bytes, TOKEN_BYTES);
-	sodium_memzero(bytes, sizeof(bytes));
-	return hash;
-}
-
 static const TableStatement invitation_make_statement = {
 	PLAN_INVITATION_MAKE,
 	"invitation",
@@ -250,11 +177,11 @@ invite_operation(PG_FUNCTION_ARGS)
 	invitation.role = role_argument(fcinfo, 1);
 	tenant = text_argument(fcinfo, 2, "tenant", MAX_TENANT);
 	invitation.tenant_id = resolve_tenant(&model, actor, tenant);
-	invitation.expires_at = GetCurrentTimestamp() + ttl_argument(fcinfo, 3);
+	invitation.expires_at = GetCurrentTimestamp() + ttl_argument(fcinfo, 3, "An invitation");
 	invitation.grants = grants_argument(fcinfo, 4);
 	(void) profile_grant_read(&model, actor, invitation.role, invitation.grants);
 	invitation.invited_by = actor->user_id;
-	token = make_token(&hash);
+	token = one_time_token_make(&hash);
 	invitation.id = store(&invitation, hash);
 
 	detail_number(&detail, "invitation_id", invitation.id);
@@ -318,14 +245,6 @@ lock_invitation(bytea *hash, Invitation *invitation)
 	return found;
 }
 
-/* Are two emails one, as the model compares them: without case? */
-static bool
-same_email(const char *a, const char *b)
-{
-	return a != NULL && strcmp(str_tolower(a, strlen(a), DEFAULT_COLLATION_OID),
-							   str_tolower(b, strlen(b), DEFAULT_COLLATION_OID)) == 0;
-}
-
 /* The statement that lets user $1, who may come in and has no tenant, join tenant $2. */
 static char *
 join_text(const Model *model)
@@ -386,7 +305,7 @@ check_acceptance(const Model *model, const UserRecord *user, const Invitation *i
 	const char *email = model_has(model, USERS_EMAIL) ? user->email : user->username;
 	UserRecord *inviter;
 
-	if (!same_email(email, invitation->email))
+	if (!name_same(email, invitation->email))
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not the invited user"),
 						errdetail("The invitation is for another email."),
 						errhint("Log in as who was invited."), errhidesecrets()));
@@ -484,7 +403,7 @@ accept_invitation_operation(PG_FUNCTION_ARGS)
 	model = *model_require();
 	user = authority_actor(&model);
 	operation_concerns(user->user_id, user->tenant_id);
-	hash = hash_of_token(fcinfo, 0);
+	hash = one_time_token_hash(fcinfo, 0);
 	if (hash == NULL || !lock_invitation(hash, &invitation))
 		refuse_unknown();
 	inviter = admit(&model, &invitation, &user, &joins);

@@ -38,6 +38,8 @@
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
 #include "authority.h"
+#include "confirmation.h"
+#include "lifecycle.h"
 
 ACCOUNT_OPERATION(delete_user, "delete_user", 0);
 ACCOUNT_OPERATION(restore_user, "restore_user", 0);
@@ -63,42 +65,6 @@ refuse_kept_back(const Model *model, const char *what)
 			 errdetail("A trigger or rule of %s kept the row back.",
 					   display_relation(model->relation[MODEL_USERS])),
 			 errhint("Let the trigger or rule pass what pgaccount does.")));
-}
-
-/* Raise PT403 for want of the user's password: none was given, or another one. */
-static void
-refuse_unconfirmed(bool given)
-{
-	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not confirmed"),
-					given ? errdetail("The password is not the user's.")
-						  : errdetail("A user that deletes itself must give its password."),
-					given ? errhint("Ask the user for its password again.")
-						  : errhint("Ask the user for its password.")));
-}
-
-/*
- * A user that deletes itself gives its password, if that is asked for; one that is given is looked
- * at in any case. Raises PT403, or PT429 after too many that were wrong, as a login counts them.
- */
-static void
-confirm(const UserRecord *user, text *password)
-{
-	Attempt attempt;
-
-	if (password == NULL)
-	{
-		if (pgaccount_require_confirmation)
-			refuse_unconfirmed(false);
-		return;
-	}
-	attempt_make(&attempt, user, NULL, (Datum) 0, true);
-	if (!attempt_begin(&attempt))
-		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_TOO_MANY), errmsg("too many attempts"),
-						errdetail("Too many passwords of this user were wrong."),
-						errhint("Wait for pgaccount.login_window.")));
-	if (!attempt_verify(&attempt, user, password))
-		refuse_unconfirmed(true);
-	attempt_succeeded(&attempt);
 }
 
 /* How a user goes. */
@@ -138,8 +104,8 @@ set_mapped_columns(const Model *model, bool deleted)
 }
 
 /* SQL: when user u was deleted; NULL where no column says so. */
-static char *
-deleted_at_sql(const Model *model)
+char *
+lifecycle_deleted_at(const Model *model)
 {
 	Oid users = model->relation[MODEL_USERS];
 	const SoftDelete *soft = mapping_declared(users);
@@ -164,7 +130,7 @@ delete_text(const Model *model, Deletion deletion)
 		deletion == DELETION_TABLE ? sql_set_deleted(soft, sql_stamp_now(&soft->stamp), "$2")
 								   : set_mapped_columns(model, true),
 		model_sql_key(model, "u", USERS_ID, 1), live_sql(model, "u", MODEL_USERS),
-		deleted_at_sql(model));
+		lifecycle_deleted_at(model));
 }
 
 /*
@@ -303,34 +269,23 @@ delete_live(const Model *model, const UserRecord *user, Deletion deletion, Times
 	}
 }
 
-/* account.delete_user(user_id, password text, reason text) RETURNS jsonb: self or staff. */
-static Datum
-delete_user_operation(PG_FUNCTION_ARGS)
+/* The argument reason. */
+char *
+reason_argument(FunctionCallInfo fcinfo, int n)
 {
-	ErrorContextCallback hiding;
-	text *password = PG_ARGISNULL(1) ? NULL : (text *) PG_GETARG_POINTER(1);
-	char *reason;
-	Model model;
-	UserRecord *user;
-	Deletion deletion;
-	TimestampTz deleted_at;
-	JsonbBuild answer = {0};
-	bool has_time;
-	bool is_self;
+	return text_argument(fcinfo, n, "reason", MAX_REASON);
+}
 
-	secret_call_begin(&hiding);
-	PreventCommandIfReadOnly("account.delete_user()");
-	version_check();
-	model = *model_require();
-	reason = text_argument(fcinfo, 2, "reason", MAX_REASON);
-	user = authority_over_any(&model, id_argument(fcinfo, 0), true, &is_self);
-	if (!user->is_live)
-		refuse_nothing_to_do("user is already deleted", "account.restore_user() brings it back.");
-	if (is_self)
-		confirm(user, password);
-	deletion = deletion_of(&model);
+/* Delete a live user; see the header. */
+Jsonb *
+lifecycle_delete(const Model *model, const UserRecord *user, const char *reason)
+{
+	JsonbBuild answer = {0};
+	TimestampTz deleted_at;
+	bool has_time;
+
 	event_reason(reason);
-	delete_live(&model, user, deletion, &deleted_at, &has_time);
+	delete_live(model, user, deletion_of(model), &deleted_at, &has_time);
 	event_reason(NULL);
 
 	detail_bool(&answer, "status", true);
@@ -342,8 +297,34 @@ delete_user_operation(PG_FUNCTION_ARGS)
 					deleted_at + (int64) pgaccount_grace_period * USECS_PER_SEC);
 	else
 		detail_text(&answer, "purge_after", NULL);
+	return detail_end(&answer);
+}
+
+/* account.delete_user(user_id, password text, reason text) RETURNS jsonb: self or staff. */
+static Datum
+delete_user_operation(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback hiding;
+	text *password = PG_ARGISNULL(1) ? NULL : (text *) PG_GETARG_POINTER(1);
+	char *reason;
+	Model model;
+	UserRecord *user;
+	Jsonb *answer;
+	bool is_self;
+
+	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.delete_user()");
+	version_check();
+	model = *model_require();
+	reason = reason_argument(fcinfo, 2);
+	user = authority_over_any(&model, id_argument(fcinfo, 0), true, &is_self);
+	if (!user->is_live)
+		refuse_nothing_to_do("user is already deleted", "account.restore_user() brings it back.");
+	if (is_self)
+		confirmation_of_deletion(user, password);
+	answer = lifecycle_delete(&model, user, reason);
 	secret_call_end(&hiding);
-	PG_RETURN_JSONB_P(detail_end(&answer));
+	PG_RETURN_JSONB_P(answer);
 }
 
 /*
@@ -406,30 +387,19 @@ restore_deleted(const Model *model, const UserRecord *user)
 	return restored;
 }
 
-/* account.restore_user(user_id, reason text) RETURNS jsonb: staff. */
-static Datum
-restore_user_operation(PG_FUNCTION_ARGS)
+/* Bring a deleted user back; see the header. */
+uint64
+lifecycle_restore(const Model *model, const UserRecord *user, const char *reason)
 {
-	char *reason;
-	Model model;
-	UserRecord *user;
-	UserRecord *now;
 	MemoryContext context = CurrentMemoryContext;
 	volatile uint64 restored = 0;
-	JsonbBuild answer = {0};
+	UserRecord *now;
 
-	PreventCommandIfReadOnly("account.restore_user()");
-	version_check();
-	model = *model_require();
-	reason = text_argument(fcinfo, 1, "reason", MAX_REASON);
-	user = authority_over_any(&model, id_argument(fcinfo, 0), false, NULL);
-	if (user->is_live)
-		refuse_nothing_to_do("user is not deleted", "Pass the id of a deleted user.");
-	names_claim(&model, user);
+	names_claim(model, user);
 	event_reason(reason);
 	PG_TRY();
 	{
-		restored = restore_deleted(&model, user);
+		restored = restore_deleted(model, user);
 	}
 	PG_CATCH();
 	{
@@ -438,13 +408,34 @@ restore_user_operation(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 	event_reason(NULL);
-	now = model_user_by_id(&model, user->user_id);
+	now = model_user_by_id(model, user->user_id);
 	if (now == NULL)
 		authority_no_such_user();
 	if (restored == 0 && now->is_live)
 		refuse_nothing_to_do("user is not deleted", "Pass the id of a deleted user.");
 	if (!now->is_live)
-		refuse_kept_back(&model, "restored");
+		refuse_kept_back(model, "restored");
+	return restored;
+}
+
+/* account.restore_user(user_id, reason text) RETURNS jsonb: staff. */
+static Datum
+restore_user_operation(PG_FUNCTION_ARGS)
+{
+	char *reason;
+	Model model;
+	UserRecord *user;
+	uint64 restored;
+	JsonbBuild answer = {0};
+
+	PreventCommandIfReadOnly("account.restore_user()");
+	version_check();
+	model = *model_require();
+	reason = reason_argument(fcinfo, 1);
+	user = authority_over_any(&model, id_argument(fcinfo, 0), false, NULL);
+	if (user->is_live)
+		refuse_nothing_to_do("user is not deleted", "Pass the id of a deleted user.");
+	restored = lifecycle_restore(&model, user, reason);
 
 	detail_bool(&answer, "status", true);
 	detail_text(&answer, "message", "User successfully restored");

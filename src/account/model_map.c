@@ -263,7 +263,11 @@ leave_tables(Oid users)
 	if (model != NULL)
 		memcpy(mapped, model->relation, sizeof(mapped));
 	if (mapped[MODEL_USERS] != users)
+	{
 		session_end_all();
+		mailed_tokens_void_all();
+		own_deletions_forget_all();
+	}
 	user_trigger_detach(mapped[MODEL_USERS], mapped[MODEL_TENANTS]);
 }
 

@@ -7,7 +7,11 @@
 
 #include "identity.h"
 #include "key_store.h"
+#include "login.h"
 #include "login_attempt.h"
+#include "mailed_token.h"
+#include "one_time_token.h"
+#include "own_deletion.h"
 #include "profile_settable.h"
 #include "registered_names.h"
 #include "registration.h"

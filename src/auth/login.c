@@ -22,7 +22,7 @@
 #include "base/base.h"
 #include "monitor/monitor.h"
 #include "password/password.h"
-#include "login_attempt.h"
+#include "login.h"
 #include "session.h"
 
 ACCOUNT_OPERATION(login, "login", 0);
@@ -47,9 +47,9 @@ new_hash(const Model *model, const UserRecord *user, text *password)
 	return hash != NULL && room > 0 && (int32) VARSIZE(hash) > room ? NULL : hash;
 }
 
-/* A text argument as a C string; NULL for NULL, for an empty and for a too long one. */
-static char *
-short_argument(FunctionCallInfo fcinfo, int n)
+/* A login, or what decides about one, as an argument; see the header. */
+char *
+login_argument(FunctionCallInfo fcinfo, int n)
 {
 	Size size = PG_ARGISNULL(n) ? 0 : toast_raw_datum_size(PG_GETARG_DATUM(n)) - VARHDRSZ;
 
@@ -75,8 +75,8 @@ try_login(FunctionCallInfo fcinfo, const Model *model, Attempt *attempt, UserRec
 		  int *status)
 {
 	text *password = PG_ARGISNULL(1) ? NULL : (text *) PG_GETARG_POINTER(1);
-	char *login = short_argument(fcinfo, 0);
-	char *tenant = short_argument(fcinfo, 4);
+	char *login = login_argument(fcinfo, 0);
+	char *tenant = login_argument(fcinfo, 4);
 
 	for (int try = 0; try < MAX_TRIES; try++)
 	{
@@ -110,6 +110,42 @@ try_login(FunctionCallInfo fcinfo, const Model *model, Attempt *attempt, UserRec
 	return "invalid_credentials";
 }
 
+/* Refuse a login; see the header. */
+Datum
+login_refused(const LoginCall *call, const UserRecord *user, int status, const char *error)
+{
+	int code = status == 429   ? ERRCODE_ACCOUNT_TOO_MANY
+			   : status == 403 ? ERRCODE_ACCOUNT_FORBIDDEN
+							   : ERRCODE_ACCOUNT_UNAUTHENTICATED;
+	Datum result = session_refusal(call->fcinfo, status, error);
+	JsonbBuild detail = {0};
+
+	detail_text(&detail, "user_agent", call->agent);
+	detail_text(&detail, "error", error);
+	operation_concerns(user ? user->user_id : NULL, user ? user->tenant_id : NULL);
+	operation_refused(code, error);
+	event_refusal_from(call->ip, EVENT_LOGIN_FAILED, user ? user->user_id : call->login,
+					   user ? user->tenant_id : NULL, unpack_sql_state(code), detail_end(&detail));
+	return result;
+}
+
+/* Open the session of a login; see the header. */
+Datum
+login_succeeded(const LoginCall *call, const UserRecord *user, const Attempt *attempt,
+				text *user_agent)
+{
+	Datum result =
+		session_open(call->fcinfo, user, call->ip != NULL ? InetPGetDatum(call->ip) : (Datum) 0,
+					 call->ip == NULL, user_agent);
+	JsonbBuild detail = {0};
+
+	attempt_succeeded(attempt);
+	detail_text(&detail, "user_agent", call->agent);
+	event_success_from(call->ip, EVENT_LOGIN_SUCCEEDED, user->user_id, user->tenant_id,
+					   detail_end(&detail));
+	return result;
+}
+
 /*
  * account.login(login text, password text, ip inet, user_agent text, tenant text): tokens, or why
  * not.
@@ -123,8 +159,7 @@ login_operation(PG_FUNCTION_ARGS)
 	UserRecord *user = NULL;
 	const char *refused;
 	int status;
-	JsonbBuild detail = {0};
-	inet *ip;
+	LoginCall call;
 	Datum result;
 
 	secret_call_begin(&hiding);
@@ -134,30 +169,15 @@ login_operation(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(4))
 		model_require_tenant(&model);
 	refused = try_login(fcinfo, &model, &attempt, &user, &status);
-	ip = PG_ARGISNULL(2) ? NULL : DatumGetInetPP(PG_GETARG_DATUM(2));
-	detail_text(&detail, "user_agent", agent_argument(fcinfo, 3));
+	call = (LoginCall){.fcinfo = fcinfo,
+					   .ip = PG_ARGISNULL(2) ? NULL : DatumGetInetPP(PG_GETARG_DATUM(2)),
+					   .login = login_argument(fcinfo, 0),
+					   .agent = agent_argument(fcinfo, 3)};
 	if (refused != NULL)
-	{
-		int code = status == 429   ? ERRCODE_ACCOUNT_TOO_MANY
-				   : status == 403 ? ERRCODE_ACCOUNT_FORBIDDEN
-								   : ERRCODE_ACCOUNT_UNAUTHENTICATED;
-
-		result = session_refusal(fcinfo, status, refused);
-		detail_text(&detail, "error", refused);
-		operation_concerns(user ? user->user_id : NULL, user ? user->tenant_id : NULL);
-		operation_refused(code, refused);
-		event_refusal_from(ip, EVENT_LOGIN_FAILED, user ? user->user_id : short_argument(fcinfo, 0),
-						   user ? user->tenant_id : NULL, unpack_sql_state(code),
-						   detail_end(&detail));
-	}
+		result = login_refused(&call, user, status, refused);
 	else
-	{
-		result = session_open(fcinfo, user, PG_GETARG_DATUM(2), PG_ARGISNULL(2),
-							  PG_ARGISNULL(3) ? NULL : PG_GETARG_TEXT_PP(3));
-		attempt_succeeded(&attempt);
-		event_success_from(ip, EVENT_LOGIN_SUCCEEDED, user->user_id, user->tenant_id,
-						   detail_end(&detail));
-	}
+		result =
+			login_succeeded(&call, user, &attempt, PG_ARGISNULL(3) ? NULL : PG_GETARG_TEXT_PP(3));
 	secret_call_end(&hiding);
 	return result;
 }

@@ -142,6 +142,30 @@ attempt_begin(Attempt *attempt)
 	return true;
 }
 
+/* Count what is bounded as attempts are; see the header. */
+bool
+attempt_key_begin(const unsigned char *key)
+{
+	bool any = false;
+
+	if (pgaccount_login_max_failures == 0 || pgaccount_login_window == 0)
+		return true;
+	return !has_failed_enough(key, &any) && throttle_begin(key);
+}
+
+/* Remember these at commit. One in 256 drops what is past everybody's window. */
+void
+attempt_keys_note(const unsigned char *const *keys, int n)
+{
+	if (pgaccount_login_max_failures == 0 || pgaccount_login_window == 0)
+		return;
+	SPI_connect();
+	run_on_attempts(&count_failure, keys, n);
+	if (pg_prng_uint64(&pg_global_prng_state) % 256 == 0)
+		run_on_attempts(&prune_failures, keys, n);
+	SPI_finish();
+}
+
 /* The attempt was no failure. */
 void
 attempt_take_back(const Attempt *attempt)
@@ -153,24 +177,18 @@ attempt_take_back(const Attempt *attempt)
 		throttle_take_back(attempt->ip);
 }
 
-/* The attempt failed: record it. One in 256 drops what is past everybody's window. */
+/* The attempt failed: record it. */
 void
 attempt_failed(const Attempt *attempt)
 {
 	const unsigned char *keys[3] = {attempt->login};
 	int n = 1;
 
-	if (pgaccount_login_max_failures == 0 || pgaccount_login_window == 0)
-		return;
 	if (attempt->has_ip)
 		keys[n++] = attempt->ip;
 	if (attempt->known)
 		keys[n++] = attempt->login_at_ip;
-	SPI_connect();
-	run_on_attempts(&count_failure, keys, n);
-	if (pg_prng_uint64(&pg_global_prng_state) % 256 == 0)
-		run_on_attempts(&prune_failures, keys, n);
-	SPI_finish();
+	attempt_keys_note(keys, n);
 }
 
 /* The attempt succeeded: the login's failures are forgotten, the address's are not. */
@@ -215,4 +233,15 @@ attempt_verify(const Attempt *attempt, const UserRecord *user, text *password)
 	}
 	PG_END_TRY();
 	return matches;
+}
+
+/* The user has proved who it is by other means: what failed before is forgotten. */
+void
+attempts_forget(const UserRecord *user)
+{
+	Attempt attempt;
+
+	attempt_make(&attempt, user, NULL, (Datum) 0, true);
+	attempt.has_failures = true;
+	attempt_succeeded(&attempt);
 }

@@ -37,4 +37,14 @@ extern void attempt_take_back(const Attempt *attempt);
 extern void attempt_failed(const Attempt *attempt);
 extern void attempt_succeeded(const Attempt *attempt);
 
+/* The user has proved who it is by other means: what failed before is forgotten. */
+extern void attempts_forget(const UserRecord *user);
+
+/*
+ * What is bounded as attempts are, by a digest of its own: count it, until the end of the window.
+ * False: it is one too many, and not counted. Then have it remembered at commit.
+ */
+extern bool attempt_key_begin(const unsigned char *key);
+extern void attempt_keys_note(const unsigned char *const *keys, int n);
+
 #endif /* PGACCOUNT_LOGIN_ATTEMPT_H */

@@ -89,8 +89,8 @@ registration_check_email(const char *email)
 }
 
 /* Raise 22023 if a text is too long for its column. */
-static void
-check_fits(const Model *model, ModelAttribute attribute, const char *value)
+void
+registration_check_fits(const Model *model, ModelAttribute attribute, const char *value)
 {
 	int32 max = model->column[attribute].typmod - VARHDRSZ;
 
@@ -436,8 +436,8 @@ register_user_operation(PG_FUNCTION_ARGS)
 		(!model_has(&reg.model, USERS_EMAIL) ||
 		 column_needs_value(users, users_column(&reg, users, USERS_USERNAME))))
 		reg.username = reg.email;
-	check_fits(&reg.model, USERS_EMAIL, reg.email);
-	check_fits(&reg.model, USERS_USERNAME, reg.username);
+	registration_check_fits(&reg.model, USERS_EMAIL, reg.email);
+	registration_check_fits(&reg.model, USERS_USERNAME, reg.username);
 	profile = registration_profile_read(&reg.model, PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4));
 	resolve_tenant(&reg, users, text_argument(fcinfo, 3, "tenant", 1024));
 	reg.names =

@@ -40,6 +40,10 @@ extern void registration_profile_write(const Model *model, const char *user_id,
 /* Raise 22023 unless this is an email; NULL is none. */
 extern void registration_check_email(const char *email);
 
+/* Raise 22023 if a text (NULL: none) is too long for its column. */
+extern void registration_check_fits(const Model *model, ModelAttribute attribute,
+									const char *value);
+
 /* Columns of foreign keys, and of unique indexes; offset by FirstLowInvalidHeapAttributeNumber. */
 extern Bitmapset *constrained_columns(Relation rel);
 

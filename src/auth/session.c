@@ -32,6 +32,7 @@
 #include "model/model.h"
 #include "monitor/monitor.h"
 #include "known_address.h"
+#include "mailed_token.h"
 #include "refresh_token.h"
 #include "session.h"
 #include "session_row.h"
@@ -298,7 +299,10 @@ session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_
 	if (!ip_isnull)
 		known_address_note(user->user_id, DatumGetInetPP(ip));
 	if (id->data[0] < 16) /* one login in 16 */
+	{
 		prune_sessions(user->user_id, now, id);
+		mailed_tokens_prune();
+	}
 	return grant(fcinfo, user, id, refresh_token);
 }
 

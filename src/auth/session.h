@@ -41,6 +41,7 @@ extern void session_end_tenant(const char *tenant_id);
  */
 extern void session_keep(const char *user_id, bool keep_all, const char *session_id);
 extern void session_keep_end(void);
+extern bool session_keeps_all(const char *user_id);
 
 /* Record that so many sessions of a user were ended by a call. */
 extern void session_event_revoked(const char *user_id, const char *tenant_id, uint64 sessions,

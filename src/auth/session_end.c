@@ -42,6 +42,13 @@ session_keep_end(void)
 	keep_session = NULL;
 }
 
+/* Does a login write the hash of this user's password anew, which stays the same? */
+bool
+session_keeps_all(const char *user_id)
+{
+	return keep_user != NULL && keep_all_sessions && strcmp(keep_user, user_id) == 0;
+}
+
 /* End all sessions: users are those of another table by now. */
 void
 session_end_all(void)

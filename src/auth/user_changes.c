@@ -16,6 +16,8 @@
 #include "base/base.h"
 #include "monitor/monitor.h"
 #include "dependent_rows.h"
+#include "mailed_token.h"
+#include "own_deletion.h"
 #include "session.h"
 #include "user_changes.h"
 
@@ -82,15 +84,20 @@ notify(const Batch *batch, const int64 *ids)
 	pfree(some);
 }
 
-/* End the sessions of users, and remove what else there is of those that are gone. */
+/* End the sessions of users and void their tokens; remove what else there is of who is gone. */
 static void
 end_sessions_of(const Batch *batch)
 {
 	char **keys = palloc(batch->pending.n * sizeof(char *));
 	char **removed = palloc(batch->pending.n * sizeof(char *));
 	char **addresses = palloc(batch->pending.n * sizeof(char *));
+	char **lapsed = palloc(batch->pending.n * sizeof(char *));
+	char **others = palloc(batch->pending.n * sizeof(char *));
+	const char *own = NULL;
 	int n = 0;
 	int nremoved = 0;
+	int nlapsed = 0;
+	int nothers = 0;
 
 	for (int i = 0; i < batch->pending.n; i++)
 	{
@@ -100,6 +107,12 @@ end_sessions_of(const Batch *batch)
 		if (user->user_id == NULL)
 			continue;
 		keys[n++] = user->user_id;
+		if (user->lapsed)
+			lapsed[nlapsed++] = user->user_id;
+		if (user->change == USER_DELETED && own_deletion_is(user->user_id))
+			own = user->user_id;
+		else if (user->change != USER_UNCHANGED)
+			others[nothers++] = user->user_id;
 		if (!user->removed)
 			continue;
 		removed[nremoved] = user->user_id;
@@ -107,11 +120,15 @@ end_sessions_of(const Batch *batch)
 	}
 	FAILURE_POINT("users-changed");
 	session_end_users(keys, n);
+	mailed_tokens_void(lapsed, nlapsed, false);
+	own_deletions_note(own, others, nothers);
 	if (nremoved > 0)
 		dependent_rows_remove(removed, addresses, nremoved);
 	pfree(keys);
 	pfree(removed);
 	pfree(addresses);
+	pfree(lapsed);
+	pfree(others);
 }
 
 /* Write the events of users. */
@@ -165,7 +182,7 @@ flush_batch(Batch *batch)
 {
 	bool records = false;
 
-	for (int i = 0; i < batch->pending.n; i++)
+	for (int i = 0; pgaccount_log_events && i < batch->pending.n; i++)
 		records |= batch->users[i].change != USER_UNCHANGED;
 	end_sessions_of(batch);
 	if (records)

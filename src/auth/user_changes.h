@@ -9,7 +9,7 @@
 /* What became of a user. */
 typedef enum UserChange
 {
-	USER_UNCHANGED, /* as far as events are concerned */
+	USER_UNCHANGED, /* neither deleted nor restored */
 	USER_DELETED,
 	USER_DELETED_HARD,
 	USER_RESTORED,
@@ -23,6 +23,7 @@ typedef struct ChangedUser
 {
 	UserChange change;
 	bool removed; /* the row is gone for good */
+	bool lapsed;  /* more has become of it than another tenant: mailed tokens are void */
 	char *user_id;
 	char *tenant_id;
 	char *email;

@@ -32,6 +32,7 @@
 #include "base/base.h"
 #include "model/model.h"
 #include "softdelete/softdelete.h"
+#include "mailed_token.h"
 #include "session.h"
 #include "user_changes.h"
 #include "user_trigger.h"
@@ -217,17 +218,16 @@ is_flushed(Oid relid)
 	return answer;
 }
 
-/* A user is not what it was. */
+/* A user is not what it was; lapsed: it is more than another tenant. */
 static void
-user_ends(const Model *found, TriggerData *trigger)
+user_ends(const Model *found, TriggerData *trigger, bool lapsed)
 {
 	Model model = *found;
 	bool deleted = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
 	UserRecord *moved = deleted ? moved_row(&model, trigger) : NULL;
-	ChangedUser user = {.removed = deleted && moved == NULL};
+	ChangedUser user = {.removed = deleted && moved == NULL, .lapsed = lapsed};
 
-	if (pgaccount_log_events)
-		user.change = what_became(&model, trigger, moved, user.removed);
+	user.change = what_became(&model, trigger, moved, user.removed);
 	user.user_id = old_text(&model, USERS_ID, trigger);
 	user.tenant_id = old_text(&model, USERS_TENANT, trigger);
 	user.email = old_text(&model, USERS_EMAIL, trigger);
@@ -237,26 +237,43 @@ user_ends(const Model *found, TriggerData *trigger)
 	user_changes_add(&user, is_flushed(RelationGetRelid(trigger->tg_relation)));
 }
 
+/* What follows for a user whose row changed, but not that it is there, and may come in. */
+static void
+user_changed_names(const Model *model, TriggerData *trigger)
+{
+	bool password =
+		column_changed(trigger, model_attnum_in(model, USERS_PASSWORD, trigger->tg_relation));
+	bool email = column_changed(trigger, model_attnum_in(model, USERS_EMAIL, trigger->tg_relation));
+	char *key;
+
+	if (!password && !email)
+		return;
+	key = old_text(model, USERS_ID, trigger);
+	if (key == NULL)
+		return;
+	/* what was mailed to the one before, or asked for by who knew it, is good for nothing now */
+	if (email || !session_keeps_all(key))
+		mailed_tokens_void(&key, 1, !email);
+	if (password)
+		session_end_password(key);
+}
+
 /* What follows for a user whose row changed. */
 static void
 user_changed(const Model *model, TriggerData *trigger)
 {
-	static const ModelAttribute ending[] = {USERS_ID, USERS_TENANT, USERS_DELETED_AT, USERS_FLAG};
-	bool ends = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
-	char *key;
+	static const ModelAttribute ending[] = {USERS_ID, USERS_DELETED_AT, USERS_FLAG};
+	bool lapsed = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
 
-	for (int i = 0; !ends && i < lengthof(ending); i++)
-		ends = column_changed(trigger, model_attnum_in(model, ending[i], trigger->tg_relation));
-	if (ends || active_changed(model, MODEL_USERS, trigger) || soft_delete_changed_here(trigger))
-	{
-		user_ends(model, trigger);
-		return;
-	}
-	if (!column_changed(trigger, model_attnum_in(model, USERS_PASSWORD, trigger->tg_relation)))
-		return;
-	key = old_text(model, USERS_ID, trigger);
-	if (key != NULL)
-		session_end_password(key);
+	for (int i = 0; !lapsed && i < lengthof(ending); i++)
+		lapsed = column_changed(trigger, model_attnum_in(model, ending[i], trigger->tg_relation));
+	lapsed =
+		lapsed || active_changed(model, MODEL_USERS, trigger) || soft_delete_changed_here(trigger);
+	if (lapsed ||
+		column_changed(trigger, model_attnum_in(model, USERS_TENANT, trigger->tg_relation)))
+		user_ends(model, trigger, lapsed);
+	if (!lapsed)
+		user_changed_names(model, trigger);
 }
 
 /* What follows for a tenant whose row changed. */

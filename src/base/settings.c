@@ -35,6 +35,7 @@ int pgaccount_refresh_token_ttl = 30 * 24 * 60 * 60;
 int pgaccount_refresh_grace = 10 * 1000;
 int pgaccount_login_max_failures = 10;
 int pgaccount_login_window = 15 * 60;
+bool pgaccount_login_cancels_deletion = false;
 char *pgaccount_issuer = NULL;
 char *pgaccount_audience = NULL;
 int pgaccount_access_token_ttl = 15 * 60;
@@ -192,6 +193,13 @@ login_settings_init(void)
 	DefineCustomIntVariable("pgaccount.login_window", "How long a failed login counts.",
 							"0: none counts.", &pgaccount_login_window, 15 * 60, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable(
+		"pgaccount.login_cancels_deletion",
+		"Lets users who have deleted themselves come back by account.cancel_deletion.",
+		"With their password, within pgaccount.grace_period. Off, who is deleted stays deleted "
+		"until staff restores it.",
+		&pgaccount_login_cancels_deletion, false, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 /*

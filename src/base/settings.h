@@ -52,6 +52,7 @@ extern int pgaccount_refresh_token_ttl; /* seconds */
 extern int pgaccount_refresh_grace;     /* milliseconds */
 extern int pgaccount_login_max_failures;
 extern int pgaccount_login_window; /* seconds */
+extern bool pgaccount_login_cancels_deletion;
 
 extern bool pgaccount_log_events;
 extern bool pgaccount_notify;

@@ -172,3 +172,10 @@ name_fold(const char *name)
 {
 	return str_tolower(name, strlen(name), DEFAULT_COLLATION_OID);
 }
+
+/* Are two emails one, as a login compares them? NULL is none. */
+bool
+name_same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(name_fold(a), name_fold(b)) == 0;
+}

@@ -29,4 +29,7 @@ extern bool name_index_folds(Relation index, AttrNumber attnum);
 /* A name without case, as a login compares it. */
 extern char *name_fold(const char *name);
 
+/* Are two emails one, as a login compares them? NULL is none. */
+extern bool name_same(const char *a, const char *b);
+
 #endif /* PGACCOUNT_LOGIN_NAMES_H */

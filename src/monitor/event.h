@@ -34,6 +34,13 @@
 #define EVENT_KEY_RETIRED         "key_retired"
 #define EVENT_OPERATION_FAILED    "operation_failed"
 
+/* Those of 1.1. */
+#define EVENT_PASSWORD_RESET_REQUESTED "password_reset_requested"
+#define EVENT_EMAIL_CHANGE_REQUESTED   "email_change_requested"
+#define EVENT_EMAIL_CHANGED            "email_changed"
+#define EVENT_EMAIL_VERIFIED           "email_verified"
+#define EVENT_DELETION_REQUESTED       "deletion_requested"
+
 /* An event as it is written. NULL and 0: not known. */
 typedef struct Event
 {
