@@ -50,8 +50,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
@@ -705,6 +707,53 @@ cleanup_run(Cleanup *work)
 	cleanup_execute(work);
 	AtEOXact_GUC(true, nest_level);
 	PopActiveSnapshot();
+}
+
+/* Has a table, or a partition of it, a trigger that may keep a row back? soft_delete() is none. */
+static bool
+keeps_rows_back(Oid relid, Oid soft_delete)
+{
+	bool keeps = false;
+	ListCell *lc;
+
+	foreach (lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		Relation rel = table_open(lfirst_oid(lc), AccessShareLock);
+		const TriggerDesc *triggers = rel->trigdesc;
+
+		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+			keeps |= triggers->triggers[i].tgfoid != soft_delete &&
+					 TRIGGER_TYPE_MATCHES(triggers->triggers[i].tgtype, TRIGGER_TYPE_ROW,
+										  TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_DELETE);
+		table_close(rel, NoLock);
+	}
+	return keeps;
+}
+
+/* Remove rows by a condition; see the header. */
+bool
+cleanup_delete_alone(Cleanup *cleanup, const char *condition, int nargs, Oid *types, Datum *values,
+					 uint64 *rows)
+{
+	Execution execution = {.cleanup = cleanup, .soft_delete = account_function("soft_delete")};
+	OneRun run = {.nargs = nargs,
+				  .types = types,
+				  .values = values,
+				  .options = {.physical = true, .callback = disable_triggers, .arg = &execution}};
+	RoleState caller;
+
+	if (cleanup_under_rls(cleanup, cleanup->target) || cleanup->node->referencing != NIL ||
+		keeps_rows_back(cleanup->target, execution.soft_delete))
+		return false;
+	check_may_delete(cleanup, cleanup->node);
+	begin_step("delete from", cleanup->target);
+	run_as_owner_of(cleanup, list_make1(cleanup->node), &run, &caller);
+	*rows = cleanup_run_knowing(psprintf(OWN_STATEMENT "DELETE FROM %s c WHERE %s",
+										 sql_keyed_relation(cleanup->target), condition),
+								&run, (KnownSets){NULL, 0}, NULL, NULL);
+	run_as_end(caller);
+	FAILURE_POINT("cleanup-deleted");
+	return true;
 }
 
 /* Rows of the target that a cleanup has removed. */

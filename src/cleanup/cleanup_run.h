@@ -17,6 +17,14 @@ extern void cleanup_execute(Cleanup *cleanup);
 /* All of it: find the rows that a new cleanup was seeded with, and remove them, or raise. */
 extern void cleanup_run(Cleanup *cleanup);
 
+/*
+ * Remove rows of the target of a new cleanup by a condition, in one statement, where they are so
+ * plain that no set has to be known: nothing references the table, no policy hides rows of it from
+ * the caller, and nobody's trigger can keep one back. False: it is not so, and nothing was done.
+ */
+extern bool cleanup_delete_alone(Cleanup *cleanup, const char *condition, int nargs, Oid *types,
+								 Datum *values, uint64 *rows);
+
 /* Rows of the target that a cleanup has removed. */
 extern uint64 cleanup_target_rows(Cleanup *cleanup);
 

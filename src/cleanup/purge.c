@@ -7,8 +7,9 @@
  * references do; and rows that are blocked (blocked_rows.c) do not stop the others. These are left
  * out, and the rest is closed again, until nothing of it is blocked.
  *
- * Rows go in slices, each planned and removed on its own, so memory stays flat. Rows that were
- * blocked are tried once more after others have gone, for those may have blocked them.
+ * Where nothing references the table, and all are to go, they go in one statement. Else rows go in
+ * slices, each planned and removed on its own, so memory stays flat. Rows that were blocked are
+ * tried once more after others have gone, for those may have blocked them.
  *
  * What is to go is looked for in chunks, oldest first, and kept by its tid. A tid is a hint: each
  * slice asks again whether the row that is there now was deleted long enough ago. So tids may
@@ -526,6 +527,27 @@ report_along(const Purge *purge)
 			 purge->force ? errhint("Without force => true rows that others hold are kept.") : 0));
 }
 
+/* Remove all rows of a table that were deleted long enough ago at once, if they are so plain. */
+static bool
+purge_alone(Purge *purge)
+{
+	Cleanup *cleanup;
+	Oid types[1];
+	Datum values[] = {cutoff_of(purge)};
+	uint64 rows = 0;
+	bool done;
+
+	if (purge->wanted != PG_UINT64_MAX || purge->batch > 0)
+		return false;
+	cleanup = cleanup_make(purge->target, purge->force, CLEANUP_TO_CUT, purge->as_owners);
+	done = cleanup_delete_alone(
+		cleanup, psprintf("%s OPERATOR(pg_catalog.<=) $1", stamp_sql(purge, &types[0])),
+		lengthof(types), types, values, &rows);
+	purge->purged += rows;
+	cleanup_free(cleanup);
+	return done;
+}
+
 /* Remove the rows of one table that were deleted long enough ago, and report which are kept. */
 static void
 purge_table(Purge *purge, Oid table)
@@ -537,6 +559,8 @@ purge_table(Purge *purge, Oid table)
 	purge->target = table;
 	if (soft != NULL)
 		purge->deleted_at = soft->deleted_at;
+	if (purge_alone(purge))
+		return;
 	purge->any = false;
 	memset(&purge->candidates, 0, sizeof(RowTids));
 	while (purge->purged < purge->wanted && find_candidates(purge))
