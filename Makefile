@@ -74,7 +74,7 @@ $(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.b
 
 export PG_CONFIG SUITES ONLY FUZZ_SECONDS
 
-.PHONY: test check test-clients lint sanitize discard-caches fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb image-root
+.PHONY: test check test-clients test-applications lint sanitize discard-caches fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb image-root
 
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
@@ -89,6 +89,12 @@ endif
 # Every real client, also those that make test has no time for. make test-clients ONLY=jdbc
 test-clients: SUITES := all_clients
 test-clients:
+	@test/run
+
+# Whole applications, unchanged, driven over HTTP: also those that make test has no time for.
+# make test-applications ONLY=redmine
+test-applications: SUITES := all_applications
+test-applications:
 	@test/run
 
 # Format, warnings, static analysis.
