@@ -73,7 +73,6 @@ CREATE SCHEMA st_part CREATE VIEW users AS SELECT 1 AS id;
 SELECT account.create_starter('st_part');	-- fails
 SELECT count(*) AS tables FROM pg_class WHERE relnamespace = 'st_part'::regnamespace;
 DROP SCHEMA st_part CASCADE;
-SELECT account.create_starter('st2', true);	-- fails
 SELECT account.create_starter('st2', NULL);	-- fails
 SELECT to_regnamespace('st2') IS NULL AS nothing_made;
 \set VERBOSITY sqlstate

@@ -92,7 +92,6 @@ SELECT account.issue_tokens(31, actor => 'support');	-- fails
 SELECT account.act_as(31, actor => 'support');	-- fails
 SELECT account.cleanup('ids.users', 31, approve => 'x');	-- fails
 SELECT account.cleanup('ids.users', '31', false, 'x');	-- fails
-SELECT account.use_tables('ids.users', members => 'ids.users');	-- fails
 \set VERBOSITY sqlstate
 SELECT status FROM account.issue_tokens(31, NULL, NULL);
 SELECT count(*) FROM account.cleanup('ids.users', 32, false, NULL);

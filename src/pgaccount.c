@@ -66,6 +66,7 @@ _PG_init(void)
 	removal_init();
 	event_init();
 	user_changes_init();
+	member_changes_init();
 	stats_init();
 	failure_queue_init();
 	failure_worker_init();

@@ -17,6 +17,7 @@
 #include "auth/auth.h"
 #include "base/base.h"
 #include "monitor/monitor.h"
+#include "softdelete/softdelete.h"
 #include "authority.h"
 
 /* account.claim(name text), of identity.c. */
@@ -43,13 +44,21 @@ authority_no_such_user(void)
 			 errdetail("No live user has this id."), errhint("Pass the id of a live user.")));
 }
 
-/* The user of the identity, whether it may come in or not; NULL: there is none. */
+/*
+ * The user of the identity, whether it may come in or not; NULL: there is none, or it is no member
+ * of the identity's tenant any more.
+ */
 static UserRecord *
 identity_user(const Model *model)
 {
 	const char *uid = identity_uid();
+	const char *tenant = identity_tenant();
+	UserRecord *user = uid != NULL ? model_user_by_id(model, uid) : NULL;
 
-	return uid != NULL ? model_user_by_id(model, uid) : NULL;
+	if (user != NULL && tenant != NULL && model_has_members(model) &&
+		!membership_enter(model, user, tenant))
+		return NULL;
+	return user;
 }
 
 /* Raise PT401. */
@@ -93,6 +102,143 @@ authority_covers_tenant(const UserRecord *actor, const char *tenant_key)
 	return strcmp(actor->tenant_key, tenant_key) == 0;
 }
 
+/* What somebody may do in a tenant. */
+TenantRights
+authority_in_tenant(const Model *model, const UserRecord *actor, const char *tenant_key)
+{
+	TenantRights rights = {.all = authority_covers_tenant(actor, tenant_key),
+						   .rank = ROLE_UNRANKED};
+	char *role;
+
+	if (tenant_key != NULL && model_has_members(model) &&
+		membership_counts(model, actor->user_id, tenant_key, &role))
+		rights.rank = member_role_rank(role);
+	return rights;
+}
+
+/* May who has these rights do anything there? */
+bool
+rights_are_any(const TenantRights *rights)
+{
+	return rights->all || rights->rank != ROLE_UNRANKED;
+}
+
+/* With members of this role? */
+bool
+rights_cover_role(const TenantRights *rights, const char *role)
+{
+	return rights->all || (rights->rank != ROLE_UNRANKED && member_role_rank(role) >= rights->rank);
+}
+
+/* Raise PT403 about a tenant. */
+void
+authority_refuse_tenant(const char *message, const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("%s", message),
+					errdetail_internal("%s", detail), errhint("Ask somebody who may.")));
+}
+
+/* The tenant that an argument names; see the header. */
+char *
+authority_tenant(const Model *model, const UserRecord *actor, const char *tenant,
+				 TenantRights *rights, bool *is_active)
+{
+	bool active;
+	char *key = NULL;
+
+	if (model_has(model, model_tenant_attribute(model)))
+		key = model_tenant_key(model, tenant, is_active != NULL ? is_active : &active);
+	if (key == NULL)
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such tenant"),
+						errdetail("No live tenant has this slug or id."),
+						errhint("Pass the slug or id of a tenant.")));
+	*rights = authority_in_tenant(model, actor, key);
+	if (!rights_are_any(rights))
+		authority_refuse_tenant("not allowed",
+								model_has_members(model)
+									? "Only who administers the tenant, its staff, or a superuser, "
+									  "may do this."
+									: "Only staff of the tenant, or a superuser, may do this.");
+	return key;
+}
+
+/*
+ * SQL: of the memberships of user $1, is one in tenant $2 (is there none, where that is NULL), and
+ * none that counts in another? Those that ended with the user, or later, are there still.
+ */
+static char *
+staff_text(const Model *model)
+{
+	const SoftDelete *member = mapping_declared(model->relation[MODEL_MEMBERS]);
+	const SoftDelete *user = mapping_declared(model->relation[MODEL_USERS]);
+	char *live = live_sql(model, "m", MODEL_MEMBERS);
+	StringInfoData with_user;
+
+	initStringInfo(&with_user);
+	if (member != NULL && user != NULL)
+	{
+		char *member_stamp =
+			psprintf("m.%s", sql_column(model->relation[MODEL_MEMBERS], member->deleted_at));
+		char *user_stamp =
+			psprintf("u.%s", sql_column(model->relation[MODEL_USERS], user->deleted_at));
+
+		appendStringInfo(&with_user, " OR %s OPERATOR(pg_catalog.>=) %s",
+						 sql_instant(member_stamp, member->stamp.base),
+						 sql_instant(user_stamp, user->stamp.base));
+	}
+	return psprintf(
+		OWN_STATEMENT
+		"SELECT FROM (SELECT (m.tenant OPERATOR(pg_catalog.=) $2) AS own, m.active FROM (SELECT %s "
+		"AS tenant, %s AS active FROM %s m JOIN %s u ON %s WHERE %s AND (%s%s)) m) m "
+		"HAVING CASE WHEN $2 IS NULL THEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 0 "
+		"ELSE pg_catalog.bool_or(m.own) AND pg_catalog.bool_and(m.own OR NOT m.active) END",
+		model_sql_text(model, "m", MEMBERS_TENANT), active_sql(model, "m", MODEL_MEMBERS),
+		sql_relation(model->relation[MODEL_MEMBERS]), sql_relation(model->relation[MODEL_USERS]),
+		model_sql_same_key(model, "m", MEMBERS_USER, "u", USERS_ID),
+		model_sql_key(model, "u", USERS_ID, 1), live, with_user.data);
+}
+
+/* May staff whose tenant this is act on a user, by its memberships? */
+static bool
+staff_covers_member(const Model *model, const UserRecord *target, const char *tenant_key)
+{
+	Oid members = model->relation[MODEL_MEMBERS];
+	Oid types[] = {model_key_type(model, USERS_ID), TEXTOID};
+	Datum values[2] = {0};
+	KeptStatement *plan;
+	RoleState saved;
+	bool covers;
+
+	if (!model_key_value(model, USERS_ID, target->user_id, &values[0]))
+		return false;
+	if (tenant_key != NULL)
+		values[1] = CStringGetTextDatum(tenant_key);
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	plan = plan_lookup(PLAN_MEMBERSHIP_STAFF, members, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_lookup(PLAN_MEMBERSHIP_STAFF, members, InvalidOid, staff_text(model), 2,
+								types);
+	covers = statement_run(plan, values, tenant_key == NULL ? " n" : "  ",
+						   &(StatementOptions){.look = SNAPSHOT_OF_NOW}) > 0;
+	run_as_end(saved);
+	SPI_finish();
+	return covers;
+}
+
+/* May staff, or a superuser, act on this user? */
+static bool
+covers_user(const Model *model, const UserRecord *actor, const UserRecord *target)
+{
+	if (actor->is_superuser)
+		return true;
+	if (target->is_superuser || !actor->is_staff)
+		return false;
+	if (model_has_members(model))
+		return staff_covers_member(model, target, actor->tenant_key);
+	return authority_covers_tenant(actor, target->tenant_key);
+}
+
 /* The user on whom the identity may act, deleted or not; see the header. */
 UserRecord *
 authority_over_any(const Model *model, const char *user_id, bool self, bool *is_self)
@@ -112,8 +258,7 @@ authority_over_any(const Model *model, const char *user_id, bool self, bool *is_
 	if (own && self)
 		return target;
 	authority_require_staff(actor);
-	if (target != NULL && !actor->is_superuser &&
-		(!authority_covers_tenant(actor, target->tenant_key) || target->is_superuser))
+	if (target != NULL && !covers_user(model, actor, target))
 		refuse_forbidden();
 	if (target == NULL)
 		authority_no_such_user();

@@ -22,8 +22,37 @@ extern void authority_require_staff(const UserRecord *actor);
 extern bool authority_covers_tenant(const UserRecord *actor, const char *tenant_key);
 
 /*
+ * What somebody may do in a tenant: staff of it and superusers give every role, members with a role
+ * of pgaccount.tenant_admin_roles those that do not come before theirs, others none.
+ */
+typedef struct TenantRights
+{
+	bool all;
+	int rank; /* of the own role; ROLE_UNRANKED: it administers nothing */
+} TenantRights;
+
+extern TenantRights authority_in_tenant(const Model *model, const UserRecord *actor,
+										const char *tenant_key);
+
+/* May who has these rights do anything there? With members of this role (NULL: without one)? */
+extern bool rights_are_any(const TenantRights *rights);
+extern bool rights_cover_role(const TenantRights *rights, const char *role);
+
+/*
+ * The key of the live tenant that an argument names; raises PT404. rights: the actor's there; raises
+ * PT403 where it has none. *is_active may be NULL.
+ */
+extern char *authority_tenant(const Model *model, const UserRecord *actor, const char *tenant,
+							  TenantRights *rights, bool *is_active);
+
+/* Raise PT403 about a tenant. */
+compat_noreturn extern void authority_refuse_tenant(const char *message, const char *detail);
+
+/*
  * The live user of this id, on whom the identity may act: itself (where self may), staff on users
- * of its own tenant, or of none where it has none, superusers on all. Raises PT401 without an
+ * of its own tenant, or of none where it has none, superusers on all. Where members are mapped
+ * staff's own tenant is the active one, and users of it are those that are members of no other.
+ * Raises PT401 without an
  * identity whose user may come in, PT403, or PT404. NULL user_id: PT404. *is_self may be NULL.
  */
 extern UserRecord *authority_over(const Model *model, const char *user_id, bool self,

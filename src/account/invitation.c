@@ -1,12 +1,15 @@
 /*
  * invitation.c
- *		Invitations: staff gives a role in a tenant to whoever has an email, and shows a token.
+ *		Invitations: staff, or who administers a tenant, gives a role in it to whoever has an email,
+ *		and shows a token.
  *
  * The token (one_time_token.c) is looked for by its hash, in a table of its own.
  *
  * An invitation is as good as who made it: it is void once that user could not make it any more
- * (deleted, deactivated, no longer staff, moved to another tenant), so that taking a right away
- * takes what was made of it. It can only be accepted by somebody else: nobody raises itself.
+ * (deleted, deactivated, no longer staff, moved to another tenant, of a lesser role), so that taking
+ * a right away takes what was made of it. It can only be accepted by somebody else: nobody raises
+ * itself. Where members are mapped the role is that of the membership; the profile's, which is the
+ * user's everywhere, stays as it is.
  *
  * Locks: the invitation's row, then the user's. Of callers at once one finds it open, the others
  * see it used. Expiry is by the clock, once the row is locked.
@@ -32,9 +35,6 @@
 
 ACCOUNT_OPERATION(invite, "invite", 0);
 ACCOUNT_OPERATION(accept_invitation, "accept_invitation", NO_SUBJECT);
-
-/* The longest name or id of a tenant, in characters. */
-#define MAX_TENANT 1024
 
 /* How often a user is looked at anew because it changed. */
 #define MAX_TRIES 5
@@ -74,14 +74,6 @@ refuse_unknown(void)
 					errhint("Ask for another invitation."), errhidesecrets()));
 }
 
-/* Raise PT403 about a tenant. */
-static void
-refuse_tenant(const char *message, const char *detail)
-{
-	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("%s", message),
-					errdetail_internal("%s", detail), errhint("Ask somebody who may.")));
-}
-
 /* Raise PT403: a tenant that is not active takes nobody. */
 static void
 refuse_inactive(void)
@@ -92,29 +84,53 @@ refuse_inactive(void)
 }
 
 /*
- * The id of the tenant that a staff's argument names; NULL: the staff's own. Raises PT404, PT403.
+ * The id of the tenant that an argument names; NULL: the actor's own. *rights: what the actor may do
+ * there. Raises PT404, PT403.
  */
 static char *
-resolve_tenant(const Model *model, const UserRecord *actor, const char *tenant)
+resolve_tenant(const Model *model, const UserRecord *actor, const char *tenant,
+			   TenantRights *rights)
 {
-	bool is_active = true;
-	char *id = NULL;
+	bool is_active;
+	char *id;
 
 	if (tenant == NULL)
+	{
+		*rights = authority_in_tenant(model, actor, actor->tenant_key);
+		if (!rights_are_any(rights))
+			authority_require_staff(actor);
 		return actor->tenant_key;
-	if (model_has(model, USERS_TENANT))
-		id = OidIsValid(model->relation[MODEL_TENANTS])
-				 ? model_tenant(model, tenant, &is_active)
-				 : model_normal_key(model, USERS_TENANT, tenant);
-	if (id == NULL)
-		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such tenant"),
-						errdetail("No live tenant has this slug or id."),
-						errhint("Pass the slug or id of a tenant.")));
-	if (!authority_covers_tenant(actor, id))
-		refuse_tenant("not allowed", "Only staff of the tenant, or a superuser, may do this.");
+	}
+	id = authority_tenant(model, actor, tenant, rights, &is_active);
 	if (!is_active)
 		refuse_inactive();
 	return id;
+}
+
+/* Is the role of an invitation into this tenant that of a membership, not of the profile? */
+static bool
+is_member_role(const Model *model, const char *tenant_id)
+{
+	return tenant_id != NULL && model_has_members(model) && model_has(model, MEMBERS_ROLE);
+}
+
+/*
+ * Check that who has these rights may give what an invitation promises. Columns of the profile are
+ * the user's everywhere: they are staff's to give. Raises PT403, 22023.
+ */
+static void
+check_promise(const Model *model, const TenantRights *rights, const Invitation *invitation)
+{
+	if (is_member_role(model, invitation->tenant_id))
+	{
+		if (!rights_cover_role(rights, invitation->role))
+			authority_refuse_tenant("not allowed", "The role comes before one's own.");
+		member_role_check(model, invitation->role);
+	}
+	else if (!rights->all)
+		authority_refuse_tenant("not allowed", "Only staff may do this.");
+	if (!rights->all && JB_ROOT_COUNT(invitation->grants) > 0)
+		authority_refuse_tenant("not allowed", "Only staff may grant columns of the profile.");
 }
 
 static const TableStatement invitation_make_statement = {
@@ -152,9 +168,18 @@ store(const Invitation *invitation, bytea *hash)
 	return id;
 }
 
+/* What an invitation gives to the profile: the grants, and the role where it is the profile's. */
+static ProfileGrant *
+read_grant(const Model *model, const UserRecord *giver, const Invitation *invitation)
+{
+	return profile_grant_read(
+		model, giver, is_member_role(model, invitation->tenant_id) ? NULL : invitation->role,
+		invitation->grants);
+}
+
 /*
  * account.invite(email text, role text, tenant text, ttl interval, grants jsonb) RETURNS text:
- * staff.
+ * staff, and who administers the tenant.
  */
 static Datum
 invite_operation(PG_FUNCTION_ARGS)
@@ -162,6 +187,7 @@ invite_operation(PG_FUNCTION_ARGS)
 	Invitation invitation = {0};
 	Model model;
 	UserRecord *actor;
+	TenantRights rights;
 	char *tenant;
 	JsonbBuild detail = {0};
 	text *token;
@@ -171,15 +197,18 @@ invite_operation(PG_FUNCTION_ARGS)
 	version_check();
 	model = *model_require();
 	actor = authority_actor(&model);
-	authority_require_staff(actor);
+	if (!model_has_members(&model))
+		authority_require_staff(actor);
 	invitation.email = text_argument(fcinfo, 0, "email", MAX_EMAIL);
 	registration_check_email(invitation.email);
 	invitation.role = role_argument(fcinfo, 1);
 	tenant = text_argument(fcinfo, 2, "tenant", MAX_TENANT);
-	invitation.tenant_id = resolve_tenant(&model, actor, tenant);
+	invitation.tenant_id = resolve_tenant(&model, actor, tenant, &rights);
 	invitation.expires_at = GetCurrentTimestamp() + ttl_argument(fcinfo, 3, "An invitation");
 	invitation.grants = grants_argument(fcinfo, 4);
-	(void) profile_grant_read(&model, actor, invitation.role, invitation.grants);
+	if (model_has_members(&model))
+		check_promise(&model, &rights, &invitation);
+	(void) read_grant(&model, actor, &invitation);
 	invitation.invited_by = actor->user_id;
 	token = one_time_token_make(&hash);
 	invitation.id = store(&invitation, hash);
@@ -289,10 +318,16 @@ join_tenant(const Model *model, const UserRecord *user, const char *tenant)
 static UserRecord *
 live_inviter(const Model *model, const Invitation *invitation)
 {
+	const char *tenant = invitation->tenant_id;
 	UserRecord *inviter = model_user_by_id(model, invitation->invited_by);
+	TenantRights rights;
 
-	if (inviter == NULL || !model_user_admitted(inviter) ||
-		!authority_covers_tenant(inviter, invitation->tenant_id))
+	if (inviter == NULL || !model_user_admitted(inviter))
+		refuse_unknown();
+	if (tenant != NULL && model_has_members(model))
+		(void) membership_enter(model, inviter, tenant); /* staff of it, if it is a member */
+	rights = authority_in_tenant(model, inviter, tenant);
+	if (is_member_role(model, tenant) ? !rights_cover_role(&rights, invitation->role) : !rights.all)
 		refuse_unknown();
 	return inviter;
 }
@@ -325,11 +360,30 @@ check_acceptance(const Model *model, const UserRecord *user, const Invitation *i
 	if (invitation->tenant_id != NULL && OidIsValid(model->relation[MODEL_TENANTS]) &&
 		(model_tenant(model, invitation->tenant_id, &is_active) == NULL || !is_active))
 		refuse_inactive();
-	if (user->tenant_key != NULL &&
+	if (!model_has_members(model) && user->tenant_key != NULL &&
 		(invitation->tenant_id == NULL ? !inviter->is_superuser
 									   : strcmp(user->tenant_key, invitation->tenant_id) != 0))
-		refuse_tenant("user belongs to another tenant",
-					  "The invitation is into another tenant than the user's.");
+		authority_refuse_tenant("user belongs to another tenant",
+								"The invitation is into another tenant than the user's.");
+	return inviter;
+}
+
+/*
+ * Make the user that asks a member of the invitation's tenant; see admit().
+ */
+static UserRecord *
+admit_member(const Model *model, const Invitation *invitation, UserRecord **user, bool *joins)
+{
+	UserRecord *inviter;
+
+	/* the locks in the order in which a login takes them */
+	session_lock_tenant(invitation->tenant_id, false);
+	*user = authority_actor(model);
+	if (!model_user_lock(model, (*user)->user_id, true))
+		authority_no_such_user();
+	*user = authority_actor(model);
+	inviter = check_acceptance(model, *user, invitation);
+	*joins = member_join(model, (*user)->user_id, invitation->tenant_id, invitation->role);
 	return inviter;
 }
 
@@ -341,6 +395,8 @@ check_acceptance(const Model *model, const UserRecord *user, const Invitation *i
 static UserRecord *
 admit(const Model *model, const Invitation *invitation, UserRecord **user, bool *joins)
 {
+	if (invitation->tenant_id != NULL && model_has_members(model))
+		return admit_member(model, invitation, user, joins);
 	for (int try = 0; try < MAX_TRIES; try++)
 	{
 		UserRecord *inviter;
@@ -407,7 +463,7 @@ accept_invitation_operation(PG_FUNCTION_ARGS)
 	if (hash == NULL || !lock_invitation(hash, &invitation))
 		refuse_unknown();
 	inviter = admit(&model, &invitation, &user, &joins);
-	grant = profile_grant_read(&model, inviter, invitation.role, invitation.grants);
+	grant = read_grant(&model, inviter, &invitation);
 	profile_grant_write(&model, user->user_id, grant);
 	mark_used(&invitation, user);
 
@@ -424,7 +480,8 @@ accept_invitation_operation(PG_FUNCTION_ARGS)
 	detail_text(&answer, "user_id", user->user_id);
 	detail_text(&answer, "role", invitation.role);
 	detail_text(&answer, "tenant_id",
-				user->tenant_key != NULL ? user->tenant_key : invitation.tenant_id);
+				user->tenant_key != NULL && !model_has_members(&model) ? user->tenant_key
+																	   : invitation.tenant_id);
 	detail_json(&answer, "grants", grant->applied);
 	detail_bool(&answer, "joined", joins);
 	secret_call_end(&hiding);

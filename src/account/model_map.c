@@ -28,6 +28,13 @@
 ACCOUNT_OPERATION(use_tables, "use_tables", NO_SUBJECT);
 ACCOUNT_OPERATION(forget_tables, "forget_tables", NO_SUBJECT);
 
+/* Arguments of account.use_tables after users, profiles and tenants. */
+enum
+{
+	ARG_COLUMNS = 3,
+	ARG_MEMBERS
+};
+
 /* A column as it was asked for or found. */
 typedef struct Choice
 {
@@ -205,6 +212,25 @@ require_choice(ModelAttribute attribute, const Oid *relation, const Choice *choi
 							model_part_names[part], model_attributes[attribute].name)));
 }
 
+/* Raise 22023 unless there is one membership of a user in a tenant: a unique index says so. */
+static void
+require_unique_members(Oid members, const Choice *choices)
+{
+	AttrNumber pair[] = {choices[MEMBERS_USER].attnum, choices[MEMBERS_TENANT].attnum};
+
+	if (!OidIsValid(members))
+		return;
+	if (pair[0] == pair[1])
+		refuse_columns("The user and the tenant of a membership are two columns.");
+	if (!model_members_are_unique(members, pair[0], pair[1]))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s is not unique by user and tenant", display_relation(members)),
+						errdetail("A user has at most one membership in a tenant, and a unique "
+								  "index over all rows, or over those that are live, says so."),
+						errhint("CREATE UNIQUE INDEX ON %s (%s, %s);", sql_relation(members),
+								sql_column(members, pair[0]), sql_column(members, pair[1]))));
+}
+
 /* The statements about users read the other tables as the owner of users: may that role? */
 static void
 check_readable(const Oid *relation)
@@ -219,7 +245,8 @@ check_readable(const Oid *relation)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("the owner of %s may not read %s", display_relation(relation[MODEL_USERS]),
 						display_relation(relation[part])),
-				 errdetail("A user's profile and tenant are read as the owner of the users."),
+				 errdetail("A user's profile, tenant and memberships are read as the owner of "
+						   "the users."),
 				 errhint("GRANT SELECT ON %s TO %s.", display_relation(relation[part]),
 						 quote_identifier(GetUserNameFromId(owner, false)))));
 }
@@ -268,7 +295,7 @@ leave_tables(Oid users)
 		mailed_tokens_void_all();
 		own_deletions_forget_all();
 	}
-	user_trigger_detach(mapped[MODEL_USERS], mapped[MODEL_TENANTS]);
+	user_trigger_detach(mapped);
 }
 
 /* The arguments of a call but users, as JSON: {"tables": {part: name}, "columns": {...}}. */
@@ -295,7 +322,7 @@ call_as_json(const Oid *relation, Jsonb *columns)
 
 /*
  * account.use_tables(users regclass, profiles regclass, tenants regclass, columns jsonb, members
- * regclass): see the contract, and model.sql.
+ * regclass): see model.sql.
  */
 static Datum
 use_tables_operation(PG_FUNCTION_ARGS)
@@ -307,16 +334,16 @@ use_tables_operation(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(MODEL_USERS))
 		refuse_null_argument("users");
-	if (PG_ARGISNULL(MODEL_PARTS))
+	if (PG_ARGISNULL(ARG_COLUMNS))
 		refuse_null_argument("columns");
 	version_check();
-	if (!PG_ARGISNULL(MODEL_PARTS + 1))
-		refuse_argument_for_now("members");
 	for (int part = 0; part < MODEL_PARTS; part++)
 	{
-		if (PG_ARGISNULL(part))
+		int argument = part == MODEL_MEMBERS ? ARG_MEMBERS : part;
+
+		if (PG_ARGISNULL(argument))
 			continue;
-		relation[part] = PG_GETARG_OID(part);
+		relation[part] = PG_GETARG_OID(argument);
 		check_application_table(relation[part], "accounts");
 		refuse_citus_table(relation[part], "the account model",
 						   "Keep the tables of the accounts local to the coordinator, and "
@@ -326,12 +353,14 @@ use_tables_operation(PG_FUNCTION_ARGS)
 		check_heap(relation[part], "Rows of accounts are locked and looked up as heap does it.");
 	}
 	check_readable(relation);
-	take_overrides(PG_GETARG_JSONB_P(MODEL_PARTS), relation, choices);
+	take_overrides(PG_GETARG_JSONB_P(ARG_COLUMNS), relation, choices);
 	for (ModelAttribute a = 0; a < MODEL_ATTRIBUTES; a++)
 	{
 		if (choices[a].source != NULL || !OidIsValid(relation[model_attributes[a].part]))
 			continue;
-		choices[a].attnum = model_detect(a, relation);
+		/* where there are members users have no tenant of their own */
+		if (a != USERS_TENANT || !OidIsValid(relation[MODEL_MEMBERS]))
+			choices[a].attnum = model_detect(a, relation);
 		choices[a].source = choices[a].attnum != InvalidAttrNumber ? "detected" : "missing";
 	}
 	require_choice(USERS_ID, relation, choices, "");
@@ -339,6 +368,9 @@ use_tables_operation(PG_FUNCTION_ARGS)
 		require_choice(USERS_EMAIL, relation, choices, ", or users.username is");
 	require_choice(PROFILES_USER, relation, choices, "");
 	require_choice(TENANTS_ID, relation, choices, "");
+	require_choice(MEMBERS_USER, relation, choices, "");
+	require_choice(MEMBERS_TENANT, relation, choices, "");
+	require_unique_members(relation[MODEL_MEMBERS], choices);
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
@@ -349,8 +381,7 @@ use_tables_operation(PG_FUNCTION_ARGS)
 		if (choices[a].source != NULL)
 			write_row(a, relation, &choices[a]);
 	run_as_end(saved);
-	user_trigger_attach(relation[MODEL_USERS], relation[MODEL_TENANTS],
-						call_as_json(relation, PG_GETARG_JSONB_P(MODEL_PARTS)));
+	user_trigger_attach(relation, call_as_json(relation, PG_GETARG_JSONB_P(ARG_COLUMNS)));
 	SPI_finish();
 
 	for (ModelAttribute a = 0; a < MODEL_ATTRIBUTES; a++)

@@ -186,7 +186,8 @@ profile_grant_read(const Model *model, const UserRecord *giver, const char *role
 		profiles = table_open(model->relation[MODEL_PROFILES], RowExclusiveLock);
 		saved = run_as(profiles->rd_rel->relowner);
 	}
-	add_role(model, profiles, role, values);
+	if (role != NULL)
+		add_role(model, profiles, role, values);
 	compat_push_jsonb(&applied, WJB_BEGIN_OBJECT, NULL);
 	add_grants(model, giver, profiles, grants, values, &applied);
 	compat_push_jsonb(&applied, WJB_END_OBJECT, NULL);

@@ -10,6 +10,8 @@
 #include "login.h"
 #include "login_attempt.h"
 #include "mailed_token.h"
+#include "member_changes.h"
+#include "member_write.h"
 #include "one_time_token.h"
 #include "own_deletion.h"
 #include "profile_settable.h"

@@ -19,6 +19,7 @@
 #include "mb/pg_wchar.h"
 #include "nodes/primnodes.h"
 #include "tcop/pquery.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/fmgrprotos.h"
@@ -41,6 +42,8 @@ PG_FUNCTION_INFO_V1(tenant_id);
 PG_FUNCTION_INFO_V1(tenant_bigint);
 PG_FUNCTION_INFO_V1(tenant_uuid);
 PG_FUNCTION_INFO_V1(user_role);
+PG_FUNCTION_INFO_V1(tenant_role);
+PG_FUNCTION_INFO_V1(has_tenant_role);
 PG_FUNCTION_INFO_V1(claims);
 PG_FUNCTION_INFO_V1(claim);
 PG_FUNCTION_INFO_V1(has_module);
@@ -68,6 +71,7 @@ typedef struct Identity
 	IdentityKey uid;
 	IdentityKey tenant_id;
 	text *user_role;
+	text *tenant_role;
 	bool is_staff;
 	const char *claims; /* JSON in UTF-8 */
 	int claims_len;
@@ -221,6 +225,9 @@ parse_identity(const char *value)
 	if (members[TOKEN_USER_ROLE].kind == JSON_STRING)
 		result->user_role =
 			put_text(&p, members[TOKEN_USER_ROLE].text, members[TOKEN_USER_ROLE].len);
+	if (members[TOKEN_TENANT_ROLE].kind == JSON_STRING)
+		result->tenant_role =
+			put_text(&p, members[TOKEN_TENANT_ROLE].text, members[TOKEN_TENANT_ROLE].len);
 	result->is_staff = members[TOKEN_IS_STAFF].kind == JSON_TRUE;
 	walk.identity = result;
 	walk.p = p;
@@ -410,6 +417,16 @@ identity_uid(void)
 	return who == NULL || who->uid.as_text == NULL ? NULL : text_to_cstring(who->uid.as_text);
 }
 
+/* The tenant's id of the identity, or NULL. */
+const char *
+identity_tenant(void)
+{
+	const Identity *who = current_identity();
+
+	return who == NULL || who->tenant_id.as_text == NULL ? NULL
+														 : text_to_cstring(who->tenant_id.as_text);
+}
+
 /* A string member in the database's encoding, or NULL. */
 static const char *
 member_string(const JsonMember *member)
@@ -423,16 +440,35 @@ member_string(const JsonMember *member)
 	return server == NULL ? NULL : pnstrdup(server, len);
 }
 
-/* The claims of a checked token with this subject in place of another spelling of it, in UTF-8. */
+/* Push a claim onto an object; NULL is null. */
+static void
+push_claim(JsonbBuild *state, const char *name, const char *claim)
+{
+	JsonbValue key = {.type = jbvString};
+	JsonbValue value = {.type = claim == NULL ? jbvNull : jbvString};
+
+	key.val.string.val = unconstify(char *, name);
+	key.val.string.len = strlen(name);
+	if (claim != NULL)
+	{
+		value.val.string.val = unconstify(char *, claim);
+		value.val.string.len = strlen(claim);
+	}
+	compat_push_jsonb(state, WJB_KEY, &key);
+	compat_push_jsonb(state, WJB_VALUE, &value);
+}
+
+/*
+ * The claims of a checked token, in UTF-8, with what the rows say in place of it: the subject's
+ * spelling, and the role in the tenant.
+ */
 static const char *
-claims_of_subject(const CheckedToken *checked, const char *uid)
+live_claims(const CheckedToken *checked, const LiveIdentity *live)
 {
 	ClaimsJsonb builder = {0};
 	JsonbBuild state = {0};
-	JsonbValue key = {.type = jbvString, .val.string = {.val = "sub", .len = 3}};
-	JsonbValue value = {.type = jbvString};
 	Jsonb *claims;
-	Jsonb *subject;
+	Jsonb *other;
 	char *arena;
 	char *text;
 
@@ -441,17 +477,31 @@ claims_of_subject(const CheckedToken *checked, const char *uid)
 	claims = claims_jsonb_result(&builder);
 	if (claims == NULL)
 		refuse_token(JWT_BAD_CLAIMS);
-	value.val.string.val = unconstify(char *, uid);
-	value.val.string.len = strlen(uid);
 	compat_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
-	compat_push_jsonb(&state, WJB_KEY, &key);
-	compat_push_jsonb(&state, WJB_VALUE, &value);
+	push_claim(&state, "sub", live->uid);
+	if (live->is_member)
+		push_claim(&state, "tenant_role", live->tenant_role);
 	compat_push_jsonb(&state, WJB_END_OBJECT, NULL);
-	subject = JsonbValueToJsonb(state.result);
+	other = JsonbValueToJsonb(state.result);
 	claims = DatumGetJsonbP(
-		DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(claims), JsonbPGetDatum(subject)));
+		DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(claims), JsonbPGetDatum(other)));
 	text = JsonbToCString(NULL, &claims->root, VARSIZE(claims));
 	return pg_server_to_any(text, strlen(text), PG_UTF8);
+}
+
+/* Do the claims of a token say what the rows say? */
+static bool
+claims_are_live(const JsonMember *members, const char *subject, const LiveIdentity *live)
+{
+	const char *role;
+
+	if (subject != NULL && strcmp(live->uid, subject) != 0)
+		return false;
+	if (!live->is_member)
+		return true;
+	role = member_string(&members[TOKEN_TENANT_ROLE]);
+	return role == NULL || live->tenant_role == NULL ? role == live->tenant_role
+													 : strcmp(role, live->tenant_role) == 0;
 }
 
 /* account.authenticate(token text, is_local boolean): the uid, or PT401. */
@@ -465,7 +515,7 @@ authenticate_operation(PG_FUNCTION_ARGS)
 	TimestampTz until;
 	const Identity *who;
 	const char *subject;
-	const char *uid;
+	LiveIdentity live = {0};
 
 	secret_call_begin(&hiding);
 	if (PG_ARGISNULL(1))
@@ -485,14 +535,14 @@ authenticate_operation(PG_FUNCTION_ARGS)
 	until = end < (double) END_TIMESTAMP ? (TimestampTz) end : DT_NOEND;
 	subject = member_string(&checked->members[JWT_SUB]);
 	if (!pgaccount_live_check)
-		uid = identity_normal_uid(subject);
+		live.uid = identity_normal_uid(subject);
 	else
 	{
-		IdentityClaims live = {subject, member_string(&checked->members[TOKEN_TENANT_ID]),
+		IdentityClaims said = {subject, member_string(&checked->members[TOKEN_TENANT_ID]),
 							   member_string(&checked->members[TOKEN_SID])};
 		uint64 checks = token_cache_checks();
 
-		uid = identity_live_check(&live);
+		identity_live_check(&said, &live);
 
 		/* It may have run an application's code, and that may have authenticated. */
 		if (checks != token_cache_checks())
@@ -500,12 +550,12 @@ authenticate_operation(PG_FUNCTION_ARGS)
 		if (result != JWT_OK)
 			refuse_token(result);
 	}
-	if (subject == NULL || strcmp(uid, subject) == 0)
+	if (claims_are_live(checked->members, subject, &live))
 		identity_set(checked->jws.payload, checked->jws.payload_len, checked->members,
 					 PG_GETARG_BOOL(1), until);
 	else
 	{
-		const char *claims = claims_of_subject(checked, uid);
+		const char *claims = live_claims(checked, &live);
 
 		identity_set(claims, strlen(claims), NULL, PG_GETARG_BOOL(1), until);
 	}
@@ -586,6 +636,40 @@ user_role(PG_FUNCTION_ARGS)
 	const Identity *who = current_identity();
 
 	return return_text(fcinfo, who == NULL ? NULL : who->user_role);
+}
+
+/* account.tenant_role(): the role in the tenant. */
+Datum
+tenant_role(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+
+	return return_text(fcinfo, who == NULL ? NULL : who->tenant_role);
+}
+
+/* account.has_tenant_role(VARIADIC roles text[]): is the role in the tenant one of these? */
+Datum
+has_tenant_role(PG_FUNCTION_ARGS)
+{
+	const Identity *who = current_identity();
+	const text *role = who == NULL ? NULL : who->tenant_role;
+	ArrayIterator iterator;
+	Datum element;
+	bool isnull;
+	bool found = false;
+
+	if (role == NULL || PG_ARGISNULL(0))
+		PG_RETURN_BOOL(false);
+	iterator = array_create_iterator(PG_GETARG_ARRAYTYPE_P(0), 0, NULL);
+	while (!found && array_iterate(iterator, &element, &isnull))
+	{
+		text *one = isnull ? NULL : DatumGetTextPP(element);
+
+		found = one != NULL && VARSIZE(role) - VARHDRSZ == VARSIZE_ANY_EXHDR(one) &&
+				memcmp(VARDATA(role), VARDATA_ANY(one), VARSIZE_ANY_EXHDR(one)) == 0;
+	}
+	array_free_iterator(iterator);
+	PG_RETURN_BOOL(found);
 }
 
 /* account.uid_bigint(): the user's id; NULL if it is none of that type. */

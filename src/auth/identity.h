@@ -18,6 +18,14 @@ typedef struct IdentityClaims
 	const char *session_id;
 } IdentityClaims;
 
+/* What a live check has found. */
+typedef struct LiveIdentity
+{
+	const char *uid;         /* the user's key as its row has it, palloc'd */
+	bool is_member;          /* its tenant is one of its memberships', */
+	const char *tenant_role; /* with this role, or NULL */
+} LiveIdentity;
+
 /*
  * Define the setting that holds the identity. Called by settings_init, before the prefix is
  * reserved.
@@ -26,9 +34,9 @@ extern void identity_init(void);
 
 /*
  * In live_check.c. Is the user of these claims present, live, active, still of that tenant, its
- * session not ended? Else PT401. Returns its key as its row has it, palloc'd.
+ * session not ended? Else PT401.
  */
-extern const char *identity_live_check(const IdentityClaims *claims);
+extern void identity_live_check(const IdentityClaims *claims, LiveIdentity *live);
 
 /*
  * In live_check.c. The same key without a look at the row: as the type of keys writes it, if any is
@@ -58,5 +66,8 @@ extern void identity_warn_if_alone(FunctionCallInfo fcinfo, const char *function
 
 /* The uid of the identity, or NULL: none, or expired. Valid until the identity changes. */
 extern const char *identity_uid(void);
+
+/* Its tenant's id, the same way; NULL also where it has none. */
+extern const char *identity_tenant(void);
 
 #endif /* PGACCOUNT_IDENTITY_H */

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "base/base.h"
 #include "model/model.h"
@@ -26,6 +27,24 @@ refuse(const char *detail)
 	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_UNAUTHENTICATED), errmsg("token is not valid"),
 					errdetail_row("%s", detail),
 					errhint("Ask for a new token, by login or refresh."), errhidesecrets()));
+}
+
+/*
+ * The statement where members are mapped: the tenant $2 of user $1, if it has a membership there that
+ * counts, the user's key, if it may come in, and its role there.
+ */
+static char *
+live_member_text(const Model *model)
+{
+	return psprintf(
+		OWN_STATEMENT
+		"SELECT m.tenant, %s, m.role FROM %s u LEFT JOIN LATERAL (SELECT %s "
+		"AS tenant, %s AS role %s AND %s AND %s LIMIT 1) m ON true WHERE %s AND %s AND %s",
+		model_sql_text(model, "u", USERS_ID), sql_relation(model->relation[MODEL_USERS]),
+		model_sql_text(model, "m", MEMBERS_TENANT), model_sql_text(model, "m", MEMBERS_ROLE),
+		membership_sql(model), model_sql_same_key(model, "m", MEMBERS_USER, "u", USERS_ID),
+		model_sql_key(model, "m", MEMBERS_TENANT, 2), model_sql_key(model, "u", USERS_ID, 1),
+		live_sql(model, "u", MODEL_USERS), active_sql(model, "u", MODEL_USERS));
 }
 
 /* The statement: the tenant of user $1, as a token has it, and its key, if the user may come in. */
@@ -62,17 +81,41 @@ column_text(int column, MemoryContext context)
 	return value == NULL ? NULL : MemoryContextStrdup(context, value);
 }
 
-/*
- * Ask by the statement. NULL: the user may not come in; else its key. *tenant: its tenant, as a
- * token has it.
- */
-static char *
-ask_statement(const Model *model, Datum key, Snapshot snapshot, char **tenant)
+/* Can rows be looked at without a statement? A role of another type than text is the statement's. */
+static bool
+can_look(const ModelRows *rows)
+{
+	const ModelColumn *role = &rows->model->column[MEMBERS_ROLE];
+
+	return model_rows_direct(rows) &&
+		   (role->attnum == InvalidAttrNumber || role->type == TEXTOID ||
+			role->type == VARCHAROID || getBaseType(role->type) == TEXTOID ||
+			getBaseType(role->type) == VARCHAROID);
+}
+
+/* Who is looked for, and what is found. */
+typedef struct Look
+{
+	const char *said_tenant; /* as the token has it, or NULL */
+	Datum key;               /* the user's */
+	Snapshot snapshot;
+	char *tenant; /* the user's, as a token has it; NULL: none, or it is no member of that one */
+	LiveIdentity *live;
+} Look;
+
+/* Ask by the statement. */
+static void
+ask_statement(const Model *model, Look *look)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	char *uid = NULL;
 	Oid users = model->relation[MODEL_USERS];
-	Oid type = model_key_type(model, USERS_ID);
+	bool members = model_has_members(model);
+	Oid types[] = {model_key_type(model, USERS_ID),
+				   members ? model_key_type(model, MEMBERS_TENANT) : InvalidOid};
+	Datum values[] = {look->key, (Datum) 0};
+	bool has_tenant = members && look->said_tenant != NULL &&
+					  model_key_value(model, MEMBERS_TENANT, look->said_tenant, &values[1]);
+	StatementOptions options = {.snapshot = look->snapshot, .limit = 1};
 	KeptStatement *plan;
 	RoleState saved;
 
@@ -80,90 +123,122 @@ ask_statement(const Model *model, Datum key, Snapshot snapshot, char **tenant)
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_MODEL_LIVE, users, InvalidOid);
 	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_MODEL_LIVE, users, InvalidOid, live_text(model), 1, &type);
-	if (statement_run(plan, &key, NULL, &(StatementOptions){.snapshot = snapshot, .limit = 1}) > 0)
+		plan = plan_keep_lookup(PLAN_MODEL_LIVE, users, InvalidOid,
+								members ? live_member_text(model) : live_text(model), 1 + members,
+								types);
+	if (statement_run(plan, values, has_tenant ? "  " : " n", &options) > 0)
 	{
-		*tenant = column_text(1, caller);
-		uid = column_text(2, caller);
+		look->tenant = column_text(1, caller);
+		look->live->uid = column_text(2, caller);
+		look->live->is_member = members && look->tenant != NULL;
+		if (look->live->is_member)
+			look->live->tenant_role = column_text(3, caller);
 	}
 	run_as_end(saved);
 	SPI_finish();
-	return uid;
 }
 
 /* Look at the tenant of a user that may come in. False: the tenant may not. */
 static bool
-look_at_tenant(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenant)
+look_at_tenant(const ModelRows *rows, Datum key, Look *look)
 {
 	LookupScan scan;
 	bool passes;
 
 	if (rows->rel[MODEL_TENANTS] == NULL)
 	{
-		*tenant = model_rows_key_text(USERS_TENANT, key);
+		look->tenant = model_rows_key_text(USERS_TENANT, key);
 		return true;
 	}
-	if (!model_rows_find(rows, MODEL_TENANTS, key, snapshot, &scan))
+	if (!model_rows_find(rows, MODEL_TENANTS, key, look->snapshot, &scan))
 		return true; /* as if without tenant */
 	passes = model_row_is_live(MODEL_TENANTS, scan.slot) &&
 			 model_row_is_active(MODEL_TENANTS, scan.slot);
 	lookup_end(&scan);
-	*tenant = model_rows_key_text(USERS_TENANT, key);
+	look->tenant = model_rows_key_text(USERS_TENANT, key);
 	return passes;
 }
 
-/* Look without a statement; see ask_statement(). */
-static char *
-look(const ModelRows *rows, Datum key, Snapshot snapshot, char **tenant)
+/* Look at the membership of a user that may come in, in the tenant of the token. */
+static void
+look_at_membership(const ModelRows *rows, Look *look)
+{
+	const Model *model = rows->model;
+	LookupScan scan;
+	Datum key;
+	Datum role;
+	bool isnull;
+
+	if (look->said_tenant == NULL ||
+		!model_key_value(model, MEMBERS_TENANT, look->said_tenant, &key) ||
+		!model_rows_find_member(rows, look->key, key, look->snapshot, &scan))
+		return;
+	if (model_row_is_live(MODEL_MEMBERS, scan.slot) &&
+		model_row_is_active(MODEL_MEMBERS, scan.slot))
+	{
+		role = model_row_value(model, MEMBERS_ROLE, scan.slot, &isnull);
+		look->live->tenant_role = isnull ? NULL : TextDatumGetCString(role);
+		look->live->is_member = true;
+	}
+	lookup_end(&scan);
+	if (!look->live->is_member)
+		return;
+	if (!look_at_tenant(rows, key, look))
+		look->tenant = NULL;
+	look->live->is_member = look->tenant != NULL;
+}
+
+/* Look without a statement. */
+static void
+look_at_user(const ModelRows *rows, Look *look)
 {
 	LookupScan scan;
 	bool passes;
 	bool no_tenant = true;
 	bool no_id;
 	Datum tenant_key = (Datum) 0;
-	char *uid = NULL;
 
-	if (!model_rows_find(rows, MODEL_USERS, key, snapshot, &scan))
-		return NULL;
+	if (!model_rows_find(rows, MODEL_USERS, look->key, look->snapshot, &scan))
+		return;
 	passes =
 		model_row_is_live(MODEL_USERS, scan.slot) && model_row_is_active(MODEL_USERS, scan.slot);
-	if (passes)
+	if (passes && rows->rel[MODEL_MEMBERS] != NULL)
+		look_at_membership(rows, look);
+	else if (passes)
 		tenant_key = model_rows_key(rows, USERS_TENANT, scan.slot, &no_tenant);
 	if (!no_tenant)
-		passes = look_at_tenant(rows, tenant_key, snapshot, tenant);
+		passes = look_at_tenant(rows, tenant_key, look);
 	if (passes)
-		uid = model_rows_key_text(USERS_ID, model_rows_key(rows, USERS_ID, scan.slot, &no_id));
+		look->live->uid =
+			model_rows_key_text(USERS_ID, model_rows_key(rows, USERS_ID, scan.slot, &no_id));
 	lookup_end(&scan);
-	return uid;
 }
 
-/* The key of this user, if it may come in, else NULL. *tenant: its tenant, as a token has it. */
-static char *
-may_come_in(const char *uid, Snapshot snapshot, char **tenant)
+/* Look at the user of this id, and its tenant; without uid found it may not come in. */
+static void
+look_at_rows(const char *uid, Look *look)
 {
 	ModelRows rows;
-	Datum key;
-	char *admitted = NULL;
 
-	*tenant = NULL;
 	model_rows_open(&rows, false);
-	if (model_key_value(rows.model, USERS_ID, uid, &key))
-		admitted = model_rows_direct(&rows) ? look(&rows, key, snapshot, tenant)
-											: ask_statement(rows.model, key, snapshot, tenant);
+	if (model_key_value(rows.model, USERS_ID, uid, &look->key))
+	{
+		if (can_look(&rows))
+			look_at_user(&rows, look);
+		else
+			ask_statement(rows.model, look);
+	}
 	model_rows_close(&rows);
-	return admitted;
 }
 
 /*
  * Is the user of these claims present, live, active, still of that tenant, its session not ended?
  */
-const char *
-identity_live_check(const IdentityClaims *claims)
+void
+identity_live_check(const IdentityClaims *claims, LiveIdentity *live)
 {
-	Snapshot snapshot;
+	Look look = {.said_tenant = claims->tenant_id, .live = live};
 	pg_uuid_t session;
-	char *tenant = NULL;
-	char *uid;
 
 	if (model_get() == NULL)
 		ereport(ERROR,
@@ -172,18 +247,19 @@ identity_live_check(const IdentityClaims *claims)
 				 errdetail("authenticate() looks at the live row of the user."),
 				 errhint("Map it with account.use_tables(), or set pgaccount.live_check off."),
 				 errhidesecrets()));
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	uid = claims->uid == NULL ? NULL : may_come_in(claims->uid, snapshot, &tenant);
-	if (uid == NULL)
+	look.snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (claims->uid != NULL)
+		look_at_rows(claims->uid, &look);
+	if (live->uid == NULL)
 		refuse("The user is gone, deleted or not active, or its tenant is not.");
-	if (tenant == NULL || claims->tenant_id == NULL ? tenant != NULL || claims->tenant_id != NULL
-													: strcmp(tenant, claims->tenant_id) != 0)
-		refuse("The user is of another tenant now.");
+	if (look.tenant == NULL || claims->tenant_id == NULL
+			? look.tenant != NULL || claims->tenant_id != NULL
+			: strcmp(look.tenant, claims->tenant_id) != 0)
+		refuse("The user is not, or no more, of that tenant, or the tenant is not active.");
 	if (claims->session_id != NULL && !(uuid_text_read(claims->session_id, &session) &&
-										session_row_is_live(&session, uid, snapshot)))
+										session_row_is_live(&session, live->uid, look.snapshot)))
 		refuse("The session has ended.");
-	UnregisterSnapshot(snapshot);
-	return uid;
+	UnregisterSnapshot(look.snapshot);
 }
 
 /* The key of a user as the type of keys writes it. */

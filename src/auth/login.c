@@ -82,7 +82,7 @@ try_login(FunctionCallInfo fcinfo, const Model *model, Attempt *attempt, UserRec
 	{
 		CHECK_FOR_INTERRUPTS();
 		/* a tenant that cannot be one decides for nobody */
-		*user = login == NULL || (tenant == NULL && !PG_ARGISNULL(4))
+		*user = login == NULL || (tenant == NULL && !PG_ARGISNULL(4) && !model_has_members(model))
 					? NULL
 					: model_user_by_login(model, login, tenant);
 		attempt_make(attempt, *user, login ? login : "", PG_GETARG_DATUM(2), PG_ARGISNULL(2));
@@ -102,6 +102,12 @@ try_login(FunctionCallInfo fcinfo, const Model *model, Attempt *attempt, UserRec
 			attempt_take_back(attempt);
 			*status = 403;
 			return "account_inactive";
+		}
+		if (!session_choose_tenant(model, *user, !PG_ARGISNULL(4), tenant))
+		{
+			attempt_take_back(attempt);
+			*status = 403;
+			return "not_a_member";
 		}
 		if (session_admit(model, *user, true, new_hash(model, *user, password)))
 			return NULL;

@@ -37,8 +37,8 @@
 
 #include "base/base.h"
 #include "softdelete/softdelete.h"
+#include "column_values.h"
 #include "profile_settable.h"
-#include "registration.h"
 
 /* A search for a table's rows as a whole in an expression of a policy. */
 typedef struct RowSearch

@@ -1,6 +1,6 @@
 /*
  * registration.c
- *		account.register: a user with its profile, both or neither.
+ *		account.register: a user with its profile and its membership, all or none.
  *
  * What can be refused by looking is refused first, then the password is hashed, then come the
  * locks: a name (email or username) is locked by an advisory lock to the end of the transaction,
@@ -35,6 +35,8 @@
 #include "model/model.h"
 #include "monitor/monitor.h"
 #include "password/password.h"
+#include "column_values.h"
+#include "member_write.h"
 #include "registered_names.h"
 #include "registration.h"
 #include "session_lock.h"
@@ -109,14 +111,6 @@ users_column(const Registration *reg, Relation users, ModelAttribute attribute)
 	return TupleDescAttr(RelationGetDescr(users), reg->model.column[attribute].attnum - 1);
 }
 
-/* Must a statement give the column a value? */
-bool
-column_needs_value(Relation rel, Form_pg_attribute column)
-{
-	return column->attnotnull && !column->attgenerated && !column->attidentity &&
-		   build_column_default(rel, column->attnum) == NULL;
-}
-
 /*
  * Resolve the tenant's slug or id to its id; raise PT404, PT403, or 55000 where users have no
  * tenant.
@@ -125,8 +119,7 @@ static void
 resolve_tenant(Registration *reg, Relation users, const char *tenant)
 {
 	const Model *model = &reg->model;
-	bool is_active = true;
-	Datum ignored;
+	bool is_active;
 
 	if (tenant == NULL)
 	{
@@ -139,10 +132,7 @@ resolve_tenant(Registration *reg, Relation users, const char *tenant)
 		return;
 	}
 	model_require_tenant(model);
-	if (OidIsValid(model->relation[MODEL_TENANTS]))
-		reg->tenant = model_tenant(model, tenant, &is_active);
-	else if (model_key_value(model, USERS_TENANT, tenant, &ignored))
-		reg->tenant = pstrdup(tenant);
+	reg->tenant = model_tenant_key(model, tenant, &is_active);
 	if (reg->tenant == NULL)
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such tenant"),
 						errdetail("No live tenant has this slug or id."),
@@ -151,127 +141,6 @@ resolve_tenant(Registration *reg, Relation users, const char *tenant)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("tenant is not active"),
 				 errdetail("Nobody can register with it."), errhint("Activate the tenant first.")));
-}
-
-/*
- * SQL: a neutral value for a mandatory column that nobody has a value for: frameworks such as
- * Django keep their defaults to themselves. NULL: there is none for the type.
- */
-const char *
-neutral_value(Form_pg_attribute column)
-{
-	Oid type = getBaseType(column->atttypid);
-	char category;
-	bool preferred;
-
-	if (type == UUIDOID)
-		return "pg_catalog.gen_random_uuid()";
-	if (type == JSONOID || type == JSONBOID)
-		return "'{}'";
-	get_type_category_preferred(type, &category, &preferred);
-	switch (category)
-	{
-		case TYPCATEGORY_STRING:
-			return "''";
-		case TYPCATEGORY_BOOLEAN:
-			return "false";
-		case TYPCATEGORY_NUMERIC:
-			return "0";
-		case TYPCATEGORY_DATETIME:
-			return "pg_catalog.now()";
-		case TYPCATEGORY_ARRAY:
-			return "'{}'";
-		default:
-			return NULL;
-	}
-}
-
-/*
- * Columns of a foreign key, or of a unique index: a neutral value would be wrong, or not for long.
- */
-Bitmapset *
-constrained_columns(Relation rel)
-{
-	Bitmapset *columns = bms_copy(RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY));
-	ListCell *cell;
-
-	foreach (cell, RelationGetFKeyList(rel))
-	{
-		ForeignKeyCacheInfo *key = lfirst(cell);
-
-		for (int i = 0; i < key->nkeys; i++)
-			columns = bms_add_member(columns, key->conkey[i] - FirstLowInvalidHeapAttributeNumber);
-	}
-	return columns;
-}
-
-/* Append column and value to the two lists of an INSERT. */
-static void
-append_value(StringInfo columns, StringInfo values, Form_pg_attribute column, const char *value)
-{
-	appendStringInfo(columns, "%s%s", columns->len > 0 ? ", " : "",
-					 quote_identifier(NameStr(column->attname)));
-	appendStringInfo(values, "%s%s", values->len > 0 ? ", " : "", value);
-}
-
-/*
- * Append neutral values of the mandatory columns that are not in given (by attribute number).
- * Raises 55000 for those that have none.
- */
-void
-append_neutral_values(Relation rel, StringInfo columns, StringInfo values, Bitmapset *given)
-{
-	Bitmapset *constrained = constrained_columns(rel);
-
-	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), i);
-		const char *value;
-
-		if (column->attisdropped || bms_is_member(column->attnum, given) ||
-			!column_needs_value(rel, column))
-			continue;
-		value = neutral_value(column);
-		if (bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, constrained) &&
-			getBaseType(column->atttypid) != UUIDOID)
-			value = NULL;
-		if (value == NULL)
-			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-							errmsg("column \"%s\" of %s needs a value", NameStr(column->attname),
-								   display_relation(RelationGetRelid(rel))),
-							errdetail("It is NOT NULL and has no default."),
-							errhint("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT ...",
-									sql_relation(RelationGetRelid(rel)),
-									quote_identifier(NameStr(column->attname))),
-							errtablecol(rel, column->attnum)));
-		append_value(columns, values, column, value);
-	}
-}
-
-/* SQL: true or false, as the column's type says it. */
-static const char *
-boolean_value(Form_pg_attribute column, bool value)
-{
-	char category;
-	bool preferred;
-
-	get_type_category_preferred(getBaseType(column->atttypid), &category, &preferred);
-	if (category == TYPCATEGORY_BOOLEAN)
-		return value ? "true" : "false";
-	return category == TYPCATEGORY_NUMERIC ? (value ? "1" : "0") : (value ? "'true'" : "'false'");
-}
-
-/* A value of the column that says who is active, with which the user is; NULL: leave it NULL. */
-static const char *
-active_value(const Model *model, Form_pg_attribute column)
-{
-	const char *value;
-
-	if (model->rule[MODEL_USERS] == NULL)
-		return boolean_value(column, true);
-	value = model_rule_value(model->rule[MODEL_USERS], column->atttypid);
-	return value == NULL ? NULL
-						 : psprintf("%s::%s", value, sql_type(column->atttypid, column->atttypmod));
 }
 
 /* The text that makes the user. Parameters: email, username, hash, the tenant's key. */
@@ -297,10 +166,10 @@ insert_text(const Registration *reg, Relation users)
 		column = users_column(reg, users, a);
 		if (a <= USERS_PASSWORD)
 			value = given[a];
-		else if (a == USERS_TENANT && reg->tenant != NULL)
+		else if (a == USERS_TENANT && reg->tenant != NULL) /* not where members are mapped */
 			value = psprintf("$4::%s", sql_type(column->atttypid, column->atttypmod));
 		else if (a == USERS_IS_ACTIVE && build_column_default(users, column->attnum) == NULL)
-			value = active_value(model, column);
+			value = active_value(model, MODEL_USERS, column);
 		else if (a == USERS_IS_STAFF || a == USERS_IS_SUPERUSER || a == USERS_FLAG)
 			value = boolean_value(column, false);
 		if (value == NULL || column->attgenerated)
@@ -322,7 +191,7 @@ insert_user(Registration *reg, Relation users, MemoryContext context)
 {
 	const Model *model = &reg->model;
 	Oid relid = RelationGetRelid(users);
-	bool with_tenant = reg->tenant != NULL;
+	bool with_tenant = reg->tenant != NULL && !model_has_members(model);
 	Oid types[] = {TEXTOID, TEXTOID, TEXTOID,
 				   with_tenant ? model_key_type(model, USERS_TENANT) : TEXTOID};
 	Datum values[] = {CStringGetTextDatum(reg->email),
@@ -351,7 +220,7 @@ insert_user(Registration *reg, Relation users, MemoryContext context)
 	}
 }
 
-/* Make the user and its profile, both or neither. */
+/* Make the user, its profile and its membership, all or none. */
 static void
 make_account(Registration *reg, Relation users, ProfileValues *profile)
 {
@@ -368,6 +237,11 @@ make_account(Registration *reg, Relation users, ProfileValues *profile)
 		run_as_end(saved);
 		FAILURE_POINT("register-profile");
 		registration_profile_write(&reg->model, reg->values[0], profile);
+		if (reg->tenant != NULL && model_has_members(&reg->model))
+		{
+			(void) member_join(&reg->model, reg->values[0], reg->tenant, NULL);
+			reg->values[3] = reg->tenant;
+		}
 	}
 	PG_CATCH();
 	{

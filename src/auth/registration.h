@@ -6,7 +6,6 @@
 #define PGACCOUNT_REGISTRATION_H
 
 #include "access/tupdesc.h"
-#include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 
@@ -43,21 +42,5 @@ extern void registration_check_email(const char *email);
 /* Raise 22023 if a text (NULL: none) is too long for its column. */
 extern void registration_check_fits(const Model *model, ModelAttribute attribute,
 									const char *value);
-
-/* Columns of foreign keys, and of unique indexes; offset by FirstLowInvalidHeapAttributeNumber. */
-extern Bitmapset *constrained_columns(Relation rel);
-
-/* Must a statement give the column a value? */
-extern bool column_needs_value(Relation rel, Form_pg_attribute column);
-
-/* SQL: a neutral value for a mandatory column; NULL: there is none. */
-extern const char *neutral_value(Form_pg_attribute column);
-
-/*
- * Append neutral values of the mandatory columns that are not in given; raises 55000 where there is
- * none.
- */
-extern void append_neutral_values(Relation rel, StringInfo columns, StringInfo values,
-								  Bitmapset *given);
 
 #endif /* PGACCOUNT_REGISTRATION_H */

@@ -20,6 +20,7 @@
 
 #include "base/base.h"
 #include "profile/profile.h"
+#include "column_values.h"
 #include "profile_settable.h"
 #include "registration.h"
 
@@ -46,22 +47,10 @@ warn_left_out(const char *name, int len)
 static void
 check_role(const JsonbValue *value)
 {
-	char *setting = pstrdup(pgaccount_registration_roles);
-	char *role =
-		value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : NULL;
-
-	for (char *next = strtok(setting, ","); role != NULL && next != NULL; next = strtok(NULL, ","))
-	{
-		char *end;
-
-		while (*next == ' ')
-			next++;
-		end = next + strlen(next);
-		while (end > next && end[-1] == ' ')
-			*--end = '\0';
-		if (*next != '\0' && strcmp(next, role) == 0)
-			return;
-	}
+	if (value->type == jbvString &&
+		list_setting_find(pgaccount_registration_roles,
+						  pnstrdup(value->val.string.val, value->val.string.len)) >= 0)
+		return;
 	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("role cannot be taken"),
 					errdetail("Nobody may register with this role."),
 					errhint("pgaccount.registration_roles lists the roles that may be taken.")));

@@ -5,9 +5,10 @@
  * A refusal that has something to remember (a reused token, a session that has ended) is an answer,
  * not an error, so that what was learnt commits with the caller's transaction.
  *
- * Locks: who opens a session takes the tenant's advisory lock, then the user's row; who refreshes
- * takes the session's row. A change of the user takes the user's row, then, by its trigger, the
- * sessions' rows; so nobody waits for somebody who waits for him.
+ * Locks: who opens a session takes the tenant's advisory lock, then the user's row, then that of its
+ * membership; who refreshes takes the session's row, and who switches to another tenant that one's
+ * advisory lock and the membership's row before it. A change of the user or membership takes its
+ * row, then, by its trigger, the sessions' rows; so nobody waits for somebody who waits for him.
  *
  * Tables of the extension are read and written as their owner, users as theirs; the caller needs
  * EXECUTE.
@@ -42,19 +43,35 @@
 #define PRUNED_BLOCKS 4
 
 ACCOUNT_OPERATION(refresh, "refresh", NO_SUBJECT);
+ACCOUNT_OPERATION(switch_tenant, "switch_tenant", NO_SUBJECT);
 ACCOUNT_OPERATION(logout, "logout", NO_SUBJECT);
 ACCOUNT_OPERATION(issue_tokens, "issue_tokens", 0);
 ACCOUNT_OPERATION(issue_access_token, "issue_access_token", 0);
+
+/* A call that goes on with a session. */
+typedef struct Continuation
+{
+	const char *operation;
+	const char *event;  /* of its success */
+	const char *tenant; /* slug or id of the one to switch to; NULL: none */
+	Datum ip;           /* 0: not known */
+	int status;         /* of its refusal */
+} Continuation;
 
 /* What a token says of the user. */
 void
 session_token_user(const UserRecord *user, const char *session_id, TokenUser *claims)
 {
+	const Model *model = model_get();
+	bool has_members = model != NULL && model_has_members(model);
+
 	memset(claims, 0, sizeof(*claims));
 	claims->user_id = user->user_id;
 	claims->session_id = session_id;
 	claims->tenant_id = user->tenant_id;
 	claims->tenant = user->tenant;
+	claims->has_tenant_role = has_members;
+	claims->tenant_role = user->tenant_role;
 	claims->user_role = user->role;
 	claims->is_staff = user->is_staff;
 	claims->modules_type = user->modules_type;
@@ -181,6 +198,16 @@ admit_text(const Model *model, bool login, bool rehash)
 	return sql.data;
 }
 
+/*
+ * Does the membership still hold by which the user is in its tenant? Locks it. True without one.
+ */
+static bool
+still_member(const Model *model, const UserRecord *user)
+{
+	return !user->is_member || (membership_lock(model, user->user_id, user->tenant_key) &&
+								membership_counts(model, user->user_id, user->tenant_key, NULL));
+}
+
 /* Let a user in; see the header. */
 bool
 session_admit(const Model *model, const UserRecord *user, bool login, text *new_hash)
@@ -196,10 +223,10 @@ session_admit(const Model *model, const UserRecord *user, bool login, text *new_
 	if (!model_key_value(model, USERS_ID, user->user_id, &values[0]))
 		return false;
 	if (user->tenant_key != NULL)
-	{
-		values[1] = CStringGetTextDatum(user->tenant_key);
 		session_lock_tenant(user->tenant_key, false);
-	}
+	/* of a member the row of users has no tenant */
+	if (user->tenant_key != NULL && !user->is_member)
+		values[1] = CStringGetTextDatum(user->tenant_key);
 	else
 		nulls[1] = 'n';
 	values[2] = PointerGetDatum(user->password);
@@ -226,7 +253,7 @@ session_admit(const Model *model, const UserRecord *user, bool login, text *new_
 	PG_END_TRY();
 	run_as_end(saved);
 	SPI_finish();
-	return admitted;
+	return admitted && still_member(model, user);
 }
 
 /* Whose sessions are looked at to be pruned; $2: the user, $3 and $4: tids. */
@@ -306,6 +333,15 @@ session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_
 	return grant(fcinfo, user, id, refresh_token);
 }
 
+/* Is the user of the tenant that its session is in? Where members are mapped it is put there. */
+static bool
+is_of_tenant(const Model *model, UserRecord *user, const char *tenant_id)
+{
+	if (model_has_members(model))
+		return tenant_id == NULL || membership_enter(model, user, tenant_id);
+	return strcmp(user->tenant_key ? user->tenant_key : "", tenant_id ? tenant_id : "") == 0;
+}
+
 /*
  * Decide about an authentic token: NULL, or the refusal. *again: the successor of this token is
  * given once more. Ends the session where the token was used before, or the user may not come in
@@ -334,9 +370,7 @@ judge(const Model *model, const RefreshToken *token, SessionRow *row, UserRecord
 	if (now >= row->expires_at)
 		return "token_expired";
 	*user = model_user_by_id(model, row->user_id);
-	if (*user == NULL || !model_user_admitted(*user) ||
-		strcmp((*user)->tenant_key ? (*user)->tenant_key : "",
-			   row->tenant_id ? row->tenant_id : "") != 0)
+	if (*user == NULL || !model_user_admitted(*user) || !is_of_tenant(model, *user, row->tenant_id))
 	{
 		session_row_end(row, SESSION_END_USER);
 		return "session_ended";
@@ -344,30 +378,37 @@ judge(const Model *model, const RefreshToken *token, SessionRow *row, UserRecord
 	return NULL;
 }
 
-/* Record a refresh; row NULL: of no session of ours; refused NULL: it succeeded. */
+/*
+ * Record a refresh, or a switch to another tenant; row NULL: of no session of ours; refused NULL: it
+ * succeeded.
+ */
 static void
-record_refresh(FunctionCallInfo fcinfo, const SessionRow *row, const char *refused)
+record_refresh(const Continuation *call, const SessionRow *row, const char *tenant_id,
+			   const char *refused)
 {
-	inet *ip = PG_ARGISNULL(1) ? NULL : DatumGetInetPP(PG_GETARG_DATUM(1));
+	inet *ip = call->ip == (Datum) 0 ? NULL : DatumGetInetPP(call->ip);
 	const char *user_id = row ? row->user_id : NULL;
-	const char *tenant_id = row ? row->tenant_id : NULL;
+	int code = call->status == 403 ? ERRCODE_ACCOUNT_FORBIDDEN : ERRCODE_ACCOUNT_UNAUTHENTICATED;
 
 	if (refused == NULL)
 	{
-		event_success_from(ip, EVENT_TOKEN_REFRESHED, user_id, tenant_id, NULL);
+		event_success_from(ip, call->event, user_id, tenant_id,
+						   call->tenant == NULL || row->tenant_id == NULL
+							   ? NULL
+							   : event_detail("from", row->tenant_id));
 		return;
 	}
-	operation_concerns(user_id, tenant_id);
-	operation_refused(ERRCODE_ACCOUNT_UNAUTHENTICATED, refused);
+	operation_concerns(user_id, row ? row->tenant_id : NULL);
+	operation_refused(code, refused);
 	event_refusal_from(
 		ip, strcmp(refused, "token_reused") == 0 ? EVENT_TOKEN_REUSED : EVENT_OPERATION_FAILED,
-		user_id, tenant_id, unpack_sql_state(ERRCODE_ACCOUNT_UNAUTHENTICATED),
-		event_detail("operation", "refresh", "error", refused));
+		user_id, row ? row->tenant_id : NULL, unpack_sql_state(code),
+		event_detail("operation", call->operation, "error", refused));
 }
 
-/* The next token of a session, or the last one again. */
+/* The next token of a session in a tenant, or the last one again. */
 static text *
-next_token(const pg_uuid_t *session, SessionRow *row, bool again, Datum ip)
+next_token(const pg_uuid_t *session, SessionRow *row, bool again, Datum ip, const char *tenant_id)
 {
 	unsigned char hash[REFRESH_HASH_BYTES];
 	TimestampTz now = GetCurrentTimestamp();
@@ -378,8 +419,67 @@ next_token(const pg_uuid_t *session, SessionRow *row, bool again, Datum ip)
 	text *next = refresh_token_make(session, token.counter, hash);
 
 	if (!again)
-		session_row_rotate(row, &token, ip);
+		session_row_rotate(row, &token, ip, tenant_id);
+	else
+		session_row_move(row, tenant_id);
 	return next;
+}
+
+/*
+ * Lock what a switch to a tenant depends on, before the session's row: the tenant, and the user's
+ * membership in it. NULL: there is no such tenant or session; else its key.
+ */
+static char *
+lock_target(const Model *model, const pg_uuid_t *session, const char *tenant)
+{
+	bool is_active;
+	char *user_id = session_row_user(session);
+	char *key = user_id == NULL ? NULL : model_tenant_key(model, tenant, &is_active);
+
+	if (key == NULL)
+		return NULL;
+	session_lock_tenant(key, false);
+	(void) membership_lock(model, user_id, key);
+	return key;
+}
+
+/* Go on with a session: its next tokens, or why not. */
+static Datum
+go_on(FunctionCallInfo fcinfo, const Model *model, text *token, Continuation *call)
+{
+	RefreshToken read;
+	SessionRow row;
+	UserRecord *user = NULL;
+	const char *refused = "token_invalid";
+	char *target = NULL;
+	bool again = false;
+	bool found = refresh_token_read(token, &read);
+	Datum result;
+
+	call->status = 401;
+	if (found && call->tenant != NULL)
+		target = lock_target(model, &read.session, call->tenant);
+	found = found && session_row_lock(&read.session, &row);
+	FAILURE_POINT("refresh");
+	if (found)
+		refused = judge(model, &read, &row, &user, &again);
+	if (refused == NULL && call->tenant != NULL &&
+		(target == NULL || !membership_enter(model, user, target)))
+	{
+		call->status = 403;
+		refused = "not_a_member";
+	}
+	result = refused == NULL
+				 ? grant(fcinfo, user, &read.session,
+						 next_token(&read.session, &row, again, call->ip, user->tenant_key))
+				 : session_refusal(fcinfo, call->status, refused);
+	if (refused == NULL && !again && call->ip != (Datum) 0)
+		known_address_note(user->user_id, DatumGetInetPP(call->ip));
+	FAILURE_POINT("refresh-end");
+	record_refresh(call, found ? &row : NULL, user ? user->tenant_key : NULL, refused);
+	if (found)
+		session_row_close(&row);
+	return result;
 }
 
 /* account.refresh(refresh_token text, ip inet): the next tokens of a session, or why not. */
@@ -387,34 +487,46 @@ static Datum
 refresh_operation(PG_FUNCTION_ARGS)
 {
 	text *token = PG_ARGISNULL(0) ? NULL : (text *) PG_GETARG_POINTER(0);
-	Datum ip = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
+	Continuation call = {.operation = "refresh",
+						 .event = EVENT_TOKEN_REFRESHED,
+						 .ip = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1)};
 	ErrorContextCallback hiding;
 	Model model;
-	RefreshToken read;
-	SessionRow row;
-	UserRecord *user = NULL;
-	const char *refused = "token_invalid";
-	bool again = false;
-	bool found;
 	Datum result;
 
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.refresh()");
 	version_check();
 	model = *model_require();
-	found = refresh_token_read(token, &read) && session_row_lock(&read.session, &row);
-	FAILURE_POINT("refresh");
-	if (found)
-		refused = judge(&model, &read, &row, &user, &again);
-	result = refused == NULL
-				 ? grant(fcinfo, user, &read.session, next_token(&read.session, &row, again, ip))
-				 : session_refusal(fcinfo, 401, refused);
-	if (refused == NULL && !again && ip != (Datum) 0)
-		known_address_note(user->user_id, DatumGetInetPP(ip));
-	FAILURE_POINT("refresh-end");
-	record_refresh(fcinfo, found ? &row : NULL, refused);
-	if (found)
-		session_row_close(&row);
+	result = go_on(fcinfo, &model, token, &call);
+	secret_call_end(&hiding);
+	return result;
+}
+
+/*
+ * account.switch_tenant(refresh_token text, tenant text, ip inet): the next tokens of a session, in
+ * another tenant of the user's, or why not.
+ */
+static Datum
+switch_tenant_operation(PG_FUNCTION_ARGS)
+{
+	text *token = PG_ARGISNULL(0) ? NULL : (text *) PG_GETARG_POINTER(0);
+	Continuation call = {.operation = "switch_tenant",
+						 .event = EVENT_TENANT_SWITCHED,
+						 .ip = PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2)};
+	ErrorContextCallback hiding;
+	Model model;
+	Datum result;
+
+	secret_call_begin(&hiding);
+	PreventCommandIfReadOnly("account.switch_tenant()");
+	if (PG_ARGISNULL(1))
+		refuse_null_beside_secret("tenant");
+	version_check();
+	model = *model_require();
+	model_require_members(&model);
+	call.tenant = text_argument(fcinfo, 1, "tenant", MAX_TENANT);
+	result = go_on(fcinfo, &model, token, &call);
 	secret_call_end(&hiding);
 	return result;
 }
@@ -456,7 +568,7 @@ logout_operation(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(ended);
 }
 
-/* The live and active user whose id argument n is; raises PT404 or PT403. */
+/* The live and active user whose id argument n is; see the header. */
 UserRecord *
 session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model)
 {
@@ -472,6 +584,7 @@ session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model)
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("account is not active"),
 						errdetail("The user or its tenant is not active."),
 						errhint("Activate it first.")));
+	(void) session_choose_tenant(model, user, false, NULL);
 	return user;
 }
 

@@ -18,6 +18,7 @@
 #define SESSION_END_REUSED   "token_reused"
 #define SESSION_END_USER     "user_changed"
 #define SESSION_END_TENANT   "tenant_changed"
+#define SESSION_END_MEMBER   "member_changed"
 #define SESSION_END_UNMAPPED "tables_changed"
 
 /* End all sessions: users are those of another table by now. Within SPI_connect. */
@@ -34,6 +35,10 @@ extern void session_end_users(char **user_ids, int n);
 /* End those of a user whose password changed, as session_keep() says, and those of a tenant. */
 extern void session_end_password(const char *user_id);
 extern void session_end_tenant(const char *tenant_id);
+
+/* End those of users in tenants, pair by pair, and those in any tenant. */
+extern void session_end_members(char **user_ids, char **tenant_ids, int n);
+extern void session_end_in_tenants(void);
 
 /*
  * While the caller itself changes the password of this user, the trigger ends no session
@@ -72,7 +77,18 @@ extern bool session_admit(const Model *model, const UserRecord *user, bool login
 extern Datum session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_isnull,
 						  text *user_agent);
 
-/* The live and active user whose id argument n is; raises PT404 or PT403. */
+/*
+ * Where members are mapped, put a user, who may come in, into a tenant as a login does: the one that
+ * is named by slug or id (NULL: it is the name of none), if is_named; else its only one, or else that
+ * of its last session, or else none. False: it is no active member of the named one.
+ */
+extern bool session_choose_tenant(const Model *model, UserRecord *user, bool is_named,
+								  const char *tenant);
+
+/*
+ * The live and active user whose id argument n is, in the tenant that a login would choose; raises
+ * PT404 or PT403.
+ */
 extern UserRecord *session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model);
 
 /* What a token says of the user. */

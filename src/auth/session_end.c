@@ -79,6 +79,22 @@ static const TableStatement end_of_tenant = {
 	"AND ($3 IS NULL OR (s.id)::pg_catalog.text OPERATOR(pg_catalog.<>) $3)",
 	3,
 	{TEXTOID, TEXTOID, TEXTOID}};
+static const TableStatement end_of_members = {
+	PLAN_SESSION_END_MEMBERS,
+	"session",
+	OWN_STATEMENT "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
+				  "end_reason = $3 FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) "
+				  "AS m(user_id, tenant_id) WHERE s.user_id OPERATOR(pg_catalog.=) m.user_id "
+				  "AND s.tenant_id OPERATOR(pg_catalog.=) m.tenant_id AND s.ended_at IS NULL",
+	3,
+	{TEXTARRAYOID, TEXTARRAYOID, TEXTOID}};
+static const TableStatement end_in_tenants = {
+	PLAN_SESSION_END_IN_TENANTS,
+	"session",
+	OWN_STATEMENT "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
+				  "end_reason = $1 WHERE s.tenant_id IS NOT NULL AND s.ended_at IS NULL",
+	1,
+	{TEXTOID}};
 static const TableStatement end_of_users = {
 	PLAN_SESSION_END_USERS,
 	"session",
@@ -110,32 +126,69 @@ session_end_user(const char *user_id, const char *except, const char *reason)
 	return end_where(&end_of_user, user_id, except, reason);
 }
 
+/* Keys as text[]. */
+static Datum
+key_array(char **keys, int n)
+{
+	Datum *values = palloc(n * sizeof(Datum));
+	ArrayType *array;
+
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		values[i] = CStringGetTextDatum(keys[i]);
+	}
+	array = construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT);
+	for (int i = 0; i < n; i++)
+		pfree(DatumGetPointer(values[i]));
+	pfree(values);
+	return PointerGetDatum(array);
+}
+
 /* End the sessions of users whose rows have changed. */
 void
 session_end_users(char **user_ids, int n)
 {
 	Datum values[2];
-	Datum *keys;
 
 	/* one user mostly has no session, or one: no statement is worth its while */
 	if (n == 0 || (n == 1 && session_rows_end(user_ids[0], SESSION_END_USER)))
 		return;
-
-	keys = palloc(n * sizeof(Datum));
-	for (int i = 0; i < n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		keys[i] = CStringGetTextDatum(user_ids[i]);
-	}
-	values[0] = PointerGetDatum(construct_array(keys, n, TEXTOID, -1, false, TYPALIGN_INT));
+	values[0] = key_array(user_ids, n);
 	values[1] = CStringGetTextDatum(SESSION_END_USER);
 	SPI_connect();
 	(void) own_statement_run(&end_of_users, values, NULL);
 	SPI_finish();
-	for (int i = 0; i < n; i++)
-		pfree(DatumGetPointer(keys[i]));
-	pfree(keys);
 	pfree(DatumGetPointer(values[0]));
+}
+
+/* End the sessions of users in tenants, pair by pair. */
+void
+session_end_members(char **user_ids, char **tenant_ids, int n)
+{
+	Datum values[3];
+
+	if (n == 0 || (n == 1 && !session_rows_any(SESSION_USER_ID, user_ids[0])))
+		return;
+	values[0] = key_array(user_ids, n);
+	values[1] = key_array(tenant_ids, n);
+	values[2] = CStringGetTextDatum(SESSION_END_MEMBER);
+	SPI_connect();
+	(void) own_statement_run(&end_of_members, values, NULL);
+	SPI_finish();
+	pfree(DatumGetPointer(values[0]));
+	pfree(DatumGetPointer(values[1]));
+}
+
+/* End all sessions in tenants: no membership is left. */
+void
+session_end_in_tenants(void)
+{
+	Datum values[] = {CStringGetTextDatum(SESSION_END_MEMBER)};
+
+	SPI_connect();
+	(void) own_statement_run(&end_in_tenants, values, NULL);
+	SPI_finish();
 }
 
 /* End the sessions of a user whose password changed, but those that session_keep() spares. */

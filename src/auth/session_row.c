@@ -30,9 +30,8 @@ static void
 index_by_id(Relation rel, LookupIndex *by)
 {
 	*by = (LookupIndex){.index = compat_primary_key_index(rel),
-						.attnum = SESSION_ID,
-						.type = UUIDOID,
-						.equality = F_UUID_EQ};
+						.nkeys = 1,
+						.key = {{.attnum = SESSION_ID, .type = UUIDOID, .equality = F_UUID_EQ}}};
 	if (!OidIsValid(by->index) && !lookup_unique_index(rel, SESSION_ID, by))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("table account.session has no primary key"),
@@ -147,7 +146,7 @@ session_row_lock(const pg_uuid_t *id, SessionRow *row)
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	row->rel = rel;
 	row->slot = table_slot_create(rel, NULL);
-	found = lookup_one(&scan, rel, &by, UUIDPGetDatum(id), snapshot);
+	found = lookup_one(&scan, rel, &by, (Datum[]){UUIDPGetDatum(id)}, snapshot);
 	if (found)
 	{
 		found = lock_last_version(rel, scan.slot->tts_tid, snapshot, row->slot);
@@ -172,22 +171,52 @@ session_row_close(SessionRow *row)
 	table_close(row->rel, NoLock);
 }
 
+/* Is the session in this tenant already? NULL: in none. */
+static bool
+is_in_tenant(const SessionRow *row, const char *tenant_id)
+{
+	if (tenant_id == NULL || row->tenant_id == NULL)
+		return tenant_id == row->tenant_id;
+	return strcmp(tenant_id, row->tenant_id) == 0;
+}
+
 /* Write the next token of a session. */
 void
-session_row_rotate(SessionRow *row, const SessionToken *token, Datum ip)
+session_row_rotate(SessionRow *row, const SessionToken *token, Datum ip, const char *tenant_id)
 {
 	static const AttrNumber columns[] = {SESSION_COUNTER, SESSION_TOKEN_HASH, SESSION_REFRESHED_AT,
 										 SESSION_EXPIRES_AT, SESSION_IP};
+	bool moves = !is_in_tenant(row, tenant_id);
 	Bitmapset *updated = NULL;
 	TupleWriter *writer;
 
 	for (int i = 0; i < lengthof(columns); i++)
 		updated = bms_add_member(updated, columns[i]);
+	if (moves)
+		updated = bms_add_member(updated, SESSION_TENANT_ID);
 	writer = tuple_updater_open(row->rel, updated);
 	tuple_copy(writer, row->slot);
 	put_token(writer, token);
 	if (ip != (Datum) 0)
 		tuple_put(writer, SESSION_IP - 1, ip);
+	if (moves)
+		tuple_put_text(writer, SESSION_TENANT_ID - 1, tenant_id);
+	tuple_replace(writer, row->slot);
+	tuple_writer_close(writer);
+	CommandCounterIncrement();
+}
+
+/* Write the tenant that a session is in. */
+void
+session_row_move(SessionRow *row, const char *tenant_id)
+{
+	TupleWriter *writer;
+
+	if (is_in_tenant(row, tenant_id))
+		return;
+	writer = tuple_updater_open(row->rel, bms_make_singleton(SESSION_TENANT_ID));
+	tuple_copy(writer, row->slot);
+	tuple_put_text(writer, SESSION_TENANT_ID - 1, tenant_id);
 	tuple_replace(writer, row->slot);
 	tuple_writer_close(writer);
 	CommandCounterIncrement();
@@ -233,7 +262,7 @@ session_row_is_live(const pg_uuid_t *id, const char *user_id, Snapshot snapshot)
 	bool live = false;
 
 	index_by_id(rel, &by);
-	if (lookup_one(&scan, rel, &by, UUIDPGetDatum(id), snapshot))
+	if (lookup_one(&scan, rel, &by, (Datum[]){UUIDPGetDatum(id)}, snapshot))
 	{
 		bool isnull;
 		text *owner = DatumGetTextPP(slot_getattr(scan.slot, SESSION_USER_ID, &isnull));
@@ -245,6 +274,29 @@ session_row_is_live(const pg_uuid_t *id, const char *user_id, Snapshot snapshot)
 	}
 	table_close(rel, NoLock);
 	return live;
+}
+
+/* The user of a session. */
+char *
+session_row_user(const pg_uuid_t *id)
+{
+	Relation rel = own_table_require(SESSION_TABLE, AccessShareLock);
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	char *user_id = NULL;
+	LookupIndex by;
+	LookupScan scan;
+
+	index_by_id(rel, &by);
+	if (lookup_one(&scan, rel, &by, (Datum[]){UUIDPGetDatum(id)}, snapshot))
+	{
+		bool isnull;
+
+		user_id = TextDatumGetCString(slot_getattr(scan.slot, SESSION_USER_ID, &isnull));
+		lookup_end(&scan);
+	}
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+	return user_id;
 }
 
 /* May there be a session with this value in a column? */
@@ -262,7 +314,7 @@ session_rows_any(AttrNumber column, const char *key)
 	if (lookup_index(rel, column, &by))
 	{
 		snapshot = RegisterSnapshot(GetLatestSnapshot());
-		lookup_begin(&scan, rel, &by, CStringGetTextDatum(key), snapshot);
+		lookup_begin(&scan, rel, &by, (Datum[]){CStringGetTextDatum(key)}, snapshot);
 		found = lookup_next(&scan);
 		lookup_end(&scan);
 		UnregisterSnapshot(snapshot);
@@ -289,7 +341,7 @@ session_rows_end(const char *user_id, const char *reason)
 		return false;
 	}
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	lookup_begin(&scan, rel, &by, CStringGetTextDatum(user_id), snapshot);
+	lookup_begin(&scan, rel, &by, (Datum[]){CStringGetTextDatum(user_id)}, snapshot);
 	while (lookup_next(&scan))
 		if (slot_attisnull(scan.slot, SESSION_ENDED_AT) &&
 			lock_last_version(rel, scan.slot->tts_tid, snapshot, scan.slot))

@@ -71,8 +71,16 @@ extern void session_row_write(const pg_uuid_t *id, const char *user_id, const ch
 extern bool session_row_lock(const pg_uuid_t *id, SessionRow *row);
 extern void session_row_close(SessionRow *row);
 
-/* Write its next token; ip 0: the address stays. Or end it, unless it has ended. */
-extern void session_row_rotate(SessionRow *row, const SessionToken *token, Datum ip);
+/* The user of a session, as it is without a lock; NULL: there is no such session. */
+extern char *session_row_user(const pg_uuid_t *id);
+
+/*
+ * Write its next token, and the tenant that it is in; ip 0: the address stays. Or the tenant alone.
+ * Or end it, unless it has ended. One of these, once.
+ */
+extern void session_row_rotate(SessionRow *row, const SessionToken *token, Datum ip,
+							   const char *tenant_id);
+extern void session_row_move(SessionRow *row, const char *tenant_id);
 extern void session_row_end(SessionRow *row, const char *reason);
 
 /* Is there a session of this id that has not ended, and is it this user's? Registered snapshot. */

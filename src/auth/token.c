@@ -27,10 +27,12 @@ PG_FUNCTION_INFO_V1(verify_access_token);
 /* Random bytes of a jti. */
 #define JTI_BYTES 16
 
-/* Claims that an issuer's extra ones must not be. */
+/*
+ * Claims that an issuer's extra ones must not be; the last where the token has one of that name.
+ */
 static const char *const reserved_claims[] = {
-	"iss", "sub",       "aud",    "exp",     "nbf",       "iat",      "jti",
-	"sid", "tenant_id", "tenant", "modules", "user_role", "is_staff", "role"};
+	"iss",       "sub",    "aud",     "exp",       "nbf",      "iat",  "jti",        "sid",
+	"tenant_id", "tenant", "modules", "user_role", "is_staff", "role", "tenant_role"};
 
 /* Append a string of the database's encoding as a JSON string in UTF-8; NULL is null. */
 static void
@@ -115,8 +117,9 @@ append_modules(StringInfo buf, const TokenUser *user)
 
 /* Append further claims, of names that are free: 22023 for others. */
 static void
-append_extra(StringInfo buf, Jsonb *extra)
+append_extra(StringInfo buf, Jsonb *extra, bool has_tenant_role)
 {
+	size_t reserved = lengthof(reserved_claims) - (has_tenant_role ? 0 : 1);
 	char *json;
 
 	if (!JB_ROOT_IS_OBJECT(extra))
@@ -125,7 +128,7 @@ append_extra(StringInfo buf, Jsonb *extra)
 				 errdetail("They become members of the claims."),
 				 errhint("Pass them as a JSON object, for example {\"plan\": \"pro\"}."),
 				 errhidesecrets()));
-	for (size_t i = 0; i < lengthof(reserved_claims); i++)
+	for (size_t i = 0; i < reserved; i++)
 	{
 		JsonbValue value;
 
@@ -179,6 +182,11 @@ make_claims(StringInfo buf, const TokenUser *user, int64 now, int64 ttl, Jsonb *
 	append_string(buf, user->tenant_id);
 	appendStringInfoString(buf, ",\"tenant\":");
 	append_string(buf, user->tenant);
+	if (user->has_tenant_role)
+	{
+		appendStringInfoString(buf, ",\"tenant_role\":");
+		append_string(buf, user->tenant_role);
+	}
 	appendStringInfoString(buf, ",\"modules\":");
 	append_modules(buf, user);
 	appendStringInfoString(buf, ",\"user_role\":");
@@ -190,7 +198,7 @@ make_claims(StringInfo buf, const TokenUser *user, int64 now, int64 ttl, Jsonb *
 		append_string(buf, pgaccount_db_role);
 	}
 	if (extra != NULL)
-		append_extra(buf, extra);
+		append_extra(buf, extra, user->has_tenant_role);
 	appendStringInfoChar(buf, '}');
 }
 
@@ -261,9 +269,9 @@ void
 token_members_init(JsonMember *members)
 {
 	static const JsonMember empty[TOKEN_MEMBERS] = {
-		JWT_REGISTERED_MEMBERS, JSON_MEMBER("sid"),     JSON_MEMBER("tenant_id"),
-		JSON_MEMBER("tenant"),  JSON_MEMBER("modules"), JSON_MEMBER("user_role"),
-		JSON_MEMBER("is_staff")};
+		JWT_REGISTERED_MEMBERS,  JSON_MEMBER("sid"),        JSON_MEMBER("tenant_id"),
+		JSON_MEMBER("tenant"),   JSON_MEMBER("modules"),    JSON_MEMBER("user_role"),
+		JSON_MEMBER("is_staff"), JSON_MEMBER("tenant_role")};
 
 	memcpy(members, empty, sizeof(empty));
 }

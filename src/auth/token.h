@@ -16,7 +16,9 @@ typedef struct TokenUser
 	const char *user_id;
 	const char *session_id;
 	const char *tenant_id;
-	const char *tenant; /* its slug, else its name */
+	const char *tenant;      /* its slug, else its name */
+	bool has_tenant_role;    /* is there such a claim? Where members are mapped */
+	const char *tenant_role; /* of the user in this tenant */
 	const char *user_role;
 	bool is_staff;
 	/*
@@ -46,6 +48,7 @@ enum
 	TOKEN_MODULES,
 	TOKEN_USER_ROLE,
 	TOKEN_IS_STAFF,
+	TOKEN_TENANT_ROLE,
 	TOKEN_MEMBERS
 };
 

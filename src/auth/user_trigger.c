@@ -1,9 +1,9 @@
 /*
  * user_trigger.c
- *		The triggers on the mapped tables: what became of a user, or of a tenant.
+ *		The triggers on the mapped tables: what became of a user, a tenant or a membership.
  *
- * account.end_sessions() is an AFTER UPDATE OR DELETE trigger for each row of users and tenants,
- * and for each statement on users. It has no WHEN clause and names no columns: these would forbid
+ * account.end_sessions() is an AFTER UPDATE OR DELETE trigger for each row of users, tenants and
+ * members, for each statement on users and members, and AFTER TRUNCATE of members. It has no WHEN clause and names no columns: these would forbid
  * dropping a column that the model can do without. It compares the columns itself, and looks for
  * sessions by index before it runs a statement.
  *
@@ -33,6 +33,7 @@
 #include "model/model.h"
 #include "softdelete/softdelete.h"
 #include "mailed_token.h"
+#include "member_changes.h"
 #include "session.h"
 #include "user_changes.h"
 #include "user_trigger.h"
@@ -41,6 +42,7 @@ PG_FUNCTION_INFO_V1(end_sessions);
 
 #define TRIGGER_SESSIONS  "zz_account_sessions"
 #define TRIGGER_STATEMENT "zz_account_statement"
+#define TRIGGER_EMPTIED   "zz_account_truncate"
 
 /* The table, and those that inherit from it; partitions have clones of its row triggers instead. */
 static List *
@@ -51,51 +53,72 @@ tables_of(Oid relid, bool row)
 	return find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
 }
 
+/* A trigger of a part. */
+typedef struct PartTrigger
+{
+	ModelPart part;
+	const char *name;
+	bool row;
+	const char *events;
+} PartTrigger;
+
+static const PartTrigger part_triggers[] = {
+	{MODEL_USERS, TRIGGER_SESSIONS, true, "UPDATE OR DELETE"},
+	{MODEL_USERS, TRIGGER_STATEMENT, false, "UPDATE OR DELETE"},
+	{MODEL_TENANTS, TRIGGER_SESSIONS, true, "UPDATE OR DELETE"},
+	{MODEL_MEMBERS, TRIGGER_SESSIONS, true, "UPDATE OR DELETE"},
+	{MODEL_MEMBERS, TRIGGER_STATEMENT, false, "UPDATE OR DELETE"},
+	{MODEL_MEMBERS, TRIGGER_EMPTIED, false, "TRUNCATE"},
+};
+
 /* Put a trigger on a table, as its owner. argument: SQL, or "" for none. */
 static void
-create_trigger(Oid relid, const char *name, bool row, const char *argument)
+create_trigger(Oid relid, const PartTrigger *trigger, const char *argument)
 {
-	List *tables = tables_of(relid, row);
-	ListCell *cell;
-
-	foreach (cell, tables)
-	{
-		RoleState saved = run_as(relation_owner(lfirst_oid(cell)));
-
-		run_sql("CREATE TRIGGER %s AFTER UPDATE OR DELETE ON %s FOR EACH %s "
-				"EXECUTE FUNCTION account.end_sessions(%s)",
-				name, sql_relation(lfirst_oid(cell)), row ? "ROW" : "STATEMENT", argument);
-		run_as_end(saved);
-	}
-}
-
-/* Take a trigger from a table, if it has it. */
-static void
-drop_trigger(Oid relid, const char *name, bool row)
-{
-	List *tables = OidIsValid(relid) ? tables_of(relid, row) : NIL;
+	List *tables = tables_of(relid, trigger->row);
 	ListCell *cell;
 
 	foreach (cell, tables)
 	{
 		RoleState saved;
 
-		if (!OidIsValid(get_trigger_oid(lfirst_oid(cell), name, true)))
+		if (OidIsValid(get_trigger_oid(lfirst_oid(cell), trigger->name, true)))
 			continue;
 		saved = run_as(relation_owner(lfirst_oid(cell)));
-		run_sql("DROP TRIGGER %s ON %s", name, sql_relation(lfirst_oid(cell)));
+		run_sql("CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s "
+				"EXECUTE FUNCTION account.end_sessions(%s)",
+				trigger->name, trigger->events, sql_relation(lfirst_oid(cell)),
+				trigger->row ? "ROW" : "STATEMENT", argument);
+		run_as_end(saved);
+	}
+}
+
+/* Take a trigger from a table, if it has it. */
+static void
+drop_trigger(Oid relid, const PartTrigger *trigger)
+{
+	List *tables = tables_of(relid, trigger->row);
+	ListCell *cell;
+
+	foreach (cell, tables)
+	{
+		RoleState saved;
+
+		if (!OidIsValid(get_trigger_oid(lfirst_oid(cell), trigger->name, true)))
+			continue;
+		saved = run_as(relation_owner(lfirst_oid(cell)));
+		run_sql("DROP TRIGGER %s ON %s", trigger->name, sql_relation(lfirst_oid(cell)));
 		run_as_end(saved);
 	}
 }
 
 /* Take the triggers away. */
 void
-user_trigger_detach(Oid users, Oid tenants)
+user_trigger_detach(const Oid *relation)
 {
-	drop_trigger(users, TRIGGER_SESSIONS, true);
-	drop_trigger(users, TRIGGER_STATEMENT, false);
-	if (tenants != users)
-		drop_trigger(tenants, TRIGGER_SESSIONS, true);
+	for (int i = 0; i < lengthof(part_triggers); i++)
+		if (OidIsValid(relation[part_triggers[i].part]))
+			drop_trigger(relation[part_triggers[i].part], &part_triggers[i]);
 }
 
 /*
@@ -104,13 +127,17 @@ user_trigger_detach(Oid users, Oid tenants)
  * doctor knows of the mapping. Triggers that are there, from such a dump, are replaced.
  */
 void
-user_trigger_attach(Oid users, Oid tenants, const char *call)
+user_trigger_attach(const Oid *relation, const char *call)
 {
-	user_trigger_detach(users, tenants);
-	create_trigger(users, TRIGGER_SESSIONS, true, "");
-	create_trigger(users, TRIGGER_STATEMENT, false, sql_literal(call));
-	if (OidIsValid(tenants) && tenants != users)
-		create_trigger(tenants, TRIGGER_SESSIONS, true, "");
+	user_trigger_detach(relation);
+	for (int i = 0; i < lengthof(part_triggers); i++)
+	{
+		const PartTrigger *trigger = &part_triggers[i];
+		bool tells = trigger->part == MODEL_USERS && !trigger->row;
+
+		if (OidIsValid(relation[trigger->part]))
+			create_trigger(relation[trigger->part], trigger, tells ? sql_literal(call) : "");
+	}
 }
 
 /* Did a column change with the update? */
@@ -291,6 +318,50 @@ tenant_changed(const Model *model, TriggerData *trigger)
 		session_end_tenant(key);
 }
 
+/* Does a membership count, as it was before the change or as it is after it? */
+static bool
+member_counts(const Model *model, TriggerData *trigger, TupleTableSlot *slot)
+{
+	Liveness liveness;
+
+	liveness_of(model, MODEL_MEMBERS, trigger->tg_relation, &liveness);
+	return row_is_live(&liveness, slot) && row_is_active(&liveness, slot);
+}
+
+/* Has the user of a deleted membership it still: did the row move to another partition? */
+static bool
+member_moved(const Model *model, TriggerData *trigger, const char *user_id, const char *tenant)
+{
+	if (!trigger->tg_relation->rd_rel->relispartition)
+		return false;
+	CommandCounterIncrement(); /* as in moved_row() */
+	return membership_counts(model, user_id, tenant, NULL);
+}
+
+/* What follows for a membership whose row changed. */
+static void
+member_changed(const Model *found, TriggerData *trigger)
+{
+	Model model = *found;
+	bool deleted = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
+	Relation rel = trigger->tg_relation;
+	char *user_id;
+	char *tenant;
+
+	if (!member_counts(&model, trigger, trigger->tg_trigslot))
+		return;
+	if (!deleted && member_counts(&model, trigger, trigger->tg_newslot) &&
+		!column_changed(trigger, model_attnum_in(&model, MEMBERS_USER, rel)) &&
+		!column_changed(trigger, model_attnum_in(&model, MEMBERS_TENANT, rel)))
+		return;
+	user_id = old_text(&model, MEMBERS_USER, trigger);
+	tenant = old_text(&model, MEMBERS_TENANT, trigger);
+	if (user_id == NULL || tenant == NULL ||
+		(deleted && member_moved(&model, trigger, user_id, tenant)))
+		return;
+	member_changes_add(user_id, tenant, is_flushed(RelationGetRelid(rel)));
+}
+
 /* Is the trigger's table this one, or one that inherits from it, as partitions do? */
 static bool
 is_table(Relation rel, Oid relid)
@@ -301,8 +372,8 @@ is_table(Relation rel, Oid relid)
 }
 
 /*
- * account.end_sessions() RETURNS trigger: AFTER UPDATE OR DELETE, for each row; on users also for
- * each statement, when its rows' events are written.
+ * account.end_sessions() RETURNS trigger: AFTER UPDATE OR DELETE, for each row; on users and members
+ * also for each statement, when what follows from its rows is done; AFTER TRUNCATE of members.
  */
 Datum
 end_sessions(PG_FUNCTION_ARGS)
@@ -310,9 +381,16 @@ end_sessions(PG_FUNCTION_ARGS)
 	TriggerData *trigger = called_as_trigger(fcinfo, "end_sessions");
 	const Model *model = model_get();
 
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+	{
+		if (model != NULL && is_table(trigger->tg_relation, model->relation[MODEL_MEMBERS]))
+			session_end_in_tenants();
+		return PointerGetDatum(NULL);
+	}
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 	{
 		user_changes_flush();
+		member_changes_flush();
 		return PointerGetDatum(NULL);
 	}
 	if (model == NULL || !TRIGGER_FIRED_AFTER(trigger->tg_event) || !model_has(model, USERS_ID))
@@ -322,5 +400,8 @@ end_sessions(PG_FUNCTION_ARGS)
 	if (is_table(trigger->tg_relation, model->relation[MODEL_TENANTS]) &&
 		model_has(model, TENANTS_ID))
 		tenant_changed(model, trigger);
+	if (is_table(trigger->tg_relation, model->relation[MODEL_MEMBERS]) &&
+		model_has(model, MEMBERS_USER) && model_has(model, MEMBERS_TENANT))
+		member_changed(model, trigger);
 	return PointerGetDatum(NULL);
 }

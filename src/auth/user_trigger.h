@@ -1,15 +1,16 @@
 /*
  * user_trigger.h
- *		The triggers on the mapped tables: what became of a user, or of a tenant.
+ *		The triggers on the mapped tables: what became of a user, a tenant or a membership.
  */
 #ifndef PGACCOUNT_USER_TRIGGER_H
 #define PGACCOUNT_USER_TRIGGER_H
 
 /*
- * Put the triggers on the mapped tables, or take them away; either may be InvalidOid. call: how the
- * tables were mapped, as JSON, which one of the triggers keeps. Within SPI_connect.
+ * Put the triggers on the mapped tables, or take them away: an OID for each part of the model, or
+ * InvalidOid. call: how the tables were mapped, as JSON, which one of the triggers keeps. Within
+ * SPI_connect.
  */
-extern void user_trigger_attach(Oid users, Oid tenants, const char *call);
-extern void user_trigger_detach(Oid users, Oid tenants);
+extern void user_trigger_attach(const Oid *relation, const char *call);
+extern void user_trigger_detach(const Oid *relation);
 
 #endif /* PGACCOUNT_USER_TRIGGER_H */

@@ -1,6 +1,7 @@
 /*
  * index_lookup.c
- *		The rows of a table that have one value in an indexed column, without a statement.
+ *		The rows of a table that have one value in an indexed column, or a pair of them in two,
+ *		without a statement.
  *
  * A statement by key spends most of its time on starting and ending the executor. Where a look at a
  * row is all that is wanted, this is what remains of it. No row is locked, no policy and no
@@ -59,65 +60,95 @@ lookup_index_serves(Relation index)
 		   index->rd_rel->relam == BTREE_AM_OID;
 }
 
-/*
- * Can a scan find the rows that have one value, of this type and collation, as the index's only
- * key?
- */
-static bool
-is_usable(Relation index, Oid type, Oid collation, LookupIndex *found)
+/* The type of a column's values as an index compares them: varchar and text share their operators. */
+static Oid
+compared_type(Form_pg_attribute column)
 {
-	Form_pg_index form = index->rd_index;
+	Oid type = getBaseType(column->atttypid);
+
+	return type == VARCHAROID ? TEXTOID : type;
+}
+
+/* Can a scan compare key n of an index, which is this column, by its own equality? */
+static bool
+read_key(Relation index, int n, Form_pg_attribute column, LookupKey *key)
+{
+	Oid type = compared_type(column);
 	RegProcedure equality = plain_equality(type);
 	Oid operator_id;
 
-	if (!OidIsValid(equality) || !lookup_index_serves(index) || form->indnkeyatts != 1 ||
-		index->rd_opcintype[0] != type || index->rd_indcollation[0] != collation)
+	if (!OidIsValid(equality) || index->rd_index->indkey.values[n] != column->attnum ||
+		index->rd_opcintype[n] != type || index->rd_indcollation[n] != column->attcollation)
 		return false;
-	operator_id = get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
-	if (!OidIsValid(operator_id) || get_opcode(operator_id) != equality)
-		return false;
-	found->index = RelationGetRelid(index);
-	found->attnum = form->indkey.values[0];
-	found->type = type;
-	found->equality = equality;
-	return true;
+	operator_id = get_opfamily_member(index->rd_opfamily[n], type, type, BTEqualStrategyNumber);
+	*key = (LookupKey){.attnum = column->attnum, .type = type, .equality = equality};
+	return OidIsValid(operator_id) && get_opcode(operator_id) == equality;
 }
 
-/* Are all rows that have a value in this column in the index? */
+/* Does an index hold just the rows that have, or have not, a value in this column? */
 static bool
-holds_all(Relation index, AttrNumber attnum)
+holds_only(Relation index, NullTestType type, AttrNumber attnum)
 {
 	List *predicate = index_predicate(index);
 	NullTest *test = predicate != NIL ? linitial(predicate) : NULL;
 
-	if (test == NULL)
+	return list_length(predicate) == 1 && IsA(test, NullTest) && test->nulltesttype == type &&
+		   IsA(test->arg, Var) && ((Var *) test->arg)->varattno == attnum;
+}
+
+/* Has it no predicate? */
+static bool
+holds_all(Relation index)
+{
+	return index_predicate(index) == NIL;
+}
+
+/* Can a scan find the rows with a value in this column by the index, as its only key? */
+static bool
+serves_column(Relation rel, Relation index, AttrNumber attnum, bool unique, LookupIndex *found)
+{
+	Form_pg_index form = index->rd_index;
+
+	*found = (LookupIndex){.index = RelationGetRelid(index), .nkeys = 1};
+	return (!unique || (form->indisunique && form->indimmediate)) && form->indnkeyatts == 1 &&
+		   lookup_index_serves(index) &&
+		   read_key(index, 0, TupleDescAttr(RelationGetDescr(rel), attnum - 1), &found->key[0]) &&
+		   (holds_all(index) || holds_only(index, IS_NOT_NULL, attnum));
+}
+
+/* Can it find the one row with values in both columns? See lookup_unique_pair(). */
+static bool
+serves_pair(Relation rel, Relation index, const AttrNumber *attnums, AttrNumber only_null,
+			LookupIndex *found)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+	Form_pg_index form = index->rd_index;
+	int first = form->indkey.values[0] == attnums[0] ? 0 : 1;
+
+	*found = (LookupIndex){.index = RelationGetRelid(index), .nkeys = 2};
+	if (!form->indisunique || !form->indimmediate || form->indnkeyatts != 2 ||
+		!lookup_index_serves(index) ||
+		!read_key(index, 0, TupleDescAttr(desc, attnums[first] - 1), &found->key[0]) ||
+		!read_key(index, 1, TupleDescAttr(desc, attnums[1 - first] - 1), &found->key[1]))
+		return false;
+	if (holds_all(index))
 		return true;
-	return list_length(predicate) == 1 && IsA(test, NullTest) &&
-		   test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var) &&
-		   ((Var *) test->arg)->varattno == attnum;
+	found->only_null = only_null;
+	return only_null != 0 && holds_only(index, IS_NULL, only_null);
 }
 
 /* An index on just this column, of all rows that have a value in it. */
 static bool
 find_index(Relation rel, AttrNumber attnum, bool unique, LookupIndex *found)
 {
-	Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
-	Oid type = getBaseType(column->atttypid);
 	bool usable = false;
 	ListCell *cell;
 
-	if (type == VARCHAROID)
-		type = TEXTOID; /* they share their operators */
-	if (!OidIsValid(plain_equality(type)))
-		return false;
 	foreach (cell, RelationGetIndexList(rel))
 	{
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-		Form_pg_index form = index->rd_index;
 
-		usable = (!unique || (form->indisunique && form->indimmediate)) &&
-				 form->indkey.values[0] == attnum && holds_all(index, attnum) &&
-				 is_usable(index, type, column->attcollation, found);
+		usable = serves_column(rel, index, attnum, unique, found);
 		index_close(index, usable ? NoLock : AccessShareLock);
 		if (usable)
 			break;
@@ -139,18 +170,40 @@ lookup_index(Relation rel, AttrNumber attnum, LookupIndex *found)
 	return find_index(rel, attnum, false, found);
 }
 
+/* The unique index on just these two columns; see the header. */
+bool
+lookup_unique_pair(Relation rel, const AttrNumber *attnums, AttrNumber only_null,
+				   LookupIndex *found)
+{
+	bool usable = false;
+	ListCell *cell;
+
+	foreach (cell, RelationGetIndexList(rel))
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		usable = serves_pair(rel, index, attnums, only_null, found);
+		index_close(index, usable ? NoLock : AccessShareLock);
+		if (usable)
+			break;
+	}
+	return usable;
+}
+
 /* Begin to look; see the header. */
 void
-lookup_begin(LookupScan *scan, Relation rel, const LookupIndex *by, Datum value, Snapshot snapshot)
+lookup_begin(LookupScan *scan, Relation rel, const LookupIndex *by, const Datum *values,
+			 Snapshot snapshot)
 {
-	ScanKeyData key;
+	ScanKeyData keys[2];
 
 	scan->index = index_open(by->index, AccessShareLock);
 	scan->slot = table_slot_create(rel, NULL);
-	ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, by->type,
-						   scan->index->rd_indcollation[0], by->equality, value);
-	scan->scan = compat_index_beginscan(rel, scan->index, snapshot, 1);
-	index_rescan(scan->scan, &key, 1, NULL, 0);
+	for (int i = 0; i < by->nkeys; i++)
+		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber, by->key[i].type,
+							   scan->index->rd_indcollation[i], by->key[i].equality, values[i]);
+	scan->scan = compat_index_beginscan(rel, scan->index, snapshot, by->nkeys);
+	index_rescan(scan->scan, keys, by->nkeys, NULL, 0);
 }
 
 /* The next row, in the scan's slot. False: there are no more. */
@@ -190,34 +243,40 @@ typedef struct CachedTid
 
 static CachedTid cached_tids[CACHED_TIDS];
 
+/* A hash of a value of a key. */
+static uint32
+hash_key(const LookupKey *key, Datum value)
+{
+	text *bytes;
+
+	switch (key->type)
+	{
+		case UUIDOID:
+			return hash_bytes(DatumGetUUIDP(value)->data, UUID_LEN);
+		case TEXTOID:
+			bytes = DatumGetTextPP(value);
+			return hash_bytes((unsigned char *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+		default:
+			return hash_bytes_uint32((uint32) value);
+	}
+}
+
 /* The entry of a key; NULL: none is kept of this table. */
 static CachedTid *
-cached_tid_of(Relation rel, const LookupIndex *by, Datum value)
+cached_tid_of(Relation rel, const LookupIndex *by, const Datum *values)
 {
-	uint32 hash;
-	text *key;
+	uint32 hash = RelationGetRelid(rel);
 
 	if (rel->rd_rel->relam != HEAP_TABLE_AM_OID || RelationUsesLocalBuffers(rel))
 		return NULL;
-	switch (by->type)
-	{
-		case UUIDOID:
-			hash = hash_bytes(DatumGetUUIDP(value)->data, UUID_LEN);
-			break;
-		case TEXTOID:
-			key = DatumGetTextPP(value);
-			hash = hash_bytes((unsigned char *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
-			break;
-		default:
-			hash = hash_bytes_uint32((uint32) value);
-			break;
-	}
-	return &cached_tids[hash_combine(hash, RelationGetRelid(rel)) % CACHED_TIDS];
+	for (int i = by->nkeys - 1; i >= 0; i--)
+		hash = hash_combine(hash_key(&by->key[i], values[i]), hash);
+	return &cached_tids[hash % CACHED_TIDS];
 }
 
-/* Is it byte for byte this key? */
+/* Is the value of the row byte for byte this one? */
 static bool
-is_key(TupleTableSlot *slot, const LookupIndex *by, Datum value)
+is_value(TupleTableSlot *slot, const LookupKey *by, Datum value)
 {
 	bool isnull;
 	Datum key = slot_getattr(slot, by->attnum, &isnull);
@@ -244,10 +303,20 @@ is_key(TupleTableSlot *slot, const LookupIndex *by, Datum value)
 	}
 }
 
+/* Is it the row of these keys that the index holds? */
+static bool
+is_key(TupleTableSlot *slot, const LookupIndex *by, const Datum *values)
+{
+	for (int i = 0; i < by->nkeys; i++)
+		if (!is_value(slot, &by->key[i], values[i]))
+			return false;
+	return by->only_null == 0 || slot_attisnull(slot, by->only_null);
+}
+
 /* Is the row where it was seen last? */
 static bool
 is_cached(LookupScan *scan, const CachedTid *cached, Relation rel, const LookupIndex *by,
-		  Datum value, Snapshot snapshot)
+		  const Datum *values, Snapshot snapshot)
 {
 	ItemPointerData tid = cached->tid;
 	Buffer buffer = cached->buffer;
@@ -259,7 +328,7 @@ is_cached(LookupScan *scan, const CachedTid *cached, Relation rel, const LookupI
 		return false;
 	scan->slot = table_slot_create(rel, NULL);
 	found = table_tuple_fetch_row_version(rel, &tid, snapshot, scan->slot) &&
-			is_key(scan->slot, by, value);
+			is_key(scan->slot, by, values);
 	ReleaseBuffer(buffer);
 	if (!found)
 		ExecDropSingleTupleTableSlot(scan->slot);
@@ -268,14 +337,15 @@ is_cached(LookupScan *scan, const CachedTid *cached, Relation rel, const LookupI
 
 /* Look for the one row with a key; see the header. */
 bool
-lookup_one(LookupScan *scan, Relation rel, const LookupIndex *by, Datum value, Snapshot snapshot)
+lookup_one(LookupScan *scan, Relation rel, const LookupIndex *by, const Datum *values,
+		   Snapshot snapshot)
 {
-	CachedTid *cached = cached_tid_of(rel, by, value);
+	CachedTid *cached = cached_tid_of(rel, by, values);
 
 	scan->index = NULL;
-	if (cached != NULL && is_cached(scan, cached, rel, by, value, snapshot))
+	if (cached != NULL && is_cached(scan, cached, rel, by, values, snapshot))
 		return true;
-	lookup_begin(scan, rel, by, value, snapshot);
+	lookup_begin(scan, rel, by, values, snapshot);
 	if (!lookup_next(scan))
 	{
 		lookup_end(scan);

@@ -155,6 +155,7 @@ has_trigger(Oid relid, Oid function)
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 		found |= triggers->triggers[i].tgfoid == function &&
 				 !TRIGGER_FOR_ROW(triggers->triggers[i].tgtype) &&
+				 !TRIGGER_FOR_TRUNCATE(triggers->triggers[i].tgtype) &&
 				 triggers->triggers[i].tgenabled != TRIGGER_DISABLED;
 	RelationClose(rel);
 	return found;

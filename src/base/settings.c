@@ -31,6 +31,7 @@ int pgaccount_password_max_memory = 256 * 1024;
 int pgaccount_password_concurrency = 4;
 int pgaccount_rehash = REHASH_SAME;
 char *pgaccount_registration_roles = NULL;
+char *pgaccount_tenant_admin_roles = NULL;
 int pgaccount_refresh_token_ttl = 30 * 24 * 60 * 60;
 int pgaccount_refresh_grace = 10 * 1000;
 int pgaccount_login_max_failures = 10;
@@ -172,6 +173,13 @@ login_settings_init(void)
 							   "Roles of the application that a registration may take.",
 							   "A list separated by commas. Empty: none.",
 							   &pgaccount_registration_roles, "", PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"pgaccount.tenant_admin_roles",
+		"Roles of members that administer their tenant, the highest first.",
+		"A list separated by commas: who has one may invite, list and remove members of the tenant "
+		"and set their roles, but none that comes before its own.",
+		&pgaccount_tenant_admin_roles, "owner,admin", PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"pgaccount.refresh_token_ttl", "How long a refresh token is valid.",

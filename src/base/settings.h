@@ -48,6 +48,7 @@ extern int pgaccount_password_concurrency;
 extern int pgaccount_rehash; /* a Rehash */
 
 extern char *pgaccount_registration_roles;
+extern char *pgaccount_tenant_admin_roles;
 extern int pgaccount_refresh_token_ttl; /* seconds */
 extern int pgaccount_refresh_grace;     /* milliseconds */
 extern int pgaccount_login_max_failures;

@@ -68,6 +68,51 @@ id_argument(FunctionCallInfo fcinfo, int n)
 	return strlen(id) > MAX_ID ? NULL : id;
 }
 
+/* The next item of a list, without the spaces around it; NULL: there is none. Moves *rest on. */
+static char *
+next_item(const char **rest)
+{
+	while (**rest != '\0')
+	{
+		const char *comma = strchr(*rest, ',');
+		const char *begin = *rest;
+		const char *end = comma != NULL ? comma : begin + strlen(begin);
+
+		*rest = comma != NULL ? comma + 1 : end;
+		while (begin < end && *begin == ' ')
+			begin++;
+		while (end > begin && end[-1] == ' ')
+			end--;
+		if (end > begin)
+			return pnstrdup(begin, end - begin);
+	}
+	return NULL;
+}
+
+/* The place of an item in a list. */
+int
+list_setting_find(const char *setting, const char *item)
+{
+	char *next;
+
+	for (int place = 0; (next = next_item(&setting)) != NULL; place++)
+		if (strcmp(next, item) == 0)
+			return place;
+	return -1;
+}
+
+/* The item at a place. */
+char *
+list_setting_item(const char *setting, int place)
+{
+	char *next = NULL;
+
+	for (int i = 0; i <= place; i++)
+		if ((next = next_item(&setting)) == NULL)
+			return NULL;
+	return next;
+}
+
 /* Is this a control character? */
 bool
 is_control(unsigned char c)

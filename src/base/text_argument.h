@@ -24,6 +24,13 @@ extern char *text_argument(FunctionCallInfo fcinfo, int n, const char *what, int
  */
 extern char *id_argument(FunctionCallInfo fcinfo, int n);
 
+/*
+ * Of a setting that is a list separated by commas, with spaces around its items or without: the
+ * place of an item, -1: it has none; the item at a place, palloc'd, NULL: there are not so many.
+ */
+extern int list_setting_find(const char *setting, const char *item);
+extern char *list_setting_item(const char *setting, int place);
+
 /* Is this a control character? */
 extern bool is_control(unsigned char c);
 

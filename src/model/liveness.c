@@ -19,6 +19,7 @@ static const ModelAttribute active_attributes[MODEL_PARTS] = {
 	[MODEL_USERS] = USERS_IS_ACTIVE,
 	[MODEL_PROFILES] = MODEL_ATTRIBUTES,
 	[MODEL_TENANTS] = TENANTS_IS_ACTIVE,
+	[MODEL_MEMBERS] = MEMBERS_IS_ACTIVE,
 };
 
 /* SQL: is the row not deleted? */

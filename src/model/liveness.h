@@ -1,6 +1,7 @@
 /*
  * liveness.h
- *		Is a user or a tenant live, and is it active? The one definition, as SQL and for a row.
+ *		Is a user, a tenant or a membership live, and is it active? The one definition, as SQL and
+ *		for a row.
  *
  * A row is live unless soft delete, the mapped deleted_at, or the mapped flag says that it is
  * deleted. It is active if the mapped is_active is true, or its rule holds, or there is none.
@@ -31,7 +32,7 @@ typedef struct Liveness
 	const ModelRule *rule; /* how is_active reads its column; NULL: as a truth */
 } Liveness;
 
-/* SQL: is row alias live? Is it active? Both are never NULL. Of users and tenants. */
+/* SQL: is row alias live? Is it active? Both are never NULL. Of all parts but profiles. */
 extern char *live_sql(const Model *model, const char *alias, ModelPart part);
 extern char *active_sql(const Model *model, const char *alias, ModelPart part);
 

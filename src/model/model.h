@@ -7,6 +7,7 @@
 
 #include "liveness.h"
 #include "login_names.h"
+#include "membership.h"
 #include "model_mapping.h"
 #include "model_rows.h"
 #include "model_rule.h"

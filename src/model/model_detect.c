@@ -9,8 +9,10 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
+#include "nodes/primnodes.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -27,7 +29,7 @@
 		__VA_ARGS__, NULL                                                                          \
 	}
 
-const char *const model_part_names[MODEL_PARTS] = {"users", "profiles", "tenants"};
+const char *const model_part_names[MODEL_PARTS] = {"users", "profiles", "tenants", "members"};
 
 const ModelAttributeInfo model_attributes[MODEL_ATTRIBUTES] = {
 	[USERS_ID] = {MODEL_USERS, "id", MODEL_KEY, NAMES("id", "user_id", "uuid", "uid")},
@@ -68,6 +70,19 @@ const ModelAttributeInfo model_attributes[MODEL_ATTRIBUTES] = {
 	[TENANTS_MODULES] = {MODEL_TENANTS, "modules", MODEL_LIST,
 						 NAMES("enabled_modules", "modules", "active_modules", "features")},
 	[TENANTS_IS_ACTIVE] = {MODEL_TENANTS, "is_active", MODEL_BOOLEAN,
+						   NAMES("is_active", "active", "enabled", "is_enabled")},
+	[MEMBERS_USER] = {MODEL_MEMBERS, "user", MODEL_KEY,
+					  NAMES("user_id", "member_id", "profile_id", "user", "member")},
+	[MEMBERS_TENANT] = {MODEL_MEMBERS, "tenant", MODEL_KEY,
+						NAMES("tenant_id", "organization_id", "organisation_id", "org_id",
+							  "team_id", "account_id", "workspace_id", "company_id", "project_id",
+							  "group_id", "tenant", "organization", "team", "account", "workspace",
+							  "company")},
+	[MEMBERS_ROLE] = {MODEL_MEMBERS, "role", MODEL_TEXT,
+					  NAMES("role", "account_role", "member_role", "membership_role", "tenant_role",
+							"organization_role", "org_role", "team_role", "workspace_role",
+							"company_role", "user_role", "role_name")},
+	[MEMBERS_IS_ACTIVE] = {MODEL_MEMBERS, "is_active", MODEL_BOOLEAN,
 						   NAMES("is_active", "active", "enabled", "is_enabled")}};
 
 /* Is the column of a type that the attribute can have? */
@@ -88,7 +103,7 @@ model_type_fits(ModelAttribute attribute, Oid type)
 			get_type_category_preferred(base, &category, &preferred);
 			/* a role may be an enum, or a number that the application knows */
 			return category == TYPCATEGORY_STRING ||
-				   (attribute == PROFILES_ROLE &&
+				   ((attribute == PROFILES_ROLE || attribute == MEMBERS_ROLE) &&
 					(category == TYPCATEGORY_ENUM || category == TYPCATEGORY_NUMERIC));
 		case MODEL_KEY:
 			return base != BOOLOID && !type_is_array(base);
@@ -102,7 +117,8 @@ model_type_fits(ModelAttribute attribute, Oid type)
 bool
 model_takes_rule(ModelAttribute attribute)
 {
-	return attribute == USERS_IS_ACTIVE || attribute == TENANTS_IS_ACTIVE;
+	return attribute == USERS_IS_ACTIVE || attribute == TENANTS_IS_ACTIVE ||
+		   attribute == MEMBERS_IS_ACTIVE;
 }
 
 /* Are two names one, without case and underscores? */
@@ -167,6 +183,29 @@ primary_key(Relation rel)
 	return member + FirstLowInvalidHeapAttributeNumber;
 }
 
+/* The one column that refers to another table by a foreign key; 0: there is none, or several. */
+static AttrNumber
+referring_column(Relation rel, Oid parent)
+{
+	AttrNumber found = InvalidAttrNumber;
+	int references = 0;
+	ListCell *cell;
+
+	if (!OidIsValid(parent))
+		return InvalidAttrNumber;
+	foreach (cell, fk_of(RelationGetRelid(rel)))
+	{
+		FkEdge *edge = lfirst(cell);
+
+		if (edge->parent == parent && edge->nkeys == 1)
+		{
+			found = edge->child_cols[0];
+			references++;
+		}
+	}
+	return references == 1 ? found : InvalidAttrNumber;
+}
+
 /*
  * The column of profiles that refers to users, by the rule of automatic profiles or a foreign key.
  */
@@ -174,23 +213,8 @@ static AttrNumber
 profile_reference(Relation profiles, Oid users)
 {
 	AttrNumber column = profile_user_column(profiles, users);
-	AttrNumber found = InvalidAttrNumber;
-	int references = 0;
-	ListCell *cell;
 
-	if (column != InvalidAttrNumber)
-		return column;
-	foreach (cell, fk_of(RelationGetRelid(profiles)))
-	{
-		FkEdge *edge = lfirst(cell);
-
-		if (edge->parent == users && edge->nkeys == 1)
-		{
-			found = edge->child_cols[0];
-			references++;
-		}
-	}
-	return references == 1 ? found : InvalidAttrNumber;
+	return column != InvalidAttrNumber ? column : referring_column(profiles, users);
 }
 
 /* The column for an attribute; 0: none. */
@@ -212,6 +236,12 @@ model_detect(ModelAttribute attribute, const Oid *relation)
 			found = relid == relation[MODEL_USERS] ? primary_key(rel)
 												   : profile_reference(rel, relation[MODEL_USERS]);
 			break;
+		case MEMBERS_USER:
+			found = referring_column(rel, relation[MODEL_USERS]);
+			break;
+		case MEMBERS_TENANT:
+			found = referring_column(rel, relation[MODEL_TENANTS]);
+			break;
 		case USERS_DELETED_AT:
 			found = soft != NULL ? soft->deleted_at : InvalidAttrNumber;
 			break;
@@ -225,4 +255,77 @@ model_detect(ModelAttribute attribute, const Oid *relation)
 		found = by_name(rel, attribute);
 	table_close(rel, AccessShareLock);
 	return found;
+}
+
+/* Does an index hold all rows, or all that are live? */
+static bool
+holds_live_rows(Relation index, AttrNumber deleted_at)
+{
+	List *predicate = index_predicate(index);
+	NullTest *test = predicate != NIL ? linitial(predicate) : NULL;
+
+	if (test == NULL)
+		return true;
+	return deleted_at != InvalidAttrNumber && list_length(predicate) == 1 && IsA(test, NullTest) &&
+		   test->nulltesttype == IS_NULL && IsA(test->arg, Var) &&
+		   ((Var *) test->arg)->varattno == deleted_at;
+}
+
+/* Is it unique, and are all its keys among these two columns? */
+static bool
+is_unique_of(Form_pg_index form, const AttrNumber *pair)
+{
+	for (int i = 0; i < form->indnkeyatts; i++)
+		if (form->indkey.values[i] != pair[0] && form->indkey.values[i] != pair[1])
+			return false;
+	return form->indisunique;
+}
+
+/* Is this its first key? */
+static bool
+leads_with(Form_pg_index form, const AttrNumber *column)
+{
+	return form->indkey.values[0] == *column;
+}
+
+/* Does an index of a table that holds all rows, or all that are live, pass a test? */
+static bool
+has_index(Oid relid, bool (*passes)(Form_pg_index form, const AttrNumber *columns),
+		  const AttrNumber *columns)
+{
+	Relation rel = table_open(relid, AccessShareLock);
+	List *indexes = RelationGetIndexList(rel);
+	const SoftDelete *soft = mapping_declared(relid);
+	AttrNumber deleted_at = soft != NULL ? soft->deleted_at : InvalidAttrNumber;
+	bool found = false;
+	ListCell *cell;
+
+	foreach (cell, indexes)
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		found = index->rd_index->indisvalid && passes(index->rd_index, columns) &&
+				holds_live_rows(index, deleted_at);
+		index_close(index, AccessShareLock);
+		if (found)
+			break;
+	}
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Has a members table one row of a user and tenant? See the header. */
+bool
+model_members_are_unique(Oid members, AttrNumber user, AttrNumber tenant)
+{
+	AttrNumber pair[] = {user, tenant};
+
+	return has_index(members, is_unique_of, pair);
+}
+
+/* Does an index lead with a column? See the header. */
+bool
+model_finds_by(Oid relid, AttrNumber attnum)
+{
+	return has_index(relid, leads_with, &attnum);
 }

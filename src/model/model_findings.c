@@ -149,6 +149,54 @@ find_tenants(Findings *to)
 					 missing));
 }
 
+/* Memberships of tenants or users that are not there, or that are not unique any more. */
+static void
+find_members(Findings *to)
+{
+	const Model *model = to->model;
+	Oid relid = model->relation[MODEL_MEMBERS];
+	ModelAttribute keys[] = {MEMBERS_USER, MEMBERS_TENANT};
+	ModelPart parts[] = {MODEL_USERS, MODEL_TENANTS};
+	ModelAttribute ids[] = {USERS_ID, TENANTS_ID};
+	const char *codes[] = {"missing_user_members", "missing_tenant_members"};
+	char *members;
+
+	if (!OidIsValid(relid))
+		return;
+	members = sql_relation(relid);
+	for (int i = 0; i < lengthof(keys); i++)
+	{
+		char *missing;
+		int64 rows;
+
+		if (!OidIsValid(model->relation[parts[i]]))
+			continue;
+		missing = psprintf("%s AND %s IS NOT NULL AND NOT EXISTS (SELECT FROM %s o WHERE %s)",
+						   live_sql(model, "m", MODEL_MEMBERS), model_sql(model, "m", keys[i]),
+						   sql_relation(model->relation[parts[i]]),
+						   model_sql_same_key(model, "o", ids[i], "m", keys[i]));
+		rows = count_rows(psprintf("FROM %s m WHERE %s", members, missing));
+		if (rows > 0)
+			report(to, "warning", codes[i], MODEL_MEMBERS,
+				   psprintf(INT64_FORMAT " memberships are of %s that %s does not have", rows,
+							i == 0 ? "users" : "a tenant", sql_relation(model->relation[parts[i]])),
+				   psprintf("DELETE FROM %s AS m WHERE %s;", members, missing));
+	}
+	if (!model_members_are_unique(relid, model->column[MEMBERS_USER].attnum,
+								  model->column[MEMBERS_TENANT].attnum))
+		report(to, "error", "members_not_unique", MODEL_MEMBERS,
+			   "no unique index says that a user has one membership in a tenant",
+			   psprintf("CREATE UNIQUE INDEX ON %s (%s, %s);", members,
+						sql_column(relid, model->column[MEMBERS_USER].attnum),
+						sql_column(relid, model->column[MEMBERS_TENANT].attnum)));
+	if (!model_finds_by(relid, model->column[MEMBERS_USER].attnum))
+		report(to, "warning", "lookup_without_index", MODEL_MEMBERS,
+			   psprintf("no index leads with %s: logins read the whole table",
+						sql_column(relid, model->column[MEMBERS_USER].attnum)),
+			   psprintf("CREATE INDEX ON %s (%s);", members,
+						sql_column(relid, model->column[MEMBERS_USER].attnum)));
+}
+
 /* Emails and usernames that only a look at all users can find. */
 static void
 find_slow_lookups(Findings *to)
@@ -221,6 +269,7 @@ model_findings(PG_FUNCTION_ARGS)
 	saved = run_as(model.owner[MODEL_USERS]);
 	find_modules(&to);
 	find_tenants(&to);
+	find_members(&to);
 	find_passwords(&to);
 	find_slow_lookups(&to);
 	run_as_end(saved);

@@ -124,7 +124,9 @@ decides_access(ModelAttribute attribute)
 {
 	return attribute == USERS_ID || attribute == USERS_PASSWORD || attribute == USERS_IS_ACTIVE ||
 		   attribute == USERS_TENANT || attribute == USERS_DELETED_AT || attribute == USERS_FLAG ||
-		   attribute == PROFILES_USER || attribute == TENANTS_ID || attribute == TENANTS_IS_ACTIVE;
+		   attribute == PROFILES_USER || attribute == TENANTS_ID ||
+		   attribute == TENANTS_IS_ACTIVE || attribute == MEMBERS_USER ||
+		   attribute == MEMBERS_TENANT || attribute == MEMBERS_IS_ACTIVE;
 }
 
 /* The attribute of this part and name; MODEL_ATTRIBUTES: none. */
@@ -216,8 +218,8 @@ take_row(Model *fresh, HeapTuple tuple, TupleDesc desc)
 	if (!resolve(relid, NameStr(*DatumGetName(column)), &fresh->column[attribute]) &&
 		!((attribute == USERS_DELETED_AT || attribute == USERS_FLAG) &&
 		  resolve_soft(relid, attribute == USERS_FLAG, &fresh->column[attribute])) &&
-		decides_access(attribute) && model_lost == MODEL_ATTRIBUTES)
-		model_lost = attribute;
+		decides_access(attribute) && (model_lost == MODEL_ATTRIBUTES || model_lost == USERS_TENANT))
+		model_lost = attribute; /* users.tenant says nothing where there are members */
 }
 
 /* The mapping, or NULL. */
@@ -248,6 +250,12 @@ model_get(void)
 	for (int i = 0; i < MODEL_PARTS; i++)
 		if (OidIsValid(fresh.relation[i]))
 			fresh.owner[i] = relation_owner(fresh.relation[i]);
+	if (OidIsValid(fresh.relation[MODEL_MEMBERS]))
+	{
+		memset(&fresh.column[USERS_TENANT], 0, sizeof(ModelColumn));
+		if (model_lost == USERS_TENANT)
+			model_lost = MODEL_ATTRIBUTES;
+	}
 	if (OidIsValid(fresh.relation[MODEL_USERS]))
 		fresh.django = OidIsValid(
 			get_relname_relid("django_migrations", get_rel_namespace(fresh.relation[MODEL_USERS])));
@@ -299,6 +307,20 @@ model_require(void)
 			 errhint("Call account.use_tables(...) again."), errhidestmt(true)));
 	}
 	return found;
+}
+
+/* Are users of tenants by rows of a members table? */
+bool
+model_has_members(const Model *found)
+{
+	return OidIsValid(found->relation[MODEL_MEMBERS]);
+}
+
+/* The attribute that says of which tenant a user is. */
+ModelAttribute
+model_tenant_attribute(const Model *found)
+{
+	return model_has_members(found) ? MEMBERS_TENANT : USERS_TENANT;
 }
 
 /* Has the mapping this attribute? */
@@ -473,17 +495,24 @@ model_sql_key(const Model *found, const char *alias, ModelAttribute attribute, i
 					parameter);
 }
 
+/* SQL: are two keys equal? Of types that have no common one their texts are compared. */
+char *
+model_sql_same_key(const Model *found, const char *alias_a, ModelAttribute a, const char *alias_b,
+				   ModelAttribute b)
+{
+	bool kin =
+		model_key_type(found, a) == model_key_type(found, b) && model_key_type(found, a) != TEXTOID;
+
+	return psprintf("%s OPERATOR(pg_catalog.=) %s",
+					kin ? model_sql(found, alias_a, a) : model_sql_text(found, alias_a, a),
+					kin ? model_sql(found, alias_b, b) : model_sql_text(found, alias_b, b));
+}
+
 /* SQL: users.tenant = tenants.id. */
 char *
 model_sql_tenant_join(const Model *found, const char *users, const char *tenants)
 {
-	bool kin = model_key_type(found, USERS_TENANT) == model_key_type(found, TENANTS_ID) &&
-			   model_key_type(found, TENANTS_ID) != TEXTOID;
-
-	return psprintf(
-		"%s OPERATOR(pg_catalog.=) %s",
-		kin ? model_sql(found, tenants, TENANTS_ID) : model_sql_text(found, tenants, TENANTS_ID),
-		kin ? model_sql(found, users, USERS_TENANT) : model_sql_text(found, users, USERS_TENANT));
+	return model_sql_same_key(found, tenants, TENANTS_ID, users, USERS_TENANT);
 }
 
 /*

@@ -1,6 +1,6 @@
 /*
  * model_mapping.h
- *		The account model: which tables and columns hold users, profiles and tenants.
+ *		The account model: which tables and columns hold users, profiles, tenants and members.
  */
 #ifndef PGACCOUNT_MODEL_MAPPING_H
 #define PGACCOUNT_MODEL_MAPPING_H
@@ -16,6 +16,7 @@ typedef enum ModelPart
 	MODEL_USERS,
 	MODEL_PROFILES,
 	MODEL_TENANTS,
+	MODEL_MEMBERS,
 	MODEL_PARTS
 } ModelPart;
 
@@ -41,6 +42,10 @@ typedef enum ModelAttribute
 	TENANTS_NAME,
 	TENANTS_MODULES,
 	TENANTS_IS_ACTIVE,
+	MEMBERS_USER,
+	MEMBERS_TENANT,
+	MEMBERS_ROLE,
+	MEMBERS_IS_ACTIVE,
 	MODEL_ATTRIBUTES
 } ModelAttribute;
 
@@ -72,7 +77,10 @@ typedef struct ModelColumn
 	Oid collation;
 } ModelColumn;
 
-/* The mapping as it is now. InvalidOid: no such part. */
+/*
+ * The mapping as it is now. InvalidOid: no such part. Where members are mapped, users have no
+ * tenant of their own: USERS_TENANT is no column then, whatever was named.
+ */
 typedef struct Model
 {
 	Oid relation[MODEL_PARTS];
@@ -105,6 +113,12 @@ extern uint64 model_generation(void);
 
 /* Has the mapping that model_get() returned last all that it cannot do without? */
 extern bool model_is_whole(const Model *model);
+
+/* Are users of tenants by rows of a members table? */
+extern bool model_has_members(const Model *model);
+
+/* The attribute that says of which tenant a user is: of users, or of members. */
+extern ModelAttribute model_tenant_attribute(const Model *model);
 
 /* Has the mapping this attribute? */
 extern bool model_has(const Model *model, ModelAttribute attribute);
@@ -153,8 +167,21 @@ extern char *model_column_text(HeapTuple tuple, TupleDesc desc, AttrNumber attnu
 /* SQL: users.tenant = tenants.id, whatever their types. */
 extern char *model_sql_tenant_join(const Model *model, const char *users, const char *tenants);
 
+/* SQL: is the column a of row alias_a equal to b of alias_b, both keys, whatever their types? */
+extern char *model_sql_same_key(const Model *model, const char *alias_a, ModelAttribute a,
+								const char *alias_b, ModelAttribute b);
+
 /* model_detect.c: the column for an attribute by the names it goes by; 0: none. */
 extern AttrNumber model_detect(ModelAttribute attribute, const Oid *relation);
+
+/*
+ * model_detect.c: does an index say that a members table has one row, live at least, of a user and
+ * tenant, whose columns these are? The caller has a lock on the table.
+ */
+extern bool model_members_are_unique(Oid members, AttrNumber user, AttrNumber tenant);
+
+/* model_detect.c: does an index of all rows, or all that are live, lead with this column? */
+extern bool model_finds_by(Oid relid, AttrNumber attnum);
 
 /* model_detect.c: is this one of the names that the attribute goes by? */
 extern bool model_name_fits(ModelAttribute attribute, const char *name);

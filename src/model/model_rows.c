@@ -3,8 +3,8 @@
  *		The rows of the account model by their keys, without a statement.
  *
  * Every request of an application looks at a user, and every refresh reads one: worth a way of its
- * own. Where users, tenants and profiles are plain tables of one owner with a unique index on their
- * keys, of the usual types, their rows are looked at through these indexes. Anything else
+ * own. Where users, tenants, profiles and members are plain tables of one owner with a unique index
+ * on their keys, of the usual types, their rows are looked at through these indexes. Anything else
  * (partitions, children, other key types, a tenants table of another owner) is asked by statement.
  */
 #include "postgres.h"
@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/base.h"
+#include "softdelete/softdelete.h"
 #include "liveness.h"
 #include "model_rows.h"
 
@@ -32,12 +33,18 @@ typedef struct DirectTable
 
 static DirectTable tables[MODEL_PARTS];
 static Oid id_type;           /* of users.id, and */
-static Oid tenant_type;       /* of users.tenant, below domains */
+static Oid tenant_type;       /* of users.tenant, or members.tenant, below domains */
 static uint64 generation = 0; /* of the model that these are of; 0: none */
 
-/* The keys of the parts, and what of users they are compared with. */
-static const ModelAttribute keys[MODEL_PARTS] = {USERS_ID, PROFILES_USER, TENANTS_ID};
-static const ModelAttribute compared[MODEL_PARTS] = {USERS_ID, USERS_ID, USERS_TENANT};
+/* The keys of the parts. */
+static const ModelAttribute keys[MODEL_PARTS] = {USERS_ID, PROFILES_USER, TENANTS_ID, MEMBERS_USER};
+
+/* What the key of a part is compared with. */
+static ModelAttribute
+compared_with(const Model *model, ModelPart part)
+{
+	return part == MODEL_TENANTS ? model_tenant_attribute(model) : USERS_ID;
+}
 
 /*
  * Are the values of this attribute of users compared with a part's keys as the index compares
@@ -47,7 +54,7 @@ static bool
 compares(const Model *model, ModelPart part)
 {
 	ModelAttribute key = keys[part];
-	ModelAttribute other = compared[part];
+	ModelAttribute other = compared_with(model, part);
 
 	return model_has(model, key) && model_has(model, other) &&
 		   model_key_type(model, key) == model_key_type(model, other) &&
@@ -73,6 +80,21 @@ is_readable(Oid type)
 	}
 }
 
+/* Find the index by which rows of a part are looked up. */
+static bool
+find_key(const Model *model, ModelPart part, Relation rel, LookupIndex *key)
+{
+	const SoftDelete *soft;
+	AttrNumber pair[2];
+
+	if (part != MODEL_MEMBERS)
+		return lookup_unique_index(rel, model->column[keys[part]].attnum, key);
+	soft = mapping_declared(RelationGetRelid(rel));
+	pair[0] = model->column[MEMBERS_USER].attnum;
+	pair[1] = model->column[MEMBERS_TENANT].attnum;
+	return lookup_unique_pair(rel, pair, soft != NULL ? soft->deleted_at : 0, key);
+}
+
 /* How to look at the rows of a part. */
 static void
 find_direct(const Model *model, ModelPart part, Relation rel)
@@ -84,8 +106,9 @@ find_direct(const Model *model, ModelPart part, Relation rel)
 		rel->rd_rel->relowner == model->owner[MODEL_USERS] &&
 		pg_class_aclcheck(RelationGetRelid(rel), model->owner[MODEL_USERS], ACL_SELECT) ==
 			ACLCHECK_OK &&
-		compares(model, part) && is_readable(compared[part] == USERS_ID ? id_type : tenant_type) &&
-		lookup_unique_index(rel, model->column[keys[part]].attnum, &table.key);
+		compares(model, part) &&
+		is_readable(compared_with(model, part) == USERS_ID ? id_type : tenant_type) &&
+		find_key(model, part, rel, &table.key);
 	if (part != MODEL_PROFILES) /* a role is read of whatever profile there is */
 		liveness_of(model, part, rel, &table.liveness);
 	tables[part] = table;
@@ -113,7 +136,7 @@ model_rows_direct(const ModelRows *rows)
 static Oid
 wanted_table(const Model *model, ModelPart part, bool with_profiles)
 {
-	if ((part == MODEL_TENANTS && !model_has(model, USERS_TENANT)) ||
+	if ((part == MODEL_TENANTS && !model_has(model, model_tenant_attribute(model))) ||
 		(part == MODEL_PROFILES && !with_profiles))
 		return InvalidOid;
 	return model->relation[part];
@@ -146,6 +169,8 @@ open_tables(ModelRows *rows, bool with_profiles)
 void
 model_rows_open(ModelRows *rows, bool with_profiles)
 {
+	ModelAttribute attribute;
+
 	while (!open_tables(rows, with_profiles))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -157,8 +182,9 @@ model_rows_open(ModelRows *rows, bool with_profiles)
 	{
 		memset(tables, 0, sizeof(tables));
 		id_type = getBaseType(rows->model->column[USERS_ID].type);
-		tenant_type = model_has(rows->model, USERS_TENANT)
-						  ? getBaseType(rows->model->column[USERS_TENANT].type)
+		attribute = model_tenant_attribute(rows->model);
+		tenant_type = model_has(rows->model, attribute)
+						  ? getBaseType(rows->model->column[attribute].type)
 						  : InvalidOid;
 		generation = model_generation();
 	}
@@ -216,9 +242,29 @@ model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snaps
 	const LookupIndex *by = &tables[part].key;
 	Datum value;
 
-	if (rows->rel[part] == NULL || !narrow(key, by->type, &value))
+	if (rows->rel[part] == NULL || !narrow(key, by->key[0].type, &value))
 		return false;
-	return lookup_one(scan, rows->rel[part], by, value, snapshot);
+	return lookup_one(scan, rows->rel[part], by, &value, snapshot);
+}
+
+/* Look for the membership of a user in a tenant; see the header. */
+bool
+model_rows_find_member(const ModelRows *rows, Datum user, Datum tenant, Snapshot snapshot,
+					   LookupScan *scan)
+{
+	const LookupIndex *by = &tables[MODEL_MEMBERS].key;
+	Datum values[2];
+
+	if (rows->rel[MODEL_MEMBERS] == NULL)
+		return false;
+	for (int i = 0; i < by->nkeys; i++)
+	{
+		bool is_user = by->key[i].attnum == rows->model->column[MEMBERS_USER].attnum;
+
+		if (!narrow(is_user ? user : tenant, by->key[i].type, &values[i]))
+			return false;
+	}
+	return lookup_one(scan, rows->rel[MODEL_MEMBERS], by, values, snapshot);
 }
 
 /* The value of an attribute in a row. */
@@ -231,7 +277,7 @@ model_row_value(const Model *model, ModelAttribute attribute, TupleTableSlot *sl
 	return attnum == InvalidAttrNumber ? (Datum) 0 : slot_getattr(slot, attnum, isnull);
 }
 
-/* A key in a row of users. */
+/* A key in a row of users or members. */
 Datum
 model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *slot, bool *isnull)
 {

@@ -29,25 +29,29 @@ extern void model_rows_close(ModelRows *rows);
 extern bool model_rows_direct(const ModelRows *rows);
 
 /*
- * Look for the row of a user, for the tenant of users.tenant, or for the profile of users.id: key
- * is the column's value, as model_key_value() or model_rows_key() has it. True: it is in scan's
- * slot, and lookup_end() is due. Registered snapshot.
+ * Look for the row of a user, for the tenant of users.tenant or members.tenant, or for the profile
+ * of users.id: key is the column's value, as model_key_value() or model_rows_key() has it. True: it
+ * is in scan's slot, and lookup_end() is due. Registered snapshot.
  */
 extern bool model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Snapshot snapshot,
 							LookupScan *scan);
+
+/* The same for the row of members of a user in a tenant. */
+extern bool model_rows_find_member(const ModelRows *rows, Datum user, Datum tenant,
+								   Snapshot snapshot, LookupScan *scan);
 
 /* The value of an attribute in a row; *isnull also where there is no such column. */
 extern Datum model_row_value(const Model *model, ModelAttribute attribute, TupleTableSlot *slot,
 							 bool *isnull);
 
-/* A key in a row of users (id, tenant) as model_rows_find() takes it. */
+/* A key in a row of users (id, tenant) or members (tenant) as model_rows_find() takes it. */
 extern Datum model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *slot,
 							bool *isnull);
 
 /* Such a key as text. */
 extern char *model_rows_key_text(ModelAttribute attribute, Datum key);
 
-/* Is the row of a user or tenant not deleted? Is it active? */
+/* Is the row of a user, tenant or member not deleted? Is it active? */
 extern bool model_row_is_live(ModelPart part, TupleTableSlot *slot);
 extern bool model_row_is_active(ModelPart part, TupleTableSlot *slot);
 

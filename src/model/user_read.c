@@ -3,7 +3,8 @@
  *		The record of a user by its key, read without a statement.
  *
  * Each refresh reads one. What the statement of user_record.c joins, three lookups read here: the
- * user, its tenant, the role of its profile.
+ * user, its tenant, the role of its profile; and what membership.c asks, two: the membership, its
+ * tenant.
  */
 #include "postgres.h"
 
@@ -47,8 +48,8 @@ user_read_direct(const ModelRows *rows)
 	direct = model_rows_direct(rows) && is_text(model, USERS_EMAIL) &&
 			 is_text(model, USERS_USERNAME) && is_text(model, USERS_PASSWORD) &&
 			 is_text(model, TENANTS_SLUG) && is_text(model, TENANTS_NAME) &&
-			 is_text(model, PROFILES_ROLE) && is_boolean(model, USERS_IS_STAFF) &&
-			 is_boolean(model, USERS_IS_SUPERUSER);
+			 is_text(model, PROFILES_ROLE) && is_text(model, MEMBERS_ROLE) &&
+			 is_boolean(model, USERS_IS_STAFF) && is_boolean(model, USERS_IS_SUPERUSER);
 	generation = model->generation;
 	return direct;
 }
@@ -153,4 +154,52 @@ user_read_key(const ModelRows *rows, Datum key, Snapshot snapshot)
 	user = read_record(rows, scan.slot, snapshot);
 	lookup_end(&scan);
 	return user;
+}
+
+/*
+ * Read the tenant of a membership. False: it is not there, or deleted, or not active.
+ */
+static bool
+read_active_tenant(const ModelRows *rows, Datum key, Snapshot snapshot, UserRecord *user)
+{
+	LookupScan scan;
+
+	if (rows->rel[MODEL_TENANTS] == NULL)
+	{
+		user->tenant_id = user->tenant_key;
+		return true;
+	}
+	if (!model_rows_find(rows, MODEL_TENANTS, key, snapshot, &scan))
+		return false;
+	read_tenant(rows, scan.slot, user);
+	lookup_end(&scan);
+	return user->tenant_is_active;
+}
+
+/* Put a user into a tenant; see the header. */
+bool
+user_read_membership(const ModelRows *rows, Datum user_key, Datum tenant_key, Snapshot snapshot,
+					 UserRecord *user)
+{
+	UserRecord entered = *user;
+	LookupScan scan;
+	bool counts;
+
+	if (!model_rows_find_member(rows, user_key, tenant_key, snapshot, &scan))
+		return false;
+	counts = model_row_is_live(MODEL_MEMBERS, scan.slot) &&
+			 model_row_is_active(MODEL_MEMBERS, scan.slot);
+	if (counts)
+	{
+		entered.is_member = true;
+		entered.modules_isnull = true;
+		entered.tenant_is_active = true;
+		entered.tenant_key = model_rows_key_text(MEMBERS_TENANT, tenant_key);
+		entered.tenant_role = read_text(rows->model, MEMBERS_ROLE, scan.slot);
+		counts = read_active_tenant(rows, tenant_key, snapshot, &entered);
+	}
+	lookup_end(&scan);
+	if (counts)
+		*user = entered;
+	return counts;
 }

@@ -25,6 +25,8 @@ typedef struct UserRecord
 	char *tenant_key; /* as the user's row has it */
 	char *tenant;     /* its slug, else its name */
 	bool tenant_is_active;
+	bool is_member;    /* where members are mapped: its tenant is that of a membership */
+	char *tenant_role; /* its role there */
 	Oid modules_type;
 	bool modules_isnull;
 	Datum modules;
@@ -36,6 +38,13 @@ typedef struct UserRecord
  * user_record.c says. rows is opened with profiles.
  */
 extern bool user_read_direct(const ModelRows *rows);
+
+/*
+ * Put a user into a tenant, both given as keys of members (model_key_value()). False: it has no
+ * membership there that counts (membership.h), and the record stays as it is. Registered snapshot.
+ */
+extern bool user_read_membership(const ModelRows *rows, Datum user_key, Datum tenant_key,
+								 Snapshot snapshot, UserRecord *user);
 
 /* The user with this key (model_key_value()); NULL: there is none. Registered snapshot. */
 extern UserRecord *user_read_key(const ModelRows *rows, Datum key, Snapshot snapshot);

@@ -19,6 +19,7 @@
 #include "password/password.h"
 #include "liveness.h"
 #include "login_names.h"
+#include "membership.h"
 #include "user_record.h"
 
 /* Columns of the statement that reads a user. */
@@ -306,34 +307,38 @@ login_text(const Model *model, bool with_tenant)
 		or = " OR ";
 	}
 	appendStringInfo(&sql, ") AND %s", live_sql(model, "u", MODEL_USERS));
-	if (with_tenant)
-	{
-		bool tenants = OidIsValid(model->relation[MODEL_TENANTS]);
-
+	if (!with_tenant)
+		return sql.data;
+	if (model_has_members(model))
+		appendStringInfo(&sql, " AND EXISTS (SELECT %s AND %s AND (%s OPERATOR(pg_catalog.=) $2",
+						 membership_sql(model),
+						 model_sql_same_key(model, "m", MEMBERS_USER, "u", USERS_ID),
+						 model_sql_text(model, "m", MEMBERS_TENANT));
+	else
 		appendStringInfo(&sql, " AND (%s OPERATOR(pg_catalog.=) $2",
 						 model_sql_text(model, "u", USERS_TENANT));
-		if (tenants && model_has(model, TENANTS_SLUG))
-			appendStringInfo(&sql, " OR %s OPERATOR(pg_catalog.=) $2",
-							 model_sql_text(model, "t", TENANTS_SLUG));
-		appendStringInfoChar(&sql, ')');
-	}
+	if (OidIsValid(model->relation[MODEL_TENANTS]) && model_has(model, TENANTS_SLUG))
+		appendStringInfo(&sql, " OR %s OPERATOR(pg_catalog.=) $2",
+						 model_sql_text(model, "t", TENANTS_SLUG));
+	appendStringInfoString(&sql, model_has_members(model) ? "))" : ")");
 	return sql.data;
 }
 
-/* The one live user of this login, or NULL. */
-UserRecord *
-model_user_by_login(const Model *model, const char *login, const char *tenant)
+/*
+ * Look for the live users of a login, of a tenant or of any. Returns how many, up to two; *user: the
+ * one.
+ */
+static uint64
+find_login(const Model *model, const char *login, const char *tenant, UserRecord **user)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Oid types[] = {TEXTOID, TEXTOID};
 	Datum values[] = {CStringGetTextDatum(login), (Datum) 0};
 	bool with_tenant = tenant != NULL;
-	UserRecord *user = NULL;
 	KeptStatement *plan;
 	RoleState saved;
+	uint64 found;
 
-	if (with_tenant && !model_has(model, USERS_TENANT))
-		return NULL;
 	if (with_tenant)
 		values[1] = CStringGetTextDatum(tenant);
 	SPI_connect();
@@ -343,10 +348,27 @@ model_user_by_login(const Model *model, const char *login, const char *tenant)
 		plan = plan_keep_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant,
 								login_text(model, with_tenant), 1 + with_tenant, types);
 	run_reader(plan, values, NULL, 2);
-	if (SPI_processed == 1)
-		user = take_record(caller);
+	found = SPI_processed;
+	if (found == 1)
+		*user = take_record(caller);
 	run_as_end(saved);
 	SPI_finish();
+	return found;
+}
+
+/* The one live user of this login, or NULL. */
+UserRecord *
+model_user_by_login(const Model *model, const char *login, const char *tenant)
+{
+	UserRecord *user = NULL;
+
+	if (model_has_members(model))
+	{
+		if (find_login(model, login, NULL, &user) > 1 && tenant != NULL)
+			(void) find_login(model, login, tenant, &user);
+	}
+	else if (tenant == NULL || model_has(model, USERS_TENANT))
+		(void) find_login(model, login, tenant, &user);
 	return user;
 }
 
@@ -393,17 +415,39 @@ model_tenant(const Model *model, const char *tenant, bool *is_active)
 	return found;
 }
 
+/* The key of the tenant that a slug or id names; see the header. */
+char *
+model_tenant_key(const Model *model, const char *tenant, bool *is_active)
+{
+	*is_active = true;
+	if (OidIsValid(model->relation[MODEL_TENANTS]))
+		return model_tenant(model, tenant, is_active);
+	return model_normal_key(model, model_tenant_attribute(model), tenant);
+}
+
 /* A tenant was named: raise 55000 where users have none. */
 void
 model_require_tenant(const Model *model)
 {
-	if (!model_has(model, USERS_TENANT))
+	if (!model_has(model, model_tenant_attribute(model)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("users have no tenant"),
 				 errdetail("A tenant was named, and no column of %s is mapped to users.tenant.",
 						   display_relation(model->relation[MODEL_USERS])),
 				 errhint("Map one with account.use_tables(...), or name no tenant."),
 				 errhidesecrets()));
+}
+
+/* Raise 55000 where no members are mapped. */
+void
+model_require_members(const Model *model)
+{
+	if (!model_has_members(model))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("no members table is mapped"),
+						errdetail("Users are not members of several tenants."),
+						errhint("Map it with account.use_tables(..., members => '...')."),
+						errhidesecrets()));
 }
 
 /* May the user come in? */

@@ -18,7 +18,8 @@ extern bool model_user_lock(const Model *model, const char *user_id, bool to_cha
 
 /*
  * The one live user of this email or username. tenant: its slug or id decides among several; NULL:
- * any. NULL: there is none, or several.
+ * any. NULL: there is none, or several. Where members are mapped, one user is who it is, whatever
+ * tenant is named.
  */
 extern UserRecord *model_user_by_login(const Model *model, const char *login, const char *tenant);
 
@@ -28,8 +29,20 @@ extern UserRecord *model_user_by_login(const Model *model, const char *login, co
  */
 extern char *model_tenant(const Model *model, const char *tenant, bool *is_active);
 
+/*
+ * The key of the tenant that a slug or id names, live where tenants are mapped, as text; NULL: there
+ * is none. *is_active: is it active?
+ */
+extern char *model_tenant_key(const Model *model, const char *tenant, bool *is_active);
+
 /* A tenant was named: raise 55000 where users have none. */
 extern void model_require_tenant(const Model *model);
+
+/* Raise 55000 where no members are mapped. */
+extern void model_require_members(const Model *model);
+
+/* The longest slug or id of a tenant, in characters. */
+#define MAX_TENANT 1024
 
 /* May the user come in: live, active, in an active tenant or in none? */
 extern bool model_user_admitted(const UserRecord *user);

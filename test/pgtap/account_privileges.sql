@@ -12,7 +12,7 @@ SELECT account.grant_api('application');
 -- CONTRACT section 12, and what each function needs
 CREATE TEMP VIEW ours AS SELECT oid, proname, prosecdef, proconfig, pronargs FROM pg_proc WHERE pronamespace = 'account'::regnamespace AND prokind IN ('f', 'p');
 CREATE TEMP TABLE public_call (name) AS SELECT unnest('{http_status,hash_password,verify_password,password_needs_rehash,sign,verify,jwt_sign,jwt_verify,jws_valid,
-    verify_access_token,authenticate,sign_out,jwks,uid,tenant_id,claims,claim,user_role,uid_bigint,uid_uuid,tenant_bigint,tenant_uuid,has_module,is_staff,is_authenticated,
+    verify_access_token,authenticate,sign_out,jwks,uid,tenant_id,claims,claim,user_role,uid_bigint,uid_uuid,tenant_bigint,tenant_uuid,has_module,is_staff,is_authenticated,tenant_role,has_tenant_role,
     enable_tenant_isolation,disable_tenant_isolation,
     enable_soft_delete,disable_soft_delete,restore,soft_delete,is_deleted,deleted,unique_among_live,enable_profile,disable_profile,missing_profiles,
     cleanup_plan,cleanup,cleanup_graph,set_reference,set_reference_policy,doctor}'::name[]);
@@ -30,8 +30,9 @@ CREATE TEMP VIEW audience AS SELECT proname AS name, CASE WHEN has_function_priv
     WHEN has_function_privilege('application', oid, 'EXECUTE') THEN 'application' WHEN has_function_privilege('pg_monitor', oid, 'EXECUTE') THEN 'monitor' ELSE 'owner' END AS who FROM ours;
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'application'$$, '{register,login,refresh,logout,revoke_sessions,set_password,delete_user,restore_user,export_user,invite,
     accept_invitation,apply_for_role,review_application,set_client_ip,
-    request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion}'::name[],
-    'grant_api: the calls of CONTRACT 6, 8, 9, 17, set_password and set_client_ip');
+    request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion,
+    switch_tenant,memberships,set_member_role,remove_member,transfer_ownership,invitations,revoke_invitation}'::name[],
+    'grant_api: the unprivileged calls of accounts, set_password and set_client_ip');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'monitor'$$, '{event_queue,stat_failures,stat_operations}'::name[], 'pg_monitor: what tells');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,create_key,create_starter,export_key,forget_tables,grant_api,grant_dump,issue_access_token,issue_tokens,
     declared_reference_changed,prune_events,purge,purge_batches,purge_users,retire_key,stats_reset,use_tables,doctor_events,doctor_model,doctor_profile,doctor_purge,doctor_soft_delete,map_again,overdue_rows,event_guard,

@@ -1,0 +1,142 @@
+
+CREATE OR REPLACE FUNCTION account.doctor_model()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+BEGIN ATOMIC
+    -- a dump of the schema alone has the triggers, but not the mapping; one says what it was
+    SELECT 'error', 'model_lost', t.tgrelid::regclass::text,
+           'nobody can log in: the table''s triggers are there, but no table is mapped, as after the '
+           'restore of a dump of the schema alone',
+           CASE WHEN m.call IS NULL OR EXISTS (SELECT FROM jsonb_each_text(m.call -> 'tables') AS g
+                                               WHERE to_regclass(g.value) IS NULL)
+                THEN format('Call account.use_tables again: %s holds the users.', t.tgrelid::regclass)
+                ELSE format('SELECT count(*) FROM account.use_tables(%L%s, columns => %L);',
+                    t.tgrelid::regclass::text,
+                    (SELECT string_agg(format(', %I => %L', g.key, g.value), '' ORDER BY g.key)
+                     FROM jsonb_each_text(m.call -> 'tables') AS g), m.call -> 'columns') END
+    FROM pg_trigger AS t
+    JOIN pg_class AS r ON r.oid = t.tgrelid,
+    LATERAL (SELECT CASE WHEN t.tgnargs = 1 THEN
+                 convert_from(substring(t.tgargs FROM 1 FOR octet_length(t.tgargs) - 1),
+                     current_setting('server_encoding'))::jsonb END AS call) AS m
+    WHERE t.tgfoid = 'account.end_sessions'::regproc AND t.tgtype & 1 = 0
+          AND NOT r.relispartition AND NOT EXISTS (SELECT FROM account.model_column)
+          -- that of members is none of users
+          AND NOT EXISTS (SELECT FROM pg_trigger AS e WHERE e.tgrelid = t.tgrelid
+              AND e.tgfoid = t.tgfoid AND e.tgtype & 32 <> 0)
+          AND NOT EXISTS (SELECT FROM pg_inherits AS h JOIN pg_trigger AS above
+              ON above.tgrelid = h.inhparent AND above.tgfoid = t.tgfoid
+              WHERE h.inhrelid = t.tgrelid)
+    UNION ALL
+    SELECT 'error', 'no_signing_key', 'account.signing_key',
+           'no key signs: nobody can log in',
+           'SELECT account.create_key();'
+    WHERE EXISTS (SELECT FROM account.model_column)
+          AND NOT EXISTS (SELECT FROM account.signing_key AS k WHERE k.signs)
+    UNION ALL
+    SELECT 'info', 'key_old', k.kid,
+           'the key that signs is older than a year',
+           format('SELECT account.create_key(%L);', k.alg)
+    FROM account.signing_key AS k
+    WHERE k.signs AND coalesce(k.activated_at, k.created_at) < now() - interval '1 year'
+    UNION ALL
+    -- users are looked up before there is an identity: they are no table to isolate
+    SELECT DISTINCT 'info', 'tenant_not_isolated', f.conrelid::regclass::text,
+           format('rows of every tenant are seen by all who may read the table: nothing compares '
+               '%I with account.tenant_id()', a.attname),
+           format('SELECT account.enable_tenant_isolation(%L, %L);', f.conrelid::regclass::text,
+               a.attname)
+    FROM pg_constraint AS f
+    JOIN pg_class AS r ON r.oid = f.conrelid
+    JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = f.conkey[1]
+    WHERE f.contype = 'f' AND cardinality(f.conkey) = 1 AND NOT r.relispartition
+        AND NOT r.relrowsecurity
+          AND f.confrelid IN (SELECT c.relation FROM account.model_column AS c
+              WHERE c.part = 'tenants')
+          AND f.conrelid NOT IN (SELECT c.relation FROM account.model_column AS c)
+          AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype,
+              'text'::regtype, 'varchar'::regtype)
+          -- where users have no tenant there is no account.tenant_id() to compare with: nobody
+          -- would see a row
+          AND EXISTS (SELECT FROM account.model_column AS c
+                      WHERE (c.part, c.attribute) IN (('users', 'tenant'), ('members', 'tenant'))
+                          AND c.column_name IS NOT NULL)
+    UNION ALL
+    SELECT 'error', 'model_incomplete', c.relation::text,
+           format('%s.%s is mapped to column %I, which is gone', c.part, c.attribute,
+               c.column_name),
+           'Call account.use_tables again, with the columns as they are now.'
+    FROM account.model_column AS c
+    WHERE c.column_name IS NOT NULL
+          AND NOT EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = c.relation AND a.attname = c.column_name
+                              AND NOT a.attisdropped)
+    UNION ALL
+    SELECT 'warning', 'model_incomplete', c.relation::text,
+           'no column is mapped to users.password: nobody can log in by password',
+           'Call account.use_tables again, naming the column.'
+    FROM account.model_column AS c
+    WHERE c.part = 'users' AND c.attribute = 'password' AND c.column_name IS NULL
+    UNION ALL
+    -- a column by whose name it says who may come in; where is_active was named, somebody has
+    -- looked
+    SELECT 'warning', 'inactive_unmapped', m.relation::text,
+           format('column %I looks as if it says which %s are active, and is not mapped: it keeps '
+               'nobody from logging in',
+               a.attname, m.part),
+           CASE WHEN t.typcategory = 'B'
+                THEN account.map_again(m.part, 'is_active', jsonb_build_object('column', a.attname,
+                    'not_in', jsonb_build_array(true)))
+                WHEN t.typcategory = 'D' AND a.attname !~* 'until$'
+                THEN account.map_again(m.part, 'is_active', jsonb_build_object('column', a.attname,
+                    'in', jsonb_build_array(NULL)))
+                WHEN t.typcategory = 'D'
+                THEN format('Map a boolean column that is kept by %I to %s.is_active with '
+                    'account.use_tables.', a.attname, m.part)
+                ELSE format('Call account.use_tables again, with {%s: {"is_active": {"column": %s, '
+                    '"in": [...]}}} and the values of those who'
+                    || ' may log in.', to_json(m.part), to_json(a.attname)) END
+    FROM (SELECT DISTINCT c.part, c.relation FROM account.model_column AS c
+        WHERE c.part IN ('users', 'tenants', 'members')) AS m
+    JOIN pg_attribute AS a ON a.attrelid = m.relation AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    WHERE translate(lower(a.attname), '_', '') ~
+        ('^(is)?(banned|blocked|suspended|disabled|locked|deactivated|inactive|frozen)'
+            || '(at|on|until)?$|^(user|account|tenant|member|membership)?status$')
+          AND t.typcategory IN ('B', 'D', 'E', 'N', 'S')
+          AND NOT EXISTS (SELECT FROM account.model_column AS c
+                          WHERE c.part = m.part AND (c.column_name = a.attname
+                              OR c.attribute = 'is_active' AND c.source = 'given'))
+    UNION ALL
+    -- use_tables puts these triggers on the tables and on those that inherit from them; partitions
+    -- get clones
+    SELECT 'error', 'sessions_not_ended', m.relation::regclass::text,
+           format('trigger %I is missing: sessions do not end, and no event is recorded, when rows '
+               'of %s change', want.name,
+               m.relation::regclass),
+           format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION '
+               'account.end_sessions();',
+               want.name, want.events, m.relation::regclass, want.level)
+    FROM (WITH RECURSIVE mapped AS (
+              SELECT DISTINCT c.relation::oid AS relation, c.part, false AS cloned
+              FROM account.model_column AS c
+              WHERE c.part IN ('users', 'tenants', 'members')
+              UNION
+              SELECT h.inhrelid, p.part, p.cloned OR k.relispartition
+              FROM mapped AS p
+              JOIN pg_inherits AS h ON h.inhparent = p.relation
+              JOIN pg_class AS k ON k.oid = h.inhrelid)
+          SELECT * FROM mapped) AS m
+    JOIN (VALUES ('zz_account_sessions', 'ROW', 'UPDATE OR DELETE'),
+                 ('zz_account_statement', 'STATEMENT', 'UPDATE OR DELETE'),
+                 ('zz_account_truncate', 'STATEMENT', 'TRUNCATE')) AS want (name, level, events)
+         ON want.level = 'ROW' OR m.part IN ('users', 'members') AND NOT m.cloned
+             AND (want.events <> 'TRUNCATE' OR m.part = 'members')
+    WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+                      WHERE t.tgrelid = m.relation AND t.tgname = want.name
+                          AND t.tgfoid = 'account.end_sessions'::regproc)
+          AND (SELECT k.relkind FROM pg_class AS k WHERE k.oid = m.relation) IN ('r', 'p')
+    UNION ALL
+    SELECT f.severity, f.code, f.object, f.message, f.remedy
+    FROM account.model_findings() AS f;
+END;
