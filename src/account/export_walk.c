@@ -169,6 +169,8 @@ walk_rows(Walk *walk, const char *user_id)
 	tuplestore_end(recent);
 	if (OidIsValid(walk->model->relation[MODEL_PROFILES]) && model_has(walk->model, PROFILES_USER))
 		find_part(walk, MODEL_PROFILES, PROFILES_USER, user_id);
+	if (model_has_members(walk->model) && model_has(walk->model, MEMBERS_USER))
+		find_part(walk, MODEL_MEMBERS, MEMBERS_USER, user_id);
 
 	while (again)
 	{
