@@ -88,8 +88,6 @@ SELECT account.sign_out();
 
 -- what a later release brings is there to be asked for, and refused
 \set VERBOSITY default
-SELECT account.issue_tokens(31, actor => 'support');	-- fails
-SELECT account.act_as(31, actor => 'support');	-- fails
 SELECT account.cleanup('ids.users', 31, approve => 'x');	-- fails
 SELECT account.cleanup('ids.users', '31', false, 'x');	-- fails
 \set VERBOSITY sqlstate

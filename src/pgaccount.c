@@ -76,6 +76,6 @@ _PG_init(void)
 	throttle_init();
 	jwt_init();
 	key_store_init();
-	actor_register(identity_uid);
+	actor_register(identity_uid, identity_actor);
 	hooks_init(process_shared_preload_libraries_in_progress || preloaded_by_session());
 }

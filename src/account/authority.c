@@ -23,7 +23,6 @@
 /* account.claim(name text), of identity.c. */
 extern Datum claim(PG_FUNCTION_ARGS);
 
-ACCOUNT_OPERATION(revoke_sessions, "revoke_sessions", 0);
 ACCOUNT_OPERATION(act_as, "act_as", 0);
 
 /* Raise PT403. */
@@ -294,29 +293,6 @@ authority_own_session(void)
 }
 
 /*
- * account.revoke_sessions(user_id, keep_current boolean) RETURNS bigint: self or staff; the number
- * of sessions ended.
- */
-static Datum
-revoke_sessions_operation(PG_FUNCTION_ARGS)
-{
-	Model model;
-	UserRecord *user;
-	uint64 ended;
-
-	PreventCommandIfReadOnly("account.revoke_sessions()");
-	if (PG_ARGISNULL(1))
-		refuse_null_argument("keep_current");
-	version_check();
-	model = *model_require();
-	user = authority_over(&model, id_argument(fcinfo, 0), true, NULL);
-	ended = session_end_user(user->user_id, PG_GETARG_BOOL(1) ? authority_own_session() : NULL,
-							 SESSION_END_REVOKED);
-	session_event_revoked(user->user_id, user->tenant_id, ended, SESSION_END_REVOKED);
-	PG_RETURN_INT64((int64) ended);
-}
-
-/*
  * account.act_as(user_id, is_local boolean, actor text) RETURNS text: makes a user the identity,
  * for a backend that knows who is asking. Privileged. The claims are those of a token without
  * session.
@@ -332,11 +308,9 @@ act_as_operation(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		refuse_null_argument("is_local");
 	version_check();
-	if (!PG_ARGISNULL(2))
-		refuse_argument_for_now("actor");
 	model = *model_require();
 	user = session_user_argument(fcinfo, 0, &model);
-	session_token_user(user, NULL, &token);
+	session_token_user(user, NULL, session_actor_argument(fcinfo, 2, user), &token);
 	initStringInfo(&claims);
 	token_claims(&claims, &token, (int64) pgaccount_access_token_ttl * USECS_PER_SEC);
 	identity_set(claims.data, claims.len, NULL, PG_GETARG_BOOL(1), DT_NOEND);

@@ -19,6 +19,7 @@
 #include "registration.h"
 #include "session.h"
 #include "session_lock.h"
+#include "session_use.h"
 #include "throttle.h"
 #include "user_changes.h"
 #include "user_trigger.h"

@@ -30,6 +30,7 @@
 #include "jwt/jwt.h"
 #include "monitor/monitor.h"
 #include "identity.h"
+#include "session_use.h"
 #include "token.h"
 #include "token_cache.h"
 
@@ -72,6 +73,7 @@ typedef struct Identity
 	IdentityKey tenant_id;
 	text *user_role;
 	text *tenant_role;
+	text *actor; /* who acts as the user, by the claim act */
 	bool is_staff;
 	const char *claims; /* JSON in UTF-8 */
 	int claims_len;
@@ -176,6 +178,24 @@ put_module(void *arg, const char *name, int len)
 	return true;
 }
 
+/* Who acts, by the claim act (RFC 8693 §4.1): its sub. NULL: it has none. */
+static text *
+put_actor(char **p, const JsonMember *act)
+{
+	JsonMember sub = JSON_MEMBER("sub");
+	char *arena = NULL;
+	text *actor = NULL;
+
+	if (act->kind != JSON_OBJECT)
+		return NULL;
+	if (json_scan_object(act->text, act->len, &sub, 1, NULL, NULL, &arena) == JSON_OK &&
+		sub.kind == JSON_STRING)
+		actor = put_text(p, sub.text, sub.len);
+	if (arena != NULL)
+		pfree(arena);
+	return actor;
+}
+
 /* Parse the value of the setting. Returns a block of the GUC mechanism's memory, or NULL. */
 static Identity *
 parse_identity(const char *value)
@@ -228,6 +248,7 @@ parse_identity(const char *value)
 	if (members[TOKEN_TENANT_ROLE].kind == JSON_STRING)
 		result->tenant_role =
 			put_text(&p, members[TOKEN_TENANT_ROLE].text, members[TOKEN_TENANT_ROLE].len);
+	result->actor = put_actor(&p, &members[TOKEN_ACT]);
 	result->is_staff = members[TOKEN_IS_STAFF].kind == JSON_TRUE;
 	walk.identity = result;
 	walk.p = p;
@@ -427,6 +448,15 @@ identity_tenant(void)
 														 : text_to_cstring(who->tenant_id.as_text);
 }
 
+/* Who acts as the identity's user, or NULL. */
+const char *
+identity_actor(void)
+{
+	const Identity *who = current_identity();
+
+	return who == NULL || who->actor == NULL ? NULL : text_to_cstring(who->actor);
+}
+
 /* A string member in the database's encoding, or NULL. */
 static const char *
 member_string(const JsonMember *member)
@@ -504,6 +534,20 @@ claims_are_live(const JsonMember *members, const char *subject, const LiveIdenti
 													 : strcmp(role, live->tenant_role) == 0;
 }
 
+/* The session of a token is used; looked at once a minute for each token that is kept. */
+static void
+note_use(const CheckedToken *checked)
+{
+	const char *sid = NULL;
+	TimestampTz now = GetCurrentTimestamp();
+	pg_uuid_t session;
+
+	if (checked->members[TOKEN_SID].kind == JSON_STRING && token_cache_due(checked, now))
+		sid = member_string(&checked->members[TOKEN_SID]);
+	if (sid != NULL && uuid_text_read(sid, &session))
+		session_use_note(&session, now);
+}
+
 /* account.authenticate(token text, is_local boolean): the uid, or PT401. */
 static Datum
 authenticate_operation(PG_FUNCTION_ARGS)
@@ -562,6 +606,7 @@ authenticate_operation(PG_FUNCTION_ARGS)
 	who = identity;
 	if (who == NULL || who->uid.as_text == NULL)
 		refuse_token(JWT_BAD_CLAIMS);
+	note_use(checked);
 	if (PG_GETARG_BOOL(1))
 		identity_warn_if_alone(fcinfo, "account.authenticate()");
 	secret_call_end(&hiding);

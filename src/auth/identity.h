@@ -70,4 +70,7 @@ extern const char *identity_uid(void);
 /* Its tenant's id, the same way; NULL also where it has none. */
 extern const char *identity_tenant(void);
 
+/* Who acts as that user, by the claim act; NULL: itself. Valid as long. */
+extern const char *identity_actor(void);
+
 #endif /* PGACCOUNT_IDENTITY_H */

@@ -140,9 +140,9 @@ Datum
 login_succeeded(const LoginCall *call, const UserRecord *user, const Attempt *attempt,
 				text *user_agent)
 {
-	Datum result =
-		session_open(call->fcinfo, user, call->ip != NULL ? InetPGetDatum(call->ip) : (Datum) 0,
-					 call->ip == NULL, user_agent);
+	Datum result = session_open(call->fcinfo, user, NULL,
+								call->ip != NULL ? InetPGetDatum(call->ip) : (Datum) 0,
+								call->ip == NULL, user_agent);
 	JsonbBuild detail = {0};
 
 	attempt_succeeded(attempt);

@@ -38,7 +38,9 @@ own_deletion_begin(const char *user_id)
 bool
 own_deletion_is(const char *user_id)
 {
-	const char *uid = deleting != NULL ? deleting : identity_uid();
+	const char *uid = deleting != NULL           ? deleting
+					  : identity_actor() == NULL ? identity_uid()
+												 : NULL;
 
 	return user_id != NULL && uid != NULL && strcmp(uid, user_id) == 0;
 }

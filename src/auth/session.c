@@ -38,6 +38,10 @@
 #include "session.h"
 #include "session_row.h"
 #include "session_lock.h"
+#include "session_use.h"
+
+/* The longest name of who acts as another, in characters; failures have room for so many bytes. */
+#define MAX_ACTOR 128
 
 /* So many blocks of account.session are looked through for what nobody can ask about any more. */
 #define PRUNED_BLOCKS 4
@@ -60,7 +64,8 @@ typedef struct Continuation
 
 /* What a token says of the user. */
 void
-session_token_user(const UserRecord *user, const char *session_id, TokenUser *claims)
+session_token_user(const UserRecord *user, const char *session_id, const char *actor,
+				   TokenUser *claims)
 {
 	const Model *model = model_get();
 	bool has_members = model != NULL && model_has_members(model);
@@ -73,6 +78,7 @@ session_token_user(const UserRecord *user, const char *session_id, TokenUser *cl
 	claims->has_tenant_role = has_members;
 	claims->tenant_role = user->tenant_role;
 	claims->user_role = user->role;
+	claims->actor = actor;
 	claims->is_staff = user->is_staff;
 	claims->modules_type = user->modules_type;
 	claims->modules_isnull = user->modules_isnull;
@@ -123,14 +129,14 @@ session_refusal(FunctionCallInfo fcinfo, int status, const char *error)
 
 /* The tokens of a session as a row. */
 static Datum
-grant(FunctionCallInfo fcinfo, const UserRecord *user, const pg_uuid_t *session,
+grant(FunctionCallInfo fcinfo, const UserRecord *user, const char *actor, const pg_uuid_t *session,
 	  text *refresh_token)
 {
 	TokenPair pair = {.status = 200, .refresh_token = refresh_token};
 	TokenUser claims;
 
 	session_token_user(user, DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(session))),
-					   &claims);
+					   actor, &claims);
 	pair.access_token =
 		token_issue(&claims, (int64) pgaccount_access_token_ttl * USECS_PER_SEC, NULL);
 	pair.user_id = user->user_id;
@@ -307,8 +313,8 @@ prune_sessions(const char *user_id, TimestampTz now, const pg_uuid_t *chance)
 
 /* Open a session; see the header. */
 Datum
-session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_isnull,
-			 text *user_agent)
+session_open(FunctionCallInfo fcinfo, const UserRecord *user, const char *actor, Datum ip,
+			 bool ip_isnull, text *user_agent)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	pg_uuid_t *id = palloc(sizeof(pg_uuid_t));
@@ -321,16 +327,19 @@ session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_
 	id->data[8] = (id->data[8] & 0x3f) | 0x80;
 	refresh_token = refresh_token_make(id, 0, hash);
 	FAILURE_POINT("session-open");
-	session_row_write(id, user->user_id, user->tenant_key, &token, ip_isnull ? (Datum) 0 : ip,
-					  user_agent);
+	session_use_begin(id, now);
+	session_row_write(id, user->user_id, user->tenant_key, actor, &token,
+					  ip_isnull ? (Datum) 0 : ip, user_agent);
 	if (!ip_isnull)
 		known_address_note(user->user_id, DatumGetInetPP(ip));
 	if (id->data[0] < 16) /* one login in 16 */
 	{
 		prune_sessions(user->user_id, now, id);
+		session_uses_prune(now - (int64) pgaccount_refresh_token_ttl * USECS_PER_SEC -
+						   USECS_PER_DAY);
 		mailed_tokens_prune();
 	}
-	return grant(fcinfo, user, id, refresh_token);
+	return grant(fcinfo, user, actor, id, refresh_token);
 }
 
 /* Is the user of the tenant that its session is in? Where members are mapped it is put there. */
@@ -370,7 +379,10 @@ judge(const Model *model, const RefreshToken *token, SessionRow *row, UserRecord
 	if (now >= row->expires_at)
 		return "token_expired";
 	*user = model_user_by_id(model, row->user_id);
-	if (*user == NULL || !model_user_admitted(*user) || !is_of_tenant(model, *user, row->tenant_id))
+	/* nobody acts as a superuser, also one that has become it since */
+	if (*user == NULL || !model_user_admitted(*user) ||
+		(row->actor != NULL && (*user)->is_superuser) ||
+		!is_of_tenant(model, *user, row->tenant_id))
 	{
 		session_row_end(row, SESSION_END_USER);
 		return "session_ended";
@@ -470,7 +482,7 @@ go_on(FunctionCallInfo fcinfo, const Model *model, text *token, Continuation *ca
 		refused = "not_a_member";
 	}
 	result = refused == NULL
-				 ? grant(fcinfo, user, &read.session,
+				 ? grant(fcinfo, user, row.actor, &read.session,
 						 next_token(&read.session, &row, again, call->ip, user->tenant_key))
 				 : session_refusal(fcinfo, call->status, refused);
 	if (refused == NULL && !again && call->ip != (Datum) 0)
@@ -588,6 +600,45 @@ session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model)
 	return user;
 }
 
+/* Who acts as a user; see the header. */
+char *
+session_actor_argument(FunctionCallInfo fcinfo, int n, const UserRecord *user)
+{
+	char *actor = text_argument(fcinfo, n, "actor", MAX_ACTOR);
+
+	if (actor == NULL)
+		return NULL;
+	check_name(actor, "actor");
+	if (user->is_superuser)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
+				 errdetail("Nobody acts as a superuser."), errhint("Act as a user that is none.")));
+	return actor;
+}
+
+/* Whose session this is. */
+char *
+session_user_of(const pg_uuid_t *session)
+{
+	return session_row_user(session);
+}
+
+/* End a session; see the header. */
+bool
+session_end_one(const pg_uuid_t *session, const char *reason, char **tenant_id)
+{
+	SessionRow row;
+	bool ended;
+
+	if (!session_row_lock(session, &row))
+		return false;
+	ended = !row.ended && row.expires_at > GetCurrentTimestamp();
+	session_row_end(&row, reason);
+	*tenant_id = row.tenant_id;
+	session_row_close(&row);
+	return ended;
+}
+
 /*
  * account.issue_tokens(user_id, ip inet, actor text): a new session, without password. Privileged.
  */
@@ -596,18 +647,18 @@ issue_tokens_operation(PG_FUNCTION_ARGS)
 {
 	Model model;
 	UserRecord *user;
+	char *actor;
 
 	PreventCommandIfReadOnly("account.issue_tokens()");
 	version_check();
-	if (!PG_ARGISNULL(2))
-		refuse_argument_for_now("actor");
 	model = *model_require();
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
 		user = session_user_argument(fcinfo, 0, &model);
+		actor = session_actor_argument(fcinfo, 2, user);
 	} while (!session_admit(&model, user, false, NULL));
-	return session_open(fcinfo, user, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
+	return session_open(fcinfo, user, actor, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
 						PG_ARGISNULL(1), NULL);
 }
 
@@ -632,6 +683,6 @@ issue_access_token_operation(PG_FUNCTION_ARGS)
 		/* out of range either way: token_issue() refuses it */
 		ttl = usecs < 0 || usecs > (double) PG_INT64_MAX / 2 ? -1 : (int64) usecs;
 	}
-	session_token_user(session_user_argument(fcinfo, 0, &model), NULL, &claims);
+	session_token_user(session_user_argument(fcinfo, 0, &model), NULL, NULL, &claims);
 	PG_RETURN_TEXT_P(token_issue(&claims, ttl, PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2)));
 }

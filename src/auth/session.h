@@ -8,6 +8,7 @@
 
 #include "fmgr.h"
 #include "utils/snapshot.h"
+#include "utils/uuid.h"
 
 #include "model/model.h"
 #include "token.h"
@@ -73,9 +74,9 @@ extern Datum session_refusal(FunctionCallInfo fcinfo, int status, const char *er
  */
 extern bool session_admit(const Model *model, const UserRecord *user, bool login, text *new_hash);
 
-/* Open a session of an admitted user, and answer with its tokens. */
-extern Datum session_open(FunctionCallInfo fcinfo, const UserRecord *user, Datum ip, bool ip_isnull,
-						  text *user_agent);
+/* Open a session of an admitted user, in which actor (NULL: itself) acts; answer with its tokens. */
+extern Datum session_open(FunctionCallInfo fcinfo, const UserRecord *user, const char *actor,
+						  Datum ip, bool ip_isnull, text *user_agent);
 
 /*
  * Where members are mapped, put a user, who may come in, into a tenant as a login does: the one that
@@ -91,7 +92,20 @@ extern bool session_choose_tenant(const Model *model, UserRecord *user, bool is_
  */
 extern UserRecord *session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model);
 
-/* What a token says of the user. */
-extern void session_token_user(const UserRecord *user, const char *session_id, TokenUser *claims);
+/*
+ * Who acts as a user, by argument n, or NULL; raises 22023 for what is no name, PT403 where the user
+ * is a superuser.
+ */
+extern char *session_actor_argument(FunctionCallInfo fcinfo, int n, const UserRecord *user);
+
+/* What a token says of the user, and of who acts as it (NULL: itself). */
+extern void session_token_user(const UserRecord *user, const char *session_id, const char *actor,
+							   TokenUser *claims);
+
+/* Whose session this is; NULL: there is none. */
+extern char *session_user_of(const pg_uuid_t *session);
+
+/* End a session, unless it has ended. *tenant_id: its tenant, or NULL. */
+extern bool session_end_one(const pg_uuid_t *session, const char *reason, char **tenant_id);
 
 #endif /* PGACCOUNT_SESSION_H */

@@ -15,6 +15,7 @@
 #include "executor/executor.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "base/base.h"
@@ -53,10 +54,24 @@ put_token(TupleWriter *writer, const SessionToken *token)
 	tuple_put(writer, SESSION_EXPIRES_AT - 1, TimestampTzGetDatum(token->expires_at));
 }
 
+/* The column of who acts. It came later, and may stand behind one that an administrator added. */
+static AttrNumber
+actor_column(Relation rel)
+{
+	AttrNumber attnum = get_attnum(RelationGetRelid(rel), "actor");
+
+	if (attnum == InvalidAttrNumber)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("table account.session has no column \"actor\""),
+						errdetail("It was dropped, and says who acts in a session."),
+						errhint("ALTER TABLE account.session ADD COLUMN actor text;")));
+	return attnum;
+}
+
 /* Write the row of a new session. */
 void
 session_row_write(const pg_uuid_t *id, const char *user_id, const char *tenant_id,
-				  const SessionToken *token, Datum ip, text *user_agent)
+				  const char *actor, const SessionToken *token, Datum ip, text *user_agent)
 {
 	Relation rel = own_table_require(SESSION_TABLE, RowExclusiveLock);
 	TupleWriter *writer = tuple_writer_open(rel, SESSION_COLUMNS);
@@ -65,6 +80,8 @@ session_row_write(const pg_uuid_t *id, const char *user_id, const char *tenant_i
 	tuple_put(writer, SESSION_ID - 1, UUIDPGetDatum(id));
 	tuple_put_text(writer, SESSION_USER_ID - 1, user_id);
 	tuple_put_text(writer, SESSION_TENANT_ID - 1, tenant_id);
+	if (actor != NULL)
+		tuple_put_text(writer, actor_column(rel) - 1, actor);
 	put_token(writer, token);
 	tuple_put(writer, SESSION_CREATED_AT - 1, TimestampTzGetDatum(token->issued_at));
 	if (ip != (Datum) 0)
@@ -92,15 +109,18 @@ lock_last_version(Relation rel, ItemPointerData tid, Snapshot snapshot, TupleTab
 
 /* Read a row. */
 static void
-read_row(TupleTableSlot *slot, SessionRow *row)
+read_row(Relation rel, TupleTableSlot *slot, SessionRow *row)
 {
 	bytea *hash;
 	bool isnull;
 	Datum tenant;
+	Datum actor;
 
 	row->user_id = TextDatumGetCString(slot_getattr(slot, SESSION_USER_ID, &isnull));
 	tenant = slot_getattr(slot, SESSION_TENANT_ID, &isnull);
 	row->tenant_id = isnull ? NULL : TextDatumGetCString(tenant);
+	actor = slot_getattr(slot, actor_column(rel), &isnull);
+	row->actor = isnull ? NULL : TextDatumGetCString(actor);
 	row->counter = (uint64) DatumGetInt64(slot_getattr(slot, SESSION_COUNTER, &isnull));
 	hash = DatumGetByteaPP(slot_getattr(slot, SESSION_TOKEN_HASH, &isnull));
 	memset(row->hash, 0, sizeof(row->hash));
@@ -156,7 +176,7 @@ session_row_lock(const pg_uuid_t *id, SessionRow *row)
 	if (found)
 	{
 		require_in_snapshot(rel, row->slot);
-		read_row(row->slot, row);
+		read_row(rel, row->slot, row);
 	}
 	else
 		session_row_close(row);

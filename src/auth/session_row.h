@@ -41,6 +41,7 @@ typedef struct SessionRow
 {
 	char *user_id;
 	char *tenant_id; /* or NULL */
+	char *actor;     /* the same */
 	uint64 counter;
 	unsigned char hash[REFRESH_HASH_BYTES];
 	TimestampTz refreshed_at;
@@ -59,9 +60,10 @@ typedef struct SessionToken
 	TimestampTz expires_at;
 } SessionToken;
 
-/* Write the row of a new session. ip 0 and user_agent NULL: not known. */
+/* Write the row of a new session. actor: who acts as the user. ip 0, texts NULL: none, not known. */
 extern void session_row_write(const pg_uuid_t *id, const char *user_id, const char *tenant_id,
-							  const SessionToken *token, Datum ip, text *user_agent);
+							  const char *actor, const SessionToken *token, Datum ip,
+							  text *user_agent);
 
 /*
  * Lock and read a session in its last version, whatever the snapshot of the transaction; but in

@@ -31,8 +31,8 @@ PG_FUNCTION_INFO_V1(verify_access_token);
  * Claims that an issuer's extra ones must not be; the last where the token has one of that name.
  */
 static const char *const reserved_claims[] = {
-	"iss",       "sub",    "aud",     "exp",       "nbf",      "iat",  "jti",        "sid",
-	"tenant_id", "tenant", "modules", "user_role", "is_staff", "role", "tenant_role"};
+	"iss",       "sub",    "aud",     "exp",       "nbf",      "iat",  "jti", "sid",
+	"tenant_id", "tenant", "modules", "user_role", "is_staff", "role", "act", "tenant_role"};
 
 /* Append a string of the database's encoding as a JSON string in UTF-8; NULL is null. */
 static void
@@ -192,6 +192,12 @@ make_claims(StringInfo buf, const TokenUser *user, int64 now, int64 ttl, Jsonb *
 	appendStringInfoString(buf, ",\"user_role\":");
 	append_string(buf, user->user_role);
 	appendStringInfo(buf, ",\"is_staff\":%s", user->is_staff ? "true" : "false");
+	if (user->actor != NULL) /* RFC 8693 §4.1 */
+	{
+		appendStringInfoString(buf, ",\"act\":{\"sub\":");
+		append_string(buf, user->actor);
+		appendStringInfoChar(buf, '}');
+	}
 	if (pgaccount_db_role[0] != '\0')
 	{
 		appendStringInfoString(buf, ",\"role\":");
@@ -269,9 +275,9 @@ void
 token_members_init(JsonMember *members)
 {
 	static const JsonMember empty[TOKEN_MEMBERS] = {
-		JWT_REGISTERED_MEMBERS,  JSON_MEMBER("sid"),        JSON_MEMBER("tenant_id"),
-		JSON_MEMBER("tenant"),   JSON_MEMBER("modules"),    JSON_MEMBER("user_role"),
-		JSON_MEMBER("is_staff"), JSON_MEMBER("tenant_role")};
+		JWT_REGISTERED_MEMBERS,  JSON_MEMBER("sid"),         JSON_MEMBER("tenant_id"),
+		JSON_MEMBER("tenant"),   JSON_MEMBER("modules"),     JSON_MEMBER("user_role"),
+		JSON_MEMBER("is_staff"), JSON_MEMBER("tenant_role"), JSON_MEMBER("act")};
 
 	memcpy(members, empty, sizeof(empty));
 }

@@ -20,6 +20,7 @@ typedef struct TokenUser
 	bool has_tenant_role;    /* is there such a claim? Where members are mapped */
 	const char *tenant_role; /* of the user in this tenant */
 	const char *user_role;
+	const char *actor; /* who acts as the user */
 	bool is_staff;
 	/*
 	 * The tenant's modules as they are stored: jsonb, json, text[] or varchar[]; anything else
@@ -49,6 +50,7 @@ enum
 	TOKEN_USER_ROLE,
 	TOKEN_IS_STAFF,
 	TOKEN_TENANT_ROLE,
+	TOKEN_ACT,
 	TOKEN_MEMBERS
 };
 

@@ -24,6 +24,7 @@
 #include "base/base.h"
 #include "jwt/jwt.h"
 #include "key_store.h"
+#include "session_use.h"
 #include "token_cache.h"
 
 /* Longer tokens are not kept. */
@@ -40,7 +41,8 @@ typedef struct KnownToken
 {
 	dlist_node by_use; /* the last used first */
 	char tail[KEY_TAIL];
-	uint64 keys; /* the state of the keys that it was checked with */
+	uint64 keys;          /* the state of the keys that it was checked with */
+	TimestampTz noted_at; /* when a use of its session was written, or need not be */
 	text *token;
 	CheckedToken checked;
 	MemoryContext context;
@@ -162,11 +164,25 @@ check_anew(text *token)
 	MemoryContextReset(spare->context);
 	/* as they are before: a key that goes meanwhile makes another state */
 	spare->keys = key_store_state();
+	spare->noted_at = 0;
 	old = MemoryContextSwitchTo(spare->context);
 	spare->token = cstring_to_text_with_len(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
 	result = token_check(spare->token, &spare->checked, NULL, NULL);
 	MemoryContextSwitchTo(old);
 	return result;
+}
+
+/* Is a use of the session due to be written? See the header. */
+bool
+token_cache_due(const CheckedToken *checked, TimestampTz now)
+{
+	KnownToken *known = (KnownToken *) ((char *) unconstify(CheckedToken *, checked) -
+										offsetof(KnownToken, checked));
+
+	if (now - known->noted_at < SESSION_USE_GRAIN)
+		return false;
+	known->noted_at = now;
+	return true;
 }
 
 /* How many tokens were taken apart so far. */

@@ -50,8 +50,7 @@ user_changes_init(void)
 
 /* The detail of a user's event. */
 static Jsonb *
-user_detail(const ChangedUser *user, const char *user_agent, bool verified,
-			const Unverified *unverified)
+user_detail(const ChangedUser *user, const char *user_agent, bool verified, const EventMarks *marks)
 {
 	JsonbBuild state = {0};
 
@@ -61,7 +60,7 @@ user_detail(const ChangedUser *user, const char *user_agent, bool verified,
 	detail_text(&state, "reason", event_reason_given());
 	detail_bool(&state, "verified", verified);
 	detail_text(&state, "user_agent", user_agent);
-	detail_unverified(&state, unverified);
+	detail_marks(&state, marks);
 	return detail_end(&state);
 }
 
@@ -137,7 +136,7 @@ write_events(const Batch *batch)
 {
 	Event event = {.at = GetCurrentTimestamp()};
 	EventWriter *writer;
-	Unverified unverified;
+	EventMarks marks;
 	char *user_agent;
 	bool verified;
 	int64 *ids;
@@ -149,7 +148,7 @@ write_events(const Batch *batch)
 		return;
 	context = AllocSetContextCreate(CurrentMemoryContext, "pgaccount events", ALLOCSET_SMALL_SIZES);
 	ids = palloc0(batch->pending.n * sizeof(int64));
-	event_fill(&event, &unverified);
+	event_fill(&event, &marks);
 	verified = actor_is_verified();
 	user_agent = client_user_agent();
 	old = MemoryContextSwitchTo(context);
@@ -163,7 +162,7 @@ write_events(const Batch *batch)
 		event.type = types[user->change];
 		event.subject = user->user_id;
 		event.tenant_id = user->tenant_id;
-		event.detail = user_detail(user, user_agent, verified, &unverified);
+		event.detail = user_detail(user, user_agent, verified, &marks);
 		ids[i] = event_writer_put(writer, &event);
 		MemoryContextReset(context);
 	}

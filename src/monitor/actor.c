@@ -18,6 +18,7 @@
 PG_FUNCTION_INFO_V1(actor);
 
 static const char *(*uid_source)(void) = NULL;
+static const char *(*behind_source)(void) = NULL;
 
 /* The role of the session, for when the catalog cannot be asked. */
 static Oid session_role = InvalidOid;
@@ -25,9 +26,17 @@ static char session_role_name[NAMEDATALEN] = "";
 
 /* Say where the verified identity comes from. */
 void
-actor_register(const char *(*verified_uid)(void) )
+actor_register(const char *(*verified_uid)(void), const char *(*verified_actor)(void) )
 {
 	uid_source = verified_uid;
+	behind_source = verified_actor;
+}
+
+/* Who acts as the verified user. */
+const char *
+actor_behind(void)
+{
+	return behind_source == NULL ? NULL : behind_source();
 }
 
 /* The verified uid, else the role of the session. */

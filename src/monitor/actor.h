@@ -6,10 +6,14 @@
 #define PGACCOUNT_ACTOR_H
 
 /*
- * Say where the verified identity comes from: a function that returns the uid, or NULL. (The
+ * Say where the verified identity comes from: a function that returns the uid, or NULL,
+ * and one of who acts as that user, or NULL. (The
  * modules of identity stand above those that ask here.)
  */
-extern void actor_register(const char *(*verified_uid)(void) );
+extern void actor_register(const char *(*verified_uid)(void), const char *(*verified_actor)(void) );
+
+/* Who acts as the verified user, where that is another; else NULL. Good as long as actor_name(). */
+extern const char *actor_behind(void);
 
 /* The verified uid, else the role of the session. palloc'd, or good until the identity changes. */
 extern const char *actor_name(void);

@@ -297,24 +297,26 @@ event_detail_of(const char *name, ...)
 	return detail_end(&state);
 }
 
-/* Members of a detail that say what is unverified, if anything is. */
+/* Members of a detail that say what is unverified, and who acts as the actor. */
 void
-detail_unverified(JsonbBuild *state, const Unverified *unverified)
+detail_marks(JsonbBuild *state, const EventMarks *marks)
 {
-	if (unverified->actor != NULL)
-		detail_text(state, "unverified_actor", unverified->actor);
-	if (unverified->ip != NULL)
-		detail_text(state, "unverified_ip", unverified->ip);
+	if (marks->actor != NULL)
+		detail_text(state, "unverified_actor", marks->actor);
+	if (marks->ip != NULL)
+		detail_text(state, "unverified_ip", marks->ip);
+	if (marks->act != NULL)
+		detail_json(state, "act", event_detail("sub", marks->act));
 }
 
-/* The detail, with what is unverified. */
+/* The detail, with what is unverified, and who acts as the actor. */
 static Jsonb *
-mark_unverified(Jsonb *detail, const Unverified *unverified)
+add_marks(Jsonb *detail, const EventMarks *marks)
 {
 	JsonbBuild state = {0};
 	Jsonb *mark;
 
-	detail_unverified(&state, unverified);
+	detail_marks(&state, marks);
 	if (state.parseState == NULL)
 		return detail;
 	mark = detail_end(&state);
@@ -326,28 +328,29 @@ mark_unverified(Jsonb *detail, const Unverified *unverified)
 
 /* Fill in what all events of this moment have. */
 void
-event_fill(Event *event, Unverified *unverified)
+event_fill(Event *event, EventMarks *marks)
 {
 	actor_note_session();
-	event->actor = actor_for_record(&unverified->actor);
+	event->actor = actor_for_record(&marks->actor);
 	event->duration_ms = operation_elapsed_ms();
-	unverified->ip = NULL;
+	marks->act = actor_behind();
+	marks->ip = NULL;
 	if (event->ip == NULL)
-		event->ip = client_ip(&unverified->ip);
+		event->ip = client_ip(&marks->ip);
 }
 
 /* Record one event. */
 static void
 record(Event *event)
 {
-	Unverified unverified;
+	EventMarks marks;
 	EventWriter *writer;
 	int64 id;
 
 	if (!pgaccount_log_events)
 		return;
-	event_fill(event, &unverified);
-	event->detail = mark_unverified(event->detail, &unverified);
+	event_fill(event, &marks);
+	event->detail = add_marks(event->detail, &marks);
 	FAILURE_POINT("event");
 	writer = event_writer_open();
 	if (writer == NULL)

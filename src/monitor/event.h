@@ -114,18 +114,22 @@ extern void event_reason(const char *reason);
 /* The reason given, or NULL. */
 extern const char *event_reason_given(void);
 
-/* The settings, which anybody may set, that something in an event comes from; NULL: it does not. */
-typedef struct Unverified
+/*
+ * What the detail of an event says besides: the settings, which anybody may set, that its actor and
+ * ip come from, and who acts as its actor. NULL: none.
+ */
+typedef struct EventMarks
 {
 	const char *actor; /* see actor_for_record() */
 	const char *ip;    /* see client_ip() */
-} Unverified;
+	const char *act;   /* who acts as the verified actor: verified, too */
+} EventMarks;
 
 /* Fill in what all events of this moment have: actor, ip, duration. */
-extern void event_fill(Event *event, Unverified *unverified);
+extern void event_fill(Event *event, EventMarks *marks);
 
-/* Members of a detail that say what is unverified, if anything is. */
-extern void detail_unverified(JsonbBuild *state, const Unverified *unverified);
+/* Members of a detail that say so, if there is anything to say. */
+extern void detail_marks(JsonbBuild *state, const EventMarks *marks);
 
 /* What writes several events. */
 typedef struct EventWriter EventWriter;

@@ -25,6 +25,7 @@ typedef struct Failure
 	};
 	char operation[32];
 	char actor[128];
+	char act[128];       /* who acts as the actor */
 	char unverified[32]; /* the setting that an unverified actor comes from */
 	char subject[128];
 	char tenant_id[64];

@@ -204,13 +204,14 @@ write_failure(EventWriter *writer, Failure *failure)
 				   .ip = failure->has_ip ? &failure->ip : NULL,
 				   .duration_ms = failure->duration_ms,
 				   .error_code = unpack_sql_state(failure->sqlerrcode)};
-	Unverified unverified = {text_or_null(failure->unverified),
-							 failure->ip_unverified ? REQUEST_HEADERS : NULL};
+	EventMarks marks = {text_or_null(failure->unverified),
+						failure->ip_unverified ? REQUEST_HEADERS : NULL,
+						text_or_null(failure->act)};
 	JsonbBuild detail = {0};
 
 	detail_text(&detail, "operation", failure->operation);
 	detail_text(&detail, "message", text_or_null(failure->message));
-	detail_unverified(&detail, &unverified);
+	detail_marks(&detail, &marks);
 	event.detail = detail_end(&detail);
 	return event_writer_put(writer, &event);
 }

@@ -252,9 +252,10 @@ errdetail_operation(const Failure *failure)
 		pg_inet_net_ntop(ip_family(&failure->ip), ip_addr(&failure->ip), ip_bits(&failure->ip),
 						 address, sizeof(address)) == NULL)
 		address[0] = '\0';
-	return errdetail_internal("actor=%s%s subject=%s tenant=%s ip=%s%s duration=%.3f ms",
+	return errdetail_internal("actor=%s%s%s%s subject=%s tenant=%s ip=%s%s duration=%.3f ms",
 							  failure->actor, failure->unverified[0] ? " (unverified)" : "",
-							  failure->subject, failure->tenant_id, address,
+							  failure->act[0] ? " act=" : "", failure->act, failure->subject,
+							  failure->tenant_id, address,
 							  failure->ip_unverified ? " (unverified)" : "", failure->duration_ms);
 }
 
@@ -289,6 +290,7 @@ describe_failure(Failure *failure, OperationFrame *frame, int sqlerrcode, const 
 {
 	const char *unverified = NULL;
 	const char *actor = actor_for_record(&unverified);
+	const char *act = actor_behind();
 	const char *unverified_ip = NULL;
 	inet *ip = client_ip(&unverified_ip);
 
@@ -303,6 +305,8 @@ describe_failure(Failure *failure, OperationFrame *frame, int sqlerrcode, const 
 	copy_clipped(failure->message, sizeof(failure->message), message, strlen(message));
 	if (actor != NULL)
 		copy_clipped(failure->actor, sizeof(failure->actor), actor, strlen(actor));
+	if (act != NULL)
+		copy_clipped(failure->act, sizeof(failure->act), act, strlen(act));
 	if (unverified != NULL)
 		strlcpy(failure->unverified, unverified, sizeof(failure->unverified));
 	if (ip != NULL && VARSIZE(ip) <= sizeof(failure->ip_bytes))

@@ -17,7 +17,7 @@ CREATE TEMP TABLE public_call (name) AS SELECT unnest('{http_status,hash_passwor
     enable_soft_delete,disable_soft_delete,restore,soft_delete,is_deleted,deleted,unique_among_live,enable_profile,disable_profile,missing_profiles,
     cleanup_plan,cleanup,cleanup_graph,set_reference,set_reference_policy,doctor}'::name[]);
 CREATE TEMP TABLE api_call (name) AS SELECT unnest('{register,login,refresh,logout,revoke_sessions,set_password,
-    request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion}'::name[]);
+    request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion,sessions,revoke_session}'::name[]);
 CREATE TEMP TABLE privileged_call (name) AS SELECT unnest('{purge,create_key,activate_key,retire_key,export_key,issue_access_token,issue_tokens,act_as,
     use_tables,forget_tables,create_starter,grant_api,grant_dump}'::name[]);
 SELECT ok(bool_and(has_function_privilege('nobody_in_particular', oid, 'EXECUTE')), name || ': PUBLIC') FROM public_call LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
@@ -31,7 +31,7 @@ CREATE TEMP VIEW audience AS SELECT proname AS name, CASE WHEN has_function_priv
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'application'$$, '{register,login,refresh,logout,revoke_sessions,set_password,delete_user,restore_user,export_user,invite,
     accept_invitation,apply_for_role,review_application,set_client_ip,
     request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion,
-    switch_tenant,memberships,set_member_role,remove_member,transfer_ownership,invitations,revoke_invitation}'::name[],
+    sessions,revoke_session,switch_tenant,memberships,set_member_role,remove_member,transfer_ownership,invitations,revoke_invitation}'::name[],
     'grant_api: the unprivileged calls of accounts, set_password and set_client_ip');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'monitor'$$, '{event_queue,stat_failures,stat_operations}'::name[], 'pg_monitor: what tells');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,create_key,create_starter,export_key,forget_tables,grant_api,grant_dump,issue_access_token,issue_tokens,
@@ -50,10 +50,10 @@ SELECT is_empty($$SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode
 SELECT set_eq($$SELECT c.relname, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'account'::regnamespace AND a.grantee <> c.relowner$$,
     $$SELECT c.relname, 'pg_database_owner' AS role, 'SELECT' AS privilege FROM pg_extension e JOIN pg_class c ON c.oid = ANY (extconfig) WHERE extname = 'pgaccount'
     UNION ALL VALUES ('stats', 'pg_monitor', 'SELECT'), ('failures', 'pg_monitor', 'SELECT')$$, 'the database''s owner reads what pg_dump takes, pg_monitor the statistics; nobody anything else');
-SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'account'::regnamespace AND relkind = 'r' AND relname IN ('session', 'session_key', 'signing_key', 'login_failure', 'known_address', 'mailed_token')
+SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'account'::regnamespace AND relkind = 'r' AND relname IN ('session', 'session_key', 'signing_key', 'login_failure', 'known_address', 'mailed_token', 'session_use')
     AND (has_table_privilege('application', oid, 'SELECT') OR NOT relrowsecurity)$$, 'sessions, keys and attempts are unreadable, to pg_read_all_data too');
 SELECT is_empty($$SELECT unnest(extconfig)::regclass FROM pg_extension WHERE extname = 'pgaccount' INTERSECT
-    SELECT unnest('{account.session,account.session_key,account.signing_key,account.login_failure,account.known_address,account.mailed_token}'::regclass[])$$, 'and in no dump');
+    SELECT unnest('{account.session,account.session_key,account.signing_key,account.login_failure,account.known_address,account.mailed_token,account.session_use}'::regclass[])$$, 'and in no dump');
 SELECT ok('account.model_column'::regclass = ANY (extconfig), 'the mapping is dumped') FROM pg_extension WHERE extname = 'pgaccount';
 
 -- an application that may call, and nothing else
