@@ -163,38 +163,56 @@ authority_tenant(const Model *model, const UserRecord *actor, const char *tenant
 
 /*
  * SQL: of the memberships of user $1, is one in tenant $2 (is there none, where that is NULL), and
- * none that counts in another? Those that ended with the user, or later, are there still.
+ * none that is active in another? $3: when the user was deleted, NULL: it is not; memberships that
+ * ended with it, or later, are there still.
  */
 static char *
 staff_text(const Model *model)
 {
-	const SoftDelete *member = mapping_declared(model->relation[MODEL_MEMBERS]);
-	const SoftDelete *user = mapping_declared(model->relation[MODEL_USERS]);
-	char *live = live_sql(model, "m", MODEL_MEMBERS);
-	StringInfoData with_user;
+	const SoftDelete *soft = mapping_declared(model->relation[MODEL_MEMBERS]);
+	char *ended =
+		soft == NULL
+			? "false"
+			: psprintf("%s OPERATOR(pg_catalog.>=) $3",
+					   sql_instant(psprintf("m.%s", sql_column(soft->relid, soft->deleted_at)),
+								   soft->stamp.base));
 
-	initStringInfo(&with_user);
-	if (member != NULL && user != NULL)
-	{
-		char *member_stamp =
-			psprintf("m.%s", sql_column(model->relation[MODEL_MEMBERS], member->deleted_at));
-		char *user_stamp =
-			psprintf("u.%s", sql_column(model->relation[MODEL_USERS], user->deleted_at));
-
-		appendStringInfo(&with_user, " OR %s OPERATOR(pg_catalog.>=) %s",
-						 sql_instant(member_stamp, member->stamp.base),
-						 sql_instant(user_stamp, user->stamp.base));
-	}
 	return psprintf(
 		OWN_STATEMENT
-		"SELECT FROM (SELECT (m.tenant OPERATOR(pg_catalog.=) $2) AS own, m.active FROM (SELECT %s "
-		"AS tenant, %s AS active FROM %s m JOIN %s u ON %s WHERE %s AND (%s%s)) m) m "
+		"SELECT FROM (SELECT (%s OPERATOR(pg_catalog.=) $2) AS own, %s AS active FROM %s m "
+		"WHERE %s AND (%s OR %s)) m "
 		"HAVING CASE WHEN $2 IS NULL THEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 0 "
 		"ELSE pg_catalog.bool_or(m.own) AND pg_catalog.bool_and(m.own OR NOT m.active) END",
 		model_sql_text(model, "m", MEMBERS_TENANT), active_sql(model, "m", MODEL_MEMBERS),
-		sql_relation(model->relation[MODEL_MEMBERS]), sql_relation(model->relation[MODEL_USERS]),
-		model_sql_same_key(model, "m", MEMBERS_USER, "u", USERS_ID),
-		model_sql_key(model, "u", USERS_ID, 1), live, with_user.data);
+		sql_relation(model->relation[MODEL_MEMBERS]), model_sql_key(model, "m", MEMBERS_USER, 1),
+		live_sql(model, "m", MODEL_MEMBERS), ended);
+}
+
+/* When a user was deleted; false: it is not, or nothing says when. */
+static bool
+deleted_when(const Model *model, const UserRecord *user, Datum *when)
+{
+	Oid users = model->relation[MODEL_USERS];
+	const SoftDelete *soft = mapping_declared(users);
+	Oid type = model_key_type(model, USERS_ID);
+	char *column;
+	RoleState saved;
+	bool isnull = true;
+	Datum key;
+
+	if (user->is_live || soft == NULL || !model_key_value(model, USERS_ID, user->user_id, &key))
+		return false;
+	column = sql_instant(psprintf("u.%s", sql_column(users, soft->deleted_at)), soft->stamp.base);
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	if (statement_run_once(psprintf(OWN_STATEMENT "SELECT %s FROM %s u WHERE %s", column,
+									sql_relation(users), model_sql_key(model, "u", USERS_ID, 1)),
+						   1, &type, &key, NULL,
+						   &(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = 1}) > 0)
+		*when = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	run_as_end(saved);
+	SPI_finish();
+	return !isnull;
 }
 
 /* May staff whose tenant this is act on a user, by its memberships? */
@@ -202,24 +220,28 @@ static bool
 staff_covers_member(const Model *model, const UserRecord *target, const char *tenant_key)
 {
 	Oid members = model->relation[MODEL_MEMBERS];
-	Oid types[] = {model_key_type(model, USERS_ID), TEXTOID};
-	Datum values[2] = {0};
+	Oid types[] = {model_key_type(model, MEMBERS_USER), TEXTOID, TIMESTAMPTZOID};
+	Datum values[3] = {0};
+	char nulls[] = "   ";
 	KeptStatement *plan;
 	RoleState saved;
 	bool covers;
 
-	if (!model_key_value(model, USERS_ID, target->user_id, &values[0]))
+	if (!model_key_value(model, MEMBERS_USER, target->user_id, &values[0]))
 		return false;
 	if (tenant_key != NULL)
 		values[1] = CStringGetTextDatum(tenant_key);
+	else
+		nulls[1] = 'n';
+	if (!deleted_when(model, target, &values[2]))
+		nulls[2] = 'n';
 	SPI_connect();
-	saved = run_as(model->owner[MODEL_USERS]);
+	saved = run_as(model->owner[MODEL_MEMBERS]);
 	plan = plan_lookup(PLAN_MEMBERSHIP_STAFF, members, InvalidOid);
 	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_MEMBERSHIP_STAFF, members, InvalidOid, staff_text(model), 2,
+		plan = plan_keep_lookup(PLAN_MEMBERSHIP_STAFF, members, InvalidOid, staff_text(model), 3,
 								types);
-	covers = statement_run(plan, values, tenant_key == NULL ? " n" : "  ",
-						   &(StatementOptions){.look = SNAPSHOT_OF_NOW}) > 0;
+	covers = statement_run(plan, values, nulls, &(StatementOptions){.look = SNAPSHOT_OF_NOW}) > 0;
 	run_as_end(saved);
 	SPI_finish();
 	return covers;

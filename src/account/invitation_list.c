@@ -73,15 +73,19 @@ may_list(Listing *listing, const char *tenant_id)
 static bool
 may_list_any(const Model *model, const UserRecord *actor)
 {
-	List *roles;
+	List *memberships;
 	ListCell *cell;
 
 	if (actor->is_staff || actor->is_superuser)
 		return true;
-	roles = model_has_members(model) ? membership_roles(model, actor->user_id) : NIL;
-	foreach (cell, roles)
-		if (member_role_rank(lfirst(cell)) != ROLE_UNRANKED)
+	memberships = model_has_members(model) ? membership_list(model, actor->user_id) : NIL;
+	foreach (cell, memberships)
+	{
+		Membership *member = lfirst(cell);
+
+		if (member->counts && member_role_rank(member->role) != ROLE_UNRANKED)
 			return true;
+	}
 	return false;
 }
 

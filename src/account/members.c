@@ -252,94 +252,12 @@ transfer_ownership_operation(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The text that lists the memberships of user $1, active or not, in live tenants. */
-static char *
-list_text(const Model *model)
+/* A text as a Datum; *isnull for NULL. */
+static Datum
+text_or_null(const char *value, bool *isnull)
 {
-	bool tenants = OidIsValid(model->relation[MODEL_TENANTS]);
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, OWN_STATEMENT "SELECT %s, %s, %s, %s, %s FROM %s m",
-					 model_sql_text(model, "m", MEMBERS_TENANT),
-					 tenants ? model_sql_text(model, "t", TENANTS_ID)
-							 : model_sql_text(model, "m", MEMBERS_TENANT),
-					 tenants
-						 ? psprintf("CASE WHEN %s OPERATOR(pg_catalog.<>) '' THEN %s ELSE %s END",
-									model_sql_text(model, "t", TENANTS_SLUG),
-									model_sql_text(model, "t", TENANTS_SLUG),
-									model_sql_text(model, "t", TENANTS_NAME))
-						 : "NULL::pg_catalog.text",
-					 model_sql_text(model, "m", MEMBERS_ROLE),
-					 tenants ? psprintf("(%s AND %s)", active_sql(model, "m", MODEL_MEMBERS),
-										active_sql(model, "t", MODEL_TENANTS))
-							 : active_sql(model, "m", MODEL_MEMBERS),
-					 sql_relation(model->relation[MODEL_MEMBERS]));
-	if (tenants)
-		appendStringInfo(&sql, " JOIN %s t ON %s AND %s",
-						 sql_relation(model->relation[MODEL_TENANTS]),
-						 model_sql_same_key(model, "t", TENANTS_ID, "m", MEMBERS_TENANT),
-						 live_sql(model, "t", MODEL_TENANTS));
-	appendStringInfo(&sql, " WHERE %s AND %s AND %s IS NOT NULL ORDER BY %s COLLATE \"C\"",
-					 model_sql_key(model, "m", MEMBERS_USER, 1),
-					 live_sql(model, "m", MODEL_MEMBERS), model_sql(model, "m", MEMBERS_TENANT),
-					 model_sql_text(model, "m", MEMBERS_TENANT));
-	return sql.data;
-}
-
-/* A membership that is listed. Texts in the caller's memory. */
-typedef struct ListedMember
-{
-	char *tenant_key;
-	Datum values[4]; /* tenant_id, tenant, tenant_role, is_active */
-	bool nulls[4];
-} ListedMember;
-
-/* Read the memberships of a user. */
-static List *
-list_memberships(const Model *model, const char *user_id)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	Oid members = model->relation[MODEL_MEMBERS];
-	Oid type = model_key_type(model, MEMBERS_USER);
-	List *listed = NIL;
-	KeptStatement *plan;
-	RoleState saved;
-	Datum key;
-
-	if (!model_key_value(model, MEMBERS_USER, user_id, &key))
-		return NIL;
-	SPI_connect();
-	saved = run_as(model->owner[MODEL_USERS]);
-	plan = plan_lookup(PLAN_MEMBERSHIP_LIST, members, InvalidOid);
-	if (plan == NULL)
-		plan =
-			plan_keep_lookup(PLAN_MEMBERSHIP_LIST, members, InvalidOid, list_text(model), 1, &type);
-	(void) statement_run(plan, &key, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple row = SPI_tuptable->vals[i];
-		TupleDesc desc = SPI_tuptable->tupdesc;
-		MemoryContext spi = MemoryContextSwitchTo(caller);
-		ListedMember *member = palloc0(sizeof(ListedMember));
-
-		CHECK_FOR_INTERRUPTS();
-		member->tenant_key = SPI_getvalue(row, desc, 1);
-		for (int c = 0; c < 3; c++)
-		{
-			char *value = SPI_getvalue(row, desc, c + 2);
-
-			member->nulls[c] = value == NULL;
-			if (value != NULL)
-				member->values[c] = CStringGetTextDatum(value);
-		}
-		member->values[3] = SPI_getbinval(row, desc, 5, &member->nulls[3]);
-		listed = lappend(listed, member);
-		MemoryContextSwitchTo(spi);
-	}
-	run_as_end(saved);
-	SPI_finish();
-	return listed;
+	*isnull = value == NULL;
+	return value == NULL ? (Datum) 0 : CStringGetTextDatum(value);
 }
 
 /*
@@ -366,10 +284,10 @@ memberships_operation(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	user = PG_ARGISNULL(0) ? actor : user_id != NULL ? model_user_by_id(&model, user_id) : NULL;
 	is_self = user != NULL && strcmp(user->user_id, actor->user_id) == 0;
-	listed = user != NULL && user->is_live ? list_memberships(&model, user->user_id) : NIL;
+	listed = user != NULL && user->is_live ? membership_list(&model, user->user_id) : NIL;
 	foreach (cell, listed)
 	{
-		ListedMember *member = lfirst(cell);
+		Membership *member = lfirst(cell);
 		Datum values[5];
 		bool nulls[5] = {false};
 		TenantRights rights = {.all = is_self};
@@ -380,8 +298,10 @@ memberships_operation(PG_FUNCTION_ARGS)
 		if (!rights_are_any(&rights))
 			continue;
 		seen = true;
-		memcpy(values, member->values, sizeof(member->values));
-		memcpy(nulls, member->nulls, sizeof(member->nulls));
+		values[0] = text_or_null(member->in.tenant_id, &nulls[0]);
+		values[1] = text_or_null(member->in.tenant, &nulls[1]);
+		values[2] = text_or_null(member->role, &nulls[2]);
+		values[3] = BoolGetDatum(member->counts);
 		values[4] = BoolGetDatum(is_self && actor->tenant_key != NULL &&
 								 strcmp(actor->tenant_key, member->tenant_key) == 0);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

@@ -237,7 +237,7 @@ check_readable(const Oid *relation)
 {
 	Oid owner = relation_owner(relation[MODEL_USERS]);
 
-	for (int part = MODEL_PROFILES; part < MODEL_PARTS; part++)
+	for (int part = MODEL_PROFILES; part <= MODEL_TENANTS; part++)
 		if (OidIsValid(relation[part]) &&
 			pg_class_aclcheck(relation[part], owner, ACL_SELECT) != ACLCHECK_OK)
 			ereport(
@@ -245,8 +245,7 @@ check_readable(const Oid *relation)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("the owner of %s may not read %s", display_relation(relation[MODEL_USERS]),
 						display_relation(relation[part])),
-				 errdetail("A user's profile, tenant and memberships are read as the owner of "
-						   "the users."),
+				 errdetail("A user's profile and tenant are read as the owner of the users."),
 				 errhint("GRANT SELECT ON %s TO %s.", display_relation(relation[part]),
 						 quote_identifier(GetUserNameFromId(owner, false)))));
 }

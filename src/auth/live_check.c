@@ -29,24 +29,6 @@ refuse(const char *detail)
 					errhint("Ask for a new token, by login or refresh."), errhidesecrets()));
 }
 
-/*
- * The statement where members are mapped: the tenant $2 of user $1, if it has a membership there that
- * counts, the user's key, if it may come in, and its role there.
- */
-static char *
-live_member_text(const Model *model)
-{
-	return psprintf(
-		OWN_STATEMENT
-		"SELECT m.tenant, %s, m.role FROM %s u LEFT JOIN LATERAL (SELECT %s "
-		"AS tenant, %s AS role %s AND %s AND %s LIMIT 1) m ON true WHERE %s AND %s AND %s",
-		model_sql_text(model, "u", USERS_ID), sql_relation(model->relation[MODEL_USERS]),
-		model_sql_text(model, "m", MEMBERS_TENANT), model_sql_text(model, "m", MEMBERS_ROLE),
-		membership_sql(model), model_sql_same_key(model, "m", MEMBERS_USER, "u", USERS_ID),
-		model_sql_key(model, "m", MEMBERS_TENANT, 2), model_sql_key(model, "u", USERS_ID, 1),
-		live_sql(model, "u", MODEL_USERS), active_sql(model, "u", MODEL_USERS));
-}
-
 /* The statement: the tenant of user $1, as a token has it, and its key, if the user may come in. */
 static char *
 live_text(const Model *model)
@@ -103,18 +85,26 @@ typedef struct Look
 	LiveIdentity *live;
 } Look;
 
+/* Ask for the membership of a user that may come in, in the tenant of the token. */
+static void
+ask_membership(const Model *model, Look *look)
+{
+	UserRecord user = {.user_id = unconstify(char *, look->live->uid)};
+
+	if (look->said_tenant == NULL || !membership_enter(model, &user, look->said_tenant))
+		return;
+	look->tenant = user.tenant_id;
+	look->live->is_member = true;
+	look->live->tenant_role = user.tenant_role;
+}
+
 /* Ask by the statement. */
 static void
 ask_statement(const Model *model, Look *look)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Oid users = model->relation[MODEL_USERS];
-	bool members = model_has_members(model);
-	Oid types[] = {model_key_type(model, USERS_ID),
-				   members ? model_key_type(model, MEMBERS_TENANT) : InvalidOid};
-	Datum values[] = {look->key, (Datum) 0};
-	bool has_tenant = members && look->said_tenant != NULL &&
-					  model_key_value(model, MEMBERS_TENANT, look->said_tenant, &values[1]);
+	Oid type = model_key_type(model, USERS_ID);
 	StatementOptions options = {.snapshot = look->snapshot, .limit = 1};
 	KeptStatement *plan;
 	RoleState saved;
@@ -123,19 +113,16 @@ ask_statement(const Model *model, Look *look)
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_MODEL_LIVE, users, InvalidOid);
 	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_MODEL_LIVE, users, InvalidOid,
-								members ? live_member_text(model) : live_text(model), 1 + members,
-								types);
-	if (statement_run(plan, values, has_tenant ? "  " : " n", &options) > 0)
+		plan = plan_keep_lookup(PLAN_MODEL_LIVE, users, InvalidOid, live_text(model), 1, &type);
+	if (statement_run(plan, &look->key, NULL, &options) > 0)
 	{
 		look->tenant = column_text(1, caller);
 		look->live->uid = column_text(2, caller);
-		look->live->is_member = members && look->tenant != NULL;
-		if (look->live->is_member)
-			look->live->tenant_role = column_text(3, caller);
 	}
 	run_as_end(saved);
 	SPI_finish();
+	if (look->live->uid != NULL && model_has_members(model))
+		ask_membership(model, look);
 }
 
 /* Look at the tenant of a user that may come in. False: the tenant may not. */

@@ -3,8 +3,9 @@
  *		Users in tenants, where a members table says which.
  *
  * By user and tenant a membership is looked at without a statement where that can be (user_read.c),
- * as each refresh does; else by kept statements as the owner of users, who must be able to read
- * members and tenants. All look on a snapshot of now, as user_record.c does.
+ * as each refresh does; else by kept statements, of members and of tenants each as their owner: no
+ * policy of one runs with the rights of another. All look on a snapshot of now, as user_record.c
+ * does.
  */
 #include "postgres.h"
 
@@ -18,123 +19,177 @@
 #include "liveness.h"
 #include "membership.h"
 
-/* Columns of the statement that reads memberships. */
-enum
-{
-	COL_TENANT_KEY = 1,
-	COL_TENANT_ID,
-	COL_TENANT,
-	COL_MODULES,
-	COL_ROLE
-};
-
-/* SQL: the memberships that count; see the header. */
-char *
-membership_sql(const Model *model)
-{
-	StringInfoData sql;
-	bool tenants = OidIsValid(model->relation[MODEL_TENANTS]);
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "FROM %s m", sql_relation(model->relation[MODEL_MEMBERS]));
-	if (tenants)
-		appendStringInfo(&sql, " JOIN %s t ON %s", sql_relation(model->relation[MODEL_TENANTS]),
-						 model_sql_same_key(model, "t", TENANTS_ID, "m", MEMBERS_TENANT));
-	appendStringInfo(&sql, " WHERE %s AND %s AND %s IS NOT NULL",
-					 live_sql(model, "m", MODEL_MEMBERS), active_sql(model, "m", MODEL_MEMBERS),
-					 model_sql(model, "m", MEMBERS_TENANT));
-	if (tenants)
-		appendStringInfo(&sql, " AND %s AND %s", live_sql(model, "t", MODEL_TENANTS),
-						 active_sql(model, "t", MODEL_TENANTS));
-	return sql.data;
-}
-
-/* The text that reads memberships of user $1; of one tenant, $2, or of all. */
+/* The text that reads the live memberships of user $1; in one tenant, $2, or in all. */
 static char *
-read_text(const Model *model, bool one_tenant)
+members_text(const Model *model, bool one_tenant)
 {
-	bool tenants = OidIsValid(model->relation[MODEL_TENANTS]);
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, OWN_STATEMENT "SELECT %s, %s, %s, %s, %s %s AND %s",
-					 model_sql_text(model, "m", MEMBERS_TENANT),
-					 tenants ? model_sql_text(model, "t", TENANTS_ID)
-							 : model_sql_text(model, "m", MEMBERS_TENANT),
-					 tenants
-						 ? psprintf("CASE WHEN %s OPERATOR(pg_catalog.<>) '' THEN %s ELSE %s END",
-									model_sql_text(model, "t", TENANTS_SLUG),
-									model_sql_text(model, "t", TENANTS_SLUG),
-									model_sql_text(model, "t", TENANTS_NAME))
-						 : "NULL::pg_catalog.text",
-					 tenants && model_reads_modules(model) ? model_sql(model, "t", TENANTS_MODULES)
-														   : "NULL::pg_catalog.jsonb",
-					 model_sql_text(model, "m", MEMBERS_ROLE), membership_sql(model),
-					 model_sql_key(model, "m", MEMBERS_USER, 1));
+	appendStringInfo(
+		&sql, OWN_STATEMENT "SELECT %s, %s, %s FROM %s m WHERE %s AND %s AND %s IS NOT NULL",
+		model_sql_text(model, "m", MEMBERS_TENANT), model_sql_text(model, "m", MEMBERS_ROLE),
+		active_sql(model, "m", MODEL_MEMBERS), sql_relation(model->relation[MODEL_MEMBERS]),
+		model_sql_key(model, "m", MEMBERS_USER, 1), live_sql(model, "m", MODEL_MEMBERS),
+		model_sql(model, "m", MEMBERS_TENANT));
 	if (one_tenant)
 		appendStringInfo(&sql, " AND %s", model_sql_key(model, "m", MEMBERS_TENANT, 2));
+	else
+		appendStringInfo(&sql, " ORDER BY %s COLLATE \"C\"",
+						 model_sql_text(model, "m", MEMBERS_TENANT));
 	return sql.data;
 }
 
-/*
- * Read memberships of a user, at most so many; tenant_key NULL: of all tenants. Within SPI_connect.
- * Returns the rows.
- */
-static uint64
-read_memberships(const Model *model, const char *user_id, const char *tenant_key, uint64 limit)
+/* A text of a row, in a memory context; NULL for NULL. */
+static char *
+row_text(uint64 row, int column, MemoryContext context)
 {
+	char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+
+	return value == NULL ? NULL : MemoryContextStrdup(context, value);
+}
+
+/* A boolean of a row; NULL is false. */
+static bool
+row_boolean(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+/* The live memberships of a user; tenant_key NULL: in all tenants, whatever these are. */
+static List *
+read_members(const Model *model, const char *user_id, const char *tenant_key)
+{
+	MemoryContext caller = CurrentMemoryContext;
 	Oid members = model->relation[MODEL_MEMBERS];
 	bool one = tenant_key != NULL;
 	Oid types[] = {model_key_type(model, MEMBERS_USER), model_key_type(model, MEMBERS_TENANT)};
 	Datum values[2] = {0};
 	KeptStatement *plan;
 	RoleState saved;
-	uint64 rows;
+	List *found = NIL;
 
 	if (!model_key_value(model, MEMBERS_USER, user_id, &values[0]) ||
 		(one && !model_key_value(model, MEMBERS_TENANT, tenant_key, &values[1])))
-		return 0;
-	saved = run_as(model->owner[MODEL_USERS]);
+		return NIL;
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_MEMBERS]);
 	plan = plan_lookup(PLAN_MEMBERSHIP_READ, members, one);
 	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_MEMBERSHIP_READ, members, one, read_text(model, one), 1 + one,
-								types);
-	rows = statement_run(plan, values, NULL,
-						 &(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = limit});
+		plan = plan_keep_lookup(PLAN_MEMBERSHIP_READ, members, one, members_text(model, one),
+								1 + one, types);
+	(void) statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Membership *member = MemoryContextAllocZero(caller, sizeof(Membership));
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
+		CHECK_FOR_INTERRUPTS();
+		member->tenant_key = row_text(i, 1, caller);
+		member->role = row_text(i, 2, caller);
+		member->is_active = row_boolean(i, 3);
+		found = lappend(found, member);
+		MemoryContextSwitchTo(spi);
+	}
 	run_as_end(saved);
-	return rows;
+	SPI_finish();
+	return found;
 }
 
-/* A text of the row just read, in a memory context; NULL for NULL. */
+/* The text that reads live tenant $1. */
 static char *
-row_text(int column, MemoryContext context)
+tenant_text(const Model *model)
 {
-	char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
-
-	return value == NULL ? NULL : MemoryContextStrdup(context, value);
+	return psprintf(
+		OWN_STATEMENT "SELECT %s, CASE WHEN %s OPERATOR(pg_catalog.<>) '' THEN %s ELSE %s END, %s, "
+					  "%s FROM %s t WHERE %s AND %s LIMIT 1",
+		model_sql_text(model, "t", TENANTS_ID), model_sql_text(model, "t", TENANTS_SLUG),
+		model_sql_text(model, "t", TENANTS_SLUG), model_sql_text(model, "t", TENANTS_NAME),
+		active_sql(model, "t", MODEL_TENANTS),
+		model_reads_modules(model) ? model_sql(model, "t", TENANTS_MODULES)
+								   : "NULL::pg_catalog.jsonb",
+		sql_relation(model->relation[MODEL_TENANTS]), model_sql_key(model, "t", TENANTS_ID, 1),
+		live_sql(model, "t", MODEL_TENANTS));
 }
 
-/* Put the user into the tenant of the row just read. */
+/* Take the tenant of the row just read into a record. */
 static void
-take_membership(UserRecord *user, MemoryContext context)
+take_tenant(UserRecord *user, MemoryContext context)
 {
 	HeapTuple row = SPI_tuptable->vals[0];
 	TupleDesc desc = SPI_tuptable->tupdesc;
 	MemoryContext spi;
 	Datum value;
 
-	user->is_member = true;
-	user->tenant_key = row_text(COL_TENANT_KEY, context);
-	user->tenant_id = row_text(COL_TENANT_ID, context);
-	user->tenant = row_text(COL_TENANT, context);
-	user->tenant_role = row_text(COL_ROLE, context);
-	user->tenant_is_active = true;
-	value = SPI_getbinval(row, desc, COL_MODULES, &user->modules_isnull);
-	user->modules_type = SPI_gettypeid(desc, COL_MODULES);
+	user->tenant_id = row_text(0, 1, context);
+	user->tenant = row_text(0, 2, context);
+	user->tenant_is_active = row_boolean(0, 3);
+	value = SPI_getbinval(row, desc, 4, &user->modules_isnull);
+	user->modules_type = SPI_gettypeid(desc, 4);
 	spi = MemoryContextSwitchTo(context);
 	user->modules =
 		user->modules_isnull ? (Datum) 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
 	MemoryContextSwitchTo(spi);
+}
+
+/* Read the tenant of a membership. False: it is not there, or deleted. */
+static bool
+read_tenant(const Model *model, Membership *member)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Oid tenants = model->relation[MODEL_TENANTS];
+	Oid type;
+	KeptStatement *plan;
+	RoleState saved;
+	Datum key;
+	bool found;
+
+	member->in = (UserRecord){.is_member = true,
+							  .tenant_key = member->tenant_key,
+							  .tenant_role = member->role,
+							  .modules_isnull = true};
+	if (!OidIsValid(tenants))
+	{
+		member->in.tenant_id = member->tenant_key;
+		member->in.tenant_is_active = true;
+		member->counts = member->is_active;
+		return true;
+	}
+	if (!model_key_value(model, TENANTS_ID, member->tenant_key, &key))
+		return false;
+	type = model_key_type(model, TENANTS_ID);
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_TENANTS]);
+	plan = plan_lookup(PLAN_MEMBERSHIP_TENANT, tenants, InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_lookup(PLAN_MEMBERSHIP_TENANT, tenants, InvalidOid, tenant_text(model), 1,
+								&type);
+	found = statement_run(plan, &key, NULL,
+						  &(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = 1}) > 0;
+	if (found)
+		take_tenant(&member->in, caller);
+	run_as_end(saved);
+	SPI_finish();
+	member->counts = found && member->is_active && member->in.tenant_is_active;
+	return found;
+}
+
+/* Put the user into the tenant of a membership that counts. */
+static void
+enter(UserRecord *user, const Membership *member)
+{
+	user->is_member = true;
+	user->tenant_key = member->in.tenant_key;
+	user->tenant_id = member->in.tenant_id;
+	user->tenant = member->in.tenant;
+	user->tenant_role = member->in.tenant_role;
+	user->tenant_is_active = true;
+	user->modules_type = member->in.modules_type;
+	user->modules_isnull = member->in.modules_isnull;
+	user->modules = member->in.modules;
 }
 
 /*
@@ -168,17 +223,23 @@ enter_direct(const Model *model, UserRecord *user, const char *tenant_key, bool 
 bool
 membership_enter(const Model *model, UserRecord *user, const char *tenant_key)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	bool entered;
+	List *found;
+	ListCell *cell;
 
 	if (enter_direct(model, user, tenant_key, &entered))
 		return entered;
-	SPI_connect();
-	entered = read_memberships(model, user->user_id, tenant_key, 1) > 0;
-	if (entered)
-		take_membership(user, caller);
-	SPI_finish();
-	return entered;
+	found = read_members(model, user->user_id, tenant_key);
+	foreach (cell, found)
+	{
+		Membership *member = lfirst(cell);
+
+		if (!member->is_active || !read_tenant(model, member) || !member->counts)
+			continue;
+		enter(user, member);
+		return true;
+	}
+	return false;
 }
 
 /* Has a user a membership that counts? See the header. */
@@ -197,37 +258,39 @@ membership_counts(const Model *model, const char *user_id, const char *tenant_ke
 char *
 membership_only(const Model *model, const char *user_id)
 {
-	MemoryContext caller = CurrentMemoryContext;
+	List *found = read_members(model, user_id, NULL);
 	char *only = NULL;
+	ListCell *cell;
 
-	SPI_connect();
-	if (read_memberships(model, user_id, NULL, 2) == 1)
-		only = row_text(COL_TENANT_KEY, caller);
-	SPI_finish();
+	foreach (cell, found)
+	{
+		Membership *member = lfirst(cell);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!member->is_active || !read_tenant(model, member) || !member->counts)
+			continue;
+		if (only != NULL)
+			return NULL;
+		only = member->tenant_key;
+	}
 	return only;
 }
 
-/* The roles of a user's memberships; see the header. */
+/* All memberships of a user; see the header. */
 List *
-membership_roles(const Model *model, const char *user_id)
+membership_list(const Model *model, const char *user_id)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	List *roles = NIL;
+	List *found = read_members(model, user_id, NULL);
+	List *listed = NIL;
+	ListCell *cell;
 
-	SPI_connect();
-	(void) read_memberships(model, user_id, NULL, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	foreach (cell, found)
 	{
-		MemoryContext spi = MemoryContextSwitchTo(caller);
-		char *role = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, COL_ROLE);
-
 		CHECK_FOR_INTERRUPTS();
-		if (role != NULL)
-			roles = lappend(roles, role);
-		MemoryContextSwitchTo(spi);
+		if (read_tenant(model, lfirst(cell)))
+			listed = lappend(listed, lfirst(cell));
 	}
-	SPI_finish();
-	return roles;
+	return listed;
 }
 
 /* Lock a membership; see the header. */

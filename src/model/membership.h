@@ -11,12 +11,6 @@
 #include "user_read.h"
 
 /*
- * SQL: FROM and WHERE of the memberships that count, as m, with their tenants as t where these are
- * mapped; further conditions may follow after AND.
- */
-extern char *membership_sql(const Model *model);
-
-/*
  * Put a user into a tenant, whose key is given as text: its record is then of this tenant. False:
  * it has no membership there that counts, and the record stays as it is.
  */
@@ -32,8 +26,18 @@ extern bool membership_counts(const Model *model, const char *user_id, const cha
 /* The key of the only tenant in which a user has a membership that counts; NULL: none, several. */
 extern char *membership_only(const Model *model, const char *user_id);
 
-/* The roles of all memberships of a user that count; those without one are left out. */
-extern List *membership_roles(const Model *model, const char *user_id);
+/* A live membership of a user. Texts palloc'd, or NULL. */
+typedef struct Membership
+{
+	char *tenant_key;
+	char *role;
+	bool is_active;
+	bool counts;
+	UserRecord in; /* its tenant's part of a record, with tenant_is_active; of a live tenant */
+} Membership;
+
+/* All live memberships of a user in tenants that are live, in the order of their keys. */
+extern List *membership_list(const Model *model, const char *user_id);
 
 /*
  * Lock a membership that is live and active to the end of the transaction, against changes. False:

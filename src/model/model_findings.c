@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -161,7 +162,8 @@ find_members(Findings *to)
 	const char *codes[] = {"missing_user_members", "missing_tenant_members"};
 	char *members;
 
-	if (!OidIsValid(relid))
+	if (!OidIsValid(relid) ||
+		pg_class_aclcheck(relid, model->owner[MODEL_USERS], ACL_SELECT) != ACLCHECK_OK)
 		return;
 	members = sql_relation(relid);
 	for (int i = 0; i < lengthof(keys); i++)

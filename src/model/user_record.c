@@ -145,48 +145,48 @@ run_reader(KeptStatement *plan, Datum *values, const char *nulls, long limit)
 						 &(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = limit});
 }
 
-/* A text of the row just read, in a memory context; NULL for NULL. */
+/* A text of a row that was read, in a memory context; NULL for NULL. */
 static char *
-row_text(int column, MemoryContext context)
+row_text(uint64 row, int column, MemoryContext context)
 {
-	char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+	char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 
 	return value == NULL ? NULL : MemoryContextStrdup(context, value);
 }
 
-/* A boolean of the row just read; NULL is false. */
+/* A boolean of a row that was read; NULL is false. */
 static bool
-row_boolean(int column)
+row_boolean(uint64 row, int column)
 {
 	bool isnull;
-	Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 
 	return !isnull && DatumGetBool(value);
 }
 
-/* The row just read, as a record in a memory context. */
+/* A row that was read, as a record in a memory context. */
 static UserRecord *
-take_record(MemoryContext context)
+take_record(MemoryContext context, uint64 n)
 {
 	UserRecord *user = MemoryContextAllocZero(context, sizeof(UserRecord));
-	HeapTuple row = SPI_tuptable->vals[0];
+	HeapTuple row = SPI_tuptable->vals[n];
 	TupleDesc desc = SPI_tuptable->tupdesc;
 	MemoryContext spi = CurrentMemoryContext;
 	bool isnull;
 	Datum value;
 
-	user->user_id = row_text(COL_ID, context);
-	user->email = row_text(COL_EMAIL, context);
-	user->username = row_text(COL_USERNAME, context);
-	user->is_active = row_boolean(COL_ACTIVE);
-	user->is_staff = row_boolean(COL_STAFF);
-	user->is_superuser = row_boolean(COL_SUPERUSER);
-	user->is_live = row_boolean(COL_LIVE);
-	user->tenant_id = row_text(COL_TENANT_ID, context);
-	user->tenant_key = row_text(COL_TENANT_KEY, context);
-	user->tenant = row_text(COL_TENANT, context);
-	user->tenant_is_active = row_boolean(COL_TENANT_ACTIVE);
-	user->role = row_text(COL_ROLE, context);
+	user->user_id = row_text(n, COL_ID, context);
+	user->email = row_text(n, COL_EMAIL, context);
+	user->username = row_text(n, COL_USERNAME, context);
+	user->is_active = row_boolean(n, COL_ACTIVE);
+	user->is_staff = row_boolean(n, COL_STAFF);
+	user->is_superuser = row_boolean(n, COL_SUPERUSER);
+	user->is_live = row_boolean(n, COL_LIVE);
+	user->tenant_id = row_text(n, COL_TENANT_ID, context);
+	user->tenant_key = row_text(n, COL_TENANT_KEY, context);
+	user->tenant = row_text(n, COL_TENANT, context);
+	user->tenant_is_active = row_boolean(n, COL_TENANT_ACTIVE);
+	user->role = row_text(n, COL_ROLE, context);
 
 	MemoryContextSwitchTo(context);
 	value = SPI_getbinval(row, desc, COL_PASSWORD, &isnull);
@@ -252,7 +252,7 @@ model_user_by_id(const Model *model, const char *user_id)
 	}
 	run_reader(plan, &key, NULL, 1);
 	if (SPI_processed > 0)
-		user = take_record(caller);
+		user = take_record(caller, 0);
 	run_as_end(saved);
 	SPI_finish();
 	return user;
@@ -309,35 +309,31 @@ login_text(const Model *model, bool with_tenant)
 	appendStringInfo(&sql, ") AND %s", live_sql(model, "u", MODEL_USERS));
 	if (!with_tenant)
 		return sql.data;
-	if (model_has_members(model))
-		appendStringInfo(&sql, " AND EXISTS (SELECT %s AND %s AND (%s OPERATOR(pg_catalog.=) $2",
-						 membership_sql(model),
-						 model_sql_same_key(model, "m", MEMBERS_USER, "u", USERS_ID),
-						 model_sql_text(model, "m", MEMBERS_TENANT));
-	else
-		appendStringInfo(&sql, " AND (%s OPERATOR(pg_catalog.=) $2",
-						 model_sql_text(model, "u", USERS_TENANT));
+	appendStringInfo(&sql, " AND (%s OPERATOR(pg_catalog.=) $2",
+					 model_sql_text(model, "u", USERS_TENANT));
 	if (OidIsValid(model->relation[MODEL_TENANTS]) && model_has(model, TENANTS_SLUG))
 		appendStringInfo(&sql, " OR %s OPERATOR(pg_catalog.=) $2",
 						 model_sql_text(model, "t", TENANTS_SLUG));
-	appendStringInfoString(&sql, model_has_members(model) ? "))" : ")");
+	appendStringInfoChar(&sql, ')');
 	return sql.data;
 }
 
+/* So many users of one login are looked at, where members say of which tenants they are. */
+#define MAX_OF_LOGIN 100
+
 /*
- * Look for the live users of a login, of a tenant or of any. Returns how many, up to two; *user: the
- * one.
+ * The live users of a login, of a tenant or of any (NULL), up to so many.
  */
-static uint64
-find_login(const Model *model, const char *login, const char *tenant, UserRecord **user)
+static List *
+find_login(const Model *model, const char *login, const char *tenant, uint64 limit)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Oid types[] = {TEXTOID, TEXTOID};
 	Datum values[] = {CStringGetTextDatum(login), (Datum) 0};
 	bool with_tenant = tenant != NULL;
+	List *found = NIL;
 	KeptStatement *plan;
 	RoleState saved;
-	uint64 found;
 
 	if (with_tenant)
 		values[1] = CStringGetTextDatum(tenant);
@@ -347,12 +343,39 @@ find_login(const Model *model, const char *login, const char *tenant, UserRecord
 	if (plan == NULL)
 		plan = plan_keep_lookup(PLAN_MODEL_LOGIN, model->relation[MODEL_USERS], with_tenant,
 								login_text(model, with_tenant), 1 + with_tenant, types);
-	run_reader(plan, values, NULL, 2);
-	found = SPI_processed;
-	if (found == 1)
-		*user = take_record(caller);
+	run_reader(plan, values, NULL, limit);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		UserRecord *user = take_record(caller, i);
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
+		found = lappend(found, user);
+		MemoryContextSwitchTo(spi);
+	}
 	run_as_end(saved);
 	SPI_finish();
+	return found;
+}
+
+/* The one of several users that is an active member of a tenant; NULL: there is none, or several. */
+static UserRecord *
+member_of(const Model *model, List *users, const char *tenant)
+{
+	bool is_active;
+	char *key = model_tenant_key(model, tenant, &is_active);
+	UserRecord *found = NULL;
+	ListCell *cell;
+
+	foreach (cell, users)
+	{
+		UserRecord *user = lfirst(cell);
+
+		if (key == NULL || !membership_counts(model, user->user_id, key, NULL))
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = user;
+	}
 	return found;
 }
 
@@ -360,16 +383,16 @@ find_login(const Model *model, const char *login, const char *tenant, UserRecord
 UserRecord *
 model_user_by_login(const Model *model, const char *login, const char *tenant)
 {
-	UserRecord *user = NULL;
+	bool members = model_has_members(model);
+	List *users;
 
-	if (model_has_members(model))
-	{
-		if (find_login(model, login, NULL, &user) > 1 && tenant != NULL)
-			(void) find_login(model, login, tenant, &user);
-	}
-	else if (tenant == NULL || model_has(model, USERS_TENANT))
-		(void) find_login(model, login, tenant, &user);
-	return user;
+	if (tenant != NULL && !members && !model_has(model, USERS_TENANT))
+		return NULL;
+	users = find_login(model, login, members ? NULL : tenant,
+					   members && tenant != NULL ? MAX_OF_LOGIN : 2);
+	if (list_length(users) > 1 && members && tenant != NULL)
+		return member_of(model, users, tenant);
+	return list_length(users) == 1 ? linitial(users) : NULL;
 }
 
 /* The live tenant of this slug or id, or NULL. Where slugs look like ids, the id decides. */
@@ -407,8 +430,8 @@ model_tenant(const Model *model, const char *tenant, bool *is_active)
 	run_reader(plan, values, nulls, 1);
 	if (SPI_processed > 0)
 	{
-		found = row_text(1, caller);
-		*is_active = row_boolean(2);
+		found = row_text(0, 1, caller);
+		*is_active = row_boolean(0, 2);
 	}
 	run_as_end(saved);
 	SPI_finish();

@@ -271,6 +271,71 @@ for my $caller (qw(api plain))
 	attacked("role_$caller", 'mallory', $caller, 'the owner of all, a superuser in the role of the caller', session => 'postgres');
 }
 
+# --- members of several tenants: mallory owns them, with the rest of the model or alone ------------------------
+for my $owner (qw(mallory app))
+{
+	my $key = $owner eq 'mallory' ? 'mallory.key' : 'bigint';
+	my @planted = ('members', $owner eq 'mallory' ? qw(tenants users profiles) : ());
+	my $planted = join ', ', map { "mallory.plant('mallory.$_', '" . ({ members => 'user_id', profiles => 'user_id' }->{$_} // 'id') . "')" } @planted;
+	make_database("members_$owner", <<"SQL", owner => $owner, key => $key);
+\\i $here/hostile_model.sql
+GRANT USAGE ON SCHEMA $owner TO mallory;
+GRANT REFERENCES ON $owner.users, $owner.tenants TO mallory;
+SET SESSION AUTHORIZATION mallory;
+CREATE TABLE mallory.members (user_id $key REFERENCES $owner.users ON DELETE CASCADE, tenant_id bigint REFERENCES $owner.tenants ON DELETE CASCADE, role text DEFAULT 'member', is_active boolean DEFAULT true,
+	deleted_at timestamptz, PRIMARY KEY (user_id, tenant_id));
+SELECT account.enable_soft_delete('mallory.members', on_parent_delete => 'delete');
+GRANT ALL ON mallory.members TO api, plain;
+RESET SESSION AUTHORIZATION;
+INSERT INTO mallory.members (user_id, tenant_id, role)
+	SELECT id, 1, CASE username WHEN 'ann' THEN 'owner' WHEN 'staff' THEN 'admin' ELSE 'member' END FROM $owner.users WHERE username <> 'carl' UNION ALL SELECT id, 2, 'owner' FROM $owner.users WHERE username IN ('ann', 'bob');
+SELECT account.use_tables('$owner.users', '$owner.profiles', '$owner.tenants', members => 'mallory.members');
+-- policies that would run as whoever reads without being the owner
+ALTER TABLE mallory.members ENABLE ROW LEVEL SECURITY;
+SET SESSION AUTHORIZATION mallory;
+SELECT $planted;
+RESET SESSION AUTHORIZATION;
+SQL
+	for my $caller (qw(postgres api))
+	{
+		my $db = "members_${owner}_$caller";
+		copy_database("members_$owner", $db);
+		my %token = map { $_ => [ split /\|/, $node->safe_psql($db, "SELECT access_token, refresh_token FROM account.login('$_', 'a-right-secret'" . ($_ eq 'carl' ? '' : ", tenant => 'acme'") . ')') ] } qw(ann bob carl staff);
+		my %id = map { split /\|/ } split /\n/, $node->safe_psql($db, "SELECT username, id FROM $owner.users");
+		my $as = sub { my ($who, $sql) = @_; (($sql =~ /account\.(\w+)/)[0], "SELECT account.authenticate('$token{$who}[0]') IS NULL; $sql") };
+		my $invitation = $node->safe_psql($db, "BEGIN; SELECT account.authenticate('$token{ann}[0]') IS NULL; SELECT account.invite('carl\@x.org', 'member'); COMMIT") =~ s/^f\n//r;
+		my @steps = (
+			[ 'login', q{SELECT account.login('bob', 'a-right-secret')} ],
+			[ 'login into a tenant', q{SELECT account.login('bob', 'a-right-secret', tenant => 'other')} ],
+			[ 'login of no member', q{SELECT account.login('carl', 'a-right-secret', tenant => 'acme')} ],
+			[ 'register', q{SELECT account.register('new@x.org', 'a-right-secret', 'new', 'acme', '{"bio": "y"}')} ],
+			[ $as->('ann', 'SELECT account.tenant_role(), account.has_tenant_role(\'owner\')') ],
+			[ $as->('ann', 'SELECT account.memberships()') ],
+			[ $as->('staff', "SELECT account.memberships('$id{bob}')") ],
+			[ $as->('carl', "SELECT account.accept_invitation('$invitation')") ],
+			[ $as->('ann', q{SELECT account.invite('x@x.org', 'admin')}) ],
+			[ $as->('staff', 'SELECT account.invitations()') ],
+			[ $as->('ann', 'SELECT account.revoke_invitation(2)') ],
+			[ $as->('staff', "SELECT account.set_member_role('$id{bob}', 'acme', 'admin')") ],
+			[ $as->('ann', "SELECT account.transfer_ownership('acme', '$id{bob}')") ],
+			[ $as->('staff', "SELECT account.set_password('$id{dora}', 'another-secret')") ],
+			[ $as->('staff', "SELECT account.remove_member('$id{dora}', 'acme')") ],
+			[ $as->('staff', "SELECT account.export_user('$id{eve}')") ],
+			[ $as->('staff', "SELECT account.delete_user('$id{boss}', NULL, 'because') WHERE false") ],
+			[ 'refresh', "SELECT account.refresh('$token{ann}[1]')" ],
+			[ 'switch_tenant', "SELECT account.switch_tenant('$token{bob}[1]', 'other')" ],
+			[ 'switch_tenant, refused', "SELECT account.switch_tenant('$token{bob}[1]', 'none')" ],
+			[ 'plain UPDATE', "UPDATE mallory.members SET is_active = false WHERE user_id = $id{bob} AND tenant_id = 2", 'mallory.members' ],
+			[ 'plain UPDATE of all', 'UPDATE mallory.members SET is_active = NOT is_active', 'mallory.members' ],
+			[ 'plain DELETE', "DELETE FROM mallory.members WHERE user_id = $id{ann}", 'mallory.members' ],
+			[ 'plain MERGE', "MERGE INTO mallory.members m USING (VALUES ($id{staff}, 1)) v (u, t) ON user_id = u AND tenant_id = t WHEN MATCHED THEN UPDATE SET is_active = false", 'mallory.members' ],
+			$caller eq 'postgres' ? ([ 'issue_tokens', "SELECT account.issue_tokens('$id{bob}')" ], [ 'act_as', "SELECT account.act_as('$id{bob}')" ],
+				[ 'use_tables', "SELECT account.use_tables('$owner.users', '$owner.profiles', '$owner.tenants', members => 'mallory.members')" ], [ 'doctor', 'SELECT * FROM account.doctor()' ],
+				[ 'forget_tables', 'SELECT account.forget_tables()' ]) : ());
+		attacked($db, $owner, $caller, "members, the rest of the model of $owner", steps => \@steps);
+	}
+}
+
 # --- a partition and a child that were handed over ----------------------------------------------------------
 make_database('handed', <<"SQL", owner => 'app', key => 'bigint');
 \\i $here/hostile_model.sql
