@@ -22,7 +22,7 @@ PIECES_SQL   = base/install base/errors monitor/event base/registry_triggers fke
 FIRST_RELEASE = 1.0.0
 UPDATES      = 1.0.0--1.1.0
 PIECES_1.0.0--1.1.0 = base/update base/column_comments model/members auth/members auth/sessions auth/mail account/mail account/members account/starter \
-               account/doctor account/grant_api
+               account/doctor account/describe account/grant_api
 
 OBJS        := $(patsubst $(TOP)/%.c,%.o,$(sort $(wildcard $(TOP)/src/*.c $(FOLDERS:%=$(TOP)/src/%/*.c))))
 DATA_built   = pgaccount--$(FIRST_RELEASE).sql $(UPDATES:%=pgaccount--%.sql)

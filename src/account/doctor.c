@@ -26,6 +26,7 @@
 
 #include "base/base.h"
 #include "softdelete/softdelete.h"
+#include "doctor.h"
 
 PG_FUNCTION_INFO_V1(doctor);
 PG_FUNCTION_INFO_V1(is_preloaded);
@@ -111,7 +112,7 @@ soft_delete_tables(PG_FUNCTION_ARGS)
 }
 
 /* Whoever owns a function. */
-static Oid
+Oid
 function_owner(Oid function)
 {
 	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
@@ -122,6 +123,14 @@ function_owner(Oid function)
 	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
 	ReleaseSysCache(tuple);
 	return owner;
+}
+
+/* May the current user see the findings of all tables? owner: of the functions of the doctor. */
+bool
+sees_all_findings(Oid owner)
+{
+	return has_privs_of_role(GetUserId(), owner) ||
+		   has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
 }
 
 /*
@@ -163,8 +172,7 @@ doctor(PG_FUNCTION_ARGS)
 	RoleState caller;
 
 	values[0] = ObjectIdGetDatum(GetUserId());
-	values[1] = BoolGetDatum(has_privs_of_role(GetUserId(), owner) ||
-							 has_privs_of_role(GetUserId(), ROLE_PG_MONITOR));
+	values[1] = BoolGetDatum(sees_all_findings(owner));
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	caller = run_as(owner);

@@ -31,6 +31,7 @@
 
 #include "base/base.h"
 #include "monitor/monitor.h"
+#include "tenant_isolation.h"
 
 ACCOUNT_OPERATION(enable_tenant_isolation, "enable_tenant_isolation", NO_SUBJECT);
 ACCOUNT_OPERATION(disable_tenant_isolation, "disable_tenant_isolation", NO_SUBJECT);
@@ -124,6 +125,13 @@ state_before(Oid relid)
 	if (!OidIsValid(policy))
 		return NULL;
 	return GetComment(policy, PolicyRelationId, 0);
+}
+
+/* Is the table isolated by us? */
+bool
+tenant_isolated(Oid relid)
+{
+	return OidIsValid(get_relation_policy_oid(relid, RESTRICTIVE_POLICY, true));
 }
 
 /* What row security is now, as a comment. */

@@ -1,0 +1,12 @@
+
+-- describe ----------------------------------------------------------------------------------------
+
+CREATE FUNCTION account.describe(target regclass) RETURNS text
+    AS 'MODULE_PATHNAME', 'describe' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+GRANT EXECUTE ON FUNCTION account.describe(regclass) TO PUBLIC;
+COMMENT ON FUNCTION account.describe(regclass) IS
+'One table as a text to read: is soft delete enabled, with which columns and options; what becomes '
+'of the rows that reference a row which is deleted, and one which is removed for good; profiles, '
+'account model, tenants, and the findings of account.doctor about it. Who has a privilege on the '
+'table, and does not own it, is not told of the model and the findings. Changes nothing. 22023: '
+'what is no table; 42501: no privilege on it.';
