@@ -20,6 +20,13 @@ ALTER TABLE account.mailed_token ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE account.mailed_token IS
 'Open tokens that were mailed, by the SHA-256 of their 32 bytes. Rows go when a token is used, void '
 'or has expired.';
+COMMENT ON COLUMN account.mailed_token.token_hash IS 'SHA-256 of the token.';
+COMMENT ON COLUMN account.mailed_token.user_id IS 'Whose it is.';
+COMMENT ON COLUMN account.mailed_token.purpose IS 'What it is for.';
+COMMENT ON COLUMN account.mailed_token.email IS 'The email that it was made for.';
+COMMENT ON COLUMN account.mailed_token.verifies IS 'Does it verify the present email?';
+COMMENT ON COLUMN account.mailed_token.created_at IS 'When it was made.';
+COMMENT ON COLUMN account.mailed_token.expires_at IS 'When it ends, if nobody uses it.';
 COMMENT ON COLUMN account.mailed_token.purpose IS
 'password_reset, email or deletion; nobody: of a request for who is not there.';
 COMMENT ON COLUMN account.mailed_token.email IS 'The email that the token confirms.';
@@ -40,3 +47,5 @@ SELECT pg_catalog.pg_extension_config_dump('account.own_deletion', '');
 COMMENT ON TABLE account.own_deletion IS
 'Users who have deleted themselves, as long as nothing else has become of them: '
 'account.cancel_deletion brings them back.';
+COMMENT ON COLUMN account.own_deletion.user_id IS 'Who has deleted itself.';
+COMMENT ON COLUMN account.own_deletion.deleted_at IS 'When that was.';

@@ -1,0 +1,2 @@
+\t on
+SELECT account.cleanup_graph('organisations', 1);

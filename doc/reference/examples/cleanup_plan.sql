@@ -1,0 +1,1 @@
+SELECT * FROM account.cleanup_plan('organisations', '{"name": "Acme"}');

@@ -1,0 +1,8 @@
+-- on accounts
+BEGIN;
+SELECT account.act_as((SELECT id FROM app.users WHERE username = 'ann'));
+SELECT account.request_email_change(account.uid(), 'ann@example.org') AS token \gset
+COMMIT;
+-- shown
+SELECT jsonb_pretty(account.confirm_email(:'token'));
+SELECT email FROM app.users WHERE username = 'ann';

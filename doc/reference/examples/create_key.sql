@@ -1,0 +1,1 @@
+SELECT account.create_key('EdDSA', 'key-2026');

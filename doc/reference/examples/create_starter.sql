@@ -1,0 +1,2 @@
+SELECT account.create_starter('app');
+SELECT relation, count(*) AS attributes FROM account.model GROUP BY relation ORDER BY relation;

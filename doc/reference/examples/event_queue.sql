@@ -1,0 +1,1 @@
+SELECT * FROM account.event_queue();

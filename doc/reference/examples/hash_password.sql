@@ -1,0 +1,1 @@
+SELECT account.hash_password('correct horse battery');

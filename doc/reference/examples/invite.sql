@@ -1,0 +1,5 @@
+-- on accounts
+BEGIN;
+SELECT account.act_as((SELECT id FROM app.users WHERE username = 'sue'));
+SELECT account.invite('dora@example.com', 'teacher') AS token;
+COMMIT;

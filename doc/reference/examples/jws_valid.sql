@@ -1,0 +1,3 @@
+\set key '\\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'
+-- shown
+SELECT account.jws_valid(account.jwt_sign('{"sub": "7"}', :'key'), :'key') AS valid, account.jws_valid('nonsense', :'key') AS nonsense;

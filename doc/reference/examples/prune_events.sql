@@ -1,0 +1,1 @@
+SELECT account.prune_events();

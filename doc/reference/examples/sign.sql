@@ -1,0 +1,1 @@
+SELECT account.sign('{"sub": "7"}', 'secret') AS token;

@@ -1,0 +1,1 @@
+SELECT * FROM account.verify(account.sign('{"sub": "7"}', 'secret'), 'secret');
