@@ -355,10 +355,8 @@ check_acceptance(const Model *model, const UserRecord *user, const Invitation *i
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
 						errdetail("Nobody accepts its own invitation."),
 						errhint("Let somebody else of the staff invite."), errhidesecrets()));
-	if (invitation->tenant_id != NULL)
-		session_lock_tenant(invitation->tenant_id, false);
-	if (invitation->tenant_id != NULL && OidIsValid(model->relation[MODEL_TENANTS]) &&
-		(model_tenant(model, invitation->tenant_id, &is_active) == NULL || !is_active))
+	if (invitation->tenant_id != NULL &&
+		(!tenant_hold(model, invitation->tenant_id, &is_active) || !is_active))
 		refuse_inactive();
 	if (!model_has_members(model) && user->tenant_key != NULL &&
 		(invitation->tenant_id == NULL ? !inviter->is_superuser

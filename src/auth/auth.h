@@ -20,6 +20,7 @@
 #include "session.h"
 #include "session_lock.h"
 #include "session_use.h"
+#include "tenant_hold.h"
 #include "tenant_isolation.h"
 #include "throttle.h"
 #include "user_changes.h"

@@ -39,7 +39,7 @@
 #include "member_write.h"
 #include "registered_names.h"
 #include "registration.h"
-#include "session_lock.h"
+#include "tenant_hold.h"
 
 ACCOUNT_OPERATION(register_user, "register", 0);
 
@@ -111,6 +111,20 @@ users_column(const Registration *reg, Relation users, ModelAttribute attribute)
 	return TupleDescAttr(RelationGetDescr(users), reg->model.column[attribute].attnum - 1);
 }
 
+/* Raise PT404 unless a tenant is live, PT403 unless it is active. */
+static void
+check_tenant(bool is_live, bool is_active)
+{
+	if (!is_live)
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such tenant"),
+						errdetail("No live tenant has this slug or id."),
+						errhint("Pass the slug or id of a tenant.")));
+	if (!is_active)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("tenant is not active"),
+				 errdetail("Nobody can register with it."), errhint("Activate the tenant first.")));
+}
+
 /*
  * Resolve the tenant's slug or id to its id; raise PT404, PT403, or 55000 where users have no
  * tenant.
@@ -119,7 +133,7 @@ static void
 resolve_tenant(Registration *reg, Relation users, const char *tenant)
 {
 	const Model *model = &reg->model;
-	bool is_active;
+	bool is_active = true;
 
 	if (tenant == NULL)
 	{
@@ -133,14 +147,17 @@ resolve_tenant(Registration *reg, Relation users, const char *tenant)
 	}
 	model_require_tenant(model);
 	reg->tenant = model_tenant_key(model, tenant, &is_active);
-	if (reg->tenant == NULL)
-		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such tenant"),
-						errdetail("No live tenant has this slug or id."),
-						errhint("Pass the slug or id of a tenant.")));
-	if (!is_active)
-		ereport(ERROR,
-				(errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("tenant is not active"),
-				 errdetail("Nobody can register with it."), errhint("Activate the tenant first.")));
+	check_tenant(reg->tenant != NULL, is_active);
+}
+
+/* Hold the tenant until the user is in; raises where it is not what it was any more. */
+static void
+hold_tenant(const Registration *reg)
+{
+	bool is_active;
+
+	if (reg->tenant != NULL)
+		check_tenant(tenant_hold(&reg->model, reg->tenant, &is_active), is_active);
 }
 
 /* The text that makes the user. Parameters: email, username, hash, the tenant's key. */
@@ -323,6 +340,7 @@ register_user_operation(PG_FUNCTION_ARGS)
 	else
 		ereport(WARNING, (errmsg("users have no password"),
 						  errhint("Map a column with account.use_tables to keep passwords.")));
+	hold_tenant(&reg);
 	make_account(&reg, users, profile);
 	table_close(users, NoLock);
 
