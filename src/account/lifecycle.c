@@ -49,7 +49,7 @@ ACCOUNT_OPERATION(purge_users, "purge_users", NO_SUBJECT);
 #define MAX_REASON 2000
 
 /* Raise PT400: there is nothing to do. */
-compat_noreturn static void
+void
 refuse_nothing_to_do(const char *message, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOTHING_TO_DO), errmsg("%s", message),
@@ -65,6 +65,13 @@ refuse_kept_back(const Model *model, const char *what)
 			 errdetail("A trigger or rule of %s kept the row back.",
 					   display_relation(model->relation[MODEL_USERS])),
 			 errhint("Let the trigger or rule pass what pgaccount does.")));
+}
+
+/* When what was deleted then may be removed for good. */
+TimestampTz
+grace_period_end(TimestampTz deleted_at)
+{
+	return deleted_at + (int64) pgaccount_grace_period * USECS_PER_SEC;
 }
 
 /* How a user goes. */
@@ -293,8 +300,7 @@ lifecycle_delete(const Model *model, const UserRecord *user, const char *reason)
 	detail_text(&answer, "user_id", user->user_id);
 	detail_time(&answer, "deleted_at", deleted_at);
 	if (has_time)
-		detail_time(&answer, "purge_after",
-					deleted_at + (int64) pgaccount_grace_period * USECS_PER_SEC);
+		detail_time(&answer, "purge_after", grace_period_end(deleted_at));
 	else
 		detail_text(&answer, "purge_after", NULL);
 	return detail_end(&answer);
@@ -373,7 +379,7 @@ restore_deleted(const Model *model, const UserRecord *user)
 	keys.condition = model_sql_key(model, "t", USERS_ID, 1);
 	saved = run_as(model->owner[MODEL_USERS]);
 	if (mapping_declared(users) != NULL)
-		restored = restore_rows(users, &keys, caller, NULL, false);
+		restored = restore_rows(users, &keys, NULL, caller, NULL, false);
 	if (has_other_columns(model))
 	{
 		uint64 rows;

@@ -29,4 +29,10 @@ extern uint64 lifecycle_restore(const Model *model, const UserRecord *user, cons
 /* SQL: when user u was deleted, a timestamptz; NULL where no column says so. */
 extern char *lifecycle_deleted_at(const Model *model);
 
+/* Raise PT400: there is nothing to do. */
+compat_noreturn extern void refuse_nothing_to_do(const char *message, const char *hint);
+
+/* When what was deleted then may be removed for good. */
+extern TimestampTz grace_period_end(TimestampTz deleted_at);
+
 #endif /* PGACCOUNT_LIFECYCLE_H */

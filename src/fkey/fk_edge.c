@@ -9,9 +9,32 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+#include "utils/typcache.h"
 
 #include "base/base.h"
 #include "fk_edge.h"
+
+/* A row and itself, by a column that is unique. */
+FkEdge *
+fk_edge_of_key(Oid relid, AttrNumber column)
+{
+	FkEdge *edge = palloc0(sizeof(FkEdge));
+
+	edge->constraint = relid; /* a foreign key has no number beside it, */
+	edge->declared = column;  /* and a declared reference nothing but that */
+	edge->name = pstrdup(get_rel_name(relid));
+	edge->child = edge->parent = relid;
+	edge->nkeys = 1;
+	edge->child_cols = palloc(sizeof(AttrNumber));
+	edge->child_cols[0] = column;
+	edge->parent_cols = edge->child_cols;
+	edge->equality = palloc(sizeof(Oid));
+	edge->equality[0] =
+		lookup_type_cache(getBaseType(get_atttype(relid, column)), TYPECACHE_EQ_OPR)->eq_opr;
+	edge->on_delete = FKCONSTR_ACTION_CASCADE;
+	edge->catalog_action = FKCONSTR_ACTION_NOACTION;
+	return edge;
+}
 
 /* Are two edges the same reference? */
 bool

@@ -44,6 +44,12 @@ typedef struct FkEdge
 	struct FkNode *parent_node;
 } FkEdge;
 
+/*
+ * A row and itself, by a column that is unique: for what asks for rows by a list of what they
+ * reference. It is no reference, and the same as none. palloc'd.
+ */
+extern FkEdge *fk_edge_of_key(Oid relid, AttrNumber column);
+
 /* Are two edges the same reference? */
 extern bool fk_same_edge(const FkEdge *one, const FkEdge *other);
 

@@ -376,18 +376,17 @@ flush_all(void)
 		check_guards();
 }
 
-/* Bring rows back for a call of account.restore(), and what follows them. */
+/* Run what deletes rows, or brings them back, as one statement, and what follows. */
 uint64
-cascade_restore(RestoreCall *call, const char *sql, int nargs, const Oid *types, Datum *values,
-				const StatementOptions *options)
+cascade_together(RestoreCall *call, CascadeStep step, void *arg)
 {
 	RestoreCall *outer = restoring;
-	volatile uint64 restored = 0;
+	volatile uint64 rows = 0;
 
 	PG_TRY();
 	{
 		restoring = call;
-		restored = cascade_run_once(sql, nargs, types, values, options);
+		rows = step(arg);
 		flush_all();
 	}
 	PG_FINALLY();
@@ -395,7 +394,18 @@ cascade_restore(RestoreCall *call, const char *sql, int nargs, const Oid *types,
 		restoring = outer;
 	}
 	PG_END_TRY();
-	return restored;
+	return rows;
+}
+
+/* Have a row come back as one that follows does. */
+void
+cascade_return(RestoreCall *call, const FkEdge *edge, Datum key, TimestampTz stamp)
+{
+	Batch *batch = open_batch(edge, CHANGE_RESTORED, call);
+
+	key_list_add(&batch->rows, &key, stamp, first_stamp(stamp, call->within));
+	batch->pending.n++;
+	flush(BATCH_ROWS);
 }
 
 /* Does what became of a row do something to those that reference it over an edge? */

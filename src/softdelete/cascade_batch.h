@@ -75,10 +75,17 @@ extern uint64 cascade_run_once(const char *sql, int nargs, const Oid *types, Dat
 							   const StatementOptions *options);
 
 /*
- * Bring rows back for a call of account.restore(), and what follows them. Returns how many rows the
- * statement did, the others are in the call.
+ * Run what deletes rows, or brings them back for a call of account.restore(), by cascade_run() and
+ * cascade_return(), as one statement: what follows comes when all of it is done, and references are
+ * looked at when that has come. Returns what step does; rows that follow are counted in the call.
  */
-extern uint64 cascade_restore(RestoreCall *call, const char *sql, int nargs, const Oid *types,
-							  Datum *values, const StatementOptions *options);
+typedef uint64 (*CascadeStep)(void *arg);
+extern uint64 cascade_together(RestoreCall *call, CascadeStep step, void *arg);
+
+/*
+ * Within it: have a row, given by an edge of fk_edge_of_key(), come back as one that follows does,
+ * if it has this stamp.
+ */
+extern void cascade_return(RestoreCall *call, const FkEdge *edge, Datum key, TimestampTz stamp);
 
 #endif /* PGACCOUNT_CASCADE_BATCH_H */

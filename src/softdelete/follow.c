@@ -99,8 +99,8 @@ is_own_trigger(const Trigger *trigger)
 }
 
 /* ExecutorCallback: do tables that the statement writes have triggers of their owners? */
-static void
-look_for_triggers(EState *estate, void *arg)
+void
+follow_look_for_triggers(EState *estate, void *arg)
 {
 	bool *found = arg;
 	ListCell *lc;
@@ -136,18 +136,14 @@ append_triggers(StringInfo buf, Oid relid)
 							 triggers[i].tgname, display_relation(relid));
 }
 
-/*
- * Raise 27000 for live children of deleted rows, if there are any; SPI_tuptable has their tables.
- */
-static void
-refuse_live_children(const FkEdge *edge, uint64 n)
+/* Lines for the triggers that may have kept rows live; SPI_tuptable has the tables of these. */
+char *
+follow_triggers_of(uint64 n)
 {
-	StringInfoData detail;
+	StringInfoData lines;
 	List *tables = NIL;
 	ListCell *lc;
 
-	if (n == 0)
-		return;
 	for (uint64 i = 0; i < n; i++)
 	{
 		bool isnull;
@@ -156,16 +152,26 @@ refuse_live_children(const FkEdge *edge, uint64 n)
 			tables, DatumGetObjectId(
 						SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
 	}
-	initStringInfo(&detail);
-	appendStringInfo(&detail, "%s.%s: " UINT64_FORMAT " rows", display_relation(edge->child),
-					 reference_column(edge), n);
+	initStringInfo(&lines);
 	foreach (lc, tables)
-		append_triggers(&detail, lfirst_oid(lc));
+		append_triggers(&lines, lfirst_oid(lc));
+	return lines.data;
+}
+
+/*
+ * Raise 27000 for live children of deleted rows, if there are any; SPI_tuptable has their tables.
+ */
+static void
+refuse_live_children(const FkEdge *edge, uint64 n)
+{
+	if (n == 0)
+		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			 errmsg("rows of \"%s\" were kept from being deleted with what they reference",
 					get_rel_name(edge->child)),
-			 errdetail("%s", detail.data),
+			 errdetail("%s.%s: " UINT64_FORMAT " rows%s", display_relation(edge->child),
+					   reference_column(edge), n, follow_triggers_of(n)),
 			 errhint("Let the triggers of the table pass an UPDATE that sets its column "
 					 "of the deletion, or give the foreign key another action than CASCADE."),
 			 err_constraint(edge)));
@@ -187,7 +193,7 @@ follow_batch(Batch *batch)
 	values[actor - 1] = CStringGetTextDatum(actor_name());
 	caller = run_as(relation_owner(edge->child));
 	action_snapshot_begin(&options);
-	options.callback = look_for_triggers;
+	options.callback = follow_look_for_triggers;
 	options.arg = &has_triggers;
 	(void) cascade_run(following_plan(batch), values, &options);
 	if (batch->change == CHANGE_DELETED && has_triggers)

@@ -17,4 +17,12 @@
  */
 extern void follow_batch(Batch *batch);
 
+/*
+ * How rows that triggers kept live are found. An ExecutorCallback, arg a bool: it is set where
+ * tables that the statement writes have triggers of their owners. And for DETAIL, a line for each
+ * such trigger of the tables whose OIDs are in the n rows of SPI_tuptable; begins a line.
+ */
+extern void follow_look_for_triggers(EState *estate, void *arg);
+extern char *follow_triggers_of(uint64 n);
+
 #endif /* PGACCOUNT_FOLLOW_H */

@@ -21,6 +21,7 @@
 #include "utils/resowner.h"
 #include "utils/rls.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #include "base/base.h"
 #include "fkey/fkey.h"
@@ -71,7 +72,10 @@ typedef struct Restore
 {
 	Oid relid;
 	const RestoreKeys *keys;
-	Oid caller; /* who may see the keys that are taken */
+	const RestoreOthers *others;
+	RestoreCall *call;
+	Oid caller;             /* who may see the keys that are taken */
+	const RoleState *judge; /* NULL, or who may see and change the rows themselves */
 	char *condition;
 } Restore;
 
@@ -88,41 +92,133 @@ may_collide(Oid relid)
 	return false;
 }
 
-/* Bring the rows back, and what follows them. Within SPI_connect. */
-static uint64
-run_restore(const Restore *restore, RestoreCall *call)
+/* Rows of another table that may come back, as they are found. */
+typedef struct OtherReceiver
 {
+	DestReceiver pub;
+	Tuplestorestate *rows;
+	TupleDesc desc;
+} OtherReceiver;
+
+/* Such a row: its table, key and stamp. */
+static bool
+receive_other(TupleTableSlot *slot, DestReceiver *self)
+{
+	tuplestore_puttupleslot(((OtherReceiver *) self)->rows, slot);
+	return true;
+}
+
+/* Nothing is to be done before and after. */
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	((OtherReceiver *) self)->desc = CreateTupleDescCopy(desc);
+}
+
+static void
+receiver_end(DestReceiver *self)
+{
+}
+
+/* The edge by which a row of the other table, or of one that inherits from it, is given. */
+static FkEdge *
+edge_of_other(const RestoreOthers *others, Oid tab)
+{
+	Oid relid = fk_node_table(tab);
+
+	return fk_edge_of_key(relid, get_attnum(relid, get_attname(others->relid, others->key, false)));
+}
+
+/* Have the rows of another table come back that went with those of the restore. */
+static void
+return_others(const Restore *restore)
+{
+	const RestoreOthers *others = restore->others;
+	OtherReceiver receiver = {
+		.pub = {receive_other, receiver_startup, receiver_end, receiver_end, DestNone},
+		.rows = tuplestore_begin_heap(false, false, work_mem)};
+	StatementOptions options;
+	TupleTableSlot *slot;
+	FkEdge *edge = NULL;
+	Oid last = InvalidOid;
+	RoleState saved;
+
+	action_snapshot_begin(&options);
+	options.dest = &receiver.pub;
+	saved = run_as(relation_owner(others->relid));
+	(void) statement_run_once(
+		psprintf(OWN_STATEMENT "SELECT t.tableoid, t.%s, %s FROM %s t WHERE t.%s IS NOT NULL AND"
+							   " %s",
+				 sql_column(others->relid, others->key), sql_row_stamp(others->relid, "t"),
+				 sql_relation(others->relid),
+				 sql_column(others->relid, mapping_of_table(others->relid)->deleted_at),
+				 others->keys.condition),
+		others->keys.n, others->keys.types, others->keys.values, NULL, &options);
+	run_as_end(saved);
+	action_snapshot_end(&options);
+
+	slot = MakeSingleTupleTableSlot(receiver.desc, &TTSOpsMinimalTuple);
+	while (tuplestore_gettupleslot(receiver.rows, true, false, slot))
+	{
+		Oid tab;
+
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		tab = DatumGetObjectId(slot->tts_values[0]);
+		if (edge == NULL || tab != last)
+			edge = edge_of_other(others, tab);
+		last = tab;
+		cascade_return(restore->call, edge, slot->tts_values[1],
+					   DatumGetTimestampTz(slot->tts_values[2]));
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(receiver.rows);
+}
+
+/* CascadeStep: bring the rows themselves back. */
+static uint64
+run_statements(void *arg)
+{
+	const Restore *restore = arg;
 	SoftDelete mapping = *mapping_of_table(restore->relid);
-	bool under_rls = check_enable_rls(restore->relid, InvalidOid, true) == RLS_ENABLED;
-	StatementOptions options = {0};
+	StatementOptions options = {.judge = restore->judge};
 	char *sql = psprintf(OWN_STATEMENT "UPDATE %s t SET %s WHERE %s", sql_relation(restore->relid),
 						 sql_set_live(&mapping), restore->condition);
+	uint64 restored;
+
+	FAILURE_POINT("restore");
+	restored = cascade_run_once(sql, restore->keys->n, restore->keys->types, restore->keys->values,
+								&options);
+	if (restored > 0 && restore->others != NULL)
+		return_others(restore);
+	return restored;
+}
+
+/* Bring the rows back, and what follows them. Within SPI_connect. */
+static uint64
+run_restore(Restore *restore)
+{
+	bool under_rls = check_enable_rls(restore->relid, InvalidOid, true) == RLS_ENABLED;
 	RoleState saved = run_as(relation_owner(restore->relid));
 	uint64 restored;
 
-	options.judge = under_rls ? &saved : NULL;
-	FAILURE_POINT("restore");
-	restored = cascade_restore(call, sql, restore->keys->n, restore->keys->types,
-							   restore->keys->values, &options);
+	restore->judge = under_rls ? &saved : NULL;
+	restored = cascade_together(restore->call, run_statements, restore);
 	run_as_end(saved);
 	FAILURE_POINT("restore-end");
-	count_children_left(call);
-	return restored + call->rows;
+	count_children_left(restore->call);
+	return restored + restore->call->rows;
 }
 
-/* Raise 23505 if keys are taken of rows that would come back. Within SPI_connect. */
+/* Add the deleted rows of a table that fulfil a condition to those that would come back. */
 static void
-refuse_taken(const Restore *restore, const RestoreCall *call)
+add_deleted(Comeback *comeback, Oid relid, const char *condition, const RestoreKeys *keys,
+			bool root)
 {
-	Comeback *comeback = comeback_begin(call->within, false);
-	RoleState saved = run_as_reader(restore->relid);
-
 	(void) statement_run_once(psprintf(OWN_STATEMENT "SELECT t.tableoid, t.ctid, %s FROM %s t"
 													 " WHERE %s",
-									   sql_row_stamp(restore->relid, "t"),
-									   sql_relation(restore->relid), restore->condition),
-							  restore->keys->n, restore->keys->types, restore->keys->values, NULL,
-							  &comeback->options);
+									   sql_row_stamp(relid, "t"), sql_relation(relid), condition),
+							  keys->n, keys->types, keys->values, NULL, &comeback->options);
 	for (uint64 i = 0, n = SPI_processed; i < n; i++)
 	{
 		TupleDesc desc = SPI_tuptable->tupdesc;
@@ -131,11 +227,33 @@ refuse_taken(const Restore *restore, const RestoreCall *call)
 		Oid tab = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
 		ItemPointer tid = (ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 2, &isnull));
 
+		CHECK_FOR_INTERRUPTS();
 		comeback_add(comeback, tab, tid,
-					 DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull)), true);
+					 DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull)), root);
 	}
 	statement_free_rows();
+}
+
+/* Raise 23505 if keys are taken of rows that would come back. Within SPI_connect. */
+static void
+refuse_taken(const Restore *restore)
+{
+	const RestoreOthers *others = restore->others;
+	Comeback *comeback = comeback_begin(restore->call->within, false);
+	RoleState saved = run_as_reader(restore->relid);
+
+	add_deleted(comeback, restore->relid, restore->condition, restore->keys, true);
 	run_as_end(saved);
+	if (others != NULL)
+	{
+		saved = run_as(relation_owner(others->relid));
+		add_deleted(comeback, others->relid,
+					psprintf("t.%s IS NOT NULL AND %s",
+							 sql_column(others->relid, mapping_of_table(others->relid)->deleted_at),
+							 others->keys.condition),
+					&others->keys, false);
+		run_as_end(saved);
+	}
 	comeback_close(comeback);
 	refuse_taken_keys(comeback, restore->caller);
 	comeback_end(comeback);
@@ -143,7 +261,7 @@ refuse_taken(const Restore *restore, const RestoreCall *call)
 
 /* The same as run_restore(), where a key may be taken. */
 static uint64
-try_restore(const Restore *restore, RestoreCall *call)
+try_restore(Restore *restore)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -153,7 +271,7 @@ try_restore(const Restore *restore, RestoreCall *call)
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(context);
-		restored = run_restore(restore, call);
+		restored = run_restore(restore);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -169,7 +287,7 @@ try_restore(const Restore *restore, RestoreCall *call)
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
 		if (error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION)
-			refuse_taken(restore, call);
+			refuse_taken(restore);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
@@ -205,17 +323,21 @@ tell_children_left(const RestoreCall *call)
 
 /* Bring deleted rows back, with what went with them; see the header. */
 uint64
-restore_rows(Oid relid, const RestoreKeys *keys, Oid caller, const Interval *within, bool tell)
+restore_rows(Oid relid, const RestoreKeys *keys, const RestoreOthers *others, Oid caller,
+			 const Interval *within, bool tell)
 {
 	SoftDelete mapping = *mapping_of_table(relid);
-	Restore restore = {.relid = relid, .keys = keys, .caller = caller};
 	RestoreCall call = {.within = within, .tell = tell, .context = CurrentMemoryContext};
+	Restore restore = {
+		.relid = relid, .keys = keys, .others = others, .call = &call, .caller = caller};
 	uint64 restored;
 
 	restore.condition =
 		psprintf("t.%s IS NOT NULL AND %s", sql_column(relid, mapping.deleted_at), keys->condition);
 	SPI_connect();
-	restored = may_collide(relid) ? try_restore(&restore, &call) : run_restore(&restore, &call);
+	restored = may_collide(relid) || (others != NULL && may_collide(others->relid))
+				   ? try_restore(&restore)
+				   : run_restore(&restore);
 	SPI_finish();
 	tell_children_left(&call);
 	return restored;
@@ -265,7 +387,7 @@ restore_operation(PG_FUNCTION_ARGS)
 	named.n = keys->ncols;
 	named.types = keys->array_types;
 	named.values = keys->arrays;
-	PG_RETURN_INT64((int64) restore_rows(relid, &named, GetUserId(), within, within == NULL));
+	PG_RETURN_INT64((int64) restore_rows(relid, &named, NULL, GetUserId(), within, within == NULL));
 }
 
 /* account.is_deleted(target regclass, key "any" | text) RETURNS boolean */

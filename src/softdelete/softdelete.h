@@ -10,6 +10,7 @@
 #include "conflict.h"
 #include "delete_call.h"
 #include "hierarchy.h"
+#include "joint_delete.h"
 #include "mapping.h"
 #include "referencing.h"
 #include "referential.h"
