@@ -27,11 +27,17 @@ ACCOUNT_OPERATION(act_as, "act_as", 0);
 
 /* Raise PT403. */
 static void
-refuse_forbidden(void)
+refuse_unless(const char *detail)
 {
 	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
-					errdetail("Only staff of the user's tenant, or a superuser, may do this."),
-					errhint("Ask somebody who may.")));
+					errdetail_internal("%s", detail), errhint("Ask somebody who may.")));
+}
+
+/* The same, of what staff may do to users. */
+static void
+refuse_forbidden(void)
+{
+	refuse_unless("Only staff of the user's tenant, or a superuser, may do this.");
 }
 
 /* Raise PT404. */
@@ -88,6 +94,14 @@ authority_require_staff(const UserRecord *actor)
 		refuse_forbidden();
 }
 
+/* Raise PT403 unless this is a superuser. */
+void
+authority_require_superuser(const UserRecord *actor)
+{
+	if (!actor->is_superuser)
+		refuse_unless("Only a superuser may do this.");
+}
+
 /* May staff, or a superuser, act on users of this tenant? */
 bool
 authority_covers_tenant(const UserRecord *actor, const char *tenant_key)
@@ -113,6 +127,16 @@ authority_in_tenant(const Model *model, const UserRecord *actor, const char *ten
 		membership_counts(model, actor->user_id, tenant_key, &role))
 		rights.rank = member_role_rank(role);
 	return rights;
+}
+
+/* Raise PT403 unless somebody owns a tenant, or is a superuser. */
+void
+authority_require_owner(const Model *model, const UserRecord *actor, const char *tenant_key)
+{
+	if (!model_has_members(model) || tenant_key == NULL)
+		authority_require_superuser(actor);
+	else if (!actor->is_superuser && authority_in_tenant(model, actor, tenant_key).rank != 0)
+		refuse_unless("Only an owner of the tenant, or a superuser, may do this.");
 }
 
 /* May who has these rights do anything there? */

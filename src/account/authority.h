@@ -21,6 +21,9 @@ extern void authority_require_staff(const UserRecord *actor);
 /* May staff, or a superuser, act on users of this tenant (NULL: on those of none)? */
 extern bool authority_covers_tenant(const UserRecord *actor, const char *tenant_key);
 
+/* Raise PT403 unless this is a superuser. */
+extern void authority_require_superuser(const UserRecord *actor);
+
 /*
  * What somebody may do in a tenant: staff of it and superusers give every role, members with a role
  * of pgaccount.tenant_admin_roles those that do not come before theirs, others none.
@@ -33,6 +36,13 @@ typedef struct TenantRights
 
 extern TenantRights authority_in_tenant(const Model *model, const UserRecord *actor,
 										const char *tenant_key);
+
+/*
+ * Raise PT403 unless somebody owns a tenant (NULL: there is no such one), by the first role of
+ * pgaccount.tenant_admin_roles, or is a superuser.
+ */
+extern void authority_require_owner(const Model *model, const UserRecord *actor,
+									const char *tenant_key);
 
 /* May who has these rights do anything there? With members of this role (NULL: without one)? */
 extern bool rights_are_any(const TenantRights *rights);

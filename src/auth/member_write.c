@@ -364,7 +364,7 @@ revive_member(Oid members, const FoundMember *found, Oid caller)
 						.types = types,
 						.values = values};
 
-	(void) restore_rows(members, &keys, caller, NULL, false);
+	(void) restore_rows(members, &keys, NULL, caller, NULL, false);
 }
 
 /* Make the user a member; see the header. */

@@ -33,6 +33,8 @@
 #define EVENT_ROLE_APPLIED        "role_applied"
 #define EVENT_ROLE_APPROVED       "role_approved"
 #define EVENT_ROLE_REJECTED       "role_rejected"
+#define EVENT_TENANT_DELETED      "tenant_deleted"
+#define EVENT_TENANT_RESTORED     "tenant_restored"
 #define EVENT_CLEANUP_DONE        "cleanup_done"
 #define EVENT_KEY_CREATED         "key_created"
 #define EVENT_KEY_ACTIVATED       "key_activated"
