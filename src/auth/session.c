@@ -354,11 +354,11 @@ is_of_tenant(const Model *model, UserRecord *user, const char *tenant_id)
 /*
  * Decide about an authentic token: NULL, or the refusal. *again: the successor of this token is
  * given once more. Ends the session where the token was used before, or the user may not come in
- * any more.
+ * any more. switches: into which tenant it is to go the caller sees to.
  */
 static const char *
-judge(const Model *model, const RefreshToken *token, SessionRow *row, UserRecord **user,
-	  bool *again)
+judge(const Model *model, const RefreshToken *token, SessionRow *row, bool switches,
+	  UserRecord **user, bool *again)
 {
 	unsigned char hash[REFRESH_HASH_BYTES];
 	TimestampTz now = GetCurrentTimestamp();
@@ -382,7 +382,7 @@ judge(const Model *model, const RefreshToken *token, SessionRow *row, UserRecord
 	/* nobody acts as a superuser, also one that has become it since */
 	if (*user == NULL || !model_user_admitted(*user) ||
 		(row->actor != NULL && (*user)->is_superuser) ||
-		!is_of_tenant(model, *user, row->tenant_id))
+		(!switches && !is_of_tenant(model, *user, row->tenant_id)))
 	{
 		session_row_end(row, SESSION_END_USER);
 		return "session_ended";
@@ -474,7 +474,7 @@ go_on(FunctionCallInfo fcinfo, const Model *model, text *token, Continuation *ca
 	found = found && session_row_lock(&read.session, &row);
 	FAILURE_POINT("refresh");
 	if (found)
-		refused = judge(model, &read, &row, &user, &again);
+		refused = judge(model, &read, &row, call->tenant != NULL, &user, &again);
 	if (refused == NULL && call->tenant != NULL &&
 		(target == NULL || !membership_enter(model, user, target)))
 	{

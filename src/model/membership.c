@@ -293,6 +293,21 @@ membership_list(const Model *model, const char *user_id)
 	return listed;
 }
 
+/* Lock it without a statement. False: that cannot be; else *held: is there such a membership? */
+static bool
+lock_direct(const Model *model, Datum *values, bool *held)
+{
+	ModelRows rows;
+	bool direct;
+
+	model_rows_open(&rows, true);
+	direct = rows.model->generation == model->generation && user_read_direct(&rows);
+	if (direct)
+		*held = user_read_lock_membership(&rows, values[0], values[1]);
+	model_rows_close(&rows);
+	return direct;
+}
+
 /* Lock a membership; see the header. */
 bool
 membership_lock(const Model *model, const char *user_id, const char *tenant_key)
@@ -307,6 +322,8 @@ membership_lock(const Model *model, const char *user_id, const char *tenant_key)
 	if (!model_key_value(model, MEMBERS_USER, user_id, &values[0]) ||
 		!model_key_value(model, MEMBERS_TENANT, tenant_key, &values[1]))
 		return false;
+	if (lock_direct(model, values, &found))
+		return found;
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_MEMBERS]);
 	plan = plan_lookup(PLAN_MEMBERSHIP_LOCK, members, InvalidOid);

@@ -277,13 +277,41 @@ model_row_value(const Model *model, ModelAttribute attribute, TupleTableSlot *sl
 	return attnum == InvalidAttrNumber ? (Datum) 0 : slot_getattr(slot, attnum, isnull);
 }
 
+/* The type of a key, below domains: of users', or of tenants', which is what these are compared by. */
+static Oid
+type_of_key(ModelAttribute attribute)
+{
+	return attribute == USERS_ID || attribute == MEMBERS_USER ? id_type : tenant_type;
+}
+
 /* A key in a row of users or members. */
 Datum
 model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *slot, bool *isnull)
 {
 	Datum value = model_row_value(rows->model, attribute, slot, isnull);
 
-	return *isnull ? (Datum) 0 : widen(value, attribute == USERS_ID ? id_type : tenant_type);
+	if (*isnull)
+		return (Datum) 0;
+	if (attribute != USERS_ID && attribute != model_tenant_attribute(rows->model))
+		return widen(value, getBaseType(rows->model->column[attribute].type));
+	return widen(value, type_of_key(attribute));
+}
+
+/* Are two keys one? */
+bool
+model_rows_same_key(ModelAttribute attribute, Datum a, Datum b)
+{
+	switch (type_of_key(attribute))
+	{
+		case UUIDOID:
+			return memcmp(DatumGetUUIDP(a)->data, DatumGetUUIDP(b)->data, UUID_LEN) == 0;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return DatumGetInt64(a) == DatumGetInt64(b);
+		default:
+			return strcmp(TextDatumGetCString(a), TextDatumGetCString(b)) == 0;
+	}
 }
 
 /* Such a key as text. */
@@ -292,7 +320,7 @@ model_rows_key_text(ModelAttribute attribute, Datum key)
 {
 	char *number;
 
-	switch (attribute == USERS_ID ? id_type : tenant_type)
+	switch (type_of_key(attribute))
 	{
 		case UUIDOID:
 			return uuid_text_write(DatumGetUUIDP(key));

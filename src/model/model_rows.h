@@ -44,9 +44,12 @@ extern bool model_rows_find_member(const ModelRows *rows, Datum user, Datum tena
 extern Datum model_row_value(const Model *model, ModelAttribute attribute, TupleTableSlot *slot,
 							 bool *isnull);
 
-/* A key in a row of users (id, tenant) or members (tenant) as model_rows_find() takes it. */
+/* A key in a row (id of users or tenants, user, tenant) as model_rows_find() takes it. */
 extern Datum model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *slot,
 							bool *isnull);
+
+/* Are two such keys one, byte for byte? */
+extern bool model_rows_same_key(ModelAttribute attribute, Datum a, Datum b);
 
 /* Such a key as text. */
 extern char *model_rows_key_text(ModelAttribute attribute, Datum key);

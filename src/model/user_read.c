@@ -9,9 +9,13 @@
 #include "postgres.h"
 
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #include "base/base.h"
 #include "user_read.h"
@@ -202,4 +206,130 @@ user_read_membership(const ModelRows *rows, Datum user_key, Datum tenant_key, Sn
 	if (counts)
 		*user = entered;
 	return counts;
+}
+
+/* So often a membership is looked for anew because the row has changed under the look. */
+#define MAX_LOOKS 100
+
+/*
+ * Lock a membership, found by a snapshot of now, in its last version. False: the row is none of this
+ * membership any more, or gone: look again.
+ */
+static bool
+lock_found(const ModelRows *rows, TupleTableSlot *found, Snapshot snapshot, TupleTableSlot *slot)
+{
+	Relation rel = rows->rel[MODEL_MEMBERS];
+	ItemPointerData tid = found->tts_tid;
+	TM_FailureData failure;
+
+	return table_tuple_lock(rel, &tid, snapshot, slot, GetCurrentCommandId(true), LockTupleShare,
+							LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) == TM_Ok;
+}
+
+/* Is it the row of this user and tenant? */
+static bool
+is_membership(const ModelRows *rows, TupleTableSlot *slot, Datum user_key, Datum tenant_key)
+{
+	bool no_user;
+	bool no_tenant;
+	Datum user = model_rows_key(rows, MEMBERS_USER, slot, &no_user);
+	Datum tenant = model_rows_key(rows, MEMBERS_TENANT, slot, &no_tenant);
+
+	return !no_user && !no_tenant && model_rows_same_key(MEMBERS_USER, user, user_key) &&
+		   model_rows_same_key(MEMBERS_TENANT, tenant, tenant_key);
+}
+
+/* Lock a membership; see the header. */
+bool
+user_read_lock_membership(const ModelRows *rows, Datum user_key, Datum tenant_key)
+{
+	Relation rel = rows->rel[MODEL_MEMBERS];
+	TupleTableSlot *slot;
+	bool held = false;
+
+	LockRelation(rel, RowShareLock);
+	slot = table_slot_create(rel, NULL);
+	for (int i = 0; i < MAX_LOOKS; i++)
+	{
+		Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+		LookupScan scan;
+		bool found = model_rows_find_member(rows, user_key, tenant_key, snapshot, &scan);
+		bool locked = found && lock_found(rows, scan.slot, snapshot, slot);
+
+		CHECK_FOR_INTERRUPTS();
+		if (found)
+			lookup_end(&scan);
+		UnregisterSnapshot(snapshot);
+		held = locked && is_membership(rows, slot, user_key, tenant_key);
+		if (!found || held)
+			break;
+	}
+	held =
+		held && model_row_is_live(MODEL_MEMBERS, slot) && model_row_is_active(MODEL_MEMBERS, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	return held;
+}
+
+/* The index on slugs of tenants, of all that have one; NULL: there is none to use. */
+static const LookupIndex *
+slug_index(const ModelRows *rows)
+{
+	static uint64 generation = 0; /* of the model that this index is of; 0: none */
+	static bool indexed;
+	static LookupIndex by;
+	const Model *model = rows->model;
+
+	if (generation != model->generation)
+	{
+		indexed =
+			lookup_unique_index(rows->rel[MODEL_TENANTS], model->column[TENANTS_SLUG].attnum, &by);
+		generation = model->generation;
+	}
+	return indexed ? &by : NULL;
+}
+
+/* The key of a tenant that was found, if it is live; ends the look. */
+static char *
+take_tenant_key(const ModelRows *rows, LookupScan *scan, bool *is_active)
+{
+	char *key = NULL;
+	bool isnull;
+
+	if (model_row_is_live(MODEL_TENANTS, scan->slot))
+	{
+		Datum id = model_rows_key(rows, TENANTS_ID, scan->slot, &isnull);
+
+		key = isnull ? NULL : model_rows_key_text(model_tenant_attribute(rows->model), id);
+		*is_active = model_row_is_active(MODEL_TENANTS, scan->slot);
+	}
+	lookup_end(scan);
+	return key;
+}
+
+/* The key of the tenant that an id or slug names; see the header. */
+char *
+user_read_tenant_key(const ModelRows *rows, const char *tenant, Snapshot snapshot, bool *is_active,
+					 bool *asked)
+{
+	const Model *model = rows->model;
+	const LookupIndex *by;
+	LookupScan scan;
+	char *key = NULL;
+	Datum value;
+
+	*asked = false;
+	if (rows->rel[MODEL_TENANTS] == NULL)
+		return NULL;
+	if (model_key_value(model, TENANTS_ID, tenant, &value) &&
+		model_rows_find(rows, MODEL_TENANTS, value, snapshot, &scan))
+		key = take_tenant_key(rows, &scan, is_active);
+	*asked = key != NULL || !model_has(model, TENANTS_SLUG);
+	by = *asked ? NULL : slug_index(rows);
+	if (by == NULL)
+		return key;
+	*asked = true;
+	value = CStringGetTextDatum(tenant);
+	return lookup_one(&scan, rows->rel[MODEL_TENANTS], by, &value, snapshot)
+			   ? take_tenant_key(rows, &scan, is_active)
+			   : NULL;
 }

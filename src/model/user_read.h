@@ -46,6 +46,19 @@ extern bool user_read_direct(const ModelRows *rows);
 extern bool user_read_membership(const ModelRows *rows, Datum user_key, Datum tenant_key,
 								 Snapshot snapshot, UserRecord *user);
 
+/*
+ * Lock such a membership to the end of the transaction, against changes. False: there is none that
+ * is live and active. Within a command of its own.
+ */
+extern bool user_read_lock_membership(const ModelRows *rows, Datum user_key, Datum tenant_key);
+
+/*
+ * The key, as text, of the live tenant that an id or slug names; NULL: there is none. The id decides.
+ * *asked false: no index tells, ask by a statement. Registered snapshot.
+ */
+extern char *user_read_tenant_key(const ModelRows *rows, const char *tenant, Snapshot snapshot,
+								  bool *is_active, bool *asked);
+
 /* The user with this key (model_key_value()); NULL: there is none. Registered snapshot. */
 extern UserRecord *user_read_key(const ModelRows *rows, Datum key, Snapshot snapshot);
 

@@ -442,10 +442,23 @@ model_tenant(const Model *model, const char *tenant, bool *is_active)
 char *
 model_tenant_key(const Model *model, const char *tenant, bool *is_active)
 {
+	bool asked = false;
+	char *key = NULL;
+	ModelRows rows;
+
 	*is_active = true;
-	if (OidIsValid(model->relation[MODEL_TENANTS]))
-		return model_tenant(model, tenant, is_active);
-	return model_normal_key(model, model_tenant_attribute(model), tenant);
+	if (!OidIsValid(model->relation[MODEL_TENANTS]))
+		return model_normal_key(model, model_tenant_attribute(model), tenant);
+	model_rows_open(&rows, true);
+	if (rows.model->generation == model->generation && user_read_direct(&rows))
+	{
+		Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+		key = user_read_tenant_key(&rows, tenant, snapshot, is_active, &asked);
+		UnregisterSnapshot(snapshot);
+	}
+	model_rows_close(&rows);
+	return asked ? key : model_tenant(model, tenant, is_active);
 }
 
 /* A tenant was named: raise 55000 where users have none. */
