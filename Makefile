@@ -8,7 +8,7 @@ MODULE_big = pgaccount
 
 # One folder a concept: src/<folder>/<file>.c with its SQL beside it. Folders call downwards, so in this order. That of
 # the SQL is the order of dependency.
-FOLDERS      = base jwt monitor password fkey softdelete profile cleanup model auth account
+FOLDERS      = base jwt monitor password fkey softdelete hold profile cleanup model auth account
 PIECES_SQL   = base/install base/errors monitor/event base/registry_triggers fkey/fk_graph \
                softdelete/soft_delete softdelete/restore softdelete/deleted_rows softdelete/unique_live softdelete/guard \
                profile/profile password/password jwt/jwt auth/key_store auth/token auth/identity \
@@ -21,7 +21,7 @@ PIECES_SQL   = base/install base/errors monitor/event base/registry_triggers fke
 # release has shipped stays as it is (test/releases.sha256).
 FIRST_RELEASE = 1.0.0
 UPDATES      = 1.0.0--1.1.0
-PIECES_1.0.0--1.1.0 = base/update base/column_comments model/members auth/members auth/sessions auth/mail account/mail account/members account/tenant account/starter \
+PIECES_1.0.0--1.1.0 = base/update hold/hold base/column_comments model/members auth/members auth/sessions auth/mail account/mail account/members account/tenant account/starter \
                account/doctor account/describe account/grant_api
 
 OBJS        := $(patsubst $(TOP)/%.c,%.o,$(sort $(wildcard $(TOP)/src/*.c $(FOLDERS:%=$(TOP)/src/%/*.c))))

@@ -16,6 +16,7 @@
 #include "auth/auth.h"
 #include "base/base.h"
 #include "cleanup/cleanup.h"
+#include "hold/hold.h"
 #include "profile/profile.h"
 #include "softdelete/softdelete.h"
 #include "hooks.h"
@@ -63,6 +64,7 @@ account_ExecutorStart(QueryDesc *desc, int eflags)
 	conflict_executor_start(desc);
 	delete_call_start(desc);
 	profile_executor_start(desc);
+	hold_executor_start(desc);
 }
 
 /* Run a statement. */
@@ -233,7 +235,10 @@ account_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 	if (next_object_access)
 		next_object_access(access, class_id, object_id, sub_id, arg);
 	if (access == OAT_TRUNCATE && class_id == RelationRelationId && hooks_installed())
+	{
+		hold_refuse_truncate(object_id);
 		refuse_truncate_of(object_id);
+	}
 	if (access == OAT_POST_ALTER && class_id == DbRoleSettingRelationId)
 		run_as_settings_changed();
 	if (access == OAT_POST_CREATE)

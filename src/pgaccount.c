@@ -11,6 +11,7 @@
 #include "auth/auth.h"
 #include "base/base.h"
 #include "cleanup/cleanup.h"
+#include "hold/hold.h"
 #include "jwt/jwt.h"
 #include "model/model.h"
 #include "monitor/monitor.h"
@@ -63,6 +64,8 @@ _PG_init(void)
 	held_open_init();
 	soft_delete_ddl_init();
 	cascade_init();
+	hold_state_init();
+	hold_ddl_init();
 	removal_init();
 	event_init();
 	user_changes_init();

@@ -18,6 +18,7 @@
 #define ERRCODE_ACCOUNT_FORBIDDEN       MAKE_SQLSTATE('P', 'T', '4', '0', '3')
 #define ERRCODE_ACCOUNT_NOT_FOUND       MAKE_SQLSTATE('P', 'T', '4', '0', '4')
 #define ERRCODE_ACCOUNT_CONFLICT        MAKE_SQLSTATE('P', 'T', '4', '0', '9')
+#define ERRCODE_ACCOUNT_HELD            MAKE_SQLSTATE('P', 'T', '4', '2', '3')
 #define ERRCODE_ACCOUNT_TOO_MANY        MAKE_SQLSTATE('P', 'T', '4', '2', '9')
 
 /* Does pgaccount.error_detail allow row data in DETAIL? Use: errdetail_row("...", ...) */

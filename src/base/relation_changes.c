@@ -12,7 +12,7 @@
 #include "relation_changes.h"
 
 /* As many as there are modules that follow. */
-#define FOLLOWERS 5
+#define FOLLOWERS 6
 
 static RelationChanged followers[FOLLOWERS];
 static int nfollowers = 0;

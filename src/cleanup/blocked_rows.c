@@ -22,10 +22,11 @@
 /* At most so many kept rows are named; the others are counted. */
 #define MAX_LISTED 100
 
-/* A reference that holds rows. */
+/* A reference, or a hold, that holds rows. */
 typedef struct Holder
 {
-	char *reference;
+	char *name;
+	bool is_hold;
 	int64 rows;
 } Holder;
 
@@ -38,6 +39,7 @@ typedef struct Holding
 	RowSet *parents;
 	RowSet *let_go; /* NULL, or the rows whose key on the edge the caller can set null */
 	HTAB *blocked;  /* FkNode to RowSet */
+	MemoryContext memory;
 	bool grown;
 } Holding;
 
@@ -112,6 +114,17 @@ find_blocked_over(Holding *holding, FkNode *node, FkEdge *edge)
 		row_set_free(holding->let_go);
 }
 
+/* A row is under a hold. */
+static void
+note_held(FkNode *node, Oid tab, ItemPointer tid, int64 hold, void *arg)
+{
+	Holding *holding = arg;
+	MemoryContext old = MemoryContextSwitchTo(holding->memory);
+
+	(void) row_set_add_tid(blocked_rows(holding, node), tab, tid);
+	MemoryContextSwitchTo(old);
+}
+
 /* Find the rows of the target that must stay. */
 RowSet *
 blocked_find(Cleanup *cleanup)
@@ -119,10 +132,11 @@ blocked_find(Cleanup *cleanup)
 	HASHCTL ctl = {.keysize = sizeof(FkNode *),
 				   .entrysize = sizeof(BlockedRows),
 				   .hcxt = CurrentMemoryContext};
-	Holding holding = {.cleanup = cleanup};
+	Holding holding = {.cleanup = cleanup, .memory = CurrentMemoryContext};
 
 	holding.blocked =
 		hash_create("pgaccount blocked", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	(void) cleanup_find_held(cleanup, note_held, &holding);
 	do
 	{
 		ListCell *lc;
@@ -142,48 +156,75 @@ blocked_find(Cleanup *cleanup)
 	return blocked_rows(&holding, cleanup->node);
 }
 
+/* Is there a hold? */
+static void
+note_any(FkNode *node, Oid tab, ItemPointer tid, int64 hold, void *arg)
+{
+	*(bool *) arg = true;
+}
+
 /* Is anything in the way? */
 bool
-blocked_any(const Cleanup *cleanup)
+blocked_any(Cleanup *cleanup)
 {
+	bool held = false;
 	ListCell *lc;
 
 	foreach (lc, cleanup->steps)
 		if (((CleanupStep *) lfirst(lc))->action == CLEANUP_PROTECTED &&
 			((CleanupStep *) lfirst(lc))->rows > 0)
 			return true;
-	return false;
+	(void) cleanup_find_held(cleanup, note_any, &held);
+	return held;
 }
 
-/* Add what a step of a cleanup says to the holders. */
+/* Add rows to those that somebody holds, whose name is the list's afterwards. */
 static List *
-note_step(List *holders, const CleanupStep *step)
+note_holder(List *holders, char *name, bool is_hold, int64 rows)
 {
-	char *reference =
-		psprintf("%s.%s", display_relation(step->node->relid), reference_column(step->edge));
 	Holder *holder;
 	ListCell *lc;
 
 	foreach (lc, holders)
 	{
 		holder = lfirst(lc);
-		if (strcmp(holder->reference, reference) == 0)
+		if (strcmp(holder->name, name) == 0)
 		{
-			holder->rows += step->rows;
-			pfree(reference);
+			holder->rows += rows;
+			pfree(name);
 			return holders;
 		}
 	}
 	holder = palloc(sizeof(Holder));
-	holder->reference = reference;
-	holder->rows = step->rows;
+	holder->name = name;
+	holder->is_hold = is_hold;
+	holder->rows = rows;
 	return lappend(holders, holder);
+}
+
+/* Holders that a callback adds to, and their memory. */
+typedef struct HolderList
+{
+	List *holders;
+	MemoryContext memory;
+} HolderList;
+
+/* A row is under a hold: note which. */
+static void
+note_hold(FkNode *node, Oid tab, ItemPointer tid, int64 hold, void *arg)
+{
+	HolderList *list = arg;
+	MemoryContext old = MemoryContextSwitchTo(list->memory);
+
+	list->holders = note_holder(list->holders, psprintf("hold " INT64_FORMAT, hold), true, 1);
+	MemoryContextSwitchTo(old);
 }
 
 /* Add what holds rows of a cleanup to the holders. */
 List *
-blocked_note(List *holders, const Cleanup *cleanup)
+blocked_note(List *holders, Cleanup *cleanup)
 {
+	HolderList list = {holders, CurrentMemoryContext};
 	ListCell *lc;
 
 	foreach (lc, cleanup->steps)
@@ -191,9 +232,13 @@ blocked_note(List *holders, const Cleanup *cleanup)
 		CleanupStep *step = lfirst(lc);
 
 		if (step->action == CLEANUP_PROTECTED && step->rows > 0)
-			holders = note_step(holders, step);
+			list.holders = note_holder(list.holders,
+									   psprintf("%s.%s", display_relation(step->node->relid),
+												reference_column(step->edge)),
+									   false, step->rows);
 	}
-	return holders;
+	(void) cleanup_find_held(cleanup, note_hold, &list);
+	return list.holders;
 }
 
 /*
@@ -254,8 +299,7 @@ blocked_append(StringInfo text, const List *holders, const char *between)
 		Holder *holder = lfirst(lc);
 
 		appendStringInfo(text, "%s%s: " INT64_FORMAT " rows",
-						 foreach_current_index(lc) > 0 ? between : "", holder->reference,
-						 holder->rows);
+						 foreach_current_index(lc) > 0 ? between : "", holder->name, holder->rows);
 	}
 }
 
@@ -271,6 +315,9 @@ blocked_report(Oid target, RowSet *blocked, const List *holders)
 	Oid types[] = {TIDARRAYOID};
 	Datum values[1];
 	OneRun run = {.nargs = 1, .types = types, .values = values};
+	bool under_hold = false;
+	bool referenced = false;
+	ListCell *lc;
 
 	initStringInfo(&naming.text);
 	naming.names = names;
@@ -289,9 +336,22 @@ blocked_report(Oid target, RowSet *blocked, const List *holders)
 		run_as_end(reader);
 	}
 	blocked_append(&naming.text, holders, "\n");
-	ereport(NOTICE,
-			(errmsg("deleted rows of \"%s\" that others still reference are kept: " UINT64_FORMAT,
-					get_rel_name(target), blocked->n),
-			 errdetail_row("%s", naming.text.data),
-			 errhint("Remove what references them, or purge with force => true.")));
+	foreach (lc, holders)
+	{
+		under_hold |= ((Holder *) lfirst(lc))->is_hold;
+		referenced |= !((Holder *) lfirst(lc))->is_hold;
+	}
+	ereport(
+		NOTICE,
+		(under_hold
+			 ? errmsg(
+				   "deleted rows of \"%s\" that are under a legal hold%s are kept: " UINT64_FORMAT,
+				   get_rel_name(target), referenced ? ", or that others still reference," : "",
+				   blocked->n)
+			 : errmsg("deleted rows of \"%s\" that others still reference are kept: " UINT64_FORMAT,
+					  get_rel_name(target), blocked->n),
+		 errdetail_row("%s", naming.text.data),
+		 under_hold ? errhint("A hold keeps rows until account.release_hold() ends it, "
+							  "whatever force says.")
+					: errhint("Remove what references them, or purge with force => true.")));
 }

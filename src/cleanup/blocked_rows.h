@@ -12,7 +12,7 @@
 #include "cleanup_run.h"
 
 /* Is anything in the way of a closed cleanup? */
-extern bool blocked_any(const Cleanup *cleanup);
+extern bool blocked_any(Cleanup *cleanup);
 
 /*
  * The rows of its target that must stay, in the current memory context. Within a snapshot that is
@@ -24,9 +24,10 @@ extern RowSet *blocked_find(Cleanup *cleanup);
  * Add what holds rows of a cleanup to a list for blocked_report(); it and the list are in the
  * current memory context.
  */
-extern List *blocked_note(List *holders, const Cleanup *cleanup);
+extern List *blocked_note(List *holders, Cleanup *cleanup);
 
-/* Append what such a list says, as `schema.table.column: N rows`, to a text. */
+/* Append what such a list says, as `schema.table.column: N rows`, or
+ * `hold 7: N rows`, to a text. */
 extern void blocked_append(StringInfo text, const List *holders, const char *between);
 
 /* Report to the client which rows of a table are kept, and what holds them. */

@@ -72,6 +72,7 @@
 #include "utils/timestamp.h"
 
 #include "base/base.h"
+#include "hold/hold.h"
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
 #include "cleanup_plan.h"
@@ -186,6 +187,7 @@ disable_triggers(EState *estate, void *arg)
 
 		if (triggers == NULL)
 			continue;
+		hold_physical(triggers);
 		for (int i = 0; i < triggers->numtriggers; i++)
 		{
 			Trigger *trigger = &triggers->triggers[i];
@@ -702,6 +704,7 @@ cleanup_run(Cleanup *work)
 	nest_level = cleanup_join_memory();
 	begin_step("plan removal from", work->target);
 	cleanup_close(work, GetActiveSnapshot());
+	(void) cleanup_find_held(work, NULL, NULL);
 	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
 	cleanup_refuse_protected(work);
 	cleanup_execute(work);
@@ -709,20 +712,28 @@ cleanup_run(Cleanup *work)
 	PopActiveSnapshot();
 }
 
-/* Has a table, or a partition of it, a trigger that may keep a row back? soft_delete() is none. */
+/*
+ * Has a table, or a partition of it, a trigger that may keep a row back? soft_delete() is none, nor
+ * is what holds are kept by where there is none.
+ */
 static bool
 keeps_rows_back(Oid relid, Oid soft_delete)
 {
+	Oid hold_delete = account_function("hold_delete");
 	bool keeps = false;
 	ListCell *lc;
 
 	foreach (lc, find_all_inheritors(relid, NoLock, NULL))
 	{
+		bool held = hold_concerns(lfirst_oid(lc));
 		Relation rel = table_open(lfirst_oid(lc), AccessShareLock);
 		const TriggerDesc *triggers = rel->trigdesc;
 
+		keeps |= held;
+
 		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 			keeps |= triggers->triggers[i].tgfoid != soft_delete &&
+					 triggers->triggers[i].tgfoid != hold_delete &&
 					 TRIGGER_TYPE_MATCHES(triggers->triggers[i].tgtype, TRIGGER_TYPE_ROW,
 										  TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_DELETE);
 		table_close(rel, NoLock);

@@ -303,7 +303,7 @@ set_reference_operation(PG_FUNCTION_ARGS)
 	else
 		take_back(&reference);
 	CommandCounterIncrement();
-	fk_policies_follower()->changed(reference.parent);
+	fk_policy_changed(reference.parent);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

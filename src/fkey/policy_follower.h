@@ -16,7 +16,16 @@ typedef struct FkPolicyFollower
 /* Who it is. Called while the library is loaded. */
 extern void fk_policies_follow(FkPolicyFollower follower);
 
-/* Ask who it is, and tell. */
+/* Ask who it is. */
 extern const FkPolicyFollower *fk_policies_follower(void);
+
+/*
+ * Others who follow changes alone. Called while the library is loaded. And tell them all that a
+ * policy of a reference to this table has changed.
+ */
+typedef void (*FkPolicyChanged)(Oid parent);
+
+extern void fk_policy_changes_follow(FkPolicyChanged changed);
+extern void fk_policy_changed(Oid parent);
 
 #endif /* PGACCOUNT_POLICY_FOLLOWER_H */

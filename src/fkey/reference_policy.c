@@ -193,7 +193,7 @@ set_reference_policy_operation(PG_FUNCTION_ARGS)
 	(void) statement_run_once(sql, policy || on_soft_delete ? 4 : 2, types, values, nulls, NULL);
 	run_as_end(caller);
 	CommandCounterIncrement();
-	fk_policies_follower()->changed(edge->parent);
+	fk_policy_changed(edge->parent);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

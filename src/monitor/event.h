@@ -39,6 +39,8 @@
 #define EVENT_KEY_CREATED         "key_created"
 #define EVENT_KEY_ACTIVATED       "key_activated"
 #define EVENT_KEY_RETIRED         "key_retired"
+#define EVENT_HOLD_PLACED         "hold_placed"
+#define EVENT_HOLD_RELEASED       "hold_released"
 #define EVENT_OPERATION_FAILED    "operation_failed"
 
 /* Those of 1.1. */

@@ -42,6 +42,7 @@
 #include "utils/rel.h"
 
 #include "base/base.h"
+#include "hold/hold.h"
 #include "profile_rule.h"
 
 PG_FUNCTION_INFO_V1(adopt_profile);
@@ -317,6 +318,7 @@ for_removal(EState *estate, void *arg)
 	{
 		TriggerDesc *desc = ((ResultRelInfo *) lfirst(cell))->ri_TrigDesc;
 
+		hold_physical(desc);
 		for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 			if (is_own_function(desc->triggers[i].tgfoid, "soft_delete") ||
 				RI_FKey_trigger_type(desc->triggers[i].tgfoid) == RI_TRIGGER_PK)

@@ -8,8 +8,8 @@
  * and returns NULL, so the executor leaves the row alone.
  *
  * An UPDATE that moves a row to another partition deletes it from the old one:
- * account.soft_delete() sees that DELETE too. It comes right after the BEFORE UPDATE trigger of the
- * same row, version and statement, so the sync trigger account.soft_delete_step() notes the row.
+ * account.soft_delete() sees that DELETE too; the sync trigger account.soft_delete_step() notes the
+ * row (row_move.c).
  *
  * A referential DELETE (ON DELETE CASCADE of a parent that was removed for good) cannot be a soft
  * delete: the row would dangle. The sign is that the parent is gone. Then on_parent_delete decides.
@@ -44,27 +44,12 @@
 #include "fkey/fkey.h"
 #include "monitor/monitor.h"
 #include "mapping.h"
+#include "row_move.h"
 #include "soft_delete.h"
 
 PG_FUNCTION_INFO_V1(soft_delete);
 PG_FUNCTION_INFO_V1(soft_delete_step);
 PG_FUNCTION_INFO_V1(soft_delete_truncate);
-
-/*
- * The row of a table that a statement is about to update: if the next thing the statement does to
- * it is to delete it, it moves. One note for each such statement and table, in the statement's
- * memory: statements nest, and each forgets its own at its end.
- */
-typedef struct UpdateNote
-{
-	Oid relid;
-	ItemPointerData tid;
-	MemoryContext statement;
-	MemoryContextCallback at_end;
-	struct UpdateNote *next;
-} UpdateNote;
-
-static UpdateNote *update_notes = NULL;
 
 /* Disable the BEFORE UPDATE sync trigger in an executor's copy of a table's triggers. */
 void
@@ -364,51 +349,17 @@ referential_delete(Relation rel, HeapTuple tuple, const SoftDelete *mapping)
 	return true;
 }
 
-/* The statement that noted rows ends. */
-static void
-forget_updated_row(void *arg)
+/* Is a DELETE inside a referential action that action itself? */
+bool
+soft_delete_is_referential(Relation rel, HeapTuple tuple)
 {
-	for (UpdateNote **p = &update_notes; *p != NULL; p = &(*p)->next)
-		if (*p == arg)
-		{
-			*p = (*p)->next;
-			return;
-		}
-}
+	Datum keys[INDEX_MAX_KEYS];
+	bool is_action;
 
-/* Note that this statement is about to update this row. */
-static void
-note_updated_row(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
-{
-	UpdateNote *note = flinfo->fn_extra;
-
-	if (note == NULL)
-	{
-		note = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(UpdateNote));
-		note->relid = RelationGetRelid(rel);
-		note->statement = flinfo->fn_mcxt;
-		note->next = update_notes;
-		update_notes = note;
-		note->at_end.func = forget_updated_row;
-		note->at_end.arg = note;
-		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &note->at_end);
-		flinfo->fn_extra = note;
-	}
-	note->tid = *tid;
-}
-
-/* Is this row, which the statement deletes, one that it is updating? Then it moves. */
-static bool
-is_moving(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
-{
-	for (UpdateNote *note = update_notes; note != NULL; note = note->next)
-		if (note->statement == flinfo->fn_mcxt && note->relid == RelationGetRelid(rel) &&
-			ItemPointerEquals(&note->tid, tid))
-		{
-			ItemPointerSetInvalid(&note->tid);
-			return true;
-		}
-	return false;
+	SPI_connect();
+	is_action = parent_gone(rel, tuple, keys) != NULL;
+	SPI_finish();
+	return is_action;
 }
 
 /* account.soft_delete() RETURNS trigger: BEFORE DELETE, for each row. */
@@ -444,7 +395,7 @@ soft_delete(PG_FUNCTION_ARGS)
 						errhint("Drop the trigger and call account.enable_soft_delete.")));
 	mapping = *found;
 
-	if (is_moving(fcinfo->flinfo, rel, &tuple->t_self))
+	if (row_is_moving(fcinfo->flinfo, rel, &tuple->t_self))
 		return PointerGetDatum(tuple);
 	if (InNoForceRLSOperation() && referential_delete(rel, tuple, &mapping))
 		return PointerGetDatum(tuple);
@@ -576,7 +527,7 @@ soft_delete_step(PG_FUNCTION_ARGS)
 			lock_against_references(rel, &old->t_self);
 	}
 	if (update && rel->rd_rel->relispartition)
-		note_updated_row(fcinfo->flinfo, rel, &old->t_self);
+		row_moves_note(fcinfo->flinfo, rel, &old->t_self);
 	return PointerGetDatum(new);
 }
 
@@ -597,8 +548,8 @@ refuse_truncate(Oid relid)
  * may have its row triggers by then, as those of its parent do not wait for data. It is empty:
  * nothing is lost.
  */
-static bool
-is_being_restored(Oid relid)
+bool
+table_is_being_restored(Oid relid)
 {
 	Relation rel;
 	bool empty;
@@ -618,7 +569,7 @@ void
 refuse_truncate_of(Oid relid)
 {
 	if (pgaccount_truncate == TRUNCATE_REFUSE && mapping_active(relid) != NULL &&
-		!is_being_restored(relid))
+		!table_is_being_restored(relid))
 		refuse_truncate(relid);
 }
 

@@ -13,6 +13,17 @@
 extern void refuse_truncate_of(Oid relid);
 
 /*
+ * Is the table about to be loaded by pg_restore, which truncates it before? It is empty then.
+ */
+extern bool table_is_being_restored(Oid relid);
+
+/*
+ * Of a DELETE while a referential action runs: is it that action, which removes the row because of
+ * a parent that is gone? Else it is a statement of somebody's trigger.
+ */
+extern bool soft_delete_is_referential(Relation rel, HeapTuple tuple);
+
+/*
  * Do the mapped columns of an open table decide in which partition a row belongs, at any level?
  * Then a row that is deleted moves to another.
  */

@@ -16,6 +16,7 @@
 #include "referential.h"
 #include "restore.h"
 #include "rewrite.h"
+#include "row_move.h"
 #include "soft_delete.h"
 #include "soft_delete_ddl.h"
 #include "stamp.h"

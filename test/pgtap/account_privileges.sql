@@ -19,7 +19,7 @@ CREATE TEMP TABLE public_call (name) AS SELECT unnest('{http_status,hash_passwor
 CREATE TEMP TABLE api_call (name) AS SELECT unnest('{register,login,refresh,logout,revoke_sessions,set_password,
     request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion,sessions,revoke_session}'::name[]);
 CREATE TEMP TABLE privileged_call (name) AS SELECT unnest('{purge,create_key,activate_key,retire_key,export_key,issue_access_token,issue_tokens,act_as,
-    use_tables,forget_tables,create_starter,grant_api,grant_dump}'::name[]);
+    use_tables,forget_tables,create_starter,grant_api,grant_dump,place_hold,release_hold,enforce_holds}'::name[]);
 SELECT ok(bool_and(has_function_privilege('nobody_in_particular', oid, 'EXECUTE')), name || ': PUBLIC') FROM public_call LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
 SELECT is(bool_or(has_function_privilege('nobody_in_particular', oid, 'EXECUTE')), false, name || ': not PUBLIC') FROM (TABLE api_call UNION TABLE privileged_call) c LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
 SELECT ok(bool_and(has_function_privilege('application', oid, 'EXECUTE')), name || ': an application') FROM api_call LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
@@ -37,10 +37,10 @@ SELECT set_eq($$SELECT name FROM audience WHERE who = 'monitor'$$, '{event_queue
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,create_key,create_starter,export_key,forget_tables,grant_api,grant_dump,issue_access_token,issue_tokens,
     declared_reference_changed,prune_events,purge,purge_batches,purge_users,retire_key,stats_reset,use_tables,doctor_events,doctor_model,doctor_profile,doctor_purge,doctor_soft_delete,map_again,overdue_rows,event_guard,
     follow_profile_columns,follow_profile_drops,model_changed,model_findings,profile_findings,profile_rule_changed,profile_rule_replaced,reference_policy_changed,
-    reference_policy_dropped,reference_policy_renamed,registry_triggers_enabled,signing_key_changed,soft_delete_attached,soft_delete_dropped}'::name[], 'the owner alone');
+    reference_policy_dropped,reference_policy_renamed,registry_triggers_enabled,signing_key_changed,place_hold,release_hold,enforce_holds,held_row_changed,hold_ddl_starts,hold_dropped,hold_ddl_ended,soft_delete_attached,soft_delete_dropped}'::name[], 'the owner alone');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'all' EXCEPT TABLE public_call$$, '{health,actor,adopt_profile,end_sessions,guard_reference,is_preloaded,keep_profile,key_in_set,
     make_profile,marks,marks_profile,refuse_deleted_conflict,replace_deleted,replaced_profile,row_in_set,soft_delete_changed,soft_delete_flush,soft_delete_step,soft_delete_tables,
-    soft_delete_truncate}'::name[], 'everybody besides: health, and what triggers and statements of owners of tables call');
+    soft_delete_truncate,hold_delete,hold_removal,hold_update,hold_truncate}'::name[], 'everybody besides: health, and what triggers and statements of owners of tables call');
 
 -- all others are the machinery's: triggers, marks, findings
 SELECT is_empty($$SELECT proname FROM ours WHERE prosecdef AND (proconfig IS NULL OR NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig))$$, 'with another''s rights: never with the caller''s search_path');

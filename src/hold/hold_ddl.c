@@ -1,0 +1,603 @@
+/*
+ * hold_ddl.c
+ *		Which tables have the triggers that keep rows under a hold.
+ *
+ * Every table that holds are about has them, each partition for itself: what PostgreSQL clones
+ * would go with DETACH PARTITION. They come when a hold is placed, and with the CREATE or ALTER
+ * TABLE, or the policy, that lets rows of another table go with those. They stay when the last hold
+ * is released: to drop them would keep all readers off, and they cost nothing.
+ *
+ * Event triggers see to what would lose rows under a hold otherwise: their partition is detached,
+ * their key changed, and, unless a superuser does it, their table or their triggers are dropped, or
+ * these disabled.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "parser/parser.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/base.h"
+#include "fkey/fkey.h"
+#include "monitor/monitor.h"
+#include "hold_ddl.h"
+#include "hold_state.h"
+#include "hold_trigger.h"
+
+PG_FUNCTION_INFO_V1(held_row_changed);
+PG_FUNCTION_INFO_V1(hold_ddl_starts);
+PG_FUNCTION_INFO_V1(hold_dropped);
+PG_FUNCTION_INFO_V1(hold_ddl_ended);
+ACCOUNT_OPERATION(enforce_holds, "enforce_holds", NO_SUBJECT);
+
+/* One of the triggers that a table has. */
+typedef struct HoldTriggerFound
+{
+	Oid oid; /* InvalidOid: it has none */
+	NameData name;
+	bool enabled;
+	Bitmapset *columns; /* of UPDATE OF; NULL: any */
+} HoldTriggerFound;
+
+/* What there is of a table's triggers. */
+typedef struct HoldTriggers
+{
+	HoldTriggerFound on_delete;
+	HoldTriggerFound on_update;
+	HoldTriggerFound on_truncate;
+} HoldTriggers;
+
+/* The tables that holds were about when the running command began. */
+static List *before_command = NIL;
+
+/* Read a trigger of ours. */
+static void
+read_trigger(Relation catalog, HeapTuple tuple, HoldTriggerFound *found)
+{
+	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+	bool isnull;
+	Datum columns = heap_getattr(tuple, Anum_pg_trigger_tgattr, RelationGetDescr(catalog), &isnull);
+	int2vector *vector = isnull ? NULL : (int2vector *) DatumGetPointer(columns);
+
+	found->oid = form->oid;
+	found->name = form->tgname;
+	found->enabled =
+		form->tgenabled == TRIGGER_FIRES_ON_ORIGIN || form->tgenabled == TRIGGER_FIRES_ALWAYS;
+	for (int i = 0; vector != NULL && i < vector->dim1; i++)
+		found->columns = bms_add_member(found->columns, vector->values[i]);
+}
+
+/* The triggers of ours that a table has. */
+static HoldTriggers
+triggers_of(Oid relid)
+{
+	Oid on_delete = account_function("hold_delete");
+	Oid on_update = account_function("hold_update");
+	Oid on_truncate = account_function("hold_truncate");
+	Relation catalog = table_open(TriggerRelationId, AccessShareLock);
+	HoldTriggers found = {0};
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid function = ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid;
+
+		if (function == on_delete)
+			read_trigger(catalog, tuple, &found.on_delete);
+		else if (function == on_update)
+			read_trigger(catalog, tuple, &found.on_update);
+		else if (function == on_truncate)
+			read_trigger(catalog, tuple, &found.on_truncate);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
+/*
+ * Put a trigger on a table, whoever owns it. It is the server that does, and nobody's code runs.
+ */
+static void
+create_trigger(Oid relid, const char *name, const char *event, const char *level,
+			   const char *function)
+{
+	char *sql = psprintf("CREATE TRIGGER %s BEFORE %s ON %s FOR EACH %s"
+						 " EXECUTE FUNCTION account.%s()",
+						 quote_identifier(name), event, sql_relation(relid), level, function);
+	RawStmt *parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
+	RoleState caller = run_as_for_server_code(BOOTSTRAP_SUPERUSERID);
+
+	CreateTrigger(castNode(CreateTrigStmt, parsed->stmt), sql, relid, InvalidOid, InvalidOid,
+				  InvalidOid, account_function(function), InvalidOid, NULL, false, false);
+	run_as_end(caller);
+	CommandCounterIncrement();
+}
+
+/* Which columns the trigger on UPDATE looks at: *any of a partition, whose rows may move. */
+static Bitmapset *
+watched_columns(Oid relid, const HoldTable *table, bool *any)
+{
+	Bitmapset *columns;
+
+	*any = get_rel_relispartition(relid);
+	columns = *any ? NULL : hold_key_columns(table);
+	return columns;
+}
+
+/* Is the trigger on UPDATE that a table has enough? */
+static bool
+update_suffices(Oid relid, const HoldTable *table, const HoldTriggerFound *found)
+{
+	bool any;
+	Bitmapset *columns = watched_columns(relid, table, &any);
+
+	if (!any && bms_is_empty(columns))
+		return true;
+	if (!OidIsValid(found->oid))
+		return false;
+	return found->columns == NULL || (!any && bms_is_subset(columns, found->columns));
+}
+
+/* Put the trigger on UPDATE on a table, in place of one that looks at too little. */
+static void
+create_update_trigger(Oid relid, const HoldTable *table, const HoldTriggerFound *found)
+{
+	bool any;
+	Bitmapset *columns = watched_columns(relid, table, &any);
+	StringInfoData event;
+	int attnum = -1;
+
+	if (OidIsValid(found->oid))
+	{
+		ObjectAddress object;
+
+		ObjectAddressSet(object, TriggerRelationId, found->oid);
+		performDeletion(&object, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+		CommandCounterIncrement();
+	}
+	initStringInfo(&event);
+	appendStringInfoString(&event, "UPDATE");
+	while ((attnum = bms_next_member(columns, attnum)) >= 0)
+		appendStringInfo(&event, "%s%s", event.len == 6 ? " OF " : ", ", sql_column(relid, attnum));
+	create_trigger(relid, TRIGGER_HOLD_UPDATE, event.data, "ROW", "hold_update");
+}
+
+/* Enable a trigger that a table has. */
+static void
+enable_trigger(Oid relid, const HoldTriggerFound *found)
+{
+	RoleState caller;
+
+	if (!OidIsValid(found->oid) || found->enabled)
+		return;
+	caller = run_as(relation_owner(relid));
+	run_sql("ALTER TABLE %s ENABLE TRIGGER %s", sql_relation(relid),
+			quote_identifier(NameStr(found->name)));
+	run_as_end(caller);
+	CommandCounterIncrement();
+}
+
+/* Has a table all triggers that it needs? enabled: and do they fire? */
+static bool
+has_triggers(Oid relid, const HoldTable *table, bool enabled)
+{
+	HoldTriggers found = triggers_of(relid);
+
+	if (!OidIsValid(found.on_delete.oid) || !OidIsValid(found.on_truncate.oid) ||
+		!update_suffices(relid, table, &found.on_update))
+		return false;
+	return !enabled || (found.on_delete.enabled && found.on_truncate.enabled &&
+						(!OidIsValid(found.on_update.oid) || found.on_update.enabled));
+}
+
+/* Put what it lacks on a table. */
+static void
+put_triggers_on(Oid relid)
+{
+	HoldTriggers found = triggers_of(relid);
+	const HoldTable *table;
+
+	if (!OidIsValid(found.on_delete.oid))
+		create_trigger(relid, TRIGGER_HOLD, "DELETE", "ROW", "hold_delete");
+	if (!OidIsValid(found.on_truncate.oid))
+		create_trigger(relid, TRIGGER_HOLD_TRUNCATE, "TRUNCATE", "STATEMENT", "hold_truncate");
+	table = hold_table_of(relid);
+	if (table != NULL && !update_suffices(relid, table, &found.on_update))
+		create_update_trigger(relid, table, &found.on_update);
+	else
+		enable_trigger(relid, &found.on_update);
+	enable_trigger(relid, &found.on_delete);
+	enable_trigger(relid, &found.on_truncate);
+}
+
+/* Does a table take triggers, that is, has it rows? */
+static bool
+takes_triggers(Oid relid)
+{
+	return get_rel_relkind(relid) == RELKIND_RELATION;
+}
+
+/*
+ * Put the triggers on every table that has none; see the header. Each lock may bring news of other
+ * tables: so again, until there are none.
+ */
+int64
+hold_put_triggers(LOCKMODE lock)
+{
+	List *done = NIL;
+	int64 lacked = 0;
+	bool again = true;
+
+	while (again)
+	{
+		ListCell *lc;
+
+		again = false;
+		foreach (lc, hold_relations())
+		{
+			Oid relid = lfirst_oid(lc);
+			const HoldTable *table;
+
+			CHECK_FOR_INTERRUPTS();
+			if (list_member_oid(done, relid))
+				continue;
+			done = lappend_oid(done, relid);
+			again = true;
+			if (lock != NoLock)
+				LockRelationOid(relid, lock);
+			table = hold_table_of(relid);
+			if (table == NULL || !takes_triggers(relid) || has_triggers(relid, table, true))
+				continue;
+			LockRelationOid(relid, ShareRowExclusiveLock);
+			if (get_rel_name(relid) == NULL)
+				continue; /* dropped meanwhile */
+			lacked++;
+			put_triggers_on(relid);
+		}
+	}
+	return lacked;
+}
+
+/* What is said of a reference has changed: rows of other tables may go now. */
+static void
+policy_changed(Oid parent)
+{
+	(void) hold_put_triggers(NoLock);
+}
+
+/* Follow what is said of references. */
+void
+hold_ddl_init(void)
+{
+	fk_policy_changes_follow(policy_changed);
+}
+
+/* account.enforce_holds() RETURNS bigint */
+static Datum
+enforce_holds_operation(PG_FUNCTION_ARGS)
+{
+	int64 lacked;
+
+	version_check();
+	SPI_connect();
+	lacked = hold_put_triggers(NoLock);
+	SPI_finish();
+	PG_RETURN_INT64(lacked);
+}
+
+/* account.held_row_changed() RETURNS trigger: for each statement. */
+Datum
+held_row_changed(PG_FUNCTION_ARGS)
+{
+	CacheInvalidateRelcache(called_as_trigger(fcinfo, "held_row_changed")->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
+/* The command of an event trigger; raises where there is none. */
+static Node *
+command_of(FunctionCallInfo fcinfo, const char *function)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function account.%s() must be called as an event trigger", function)));
+	return ((EventTriggerData *) fcinfo->context)->parsetree;
+}
+
+/* account.hold_ddl_starts() RETURNS event_trigger, ON ddl_command_start. */
+Datum
+hold_ddl_starts(PG_FUNCTION_ARGS)
+{
+	MemoryContext old;
+
+	(void) command_of(fcinfo, "hold_ddl_starts");
+	list_free(before_command);
+	before_command = NIL;
+	if (creating_extension)
+		PG_RETURN_NULL();
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	before_command = list_copy(hold_relations());
+	MemoryContextSwitchTo(old);
+	PG_RETURN_NULL();
+}
+
+/* Raise PT423 for a command that takes away what a hold is about. */
+static void
+refuse_command(const char *table, const char *what, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ACCOUNT_HELD),
+			 errmsg("\"%s\" has rows under a legal hold, or rows that would go with one", table),
+			 errdetail("%s", what), errhint("%s", hint)));
+}
+
+/* One of what a command has dropped. */
+static void
+check_dropped(HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+	Oid class_id = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
+	Oid object_id = DatumGetObjectId(SPI_getbinval(row, desc, 2, &isnull));
+	char *schema = SPI_getvalue(row, desc, 3);
+	char *table = SPI_getvalue(row, desc, 4);
+	char *trigger = SPI_getvalue(row, desc, 5);
+
+	if (superuser())
+		return;
+	if (class_id == RelationRelationId && list_member_oid(before_command, object_id))
+		refuse_command(table, "Its rows cannot be removed by dropping it.",
+					   "End the holds with account.release_hold(); account.hold shows them. "
+					   "Superusers may drop it.");
+	if (class_id == TriggerRelationId && trigger != NULL &&
+		strncmp(trigger, TRIGGER_HOLD, strlen(TRIGGER_HOLD)) == 0)
+	{
+		Oid namespace = get_namespace_oid(schema, true);
+		Oid relid = OidIsValid(namespace) ? get_relname_relid(table, namespace) : InvalidOid;
+		const HoldTable *about = OidIsValid(relid) ? hold_table_of(relid) : NULL;
+
+		if (about != NULL && takes_triggers(relid) && !has_triggers(relid, about, false))
+			refuse_command(table, psprintf("Trigger \"%s\" keeps them.", trigger),
+						   "Superusers may drop it.");
+	}
+}
+
+/* A hold has ended with its table, which a superuser has dropped. */
+static void
+record_lost(int64 hold)
+{
+	JsonbBuild detail = {0};
+
+	detail_number(&detail, "hold", hold);
+	detail_text(&detail, "reason", "its table was dropped");
+	event_success(EVENT_HOLD_RELEASED, NULL, NULL, detail_end(&detail));
+}
+
+/* Holds go with their table: those that were released, and those that a superuser has dropped. */
+static void
+forget_dropped(void)
+{
+	Relation registry = own_table_open("held_row", AccessShareLock);
+	bool empty = registry == NULL || RelationGetNumberOfBlocks(registry) == 0;
+	SPITupleTable *rows;
+	RoleState caller;
+	uint64 n;
+
+	if (registry != NULL)
+		table_close(registry, AccessShareLock);
+	if (empty)
+		return;
+	caller = run_as_owner("held_row");
+	n = run_sql(
+		"WITH gone AS (DELETE FROM account.held_row AS h"
+		" USING pg_catalog.pg_event_trigger_dropped_objects() AS d"
+		" WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+		" AND d.objsubid OPERATOR(pg_catalog.=) 0"
+		" AND d.objid OPERATOR(pg_catalog.=) h.target::pg_catalog.oid"
+		" RETURNING h.hold, h.released_at)"
+		" SELECT DISTINCT g.hold FROM gone AS g WHERE g.released_at IS NULL ORDER BY g.hold");
+	run_as_end(caller);
+	rows = SPI_tuptable;
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+
+		record_lost(DatumGetInt64(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull)));
+	}
+}
+
+/* account.hold_dropped() RETURNS event_trigger, ON sql_drop. */
+Datum
+hold_dropped(PG_FUNCTION_ARGS)
+{
+	(void) command_of(fcinfo, "hold_dropped");
+	if (creating_extension || !OidIsValid(account_schema()))
+		PG_RETURN_NULL();
+	SPI_connect();
+	if (before_command != NIL)
+	{
+		uint64 n = run_sql("SELECT d.classid, d.objid, d.address_names[1], d.address_names[2],"
+						   " d.address_names[3]"
+						   " FROM pg_catalog.pg_event_trigger_dropped_objects() AS d"
+						   " WHERE d.objsubid OPERATOR(pg_catalog.=) 0"
+						   " AND d.object_type OPERATOR(pg_catalog.=)"
+						   " ANY ('{table,trigger}'::pg_catalog.text[])"
+						   " ORDER BY d.object_type, d.objid");
+
+		for (uint64 i = 0; i < n; i++)
+		{
+			SPITupleTable *rows = SPI_tuptable;
+
+			check_dropped(rows->vals[i], rows->tupdesc);
+			SPI_tuptable = rows;
+		}
+	}
+	forget_dropped();
+	SPI_finish();
+	PG_RETURN_NULL();
+}
+
+/* Does a command of ALTER TABLE take rows, or columns, away from the table that it names? */
+static bool
+may_lose_rows(const AlterTableStmt *stmt)
+{
+	ListCell *lc;
+
+	foreach (lc, stmt->cmds)
+		switch (lfirst_node(AlterTableCmd, lc)->subtype)
+		{
+			case AT_DetachPartition:
+			case AT_DetachPartitionFinalize:
+			case AT_AlterColumnType:
+			case AT_DropColumn:
+				return true;
+			default:
+				break;
+		}
+	return false;
+}
+
+/* Raise PT423 if rows under a hold are not where their keys say any more. */
+static void
+check_rows_are_there(Oid relid)
+{
+	const HoldTable *table = OidIsValid(relid) ? hold_table_of(fk_node_table(relid)) : NULL;
+	int64 lost = table != NULL ? hold_without_row(table) : 0;
+
+	if (lost != 0)
+		refuse_command(
+			get_rel_name(relid),
+			psprintf("The table would have no row with the key that hold " INT64_FORMAT " names.",
+					 lost),
+			psprintf("End it with account.release_hold(" INT64_FORMAT ", reason).", lost));
+}
+
+/* Raise PT423 if triggers of ours do not fire; superusers may have it so. */
+static void
+check_enabled(void)
+{
+	ListCell *lc;
+
+	if (superuser())
+		return;
+	foreach (lc, hold_relations())
+	{
+		Oid relid = lfirst_oid(lc);
+		const HoldTable *table = hold_table_of(relid);
+
+		if (table != NULL && takes_triggers(relid) && !has_triggers(relid, table, true))
+			refuse_command(get_rel_name(relid), "Its triggers of the hold keep them.",
+						   "Superusers may disable them.");
+	}
+}
+
+/* Does a command of ALTER TABLE say which triggers fire? */
+static bool
+changes_triggers(const AlterTableStmt *stmt)
+{
+	ListCell *lc;
+
+	foreach (lc, stmt->cmds)
+	{
+		AlterTableType type = lfirst_node(AlterTableCmd, lc)->subtype;
+
+		if (type == AT_DisableTrig || type == AT_DisableTrigAll || type == AT_DisableTrigUser ||
+			type == AT_EnableReplicaTrig)
+			return true;
+	}
+	return false;
+}
+
+/* Keys follow the name of a column, and of those that inherit it. */
+static void
+column_renamed(const RenameStmt *stmt)
+{
+	Oid relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	Oid types[] = {OIDARRAYOID, NAMEOID, NAMEOID};
+	Datum values[3];
+	Datum *oids;
+	List *tables;
+	Relation registry = own_table_open("held_row", AccessShareLock);
+	bool empty = registry == NULL || RelationGetNumberOfBlocks(registry) == 0;
+	RoleState caller;
+
+	if (registry != NULL)
+		table_close(registry, AccessShareLock);
+	if (empty || !OidIsValid(relid))
+		return;
+	tables = find_all_inheritors(relid, NoLock, NULL);
+	oids = palloc(list_length(tables) * sizeof(Datum));
+	for (int i = 0; i < list_length(tables); i++)
+		oids[i] = ObjectIdGetDatum(list_nth_oid(tables, i));
+	values[0] = PointerGetDatum(
+		construct_array(oids, list_length(tables), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	values[1] = DirectFunctionCall1(namein, CStringGetDatum(stmt->subname));
+	values[2] = DirectFunctionCall1(namein, CStringGetDatum(stmt->newname));
+	SPI_connect();
+	caller = run_as_owner("held_row");
+	(void) statement_run_once("UPDATE account.held_row AS h"
+							  " SET key_columns = pg_catalog.array_replace(h.key_columns, $2, $3)"
+							  " WHERE h.target::pg_catalog.oid OPERATOR(pg_catalog.=) ANY ($1)"
+							  " AND $2 OPERATOR(pg_catalog.=) ANY (h.key_columns)",
+							  3, types, values, NULL, NULL);
+	run_as_end(caller);
+	SPI_finish();
+}
+
+/* account.hold_ddl_ended() RETURNS event_trigger, ON ddl_command_end of CREATE and ALTER TABLE. */
+Datum
+hold_ddl_ended(PG_FUNCTION_ARGS)
+{
+	Node *command = command_of(fcinfo, "hold_ddl_ended");
+
+	if (creating_extension || !OidIsValid(account_schema()))
+		PG_RETURN_NULL();
+	if (command != NULL && IsA(command, RenameStmt) &&
+		((RenameStmt *) command)->renameType == OBJECT_COLUMN)
+		column_renamed((RenameStmt *) command);
+	if (hold_relations() == NIL)
+		PG_RETURN_NULL();
+	SPI_connect();
+	if (command != NULL && IsA(command, AlterTableStmt))
+	{
+		AlterTableStmt *stmt = (AlterTableStmt *) command;
+
+		if (may_lose_rows(stmt))
+			check_rows_are_there(RangeVarGetRelid(stmt->relation, NoLock, true));
+		if (changes_triggers(stmt))
+			check_enabled();
+		else
+			(void) hold_put_triggers(NoLock);
+	}
+	else
+		(void) hold_put_triggers(NoLock);
+	SPI_finish();
+	PG_RETURN_NULL();
+}

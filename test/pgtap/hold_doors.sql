@@ -1,0 +1,297 @@
+-- Legal holds: every door by which a row could be removed for good, for each kind of table and each part of what is
+-- under a hold, as data. Refused is what would remove the row, or anything that would go with it; nothing else.
+SET client_min_messages = warning;
+SET search_path = public, pg_catalog;
+SELECT no_plan();
+
+-- a parent, a child and a grandchild by ON DELETE CASCADE, and one more child by a reference that no key declares
+CREATE FUNCTION make_kind(kind text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	partition text := CASE WHEN kind = 'partitioned' THEN ' PARTITION BY RANGE (id)' ELSE '' END;
+	key text := CASE WHEN kind = 'text keys' THEN 'text' WHEN kind = 'numeric keys' THEN 'numeric' ELSE 'int' END;
+	rel text;
+BEGIN
+	EXECUTE format('CREATE SCHEMA %I', kind);
+	EXECUTE format('SET LOCAL search_path = %I, public, pg_catalog', kind);
+	EXECUTE format('CREATE TABLE t (id %s PRIMARY KEY, extra text, deleted_at timestamptz)%s', key, partition);
+	EXECUTE format('CREATE TABLE c (extra text, t %s REFERENCES t ON DELETE CASCADE, id %s PRIMARY KEY, deleted_at timestamptz)%s', key, key, partition);
+	EXECUTE format('CREATE TABLE g (id %s PRIMARY KEY, c %s REFERENCES c ON DELETE CASCADE)', key, key);
+	EXECUTE format('CREATE TABLE d (id %s PRIMARY KEY, c %s)', key, key);
+	IF kind = 'partitioned' THEN
+		EXECUTE 'CREATE TABLE t_b (deleted_at timestamptz, extra text, id int NOT NULL)';
+		EXECUTE 'CREATE TABLE c_b (deleted_at timestamptz, id int NOT NULL, t int, extra text)';
+		FOREACH rel IN ARRAY '{t,c}'::text[] LOOP
+			EXECUTE format('ALTER TABLE %1$s ATTACH PARTITION %1$s_b FOR VALUES FROM (0) TO (100)', rel);
+			EXECUTE format('CREATE TABLE %1$s_z PARTITION OF %1$s FOR VALUES FROM (100) TO (200)', rel);
+		END LOOP;
+	END IF;
+	IF kind IN ('soft', 'removed with') THEN
+		PERFORM account.enable_soft_delete('t');
+	END IF;
+	IF kind = 'removed with' THEN
+		PERFORM account.set_reference_policy('c', 't', 'cascade', 'remove');
+	ELSIF kind = 'soft' THEN
+		PERFORM account.enable_soft_delete('c', on_parent_delete => 'delete');
+	END IF;
+	PERFORM account.set_reference('d', '{c}', 'c', 'cascade');
+	INSERT INTO t (id) VALUES (1), (2);
+	INSERT INTO c (id, t) VALUES (1, 1), (2, 2);
+	INSERT INTO g VALUES (1, 1), (2, 2);
+	INSERT INTO d VALUES (1, 1), (2, 2);
+END $$;
+
+-- which rows a door removes for good, by kind: NULL for all. Tables as a whole, and keys, are parts of their own.
+CREATE TEMP TABLE door (name text, statement text, removes text[], kinds text[]);
+INSERT INTO door VALUES
+	('DELETE of the parent', 'DELETE FROM t WHERE id = %s', '{t,c,g}', '{hard,partitioned,text keys,numeric keys}'),
+	('DELETE of the parent, softly', 'DELETE FROM t WHERE id = %s', '{}', '{soft}'),
+	('DELETE of the parent, which removes', 'DELETE FROM t WHERE id = %s', '{c,g,d}', '{removed with}'),
+	('DELETE of the child', 'DELETE FROM c WHERE id = %s', '{c,g}', '{hard,partitioned,text keys,numeric keys,removed with}'),
+	('DELETE of the child, softly', 'DELETE FROM c WHERE id = %s', '{}', '{soft}'),
+	('DELETE of the grandchild', 'DELETE FROM g WHERE id = %s', '{g}', NULL),
+	('DELETE of what is declared', 'DELETE FROM d WHERE id = %s', '{d}', NULL),
+	('DELETE in a CTE', 'WITH x AS (DELETE FROM g WHERE id = %s RETURNING 1) SELECT * FROM x', '{g}', NULL),
+	('DELETE USING', 'DELETE FROM g USING c WHERE c.id = g.c AND c.id = %s', '{g}', NULL),
+	('MERGE on the parent', 'MERGE INTO t USING (VALUES (%s)) v(i) ON t.id = v.i WHEN MATCHED THEN DELETE', '{t,c,g}', '{hard,partitioned,numeric keys}'),
+	('MERGE on the grandchild', 'MERGE INTO g USING (SELECT %s) v(i) ON g.id = v.i WHEN MATCHED THEN DELETE', '{g}', '{hard,partitioned,soft,numeric keys}'),
+	('cleanup of the parent', 'SELECT * FROM account.cleanup(''t'', %s)', '{t,c,g,d}', NULL),
+	('cleanup with force', 'SELECT * FROM account.cleanup(''t'', %s, true)', '{t,c,g,d}', NULL),
+	('cleanup of the child', 'SELECT * FROM account.cleanup(''c'', %s)', '{c,g,d}', NULL),
+	('cleanup of the grandchild', 'SELECT * FROM account.cleanup(''g'', %s)', '{g}', NULL),
+	('a partition', 'DELETE FROM t_b WHERE id = %s', '{t,c,g}', '{partitioned}'),
+	('a cleanup of a partition', 'SELECT * FROM account.cleanup(''t_b'', %s)', '{t,c,g,d}', '{partitioned}'),
+	('an UPDATE that moves to another partition', 'UPDATE t SET id = 100 + %s WHERE id = 50', '{}', '{partitioned}'),
+	('an UPDATE of the key', 'UPDATE d SET id = 100 + %s WHERE id = %1$s', '{d key}', '{hard,partitioned,soft}'),
+	('an UPDATE of the rest', 'UPDATE c SET extra = ''x'' WHERE id = %s', '{}', NULL),
+	('TRUNCATE of the grandchild', 'TRUNCATE g', '{g table}', NULL),
+	('TRUNCATE of what is declared', 'TRUNCATE d', '{d table}', NULL),
+	('TRUNCATE CASCADE of the parent', 'TRUNCATE t CASCADE', '{t table,c table,g table}', '{hard,partitioned,text keys,numeric keys}'),
+	('TRUNCATE CASCADE of a partition', 'TRUNCATE c_z CASCADE', '{c table,g table}', '{partitioned}');
+
+-- which rows must stay for a hold on one
+CREATE TEMP TABLE part (name text, keeps text[]);
+INSERT INTO part VALUES ('t', '{t,c,g,d}'), ('c', '{c,g,d}'), ('g', '{g}'), ('d', '{d}');
+
+-- the SQLSTATE of a statement that is undone
+CREATE FUNCTION attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE statement;
+	RAISE EXCEPTION 'undone' USING ERRCODE = 'ZZ000';
+EXCEPTION WHEN OTHERS THEN
+	RETURN CASE SQLSTATE WHEN 'ZZ000' THEN 'done' ELSE SQLSTATE END;
+END $$;
+-- what is expected of a door: of row 1, which is under the hold, and of row 2; a table as a whole has both
+CREATE FUNCTION expected(door door, part part, row_id int) RETURNS text LANGUAGE sql AS $$
+	SELECT CASE WHEN row_id = 1 AND door.removes && part.keeps OR row_id = 1 AND door.removes && ARRAY[part.name || ' key']
+		OR door.removes && ARRAY(SELECT k || ' table' FROM unnest(part.keeps) k) THEN 'PT423' ELSE 'done' END
+$$;
+CREATE FUNCTION try_kind(kind text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	one part;
+	door door;
+	hold bigint;
+	row_id int;
+BEGIN
+	PERFORM make_kind(kind);
+	FOR one IN SELECT * FROM part LOOP
+		EXECUTE format('SELECT account.place_hold(%L, ''1'', ''case'')', one.name) INTO hold;
+		FOR door IN SELECT * FROM door WHERE kinds IS NULL OR kind = ANY (kinds) LOOP
+			FOR row_id IN 1 .. 2 LOOP
+				RETURN NEXT is(attempt(format(door.statement, CASE WHEN kind = 'text keys' THEN quote_literal(row_id::text) ELSE row_id::text END)),
+					expected(door, one, row_id), format('%s, hold on %s: %s, row %s', kind, one.name, door.name, row_id));
+			END LOOP;
+		END LOOP;
+		PERFORM account.release_hold(hold, 'over');
+	END LOOP;
+	FOR door IN SELECT * FROM door WHERE kinds IS NULL OR kind = ANY (kinds) LOOP
+		RETURN NEXT is(attempt(format(door.statement, CASE WHEN kind = 'text keys' THEN quote_literal('1') ELSE '1' END)), 'done', format('%s, no hold any more: %s', kind, door.name));
+	END LOOP;
+END $$;
+SELECT try_kind('hard');
+SELECT try_kind('soft');
+SELECT try_kind('removed with');
+SELECT try_kind('partitioned');
+SELECT try_kind('text keys');
+SELECT try_kind('numeric keys');
+
+-- a row under a hold moves between partitions where that leaves its key
+CREATE TABLE moving (id int, place int, PRIMARY KEY (id, place)) PARTITION BY LIST (place);
+CREATE TABLE moving_1 PARTITION OF moving FOR VALUES IN (1);
+CREATE TABLE moving_2 PARTITION OF moving FOR VALUES IN (2);
+CREATE TABLE owner_of (id int PRIMARY KEY);
+ALTER TABLE moving ADD owner_of int REFERENCES owner_of ON DELETE CASCADE;
+INSERT INTO owner_of VALUES (1);
+INSERT INTO moving VALUES (1, 1, 1);
+SELECT account.place_hold('owner_of', 1, 'a') AS a \gset
+SELECT is(attempt('DELETE FROM moving'), 'PT423', 'would go with the row under the hold');
+SELECT lives_ok('UPDATE moving SET place = 2', 'moves to another partition');
+SELECT is((SELECT tableoid::regclass::text FROM moving), 'moving_2', 'and is there');
+SELECT account.release_hold(:a, 'over') \g /dev/null
+SELECT account.place_hold('moving', '{"id": 1, "place": 2}'::jsonb, 'a') \g /dev/null
+SELECT is(attempt('UPDATE moving SET place = 1'), 'PT423', 'but not where that changes the key of the row under the hold');
+
+-- purge goes round what is under a hold, and what would go with it, and says so
+CREATE TABLE org (id int PRIMARY KEY, deleted_at timestamptz);
+CREATE TABLE member (id int PRIMARY KEY, org int REFERENCES org ON DELETE CASCADE, deleted_at timestamptz);
+SELECT account.enable_soft_delete('org'), account.enable_soft_delete('member');
+INSERT INTO org SELECT g FROM generate_series(1, 5) g;
+INSERT INTO member SELECT g, g FROM generate_series(1, 5) g;
+DELETE FROM org;
+SELECT account.place_hold('org', 1, 'a') AS a, account.place_hold('member', 2, 'b') AS b \gset
+SELECT is(account.purge('member', '-1 s'), 3::bigint, 'purge of the children keeps the one under a hold and the one that would go with its parent');
+SELECT is(account.purge('org', '-1 s', force => true), 3::bigint, 'purge of the parents keeps the one under a hold and the one whose child is, with force, too');
+SELECT is((SELECT array_agg(id ORDER BY id) FROM account.deleted(NULL::org)), ARRAY[1, 2], 'both are there');
+CALL account.purge_batches('org', '-1 s', 1);
+SELECT is((SELECT array_agg(id ORDER BY id) FROM account.deleted(NULL::org)), ARRAY[1, 2], 'in batches, too');
+SELECT account.release_hold(:a, 'over'), account.release_hold(:b, 'over');
+SELECT is(account.purge('org', '-1 s'), 2::bigint, 'and then they go');
+CREATE TABLE alone (id int PRIMARY KEY, deleted_at timestamptz);
+SELECT account.enable_soft_delete('alone');
+INSERT INTO alone VALUES (1), (2);
+DELETE FROM alone;
+SELECT account.place_hold('alone', 1, 'a') AS a \gset
+SELECT is(account.purge('alone', '-1 s'), 1::bigint, 'of a table that nothing references, too');
+SELECT is((SELECT array_agg(id) FROM account.deleted(NULL::alone)), ARRAY[1], 'it stays');
+
+-- a row whose key comes again
+CREATE TABLE seat (room int, name text, deleted_at timestamptz, PRIMARY KEY (room, name));
+SELECT account.enable_soft_delete('seat', on_reinsert => 'replace');
+INSERT INTO seat VALUES (1, 'a, "b"');
+SELECT account.place_hold('seat', '{"room": 1, "name": "a, \"b\""}'::jsonb, 'a') AS a \gset
+DELETE FROM seat;
+SELECT throws_ok($$INSERT INTO seat VALUES (1, 'a, "b"')$$, 'PT423', NULL, 'is not replaced');
+SELECT throws_ok($$INSERT INTO seat VALUES (1, 'a, "b"') ON CONFLICT DO NOTHING$$, 'PT423', NULL, 'whatever is said of conflicts');
+SELECT is((SELECT key FROM account.hold WHERE id = :a)::jsonb, '{"room": "1", "name": "a, \"b\""}', 'the view shows a composite key as it is given');
+SELECT account.release_hold(:a, 'over') \g /dev/null
+SELECT lives_ok($$INSERT INTO seat VALUES (1, 'a, "b"')$$, 'and is once the hold is over');
+
+-- what is said first
+CREATE TABLE guarded (id int PRIMARY KEY);
+CREATE TABLE guards (id int PRIMARY KEY, guarded int REFERENCES guarded ON DELETE RESTRICT);
+CREATE FUNCTION says_no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'PT403'; END $$;
+CREATE TRIGGER "0" BEFORE DELETE ON guarded FOR EACH STATEMENT EXECUTE FUNCTION suppress_redundant_updates_trigger();
+DROP TRIGGER "0" ON guarded;
+CREATE TRIGGER "1" BEFORE DELETE ON guarded FOR EACH ROW EXECUTE FUNCTION says_no();
+INSERT INTO guarded VALUES (1);
+INSERT INTO guards VALUES (1, 1);
+SELECT account.place_hold('guarded', 1, 'a') \g /dev/null
+SELECT throws_ok('DELETE FROM guarded', 'PT423', NULL, 'a hold is judged before triggers of the application and references');
+SELECT throws_ok($$SELECT * FROM account.cleanup('guarded', 1)$$, 'PT423', NULL, 'and before what stands in the way of a cleanup');
+CREATE TABLE child_of (id int PRIMARY KEY, guarded int REFERENCES owner_of ON DELETE CASCADE, deleted_at timestamptz);
+SELECT account.enable_soft_delete('child_of', on_parent_delete => 'refuse');
+INSERT INTO owner_of VALUES (7);
+INSERT INTO child_of VALUES (7, 7);
+SELECT account.place_hold('child_of', 7, 'a') \g /dev/null
+SELECT throws_ok('DELETE FROM owner_of WHERE id = 7', 'PT423', NULL, 'and before on_parent_delete');
+SELECT throws_ok('TRUNCATE child_of', 'PT423', NULL, 'and before the TRUNCATE of a soft-delete table');
+
+-- what commands do to the tables
+CREATE ROLE hold_owner;
+GRANT CREATE ON SCHEMA public TO hold_owner;
+SET ROLE hold_owner;
+CREATE TABLE book (id int PRIMARY KEY, title text);
+CREATE TABLE page (id int PRIMARY KEY, book int REFERENCES book ON DELETE CASCADE) PARTITION BY RANGE (id);
+CREATE TABLE page_a PARTITION OF page FOR VALUES FROM (0) TO (10);
+INSERT INTO book VALUES (1), (2);
+INSERT INTO page VALUES (1, 1), (2, 2);
+RESET ROLE;
+SELECT account.place_hold('book', 1, 'a') AS a, account.place_hold('page', 2, 'b') AS b \gset
+SET ROLE hold_owner;
+SELECT throws_ok($$DROP TABLE page$$, 'PT423', NULL, 'an owner does not drop a table with rows under a hold');
+SELECT throws_ok($$DROP TABLE book CASCADE$$, 'PT423', NULL, 'nor with CASCADE');
+SELECT throws_ok($$DROP TABLE page_a$$, 'PT423', NULL, 'nor a partition');
+SELECT throws_ok($$ALTER TABLE page DETACH PARTITION page_a$$, 'PT423', NULL, 'nor detaches it');
+SELECT throws_ok($$DROP TRIGGER "00_account_hold" ON book$$, 'PT423', NULL, 'nor drops the trigger');
+SELECT throws_ok($$ALTER TABLE page_a DISABLE TRIGGER USER$$, 'PT423', NULL, 'nor disables it');
+SELECT throws_ok($$ALTER TABLE book ENABLE REPLICA TRIGGER "00_account_hold"$$, 'PT423', NULL, 'in any way');
+SELECT throws_ok($$ALTER TABLE book DROP CONSTRAINT book_pkey CASCADE, DROP COLUMN id CASCADE$$, 'PT423', NULL, 'nor drops the key');
+SELECT throws_ok($$DROP OWNED BY hold_owner CASCADE$$, 'PT423', NULL, 'nor all it has');
+SELECT lives_ok($$ALTER TABLE book RENAME id TO number$$, 'another name of the key is fine');
+SELECT lives_ok($$CREATE TABLE page_z PARTITION OF page FOR VALUES FROM (10) TO (20)$$, 'and another partition');
+INSERT INTO page VALUES (11, 1), (12, 2);
+SELECT throws_ok($$DELETE FROM page_z WHERE id = 11$$, 'PT423', NULL, 'whose rows go with the one under the hold');
+SELECT lives_ok($$DELETE FROM page_z WHERE id = 12$$, 'or not');
+SELECT throws_ok($$DELETE FROM book WHERE number = 1$$, 'PT423', NULL, 'the hold follows the name');
+CREATE TABLE note (id int PRIMARY KEY, book int REFERENCES book (number));
+INSERT INTO note VALUES (1, 1);
+SELECT is(attempt('DELETE FROM note'), 'done', 'what does not go with it is free');
+SELECT account.set_reference_policy('note', 'book', 'cascade') \g /dev/null
+SELECT throws_ok('DELETE FROM note', 'PT423', NULL, 'a policy makes it go with it');
+SELECT account.set_reference_policy('note', 'book', NULL) \g /dev/null
+SELECT is(attempt('DELETE FROM note'), 'done', 'and takes that back');
+CREATE TABLE margin (id int PRIMARY KEY, page int REFERENCES page ON DELETE CASCADE);
+INSERT INTO margin VALUES (1, 2);
+SELECT throws_ok('DELETE FROM margin', 'PT423', NULL, 'a table that comes later has triggers, too');
+RESET ROLE;
+SELECT lives_ok($$ALTER TABLE margin DISABLE TRIGGER USER$$, 'a superuser disables them');
+SELECT is(attempt('DELETE FROM margin'), 'done', 'and passes');
+SELECT is(account.enforce_holds(), 1::bigint, 'until they are enforced');
+SELECT throws_ok('DELETE FROM margin', 'PT423', NULL, 'again');
+SET session_replication_role = replica;
+SELECT is(attempt('DELETE FROM margin'), 'done', 'a replica applies what comes');
+SELECT is(attempt('TRUNCATE margin'), 'done', 'a TRUNCATE, too');
+RESET session_replication_role;
+
+-- keys whose text depends on settings, or is not all there is to them
+CREATE TABLE at (id timestamptz PRIMARY KEY);
+INSERT INTO at VALUES ('2020-01-02 03:04:05+00'), ('2021-01-02 03:04:05+00');
+SET datestyle = 'SQL, DMY';
+SET timezone = 'America/New_York';
+SELECT account.place_hold('at', '2020-01-02 03:04:05+00'::timestamptz, 'a') \g /dev/null
+RESET datestyle;
+SET timezone = 'Asia/Tokyo';
+SELECT throws_ok($$DELETE FROM at WHERE id < '2020-06-01'$$, 'PT423', NULL, 'a time is a time in every zone');
+SELECT lives_ok($$DELETE FROM at WHERE id > '2020-06-01'$$, 'and another is another');
+CREATE TABLE price (id numeric PRIMARY KEY);
+INSERT INTO price VALUES (1.0);
+SELECT account.place_hold('price', 1, 'a') \g /dev/null
+SELECT throws_ok($$UPDATE price SET id = 2$$, 'PT423', NULL, 'a key does not change');
+SELECT throws_ok($$DELETE FROM price$$, 'PT423', NULL, 'whatever its digits');
+SELECT throws_ok($$ALTER TABLE price ALTER id TYPE int USING id + 10$$, '0A000', NULL, 'nor by its type');
+CREATE TYPE color AS ENUM ('red', 'blue');
+CREATE TABLE paint (id color PRIMARY KEY);
+INSERT INTO paint VALUES ('red'), ('blue');
+SELECT account.place_hold('paint', 'red', 'a') AS a \gset
+SELECT lives_ok($$DELETE FROM paint WHERE id = 'blue'$$, 'a label');
+ALTER TYPE color RENAME VALUE 'red' TO 'rouge';
+INSERT INTO paint VALUES ('blue');
+SELECT account.place_hold('paint', 'blue', 'b') \g /dev/null
+SELECT throws_ok($$DELETE FROM paint WHERE id = 'rouge'$$, 'PT423', NULL, 'of another name: the row is kept');
+SELECT account.release_hold(:a, 'x') \g /dev/null
+SELECT lives_ok($$DELETE FROM paint WHERE id = 'rouge'$$, 'until the hold is over');
+
+-- rows that reference one another
+CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree ON DELETE CASCADE);
+INSERT INTO tree VALUES (1, NULL), (2, 1), (3, 2), (4, NULL), (5, 4);
+UPDATE tree SET up = 5 WHERE id = 4;
+SELECT account.place_hold('tree', 1, 'a') \g /dev/null
+SELECT throws_ok($$DELETE FROM tree WHERE id = 3$$, 'PT423', NULL, 'far below');
+SELECT lives_ok($$DELETE FROM tree WHERE id = 5$$, 'a circle that has none');
+
+-- arguments
+SELECT throws_ok($$SELECT account.place_hold('tree', 99, 'a')$$, 'PT404', NULL, 'no such row');
+SELECT throws_ok($$SELECT account.place_hold('tree', ARRAY[1, 99], 'a')$$, 'PT404', NULL, 'nor one of several');
+SELECT throws_ok($$SELECT account.place_hold('tree', 'x', 'a')$$, '22023', NULL, 'no key');
+SELECT throws_ok($$SELECT account.place_hold('tree', 1, ' ')$$, '22023', NULL, 'no reason');
+SELECT throws_ok($$SELECT account.place_hold('tree', 1, NULL)$$, '22023', NULL, 'NULL');
+SELECT throws_ok($$SELECT account.place_hold(NULL, 1, 'a')$$, '22023', NULL, 'no table');
+SELECT throws_ok($$SELECT account.place_hold('account.event', 1, 'a')$$, '22023', NULL, 'a table of the extension');
+SELECT throws_ok($$SELECT account.release_hold(0, 'a')$$, 'PT404', NULL, 'no such hold');
+SELECT account.place_hold('tree', ARRAY[1, 2], 'both') AS a \gset
+SELECT is((SELECT count(*) FROM account.hold WHERE id = :a), 2::bigint, 'one hold on two rows');
+SELECT account.release_hold(:a, 'over') \g /dev/null
+SELECT throws_ok(format($$SELECT account.release_hold(%s, 'a')$$, :a), 'PT400', NULL, 'released already');
+SELECT is((SELECT array_agg(DISTINCT release_reason) FROM account.hold WHERE id = :a), ARRAY['over'], 'what it was for, and why it is over, stays');
+SET pgaccount.error_detail = 'generic';
+CREATE FUNCTION detail_of(statement text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE said text; BEGIN EXECUTE statement; RETURN 'done'; EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS said = PG_EXCEPTION_DETAIL; RETURN said; END $$;
+SELECT matches(detail_of('DELETE FROM tree WHERE id = 2'), '^It is hold \d+ on a row of public\.tree\.$', 'DETAIL names the hold, and no data of the row where that is not wanted');
+RESET pgaccount.error_detail;
+SELECT matches(detail_of('DELETE FROM tree WHERE id = 2'), '^It would go with key \(id\)=\(1\) of public\.tree, which is under hold \d+\.$', 'and else says with what it would go');
+
+-- of a table that nobody holds any more
+DROP TABLE tree;
+SELECT is((SELECT count(*) FROM account.hold WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = target)), 0::bigint, 'the records of a table go with it');
+SELECT is((SELECT detail->>'reason' FROM account.event WHERE type = 'hold_released' ORDER BY id DESC LIMIT 1), 'its table was dropped', 'and an event tells of a hold that a superuser has ended so');
+DROP OWNED BY hold_owner CASCADE;
+DROP ROLE hold_owner;
+SELECT * FROM finish();
