@@ -98,6 +98,12 @@ test-applications: SUITES := all_applications
 test-applications:
 	@test/run
 
+# What doc/monitoring has, with Debian's Prometheus and exporter: things go wrong, alerts fire.
+test-monitoring: SUITES := all_clients
+test-monitoring: ONLY := monitoring
+test-monitoring:
+	@test/run
+
 # Format, warnings, static analysis.
 lint:
 	@test/lint
