@@ -243,15 +243,19 @@ revoke_default_grants_of_update(PG_FUNCTION_ARGS)
 		" ELSE pg_catalog.concat('TABLE ', c.oid::pg_catalog.regclass) END AS object"
 		" FROM marker AS m, pg_catalog.pg_depend AS d LEFT JOIN pg_catalog.pg_class AS c"
 		" ON d.classid OPERATOR(pg_catalog.=) %u AND c.oid OPERATOR(pg_catalog.=) d.objid"
+		" LEFT JOIN pg_catalog.pg_type AS t"
+		" ON d.classid OPERATOR(pg_catalog.=) %u AND t.oid OPERATOR(pg_catalog.=) d.objid"
 		" WHERE d.refclassid OPERATOR(pg_catalog.=) %u AND d.refobjid OPERATOR(pg_catalog.=) %u"
 		" AND d.deptype OPERATOR(pg_catalog.=) 'e' AND d.xmin OPERATOR(pg_catalog.=) m.xmin"
 		" AND d.cmin::pg_catalog.text::pg_catalog.int8"
 		" OPERATOR(pg_catalog.>) m.cmin::pg_catalog.text::pg_catalog.int8"
-		" AND (d.classid OPERATOR(pg_catalog.=) ANY (ARRAY[%u, %u]::pg_catalog.oid[])"
+		" AND (d.classid OPERATOR(pg_catalog.=) %u"
+		/* of an array type no rights are given */
+		" OR t.typcategory OPERATOR(pg_catalog.<>) 'A'"
 		" OR c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'v', 'm', 'p', 'S']::\"char\"[])))",
 		ProcedureRelationId, fcinfo->flinfo->fn_oid, ProcedureRelationId, TypeRelationId,
-		RelationRelationId, ExtensionRelationId, account_extension(), ProcedureRelationId,
-		TypeRelationId);
+		RelationRelationId, TypeRelationId, ExtensionRelationId, account_extension(),
+		ProcedureRelationId);
 	appendStringInfo(
 		&query,
 		" SELECT DISTINCT pg_catalog.format('REVOKE ALL ON %%s FROM %%I', m.object, r.rolname)"
