@@ -34,7 +34,11 @@ UPDATE plain.session SET counter = counter + 1, token_hash = '\x0123456789012345
 COMMIT;
 SQL
             ;;
-        refresh_ours | refresh_silent) echo "SELECT refresh_token AS token FROM account.refresh(':token') \\gset" ;;
+        refresh_ours | refresh_silent | refresh_members) echo "SELECT refresh_token AS token FROM account.refresh(':token') \\gset" ;;
+        switch_members)
+            echo '\set t 1 + :n % 2'
+            echo "SELECT refresh_token AS token FROM account.switch_tenant(':token', 't:t') \\gset"
+            ;;
         register_plain | register_beside | register_libsodium)
             printf "BEGIN;\nINSERT INTO plain.users (email, password) VALUES ('n' || :n || '@example.org', %s) RETURNING id \\\\gset\n" "$hash"
             printf "INSERT INTO plain.profiles (user_id, role) VALUES (':id', 'member');\nCOMMIT;\n"
@@ -51,10 +55,14 @@ spent() {
 
 # Microseconds of one transaction of a contender, in server and client. Usage: account_once number contender run
 account_once() {
-    local before options='' TIMEFORMAT='%U %S' variables=(-D n=$(($3 * $1)))
+    local before options='' TIMEFORMAT='%U %S' db=bench_account variables=(-D n=$(($3 * $1)))
     account_script "$2" >"$work/script.pgbench"
     case $2 in
         refresh_plain | refresh_beside) variables+=(-D "sid=$(psql -XqAt -d bench_account -c 'SELECT id FROM plain.session LIMIT 1')") ;;
+        *_members)
+            db=bench_members
+            variables+=(-D "token=$(psql -XqAt -d bench_members -c "SELECT (account.issue_tokens(u.id::text)).refresh_token FROM app.users u JOIN app.tenants t ON t.id = u.tenant_id WHERE t.slug = 't2' LIMIT 1")")
+            ;;
         refresh_ours | refresh_silent) variables+=(-D "token=$(psql -XqAt -d bench_account -c "SELECT (account.issue_tokens(id::text)).refresh_token FROM app.users LIMIT 1")") ;;
     esac
     # others register other emails
@@ -65,7 +73,7 @@ account_once() {
     case $2 in *_silent) options='-c pgaccount.log_events=off' ;; esac
     spent
     before=$result
-    { time QUIET=1 PGOPTIONS=$options step "$work/log/pgbench" taskset -c "$core" pgbench -n -c 1 -t "$1" "${variables[@]}" -f "$work/script.pgbench" bench_account; } 2>"$work/log/client" || {
+    { time QUIET=1 PGOPTIONS=$options step "$work/log/pgbench" taskset -c "$core" pgbench -n -c 1 -t "$1" "${variables[@]}" -f "$work/script.pgbench" "$db"; } 2>"$work/log/client" || {
         cat "$work/log/pgbench"
         die "pgbench failed"
     }
@@ -77,13 +85,14 @@ account_once() {
 # Microseconds of processor time of a call inside one backend, about so many users in turn; unseen: no token is
 # kept. Usage: account_call number contender run
 account_call() {
-    local call options=''
+    local call options='' db=bench_account
     case $2 in
+        members_*) call="time_authenticate($1, ${2#members_})" db=bench_members ;;
         select_*) call="time_select($1, ${2#select_})" ;;
         authenticate_*) call="time_authenticate($1, ${2#authenticate_})" ;;
         unseen_*) call="time_authenticate($1, ${2#unseen_})" options='-c pgaccount.known_tokens=0' ;;
     esac
-    PGOPTIONS=$options QUIET=1 step "$work/log/call" psql -XqAt -v ON_ERROR_STOP=1 -d bench_account -c "SELECT $call" || {
+    PGOPTIONS=$options QUIET=1 step "$work/log/call" psql -XqAt -v ON_ERROR_STOP=1 -d "$db" -c "SELECT $call" || {
         cat "$work/log/call"
         die "a measured call failed"
     }
@@ -107,11 +116,17 @@ account_tables() {
 
 section_account() {
     account_tables
+    createdb -T bench_account bench_members
+    QUIET=1 step "$work/log/members" psql -XqAt -v ON_ERROR_STOP=1 -d bench_members -f "$work/tree/bench/account/members.sql" || {
+        cat "$work/log/members"
+        die "account/members.sql failed"
+    }
     pin
     # those without events have turns of their own, with the plain ones again: so the tables of both age alike
     take_turns "$(pick 19 3)" account_once 4000 -- login_plain login_ours refresh_plain refresh_ours register_plain register_ours
     take_turns "$(pick 7 3)" account_once 4000 -- login_beside login_silent refresh_beside refresh_silent register_beside register_silent
-    take_turns "$(pick 11 5)" account_call "$(pick 100000 50000)" -- select_1 authenticate_1 select_16 authenticate_16 select_1000 authenticate_1000 unseen_1000
+    take_turns "$(pick 11 5)" account_call "$(pick 100000 50000)" -- select_1 authenticate_1 select_16 authenticate_16 select_1000 authenticate_1000 unseen_1000 members_1000
+    take_turns "$(pick 11 3)" account_once 4000 -- refresh_members switch_members
     unpin
     about 'sessions' 'account.login, argon2 set aside'
     row 'login' 'SELECT, INSERT session, UPDATE' "$(mid 'account|login_plain')" "$(mid 'account|login_ours')" 1.30
@@ -127,9 +142,14 @@ section_account() {
     row 'authenticate, one token' 'SELECT of the user by key' "$(mid 'account|select_1')" "$(mid 'account|authenticate_1')" 1.0
     row 'authenticate, 16 tokens in turn' 'SELECT of the users by key' "$(mid 'account|select_16')" "$(mid 'account|authenticate_16')" 1.3
     row 'authenticate, 1,000 tokens in turn' 'SELECT of the users by key' "$(mid 'account|select_1000')" "$(mid 'account|authenticate_1000')" 1.3
+    about 'members of several tenants' account.authenticate
+    row 'authenticate a member, 1,000 tokens in turn' 'the same without members' "$(mid 'account|authenticate_1000')" "$(mid 'account|members_1000')" 1.15
+    about 'members of several tenants' account.switch_tenant
+    row 'switch_tenant' 'refresh of a member' "$(mid 'account|refresh_members')" "$(mid 'account|switch_members')" 1.1
     about 'authenticate, a token not seen before' account.authenticate
     row 'authenticate, 1,000 tokens not seen before' 'SELECT of the users by key' "$(mid 'account|select_1000')" "$(mid 'account|unseen_1000')" -
     dropdb bench_account
+    dropdb bench_members
     restart_with ''
 }
 

@@ -150,40 +150,44 @@ find_tenants(Findings *to)
 					 missing));
 }
 
+/* Live memberships whose user, or tenant, is not there. */
+static void
+find_missing(Findings *to, const char *severity, const char *code, ModelAttribute key,
+			 ModelAttribute id, const char *whose)
+{
+	const Model *model = to->model;
+	Oid of = model->relation[model_attributes[id].part];
+	char *members = sql_relation(model->relation[MODEL_MEMBERS]);
+	char *missing;
+	int64 rows;
+
+	if (!OidIsValid(of))
+		return;
+	missing = psprintf("%s AND %s IS NOT NULL AND NOT EXISTS (SELECT FROM %s o WHERE %s)",
+					   live_sql(model, "m", MODEL_MEMBERS), model_sql(model, "m", key),
+					   sql_relation(of), model_sql_same_key(model, "o", id, "m", key));
+	rows = count_rows(psprintf("FROM %s m WHERE %s", members, missing));
+	if (rows > 0)
+		report(to, severity, code, MODEL_MEMBERS,
+			   psprintf(INT64_FORMAT " memberships are of %s that %s does not have", rows, whose,
+						sql_relation(of)),
+			   psprintf("DELETE FROM %s AS m WHERE %s;", members, missing));
+}
+
 /* Memberships of tenants or users that are not there, or that are not unique any more. */
 static void
 find_members(Findings *to)
 {
 	const Model *model = to->model;
 	Oid relid = model->relation[MODEL_MEMBERS];
-	ModelAttribute keys[] = {MEMBERS_USER, MEMBERS_TENANT};
-	ModelPart parts[] = {MODEL_USERS, MODEL_TENANTS};
-	ModelAttribute ids[] = {USERS_ID, TENANTS_ID};
-	const char *codes[] = {"missing_user_members", "missing_tenant_members"};
 	char *members;
 
 	if (!OidIsValid(relid) ||
 		pg_class_aclcheck(relid, model->owner[MODEL_USERS], ACL_SELECT) != ACLCHECK_OK)
 		return;
 	members = sql_relation(relid);
-	for (int i = 0; i < lengthof(keys); i++)
-	{
-		char *missing;
-		int64 rows;
-
-		if (!OidIsValid(model->relation[parts[i]]))
-			continue;
-		missing = psprintf("%s AND %s IS NOT NULL AND NOT EXISTS (SELECT FROM %s o WHERE %s)",
-						   live_sql(model, "m", MODEL_MEMBERS), model_sql(model, "m", keys[i]),
-						   sql_relation(model->relation[parts[i]]),
-						   model_sql_same_key(model, "o", ids[i], "m", keys[i]));
-		rows = count_rows(psprintf("FROM %s m WHERE %s", members, missing));
-		if (rows > 0)
-			report(to, "warning", codes[i], MODEL_MEMBERS,
-				   psprintf(INT64_FORMAT " memberships are of %s that %s does not have", rows,
-							i == 0 ? "users" : "a tenant", sql_relation(model->relation[parts[i]])),
-				   psprintf("DELETE FROM %s AS m WHERE %s;", members, missing));
-	}
+	find_missing(to, "warning", "missing_user_members", MEMBERS_USER, USERS_ID, "users");
+	find_missing(to, "warning", "missing_tenant_members", MEMBERS_TENANT, TENANTS_ID, "a tenant");
 	if (!model_members_are_unique(relid, model->column[MEMBERS_USER].attnum,
 								  model->column[MEMBERS_TENANT].attnum))
 		report(to, "error", "members_not_unique", MODEL_MEMBERS,
