@@ -1,10 +1,17 @@
 /*
  * export_walk.c
- *		All rows that are about a user, gathered over foreign keys.
+ *		All rows that are about a user, or a tenant's, gathered over foreign keys.
  *
  * The walk is one of sets, as a cleanup's is: from the user and its profile over every foreign key
  * to the user, whatever it does on delete, and from there on over those by which rows follow their
  * parents, by catalog or policy. Each round asks only for what references the rows of the last one.
+ *
+ * From a tenant it goes in two steps. What references the tenant is its own, and so is what follows
+ * that, or must reference it; what may reference it is exported, but is not gone on from. From its
+ * users the walk goes as from one. A row that names another
+ * tenant is left out, wherever the walk comes from, and which tenants and users (and memberships)
+ * there are only the model says: so a user who has invited one of another tenant takes nothing of
+ * that along.
  *
  * Every table is read as its owner, as a referential check would read it, for the caller need have
  * no rights on any. The tables of the extension are left out. So are columns that hold secrets: the
@@ -18,17 +25,20 @@
 #include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "catalog/pg_constraint.h"
+#include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
 
 #include "base/base.h"
 #include "cleanup/cleanup.h"
@@ -48,25 +58,117 @@ static const char *const token_tables[] = {"token",   "tokens",   "secret", "sec
 										   "api_key", "api_keys", NULL};
 static const char *const token_columns[] = {"key", "hash", "digest", "code", NULL};
 
-/* A walk: FkNode.data are CleanupTables with the rows found. */
-typedef struct Walk
+/*
+ * Columns of a table that name a tenant, by one reference, and what they are of the tenant that is
+ * exported: where they are among the keys that are kept, its values, and how they are compared.
+ */
+typedef struct Naming
 {
-	const Model *model;
-	FkGraph *graph;
-	List *nodes; /* with a set */
-} Walk;
+	int n;
+	int keys[INDEX_MAX_KEYS];
+	Datum values[INDEX_MAX_KEYS];
+	FmgrInfo equal[INDEX_MAX_KEYS];
+	Oid collations[INDEX_MAX_KEYS];
+} Naming;
 
-/* The set of a table's rows; made if there is none. */
-static RowSet *
-rows_of(Walk *walk, FkNode *node)
+/* The place of a column among the keys that are kept of a table; it is there. */
+static int
+key_place(const CleanupTable *table, AttrNumber attnum)
 {
-	CleanupTable *table = node->data;
 	ListCell *lc;
 
-	if (table != NULL)
-		return table->set;
-	table = palloc0(sizeof(CleanupTable));
+	foreach (lc, table->keys)
+		if (lfirst_int(lc) == attnum)
+			return foreach_current_index(lc);
+	elog(ERROR, "column %d of relation %u is not kept", attnum, table->node->relid);
+}
+
+/* The columns of the child as the table of its node numbers them. */
+static AttrNumber
+child_key(const FkEdge *edge, int i)
+{
+	return get_attnum(edge->child_node->relid,
+					  get_attname(edge->child, edge->child_cols[i], false));
+}
+
+/* The references of a node to the tenants. NIL in a walk that is not of a tenant. */
+static List *
+edges_to_tenants(const ExportWalk *walk, const FkNode *node)
+{
+	List *edges = NIL;
+	ListCell *lc;
+
+	if (walk->tenants != NULL && node != walk->tenants)
+		foreach (lc, walk->tenants->referencing)
+			if (((FkEdge *) lfirst(lc))->child_node == node)
+				edges = lappend(edges, lfirst(lc));
+	return edges;
+}
+
+/* By which columns a row of a table names a tenant, as the row of the tenant has them. */
+static List *
+naming_of(const ExportWalk *walk, const CleanupTable *table, List *edges)
+{
+	const CleanupTable *tenants = walk->tenants != NULL ? walk->tenants->data : NULL;
+	TupleTableSlot *slot;
+	List *naming = NIL;
+	ListCell *lc;
+
+	if (edges == NIL)
+		return NIL;
+	slot = MakeSingleTupleTableSlot(tenants->set->desc, &TTSOpsMinimalTuple);
+	row_set_rewind(row_set_rows(tenants->set));
+	if (!tuplestore_gettupleslot(row_set_rows(tenants->set), true, true, slot))
+		edges = NIL;
+	else
+		slot_getallattrs(slot);
+	foreach (lc, edges)
+	{
+		FkEdge *edge = lfirst(lc);
+		Naming *one = palloc0(sizeof(Naming));
+
+		for (int i = 0; i < edge->nkeys; i++)
+		{
+			AttrNumber parent = cleanup_parent_key(edge, i);
+			int place = SET_FIXED + key_place(tenants, parent);
+
+			if (slot->tts_isnull[place])
+				continue;
+			one->keys[one->n] = key_place(table, child_key(edge, i));
+			one->values[one->n] = datumCopy(slot->tts_values[place],
+											TupleDescAttr(tenants->set->desc, place)->attbyval,
+											TupleDescAttr(tenants->set->desc, place)->attlen);
+			fmgr_info(get_opcode(edge->equality[i]), &one->equal[one->n]);
+			one->collations[one->n] = TupleDescAttr(tenants->set->desc, place)->attcollation;
+			one->n++;
+		}
+		naming = lappend(naming, one);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return naming;
+}
+
+/* The set of a table's rows; made if there is none. */
+static ExportTable *
+table_of(ExportWalk *walk, FkNode *node)
+{
+	List *naming = edges_to_tenants(walk, node);
+	ExportTable *exported = node->data;
+	CleanupTable *table;
+	ListCell *lc;
+
+	if (exported != NULL)
+		return exported;
+	exported = palloc0(sizeof(ExportTable));
+	table = &exported->table;
 	table->node = node;
+	foreach (lc, naming)
+	{
+		FkEdge *edge = lfirst(lc);
+
+		for (int i = 0; i < edge->nkeys; i++)
+			table->keys = list_append_unique_int(table->keys, child_key(edge, i));
+	}
 	foreach (lc, node->referencing)
 	{
 		FkEdge *edge = lfirst(lc);
@@ -76,20 +178,50 @@ rows_of(Walk *walk, FkNode *node)
 	}
 	table->set = row_set_make(node->relid, table->keys);
 	row_set_keep_recent(table->set);
+	exported->naming = naming_of(walk, table, naming);
+	exported->number = list_length(walk->nodes);
 	node->data = table;
 	walk->nodes = lappend(walk->nodes, node);
-	return table->set;
+	return exported;
+}
+
+/* Does a row, whose keys are given, name another tenant? */
+static bool
+names_other_tenant(const ExportTable *table, const Datum *keys, const bool *nulls)
+{
+	ListCell *lc;
+
+	foreach (lc, table->naming)
+	{
+		Naming *naming = lfirst(lc);
+		bool some_null = false;
+		bool same = true;
+
+		for (int i = 0; i < naming->n; i++)
+			some_null |= nulls[naming->keys[i]];
+		for (int i = 0; i < naming->n && !some_null && same; i++)
+			same = DatumGetBool(FunctionCall2Coll(&naming->equal[i], naming->collations[i],
+												  naming->values[i], keys[naming->keys[i]]));
+		if (!some_null && !same)
+			return true;
+	}
+	return false;
 }
 
 /* A row is found: its tid, then the keys that are kept of it. */
 static void
 add_found(TupleTableSlot *slot, void *arg)
 {
-	RowSet *set = arg;
+	ExportTable *table = arg;
+	RowSet *set = table->table.set;
 	int nkeys = set->desc->natts - SET_FIXED;
-	Datum *values = palloc0(set->desc->natts * sizeof(Datum));
-	bool *nulls = palloc0(set->desc->natts * sizeof(bool));
+	Datum *values;
+	bool *nulls;
 
+	if (names_other_tenant(table, slot->tts_values + 2, slot->tts_isnull + 2))
+		return;
+	values = palloc0(set->desc->natts * sizeof(Datum));
+	nulls = palloc0(set->desc->natts * sizeof(bool));
 	values[SET_TAB] = slot->tts_values[0];
 	values[SET_TID] = slot->tts_values[1];
 	for (int i = 0; i < nkeys; i++)
@@ -102,36 +234,130 @@ add_found(TupleTableSlot *slot, void *arg)
 	pfree(nulls);
 }
 
-/* Find the rows of a part of the model whose attribute is the user's id. */
+/*
+ * Find the rows `c` of a part of the model that fulfil a condition on $1, as a role; without type it
+ * has no parameter. Set 0 is that of the users.
+ */
 static void
-find_part(Walk *walk, ModelPart part, ModelAttribute attribute, const char *user_id)
+find_where(ExportWalk *walk, ModelPart part, const char *condition, Oid type, Datum value, Oid role)
 {
-	const Model *model = walk->model;
-	Oid relid = model->relation[part];
+	Oid relid = walk->model->relation[part];
 	FkNode *node = fk_graph_node(walk->graph, relid);
-	RowSet *set = rows_of(walk, node);
-	Oid types[] = {model_key_type(model, attribute)};
-	Datum values[1];
-	OneRun run = {
-		.nargs = 1, .types = types, .values = values, .options.snapshot = GetActiveSnapshot()};
-	RoleState caller;
+	ExportTable *table = table_of(walk, node);
+	CleanupTable *users = fk_graph_node(walk->graph, walk->model->relation[MODEL_USERS])->data;
+	KnownSets known = {users != NULL ? &users->set : NULL, users != NULL ? 1 : 0};
+	OneRun run = {.nargs = OidIsValid(type) ? 1 : 0,
+				  .types = &type,
+				  .values = &value,
+				  .options.snapshot = GetActiveSnapshot()};
+	RoleState caller = run_as(role);
 
-	if (!model_key_value(model, attribute, user_id, &values[0]))
-		return;
-	caller = run_as(relation_owner(relid));
-	(void) cleanup_query(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s c WHERE %s",
-								  cleanup_key_columns(node, relid), sql_relation(relid),
-								  model_sql_key(model, "c", attribute, 1)),
-						 &run, add_found, set);
+	(void) cleanup_run_knowing(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s c WHERE"
+													  " %s",
+										cleanup_key_columns(node, relid), sql_relation(relid),
+										condition),
+							   &run, known, add_found, table);
 	run_as_end(caller);
 }
 
-/*
- * Find what references some rows of a node over its edges. all: over those that do not cascade,
- * too.
- */
+/* Find the rows of a part of the model whose attribute is an id. */
 static void
-find_referencing(Walk *walk, FkNode *node, Tuplestorestate *rows, uint64 n, bool all)
+find_part(ExportWalk *walk, ModelPart part, ModelAttribute attribute, const char *id)
+{
+	const Model *model = walk->model;
+	Datum value;
+
+	if (model_key_value(model, attribute, id, &value))
+		find_where(walk, part, model_sql_key(model, "c", attribute, 1),
+				   model_key_type(model, attribute), value, relation_owner(model->relation[part]));
+}
+
+/* Find the users that are members of a tenant, or were. */
+static void
+find_members(ExportWalk *walk, const char *tenant_id)
+{
+	const Model *model = walk->model;
+	Datum value;
+
+	if (model_key_value(model, MEMBERS_TENANT, tenant_id, &value))
+		find_where(walk, MODEL_USERS,
+				   psprintf("EXISTS (SELECT 1 FROM %s m WHERE %s AND %s)",
+							sql_relation(model->relation[MODEL_MEMBERS]),
+							model_sql_same_key(model, "m", MEMBERS_USER, "c", USERS_ID),
+							model_sql_key(model, "m", MEMBERS_TENANT, 1)),
+				   model_key_type(model, MEMBERS_TENANT), value, model->owner[MODEL_USERS]);
+}
+
+/* Find the profiles of the users found, where no reference says whose they are. */
+static void
+find_profiles(ExportWalk *walk)
+{
+	const Model *model = walk->model;
+	ListCell *lc;
+
+	if (!OidIsValid(model->relation[MODEL_PROFILES]) || !model_has(model, PROFILES_USER))
+		return;
+	foreach (lc, fk_graph_node(walk->graph, model->relation[MODEL_USERS])->referencing)
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (edge->child == model->relation[MODEL_PROFILES] && edge->nkeys == 1 &&
+			edge->child_cols[0] == model->column[PROFILES_USER].attnum)
+			return;
+	}
+	find_where(walk, MODEL_PROFILES,
+			   psprintf("EXISTS (SELECT 1 FROM %s u WHERE %s AND"
+						" account.row_in_set(0, u.tableoid, u.ctid))",
+						sql_relation(model->relation[MODEL_USERS]),
+						model_sql_same_key(model, "u", USERS_ID, "c", PROFILES_USER)),
+			   InvalidOid, (Datum) 0, model->owner[MODEL_USERS]);
+}
+
+/* Which references a walk goes over. */
+typedef enum WalkOver
+{
+	WALK_FOLLOWING, /* those by which rows follow, by catalog or policy */
+	WALK_OWNED,     /* those as well that rows must have: their columns are NOT NULL */
+	WALK_LOOSE,     /* all but these */
+	WALK_ALL
+} WalkOver;
+
+/* Does the model alone say which rows of a node are the tenant's? */
+static bool
+is_found_by_model(const ExportWalk *walk, const FkNode *node)
+{
+	const Model *model = walk->model;
+
+	return walk->tenants != NULL &&
+		   (node == walk->tenants || node->relid == fk_node_table(model->relation[MODEL_USERS]) ||
+			(model_has_members(model) &&
+			 node->relid == fk_node_table(model->relation[MODEL_MEMBERS])));
+}
+
+/* Does the walk go over an edge? */
+static bool
+goes_over(const ExportWalk *walk, const FkEdge *edge, WalkOver over)
+{
+	if (get_rel_namespace(edge->child) == account_schema() ||
+		is_found_by_model(walk, edge->child_node))
+		return false;
+	switch (over)
+	{
+		case WALK_FOLLOWING:
+			return fk_edge_follows(edge, false);
+		case WALK_OWNED:
+			return fk_edge_follows(edge, false) || fk_edge_is_mandatory(edge);
+		case WALK_LOOSE:
+			return !fk_edge_follows(edge, false) && !fk_edge_is_mandatory(edge);
+		case WALK_ALL:
+			break;
+	}
+	return true;
+}
+
+/* Find what references some rows of a node over its edges. */
+static void
+find_referencing(ExportWalk *walk, FkNode *node, Tuplestorestate *rows, uint64 n, WalkOver over)
 {
 	ListCell *lc;
 
@@ -139,38 +365,37 @@ find_referencing(Walk *walk, FkNode *node, Tuplestorestate *rows, uint64 n, bool
 	{
 		FkEdge *edge = lfirst(lc);
 		EdgeQuery query = {.rows = rows, .n = n, .snapshot = GetActiveSnapshot()};
-		RowSet *set;
+		ExportTable *table;
 		RoleState caller;
 
-		if ((!all && !fk_edge_follows(edge, false)) ||
-			get_rel_namespace(edge->child) == account_schema())
+		if (!goes_over(walk, edge, over))
 			continue;
-		set = rows_of(walk, edge->child_node);
+		table = table_of(walk, edge->child_node);
 		caller = run_as(relation_owner(edge->child));
-		cleanup_read_edge(edge, &query, add_found, set);
+		cleanup_read_edge(edge, &query, add_found, table);
 		run_as_end(caller);
 	}
 }
 
-/* Find all rows of the walk. */
-static void
-walk_rows(Walk *walk, const char *user_id)
+/* Find what references the rows of a node that are new. False: there are none. */
+static bool
+find_from(ExportWalk *walk, FkNode *node, WalkOver over)
 {
-	FkNode *users = fk_graph_node(walk->graph, walk->model->relation[MODEL_USERS]);
-	Tuplestorestate *recent;
 	uint64 n;
-	bool again = true;
+	Tuplestorestate *recent = row_set_take_recent(table_of(walk, node)->table.set, &n);
 
-	find_part(walk, MODEL_USERS, USERS_ID, user_id);
-	recent = row_set_take_recent(rows_of(walk, users), &n);
 	if (recent == NULL)
-		return;
-	find_referencing(walk, users, recent, n, true);
+		return false;
+	find_referencing(walk, node, recent, n, over);
 	tuplestore_end(recent);
-	if (OidIsValid(walk->model->relation[MODEL_PROFILES]) && model_has(walk->model, PROFILES_USER))
-		find_part(walk, MODEL_PROFILES, PROFILES_USER, user_id);
-	if (model_has_members(walk->model) && model_has(walk->model, MEMBERS_USER))
-		find_part(walk, MODEL_MEMBERS, MEMBERS_USER, user_id);
+	return true;
+}
+
+/* Go on from all rows that are new, until there are none. */
+static void
+find_rest(ExportWalk *walk, WalkOver over)
+{
+	bool again = true;
 
 	while (again)
 	{
@@ -180,17 +405,58 @@ walk_rows(Walk *walk, const char *user_id)
 		/* the list grows at its end */
 		foreach (lc, walk->nodes)
 		{
-			FkNode *node = lfirst(lc);
-
 			CHECK_FOR_INTERRUPTS();
-			recent = row_set_take_recent(rows_of(walk, node), &n);
-			if (recent == NULL)
-				continue;
-			find_referencing(walk, node, recent, n, false);
-			tuplestore_end(recent);
-			again = true;
+			again |= find_from(walk, lfirst(lc), over);
 		}
 	}
+}
+
+/* Find all rows that are about a user. */
+static void
+walk_user(ExportWalk *walk, const char *user_id)
+{
+	FkNode *users = fk_graph_node(walk->graph, walk->model->relation[MODEL_USERS]);
+
+	find_part(walk, MODEL_USERS, USERS_ID, user_id);
+	if (!find_from(walk, users, WALK_ALL))
+		return;
+	if (OidIsValid(walk->model->relation[MODEL_PROFILES]) && model_has(walk->model, PROFILES_USER))
+		find_part(walk, MODEL_PROFILES, PROFILES_USER, user_id);
+	if (model_has_members(walk->model) && model_has(walk->model, MEMBERS_USER))
+		find_part(walk, MODEL_MEMBERS, MEMBERS_USER, user_id);
+	find_rest(walk, WALK_FOLLOWING);
+}
+
+/* Find all rows of a tenant; see the header. */
+void
+export_walk_tenant(ExportWalk *walk, const char *tenant_id)
+{
+	const Model *model = walk->model;
+	FkNode *users = fk_graph_node(walk->graph, model->relation[MODEL_USERS]);
+
+	walk->tenants = fk_graph_node(walk->graph, fk_node_table(model->relation[MODEL_TENANTS]));
+	find_part(walk, MODEL_TENANTS, TENANTS_ID, tenant_id);
+	if (!find_from(walk, walk->tenants, WALK_ALL))
+		return;
+	find_rest(walk, WALK_OWNED);
+	for (int i = 0, n = list_length(walk->nodes); i < n; i++)
+	{
+		FkNode *node = list_nth(walk->nodes, i);
+		RowSet *set = table_of(walk, node)->table.set;
+
+		if (set->n > 0 && node != walk->tenants)
+			find_referencing(walk, node, row_set_rows(set), set->n, WALK_LOOSE);
+	}
+	if (model_has_members(model))
+	{
+		find_members(walk, tenant_id);
+		find_part(walk, MODEL_MEMBERS, MEMBERS_TENANT, tenant_id);
+	}
+	else
+		find_part(walk, MODEL_USERS, USERS_TENANT, tenant_id);
+	(void) find_from(walk, users, WALK_ALL);
+	find_profiles(walk);
+	find_rest(walk, WALK_FOLLOWING);
 }
 
 /* Does a name end in one of some words? */
@@ -238,7 +504,7 @@ holds_secret(Form_pg_attribute attribute)
 
 /* Is a column left out of exports: a secret, or generated from one? */
 static bool
-is_left_out(Walk *walk, Relation rel, Form_pg_attribute attribute)
+is_left_out(ExportWalk *walk, Relation rel, Form_pg_attribute attribute)
 {
 	Bitmapset *columns = NULL;
 	int member = -1;
@@ -260,12 +526,9 @@ is_left_out(Walk *walk, Relation rel, Form_pg_attribute attribute)
 	return false;
 }
 
-/*
- * The columns of a table that are exported, each after a comma and prefix; and what orders its
- * rows: the primary key, NULL without one.
- */
-static char *
-exported_columns(Walk *walk, Oid relid, char **order)
+/* The columns of a table that are exported, and what orders its rows. */
+char *
+export_columns(ExportWalk *walk, Oid relid, char **order)
 {
 	Relation rel = relation_open(relid, AccessShareLock);
 	Bitmapset *key = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
@@ -287,7 +550,8 @@ exported_columns(Walk *walk, Oid relid, char **order)
 			appendStringInfo(&ordering, "%spgaccount_row.%s", ordering.len > 0 ? ", " : "", column);
 	}
 	relation_close(rel, NoLock);
-	*order = ordering.len > 0 ? ordering.data : NULL;
+	if (order != NULL)
+		*order = ordering.len > 0 ? ordering.data : NULL;
 	return columns.data;
 }
 
@@ -311,7 +575,7 @@ take_rows(TupleTableSlot *slot, void *arg)
 
 /* The rows of a node as an array; NULL: none. */
 static Jsonb *
-rows_as_jsonb(Walk *walk, FkNode *node)
+rows_as_jsonb(ExportWalk *walk, FkNode *node)
 {
 	RowSet *set = ((CleanupTable *) node->data)->set;
 	KnownSets known = {&set, 1};
@@ -321,7 +585,7 @@ rows_as_jsonb(Walk *walk, FkNode *node)
 		.nargs = 1, .types = types, .values = values, .options.snapshot = GetActiveSnapshot()};
 	TableRows table = {.context = CurrentMemoryContext};
 	char *order;
-	char *columns = exported_columns(walk, node->relid, &order);
+	char *columns = export_columns(walk, node->relid, &order);
 	RoleState caller;
 
 	if (set->n == 0)
@@ -345,12 +609,12 @@ rows_as_jsonb(Walk *walk, FkNode *node)
 Jsonb *
 export_rows(const Model *model, const char *user_id)
 {
-	Walk walk = {.model = model, .graph = fk_graph_load()};
+	ExportWalk walk = {.model = model, .graph = fk_graph_load()};
 	JsonbBuild state = {0};
 	int nest_level = cleanup_join_memory();
 	ListCell *lc;
 
-	walk_rows(&walk, user_id);
+	walk_user(&walk, user_id);
 	compat_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	foreach (lc, walk.nodes)
 	{

@@ -1,6 +1,6 @@
 /*
  * export_walk.h
- *		All rows that are about a user.
+ *		All rows that are about a user, or a tenant's.
  */
 #ifndef PGACCOUNT_EXPORT_WALK_H
 #define PGACCOUNT_EXPORT_WALK_H
@@ -9,7 +9,26 @@
 #error "private to src/account"
 #endif
 
+#include "cleanup/cleanup.h"
+#include "fkey/fkey.h"
 #include "model/model.h"
+
+/* A table of a walk; FkNode.data of what it has reached. */
+typedef struct ExportTable
+{
+	CleanupTable table; /* its first member, for what reads by sets: with the rows found */
+	int number;         /* in the order in which tables were reached */
+	List *naming;       /* columns that name a tenant: rows of another one are left out */
+} ExportTable;
+
+/* A walk. */
+typedef struct ExportWalk
+{
+	const Model *model;
+	FkGraph *graph;
+	List *nodes;     /* with an ExportTable, in the order in which they were reached */
+	FkNode *tenants; /* in a walk from a tenant: its table; else NULL */
+} ExportWalk;
 
 /*
  * The user of this id, its profile, every row that references the user, and what reaches those ON
@@ -18,5 +37,18 @@
  * whoever asks may.
  */
 extern Jsonb *export_rows(const Model *model, const char *user_id);
+
+/*
+ * Find the rows of a tenant, in the same way: the tenant, its users, every row that references one
+ * of these, and what reaches those; of rows that reference the tenant also what references them, of
+ * that again what must. Rows that name another tenant are none of them.
+ */
+extern void export_walk_tenant(ExportWalk *walk, const char *tenant_id);
+
+/*
+ * SQL: the columns of a table that are exported, of `c`: those that hold no secret. *order: the
+ * primary key, of a row `pgaccount_row` of these, NULL without one; order may be NULL.
+ */
+extern char *export_columns(ExportWalk *walk, Oid relid, char **order);
 
 #endif /* PGACCOUNT_EXPORT_WALK_H */

@@ -33,9 +33,6 @@
 ACCOUNT_OPERATION(delete_tenant, "delete_tenant", NO_SUBJECT);
 ACCOUNT_OPERATION(restore_tenant, "restore_tenant", NO_SUBJECT);
 
-/* The longest slug or id of a tenant, in characters. */
-#define MAX_TENANT 1024
-
 /* Raise 55000 where a table has no soft delete. */
 static void
 require_soft_delete(Oid relid)

@@ -11,6 +11,9 @@
 
 #include "model/model.h"
 
+/* The longest slug or id of a tenant, in characters. */
+#define MAX_TENANT 1024
+
 /* Which of several tenants is meant that go by one slug. */
 typedef enum TenantWanted
 {

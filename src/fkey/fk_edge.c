@@ -4,11 +4,14 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "base/base.h"
@@ -136,6 +139,25 @@ bool
 fk_edge_follows(const FkEdge *edge, bool force)
 {
 	return edge->on_delete == FKCONSTR_ACTION_CASCADE || (force && fk_edge_protects(edge));
+}
+
+/* Must each row have a reference over this edge? */
+bool
+fk_edge_is_mandatory(const FkEdge *edge)
+{
+	for (int i = 0; i < edge->nkeys; i++)
+	{
+		HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(edge->child),
+										  Int16GetDatum(edge->child_cols[i]));
+		bool not_null =
+			HeapTupleIsValid(tuple) && ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+
+		if (HeapTupleIsValid(tuple))
+			ReleaseSysCache(tuple);
+		if (!not_null)
+			return false;
+	}
+	return true;
 }
 
 /* Does a row that references over this edge stand in the way of its parent's deletion? */

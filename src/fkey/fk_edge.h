@@ -66,6 +66,9 @@ extern const char *fk_join_collation(const FkEdge *edge, int i);
 /* Do rows follow their parent over this edge? force: over protected ones, too. */
 extern bool fk_edge_follows(const FkEdge *edge, bool force);
 
+/* Must each row have a reference over this edge: are its columns NOT NULL? */
+extern bool fk_edge_is_mandatory(const FkEdge *edge);
+
 /* Do rows stand in their parent's way over this edge? */
 extern bool fk_edge_protects(const FkEdge *edge);
 

@@ -29,7 +29,7 @@ SELECT is(bool_or(has_function_privilege('application', oid, 'EXECUTE')), false,
 CREATE TEMP VIEW audience AS SELECT proname AS name, CASE WHEN has_function_privilege('nobody_in_particular', oid, 'EXECUTE') THEN 'all'
     WHEN has_function_privilege('application', oid, 'EXECUTE') THEN 'application' WHEN has_function_privilege('pg_monitor', oid, 'EXECUTE') THEN 'monitor' ELSE 'owner' END AS who FROM ours;
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'application'$$, '{register,login,refresh,logout,revoke_sessions,set_password,delete_user,restore_user,export_user,invite,
-    accept_invitation,apply_for_role,review_application,set_client_ip,delete_tenant,restore_tenant,
+    accept_invitation,apply_for_role,review_application,set_client_ip,delete_tenant,restore_tenant,export_tenant,
     request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion,
     sessions,revoke_session,switch_tenant,memberships,set_member_role,remove_member,transfer_ownership,invitations,revoke_invitation}'::name[],
     'grant_api: the unprivileged calls of accounts, set_password and set_client_ip');

@@ -114,7 +114,7 @@ REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA account FROM PUBLIC;
 SELECT account.grant_api('dp_user') \g /dev/null
 SELECT set_eq($$SELECT proname FROM pg_proc WHERE pronamespace = 'account'::regnamespace AND has_function_privilege('dp_user', oid, 'EXECUTE')$$,
     '{register,login,refresh,logout,revoke_sessions,set_password,set_client_ip,authenticate,sign_out,uid,tenant_id,claims,claim,user_role,uid_bigint,uid_uuid,tenant_bigint,tenant_uuid,has_module,
-    is_staff,is_authenticated,enable_tenant_isolation,disable_tenant_isolation,delete_user,restore_user,export_user,invite,accept_invitation,apply_for_role,review_application,delete_tenant,restore_tenant,
+    is_staff,is_authenticated,enable_tenant_isolation,disable_tenant_isolation,delete_user,restore_user,export_user,invite,accept_invitation,apply_for_role,review_application,delete_tenant,restore_tenant,export_tenant,
     request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion,sessions,revoke_session,
     tenant_role,has_tenant_role,switch_tenant,memberships,set_member_role,remove_member,transfer_ownership,invitations,revoke_invitation}'::name[],
     'grant_api grants the unprivileged calls of accounts, set_password and set_client_ip');

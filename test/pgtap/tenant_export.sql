@@ -1,0 +1,166 @@
+-- What is exported of a tenant: it is loaded, row by row and every key checked at once, into an empty schema, which
+-- then holds what a schema that never had another tenant holds; for types of keys x actions of foreign keys,
+-- users in partitions, quoted names, rows that reference one another.
+SET client_min_messages = warning;
+SET search_path = public, pg_catalog;
+SELECT no_plan();
+
+CREATE FUNCTION key(type text, n int) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE type WHEN 'uuid' THEN '00000000-0000-0000-0000-' || lpad(n::text, 12, '0') WHEN 'text' THEN 'key ' || n ELSE n::text END $$;
+
+CREATE FUNCTION build(s name, type text, action text, partitioned boolean) RETURNS void LANGUAGE plpgsql SET search_path = public AS $$
+BEGIN
+    EXECUTE format('CREATE SCHEMA %I', s);
+    EXECUTE format('SET LOCAL search_path = %I', s);
+    EXECUTE format($f$
+        CREATE TABLE "Tenants" ("Id" %1$s PRIMARY KEY, slug text UNIQUE, parent %1$s REFERENCES "Tenants", api_key text);
+        CREATE TABLE "Users" (id %1$s, email text, password text NOT NULL DEFAULT '!', tenant_id %1$s REFERENCES "Tenants" ON DELETE %2$s, "Invited" %1$s, is_staff boolean DEFAULT false, is_superuser boolean DEFAULT false,
+            secret text, PRIMARY KEY (id)) %3$s;
+        CREATE TABLE profiles (user_id %1$s PRIMARY KEY, bio text);
+        CREATE TABLE projects (id int PRIMARY KEY, tenant %1$s NOT NULL REFERENCES "Tenants" ON DELETE %2$s, lead %1$s REFERENCES "Users", UNIQUE (tenant, id));
+        CREATE TABLE tasks (id int PRIMARY KEY, project int NOT NULL REFERENCES projects ON DELETE %2$s, parent int REFERENCES tasks, next int REFERENCES tasks);
+        CREATE TABLE "Time Sheets" (n int, tenant %1$s, project int, task int REFERENCES tasks, FOREIGN KEY (tenant, project) REFERENCES projects (tenant, id), PRIMARY KEY (n));
+        CREATE TABLE messages (id int PRIMARY KEY, sender %1$s REFERENCES "Users", receiver %1$s REFERENCES "Users", tenant %1$s REFERENCES "Tenants");
+        CREATE TABLE reads (message int REFERENCES messages ON DELETE CASCADE, who %1$s);
+        CREATE TABLE chicken (id int PRIMARY KEY, tenant %1$s REFERENCES "Tenants", egg int);
+        CREATE TABLE egg (id int PRIMARY KEY, chicken int NOT NULL REFERENCES chicken);
+        ALTER TABLE chicken ADD FOREIGN KEY (egg) REFERENCES egg;
+        CREATE TABLE token (id int PRIMARY KEY, who %1$s REFERENCES "Users" ON DELETE CASCADE, key text, label text);
+        CREATE TABLE untouched (id int PRIMARY KEY);
+        $f$, type, action, CASE WHEN partitioned THEN 'PARTITION BY HASH (id)' ELSE '' END);
+    IF partitioned THEN
+        CREATE TABLE "Part 0" PARTITION OF "Users" FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+        EXECUTE format('CREATE TABLE "Part 1" (secret text, "Invited" %1$s, is_staff boolean DEFAULT false, is_superuser boolean DEFAULT false, gone int, tenant_id %1$s, id %1$s NOT NULL, password text NOT NULL DEFAULT ''!'', email text)', type);
+        ALTER TABLE "Part 1" DROP COLUMN gone;
+        ALTER TABLE "Users" ATTACH PARTITION "Part 1" FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+    END IF;
+    ALTER TABLE "Users" ADD FOREIGN KEY ("Invited") REFERENCES "Users";
+END $$;
+
+-- the rows of one tenant, t: its numbers begin with t
+CREATE FUNCTION fill(s name, type text, t int, other int) RETURNS void LANGUAGE plpgsql SET search_path = public AS $$
+BEGIN
+    EXECUTE format('SET LOCAL search_path = %I, public', s);
+    EXECUTE format('INSERT INTO "Tenants" VALUES (%L, ''tenant %s'')', key(type, t), t);
+    EXECUTE format('INSERT INTO "Users" (id, email, tenant_id) SELECT key(%1$L, %2$s * 100 + n)::%1$s, ''u'' || n, %3$L FROM generate_series(0, 9) n', type, t, key(type, t));
+    -- each by the next one, so that the last comes first
+    EXECUTE format('UPDATE "Users" SET "Invited" = key(%1$L, %2$s * 100 + substr(email, 2)::int + 1)::%1$s WHERE tenant_id = %3$L AND email <> ''u9''', type, t, key(type, t));
+    EXECUTE format('INSERT INTO profiles SELECT id, ''bio of '' || email FROM "Users" WHERE tenant_id = %L', key(type, t));
+    EXECUTE format('INSERT INTO projects SELECT %2$s * 100 + n, %3$L, key(%1$L, %2$s * 100 + n)::%1$s FROM generate_series(0, 4) n', type, t, key(type, t));
+    EXECUTE format('INSERT INTO tasks SELECT %1$s * 100 + n, %1$s * 100 + n %% 5 FROM generate_series(0, 30) n', t);
+    UPDATE tasks SET parent = id + 1 WHERE id / 100 = t AND id % 7 <> 0 AND id % 100 < 30;
+    UPDATE tasks SET next = id WHERE id / 100 = t AND id % 3 = 0;
+    EXECUTE format('INSERT INTO "Time Sheets" SELECT %1$s * 100 + n, %2$L, %1$s * 100 + n %% 5, %1$s * 100 + n FROM generate_series(0, 20) n', t, key(type, t));
+    EXECUTE format('INSERT INTO messages SELECT %1$s * 100 + n, key(%3$L, %1$s * 100 + n)::%3$s, key(%3$L, %1$s * 100 + 9)::%3$s, CASE WHEN n < 3 THEN %2$L END::%3$s FROM generate_series(0, 5) n', t, key(type, t), type);
+    EXECUTE format('INSERT INTO reads SELECT id, sender FROM messages WHERE id / 100 = %s', t);
+    EXECUTE format('INSERT INTO chicken SELECT %s * 100 + n, %L FROM generate_series(0, 3) n', t, key(type, t));
+    INSERT INTO egg SELECT id, id FROM chicken WHERE id / 100 = t;
+    UPDATE chicken SET egg = CASE id % 100 WHEN 0 THEN id + 1 WHEN 1 THEN id - 1 WHEN 2 THEN id + 1 END WHERE id / 100 = t;
+    EXECUTE format('INSERT INTO token SELECT %1$s * 100 + n, key(%2$L, %1$s * 100 + n)::%2$s, NULL, ''label'' FROM generate_series(0, 3) n', t, type);
+    IF other IS NOT NULL THEN
+        -- what is between the two is the other's
+        EXECUTE format('UPDATE "Tenants" SET parent = %L WHERE "Id" = %L', key(type, other), key(type, t));
+        EXECUTE format('UPDATE "Users" SET "Invited" = %L WHERE id = %L', key(type, other * 100), key(type, t * 100 + 9));
+        EXECUTE format('UPDATE projects SET lead = %L WHERE id = %s', key(type, other * 100), t * 100);
+        EXECUTE format('UPDATE messages SET receiver = %L WHERE id / 100 = %s AND tenant IS NOT NULL', key(type, other * 100), t);
+        INSERT INTO untouched VALUES (1);
+    END IF;
+END $$;
+
+CREATE FUNCTION contents(s name) RETURNS TABLE (t name, r jsonb) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR t IN SELECT relname FROM pg_class WHERE relnamespace = quote_ident(s)::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition LOOP
+        RETURN QUERY EXECUTE format('SELECT %L::name, to_jsonb(t) FROM %I.%I t', t, s, t);
+    END LOOP;
+END $$;
+
+-- into the table of the same name in another schema, one row a statement; a column that closes a circle is filled in
+-- when all are there
+CREATE FUNCTION load(s name) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    row record;
+    columns text;
+    later jsonb[] := '{}';
+BEGIN
+    FOR row IN SELECT c.relname, e.row_data FROM exported e JOIN pg_class c ON c.oid = e.relation ORDER BY e.n LOOP
+        IF row.relname = 'chicken' THEN
+            later := later || row.row_data;
+            row.row_data := jsonb_set(row.row_data, '{egg}', 'null');
+        END IF;
+        SELECT string_agg(quote_ident(k), ', ') INTO columns FROM jsonb_object_keys(row.row_data) k;
+        EXECUTE format('INSERT INTO %1$I.%2$I (%3$s) SELECT %3$s FROM jsonb_populate_record(NULL::%1$I.%2$I, $1)', s, row.relname, columns) USING row.row_data;
+    END LOOP;
+    FOR i IN 1 .. cardinality(later) LOOP
+        EXECUTE format('UPDATE %I.chicken SET egg = $1 WHERE id = $2', s) USING (later[i] ->> 'egg')::int, (later[i] ->> 'id')::int;
+    END LOOP;
+    RETURN 'loaded';
+EXCEPTION WHEN OTHERS THEN
+    RETURN format('%s %s: %s %s', SQLSTATE, SQLERRM, row.relname, row.row_data);
+END $$;
+
+CREATE TABLE exported (n int GENERATED ALWAYS AS IDENTITY, relation regclass, row_data jsonb);
+CREATE TABLE answers (n int GENERATED ALWAYS AS IDENTITY, answer text);
+CREATE PROCEDURE try(type text, action text, partitioned boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    name text := format('%s, %s%s', type, action, CASE WHEN partitioned THEN ', partitions' ELSE '' END);
+BEGIN
+    PERFORM build('Here', type, action, partitioned), build('Empty', type, action, partitioned), build('Alone', type, action, partitioned);
+    PERFORM fill('Alone', type, 1, NULL), fill('Here', type, 1, NULL), fill('Here', type, 2, 1);
+    UPDATE "Here"."Users" SET password = 'hash', secret = 'secret';
+    UPDATE "Here"."Tenants" SET api_key = 'secret';
+    UPDATE "Here".token SET key = 'secret';
+    EXECUTE format('INSERT INTO "Here"."Users" (id, email, is_superuser) VALUES (%L, ''root'', true)', key(type, 999));
+    COMMIT;
+    PERFORM count(*) FROM account.use_tables('"Here"."Users"', '"Here".profiles', '"Here"."Tenants"');
+    PERFORM account.act_as(key(type, 999), false);
+    TRUNCATE exported RESTART IDENTITY;
+    INSERT INTO exported (relation, row_data) SELECT * FROM account.export_tenant('tenant 1');
+    INSERT INTO answers (answer) SELECT is((SELECT count(*) FROM (SELECT DISTINCT relation, row_data FROM exported) e), (SELECT count(*) FROM exported), name || ': each row once');
+    INSERT INTO answers (answer) SELECT is((SELECT relation::text FROM exported WHERE n = 1), '"Here"."Tenants"', name || ': the tenant comes first');
+    INSERT INTO answers (answer) SELECT is((SELECT count(*) FROM exported WHERE row_data::text ~ 'hash|secret"'), 0::bigint, name || ': no secret');
+    INSERT INTO answers (answer) SELECT is(load('Empty'), 'loaded', name || ': loaded, each row after what it references');
+    INSERT INTO answers (answer) SELECT set_eq($q$SELECT * FROM contents('Empty')$q$, $q$SELECT * FROM contents('Alone')$q$, name || ': that is what the tenant has');
+    PERFORM account.sign_out();
+    PERFORM account.forget_tables();
+    DROP SCHEMA "Here", "Empty", "Alone" CASCADE;
+    COMMIT;
+END $$;
+SELECT format('CALL try(%L, %L, %L)', type, action, partitioned)
+FROM unnest('{bigint,uuid,text}'::text[]) type, unnest('{NO ACTION,CASCADE}'::text[]) action, unnest('{f,t}'::boolean[]) partitioned WHERE NOT partitioned OR type <> 'text' ORDER BY 1 \gexec
+SELECT answer FROM answers ORDER BY n;
+
+-- who may
+SELECT account.create_starter('te') \gset ignore_
+SELECT account.enable_soft_delete('te.tenants') \gset ignore_
+CREATE ROLE regress_te_app;
+SELECT account.grant_api('regress_te_app') \gset ignore_
+INSERT INTO te.tenants (slug) VALUES ('acme'), ('home');
+INSERT INTO te.users (email, username, tenant_id, is_staff, is_superuser)
+    SELECT name || '@x.org', name, (SELECT id FROM te.tenants WHERE slug = tenant), name ~ 'staff', name = 'root'
+    FROM (VALUES ('user', 'acme'), ('staff', 'acme'), ('staffelsewhere', 'home'), ('staffnowhere', NULL), ('root', NULL)) c(name, tenant);
+CREATE FUNCTION attempt(who text, tenant text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    n bigint;
+BEGIN
+    PERFORM account.sign_out();
+    PERFORM account.act_as(id::text) FROM te.users WHERE username = who;
+    SET LOCAL ROLE regress_te_app;
+    SELECT count(*) INTO n FROM account.export_tenant(tenant);
+    RESET ROLE;
+    RETURN n;
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END $$;
+SELECT is(attempt(who, tenant), answer, format('%s exports %s', who, tenant)) FROM (VALUES
+    ('nobody', 'acme', 'PT401'), ('nobody', 'none', 'PT401'), ('user', 'acme', 'PT403'), ('user', 'none', 'PT403'), ('staff', 'acme', '5'), ('staff', 'home', 'PT403'), ('staff', 'none', 'PT404'),
+    ('staffelsewhere', 'acme', 'PT403'), ('staffelsewhere', 'home', '3'), ('staffnowhere', 'acme', 'PT403'), ('root', 'acme', '5'), ('root', 'none', 'PT404'), ('root', NULL, 'PT404'),
+    ('root', repeat('a', 1025), '22023')) c(who, tenant, answer);
+-- a deleted tenant is exported with its deleted rows
+SELECT account.act_as(id::text, false) FROM te.users WHERE username = 'root' \gset ignore_
+SELECT account.delete_tenant('acme') ->> 'message' AS gone \gset ignore_
+SELECT is(count(*), 5::bigint, 'deleted rows too') FROM account.export_tenant('acme');
+SELECT is((SELECT count(*) FROM (SELECT account.export_tenant('acme')) e), 5::bigint, 'called in a list of columns');
+SELECT account.sign_out() \gset ignore_
+DROP OWNED BY regress_te_app;
+DROP ROLE regress_te_app;
+SELECT * FROM finish();
