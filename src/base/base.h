@@ -15,6 +15,7 @@
 #include "index_lookup.h"
 #include "keys.h"
 #include "object_checks.h"
+#include "own_lock.h"
 #include "own_statement.h"
 #include "pending.h"
 #include "plan_cache.h"

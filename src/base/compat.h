@@ -408,6 +408,13 @@ compat_guc_malloc(size_t size)
 #define compat_wait_event_new(name) PG_WAIT_EXTENSION
 #endif
 
+/* Has this session a lock? 17 asks whether a stronger one would do. */
+#if PG_VERSION_NUM >= 170000
+#define compat_lock_held(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define compat_lock_held(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
 /* 17 has infinite intervals. */
 #ifdef INTERVAL_NOT_FINITE
 #define compat_interval_is_finite(interval) (!INTERVAL_NOT_FINITE(interval))
