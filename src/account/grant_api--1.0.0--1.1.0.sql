@@ -7,4 +7,5 @@
 SELECT account.revoke_default_grants_of_update();
 DROP FUNCTION account.revoke_default_grants_of_update();
 
+GRANT SELECT ON account.removal TO pg_monitor;
 SELECT account.grant_dump('pg_database_owner');

@@ -415,7 +415,7 @@ is_json(Oid type)
  * of a value, of an array, or a JSON document; where the key itself is text, it is the value,
  * unless it is an object, or an array of objects, that name columns of the table and nothing else.
  */
-static KeySet *
+KeySet *
 keys_of_text(Oid relid, const char *text)
 {
 	const char *start = text + strspn(text, " \t\r\n");

@@ -27,6 +27,9 @@ typedef struct KeySet
  */
 extern KeySet *keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid);
 
+/* The same of a text, which was such an argument. */
+extern KeySet *keys_of_text(Oid relid, const char *text);
+
 /* SQL: is the row `alias` one of the keys? Parameters $first… are the arrays. */
 extern char *keys_condition(const KeySet *keys, const char *alias, int first);
 

@@ -5,6 +5,7 @@
 #ifndef PGACCOUNT_CLEANUP_H
 #define PGACCOUNT_CLEANUP_H
 
+#include "batches.h"
 #include "cleanup_closure.h"
 #include "cleanup_run.h"
 #include "cleanup_set.h"

@@ -412,7 +412,7 @@ cleanup_step(Cleanup *cleanup, FkNode *node, FkEdge *edge, CleanupAction action)
 	foreach (lc, cleanup->steps)
 	{
 		step = lfirst(lc);
-		if (step->edge == edge && step->action == action)
+		if (step->node == node && step->edge == edge && step->action == action)
 			return step;
 	}
 	step = palloc0(sizeof(CleanupStep));
@@ -437,6 +437,7 @@ step_number(Cleanup *cleanup, CleanupStep *step)
 /* Rows that join a set, counted in a step. */
 typedef struct Joining
 {
+	Cleanup *cleanup;
 	RowSet *set;
 	CleanupStep *step;
 	int number;
@@ -459,8 +460,12 @@ join_set(TupleTableSlot *slot, void *arg)
 		joining->values[SET_FIXED + i] = slot->tts_values[2 + i];
 		joining->nulls[SET_FIXED + i] = slot->tts_isnull[2 + i];
 	}
-	if (row_set_add(joining->set, joining->values, joining->nulls))
-		joining->step->rows++;
+	if (!row_set_add(joining->set, joining->values, joining->nulls))
+		return;
+	joining->step->rows++;
+	joining->cleanup->rows++;
+	if (joining->cleanup->joined != NULL)
+		joining->cleanup->joined(SLOT_TAB(slot, 0), SLOT_TID(slot, 0), joining->cleanup->arg);
 }
 
 /* Rows are counted that would join a set. */
@@ -480,6 +485,7 @@ joining_over(Cleanup *cleanup, FkNode *node, FkEdge *edge)
 	CleanupTable *table = node->data;
 	Joining joining;
 
+	joining.cleanup = cleanup;
 	joining.set = table->set;
 	joining.step = cleanup_step(cleanup, node, edge, CLEANUP_DELETE);
 	joining.number = step_number(cleanup, joining.step);
@@ -495,14 +501,49 @@ join_seed(Cleanup *cleanup, Snapshot snapshot)
 	CleanupSeed *seed = &cleanup->seed;
 	Joining joining = joining_over(cleanup, cleanup->node, NULL);
 	OneRun run = seed->run;
-	RoleState reader = cleanup->as_owners ? run_as(relation_owner(cleanup->target))
-										  : run_as_reader(cleanup->target);
+	RoleState reader;
+
+	if (seed->from == NULL)
+		return;
+	reader = cleanup->as_owners ? run_as(relation_owner(cleanup->target))
+								: run_as_reader(cleanup->target);
 
 	run.options.snapshot = snapshot;
 	(void) cleanup_query(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s",
 								  cleanup_key_columns(cleanup->node, cleanup->target), seed->from),
 						 &run, join_set, &joining);
 	run_as_end(reader);
+}
+
+/* Let rows of a set of tids join. */
+void
+cleanup_add_rows(Cleanup *cleanup, FkNode *node, RowSet *rows, Snapshot snapshot)
+{
+	Joining joining = joining_over(cleanup, node, NULL);
+	KnownSets known = {&rows, 1};
+	Oid types[ROW_SET_CONDITION_ARGS];
+	Datum values[ROW_SET_CONDITION_ARGS];
+	OneRun run = {.types = types, .values = values, .options.snapshot = snapshot};
+	RoleState reader;
+	StringInfoData sql;
+
+	if (rows->n == 0)
+		return;
+	initStringInfo(&sql);
+	appendStringInfo(&sql, OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s c WHERE ",
+					 cleanup_key_columns(node, node->relid), sql_keyed_relation(node->relid));
+	row_set_append_condition(&sql, &run, node->relid, rows, 0, row_set_rows(rows), rows->n);
+	reader = cleanup->as_owners ? run_as(relation_owner(node->relid)) : run_as_reader(node->relid);
+	(void) cleanup_run_knowing(sql.data, &run, known, join_set, &joining);
+	run_as_end(reader);
+}
+
+/* How many rows are read at most that may join a set: enough to see that it becomes too large. */
+static uint64
+read_limit(Cleanup *cleanup, const RowSet *set)
+{
+	return cleanup->limit == 0 ? 0
+							   : cleanup->limit + 1 - Min(cleanup->rows, cleanup->limit) + set->n;
 }
 
 /* Over some edges of one table, let the rows join that reference rows of the parents' sets. */
@@ -516,6 +557,8 @@ follow_edges(Cleanup *cleanup, List *edges, EdgeQuery query)
 	query.as_owners = cleanup->as_owners;
 	query.deleted_only = cleanup->live_rows_hold;
 	query.count = ((CleanupTable *) ((FkEdge *) linitial(edges))->child_node->data)->counted;
+	query.limit =
+		read_limit(cleanup, ((CleanupTable *) ((FkEdge *) linitial(edges))->child_node->data)->set);
 	for (int i = 0; i < n; i++)
 	{
 		FkEdge *edge = list_nth(edges, i);
@@ -524,6 +567,7 @@ follow_edges(Cleanup *cleanup, List *edges, EdgeQuery query)
 		args[i] = &joinings[i];
 	}
 	cleanup_read_edges(edges, &query, query.count ? count_set : join_set, args);
+	cleanup->exceeded |= cleanup->limit > 0 && cleanup->rows > cleanup->limit;
 }
 
 /* Close the sets of one component over the edges within it. */
@@ -532,7 +576,7 @@ close_component(Cleanup *cleanup, List *component, Snapshot snapshot)
 {
 	bool again = true;
 
-	while (again)
+	while (again && !cleanup->exceeded)
 	{
 		ListCell *lc;
 
@@ -552,7 +596,8 @@ close_component(Cleanup *cleanup, List *component, Snapshot snapshot)
 			{
 				FkEdge *edge = lfirst(lc2);
 
-				if (fk_edge_follows(edge, cleanup->force) && is_internal(edge))
+				if (fk_edge_follows(edge, cleanup->force) && is_internal(edge) &&
+					!cleanup->exceeded)
 					follow_edges(cleanup, list_make1(edge),
 								 (EdgeQuery){.rows = recent, .n = n, .snapshot = snapshot});
 			}
@@ -602,7 +647,7 @@ cleanup_close(Cleanup *cleanup, Snapshot snapshot)
 {
 	FAILURE_POINT("cleanup-close");
 	join_seed(cleanup, snapshot);
-	for (int i = list_length(cleanup->components) - 1; i >= 0; i--)
+	for (int i = list_length(cleanup->components) - 1; i >= 0 && !cleanup->exceeded; i--)
 	{
 		List *component = list_nth(cleanup->components, i);
 

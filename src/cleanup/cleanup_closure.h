@@ -39,6 +39,9 @@ typedef struct CleanupSeed
 	bool by_tid;      /* a row that comes later is not among them */
 } CleanupSeed;
 
+/* Called for each row that joins a set, in this order. */
+typedef void (*RowJoined)(Oid tab, ItemPointer tid, void *arg);
+
 typedef struct Cleanup
 {
 	Oid target;
@@ -58,6 +61,13 @@ typedef struct Cleanup
 	List *components; /* of these, children first */
 	List *steps;      /* CleanupStep, numbered as in SET_VIA */
 	bool under_rls;   /* row security applies to the caller on some table that is read */
+	uint64 rows;      /* of all sets */
+	uint64 limit;     /* 0, or stop closing once there are more */
+	bool exceeded;    /* that is so: the sets are not whole */
+	RowJoined joined; /* NULL, or called with arg */
+	void *arg;
+	bool may_set;         /* whether the caller may set keys has been judged */
+	const char *activity; /* what pg_stat_activity shows; NULL: account.cleanup */
 } Cleanup;
 
 /* What a cleanup is made for. */
@@ -92,10 +102,16 @@ extern Cleanup *cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode,
  */
 extern Oid cleanup_no_heap(Oid target);
 
+/* Let rows of a node's table join its set: those of a set of tids, as they are in this snapshot. */
+extern void cleanup_add_rows(Cleanup *cleanup, FkNode *node, RowSet *rows, Snapshot snapshot);
+
 /* Give the joins enough memory to be fast, until AtEOXact_GUC() of the returned level. */
 extern int cleanup_join_memory(void);
 
-/* Find all rows that go, in this snapshot. */
+/*
+ * Find all rows that go, in this snapshot: what the cleanup was seeded with, if it was, and what
+ * follows it and the rows that were added.
+ */
 extern void cleanup_close(Cleanup *cleanup, Snapshot snapshot);
 
 /* Find rows that go and are not in the sets yet, in this snapshot. Returns how many. */

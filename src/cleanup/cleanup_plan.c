@@ -55,11 +55,20 @@ count_all_outside(TupleTableSlot *slot, void *arg)
 
 /* The rows outside that reference rows inside, over one edge. */
 static int64
-rows_outside(FkEdge *edge, Snapshot snapshot, bool as_owners)
+rows_outside(const Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool as_owners)
 {
-	bool all = edge->child_node->data == NULL;
+	/* what row security hides is the difference of two numbers */
+	bool is_limited = cleanup->limit > 0 && !cleanup->under_rls;
+	bool all = edge->child_node->data == NULL && !is_limited;
 	EdgeQuery query = {.snapshot = snapshot, .count = all, .as_owners = as_owners};
 	Outside outside = {edge->child_node, 0};
+
+	/* one more than may be set at once is enough to know */
+	if (is_limited)
+		query.limit =
+			cleanup->limit + 1 +
+			(edge->child_node->data != NULL ? ((CleanupTable *) edge->child_node->data)->set->n
+											: 0);
 
 	cleanup_read_edge(edge, &query, all ? count_all_outside : count_row_outside, &outside);
 	return outside.rows;
@@ -106,10 +115,10 @@ find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
 	int64 holding;
 
 	if (!follows)
-		rows = rows_outside(edge, snapshot, unreadable || cleanup->as_owners);
+		rows = rows_outside(cleanup, edge, snapshot, unreadable || cleanup->as_owners);
 	holding = protects ? rows : 0;
 	if (!unreadable && cleanup_under_rls(cleanup, edge->child))
-		holding = rows_outside(edge, snapshot, true) - (protects ? 0 : rows);
+		holding = rows_outside(cleanup, edge, snapshot, true) - (protects ? 0 : rows);
 	if (holding > 0)
 		cleanup_step(cleanup, edge->child_node, edge, CLEANUP_PROTECTED)->rows = holding;
 	if (follows || protects)

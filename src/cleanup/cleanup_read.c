@@ -51,6 +51,13 @@ cleanup_parent_key(const FkEdge *edge, int i)
 	return same_column(edge->parent, edge->parent_cols[i], edge->parent_node->relid);
 }
 
+/* Column i of an edge's child, as the table of its node numbers it. */
+AttrNumber
+cleanup_child_key(const FkEdge *edge, int i)
+{
+	return same_column(edge->child, edge->child_cols[i], edge->child_node->relid);
+}
+
 /* Does an edge compare integers, and nothing else? */
 bool
 cleanup_compares_integers(const FkEdge *edge)
@@ -79,15 +86,22 @@ char *
 cleanup_key_columns(FkNode *node, Oid relid)
 {
 	CleanupTable *table = node->data;
+
+	return cleanup_columns(node, relid, table != NULL ? table->keys : NIL);
+}
+
+/* The same of any columns. */
+char *
+cleanup_columns(FkNode *node, Oid relid, const List *columns)
+{
 	StringInfoData sql;
 	ListCell *lc;
 
 	initStringInfo(&sql);
-	if (table != NULL)
-		foreach (lc, table->keys)
-			appendStringInfo(
-				&sql, ", c.%s",
-				sql_column(relid, same_column(node->relid, (AttrNumber) lfirst_int(lc), relid)));
+	foreach (lc, columns)
+		appendStringInfo(
+			&sql, ", c.%s",
+			sql_column(relid, same_column(node->relid, (AttrNumber) lfirst_int(lc), relid)));
 	return sql.data;
 }
 
@@ -145,11 +159,11 @@ joined_with_set(const FkEdge *edge)
 	return sql.data;
 }
 
-/* Let a statement that is joined with a set read only keys of a part of a partitioned table. */
-static void
-add_parts_condition(StringInfo sql, OneRun *run, const FkEdge *edge)
+/* Let a statement that is joined with a set read only rows of a part of a partitioned table. */
+void
+cleanup_add_parts_condition(StringInfo sql, OneRun *run, Oid relid)
 {
-	List *parts = find_all_inheritors(edge->parent, NoLock, NULL);
+	List *parts = find_all_inheritors(relid, NoLock, NULL);
 	Datum *oids = palloc(list_length(parts) * sizeof(Datum));
 	int nparts = 0;
 	ListCell *lc;
@@ -218,7 +232,7 @@ make_read(FkEdge *edge, const EdgeQuery *query)
 {
 	RowSet *set = set_of(edge);
 	int mapped = mapped_keys(edge, query);
-	EdgeRead read = {.run = {.options.snapshot = query->snapshot}};
+	EdgeRead read = {.run = {.options = {.snapshot = query->snapshot, .limit = query->limit}}};
 
 	initStringInfo(&read.sql);
 	if (mapped >= 0 && set->n <= FEW_KEYS)
@@ -241,7 +255,7 @@ make_read(FkEdge *edge, const EdgeQuery *query)
 						 read_columns(edge, query), query->parents ? ", s.tab, s.tid" : "",
 						 joined_with_set(edge), read_condition(edge, query));
 		if (edge->parent != edge->parent_node->relid)
-			add_parts_condition(&read.sql, &read.run, edge);
+			cleanup_add_parts_condition(&read.sql, &read.run, edge->parent);
 		row_set_register(read.run.options.env, SET_NAME, set->desc, query->rows,
 						 query->rows ? query->n : set->n);
 	}
@@ -310,7 +324,7 @@ read_table(FkEdge **edges, int n, const EdgeQuery *query, RowCallback callback, 
 {
 	FkEdge *first = edges[0];
 	KnownSets known = {palloc(n * sizeof(RowSet *)), n};
-	OneRun run = {.options.snapshot = query->snapshot};
+	OneRun run = {.options = {.snapshot = query->snapshot, .limit = query->limit}};
 	ManyEdges many = {callback, args};
 	StringInfoData sql;
 	StringInfoData number;

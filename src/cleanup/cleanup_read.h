@@ -31,6 +31,15 @@ extern bool cleanup_compares_integers(const FkEdge *edge);
 /* SQL: the columns that a set of the node keeps, of table `c` named relid; begins with a comma. */
 extern char *cleanup_key_columns(FkNode *node, Oid relid);
 
+/* The same of any columns of the node's table, attribute numbers. */
+extern char *cleanup_columns(FkNode *node, Oid relid, const List *columns);
+
+/* Column i of an edge's child, as the table of its node numbers it. */
+extern AttrNumber cleanup_child_key(const FkEdge *edge, int i);
+
+/* SQL: a condition that s.tab is a table, or one of its partitions, after what is in sql. */
+extern void cleanup_add_parts_condition(StringInfo sql, OneRun *run, Oid relid);
+
 /* Is the row (c.tableoid, c.ctid in columns 1 and 2) one that goes? */
 extern bool cleanup_has_row(FkNode *node, TupleTableSlot *slot);
 
@@ -43,6 +52,7 @@ typedef struct EdgeQuery
 	bool deleted_only; /* leave live rows out */
 	bool parents;      /* after the row's own columns: tableoid and ctid of the one it references */
 	bool as_owners;    /* as the tables' owners, whatever the caller may read */
+	uint64 limit;      /* of rows that are read, of each edge at most; 0: all */
 	bool count;        /* one row, which has only the number of rows; for one edge at a time */
 } EdgeQuery;
 

@@ -103,6 +103,7 @@ typedef struct Execution
 	Rechecks rechecks;
 	TimestampTz start;
 	List *messages;  /* what is to be reported once it takes long */
+	uint64 max_set;  /* 0, or of how many rows keys are set at once */
 	Oid soft_delete; /* account.soft_delete() */
 } Execution;
 
@@ -211,9 +212,10 @@ disable_triggers(EState *estate, void *arg)
 
 /* Report what is being done, to pg_stat_activity at once. */
 static void
-begin_step(const char *verb, Oid relid)
+begin_step(const Cleanup *cleanup, const char *verb, Oid relid)
 {
-	char *text = psprintf("account.cleanup: %s %s", verb, display_relation(relid));
+	char *text = psprintf("%s: %s %s", cleanup->activity ? cleanup->activity : "account.cleanup",
+						  verb, display_relation(relid));
 
 	pgstat_report_activity(STATE_RUNNING, text);
 	pfree(text);
@@ -351,7 +353,7 @@ check_may_delete(Cleanup *cleanup, FkNode *node)
 static void
 check_may_set(const Cleanup *cleanup, const FkEdge *edge)
 {
-	if (cleanup->as_owners ||
+	if (cleanup->as_owners || cleanup->may_set ||
 		pg_class_aclcheck(edge->child, GetUserId(), ACL_UPDATE) == ACLCHECK_OK)
 		return;
 	for (int i = 0; i < edge->nset; i++)
@@ -441,7 +443,7 @@ delete_rows(Execution *execution, List *nodes)
 		FkNode *node = lfirst(lc);
 		int i = foreach_current_index(lc);
 
-		begin_step("delete from", node->relid);
+		begin_step(execution->cleanup, "delete from", node->relid);
 		check_may_delete(execution->cleanup, node);
 		known.sets[i] = ((CleanupTable *) node->data)->set;
 		if (i < ntables - 1)
@@ -504,6 +506,13 @@ set_assignments(FkEdge *edge)
 	return sql.data;
 }
 
+/* Rows of a node that go; 0 where none can. */
+static uint64
+set_size(const FkNode *node)
+{
+	return node->data != NULL ? ((CleanupTable *) node->data)->set->n : 0;
+}
+
 /* Set the keys of rows outside that reference the set over an edge. */
 static void
 set_keys(Execution *execution, FkEdge *edge)
@@ -528,13 +537,15 @@ set_keys(Execution *execution, FkEdge *edge)
 		OneRun run = {.options.env = create_queryEnv()};
 		EdgeQuery query = {.as_owners = cleanup->as_owners};
 
+		if (execution->max_set > 0 && to_null)
+			query.limit = execution->max_set + set_size(edge->child_node);
 		cleanup_read_edge(edge, &query, note_nulled, &nulled);
 		n = nulled.set->n;
 		if (n > 0)
 		{
 			RoleState caller;
 
-			begin_step("update", edge->child);
+			begin_step(cleanup, "update", edge->child);
 			check_may_set(cleanup, edge);
 			run_as_owner_of(cleanup, list_make1(edge->child_node), &run, &caller);
 			row_set_register(run.options.env, SET_NAME, nulled.set->desc, nulled.set->all, n);
@@ -651,6 +662,58 @@ refuse_endless(Oid target)
 					 "other sessions insert them, try again.")));
 }
 
+/* Raise unless the caller may delete the rows that go. */
+static void
+check_deletions(Cleanup *cleanup)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->nodes)
+		if (set_size(lfirst(lc)) > 0)
+			check_may_delete(cleanup, lfirst(lc));
+}
+
+/* Raise unless the caller may do what a closed cleanup would. */
+void
+cleanup_check_allowed(Cleanup *cleanup)
+{
+	ListCell *lc;
+
+	check_deletions(cleanup);
+	foreach (lc, cleanup->steps)
+	{
+		CleanupStep *step = lfirst(lc);
+
+		if ((step->action == CLEANUP_SET_NULL || step->action == CLEANUP_SET_DEFAULT) &&
+			step->rows > 0)
+			check_may_set(cleanup, step->edge);
+	}
+}
+
+/* Set keys of some rows outside. */
+uint64
+cleanup_set_some(Cleanup *cleanup, uint64 max)
+{
+	Execution execution = {.cleanup = cleanup, .start = GetCurrentTimestamp(), .max_set = max};
+	uint64 rows = 0;
+	ListCell *lc;
+
+	foreach (lc, cleanup->steps)
+	{
+		CleanupStep *step = lfirst(lc);
+
+		if ((step->action != CLEANUP_SET_NULL && step->action != CLEANUP_SET_DEFAULT) ||
+			step->rows == 0)
+			continue;
+		set_keys(&execution, step->edge);
+		rows += (uint64) step->rows;
+		if (rows >= max)
+			break;
+		execution.max_set = max - rows;
+	}
+	return rows;
+}
+
 /* Remove the rows of a cleanup that is closed and that nothing holds. */
 void
 cleanup_execute(Cleanup *cleanup)
@@ -661,12 +724,9 @@ cleanup_execute(Cleanup *cleanup)
 						   .soft_delete = account_function("soft_delete")};
 	bool asks_again = execution.proven || has_declared(cleanup);
 	int rounds = 0;
-	ListCell *lc;
 
 	/* before anything is changed */
-	foreach (lc, cleanup->nodes)
-		if (((CleanupTable *) ((FkNode *) lfirst(lc))->data)->set->n > 0)
-			check_may_delete(cleanup, lfirst(lc));
+	check_deletions(cleanup);
 	delete_components(&execution);
 	while (asks_again || execution.missing > 0)
 	{
@@ -677,7 +737,7 @@ cleanup_execute(Cleanup *cleanup)
 			refuse_endless(cleanup->target);
 		execution.missing = 0;
 		execution.repeated = true;
-		begin_step("prove removal from", cleanup->target);
+		begin_step(cleanup, "prove removal from", cleanup->target);
 		FAILURE_POINT("cleanup-prove");
 		found = cleanup_close_again(cleanup, NULL);
 		found += cleanup_find_outside(cleanup, NULL, false);
@@ -702,7 +762,7 @@ cleanup_run(Cleanup *work)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	nest_level = cleanup_join_memory();
-	begin_step("plan removal from", work->target);
+	begin_step(work, "plan removal from", work->target);
 	cleanup_close(work, GetActiveSnapshot());
 	(void) cleanup_find_held(work, NULL, NULL);
 	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
@@ -757,7 +817,7 @@ cleanup_delete_alone(Cleanup *cleanup, const char *condition, int nargs, Oid *ty
 		keeps_rows_back(cleanup->target, execution.soft_delete))
 		return false;
 	check_may_delete(cleanup, cleanup->node);
-	begin_step("delete from", cleanup->target);
+	begin_step(cleanup, "delete from", cleanup->target);
 	run_as_owner_of(cleanup, list_make1(cleanup->node), &run, &caller);
 	*rows = cleanup_run_knowing(psprintf(OWN_STATEMENT "DELETE FROM %s c WHERE %s",
 										 sql_keyed_relation(cleanup->target), condition),

@@ -14,6 +14,18 @@
  */
 extern void cleanup_execute(Cleanup *cleanup);
 
+/*
+ * Raise 42501 unless the caller may delete the rows that a closed cleanup has found, and set the
+ * keys that it has counted.
+ */
+extern void cleanup_check_allowed(Cleanup *cleanup);
+
+/*
+ * Set keys of rows outside that reference rows of a closed cleanup, of so many rows at most;
+ * returns of how many.
+ */
+extern uint64 cleanup_set_some(Cleanup *cleanup, uint64 max);
+
 /* All of it: find the rows that a new cleanup was seeded with, and remove them, or raise. */
 extern void cleanup_run(Cleanup *cleanup);
 

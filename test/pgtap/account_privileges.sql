@@ -35,11 +35,11 @@ SELECT set_eq($$SELECT name FROM audience WHERE who = 'application'$$, '{registe
     'grant_api: the unprivileged calls of accounts, set_password and set_client_ip');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'monitor'$$, '{event_queue,stat_failures,stat_operations}'::name[], 'pg_monitor: what tells');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,create_key,create_starter,export_key,forget_tables,grant_api,grant_dump,issue_access_token,issue_tokens,
-    declared_reference_changed,prune_events,purge,purge_batches,purge_users,retire_key,stats_reset,use_tables,doctor_events,doctor_model,doctor_profile,doctor_purge,doctor_soft_delete,map_again,overdue_rows,event_guard,
+    cancel_removal,cleanup_batches,declared_reference_changed,prune_events,purge,purge_batches,purge_users,retire_key,stats_reset,use_tables,doctor_events,doctor_model,doctor_profile,doctor_purge,doctor_soft_delete,map_again,overdue_rows,event_guard,
     follow_profile_columns,follow_profile_drops,model_changed,model_findings,profile_findings,profile_rule_changed,profile_rule_replaced,reference_policy_changed,
     reference_policy_dropped,reference_policy_renamed,registry_triggers_enabled,signing_key_changed,place_hold,release_hold,enforce_holds,held_row_changed,hold_ddl_starts,hold_dropped,hold_ddl_ended,soft_delete_attached,soft_delete_dropped}'::name[], 'the owner alone');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'all' EXCEPT TABLE public_call$$, '{health,actor,adopt_profile,end_sessions,guard_reference,is_preloaded,keep_profile,key_in_set,
-    make_profile,marks,marks_profile,refuse_deleted_conflict,replace_deleted,replaced_profile,row_in_set,soft_delete_changed,soft_delete_flush,soft_delete_step,soft_delete_tables,
+    make_profile,marks,marks_profile,refuse_deleted_conflict,refuse_sealed,replace_deleted,replaced_profile,row_in_set,soft_delete_changed,soft_delete_flush,soft_delete_step,soft_delete_tables,
     soft_delete_truncate,hold_delete,hold_removal,hold_update,hold_truncate}'::name[], 'everybody besides: health, and what triggers and statements of owners of tables call');
 
 -- all others are the machinery's: triggers, marks, findings
@@ -49,7 +49,7 @@ SELECT is_empty($$SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode
     WHERE c.relnamespace = 'account'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'm') AND a.grantee = 0$$, 'PUBLIC reads and writes no table of the extension');
 SELECT set_eq($$SELECT c.relname, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'account'::regnamespace AND a.grantee <> c.relowner$$,
     $$SELECT c.relname, 'pg_database_owner' AS role, 'SELECT' AS privilege FROM pg_extension e JOIN pg_class c ON c.oid = ANY (extconfig) WHERE extname = 'pgaccount'
-    UNION ALL VALUES ('stats', 'pg_monitor', 'SELECT'), ('failures', 'pg_monitor', 'SELECT')$$, 'the database''s owner reads what pg_dump takes, pg_monitor the statistics; nobody anything else');
+    UNION ALL VALUES ('stats', 'pg_monitor', 'SELECT'), ('failures', 'pg_monitor', 'SELECT'), ('removal', 'pg_monitor', 'SELECT')$$, 'the database''s owner reads what pg_dump takes, pg_monitor the statistics and removals; nobody anything else');
 SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'account'::regnamespace AND relkind = 'r' AND relname IN ('session', 'session_key', 'signing_key', 'login_failure', 'known_address', 'mailed_token', 'session_use')
     AND (has_table_privilege('application', oid, 'SELECT') OR NOT relrowsecurity)$$, 'sessions, keys and attempts are unreadable, to pg_read_all_data too');
 SELECT is_empty($$SELECT unnest(extconfig)::regclass FROM pg_extension WHERE extname = 'pgaccount' INTERSECT

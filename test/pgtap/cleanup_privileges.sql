@@ -16,16 +16,17 @@ FROM unnest(ARRAY['account.cleanup_plan(regclass, "any", boolean)', 'account.cle
 SELECT ok(NOT has_function_privilege('tap_nobody', f::regprocedure, 'EXECUTE') AND NOT has_function_privilege('tap_app', f::regprocedure, 'EXECUTE')
     AND NOT has_function_privilege('pg_monitor', f::regprocedure, 'EXECUTE'), f || ' is the owner''s')
 FROM unnest(ARRAY['account.purge(regclass, interval, bigint, boolean)', 'account.purge_batches(regclass, interval, bigint)',
+    'account.cleanup_batches(regclass, text, boolean, integer, interval, bigint, interval, text)', 'account.cancel_removal(bigint)',
     'account.reference_policy_changed()', 'account.declared_reference_changed()', 'account.reference_policy_dropped()', 'account.reference_policy_renamed()']) f;
 -- for an application's role
 SELECT ok(NOT has_function_privilege('tap_nobody', 'account.export_user(text)', 'EXECUTE'), 'export_user is not for everybody');
 SELECT ok(has_function_privilege('tap_app', 'account.export_user(text)', 'EXECUTE'), 'but for whom grant_api named');
 -- policies are read and written by functions alone
 SELECT ok(NOT has_table_privilege(r, t, p), r || ' has no ' || p || ' on ' || t)
-FROM unnest(ARRAY['account.reference_policy', 'account.declared_reference']) t, unnest(ARRAY['tap_nobody', 'tap_app', 'pg_monitor']) r, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p;
+FROM unnest(ARRAY['account.reference_policy', 'account.declared_reference', 'account.removal_task']) t, unnest(ARRAY['tap_nobody', 'tap_app', 'pg_monitor']) r, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p;
 SELECT is((SELECT string_agg(proname || ':' || prokind::text || provolatile::text || proparallel::text || CASE WHEN proisstrict THEN 's' ELSE '' END || CASE WHEN prosecdef THEN 'd' ELSE '' END, ' ' ORDER BY proname, oid)
     FROM pg_proc WHERE pronamespace = 'account'::regnamespace AND proname ~ '^(cleanup|purge$|purge_b|export_user|set_reference|reference_|declared_)'),
-    'cleanup:fvu cleanup:fvu cleanup_graph:fsu cleanup_graph:fsu cleanup_plan:fsu cleanup_plan:fsu declared_reference_changed:fvu export_user:fsu export_user:fsu purge:fvu purge_batches:pvu'
+    'cleanup:fvu cleanup:fvu cleanup_batches:pvu cleanup_graph:fsu cleanup_graph:fsu cleanup_plan:fsu cleanup_plan:fsu declared_reference_changed:fvu export_user:fsu export_user:fsu purge:fvu purge_batches:pvu'
     || ' reference_policy_changed:fvu reference_policy_dropped:fvu reference_policy_renamed:fvu set_reference:fvu set_reference_policy:fvu', 'kind, volatility, parallel safety, strictness');
 -- what a statement of a cleanup asks knows nothing outside
 SELECT is(account.row_in_set(0, 'pg_class'::regclass, '(0,1)'), false, 'row_in_set knows nothing outside a cleanup');

@@ -1,0 +1,165 @@
+-- Removal in batches: what it refuses, what it does in which transactions, and what it leaves.
+SET client_min_messages = warning;
+CREATE ROLE regress_cb_owner;
+CREATE ROLE regress_cb_clerk;
+CREATE ROLE regress_cb_nobody;
+GRANT EXECUTE ON PROCEDURE account.cleanup_batches TO regress_cb_owner, regress_cb_clerk;
+GRANT EXECUTE ON FUNCTION account.cancel_removal TO regress_cb_owner;
+GRANT SELECT ON account.removal TO regress_cb_owner;
+CREATE SCHEMA cb AUTHORIZATION regress_cb_owner;
+GRANT USAGE ON SCHEMA cb TO regress_cb_clerk, regress_cb_nobody;
+SET ROLE regress_cb_owner;
+SET search_path = cb;
+\set SHOW_CONTEXT never
+CREATE TABLE tenants (id int PRIMARY KEY, name text UNIQUE);
+CREATE TABLE users (id int PRIMARY KEY, tenant int NOT NULL REFERENCES tenants ON DELETE CASCADE, boss int REFERENCES users ON DELETE SET NULL, home int);
+CREATE TABLE homes (id int PRIMARY KEY, who int NOT NULL REFERENCES users ON DELETE CASCADE);
+ALTER TABLE users ADD FOREIGN KEY (home) REFERENCES homes;
+CREATE TABLE posts (id int PRIMARY KEY, who int REFERENCES users ON DELETE CASCADE, parent int REFERENCES posts ON DELETE CASCADE);
+CREATE TABLE notes (id int PRIMARY KEY, post int REFERENCES posts ON DELETE SET NULL);
+CREATE TABLE bills (id int PRIMARY KEY, who int REFERENCES users);
+-- the transactions that removed rows
+CREATE TABLE removed (xid bigint, tab text, id int);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+    'BEGIN INSERT INTO cb.removed VALUES (pg_catalog.pg_current_xact_id()::text::bigint, TG_TABLE_NAME, OLD.id); RETURN NULL; END';
+CREATE TRIGGER note AFTER DELETE ON tenants FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TRIGGER note AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TRIGGER note AFTER DELETE ON homes FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TRIGGER note AFTER DELETE ON posts FOR EACH ROW EXECUTE FUNCTION note();
+CREATE FUNCTION refill() RETURNS void LANGUAGE sql AS $$
+    SET LOCAL pgaccount.show_deleted = on;
+    TRUNCATE removed, bills, notes, posts, homes, users;
+    DELETE FROM tenants;
+    INSERT INTO tenants SELECT i, 'tenant ' || i FROM generate_series(1, 3) i;
+    INSERT INTO users SELECT i, i % 3 + 1, CASE WHEN i > 6 THEN i - 6 END FROM generate_series(1, 60) i;
+    INSERT INTO homes SELECT i, i % 60 + 1 FROM generate_series(1, 120) i;
+    UPDATE users SET home = (SELECT min(h.id) FROM homes h WHERE h.who = users.id);
+    INSERT INTO posts SELECT i, i % 60 + 1, CASE WHEN i > 90 THEN i - 90 END FROM generate_series(1, 300) i;
+    INSERT INTO notes SELECT i, i FROM generate_series(1, 300) i;
+$$;
+CREATE VIEW transactions AS
+    SELECT count(*) AS transactions, max(n) AS rows_of_one, sum(n) AS all_rows FROM (SELECT xid, count(*) AS n FROM removed GROUP BY xid) x;
+CREATE VIEW left_over AS
+    SELECT (SELECT count(*) FROM tenants) AS tenants, (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM homes) AS homes,
+        (SELECT count(*) FROM posts) AS posts, (SELECT count(*) FROM notes WHERE post IS NULL) AS notes_set_null;
+SELECT refill();
+
+-- goes_in_batches_as_a_cleanup_would_in_one ----------------------------------------------------------------------
+SELECT * FROM account.cleanup_plan('tenants', 1);
+BEGIN;
+SELECT sum(rows) FROM account.cleanup('tenants', 1);
+SELECT * FROM left_over;
+ROLLBACK;
+CALL account.cleanup_batches('tenants', '1', batch_size => 10);
+SELECT * FROM left_over;
+SELECT * FROM transactions;
+SELECT target, key, state, done, remaining, last_batch_at >= started_at AS has_batch, finished_at >= last_batch_at AS has_end, rows_per_second > 0 AS has_rate
+FROM account.removal WHERE target = 'tenants'::regclass ORDER BY id DESC LIMIT 1;
+-- what fits into one batch goes in one, by any key
+TRUNCATE removed;
+CALL account.cleanup_batches('tenants', '{"name": "tenant 2"}');
+SELECT * FROM left_over;
+SELECT * FROM transactions;
+-- nothing
+RESET client_min_messages;
+CALL account.cleanup_batches('tenants', '2');
+SET client_min_messages = warning;
+SELECT count(*) FROM pg_trigger WHERE tgfoid = 'account.refuse_sealed'::regproc;
+
+-- refuses_before_anything_is_changed -----------------------------------------------------------------------------
+SELECT refill();
+INSERT INTO bills VALUES (1, 3);
+CALL account.cleanup_batches('tenants', '1', batch_size => 10); -- fails
+SELECT * FROM left_over;
+SELECT count(*) FROM account.removal WHERE state <> 'finished';
+CALL account.cleanup_batches('tenants', '1', force => true, batch_size => 10);
+SELECT * FROM left_over;
+SELECT count(*) FROM bills;
+
+-- what is no argument --------------------------------------------------------------------------------------------
+CALL account.cleanup_batches(NULL, '1'); -- fails
+CALL account.cleanup_batches('tenants', NULL); -- fails
+CALL account.cleanup_batches('tenants', 'one'); -- fails
+CALL account.cleanup_batches('tenants', '1', NULL); -- fails
+CALL account.cleanup_batches('tenants', '1', batch_size => 0); -- fails
+CALL account.cleanup_batches('tenants', '1', max_lag => '-1 s'); -- fails
+CALL account.cleanup_batches('tenants', '1', max_wal_per_second => 0); -- fails
+CALL account.cleanup_batches('tenants', '1', max_runtime => '-1 day'); -- fails
+CALL account.cleanup_batches('transactions', '1'); -- fails
+BEGIN;
+CALL account.cleanup_batches('tenants', '1'); -- fails
+ROLLBACK;
+DO $$ BEGIN CALL account.cleanup_batches('cb.tenants', '2', batch_size => 50); END $$;
+SELECT * FROM left_over;
+
+-- pauses, and the same CALL goes on ------------------------------------------------------------------------------
+SELECT refill();
+SET client_min_messages = error;
+SELECT account.enable_soft_delete('tenants');
+SET client_min_messages = warning;
+CALL account.cleanup_batches('tenants', '3', batch_size => 20, max_runtime => '0');
+SELECT state, done, remaining, finished_at FROM account.removal ORDER BY id DESC LIMIT 1;
+-- the row is deleted softly, alone; what is left of it is seen, and nothing new may reference it
+SELECT id FROM tenants ORDER BY id;
+SELECT account.is_deleted('tenants', 3);
+INSERT INTO users VALUES (100, 3); -- fails
+\set VERBOSITY sqlstate
+INSERT INTO users VALUES (100, 3); -- fails
+UPDATE users SET tenant = 3 WHERE tenant = 2; -- fails
+\set VERBOSITY default
+UPDATE users SET boss = NULL WHERE tenant = 3;
+INSERT INTO users VALUES (100, 2);
+INSERT INTO posts SELECT 1000 + u.id, u.id FROM users u WHERE u.tenant = 3;
+CALL account.cleanup_batches('tenants', '3', batch_size => 1000, max_runtime => '0');
+SELECT state, remaining FROM account.removal ORDER BY id DESC LIMIT 1;
+SELECT * FROM left_over;
+SELECT count(*) FROM posts WHERE id > 1000;
+SELECT count(*) FROM pg_trigger WHERE tgfoid = 'account.refuse_sealed'::regproc;
+
+-- cancelled, what is left can be restored -------------------------------------------------------------------------
+CALL account.cleanup_batches('tenants', '2', batch_size => 20, max_runtime => '0');
+SELECT id AS removal FROM account.removal ORDER BY id DESC LIMIT 1 \gset
+SELECT account.cancel_removal(:removal);
+SELECT state, finished_at IS NOT NULL AS ended FROM account.removal WHERE id = :removal;
+\set VERBOSITY terse
+\set VERBOSITY sqlstate
+SELECT account.cancel_removal(:removal); -- fails
+SELECT account.cancel_removal(0); -- fails
+\set VERBOSITY default
+INSERT INTO users VALUES (101, 2);
+SELECT account.restore('tenants', 2);
+SELECT count(*) FROM tenants;
+SELECT count(*) FROM pg_trigger WHERE tgfoid = 'account.refuse_sealed'::regproc;
+-- and removed again
+CALL account.cleanup_batches('tenants', '2', batch_size => 20);
+SELECT * FROM left_over;
+
+-- what others may -------------------------------------------------------------------------------------------------
+GRANT SELECT, DELETE ON ALL TABLES IN SCHEMA cb TO regress_cb_clerk;
+RESET ROLE;
+SET ROLE regress_cb_clerk;
+\set VERBOSITY terse
+CALL account.cleanup_batches('tenants', '1', batch_size => 10); -- fails: a soft-delete table of another
+SELECT account.cancel_removal(1); -- fails
+SELECT * FROM account.removal; -- fails
+SELECT * FROM account.removal_task; -- fails
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION account.purge TO regress_cb_clerk;
+SET ROLE regress_cb_clerk;
+CALL account.cleanup_batches('tenants', '1', batch_size => 10); -- fails: keys of notes are set
+RESET ROLE;
+GRANT UPDATE (post) ON notes TO regress_cb_clerk;
+SET ROLE regress_cb_clerk;
+-- keys within what goes are set as well, for which no right is asked
+CALL account.cleanup_batches('tenants', '1', batch_size => 10);
+SELECT * FROM left_over;
+RESET ROLE;
+SET ROLE regress_cb_nobody;
+CALL account.cleanup_batches('tenants', '2'); -- fails
+\set VERBOSITY default
+RESET ROLE;
+DROP SCHEMA cb CASCADE;
+DELETE FROM account.removal_task;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA account FROM regress_cb_owner, regress_cb_clerk, regress_cb_nobody;
+DROP OWNED BY regress_cb_owner, regress_cb_clerk, regress_cb_nobody;
+DROP ROLE regress_cb_owner, regress_cb_clerk, regress_cb_nobody;

@@ -1,0 +1,38 @@
+/*
+ * batches.h
+ *		A cleanup in many transactions.
+ */
+#ifndef PGACCOUNT_BATCHES_H
+#define PGACCOUNT_BATCHES_H
+
+#include "base/base.h"
+#include "cleanup_closure.h"
+
+/* What account.cleanup_batches was asked for. */
+typedef struct RemovalRequest
+{
+	Oid target;
+	const char *key;
+	bool force;
+	uint64 batch_size;
+	int64 max_lag;       /* microseconds; negative: whatever it is */
+	int64 max_wal;       /* bytes a second; 0: as many as it writes */
+	int64 max_runtime;   /* microseconds; negative: as long as it takes */
+	const char *approve; /* NULL: any plan */
+} RemovalRequest;
+
+/*
+ * Do it, committing after each batch. In a procedure that may commit, within SPI_connect_ext() with
+ * SPI_OPT_NONATOMIC, outside a snapshot of the caller's own. Returns whether nothing is left to do.
+ */
+extern bool removal_in_batches(const RemovalRequest *request);
+
+/*
+ * Called when the row is sealed, with the plan of what goes: for what else there is of users who
+ * are removed.
+ */
+typedef void (*RemovalSealed)(Cleanup *plan);
+
+extern void removal_sealed_is(RemovalSealed sealed);
+
+#endif /* PGACCOUNT_BATCHES_H */

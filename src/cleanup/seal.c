@@ -1,0 +1,534 @@
+/*
+ * seal.c
+ *		The row that a removal in batches is about: nothing new may reference it.
+ *
+ * Each table that references the row's table has a trigger until the end of the removal, one for
+ * all removals, which asks account.removal_task for the keys. It is not a constraint trigger FROM
+ * the other table, as a guard is (softdelete/guard.c): PostgreSQL gives partitions that come, and
+ * takes from those that go, clones of ordinary ones.
+ *
+ * To put it on, and to take it off, takes a lock for which writers of the table wait, and who waits
+ * for it makes others wait. So each table has a transaction of its own, and who does not get the
+ * lock in a moment lets others go first, and tries again.
+ *
+ * A reference that is made before the trigger is there is of the removal: to put the trigger on
+ * waits for all who have written the table. What comes later looks at account.removal_task on a
+ * snapshot of now, whatever its own is.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "parser/parse_coerce.h"
+#include "parser/parser.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+
+#include "base/base.h"
+#include "fkey/fkey.h"
+#include "monitor/monitor.h"
+#include "softdelete/softdelete.h"
+#include "removal_task.h"
+#include "seal.h"
+
+PG_FUNCTION_INFO_V1(refuse_sealed);
+
+#define TRIGGER_SEALED "zz_account_sealed"
+
+/* ---- The row ---- */
+
+/* In the executor's copy, disable what makes others follow a soft deletion. */
+static void
+disable_cascade(EState *estate, void *arg)
+{
+	Oid functions[] = {account_function("soft_delete_changed"),
+					   account_function("soft_delete_flush")};
+	ListCell *lc;
+
+	foreach (lc, estate->es_opened_result_relations)
+	{
+		TriggerDesc *triggers = ((ResultRelInfo *) lfirst(lc))->ri_TrigDesc;
+
+		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+			if (triggers->triggers[i].tgfoid == functions[0] ||
+				triggers->triggers[i].tgfoid == functions[1])
+				triggers->triggers[i].tgenabled = TRIGGER_DISABLED;
+	}
+}
+
+/* Delete live rows with these keys softly, alone. */
+void
+seal_stamp(const KeySet *keys)
+{
+	const SoftDelete *soft = mapping_declared(keys->relid);
+	StatementOptions options = {.callback = disable_cascade};
+	int n = keys->ncols;
+	Oid *types = palloc((n + 1) * sizeof(Oid));
+	Datum *values = palloc((n + 1) * sizeof(Datum));
+	RoleState caller;
+	char *sql;
+
+	if (soft == NULL)
+		return;
+	for (int i = 0; i < n; i++)
+	{
+		types[i] = keys->array_types[i];
+		values[i] = keys->arrays[i];
+	}
+	types[n] = TEXTOID;
+	values[n] = CStringGetTextDatum(actor_name());
+	sql = psprintf(OWN_STATEMENT "UPDATE %s c SET %s WHERE %s AND c.%s IS NULL"
+								 " AND $%d IS NOT NULL",
+				   sql_keyed_relation(keys->relid),
+				   sql_set_deleted(soft, sql_stamp_now(&soft->stamp), psprintf("$%d", n + 1)),
+				   keys_condition(keys, "c", 1), sql_column(keys->relid, soft->deleted_at), n + 1);
+	caller = run_as(relation_owner(keys->relid));
+	(void) statement_run_once(sql, n + 1, types, values, NULL, &options);
+	run_as_end(caller);
+}
+
+/* ---- Its trigger ---- */
+
+/* The tables that have the trigger, by themselves: partitions have clones of their table's. */
+static List *
+tables_with_trigger(void)
+{
+	Oid function = account_function("refuse_sealed");
+	Relation rel = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	List *tables = NIL;
+	HeapTuple tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (form->tgfoid == function && !OidIsValid(form->tgparentid))
+			tables = list_append_unique_oid(tables, form->tgrelid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+/* Do rows of one table reference rows of another, or of a part of it? */
+static bool
+references(const FkEdge *edge, Oid target)
+{
+	return edge->parent == target || fk_node_table(edge->parent) == fk_node_table(target);
+}
+
+/* The tables that reference a table, and lack the trigger. */
+List *
+seal_tables_without(Oid target)
+{
+	FkGraph *graph = fk_graph_load();
+	List *with = tables_with_trigger();
+	List *tables = NIL;
+	ListCell *lc;
+
+	foreach (lc, graph->edges)
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (references(edge, target) && !list_member_oid(with, edge->child))
+			tables = list_append_unique_oid(tables, edge->child);
+	}
+	return tables;
+}
+
+/* Is any of these tables referenced by one? */
+static bool
+references_any(Oid relid, const List *targets)
+{
+	ListCell *lc;
+
+	foreach (lc, fk_of(relid))
+	{
+		ListCell *lc2;
+
+		foreach (lc2, targets)
+			if (references(lfirst(lc), lfirst_oid(lc2)))
+				return true;
+	}
+	return false;
+}
+
+/* The tables that have the trigger, and need it no more. */
+List *
+seal_tables_left(void)
+{
+	List *targets = removal_task_targets();
+	List *tables = NIL;
+	ListCell *lc;
+
+	foreach (lc, tables_with_trigger())
+		if (!references_any(lfirst_oid(lc), targets))
+			tables = lappend_oid(tables, lfirst_oid(lc));
+	return tables;
+}
+
+/*
+ * Lock a table; false: others have it for longer than a moment, which is what it takes to have an
+ * autovacuum cancelled.
+ */
+static bool
+lock_in_a_moment(Oid relid, LOCKMODE mode)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	int moment = DeadlockTimeout + 500;
+	volatile bool locked = true;
+
+	if (LockTimeout > 0)
+		moment = Min(moment, LockTimeout);
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		int level = NewGUCNestLevel();
+
+		(void) set_config_option("lock_timeout", psprintf("%d", moment), PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+		LockRelationOid(relid, mode);
+		AtEOXact_GUC(true, level);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
+			error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+			ReThrowError(error);
+		FreeErrorData(error);
+		locked = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return locked;
+}
+
+/*
+ * Put the trigger on a table. Whoever owns it need not have agreed: its keys say that what they
+ * reference may go. The server puts it on, and nobody's code runs.
+ */
+bool
+seal_put_on(Oid relid)
+{
+	RoleState caller;
+	RawStmt *parsed;
+	char *sql;
+
+	if (!lock_in_a_moment(relid, ShareRowExclusiveLock))
+		return false;
+	if (get_rel_name(relid) == NULL || list_member_oid(tables_with_trigger(), relid))
+		return true;
+	refuse_citus_table(relid, "account.cleanup_batches",
+					   "Use account.cleanup, on each shard by itself.");
+	sql = psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE ON %s FOR EACH ROW"
+				   " EXECUTE FUNCTION account.refuse_sealed()",
+				   OidIsValid(get_trigger_oid(relid, TRIGGER_SEALED, true)) ? TRIGGER_SEALED
+					   "_account"
+																			: TRIGGER_SEALED,
+				   sql_relation(relid));
+	parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
+	caller = run_as_for_server_code(BOOTSTRAP_SUPERUSERID);
+	CreateTrigger(castNode(CreateTrigStmt, parsed->stmt), sql, relid, InvalidOid, InvalidOid,
+				  InvalidOid, account_function("refuse_sealed"), InvalidOid, NULL, false, false);
+	run_as_end(caller);
+	CommandCounterIncrement();
+	return true;
+}
+
+/* Take it off. */
+bool
+seal_take_off(Oid relid, bool patient)
+{
+	RoleState caller;
+	char *name;
+
+	if (patient)
+		LockRelationOid(relid, AccessExclusiveLock);
+	else if (!lock_in_a_moment(relid, AccessExclusiveLock))
+		return false;
+	if (get_rel_name(relid) == NULL)
+		return true; /* dropped meanwhile */
+	name = own_trigger(relid, "refuse_sealed", InvalidOid);
+	if (name == NULL)
+		return true;
+	deferred_fire_table(relid);
+	caller = run_as(relation_owner(relid));
+	run_sql("DROP TRIGGER %s ON %s", quote_identifier(name), sql_relation(relid));
+	run_as_end(caller);
+	return true;
+}
+
+/* ---- What it does ---- */
+
+/* A reference of a table whose rows are refused that have one of these keys. */
+typedef struct SealedKey
+{
+	FkEdge *edge;
+	AttrNumber columns[INDEX_MAX_KEYS]; /* of the table itself */
+	FmgrInfo equality[INDEX_MAX_KEYS];
+	FmgrInfo casts[INDEX_MAX_KEYS];        /* of the table's values; without function: none */
+	FmgrInfo parent_casts[INDEX_MAX_KEYS]; /* and of those they reference */
+	Oid collations[INDEX_MAX_KEYS];
+	int nrows;
+	Datum *keys; /* of the rows that are being removed, as the edge references them */
+} SealedKey;
+
+/* What is refused in a statement. */
+typedef struct Sealed
+{
+	List *keys; /* SealedKey */
+} Sealed;
+
+/* A value as an operator takes it. */
+static Datum
+cast_value(FmgrInfo *cast, Datum value)
+{
+	return OidIsValid(cast->fn_oid) ? FunctionCall1(cast, value) : value;
+}
+
+/* Read the keys, as an edge references them, of rows of a table with one of some keys. */
+static void
+read_sealed_rows(SealedKey *sealed, KeySet *keys, MemoryContext context)
+{
+	FkEdge *edge = sealed->edge;
+	StringInfoData sql;
+	RoleState caller;
+	uint64 n;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, OWN_STATEMENT "SELECT ");
+	for (int i = 0; i < edge->nkeys; i++)
+		appendStringInfo(&sql, "%sc.%s", i > 0 ? ", " : "",
+						 sql_column(edge->parent, edge->parent_cols[i]));
+	appendStringInfo(&sql, " FROM %s c WHERE %s", sql_keyed_relation(edge->parent),
+					 keys_condition(keys, "c", 1));
+	caller = run_as(relation_owner(edge->parent));
+	n = statement_run_once(sql.data, keys->ncols, keys->array_types, keys->arrays, NULL,
+						   &(StatementOptions){.look = SNAPSHOT_OF_NOW});
+	run_as_end(caller);
+	if (n > 0)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		Size size = (sealed->nrows + n) * edge->nkeys * sizeof(Datum);
+
+		sealed->keys = sealed->keys == NULL ? palloc(size) : repalloc(sealed->keys, size);
+		for (uint64 row = 0; row < n; row++)
+			for (int i = 0; i < edge->nkeys; i++)
+			{
+				Form_pg_attribute att = TupleDescAttr(SPI_tuptable->tupdesc, i);
+				bool isnull;
+				Datum value =
+					SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, i + 1, &isnull);
+
+				/* what is NULL in a unique key is referenced by nobody */
+				sealed->keys[sealed->nrows * edge->nkeys + i] =
+					isnull ? (Datum) 0
+						   : cast_value(&sealed->parent_casts[i],
+										datumCopy(value, att->attbyval, att->attlen));
+				if (isnull)
+					break;
+				if (i == edge->nkeys - 1)
+					sealed->nrows++;
+			}
+		MemoryContextSwitchTo(old);
+	}
+	statement_free_rows();
+}
+
+/* How values of a type become what an operator takes, where they are not such already. */
+static void
+prepare_cast(FmgrInfo *cast, Oid from, Oid to, MemoryContext context)
+{
+	Oid function;
+
+	cast->fn_oid = InvalidOid;
+	from = getBaseType(from);
+	if (!IsBinaryCoercible(from, to) &&
+		find_coercion_pathway(to, from, COERCION_IMPLICIT, &function) == COERCION_PATH_FUNC)
+		fmgr_info_cxt(function, cast, context);
+}
+
+/* Prepare to compare the keys of an edge. */
+static void
+prepare_comparison(SealedKey *sealed, Relation rel, MemoryContext context)
+{
+	FkEdge *edge = sealed->edge;
+
+	for (int i = 0; i < edge->nkeys; i++)
+	{
+		int32 typmod;
+		Oid type;
+		Oid left;
+		Oid right;
+
+		sealed->columns[i] = edge->child == RelationGetRelid(rel)
+								 ? edge->child_cols[i]
+								 : get_attnum(RelationGetRelid(rel),
+											  get_attname(edge->child, edge->child_cols[i], false));
+		fmgr_info_cxt(get_opcode(edge->equality[i]), &sealed->equality[i], context);
+		get_atttypetypmodcoll(edge->parent, edge->parent_cols[i], &type, &typmod,
+							  &sealed->collations[i]);
+		op_input_types(edge->equality[i], &left, &right);
+		prepare_cast(&sealed->parent_casts[i], type, left, context);
+		prepare_cast(&sealed->casts[i], get_atttype(RelationGetRelid(rel), sealed->columns[i]),
+					 right, context);
+	}
+}
+
+/* What is refused of a table's rows in this statement. */
+static Sealed *
+make_sealed(Relation rel, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Sealed *sealed = palloc0(sizeof(Sealed));
+	List *edges;
+	List *targets;
+	ListCell *lc;
+
+	edges = fk_of(RelationGetRelid(rel));
+	MemoryContextSwitchTo(old);
+	targets = removal_task_targets();
+	foreach (lc, edges)
+	{
+		FkEdge *edge = lfirst(lc);
+		SealedKey *key = NULL;
+		ListCell *lc2;
+
+		foreach (lc2, targets)
+		{
+			Oid target = lfirst_oid(lc2);
+			ListCell *lc3;
+
+			if (get_rel_name(target) == NULL || !references(edge, target))
+				continue;
+			foreach (lc3, removal_task_keys(target))
+			{
+				if (key == NULL)
+				{
+					key = MemoryContextAllocZero(context, sizeof(SealedKey));
+					key->edge = edge;
+					prepare_comparison(key, rel, context);
+				}
+				read_sealed_rows(key, keys_of_text(target, lfirst(lc3)), context);
+			}
+		}
+		if (key != NULL && key->nrows > 0)
+		{
+			old = MemoryContextSwitchTo(context);
+			sealed->keys = lappend(sealed->keys, key);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	return sealed;
+}
+
+/*
+ * Is the key of a row that of a row that is being removed? Values are compared as a referential
+ * check does.
+ */
+static bool
+matches(SealedKey *sealed, const Datum *keys)
+{
+	FkEdge *edge = sealed->edge;
+
+	for (int row = 0; row < sealed->nrows; row++)
+	{
+		int i = 0;
+
+		while (i < edge->nkeys &&
+			   DatumGetBool(FunctionCall2Coll(&sealed->equality[i], sealed->collations[i],
+											  sealed->keys[row * edge->nkeys + i],
+											  cast_value(&sealed->casts[i], keys[i]))))
+			i++;
+		if (i == edge->nkeys)
+			return true;
+	}
+	return false;
+}
+
+/* Raise 23503. */
+static void
+refuse_row(const FkEdge *edge)
+{
+	ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+					errmsg("row of \"%s\" references a row of \"%s\" that is being removed",
+						   get_rel_name(edge->child), get_rel_name(edge->parent)),
+					errdetail("Column %s references it.", reference_column(edge)),
+					errhint("Reference another row. account.removal shows how far it is."),
+					err_constraint(edge)));
+}
+
+/* account.refuse_sealed() RETURNS trigger: AFTER INSERT OR UPDATE, for each row of a child. */
+Datum
+refuse_sealed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = called_as_trigger(fcinfo, "refuse_sealed");
+	Relation rel = trigger->tg_relation;
+	bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	HeapTuple row = update ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	Sealed *sealed = fcinfo->flinfo->fn_extra;
+	ListCell *lc;
+
+	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		return PointerGetDatum(NULL);
+	if (sealed == NULL)
+	{
+		SPI_connect();
+		sealed = make_sealed(rel, fcinfo->flinfo->fn_mcxt);
+		SPI_finish();
+		fcinfo->flinfo->fn_extra = sealed;
+	}
+	foreach (lc, sealed->keys)
+	{
+		SealedKey *key = lfirst(lc);
+		Datum keys[INDEX_MAX_KEYS];
+		bool changed = !update;
+		bool any_null = false;
+
+		for (int i = 0; i < key->edge->nkeys && !any_null; i++)
+		{
+			Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), key->columns[i] - 1);
+			bool isnull;
+			Datum old;
+
+			keys[i] = heap_getattr(row, key->columns[i], RelationGetDescr(rel), &any_null);
+			if (any_null || changed)
+				continue;
+			old = heap_getattr(trigger->tg_trigtuple, key->columns[i], RelationGetDescr(rel),
+							   &isnull);
+			changed = isnull || !datum_image_eq(old, keys[i], att->attbyval, att->attlen);
+		}
+		if (changed && !any_null && matches(key, keys))
+			refuse_row(key->edge);
+	}
+	return PointerGetDatum(NULL);
+}
