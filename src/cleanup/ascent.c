@@ -257,7 +257,7 @@ ascent_add(Ascent *ascent, FkNode *node, RowSet *rows)
 	appendStringInfo(&sql, OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s c WHERE ",
 					 cleanup_columns(node, node->relid, reading.table->columns),
 					 sql_keyed_relation(node->relid));
-	row_set_append_condition(&sql, &run, node->relid, rows, 0, row_set_rows(rows), rows->n);
+	row_set_append_condition(&sql, &run, node->relid, rows, 0, NULL, rows->n);
 	reader = begin_reading(ascent, node->relid);
 	(void) cleanup_run_knowing(sql.data, &run, known, add_row, &reading);
 	run_as_end(reader);

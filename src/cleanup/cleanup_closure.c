@@ -13,6 +13,7 @@
 
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/rls.h"
@@ -445,6 +446,18 @@ typedef struct Joining
 	bool *nulls;
 } Joining;
 
+/* A row has joined its set. */
+static void
+count_joined(Joining *joining, Oid tab, ItemPointer tid)
+{
+	Cleanup *cleanup = joining->cleanup;
+
+	joining->step->rows++;
+	cleanup->rows++;
+	if (cleanup->joined != NULL)
+		cleanup->joined(tab, tid, cleanup->arg);
+}
+
 /* A row joins its set. */
 static void
 join_set(TupleTableSlot *slot, void *arg)
@@ -460,12 +473,27 @@ join_set(TupleTableSlot *slot, void *arg)
 		joining->values[SET_FIXED + i] = slot->tts_values[2 + i];
 		joining->nulls[SET_FIXED + i] = slot->tts_isnull[2 + i];
 	}
-	if (!row_set_add(joining->set, joining->values, joining->nulls))
-		return;
-	joining->step->rows++;
-	joining->cleanup->rows++;
-	if (joining->cleanup->joined != NULL)
-		joining->cleanup->joined(SLOT_TAB(slot, 0), SLOT_TID(slot, 0), joining->cleanup->arg);
+	if (row_set_add(joining->set, joining->values, joining->nulls))
+		count_joined(joining, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
+}
+
+/* Rows of a page join a set that keeps no keys. */
+static void
+join_page(Oid tab, BlockNumber block, OffsetNumber first, uint64 bits, void *arg)
+{
+	Joining *joining = arg;
+
+	for (; bits != 0; bits &= bits - 1)
+	{
+		ItemPointerData tid;
+
+		ItemPointerSet(&tid, block, first + pg_rightmost_one_pos64(bits));
+		joining->values[SET_TAB] = ObjectIdGetDatum(tab);
+		joining->values[SET_TID] = PointerGetDatum(&tid);
+		joining->values[SET_VIA] = Int32GetDatum(joining->number);
+		if (row_set_add(joining->set, joining->values, joining->nulls))
+			count_joined(joining, tab, &tid);
+	}
 }
 
 /* Rows are counted that would join a set. */
@@ -529,10 +557,15 @@ cleanup_add_rows(Cleanup *cleanup, FkNode *node, RowSet *rows, Snapshot snapshot
 
 	if (rows->n == 0)
 		return;
+	if (((CleanupTable *) node->data)->keys == NIL)
+	{
+		row_set_each_page(rows, join_page, &joining);
+		return;
+	}
 	initStringInfo(&sql);
 	appendStringInfo(&sql, OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s c WHERE ",
 					 cleanup_key_columns(node, node->relid), sql_keyed_relation(node->relid));
-	row_set_append_condition(&sql, &run, node->relid, rows, 0, row_set_rows(rows), rows->n);
+	row_set_append_condition(&sql, &run, node->relid, rows, 0, NULL, rows->n);
 	reader = cleanup->as_owners ? run_as(relation_owner(node->relid)) : run_as_reader(node->relid);
 	(void) cleanup_run_knowing(sql.data, &run, known, join_set, &joining);
 	run_as_end(reader);

@@ -46,7 +46,8 @@ typedef struct Cleanup
 {
 	Oid target;
 	bool force;
-	bool live_rows_hold; /* purge: live rows of soft-delete tables do not follow, they hold */
+	const char *approved; /* NULL, or the hash of the plan that may be done */
+	bool live_rows_hold;  /* purge: live rows of soft-delete tables do not follow, they hold */
 	/* who must be allowed to remove rows of soft-delete tables for good; InvalidOid: nobody */
 	Oid remover;
 	bool as_delete; /* rows of those that go with their parents need no leave */
@@ -102,7 +103,10 @@ extern Cleanup *cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode,
  */
 extern Oid cleanup_no_heap(Oid target);
 
-/* Let rows of a node's table join its set: those of a set of tids, as they are in this snapshot. */
+/*
+ * Let rows of a node's table join its set: those of a set of tids that are there in this snapshot;
+ * which of them are is not asked where the node keeps no keys.
+ */
 extern void cleanup_add_rows(Cleanup *cleanup, FkNode *node, RowSet *rows, Snapshot snapshot);
 
 /* Give the joins enough memory to be fast, until AtEOXact_GUC() of the returned level. */

@@ -333,6 +333,33 @@ row_set_contains(RowSet *set, Oid tab, ItemPointer tid)
 	return number >= 0 && key_bitmap_contains(set->tids, tid_number(number, tid));
 }
 
+/* What row_set_each_page() was called with. */
+typedef struct EachPage
+{
+	RowSet *set;
+	PageCallback callback;
+	void *arg;
+} EachPage;
+
+/* Neighbouring tids of a set. */
+static void
+hand_page(int64 first, uint64 bits, void *arg)
+{
+	EachPage *each = arg;
+
+	each->callback(each->set->tabs[first >> 48], (BlockNumber) (first >> 16), (OffsetNumber) first,
+				   bits, each->arg);
+}
+
+/* Hand all rows to callback, by their tids. */
+void
+row_set_each_page(RowSet *set, PageCallback callback, void *arg)
+{
+	EachPage each = {set, callback, arg};
+
+	key_bitmap_each_word(set->tids, hand_page, &each);
+}
+
 /* Note that a tid is counted in a step. */
 static void
 note_step(RowSet *set, int step, int64 packed)
@@ -495,10 +522,15 @@ row_set_tids(TupleDesc desc, Tuplestorestate *rows, uint64 n)
 	return PointerGetDatum(array);
 }
 
-/* Are so many rows of a table better found by their tids than by reading it? */
+/*
+ * Are so many rows of a set better found by their tids than by reading the table from the first to
+ * the last?
+ */
 static bool
-are_sparse(Oid relid, uint64 n)
+are_sparse(Oid relid, const RowSet *set, uint64 n)
 {
+	BlockNumber first = ItemPointerGetBlockNumberNoCheck(&set->first);
+	BlockNumber last = ItemPointerGetBlockNumberNoCheck(&set->last);
 	uint64 blocks = 0;
 	uint64 tables = 0;
 	ListCell *lc;
@@ -511,7 +543,7 @@ are_sparse(Oid relid, uint64 n)
 
 		if (rel->rd_rel->relkind == RELKIND_RELATION)
 		{
-			blocks += RelationGetNumberOfBlocks(rel);
+			blocks += Min(RelationGetNumberOfBlocks(rel), (uint64) last - first + 1);
 			tables++;
 		}
 		table_close(rel, NoLock);
@@ -535,10 +567,11 @@ row_set_append_condition(StringInfo sql, OneRun *run, Oid relid, RowSet *set, in
 						 Tuplestorestate *rows, uint64 n)
 {
 	appendStringInfo(sql, "account.row_in_set(%d, c.tableoid, c.ctid)", i);
-	if (are_sparse(relid, n))
+	if (are_sparse(relid, set, n))
 	{
 		appendStringInfo(sql, " AND c.ctid OPERATOR(pg_catalog.=) ANY ($%d)",
-						 add_argument(run, TIDARRAYOID, row_set_tids(set->desc, rows, n)));
+						 add_argument(run, TIDARRAYOID,
+									  row_set_tids(set->desc, rows ? rows : row_set_rows(set), n)));
 		/* for the planner each tid is a block read at random: they are read in order */
 		run->options.without = "enable_seqscan";
 	}

@@ -87,6 +87,16 @@ extern Tuplestorestate *row_set_rows(RowSet *set);
 /* Is the row in the set? */
 extern bool row_set_contains(RowSet *set, Oid tab, ItemPointer tid);
 
+/*
+ * Called for rows of one page whose line pointers are neighbours: bit n of bits is for line pointer
+ * first + n.
+ */
+typedef void (*PageCallback)(Oid tab, BlockNumber block, OffsetNumber first, uint64 bits,
+							 void *arg);
+
+/* Hand all rows to callback, by their tids, in no order. */
+extern void row_set_each_page(RowSet *set, PageCallback callback, void *arg);
+
 /* Add a row; false: it was there. values: as desc has them. */
 extern bool row_set_add(RowSet *set, Datum *values, bool *nulls);
 
@@ -143,8 +153,8 @@ typedef struct OneRun
 /*
  * Append the condition that row c of table relid is one of its set, and how it is found: few rows
  * by their tids, many by reading the table from the first to the last. The set is number i of those
- * that are known while the statement runs. rows, n: those that are asked for, of the set. Adds at
- * most ROW_SET_CONDITION_ARGS arguments to run, whose arrays have room for them.
+ * that are known while the statement runs. rows, n: those that are asked for, of the set; rows NULL:
+ * all of them. Adds at most ROW_SET_CONDITION_ARGS arguments to run, whose arrays have room for them.
  */
 #define ROW_SET_CONDITION_ARGS 2
 extern void row_set_append_condition(StringInfo sql, OneRun *run, Oid relid, RowSet *set, int i,

@@ -111,3 +111,18 @@ key_bitmap_each(KeyBitmap *bitmap, KeyCallback callback, void *arg)
 			callback(word->number * 64 + pg_rightmost_one_pos64(bits), arg);
 	}
 }
+
+/* Hand all words to callback. */
+void
+key_bitmap_each_word(KeyBitmap *bitmap, WordCallback callback, void *arg)
+{
+	words_iterator iterator;
+	KeyWord *word;
+
+	words_start_iterate(bitmap->words, &iterator);
+	while ((word = words_iterate(bitmap->words, &iterator)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		callback(word->number * 64, word->bits, arg);
+	}
+}

@@ -28,4 +28,10 @@ typedef void (*KeyCallback)(int64 key, void *arg);
 /* Hand all keys to callback, neighbours together; the set must not change meanwhile. */
 extern void key_bitmap_each(KeyBitmap *bitmap, KeyCallback callback, void *arg);
 
+/* Called for 64 neighbouring keys from the first on, of which bits says which are in the set. */
+typedef void (*WordCallback)(int64 first, uint64 bits, void *arg);
+
+/* The same by words, in no order. */
+extern void key_bitmap_each_word(KeyBitmap *bitmap, WordCallback callback, void *arg);
+
 #endif /* PGACCOUNT_KEY_BITMAP_H */
