@@ -22,16 +22,6 @@ refuse_null_argument(const char *argument)
 					errhint("Give a value for \"%s\".", argument)));
 }
 
-/* Refuse an argument that this release does not do yet. */
-void
-refuse_argument_for_now(const char *argument)
-{
-	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					errmsg("argument \"%s\" is not supported yet", argument),
-					errdetail("A later release of pgaccount does what it asks for."),
-					errhint("Leave \"%s\" out.", argument), errhidesecrets()));
-}
-
 /* Refuse a NULL argument of a function that is called with secrets. */
 void
 refuse_null_beside_secret(const char *argument)

@@ -39,9 +39,6 @@ extern void refuse_null_argument(const char *argument);
 /* The same in a function that is called with secrets: the log does not get the statement. */
 extern void refuse_null_beside_secret(const char *argument);
 
-/* Refuse an argument that is part of the contract, and that this release does not do yet. */
-compat_noreturn extern void refuse_argument_for_now(const char *argument);
-
 /*
  * In PG_CATCH, once the memory context has been left: raise the error again. With
  * pgaccount.error_detail = 'generic' its DETAIL, which an application's table may have filled with

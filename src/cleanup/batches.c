@@ -6,8 +6,10 @@
  * remembers the rows in the order in which they were found, parents first (tid_list.c), seals the
  * row that the removal is about (seal.c), and commits. Each batch takes rows from the end of the
  * list, where nothing follows them any more, and is a cleanup of its own: in a snapshot of its own
- * it keeps those that follow the sealed row still (ascent.c), lets what follows them join, sets keys
- * of rows outside, deletes, proves that nothing is left, and commits. So each committed state is one
+ * it keeps those that follow the sealed row still, lets what follows them join, sets keys of rows
+ * outside, deletes, proves that nothing is left, and commits. A row follows it still if neither it
+ * nor any row further up has been changed since the plan (seen_rows.c), which is what mostly is so,
+ * and cheap to see; else its ways up are looked for (ascent.c). So each committed state is one
  * that a cleanup leaves. Rows that came meanwhile follow a row that goes later, and go with it.
  *
  * A row outside the batch may stand in its way, or have a key that cannot be set null, and go with
@@ -54,8 +56,10 @@
 #include "cleanup_plan.h"
 #include "cleanup_run.h"
 #include "pace.h"
+#include "plan_hash.h"
 #include "removal_task.h"
 #include "seal.h"
+#include "seen_rows.h"
 #include "tid_list.h"
 
 ACCOUNT_OPERATION(cleanup_batches, "cleanup_batches", NO_SUBJECT);
@@ -79,6 +83,16 @@ ACCOUNT_OPERATION(cancel_removal, "cancel_removal", NO_SUBJECT);
 /* So much of a key is recorded. */
 #define MAX_RECORDED_KEY 512
 
+/* Where so many batches met rows above that were changed, all is planned anew. */
+#define BATCHES_IN_DOUBT 16
+
+/* Rows of a table that others follow, as a plan has seen them. */
+typedef struct Above
+{
+	Oid relid; /* of a node */
+	SeenRows *rows;
+} Above;
+
 /* Rows that go with one row, in the order in which they were found, itself first. */
 typedef struct Frame
 {
@@ -90,6 +104,10 @@ typedef struct Frame
 	Oid tab;        /* else where the row was */
 	ItemPointerData tid;
 	int in_circle;
+	TransactionId xmin; /* below, for the list of the sealed row: of the snapshot of its plan */
+	List *above;        /* Above, of each table that others follow */
+	uint64 nroots;
+	int doubts; /* batches that met changed rows there */
 } Frame;
 
 /* A removal, and how far it is. */
@@ -105,6 +123,7 @@ typedef struct Removal
 	uint64 remaining;
 	uint64 removed; /* in this call, with keys that were set */
 	bool sealed;
+	bool exact;     /* it goes in one batch, which must be what was approved */
 	bool hold_keys; /* rows whose key cannot be set null join */
 	bool whole;     /* take all that goes with the first row of the last frame, or with the root */
 	bool executing; /* something was changed */
@@ -220,6 +239,7 @@ rows_of(Hints *hints, FkNode *node)
 	entry = palloc(sizeof(NodeRows));
 	entry->node = node;
 	entry->rows = row_set_make(node->relid, NIL);
+	row_set_keep_places(entry->rows, false);
 	hints->nodes = lappend(hints->nodes, entry);
 	return entry->rows;
 }
@@ -236,6 +256,68 @@ take_hint(Oid tab, ItemPointer tid, void *arg)
 	hints->tab = tab;
 	hints->tid = *tid;
 	(void) row_set_add_tid(rows_of(hints, fk_graph_node(hints->cleanup->graph, tab)), tab, tid);
+}
+
+/* The node of a table in a cleanup; NULL: it has none. */
+static FkNode *
+node_of(const Cleanup *cleanup, Oid relid)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->nodes)
+		if (((FkNode *) lfirst(lc))->relid == relid)
+			return lfirst(lc);
+	return NULL;
+}
+
+/* Do rows of a table follow others of its own component, by whatever reference? */
+static bool
+is_in_circle(const FkNode *node)
+{
+	ListCell *lc;
+
+	foreach (lc, node->referencing)
+	{
+		const FkNode *child = ((FkEdge *) lfirst(lc))->child_node;
+
+		if (child->data != NULL && child->component == node->component)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is all that some tables follow, further up, as the plan has seen it? False: that is not so, or not
+ * known; *known: it could be.
+ */
+static bool
+above_is_unchanged(Frame *frame, const Cleanup *cleanup, const List *nodes, uint64 nroots,
+				   bool *known)
+{
+	int component = PG_INT32_MAX;
+	ListCell *lc;
+
+	*known = frame->is_root;
+	foreach (lc, nodes)
+	{
+		const FkNode *node = ((NodeRows *) lfirst(lc))->node;
+
+		*known &= node->data != NULL && !is_in_circle(node);
+		component = Min(component, node->component);
+	}
+	if (!*known || frame->nroots != nroots)
+		return false;
+	foreach (lc, frame->above)
+	{
+		Above *above = lfirst(lc);
+		FkNode *node = node_of(cleanup, above->relid);
+
+		if (node == NULL)
+			return false;
+		if (node->component > component && !seen_rows_unchanged(above->rows, frame->xmin))
+			return false;
+	}
+	return true;
 }
 
 /* Let those of some rows join a cleanup that follow the root still; their number. */
@@ -265,6 +347,55 @@ add_belonging(Cleanup *cleanup, Ascent *ascent, FkNode *node, RowSet *rows, Snap
 	cleanup_add_rows(cleanup, node, belonging, snapshot);
 	row_set_free(belonging);
 	return n;
+}
+
+/*
+ * Let those of the rows of a frame's list join a cleanup that follow the root still; *n: how many.
+ * In the snapshot that is active. False: what is further up was to be as planned, and is not.
+ */
+static bool
+add_hints(Frame *frame, Cleanup *cleanup, Ascent *ascent, const Hints *hints, uint64 nroots,
+		  uint64 *n)
+{
+	bool may_be_sure;
+	bool sure = above_is_unchanged(frame, cleanup, hints->nodes, nroots, &may_be_sure);
+	ListCell *lc;
+
+	*n = 0;
+	foreach (lc, hints->nodes)
+	{
+		NodeRows *entry = lfirst(lc);
+		RowSet *unchanged;
+		RowSet *others;
+
+		/* a table that is not among those whose rows may go any more */
+		if (entry->node->data == NULL)
+			continue;
+		if (!sure)
+		{
+			ascent_add(ascent, entry->node, entry->rows);
+			continue;
+		}
+		unchanged = row_set_make(entry->node->relid, NIL);
+		others = row_set_make(entry->node->relid, NIL);
+		row_set_keep_places(unchanged, false);
+		row_set_keep_places(others, false);
+		seen_rows_sort_out(entry->rows, frame->xmin, unchanged, others);
+		cleanup_add_rows(cleanup, entry->node, unchanged, GetActiveSnapshot());
+		*n += unchanged->n;
+		row_set_free(unchanged);
+		entry->rows = others;
+		ascent_add(ascent, entry->node, others);
+	}
+	ascent_run(ascent);
+	foreach (lc, hints->nodes)
+	{
+		NodeRows *entry = lfirst(lc);
+
+		if (entry->node->data != NULL)
+			*n += add_belonging(cleanup, ascent, entry->node, entry->rows, GetActiveSnapshot());
+	}
+	return sure || !may_be_sure;
 }
 
 /* The cleanup of a batch, or of a plan; in the current memory context. */
@@ -452,6 +583,32 @@ make_frame(Removal *removal)
 	return frame;
 }
 
+/* Note what a plan of the sealed row has seen of tables that others follow. */
+static void
+note_above(Frame *frame, const Cleanup *plan, RowSet *roots, Snapshot snapshot)
+{
+	MemoryContext old = MemoryContextSwitchTo(frame->context);
+	ListCell *lc;
+
+	frame->is_root = true;
+	frame->xmin = snapshot->xmin;
+	frame->nroots = roots->n;
+	foreach (lc, plan->nodes)
+	{
+		FkNode *node = lfirst(lc);
+		CleanupTable *table = node->data;
+		Above *above;
+
+		if (table->keys == NIL || table->set->n == 0)
+			continue;
+		above = palloc(sizeof(Above));
+		above->relid = node->relid;
+		above->rows = seen_rows_make(table->set, node == plan->node ? roots : NULL);
+		frame->above = lappend(frame->above, above);
+	}
+	MemoryContextSwitchTo(old);
+}
+
 /* Work on a list from now on. */
 static void
 push_frame(Removal *removal, Frame *frame)
@@ -513,7 +670,6 @@ begin_list(Removal *removal, const Hints *hints, RowSet *roots, Snapshot snapsho
 	cleanup->arg = frame->rows;
 	if (hints == NULL)
 	{
-		frame->is_root = true;
 		cleanup_add_rows(cleanup, cleanup->node, roots, snapshot);
 	}
 	else
@@ -525,6 +681,8 @@ begin_list(Removal *removal, const Hints *hints, RowSet *roots, Snapshot snapsho
 		cleanup_add_rows(cleanup, fk_graph_node(cleanup->graph, hints->tab), entry->rows, snapshot);
 	}
 	close_batch(removal, cleanup, ascent, snapshot);
+	if (hints == NULL)
+		note_above(frame, cleanup, roots, snapshot);
 	cleanup_free(cleanup);
 	if (top == NULL || top->removed != removal->removed || tid_list_length(frame->rows) < top->size)
 	{
@@ -598,8 +756,6 @@ attempt(Removal *removal, Done *done)
 	}
 	else
 	{
-		ListCell *lc;
-
 		taken = Min(removal->chunk, tid_list_length(top->rows));
 		if (taken == 0)
 		{
@@ -607,12 +763,12 @@ attempt(Removal *removal, Done *done)
 			return ATTEMPT_NOTHING;
 		}
 		tid_list_last(top->rows, taken, take_hint, &hints);
-		foreach (lc, hints.nodes)
-			ascent_add(ascent, ((NodeRows *) lfirst(lc))->node, ((NodeRows *) lfirst(lc))->rows);
-		ascent_run(ascent);
-		foreach (lc, hints.nodes)
-			seeds += add_belonging(cleanup, ascent, ((NodeRows *) lfirst(lc))->node,
-								   ((NodeRows *) lfirst(lc))->rows, snapshot);
+		if (!add_hints(top, cleanup, ascent, &hints, roots->n, &seeds) &&
+			++top->doubts > BATCHES_IN_DOUBT && top->removed != removal->removed)
+		{
+			pop_frame(removal, false);
+			return ATTEMPT_NOTHING;
+		}
 		if (seeds == 0)
 		{
 			tid_list_cut(top->rows, taken);
@@ -630,6 +786,11 @@ attempt(Removal *removal, Done *done)
 		return ATTEMPT_NOTHING;
 	}
 	(void) cleanup_find_outside(cleanup, snapshot, true);
+	if (removal->exact)
+	{
+		cleanup->approved = removal->request->approve;
+		plan_check_approved(cleanup, snapshot, cleanup->approved);
+	}
 	cleanup_refuse_protected(cleanup);
 	cleanup->may_set = sets_only_what_goes(cleanup, ascent, snapshot);
 	to_set = keys_to_set(cleanup);
@@ -923,19 +1084,24 @@ run_batches(Removal *removal)
 static Cleanup *
 plan_removal(Removal *removal)
 {
+	const RemovalRequest *request = removal->request;
 	Frame *frame = make_frame(removal);
 	Cleanup *plan = make_cleanup(removal);
 	RowSet *roots = find_roots(removal, false);
 
-	frame->is_root = true;
 	plan->joined = list_row;
 	plan->arg = frame->rows;
 	cleanup_add_rows(plan, plan->node, roots, GetActiveSnapshot());
 	cleanup_close(plan, GetActiveSnapshot());
 	(void) cleanup_find_outside(plan, GetActiveSnapshot(), true);
+	/* once rows have gone the plan is the rest of the one that was approved */
+	if (request->approve != NULL && (removal->task == NULL || removal->task->approved == NULL ||
+									 strcmp(removal->task->approved, request->approve) != 0))
+		plan_check_approved(plan, GetActiveSnapshot(), request->approve);
 	cleanup_refuse_protected(plan);
 	cleanup_check_allowed(plan);
 	removal->remaining = plan->rows;
+	note_above(frame, plan, roots, GetActiveSnapshot());
 	push_frame(removal, frame);
 	return plan;
 }
@@ -1033,6 +1199,7 @@ begin_removal(Removal *removal)
 	MemoryContextSwitchTo(context);
 	/* what fits into one batch needs no seal: it goes, or is there */
 	small = plan->rows + keys_to_set(plan) <= request->batch_size && removal->task->batches == 0;
+	removal->exact = small && request->approve != NULL;
 	if (small)
 		pop_frame(removal, false);
 	else

@@ -94,8 +94,8 @@ setting_action(const FkEdge *edge)
  * May the caller not even look at a table? Its referential checks are the owner's, so it need not,
  * and all rows count.
  */
-static bool
-is_unreadable(Oid relid)
+bool
+cleanup_is_unreadable(Oid relid)
 {
 	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
 		   !compat_may_use_schema(get_rel_namespace(relid), GetUserId());
@@ -110,7 +110,7 @@ find_outside(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool count_set)
 {
 	bool protects = edge_holds(cleanup, edge);
 	bool follows = !protects && fk_edge_follows(edge, cleanup->force);
-	bool unreadable = !follows && !cleanup->as_owners && is_unreadable(edge->child);
+	bool unreadable = !follows && !cleanup->as_owners && cleanup_is_unreadable(edge->child);
 	int64 rows = 0;
 	int64 holding;
 

@@ -16,6 +16,9 @@ extern uint64 cleanup_find_outside(Cleanup *cleanup, Snapshot snapshot, bool cou
 /* The steps with rows, in order of execution. */
 extern List *cleanup_ordered_steps(Cleanup *cleanup);
 
+/* May the caller not even look at a table? */
+extern bool cleanup_is_unreadable(Oid relid);
+
 /* Raise 23001 if there are protected rows outside. */
 extern void cleanup_refuse_protected(Cleanup *cleanup);
 

@@ -77,6 +77,7 @@
 #include "softdelete/softdelete.h"
 #include "cleanup_plan.h"
 #include "cleanup_run.h"
+#include "plan_hash.h"
 #include "row_recheck.h"
 
 ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
@@ -263,7 +264,8 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
 {
 	appendStringInfo(sql, "DELETE FROM %s c WHERE ", sql_keyed_relation(node->relid));
 	row_set_append_condition(sql, run, node->relid, ((CleanupTable *) node->data)->set, i,
-							 rows_to_delete(execution, node), count_to_delete(execution, node));
+							 execution->repeated ? rows_to_delete(execution, node) : NULL,
+							 count_to_delete(execution, node));
 }
 
 /*
@@ -745,6 +747,9 @@ cleanup_execute(Cleanup *cleanup)
 		cleanup_refuse_protected(cleanup);
 		if (found == 0)
 			break;
+		/* what others have added meanwhile nobody has approved */
+		if (cleanup->approved != NULL)
+			plan_refuse_other(cleanup->target);
 		delete_components(&execution);
 	}
 	recheck_check_moved(&execution.rechecks);
@@ -766,6 +771,8 @@ cleanup_run(Cleanup *work)
 	cleanup_close(work, GetActiveSnapshot());
 	(void) cleanup_find_held(work, NULL, NULL);
 	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
+	if (work->approved != NULL)
+		plan_check_approved(work, GetActiveSnapshot(), work->approved);
 	cleanup_refuse_protected(work);
 	cleanup_execute(work);
 	AtEOXact_GUC(true, nest_level);
@@ -894,9 +901,9 @@ cleanup_operation(PG_FUNCTION_ARGS)
 {
 	Cleanup *work;
 
-	if (!PG_ARGISNULL(3))
-		refuse_argument_for_now("approve");
 	work = cleanup_of_arguments(fcinfo, RowExclusiveLock, CLEANUP_TO_EXECUTE);
+	if (!PG_ARGISNULL(3))
+		work->approved = text_to_cstring(PG_GETARG_TEXT_PP(3));
 	cleanup_run(work);
 	cleanup_return(fcinfo, work);
 	record_cleanup(fcinfo, work);

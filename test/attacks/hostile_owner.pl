@@ -97,6 +97,7 @@ sub scenario
 		[ 'missing_profiles', "SELECT account.missing_profiles('$schema.users')" ],
 		[ 'cleanup_plan', "SELECT account.cleanup_plan('$schema.users', $id{carl})" ],
 		[ 'cleanup_graph', "SELECT account.cleanup_graph('$schema.users', $id{carl})" ],
+		[ 'plan_hash', "SELECT account.plan_hash('$schema.users', $id{carl})" ],
 		[ 'doctor', 'SELECT * FROM account.doctor()' ],
 		[ 'health', 'SELECT account.health()' ]);
 	my @plain = map { [ 'plain ' . substr($_->[0], 0, 50), $_->[0] =~ s/@/$schema/gr, "$schema.$_->[1]" ] } (
@@ -135,6 +136,7 @@ sub scenario
 		[ 'purge_batches', "CALL account.purge_batches('$schema.parts', '0'::interval)" ],
 		[ 'purge_users', 'SET LOCAL pgaccount.grace_period = 0; SELECT account.purge_users()' ],
 		[ 'purge, forced', "SELECT account.purge('$schema.users', '0'::interval, force => true)" ],
+		[ 'cleanup_batches', "CALL account.cleanup_batches('$schema.users', '$id{dora}', batch_size => 1)" ],
 		[ 'prune_events', 'SELECT account.prune_events()' ],
 		[ 'enable_tenant_isolation', "SELECT account.enable_tenant_isolation('$schema.users')" ],
 		[ 'disable_tenant_isolation', "SELECT account.disable_tenant_isolation('$schema.users')" ],
@@ -531,7 +533,7 @@ for my $caller (qw(postgres plain))
 			$table eq 'v' || $table eq 'm' ? () : "(SELECT id FROM mallory.$table ORDER BY id LIMIT 1)", $table eq 'd' ? '(SELECT array_agg(id) FROM (SELECT id FROM mallory.d LIMIT 2) d)' : ());
 		for my $key (@keys)
 		{
-			push @steps, map { [ "$_ $table $key", "SELECT account.$_('mallory.$table', $key)" ] } qw(is_deleted cleanup_plan cleanup_graph);
+			push @steps, map { [ "$_ $table $key", "SELECT account.$_('mallory.$table', $key)" ] } qw(is_deleted cleanup_plan cleanup_graph plan_hash);
 		}
 		push @steps, [ "deleted $table", "SELECT * FROM account.deleted(NULL::mallory.$table)" ];
 		push @steps, [ "delete $table", "DELETE FROM mallory.$table WHERE " . ($table eq 'two' ? 'a = 1' : q{id = '1'}), "mallory.$table" ],

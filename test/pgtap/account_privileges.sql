@@ -15,7 +15,7 @@ CREATE TEMP TABLE public_call (name) AS SELECT unnest('{http_status,hash_passwor
     verify_access_token,authenticate,sign_out,jwks,uid,tenant_id,claims,claim,user_role,uid_bigint,uid_uuid,tenant_bigint,tenant_uuid,has_module,is_staff,is_authenticated,tenant_role,has_tenant_role,
     enable_tenant_isolation,disable_tenant_isolation,
     enable_soft_delete,disable_soft_delete,restore,soft_delete,is_deleted,deleted,unique_among_live,enable_profile,disable_profile,missing_profiles,
-    cleanup_plan,cleanup,cleanup_graph,set_reference,set_reference_policy,doctor,describe}'::name[]);
+    cleanup_plan,cleanup,cleanup_graph,plan_hash,set_reference,set_reference_policy,doctor,describe}'::name[]);
 CREATE TEMP TABLE api_call (name) AS SELECT unnest('{register,login,refresh,logout,revoke_sessions,set_password,
     request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion,sessions,revoke_session}'::name[]);
 CREATE TEMP TABLE privileged_call (name) AS SELECT unnest('{purge,create_key,activate_key,retire_key,export_key,issue_access_token,issue_tokens,act_as,

@@ -1,0 +1,26 @@
+/*
+ * plan_hash.h
+ *		The hash of what a cleanup would do.
+ */
+#ifndef PGACCOUNT_PLAN_HASH_H
+#define PGACCOUNT_PLAN_HASH_H
+
+#ifndef IN_cleanup
+#error "private to src/cleanup"
+#endif
+
+#include "cleanup_closure.h"
+
+/*
+ * The hash of a closed cleanup whose rows outside have been counted, none of whose sets is only
+ * counted. palloc'd.
+ */
+extern char *plan_hash_of(Cleanup *cleanup, Snapshot snapshot);
+
+/* Raise PT409 unless it is the one that was approved. */
+extern void plan_check_approved(Cleanup *cleanup, Snapshot snapshot, const char *approved);
+
+/* Raise PT409. */
+extern void plan_refuse_other(Oid target);
+
+#endif /* PGACCOUNT_PLAN_HASH_H */
