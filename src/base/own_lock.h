@@ -8,13 +8,15 @@
 #include "storage/lockdefs.h"
 
 /*
- * What is locked; pg_locks shows it as classid, and the view account.removal asks for the last one.
+ * What is locked; pg_locks shows it as classid, and the view account.removal asks for that of
+ * removals.
  */
 typedef enum OwnLock
 {
 	OWN_LOCK_TENANT = 1,
 	OWN_LOCK_NAME,
-	OWN_LOCK_REMOVAL
+	OWN_LOCK_REMOVAL,
+	OWN_LOCK_REMOVAL_BATCH
 } OwnLock;
 
 /* Take a lock to the end of the transaction. */

@@ -5,7 +5,8 @@
  * A batch and what the table says of it are of one transaction, so its numbers are true whatever
  * happens to the session. Who runs a removal holds an advisory lock of its number, by which
  * everybody knows that it is running. Its row is locked before anything else in a transaction, so
- * who cancels it waits for a batch at most, and holds nothing meanwhile.
+ * who cancels it waits for a batch at most, and holds nothing meanwhile; and before that a lock for
+ * which there is a queue, or the next batch would have the row first.
  */
 #include "postgres.h"
 
@@ -135,18 +136,26 @@ removal_task_begin(Oid target, const char *key, bool force, const char *approved
 	return read_task();
 }
 
-/* Lock its row. */
-bool
-removal_task_lock(const RemovalTask *task)
+/* Lock its row, after others who want to. */
+static bool
+lock_row(const RemovalTask *task, LOCKMODE mode)
 {
 	Datum values[] = {Int64GetDatum(task->id)};
 	char *state;
 
+	own_lock(OWN_LOCK_REMOVAL_BATCH, (uint32) task->id, mode);
 	if (own_statement_run(&lock_statement, values, NULL) == 0)
 		return false;
 	state = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	statement_free_rows();
 	return strcmp(state, "running") == 0 || strcmp(state, "paused") == 0;
+}
+
+/* Begin a batch. */
+bool
+removal_task_lock(const RemovalTask *task)
+{
+	return lock_row(task, ShareLock);
 }
 
 /* A batch is done. */
@@ -176,7 +185,7 @@ removal_task_cancel(int64 id)
 	bool isnull;
 	Oid target;
 
-	if (!removal_task_lock(&task))
+	if (!lock_row(&task, ExclusiveLock))
 	{
 		if (SPI_processed == 0)
 			ereport(ERROR,

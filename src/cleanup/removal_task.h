@@ -40,7 +40,10 @@ extern RemovalTask *removal_task_find(Oid target, const char *key);
 extern RemovalTask *removal_task_begin(Oid target, const char *key, bool force,
 									   const char *approved, uint64 remaining);
 
-/* Lock its row to the end of the transaction; false: it was cancelled, or is gone. */
+/*
+ * Begin a batch: lock its row to the end of the transaction, behind who is waiting to cancel it;
+ * false: it was cancelled, or is gone.
+ */
 extern bool removal_task_lock(const RemovalTask *task);
 
 /* A batch is done. */
