@@ -69,6 +69,7 @@ _PG_init(void)
 	removal_init();
 	event_init();
 	user_changes_init();
+	removal_users_init();
 	member_changes_init();
 	stats_init();
 	failure_queue_init();

@@ -17,6 +17,7 @@
 #include "profile_settable.h"
 #include "registered_names.h"
 #include "registration.h"
+#include "removal_users.h"
 #include "session.h"
 #include "session_lock.h"
 #include "session_use.h"

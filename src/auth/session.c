@@ -30,6 +30,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "base/base.h"
+#include "cleanup/cleanup.h"
 #include "model/model.h"
 #include "monitor/monitor.h"
 #include "known_address.h"
@@ -259,7 +260,9 @@ session_admit(const Model *model, const UserRecord *user, bool login, text *new_
 	PG_END_TRY();
 	run_as_end(saved);
 	SPI_finish();
-	return admitted && still_member(model, user);
+	/* who is being removed counts as deleted */
+	return admitted && still_member(model, user) &&
+		   !removal_takes(model->relation[MODEL_USERS], user->user_id);
 }
 
 /* Whose sessions are looked at to be pruned; $2: the user, $3 and $4: tids. */

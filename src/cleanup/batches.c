@@ -57,6 +57,7 @@
 #include "cleanup_run.h"
 #include "pace.h"
 #include "plan_hash.h"
+#include "removal_scope.h"
 #include "removal_task.h"
 #include "seal.h"
 #include "seen_rows.h"
@@ -160,35 +161,11 @@ removal_sealed_is(RemovalSealed sealed)
 
 /* ---- Rows ---- */
 
-/* Note the tid of a row. */
-static void
-note_tid(TupleTableSlot *slot, void *arg)
-{
-	(void) row_set_add_tid(arg, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
-}
-
-/* The rows that the removal is about, which are there. live: of these, those that are not deleted. */
+/* The rows that the removal is about, which are there. */
 static RowSet *
-find_roots(Removal *removal, bool live)
+find_roots(const Removal *removal)
 {
-	Oid target = removal->request->target;
-	const SoftDelete *soft = live ? mapping_of_table(target) : NULL;
-	RowSet *roots = row_set_make(target, NIL);
-	OneRun run = {.nargs = removal->keys->ncols,
-				  .types = removal->keys->array_types,
-				  .values = removal->keys->arrays};
-	RoleState reader;
-
-	run.options.snapshot = GetActiveSnapshot();
-	reader = run_as_reader(target);
-	(void) cleanup_query(
-		psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid FROM %s c WHERE %s%s",
-				 sql_keyed_relation(target), keys_condition(removal->keys, "c", 1),
-				 soft != NULL ? psprintf(" AND c.%s IS NULL", sql_column(target, soft->deleted_at))
-							  : ""),
-		&run, note_tid, roots);
-	run_as_end(reader);
-	return roots;
+	return rows_with_keys(removal->keys, NULL, false);
 }
 
 /* Raise 55000 where the sealed row has been restored. */
@@ -196,8 +173,12 @@ static void
 check_is_sealed(Removal *removal)
 {
 	Oid target = removal->request->target;
+	const SoftDelete *soft = mapping_declared(target);
 
-	if (!removal->sealed || mapping_declared(target) == NULL || find_roots(removal, true)->n == 0)
+	if (!removal->sealed || soft == NULL ||
+		rows_with_keys(removal->keys,
+					   psprintf("c.%s IS NULL", sql_column(target, soft->deleted_at)), false)
+				->n == 0)
 		return;
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("a row of \"%s\" was restored while it was being removed",
@@ -258,18 +239,6 @@ take_hint(Oid tab, ItemPointer tid, void *arg)
 	(void) row_set_add_tid(rows_of(hints, fk_graph_node(hints->cleanup->graph, tab)), tab, tid);
 }
 
-/* The node of a table in a cleanup; NULL: it has none. */
-static FkNode *
-node_of(const Cleanup *cleanup, Oid relid)
-{
-	ListCell *lc;
-
-	foreach (lc, cleanup->nodes)
-		if (((FkNode *) lfirst(lc))->relid == relid)
-			return lfirst(lc);
-	return NULL;
-}
-
 /* Do rows of a table follow others of its own component, by whatever reference? */
 static bool
 is_in_circle(const FkNode *node)
@@ -310,7 +279,7 @@ above_is_unchanged(Frame *frame, const Cleanup *cleanup, const List *nodes, uint
 	foreach (lc, frame->above)
 	{
 		Above *above = lfirst(lc);
-		FkNode *node = node_of(cleanup, above->relid);
+		FkNode *node = cleanup_node(cleanup, above->relid);
 
 		if (node == NULL)
 			return false;
@@ -454,7 +423,7 @@ note_candidate(TupleTableSlot *slot, void *arg)
 	Candidates *candidates = arg;
 
 	if (!cleanup_has_row(candidates->node, slot))
-		note_tid(slot, candidates->rows);
+		(void) row_set_add_tid(candidates->rows, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
 }
 
 /* The rows outside that reference rows inside over an edge, and are of a table whose rows may go. */
@@ -737,7 +706,7 @@ attempt(Removal *removal, Done *done)
 	uint64 taken = 0;
 	Cleanup *cleanup = make_cleanup(removal);
 	Hints hints = {.cleanup = cleanup};
-	RowSet *roots = find_roots(removal, false);
+	RowSet *roots = find_roots(removal);
 	Ascent *ascent;
 	uint64 seeds = 0;
 	uint64 to_set;
@@ -785,6 +754,7 @@ attempt(Removal *removal, Done *done)
 		cleanup_free(cleanup);
 		return ATTEMPT_NOTHING;
 	}
+	(void) cleanup_find_held(cleanup, NULL, NULL);
 	(void) cleanup_find_outside(cleanup, snapshot, true);
 	if (removal->exact)
 	{
@@ -824,7 +794,7 @@ attempt(Removal *removal, Done *done)
 	{
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetTransactionSnapshot());
-		roots = find_roots(removal, false);
+		roots = find_roots(removal);
 		PopActiveSnapshot();
 	}
 	cleanup_free(cleanup);
@@ -1087,13 +1057,14 @@ plan_removal(Removal *removal)
 	const RemovalRequest *request = removal->request;
 	Frame *frame = make_frame(removal);
 	Cleanup *plan = make_cleanup(removal);
-	RowSet *roots = find_roots(removal, false);
+	RowSet *roots = find_roots(removal);
 
 	plan->joined = list_row;
 	plan->arg = frame->rows;
 	cleanup_add_rows(plan, plan->node, roots, GetActiveSnapshot());
 	cleanup_close(plan, GetActiveSnapshot());
 	(void) cleanup_find_outside(plan, GetActiveSnapshot(), true);
+	(void) cleanup_find_held(plan, NULL, NULL);
 	/* once rows have gone the plan is the rest of the one that was approved */
 	if (request->approve != NULL && (removal->task == NULL || removal->task->approved == NULL ||
 									 strcmp(removal->task->approved, request->approve) != 0))

@@ -11,5 +11,6 @@
 #include "cleanup_set.h"
 #include "purge.h"
 #include "removal.h"
+#include "removal_scope.h"
 
 #endif /* PGACCOUNT_CLEANUP_H */

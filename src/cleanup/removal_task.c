@@ -50,12 +50,20 @@ static const TableStatement progress_statement = {
 static const TableStatement seals_statement = {
 	PLAN_REMOVAL_SEALS,
 	TASK_TABLE,
-	OWN_STATEMENT "SELECT t.key FROM account.removal_task t"
+	OWN_STATEMENT "SELECT t.key, t.force FROM account.removal_task t"
 				  " WHERE t.target OPERATOR(pg_catalog.=) $1"
 				  " AND t.state OPERATOR(pg_catalog.=) ANY ('{running,paused}')"
 				  " ORDER BY t.id",
 	1,
 	{OIDOID}};
+
+static const TableStatement targets_statement = {
+	PLAN_REMOVAL_TARGETS,
+	TASK_TABLE,
+	OWN_STATEMENT "SELECT t.target FROM account.removal_task t"
+				  " WHERE t.state OPERATOR(pg_catalog.=) ANY ('{running,paused}')",
+	0,
+	{InvalidOid}};
 
 #define TASK_COLUMNS "t.id, t.target, t.key, t.approved, t.done, t.keys_set, t.batches"
 
@@ -208,28 +216,33 @@ removal_task_cancel(int64 id)
 	return target;
 }
 
-/* The keys of the open removals of rows of a table. */
+/* The open removals of rows of a table. */
 List *
-removal_task_keys(Oid target)
+removal_task_seals(Oid target)
 {
 	Datum values[] = {ObjectIdGetDatum(target)};
 	uint64 n = own_statement_run(&seals_statement, values, NULL);
-	List *keys = NIL;
+	List *seals = NIL;
 
 	for (uint64 i = 0; i < n; i++)
-		keys = lappend(keys, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+	{
+		RemovalSeal *seal = palloc(sizeof(RemovalSeal));
+		bool isnull;
+
+		seal->key = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		seal->force =
+			DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		seals = lappend(seals, seal);
+	}
 	statement_free_rows();
-	return keys;
+	return seals;
 }
 
 /* The tables that have open removals. */
 List *
 removal_task_targets(void)
 {
-	uint64 n =
-		run_as_table_owner(OWN_STATEMENT "SELECT t.target FROM account.removal_task t WHERE"
-										 " t.state OPERATOR(pg_catalog.=) ANY ('{running,paused}')",
-						   0, NULL, NULL, NULL);
+	uint64 n = own_statement_run(&targets_statement, NULL, NULL);
 	List *targets = NIL;
 
 	for (uint64 i = 0; i < n; i++)

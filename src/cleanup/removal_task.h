@@ -52,8 +52,15 @@ extern void removal_task_progress(RemovalTask *task, const RemovalProgress *prog
 /* End an open one: raises PT404, PT400. Returns its table, which may be gone. */
 extern Oid removal_task_cancel(int64 id);
 
-/* The keys, as texts, of the open removals of rows of a table. */
-extern List *removal_task_keys(Oid target);
+/* An open removal of rows of a table. */
+typedef struct RemovalSeal
+{
+	char *key;
+	bool force;
+} RemovalSeal;
+
+/* Those of a table: a list of RemovalSeal. */
+extern List *removal_task_seals(Oid target);
 
 /* The tables that have open removals. */
 extern List *removal_task_targets(void);

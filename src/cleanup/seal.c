@@ -429,7 +429,7 @@ make_sealed(Relation rel, MemoryContext context)
 
 			if (get_rel_name(target) == NULL || !references(edge, target))
 				continue;
-			foreach (lc3, removal_task_keys(target))
+			foreach (lc3, removal_task_seals(target))
 			{
 				if (key == NULL)
 				{
@@ -437,7 +437,8 @@ make_sealed(Relation rel, MemoryContext context)
 					key->edge = edge;
 					prepare_comparison(key, rel, context);
 				}
-				read_sealed_rows(key, keys_of_text(target, lfirst(lc3)), context);
+				read_sealed_rows(key, keys_of_text(target, ((RemovalSeal *) lfirst(lc3))->key),
+								 context);
 			}
 		}
 		if (key != NULL && key->nrows > 0)
