@@ -13,7 +13,7 @@ SELECT account.create_key(kid => 'events') AS kid;
 -- what the files before have left in the queue comes first
 DO $$ BEGIN FOR i IN 1 .. 700 LOOP EXIT WHEN (SELECT waiting = 0 FROM account.event_queue()); PERFORM pg_sleep(0.1); END LOOP; END $$;
 SELECT max(id) AS start FROM account.event \gset
-CREATE VIEW ev.events AS SELECT row_number() OVER (ORDER BY e.id) AS n, e.type, e.outcome, e.actor = session_user AS by_role, u.email AS subject, e.ip, e.error_code,
+CREATE VIEW ev.events AS SELECT row_number() OVER (ORDER BY e.id) AS n, e.type, e.outcome, e.actor = session_user AS by_role, u.email AS subject, nullif(e.ip, inet_client_addr()) AS ip, e.error_code,
     e.detail FROM account.event AS e LEFT JOIN ev.users AS u ON u.id::text = e.subject WHERE e.id > current_setting('ev.start')::bigint;
 SET ev.start = :start;
 SET pgaccount.show_deleted = on;
@@ -28,7 +28,7 @@ ROLLBACK;
 SELECT status, error FROM account.login('ann', 'a-wrong-secret', '10.0.0.7', 'agent/1');
 SELECT status, error FROM account.login('nobody', 'a-wrong-secret');
 SELECT status, error, refresh_token AS token FROM account.login('ann', 'a-right-secret', '10.0.0.7', 'agent/1') \gset
-SELECT status, error, refresh_token AS token2 FROM account.refresh(:'token', '::1') \gset
+SELECT status, error, refresh_token AS token2 FROM account.refresh(:'token', '2001:db8::1') \gset
 RESET ROLE;
 SET pgaccount.refresh_grace = 0;
 SELECT status, error FROM account.refresh(:'token');

@@ -220,7 +220,8 @@ sub again
 sub with_points
 {
 	my ($action, $points, $run) = @_;
-	$session->must('SELECT injection_points_set_local()');
+	# once: each call takes one of few places among what a session does at its end
+	$session->must('SELECT injection_points_set_local()') if !$session->{local}++;
 	$session->must("SELECT injection_points_attach('$_', '$action')") for @$points;
 	my @results = $run->();
 	my @notices = @{ $session->{notices} };
