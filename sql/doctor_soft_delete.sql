@@ -135,9 +135,10 @@ CREATE TABLE api_keys (id serial PRIMARY KEY, owner int REFERENCES owners ON DEL
 CREATE TABLE pages (id serial PRIMARY KEY, editor int REFERENCES owners ON DELETE SET NULL, owner int REFERENCES owners);
 CREATE TABLE roles (id uuid PRIMARY KEY);
 CREATE TABLE countries (code char(2) PRIMARY KEY);
+CREATE TABLE countries_parse ("objectId" text PRIMARY KEY); -- an application makes its ids: no finding
 CREATE TABLE memberships (owner int REFERENCES owners ON DELETE CASCADE, role uuid REFERENCES roles, PRIMARY KEY (owner, role));
 SET client_min_messages = error;
-SELECT account.enable_soft_delete('owners'), account.enable_soft_delete('memberships'), account.enable_soft_delete('countries'), account.enable_soft_delete('roles') \gset
+SELECT account.enable_soft_delete('owners'), account.enable_soft_delete('memberships'), account.enable_soft_delete('countries'), account.enable_soft_delete('countries_parse'), account.enable_soft_delete('roles') \gset
 RESET client_min_messages;
 SELECT severity, code, object, message, remedy FROM account.doctor() WHERE object ~ 'owners|api_keys|pages|memberships|countries|roles';
 CREATE INDEX ON api_keys (owner);

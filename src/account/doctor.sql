@@ -185,8 +185,8 @@ BEGIN ATOMIC
                           WHERE u.tgrelid = t.tgrelid AND u.tgfoid = t.tgfoid AND u.tgtype & 16 <> 0
                               AND u.tgenabled <> 'D')
     UNION ALL
-    -- keys that say something: what nothing makes, and is no mere number or uuid, or references a
-    -- row
+    -- keys that say something: what nothing makes, and is no mere number, uuid or id, or references
+    -- a row
     SELECT 'info', 'primary_key_blocks_reuse', i.indexrelid::regclass::text,
            format('deleted rows of %s keep their primary key (%s): it cannot be inserted again',
                s.relation,
@@ -205,6 +205,8 @@ BEGIN ATOMIC
                       WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
                             AND (a.atttypid NOT IN ('int2'::regtype, 'int4'::regtype,
                                 'int8'::regtype, 'uuid'::regtype)
+                                 AND NOT (i.indnkeyatts = 1 AND translate(lower(a.attname), '_', '')
+                                     IN ('id', 'uid', 'uuid', 'guid', 'objectid'))
                                  OR EXISTS (SELECT FROM foreign_key AS f
                                             WHERE f.conrelid = a.attrelid
                                                 AND a.attnum = ANY (f.conkey))))
