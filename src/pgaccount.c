@@ -8,6 +8,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "account/account.h"
 #include "auth/auth.h"
 #include "base/base.h"
 #include "cleanup/cleanup.h"
@@ -71,6 +72,7 @@ _PG_init(void)
 	user_changes_init();
 	removal_users_init();
 	member_changes_init();
+	last_member_init();
 	stats_init();
 	failure_queue_init();
 	failure_worker_init();

@@ -22,6 +22,9 @@
 
 static PendingList *lists = NULL;
 
+/* Removals that are running, one within the other. */
+static int removals = 0;
+
 /*
  * At the end of a transaction nothing is left over; its memory goes with it. Rows that nobody
  * flushed would be forgotten: never in silence.
@@ -87,6 +90,38 @@ pending_follow(PendingList *list)
 	}
 	list->next = lists;
 	lists = list;
+}
+
+/* A removal begins. */
+void
+pending_postpone(void)
+{
+	removals++;
+}
+
+/* A removal has failed. */
+void
+pending_give_up(void)
+{
+	removals--;
+}
+
+/* A removal ends: what it has left over is looked at. */
+void
+pending_catch_up(void)
+{
+	if (--removals > 0)
+		return;
+	for (PendingList *list = lists; list != NULL; list = list->next)
+		if (list->postponed != NULL && list->batches != NIL)
+			list->postponed();
+}
+
+/* Is one running? */
+bool
+pending_is_postponed(void)
+{
+	return removals > 0;
 }
 
 /* Begin a batch. */

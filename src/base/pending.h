@@ -23,14 +23,25 @@ typedef struct PendingBatch
 /* The batches of one kind, in the order in which they were begun. */
 typedef struct PendingList
 {
-	const char *function; /* of schema account, of the statement trigger that flushes */
-	const char *rows;     /* for a message: what they are */
+	const char *function;    /* of schema account, of the statement trigger that flushes */
+	const char *rows;        /* for a message: what they are */
+	void (*postponed)(void); /* NULL, or flushes what was postponed; see pending_postpone() */
 	List *batches;
 	struct PendingList *next;
 } PendingList;
 
 /* Have a list follow transactions, from now on. Called while the library is loaded. */
 extern void pending_follow(PendingList *list);
+
+/*
+ * A removal of several statements begins, and ends: lists that have a function for it are not
+ * flushed meanwhile, but at its end. They call pending_is_postponed() for that. After an error it is
+ * pending_give_up(), in PG_CATCH.
+ */
+extern void pending_postpone(void);
+extern void pending_catch_up(void);
+extern void pending_give_up(void);
+extern bool pending_is_postponed(void);
 
 /* Begin a batch of this subtransaction; size is that of what begins with it. All of it is 0. */
 extern void *pending_begin(PendingList *list, Size size);

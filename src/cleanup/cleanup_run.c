@@ -767,14 +767,25 @@ cleanup_run(Cleanup *work)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	nest_level = cleanup_join_memory();
-	begin_step(work, "plan removal from", work->target);
-	cleanup_close(work, GetActiveSnapshot());
-	(void) cleanup_find_held(work, NULL, NULL);
-	(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
-	if (work->approved != NULL)
-		plan_check_approved(work, GetActiveSnapshot(), work->approved);
-	cleanup_refuse_protected(work);
-	cleanup_execute(work);
+	pending_postpone();
+	PG_TRY();
+	{
+		begin_step(work, "plan removal from", work->target);
+		cleanup_close(work, GetActiveSnapshot());
+		(void) cleanup_find_held(work, NULL, NULL);
+		(void) cleanup_find_outside(work, GetActiveSnapshot(), true);
+		if (work->approved != NULL)
+			plan_check_approved(work, GetActiveSnapshot(), work->approved);
+		cleanup_refuse_protected(work);
+		cleanup_execute(work);
+	}
+	PG_CATCH();
+	{
+		pending_give_up();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	pending_catch_up();
 	AtEOXact_GUC(true, nest_level);
 	PopActiveSnapshot();
 }

@@ -15,7 +15,7 @@ CREATE TEMP TABLE public_call (name) AS SELECT unnest('{http_status,hash_passwor
     verify_access_token,authenticate,sign_out,jwks,uid,tenant_id,claims,claim,user_role,uid_bigint,uid_uuid,tenant_bigint,tenant_uuid,has_module,is_staff,is_authenticated,tenant_role,has_tenant_role,
     enable_tenant_isolation,disable_tenant_isolation,
     enable_soft_delete,disable_soft_delete,restore,soft_delete,is_deleted,deleted,unique_among_live,enable_profile,disable_profile,missing_profiles,
-    cleanup_plan,cleanup,cleanup_graph,plan_hash,set_reference,set_reference_policy,doctor,describe}'::name[]);
+    protect_last_member,unprotect_last_member,cleanup_plan,cleanup,cleanup_graph,plan_hash,set_reference,set_reference_policy,doctor,describe}'::name[]);
 CREATE TEMP TABLE api_call (name) AS SELECT unnest('{register,login,refresh,logout,revoke_sessions,set_password,
     request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion,sessions,revoke_session}'::name[]);
 CREATE TEMP TABLE privileged_call (name) AS SELECT unnest('{purge,create_key,activate_key,retire_key,export_key,issue_access_token,issue_tokens,act_as,
@@ -34,11 +34,11 @@ SELECT set_eq($$SELECT name FROM audience WHERE who = 'application'$$, '{registe
     sessions,revoke_session,switch_tenant,memberships,set_member_role,remove_member,transfer_ownership,invitations,revoke_invitation}'::name[],
     'grant_api: the unprivileged calls of accounts, set_password and set_client_ip');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'monitor'$$, '{event_queue,stat_failures,stat_operations}'::name[], 'pg_monitor: what tells');
-SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,create_key,create_starter,export_key,forget_tables,grant_api,grant_dump,issue_access_token,issue_tokens,
+SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,last_member_findings,create_key,create_starter,export_key,forget_tables,grant_api,grant_dump,issue_access_token,issue_tokens,
     cancel_removal,cleanup_batches,declared_reference_changed,prune_events,purge,purge_batches,purge_users,retire_key,stats_reset,use_tables,doctor_events,doctor_model,doctor_profile,doctor_purge,doctor_soft_delete,map_again,overdue_rows,event_guard,
     follow_profile_columns,follow_profile_drops,model_changed,model_findings,profile_findings,profile_rule_changed,profile_rule_replaced,reference_policy_changed,
     reference_policy_dropped,reference_policy_renamed,registry_triggers_enabled,signing_key_changed,place_hold,release_hold,enforce_holds,held_row_changed,hold_ddl_starts,hold_dropped,hold_ddl_ended,soft_delete_attached,soft_delete_dropped}'::name[], 'the owner alone');
-SELECT set_eq($$SELECT name FROM audience WHERE who = 'all' EXCEPT TABLE public_call$$, '{health,actor,adopt_profile,end_sessions,guard_reference,is_preloaded,keep_profile,key_in_set,
+SELECT set_eq($$SELECT name FROM audience WHERE who = 'all' EXCEPT TABLE public_call$$, '{health,actor,adopt_profile,end_sessions,marks_member,last_member,last_member_user,last_member_tenant,last_member_check,guard_reference,is_preloaded,keep_profile,key_in_set,
     make_profile,marks,marks_profile,refuse_deleted_conflict,refuse_sealed,replace_deleted,replaced_profile,row_in_set,soft_delete_changed,soft_delete_flush,soft_delete_step,soft_delete_tables,
     soft_delete_truncate,hold_delete,hold_removal,hold_update,hold_truncate}'::name[], 'everybody besides: health, and what triggers and statements of owners of tables call');
 

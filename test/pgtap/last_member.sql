@@ -1,0 +1,186 @@
+-- The last member of a role in a tenant stays, whatever statement would take it; what counts, and who is exempt.
+SET client_min_messages = warning;
+SELECT no_plan();
+CREATE SCHEMA lm;
+CREATE TABLE lm.tenants (id int PRIMARY KEY, name text);
+CREATE TABLE lm.users (id int PRIMARY KEY, name text, is_active boolean NOT NULL DEFAULT true, deleted_at timestamptz);
+CREATE TABLE lm.members (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant_id int NOT NULL REFERENCES lm.tenants ON DELETE CASCADE, user_id int REFERENCES lm.users ON DELETE CASCADE,
+    role varchar(20) NOT NULL, is_active boolean NOT NULL DEFAULT true, invited_by int REFERENCES lm.users, note text, UNIQUE (tenant_id, user_id));
+SELECT account.enable_soft_delete('lm.tenants');
+SELECT account.enable_soft_delete('lm.users', on_parent_delete => 'delete');
+SELECT account.enable_soft_delete('lm.members', on_parent_delete => 'delete');
+CREATE FUNCTION lm.fill() RETURNS void LANGUAGE sql AS $$
+    INSERT INTO lm.tenants SELECT i, 't' || i FROM generate_series(1, 4) i;
+    INSERT INTO lm.users SELECT i, 'u' || i FROM generate_series(1, 9) i;
+    -- 1: one owner; 2: two; 3: one that counts, and one that does not for each reason; 4: none
+    INSERT INTO lm.members (tenant_id, user_id, role, is_active) VALUES (1, 1, 'owner', true), (1, 2, 'member', true), (2, 1, 'owner', true), (2, 2, 'owner', true),
+        (3, 3, 'owner', true), (3, 4, 'owner', false), (3, 5, 'owner', true), (3, 6, 'owner', true), (3, 7, 'owner', true), (3, 8, 'admin', true), (4, 9, 'member', true);
+    UPDATE lm.users SET is_active = false WHERE id = 5;
+    UPDATE lm.users SET deleted_at = now() WHERE id = 6;
+    UPDATE lm.members SET deleted_at = now() WHERE user_id = 7;
+$$;
+SELECT lm.fill();
+SELECT lives_ok($$SELECT account.protect_last_member('lm.members', 'tenant_id', 'role')$$, 'protected');
+SELECT is((SELECT (code, object, message)::text FROM account.doctor() WHERE code = 'tenant_without_member'), '(tenant_without_member,lm.members,"1 live tenants of lm.tenants have no live member of role ''owner''")', 'doctor finds who has none already');
+
+-- each statement, as it is answered; each is undone
+CREATE TEMP TABLE try (n int GENERATED ALWAYS AS IDENTITY, answer text, statement text);
+INSERT INTO try (answer, statement) VALUES
+    ('23514', 'UPDATE lm.members SET role = ''member'' WHERE tenant_id = 1'),
+    ('23514', 'UPDATE lm.members SET role = ''Owner'' WHERE tenant_id = 1'),
+    ('23514', 'UPDATE lm.members SET is_active = false WHERE tenant_id = 1'),
+    ('23514', 'UPDATE lm.members SET user_id = 5 WHERE tenant_id = 1 AND user_id = 1'),
+    ('23514', 'UPDATE lm.members SET user_id = NULL WHERE tenant_id = 1 AND user_id = 1'),
+    ('23514', 'UPDATE lm.members SET tenant_id = 4 WHERE tenant_id = 1 AND user_id = 1'),
+    ('done', 'UPDATE lm.members SET user_id = 9 WHERE tenant_id = 1 AND user_id = 1'),
+    ('done', 'UPDATE lm.members SET note = ''x'''),
+    ('done', 'UPDATE lm.members SET role = CASE user_id WHEN 1 THEN ''member'' ELSE ''owner'' END WHERE tenant_id = 1'),
+    ('23514', 'DELETE FROM lm.members WHERE tenant_id = 1 AND user_id = 1'),
+    ('23514', 'DELETE FROM lm.members'),
+    ('done', 'DELETE FROM lm.members WHERE tenant_id = 4'),
+    ('done', 'DELETE FROM lm.members WHERE tenant_id = 2 AND user_id = 1'),
+    ('23514', 'DELETE FROM lm.members WHERE tenant_id = 2'),
+    ('23514', 'MERGE INTO lm.members m USING (VALUES (1)) AS v(t) ON m.tenant_id = t WHEN MATCHED THEN DELETE'),
+    ('23514', 'MERGE INTO lm.members m USING (VALUES (1)) AS v(t) ON m.tenant_id = t WHEN MATCHED THEN UPDATE SET role = ''x'''),
+    ('23514', 'INSERT INTO lm.members (tenant_id, user_id, role) VALUES (1, 1, ''member'') ON CONFLICT (tenant_id, user_id) DO UPDATE SET role = excluded.role'),
+    ('23514', 'WITH gone AS (DELETE FROM lm.members WHERE tenant_id = 1 RETURNING 1) SELECT count(*) FROM gone'),
+    ('done', 'WITH gone AS (DELETE FROM lm.members WHERE tenant_id = 1 AND user_id = 1 RETURNING 1) UPDATE lm.members SET role = ''owner'' WHERE tenant_id = 1 AND user_id = 2'),
+    ('23514', 'UPDATE lm.members SET deleted_at = now() WHERE tenant_id = 1'),
+    ('23514', 'DELETE FROM lm.members WHERE tenant_id = 3 AND user_id = 3'),
+    ('done', 'DELETE FROM lm.members WHERE tenant_id = 3 AND user_id <> 3'),
+    ('23514', 'DELETE FROM lm.users WHERE id = 1'),
+    ('23514', 'UPDATE lm.users SET deleted_at = now() WHERE id = 1'),
+    ('23514', 'UPDATE lm.users SET is_active = false WHERE id = 3'),
+    ('done', 'UPDATE lm.users SET name = ''x'''),
+    ('done', 'DELETE FROM lm.users WHERE id IN (2, 4, 5, 7, 8, 9)'),
+    ('done', 'UPDATE lm.users SET is_active = false WHERE id = 2'),
+    ('23514', 'UPDATE lm.users SET is_active = id <> 3 AND id <> 1'),
+    ('done', 'UPDATE lm.users SET is_active = true'),
+    ('23514', 'SELECT account.cleanup(''lm.users'', 1, true)'),
+    ('done', 'SELECT account.cleanup(''lm.tenants'', 1)'),
+    ('23514', 'SELECT account.cleanup(''lm.members'', ARRAY[1, 2])'),
+    ('done', 'DELETE FROM lm.tenants WHERE id = 1'),
+    ('done', 'DELETE FROM lm.tenants; DELETE FROM lm.members'),
+    ('done', 'WITH t AS (DELETE FROM lm.tenants WHERE id = 1 RETURNING 1) DELETE FROM lm.members WHERE tenant_id = 1'),
+    ('done', 'DELETE FROM lm.tenants WHERE id = 1; DELETE FROM lm.users WHERE id = 1'),
+    ('23514', 'SET LOCAL pgaccount.truncate = allow; TRUNCATE lm.members'),
+    ('23514', 'SET LOCAL pgaccount.truncate = allow; TRUNCATE lm.users CASCADE'),
+    ('done', 'SET LOCAL pgaccount.truncate = allow; TRUNCATE lm.tenants CASCADE'),
+    ('done', 'SET LOCAL session_replication_role = replica; DELETE FROM lm.members'),
+    ('done', 'SELECT account.unprotect_last_member(''lm.members''); DELETE FROM lm.members'),
+    ('23514', 'ALTER TABLE lm.members RENAME tenant_id TO t; ALTER TABLE lm.members RENAME role TO r; ALTER TABLE lm.users RENAME id TO uid; ALTER TABLE lm.tenants RENAME id TO tid; DELETE FROM lm.members'),
+    ('2BP01', 'ALTER TABLE lm.members DROP COLUMN role'),
+    ('done', 'DROP TABLE lm.members; DELETE FROM lm.users'),
+    ('done', 'DO $x$ BEGIN BEGIN DELETE FROM lm.members WHERE tenant_id = 1; EXCEPTION WHEN check_violation THEN END; DELETE FROM lm.members WHERE tenant_id = 4; END $x$'),
+    ('22023', 'SELECT account.protect_last_member(''lm.members'', ''nothing'', ''role'')'),
+    ('22023', 'SELECT account.protect_last_member(''lm.members'', ''tenant_id'', NULL)'),
+    ('22023', 'SELECT account.protect_last_member(''lm.members'', ''tenant_id'', ''role'', '''')'),
+    ('22023', 'SELECT account.protect_last_member(''lm.members'', ''note'', ''role'')'),
+    ('23514', 'SELECT account.protect_last_member(''lm.members'', ''tenant_id'', ''role'', ''admin''); DELETE FROM lm.members WHERE role = ''admin'''),
+    ('done', 'SELECT account.protect_last_member(''lm.members'', ''tenant_id'', ''role'', ''admin''); DELETE FROM lm.members WHERE role = ''owner''');
+CREATE FUNCTION lm.answer(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN
+        EXECUTE statement;
+        SET CONSTRAINTS ALL IMMEDIATE;
+        RAISE EXCEPTION USING ERRCODE = 'UNDON';
+    EXCEPTION WHEN SQLSTATE 'UNDON' THEN RETURN 'done';
+        WHEN OTHERS THEN RETURN SQLSTATE;
+    END;
+END $$;
+SELECT is(lm.answer(statement), answer, statement) FROM try ORDER BY n;
+CREATE FUNCTION lm.fields() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE c text; t text; s text; m text; d text;
+BEGIN
+    DELETE FROM lm.members WHERE tenant_id = 1;
+    RETURN 'done';
+EXCEPTION WHEN check_violation THEN
+    GET STACKED DIAGNOSTICS c = CONSTRAINT_NAME, t = TABLE_NAME, s = SCHEMA_NAME, m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL;
+    RETURN concat_ws(' | ', c, s, t, m, d);
+END $$;
+SELECT is(lm.fields(), 'account_last_member | lm | members | a live tenant would lose its last member of role "owner" | Key (id)=(1) of table "tenants" would have none.', 'the error');
+
+-- other shapes: no soft delete, parts, keys of other types, composite references, users of other owners, what names them
+CREATE ROLE lm_owner;
+CREATE ROLE lm_other;
+GRANT USAGE, CREATE ON SCHEMA lm TO lm_owner, lm_other;
+SET ROLE lm_other;
+CREATE TABLE lm.people (org varchar(9) NOT NULL, id uuid PRIMARY KEY, active boolean, UNIQUE (org, id));
+CREATE TABLE lm.orgs (code varchar(9) PRIMARY KEY);
+GRANT REFERENCES ON lm.people, lm.orgs TO lm_owner;
+RESET ROLE;
+SET ROLE lm_owner;
+CREATE TYPE lm.level AS ENUM ('boss', 'hand');
+CREATE TABLE lm.staff (org varchar(9) REFERENCES lm.orgs ON DELETE CASCADE, person uuid, level lm.level, FOREIGN KEY (org, person) REFERENCES lm.people (org, id) ON DELETE CASCADE) PARTITION BY LIST (org);
+CREATE TABLE lm.staff_a PARTITION OF lm.staff FOR VALUES IN ('a');
+CREATE TABLE lm.staff_rest PARTITION OF lm.staff DEFAULT;
+SELECT throws_ok($$SELECT account.protect_last_member('lm.staff', 'org', 'level', 'boss')$$, '42501', NULL, 'who has no TRIGGER on users');
+RESET ROLE;
+GRANT TRIGGER ON lm.people, lm.orgs TO lm_owner;
+SET ROLE lm_other;
+SELECT throws_ok($$SELECT account.protect_last_member('lm.staff', 'org', 'level', 'boss')$$, '42501', NULL, 'who does not own the members');
+RESET ROLE;
+SET ROLE lm_owner;
+SELECT throws_ok($$SELECT account.protect_last_member('lm.staff_a', 'org', 'level', 'boss')$$, '22023', NULL, 'a part of a table');
+SELECT lives_ok($$SELECT account.protect_last_member('lm.staff', 'org', 'level', 'boss')$$, 'its owner');
+RESET ROLE;
+INSERT INTO lm.orgs VALUES ('a'), ('b'), ('c');
+INSERT INTO lm.people SELECT o, ('00000000-0000-0000-0000-00000000000' || n)::uuid, true FROM (VALUES ('a', 1), ('a', 2), ('b', 3), ('c', 4)) AS v(o, n);
+INSERT INTO lm.staff SELECT org, id, 'boss' FROM lm.people;
+CREATE TABLE lm.staff_b (LIKE lm.staff);
+ALTER TABLE lm.staff_b DROP COLUMN level, ADD level lm.level;
+TRUNCATE try;
+INSERT INTO try (answer, statement) VALUES
+    ('23514', 'UPDATE lm.staff SET level = ''hand'' WHERE org = ''a'''),
+    ('23514', 'UPDATE lm.staff_a SET level = ''hand'''),
+    ('done', 'UPDATE lm.staff_a SET level = ''hand'' WHERE person::text LIKE ''%1'''),
+    ('23514', 'DELETE FROM lm.staff_rest WHERE org = ''b'''),
+    ('23514', 'DELETE FROM lm.people WHERE org = ''b'''),
+    ('23514', 'UPDATE lm.people SET active = false WHERE org = ''b'''),
+    ('23514', 'UPDATE lm.people SET active = NULL WHERE org = ''b'''),
+    ('done', 'DELETE FROM lm.orgs WHERE code = ''b'''),
+    ('done', 'SELECT account.cleanup(''lm.orgs'', ''b'')'),
+    ('23514', 'SELECT account.cleanup(''lm.people'', ''00000000-0000-0000-0000-000000000003'')'),
+    ('23514', 'TRUNCATE lm.staff_a'),
+    ('23514', 'TRUNCATE lm.staff'),
+    ('23514', 'DELETE FROM lm.staff_a'),
+    ('done', 'ALTER TABLE lm.staff DETACH PARTITION lm.staff_a; DELETE FROM lm.staff_a'),
+    ('23514', 'WITH c AS (DELETE FROM lm.staff_rest WHERE org = ''c'' RETURNING *) INSERT INTO lm.staff_b (org, person, level) SELECT * FROM c; ALTER TABLE lm.staff ATTACH PARTITION lm.staff_b FOR VALUES IN (''b'')'),
+    ('done', 'DELETE FROM lm.orgs; DELETE FROM lm.people');
+SELECT is(lm.answer(statement), answer, statement) FROM try ORDER BY n;
+-- a removal in batches takes members first, and their tenant last
+CALL account.cleanup_batches('lm.orgs', 'c', batch_size => 1);
+SELECT is((SELECT count(*) FROM lm.staff WHERE org = 'c'), 0::bigint, 'a tenant goes in batches');
+SELECT throws_ok($$DELETE FROM lm.staff WHERE org = 'b'$$, '23514', NULL, 'another one does not');
+SET ROLE lm_other;
+SELECT throws_ok($$DELETE FROM lm.people WHERE org = 'b'$$, '23514', NULL, 'the owner of users, who may not read members');
+RESET ROLE;
+SET ROLE lm_owner;
+SELECT throws_ok($$DELETE FROM lm.staff WHERE org = 'b'$$, '23514', NULL, 'the owner of members, who may not read users');
+RESET ROLE;
+
+-- no foreign key, no soft delete: by a declared reference, or by the mapping
+CREATE TABLE lm.plain_orgs (id bigint PRIMARY KEY);
+CREATE TABLE lm.plain_users (id bigint PRIMARY KEY, email text);
+CREATE TABLE lm.plain (org_id bigint, user_id bigint, role text, PRIMARY KEY (org_id, user_id));
+SELECT throws_ok($$SELECT account.protect_last_member('lm.plain', 'org_id', 'role')$$, '22023', NULL, 'nothing says which the tenants are');
+SELECT account.set_reference('lm.plain', '{org_id}', 'lm.plain_orgs', 'cascade');
+SELECT throws_ok($$SELECT account.protect_last_member('lm.plain', 'org_id', 'role')$$, '22023', NULL, 'nothing says who the users are');
+SELECT account.set_reference('lm.plain', '{user_id}', 'lm.plain_users', 'cascade');
+SELECT lives_ok($$SELECT account.protect_last_member('lm.plain', 'org_id', 'role')$$, 'declared references');
+INSERT INTO lm.plain_orgs VALUES (1);
+INSERT INTO lm.plain_users VALUES (1), (2);
+INSERT INTO lm.plain VALUES (1, 1, 'owner'), (1, 2, 'owner');
+DELETE FROM lm.plain WHERE user_id = 2;
+SELECT throws_ok($$DELETE FROM lm.plain$$, '23514', NULL, 'the last one');
+SELECT throws_ok($$DELETE FROM lm.plain_users WHERE id = 1$$, '23514', NULL, 'a user that leaves its row behind');
+SELECT throws_ok($$TRUNCATE lm.plain_users$$, '23514', NULL, 'all users');
+SELECT throws_ok($$UPDATE lm.plain_users SET id = 7 WHERE id = 1$$, '23514', NULL, 'a user by another key');
+SELECT lives_ok($$TRUNCATE lm.plain_orgs$$, 'all tenants');
+SELECT lives_ok($$TRUNCATE lm.plain_users$$, 'then all users');
+
+-- taken off: nothing is left
+SELECT account.unprotect_last_member(t::regclass) FROM unnest('{lm.members,lm.staff,lm.plain}'::text[]) AS t;
+SELECT lives_ok($$SELECT account.unprotect_last_member('lm.plain')$$, 'again');
+SELECT is_empty($$SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'zz_account_last_member%'$$, 'no trigger is left');
+SELECT * FROM finish();
