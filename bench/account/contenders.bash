@@ -172,6 +172,7 @@ SQL
     about 'argon2 at its default cost' account.register
     row 'register, argon2' 'BEGIN; two INSERTs, libsodium; COMMIT' "$(mid 'account|register_libsodium')" "$(mid 'account|register_argon2')" 1.02
     refusals
+    resets
     dropdb bench_account
 }
 
@@ -190,6 +191,19 @@ refusals() {
     done
     refusals_row "slowest of $(pick 200 20) refused logins" '' 1.05
     refusals_row 'the same in processor time' ' cpu' -
+}
+
+# The same of requests for a new password.
+resets() {
+    local who kinds
+    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/resets" psql -XqAt -v ON_ERROR_STOP=1 -d bench_account -v rounds="$(pick 200 20)" -f "$work/tree/bench/account/resets.sql" || {
+        cat "$work/log/resets"
+        die "account/resets.sql failed"
+    }
+    while IFS='|' read -r who result; do sample "reset|$who"; done < <(grep -F '|' "$work/log/resets")
+    about 'requests for a new password' account.request_password_reset
+    kinds=$(for who in known unknown inactive deleted; do mid "reset|$who"; done | sort -g)
+    row "slowest of $(pick 200 20) requests by known, unknown, inactive, deleted logins" 'the quickest' "$(head -n 1 <<<"$kinds")" "$(tail -n 1 <<<"$kinds")" 1.05 '<'
 }
 
 # The dearest kind of refusal against the cheapest. Usage: refusals_row work suffix bar
