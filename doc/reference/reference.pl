@@ -133,7 +133,7 @@ my @sections = (
 	[ password => 'Passwords' ], [ jwt => 'Keys and tokens' ], [ identity => 'Identity and tenants' ],
 	[ monitor => 'Events, statistics, health' ]);
 my %elsewhere = (
-	fkey => 'cleanup', base => 'monitor', 'account/starter' => 'model', 'account/members' => 'members', 'auth/members' => 'members', 'auth/key_store' => 'jwt', 'auth/token' => 'jwt',
+	fkey => 'cleanup', base => 'monitor', 'account/starter' => 'model', 'account/members' => 'members', 'account/last_member' => 'members', 'auth/members' => 'members', 'auth/key_store' => 'jwt', 'auth/token' => 'jwt',
 	'auth/identity' => 'identity', 'auth/tenant_isolation' => 'identity', 'account/doctor' => 'monitor', 'account/health' => 'monitor',
 	'account/describe' => 'monitor', 'account/grant_api' => 'model');
 

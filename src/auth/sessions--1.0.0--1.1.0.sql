@@ -17,6 +17,9 @@ REVOKE ALL ON account.session_use FROM PUBLIC;
 ALTER TABLE account.session_use ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE account.session_use IS
 'When each session was used last, written at most once a minute. Old rows are dropped now and then.';
+COMMENT ON COLUMN account.session_use.session_id IS 'The session.';
+COMMENT ON COLUMN account.session_use.used_at IS
+'When it began, or was used by account.authenticate, to the minute.';
 
 CREATE FUNCTION account.sessions(user_id text DEFAULT NULL)
         RETURNS TABLE (session_id uuid, created_at timestamptz, last_used_at timestamptz, ip inet,
