@@ -1,5 +1,5 @@
 
--- tokens that are mailed ---------------------------------------------------------------------------
+-- tokens that are mailed --------------------------------------------------------------------------
 
 -- One open token for a user and a purpose; of nobody where somebody was asked for who is not there.
 -- By what they are recognised is not dumped: links that were sent work in this database alone.
@@ -18,8 +18,8 @@ REVOKE ALL ON account.mailed_token FROM PUBLIC;
 -- without policy: shut to pg_read_all_data, too
 ALTER TABLE account.mailed_token ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE account.mailed_token IS
-'Open tokens that were mailed, by the SHA-256 of their 32 bytes. Rows go when a token is used, void '
-'or has expired.';
+'Open tokens that were mailed, by the SHA-256 of their 32 bytes. Rows go when a token is used, '
+'void or has expired.';
 COMMENT ON COLUMN account.mailed_token.token_hash IS 'SHA-256 of the token.';
 COMMENT ON COLUMN account.mailed_token.user_id IS 'Whose it is.';
 COMMENT ON COLUMN account.mailed_token.purpose IS 'What it is for.';
@@ -33,8 +33,8 @@ COMMENT ON COLUMN account.mailed_token.email IS 'The email that the token confir
 COMMENT ON COLUMN account.mailed_token.verifies IS
 'The email is the user''s present one: a new password leaves the token good.';
 COMMENT ON TABLE account.login_failure IS
-'Failed logins, and requests for mails, that count against further ones, by keyed digests. Old rows '
-'are dropped now and then.';
+'Failed logins, and requests for mails, that count against further ones, by keyed digests. Old '
+'rows are dropped now and then.';
 
 -- Who has deleted itself, and may take that back.
 CREATE TABLE account.own_deletion (
