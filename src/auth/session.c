@@ -591,7 +591,8 @@ session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model)
 	UserRecord *user = id != NULL ? model_user_by_id(model, id) : NULL;
 
 	operation_concerns(id, user != NULL ? user->tenant_id : NULL);
-	if (user == NULL || !user->is_live)
+	if (user == NULL || !user->is_live ||
+		removal_takes(model->relation[MODEL_USERS], user->user_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such user"),
 				 errdetail("No live user has this id."), errhint("Pass the id of a live user.")));
