@@ -4,14 +4,13 @@
  *		loaded.
  *
  * Rows go into the tuple store that a function in FROM would fill anyway, one at a time: beyond
- * work_mem it is a file.
+ * work_mem it is a file, and so are the keys of the walk: memory does not grow with the tenant.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/tuplestore.h"
 
 #include "base/base.h"
@@ -67,7 +66,6 @@ export_tenant_operation(PG_FUNCTION_ARGS)
 	ExportWalk walk = {0};
 	Model model;
 	TenantRecord *tenant;
-	int nest_level;
 
 	version_check();
 	model = *model_require();
@@ -75,9 +73,7 @@ export_tenant_operation(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	walk.model = &model;
 	walk.graph = fk_graph_load();
-	nest_level = cleanup_join_memory();
 	export_walk_tenant(&walk, tenant->tenant_id);
 	export_stream(&walk, put_row, fcinfo->resultinfo);
-	AtEOXact_GUC(true, nest_level);
 	return (Datum) 0;
 }
