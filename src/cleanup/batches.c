@@ -1244,6 +1244,66 @@ removal_in_batches(const RemovalRequest *request)
 	return finished;
 }
 
+/* Plan it, and raise what it would raise. */
+static void
+try_plan(const RemovalRequest *request)
+{
+	Removal removal = {.request = request, .context = CurrentMemoryContext};
+	int level = cleanup_join_memory();
+
+	lock_target(request->target);
+	removal.keys = keys_of_text(request->target, request->key);
+	removal.task = removal_task_find(request->target, request->key);
+	if (removal.task != NULL && !removal_task_claim(removal.task, false))
+		refuse_second(request->target);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	cleanup_free(plan_removal(&removal));
+	PopActiveSnapshot();
+	AtEOXact_GUC(true, level);
+}
+
+/* Would it be refused? */
+bool
+removal_is_blocked(const RemovalRequest *request)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext context =
+		AllocSetContextCreate(caller, "pgaccount removal plan", ALLOCSET_DEFAULT_SIZES);
+	volatile bool blocked = false;
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		MemoryContextSwitchTo(context);
+		try_plan(request);
+		MemoryContextSwitchTo(caller);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode != ERRCODE_RESTRICT_VIOLATION &&
+			error->sqlerrcode != ERRCODE_ACCOUNT_HELD && error->sqlerrcode != ERRCODE_OBJECT_IN_USE)
+			ReThrowError(error);
+		ereport(WARNING, (errcode(error->sqlerrcode), errmsg("%s", error->message),
+						  error->detail != NULL ? errdetail("%s", error->detail) : 0,
+						  errhint("It is passed over.")));
+		FreeErrorData(error);
+		blocked = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	MemoryContextDelete(context);
+	return blocked;
+}
+
 /* ---- The functions ---- */
 
 /* An interval in microseconds, a month of 30 days; negative for NULL. Raises 22023. */

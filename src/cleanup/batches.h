@@ -28,6 +28,12 @@ typedef struct RemovalRequest
 extern bool removal_in_batches(const RemovalRequest *request);
 
 /*
+ * Would it be refused, because of what stands in the way, or runs it already? Then a WARNING says
+ * why. For who removes one row after the other. Within SPI_connect.
+ */
+extern bool removal_is_blocked(const RemovalRequest *request);
+
+/*
  * Called when the row is sealed, with the plan of what goes: for what else there is of users who
  * are removed.
  */

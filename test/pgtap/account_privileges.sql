@@ -35,7 +35,7 @@ SELECT set_eq($$SELECT name FROM audience WHERE who = 'application'$$, '{registe
     'grant_api: the unprivileged calls of accounts, set_password and set_client_ip');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'monitor'$$, '{event_queue,stat_failures,stat_operations}'::name[], 'pg_monitor: what tells');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,last_member_findings,create_key,create_starter,export_key,forget_tables,grant_api,grant_dump,issue_access_token,issue_tokens,
-    cancel_removal,cleanup_batches,declared_reference_changed,prune_events,purge,purge_batches,purge_users,retire_key,stats_reset,use_tables,doctor_events,doctor_model,doctor_profile,doctor_purge,doctor_soft_delete,map_again,overdue_rows,event_guard,
+    cancel_removal,cleanup_batches,purge_tenants,declared_reference_changed,prune_events,purge,purge_batches,purge_users,retire_key,stats_reset,use_tables,doctor_events,doctor_model,doctor_profile,doctor_purge,doctor_soft_delete,map_again,overdue_rows,event_guard,
     follow_profile_columns,follow_profile_drops,model_changed,model_findings,profile_findings,profile_rule_changed,profile_rule_replaced,reference_policy_changed,
     reference_policy_dropped,reference_policy_renamed,registry_triggers_enabled,signing_key_changed,place_hold,release_hold,enforce_holds,held_row_changed,hold_ddl_starts,hold_dropped,hold_ddl_ended,soft_delete_attached,soft_delete_dropped}'::name[], 'the owner alone');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'all' EXCEPT TABLE public_call$$, '{health,actor,adopt_profile,end_sessions,marks_member,last_member,last_member_user,last_member_tenant,last_member_check,guard_reference,is_preloaded,keep_profile,key_in_set,

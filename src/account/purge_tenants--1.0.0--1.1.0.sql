@@ -1,0 +1,10 @@
+
+CREATE PROCEDURE account.purge_tenants(batch_size integer DEFAULT 10000)
+    AS 'MODULE_PATHNAME', 'purge_tenants' LANGUAGE C;
+REVOKE ALL ON PROCEDURE account.purge_tenants(integer) FROM PUBLIC;
+COMMENT ON PROCEDURE account.purge_tenants(integer) IS
+'Removes for good the tenants that were deleted softly longer ago than pgaccount.grace_period, '
+'the one that was deleted first first, each by account.cleanup_batches. One that something stands '
+'in the way of, or that is being removed already, is passed over with a WARNING. Interrupted, the '
+'next CALL goes on. Errors: 55000 where no tenants are mapped; 22023 where they have no soft '
+'delete; 2D000 inside a transaction block; those of account.cleanup_batches.';
