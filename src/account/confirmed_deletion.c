@@ -75,7 +75,7 @@ token_user(const Model *model, bytea *hash)
 static Jsonb *
 delete_itself(const Model *model, const UserRecord *user, const char *reason)
 {
-	Jsonb *answer;
+	Jsonb *volatile answer = NULL;
 
 	own_deletion_begin(user->user_id);
 	PG_TRY();

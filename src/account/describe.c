@@ -58,8 +58,7 @@ describe_soft_delete(StringInfo out, Oid relid)
 	appendStringInfo(out, "  New references to deleted rows are %s (guard_references => %s).\n",
 					 mapping.options.guard_references ? "refused" : "let in",
 					 mapping.options.guard_references ? "true" : "false");
-	appendStringInfo(out,
-					 "  When a parent is removed for good, %s (on_parent_delete => '%s').\n",
+	appendStringInfo(out, "  When a parent is removed for good, %s (on_parent_delete => '%s').\n",
 					 mapping.options.on_parent_delete == PARENT_DELETE_DELETE
 						 ? "its rows go with it"
 						 : "that is refused while rows reference it",
@@ -185,8 +184,7 @@ describe_profiles(StringInfo out, Oid relid)
 			appendStringInfo(out, "Profiles: each row has one in %s.\n",
 							 display_relation(rule->profiles));
 		if (rule->profiles == relid)
-			appendStringInfo(out,
-							 "Profiles: each row of %s has one here%s.\n",
+			appendStringInfo(out, "Profiles: each row of %s has one here%s.\n",
 							 display_relation(rule->users),
 							 rule->adopt ? "; one that the application inserts replaces it" : "");
 	}
@@ -197,9 +195,9 @@ static void
 describe_model(StringInfo out, Oid relid)
 {
 	static const char sql[] = OWN_STATEMENT
-		"SELECT c.part || ': ' || pg_catalog.string_agg(c.attribute || ' is '"
-		" || pg_catalog.quote_ident(c.column_name::pg_catalog.text), ', '"
-		" ORDER BY c.attribute COLLATE \"C\")"
+		"SELECT pg_catalog.concat(c.part, ': ', pg_catalog.string_agg(pg_catalog.concat("
+		"c.attribute, ' is ', pg_catalog.quote_ident(c.column_name::pg_catalog.text)), ', '"
+		" ORDER BY c.attribute COLLATE \"C\"))"
 		" FROM account.model_column AS c"
 		" WHERE c.relation OPERATOR(pg_catalog.=) $1 AND c.column_name IS NOT NULL"
 		" GROUP BY c.part";

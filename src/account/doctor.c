@@ -129,8 +129,7 @@ function_owner(Oid function)
 bool
 sees_all_findings(Oid owner)
 {
-	return has_privs_of_role(GetUserId(), owner) ||
-		   has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
+	return has_privs_of_role(GetUserId(), owner) || has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
 }
 
 /*

@@ -186,6 +186,15 @@ seal_tables_left(void)
 	return tables;
 }
 
+/* How long a moment is. */
+static int
+moment_ms(void)
+{
+	int moment = DeadlockTimeout + 500;
+
+	return LockTimeout > 0 ? Min(moment, LockTimeout) : moment;
+}
+
 /*
  * Lock a table; false: others have it for longer than a moment, which is what it takes to have an
  * autovacuum cancelled.
@@ -195,18 +204,15 @@ lock_in_a_moment(Oid relid, LOCKMODE mode)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	int moment = DeadlockTimeout + 500;
 	volatile bool locked = true;
 
-	if (LockTimeout > 0)
-		moment = Min(moment, LockTimeout);
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
 		int level = NewGUCNestLevel();
 
-		(void) set_config_option("lock_timeout", psprintf("%d", moment), PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+		(void) set_config_option("lock_timeout", psprintf("%d", moment_ms()), PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 		LockRelationOid(relid, mode);
 		AtEOXact_GUC(true, level);
 		ReleaseCurrentSubTransaction();
