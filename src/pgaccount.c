@@ -71,6 +71,7 @@ _PG_init(void)
 	event_init();
 	user_changes_init();
 	removal_users_init();
+	user_erasure_init();
 	member_changes_init();
 	last_member_init();
 	stats_init();

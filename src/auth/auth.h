@@ -25,6 +25,7 @@
 #include "tenant_isolation.h"
 #include "throttle.h"
 #include "user_changes.h"
+#include "user_erasure.h"
 #include "user_trigger.h"
 
 #endif /* PGACCOUNT_AUTH_H */

@@ -12,6 +12,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "access/xact.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
@@ -64,6 +65,21 @@ make_keys(Oid relid, int ncols, AttrNumber *columns)
 									   get_attname(relid, columns[i], false)));
 	}
 	return keys;
+}
+
+/* The columns of a table's primary key, in their order. */
+List *
+primary_key_columns(Oid relid)
+{
+	Relation rel = relation_open(relid, AccessShareLock);
+	Bitmapset *primary = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	List *columns = NIL;
+	int member = -1;
+
+	while ((member = bms_next_member(primary, member)) >= 0)
+		columns = lappend_int(columns, member + FirstLowInvalidHeapAttributeNumber);
+	relation_close(rel, NoLock);
+	return columns;
 }
 
 /* The set over the primary key; raises without one. */

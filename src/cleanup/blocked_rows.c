@@ -202,6 +202,13 @@ note_holder(List *holders, char *name, bool is_hold, int64 rows)
 	return lappend(holders, holder);
 }
 
+/* Add a row that a hold keeps. */
+List *
+blocked_note_hold(List *holders, int64 hold)
+{
+	return note_holder(holders, psprintf("hold " INT64_FORMAT, hold), true, 1);
+}
+
 /* Holders that a callback adds to, and their memory. */
 typedef struct HolderList
 {
@@ -216,7 +223,7 @@ note_hold(FkNode *node, Oid tab, ItemPointer tid, int64 hold, void *arg)
 	HolderList *list = arg;
 	MemoryContext old = MemoryContextSwitchTo(list->memory);
 
-	list->holders = note_holder(list->holders, psprintf("hold " INT64_FORMAT, hold), true, 1);
+	list->holders = blocked_note_hold(list->holders, hold);
 	MemoryContextSwitchTo(old);
 }
 

@@ -26,6 +26,9 @@ extern RowSet *blocked_find(Cleanup *cleanup);
  */
 extern List *blocked_note(List *holders, Cleanup *cleanup);
 
+/* The same of one row that a hold keeps. */
+extern List *blocked_note_hold(List *holders, int64 hold);
+
 /* Append what such a list says, as `schema.table.column: N rows`, or
  * `hold 7: N rows`, to a text. */
 extern void blocked_append(StringInfo text, const List *holders, const char *between);

@@ -9,6 +9,7 @@
 #include "cleanup_closure.h"
 #include "cleanup_run.h"
 #include "cleanup_set.h"
+#include "erase.h"
 #include "purge.h"
 #include "removal.h"
 #include "removal_scope.h"

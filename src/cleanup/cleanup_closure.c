@@ -259,6 +259,25 @@ cleanup_make_by_parents(Oid target)
 	return reach_tables(cleanup, CLEANUP_TO_EXECUTE);
 }
 
+/* The same for rows that are erased: those follow that follow a deletion, softly or for good. */
+Cleanup *
+cleanup_make_to_erase(Oid target)
+{
+	Cleanup *cleanup = begin_cleanup(target, false, true);
+	ListCell *lc;
+
+	foreach (lc, cleanup->graph->edges)
+	{
+		FkEdge *edge = lfirst(lc);
+
+		if (edge->on_soft_delete == FK_SOFT_FOLLOW)
+			edge->on_delete = FKCONSTR_ACTION_CASCADE;
+		else if (edge->on_soft_delete == FK_SOFT_KEEP || edge->on_soft_delete == FK_SOFT_REFUSE)
+			edge->on_delete = FKCONSTR_ACTION_RESTRICT;
+	}
+	return reach_tables(cleanup, CLEANUP_TO_EXECUTE);
+}
+
 /* The rows that the caller names by argument n of the function. */
 static void
 seed_keys(Cleanup *cleanup, FunctionCallInfo fcinfo, int n)

@@ -92,6 +92,12 @@ extern Cleanup *cleanup_make(Oid target, bool force, CleanupUse use, bool as_own
 extern Cleanup *cleanup_make_by_parents(Oid target);
 
 /*
+ * The same for rows that are erased: those follow that follow a deletion, softly or for good. Each
+ * table is read as its owner.
+ */
+extern Cleanup *cleanup_make_to_erase(Oid target);
+
+/*
  * The same for a function whose arguments are target, key and, unless the rest are fewer, force.
  * Locks the target. Who calls it must be allowed to remove rows of soft-delete tables for good.
  */

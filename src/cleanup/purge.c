@@ -35,11 +35,14 @@
 #include "utils/timestamp.h"
 
 #include "base/base.h"
+#include "hold/hold.h"
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
 #include "blocked_rows.h"
 #include "cleanup_plan.h"
 #include "cleanup_run.h"
+#include "erase.h"
+#include "erasure.h"
 #include "purge.h"
 
 ACCOUNT_OPERATION(purge, "purge", NO_SUBJECT);
@@ -81,6 +84,7 @@ typedef struct Purge
 	AttrNumber deleted_at;
 	TimestampTz cutoff;
 	bool force;
+	bool erase;     /* rows stay, without what says who they were */
 	bool as_owners; /* see purge_rows() */
 	bool tells;     /* what goes along */
 	uint64 wanted;  /* rows to purge at most */
@@ -443,6 +447,64 @@ next_batch(Purge *purge)
 	purge->reported_at = now;
 }
 
+/* Why a row of a slice stays: NULL, or the hold. */
+static bool
+must_stay(HoldJudge *judge, Purge *purge, Oid tab, ItemPointer tid)
+{
+	HoldFound found;
+	MemoryContext old;
+
+	if (!hold_judge_tid(judge, tab, tid, &found))
+		return false;
+	append_tid(purge, &purge->blocked, tab, tid);
+	old = MemoryContextSwitchTo(purge->context);
+	purge->holders = blocked_note_hold(purge->holders, found.hold);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/* Those of a slice that are under no hold. */
+static RowSet *
+free_rows(Purge *purge, RowSet *slice)
+{
+	RowSet *rest = row_set_make(purge->target, NIL);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(slice->desc, &TTSOpsMinimalTuple);
+	HoldJudge *judge = hold_judge_make();
+
+	row_set_rewind(slice->all);
+	while (tuplestore_gettupleslot(slice->all, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		if (!must_stay(judge, purge, SLOT_TAB(slot, SET_TAB), SLOT_TID(slot, SET_TAB)))
+			(void) row_set_add_tid(rest, SLOT_TAB(slot, SET_TAB), SLOT_TID(slot, SET_TAB));
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return rest;
+}
+
+/* Erase the rows of a slice in place, but for those that were, and that are under a hold. */
+static void
+erase_slice(Purge *purge, RowSet *slice)
+{
+	Oid type;
+	char *stamp = stamp_sql(purge, &type);
+	RowSet *rest;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	rest = erase_not_yet(purge->target, slice, stamp, type);
+	if (hold_concerns(purge->target))
+		rest = free_rows(purge, rest);
+	if (rest->n > 0)
+	{
+		(void) erase_rows(purge->target, rest);
+		purge->purged += rest->n;
+	}
+	row_set_free(rest);
+	PopActiveSnapshot();
+}
+
 /* Remove rows slice by slice until enough are gone. */
 static void
 purge_tids(Purge *purge, const RowTids *tids)
@@ -466,7 +528,10 @@ purge_tids(Purge *purge, const RowTids *tids)
 			next++;
 		}
 		purge->batch_taken += slice->n;
-		purge_slice(purge, slice);
+		if (purge->erase)
+			erase_slice(purge, slice);
+		else
+			purge_slice(purge, slice);
 		/* where all was blocked, look at more at once */
 		look_at = purge->purged > before ? 0 : size * 2;
 		if (purge->batch > 0 && purge->batch_taken >= purge->batch)
@@ -548,6 +613,18 @@ purge_alone(Purge *purge)
 	return done;
 }
 
+/* Does a purge of a table erase its rows? */
+static bool
+is_erased(Oid table)
+{
+	bool erases;
+
+	SPI_connect();
+	erases = erasure_by_purge(table);
+	SPI_finish();
+	return erases;
+}
+
 /* Remove the rows of one table that were deleted long enough ago, and report which are kept. */
 static void
 purge_table(Purge *purge, Oid table)
@@ -559,14 +636,16 @@ purge_table(Purge *purge, Oid table)
 	purge->target = table;
 	if (soft != NULL)
 		purge->deleted_at = soft->deleted_at;
-	if (purge_alone(purge))
+	purge->erase = is_erased(table);
+	if (!purge->erase && purge_alone(purge))
 		return;
 	purge->any = false;
 	memset(&purge->candidates, 0, sizeof(RowTids));
 	while (purge->purged < purge->wanted && find_candidates(purge))
 		purge_tids(purge, &purge->candidates);
 	free_tids(&purge->candidates);
-	while (purge->blocked.n > 0 && purge->purged > before && purge->purged < purge->wanted)
+	while (!purge->erase && purge->blocked.n > 0 && purge->purged > before &&
+		   purge->purged < purge->wanted)
 	{
 		before = purge->purged;
 		again = purge->blocked;
@@ -682,7 +761,7 @@ overdue_rows(PG_FUNCTION_ARGS)
 		tables = find_all_inheritors(target, AccessShareLock, NULL);
 	SPI_connect();
 	foreach (lc, tables)
-		if (mapping_declared(lfirst_oid(lc)) != NULL &&
+		if (mapping_declared(lfirst_oid(lc)) != NULL && !erasure_by_purge(lfirst_oid(lc)) &&
 			!OidIsValid(cleanup_no_heap(lfirst_oid(lc))))
 			more |= !look_at_table(&work, lfirst_oid(lc));
 	SPI_finish();

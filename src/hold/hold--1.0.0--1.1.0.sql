@@ -135,3 +135,24 @@ COMMENT ON FUNCTION account.enforce_holds() IS
 'Puts the triggers that keep rows under a hold on again where a superuser has dropped or disabled '
 'them; returns how many tables had lost them. Privileged. account.doctor() says where it is '
 'needed.';
+
+COMMENT ON COLUMN account.held_row.hold IS 'The hold, which may be on several rows.';
+COMMENT ON COLUMN account.held_row.reason IS 'Why it was placed.';
+COMMENT ON COLUMN account.held_row.placed_at IS 'When.';
+COMMENT ON COLUMN account.held_row.placed_by IS
+'By whom: the verified identity, else the role of the session.';
+COMMENT ON COLUMN account.held_row.released_at IS 'When it ended; NULL: it is in force.';
+COMMENT ON COLUMN account.held_row.released_by IS 'Who ended it.';
+COMMENT ON COLUMN account.held_row.release_reason IS 'Why it ended.';
+COMMENT ON COLUMN account.hold.id IS 'What account.release_hold takes.';
+COMMENT ON COLUMN account.hold.target IS 'The table of the row.';
+COMMENT ON COLUMN account.hold.key IS
+'Its primary key, as text; of several columns as a JSON object, as account.place_hold takes it.';
+COMMENT ON COLUMN account.hold.reason IS 'Why the hold was placed.';
+COMMENT ON COLUMN account.hold.placed_at IS 'When.';
+COMMENT ON COLUMN account.hold.placed_by IS
+'By whom: the verified identity, else the role of the session.';
+COMMENT ON COLUMN account.hold.released_at IS 'When it ended; NULL: it is in force.';
+COMMENT ON COLUMN account.hold.released_by IS 'Who ended it.';
+COMMENT ON COLUMN account.hold.release_reason IS 'Why it ended.';
+COMMENT ON SEQUENCE account.hold_id_seq IS 'Numbers of holds.';

@@ -57,14 +57,8 @@ reason_argument(FunctionCallInfo fcinfo, int n)
 static List *
 key_columns(Oid target, const KeySet *keys)
 {
-	Relation rel = table_open(target, NoLock);
-	Bitmapset *primary = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
-	List *columns = NIL;
-	int member = -1;
+	List *columns = primary_key_columns(target);
 
-	while ((member = bms_next_member(primary, member)) >= 0)
-		columns = lappend_int(columns, member + FirstLowInvalidHeapAttributeNumber);
-	table_close(rel, NoLock);
 	for (int i = 0; columns == NIL && i < keys->ncols; i++)
 		columns = lappend_int(columns, keys->columns[i]);
 	return columns;

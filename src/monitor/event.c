@@ -24,7 +24,10 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "catalog/pg_collation.h"
+#include "utils/array.h"
 #include "utils/datetime.h"
+#include "utils/formatting.h"
 #include "utils/inet.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -473,6 +476,55 @@ prune_events_operation(PG_FUNCTION_ARGS)
 		removed += batch;
 	} while (batch > 0);
 	PG_RETURN_INT64((int64) removed);
+}
+
+/* Some texts as text[], lower-cased or as they are; NULL ones are left out. */
+static Datum
+texts_of(char **texts, int n, bool lower)
+{
+	Datum *values = palloc(n * sizeof(Datum));
+	int found = 0;
+
+	for (int i = 0; i < n; i++)
+		if (texts[i] != NULL)
+			values[found++] = CStringGetTextDatum(
+				lower ? str_tolower(texts[i], strlen(texts[i]), DEFAULT_COLLATION_OID) : texts[i]);
+	return PointerGetDatum(construct_array(values, found, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/*
+ * Take the emails and names of users out of what was recorded: of events that are about them, and
+ * of those of failures that only knew who it was said to be.
+ */
+void
+event_forget(char **ids, char **emails, char **names, int n)
+{
+	Oid types[] = {TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID};
+	Datum values[] = {texts_of(ids, n, false), texts_of(emails, n, true), texts_of(names, n, true)};
+	Oid guard = account_function("event_guard");
+	RoleState saved;
+
+	SPI_connect();
+	saved = run_as_owner("event");
+	(void) statement_run_once(
+		OWN_STATEMENT
+		"UPDATE account.event e SET"
+		" detail = e.detail OPERATOR(pg_catalog.-) '{email,username,login}'::pg_catalog.text[],"
+		" subject = CASE WHEN e.subject OPERATOR(pg_catalog.=) ANY ($1) THEN e.subject"
+		" WHEN pg_catalog.lower(e.subject) OPERATOR(pg_catalog.=) ANY ($2) THEN NULL"
+		" WHEN e.outcome OPERATOR(pg_catalog.=) 'failure'"
+		" AND pg_catalog.lower(e.subject) OPERATOR(pg_catalog.=) ANY ($3) THEN NULL"
+		" ELSE e.subject END"
+		" WHERE (e.subject OPERATOR(pg_catalog.=) ANY ($1)"
+		" AND e.detail OPERATOR(pg_catalog.?|) '{email,username,login}'::pg_catalog.text[])"
+		" OR pg_catalog.lower(e.subject) OPERATOR(pg_catalog.=) ANY ($2)"
+		" OR (e.outcome OPERATOR(pg_catalog.=) 'failure'"
+		" AND pg_catalog.lower(e.subject) OPERATOR(pg_catalog.=) ANY ($3))"
+		" OR pg_catalog.lower(e.detail OPERATOR(pg_catalog.->>) 'email')"
+		" OPERATOR(pg_catalog.=) ANY ($2)",
+		3, types, values, NULL, &(StatementOptions){.callback = disable_guard, .arg = &guard});
+	run_as_end(saved);
+	SPI_finish();
 }
 
 /*

@@ -39,6 +39,7 @@
 #define EVENT_KEY_CREATED         "key_created"
 #define EVENT_KEY_ACTIVATED       "key_activated"
 #define EVENT_KEY_RETIRED         "key_retired"
+#define EVENT_USER_ERASED         "user_erased"
 #define EVENT_HOLD_PLACED         "hold_placed"
 #define EVENT_HOLD_RELEASED       "hold_released"
 #define EVENT_OPERATION_FAILED    "operation_failed"
@@ -151,6 +152,12 @@ extern void event_notify(const char *type, const int64 *ids, int n);
  * of them; returns how many. 0: there are no more.
  */
 extern uint64 event_prune_batch(void);
+
+/*
+ * Take the emails and names of users, of these ids, out of what was recorded of them. Texts may be
+ * NULL.
+ */
+extern void event_forget(char **ids, char **emails, char **names, int n);
 
 extern void event_init(void);
 

@@ -15,11 +15,11 @@ CREATE TEMP TABLE public_call (name) AS SELECT unnest('{http_status,hash_passwor
     verify_access_token,authenticate,sign_out,jwks,uid,tenant_id,claims,claim,user_role,uid_bigint,uid_uuid,tenant_bigint,tenant_uuid,has_module,is_staff,is_authenticated,tenant_role,has_tenant_role,
     enable_tenant_isolation,disable_tenant_isolation,
     enable_soft_delete,disable_soft_delete,restore,soft_delete,is_deleted,deleted,unique_among_live,enable_profile,disable_profile,missing_profiles,
-    protect_last_member,unprotect_last_member,cleanup_plan,cleanup,cleanup_graph,plan_hash,set_reference,set_reference_policy,doctor,describe}'::name[]);
+    protect_last_member,unprotect_last_member,cleanup_plan,cleanup,cleanup_graph,plan_hash,set_reference,set_reference_policy,set_erasure,set_purge,doctor,describe}'::name[]);
 CREATE TEMP TABLE api_call (name) AS SELECT unnest('{register,login,refresh,logout,revoke_sessions,set_password,
     request_password_reset,reset_password,change_password,request_email_change,confirm_email,request_deletion,confirm_deletion,cancel_deletion,sessions,revoke_session}'::name[]);
 CREATE TEMP TABLE privileged_call (name) AS SELECT unnest('{purge,create_key,activate_key,retire_key,export_key,issue_access_token,issue_tokens,act_as,
-    use_tables,forget_tables,create_starter,grant_api,grant_dump,place_hold,release_hold,enforce_holds}'::name[]);
+    use_tables,forget_tables,create_starter,grant_api,grant_dump,place_hold,release_hold,enforce_holds,erase}'::name[]);
 SELECT ok(bool_and(has_function_privilege('nobody_in_particular', oid, 'EXECUTE')), name || ': PUBLIC') FROM public_call LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
 SELECT is(bool_or(has_function_privilege('nobody_in_particular', oid, 'EXECUTE')), false, name || ': not PUBLIC') FROM (TABLE api_call UNION TABLE privileged_call) c LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
 SELECT ok(bool_and(has_function_privilege('application', oid, 'EXECUTE')), name || ': an application') FROM api_call LEFT JOIN ours ON proname = name GROUP BY name ORDER BY name;
@@ -37,7 +37,7 @@ SELECT set_eq($$SELECT name FROM audience WHERE who = 'monitor'$$, '{event_queue
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'owner'$$, '{act_as,activate_key,last_member_findings,create_key,create_starter,export_key,forget_tables,grant_api,grant_dump,issue_access_token,issue_tokens,
     cancel_removal,cleanup_batches,purge_tenants,declared_reference_changed,prune_events,purge,purge_batches,purge_users,retire_key,stats_reset,use_tables,doctor_events,doctor_model,doctor_profile,doctor_purge,doctor_soft_delete,map_again,overdue_rows,event_guard,
     follow_profile_columns,follow_profile_drops,model_changed,model_findings,profile_findings,profile_rule_changed,profile_rule_replaced,reference_policy_changed,
-    reference_policy_dropped,reference_policy_renamed,registry_triggers_enabled,signing_key_changed,place_hold,release_hold,enforce_holds,held_row_changed,hold_ddl_starts,hold_dropped,hold_ddl_ended,soft_delete_attached,soft_delete_dropped}'::name[], 'the owner alone');
+    reference_policy_dropped,reference_policy_renamed,registry_triggers_enabled,signing_key_changed,place_hold,release_hold,enforce_holds,erase,erasure_dropped,erasure_renamed,held_row_changed,hold_ddl_starts,hold_dropped,hold_ddl_ended,soft_delete_attached,soft_delete_dropped}'::name[], 'the owner alone');
 SELECT set_eq($$SELECT name FROM audience WHERE who = 'all' EXCEPT TABLE public_call$$, '{health,actor,adopt_profile,end_sessions,marks_member,last_member,last_member_user,last_member_tenant,last_member_check,guard_reference,is_preloaded,keep_profile,key_in_set,
     make_profile,marks,marks_profile,refuse_deleted_conflict,refuse_sealed,replace_deleted,replaced_profile,row_in_set,soft_delete_changed,soft_delete_flush,soft_delete_step,soft_delete_tables,
     soft_delete_truncate,hold_delete,hold_removal,hold_update,hold_truncate}'::name[], 'everybody besides: health, and what triggers and statements of owners of tables call');
@@ -50,10 +50,10 @@ SELECT is_empty($$SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode
 SELECT set_eq($$SELECT c.relname, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'account'::regnamespace AND a.grantee <> c.relowner$$,
     $$SELECT c.relname, 'pg_database_owner' AS role, 'SELECT' AS privilege FROM pg_extension e JOIN pg_class c ON c.oid = ANY (extconfig) WHERE extname = 'pgaccount'
     UNION ALL VALUES ('stats', 'pg_monitor', 'SELECT'), ('failures', 'pg_monitor', 'SELECT'), ('removal', 'pg_monitor', 'SELECT')$$, 'the database''s owner reads what pg_dump takes, pg_monitor the statistics and removals; nobody anything else');
-SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'account'::regnamespace AND relkind = 'r' AND relname IN ('session', 'session_key', 'signing_key', 'login_failure', 'known_address', 'mailed_token', 'session_use')
+SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'account'::regnamespace AND relkind = 'r' AND relname IN ('session', 'session_key', 'signing_key', 'login_failure', 'known_address', 'erasure_key', 'mailed_token', 'session_use')
     AND (has_table_privilege('application', oid, 'SELECT') OR NOT relrowsecurity)$$, 'sessions, keys and attempts are unreadable, to pg_read_all_data too');
 SELECT is_empty($$SELECT unnest(extconfig)::regclass FROM pg_extension WHERE extname = 'pgaccount' INTERSECT
-    SELECT unnest('{account.session,account.session_key,account.signing_key,account.login_failure,account.known_address,account.mailed_token,account.session_use}'::regclass[])$$, 'and in no dump');
+    SELECT unnest('{account.session,account.session_key,account.signing_key,account.login_failure,account.known_address,account.erasure_key,account.mailed_token,account.session_use}'::regclass[])$$, 'and in no dump');
 SELECT ok('account.model_column'::regclass = ANY (extconfig), 'the mapping is dumped') FROM pg_extension WHERE extname = 'pgaccount';
 
 -- an application that may call, and nothing else

@@ -1,0 +1,39 @@
+/*
+ * erase.h
+ *		Rows erased in place.
+ */
+#ifndef PGACCOUNT_ERASE_H
+#define PGACCOUNT_ERASE_H
+
+#include "utils/jsonb.h"
+
+#include "cleanup_closure.h"
+
+/*
+ * Who wants to know of rows that are erased: before, with a table's rows, whose result, if not
+ * NULL, is given back after all is done, with what was done as detail of an event.
+ */
+typedef struct ErasureFollower
+{
+	void *(*before)(Oid relid, RowSet *rows);
+	void (*after)(void *noted, const Jsonb *detail);
+} ErasureFollower;
+
+/* Who it is. Called while the library is loaded. */
+extern void erasure_follower_is(ErasureFollower follower);
+
+#ifdef IN_cleanup
+/*
+ * Erase some rows of a table, and what follows them; returns how many in all. Those under a hold
+ * raise PT423. The rows are set number 0 of account.row_in_set() for the condition on `c`.
+ */
+extern uint64 erase_rows(Oid target, RowSet *rows);
+
+/*
+ * Those of some rows that have not been erased since they were deleted. stamp: SQL, when the row c
+ * was, of this type. In the current memory context.
+ */
+extern RowSet *erase_not_yet(Oid target, RowSet *rows, const char *stamp, Oid type);
+#endif
+
+#endif /* PGACCOUNT_ERASE_H */

@@ -1,0 +1,40 @@
+/*
+ * erasure.h
+ *		What owners say of the erasure of their tables' columns.
+ */
+#ifndef PGACCOUNT_ERASURE_H
+#define PGACCOUNT_ERASURE_H
+
+#ifndef IN_cleanup
+#error "private to src/cleanup"
+#endif
+
+#include "access/attnum.h"
+#include "nodes/pg_list.h"
+
+typedef enum ErasureMethod
+{
+	ERASE_NULL,
+	ERASE_DEFAULT,
+	ERASE_HASH,
+	ERASE_CONSTANT
+} ErasureMethod;
+
+/* A column that is erased. */
+typedef struct ErasureColumn
+{
+	AttrNumber attnum;
+	ErasureMethod method;
+	char *constant; /* of ERASE_CONSTANT */
+} ErasureColumn;
+
+/* Those of a table, by number. In the current memory context. Within SPI_connect. */
+extern List *erasure_columns(Oid relid);
+
+/* Does purge erase the rows of a table, in place of removing them? Within SPI_connect. */
+extern bool erasure_by_purge(Oid relid);
+
+/* Is a column unique by itself, over all rows or some? */
+extern bool erasure_is_unique(Oid relid, AttrNumber attnum);
+
+#endif /* PGACCOUNT_ERASURE_H */
