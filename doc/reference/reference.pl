@@ -128,12 +128,12 @@ sub short
 
 # Which section things of a folder belong to, in order; a file of the folder that belongs elsewhere says so itself.
 my @sections = (
-	[ softdelete => 'Soft delete' ], [ profile => 'Profiles' ], [ cleanup => 'References, cleanup and purge' ],
+	[ softdelete => 'Soft delete' ], [ profile => 'Profiles' ], [ cleanup => 'References, cleanup and purge' ], [ hold => 'Legal holds and erasure' ],
 	[ model => 'Account model' ], [ auth => 'Registration, login and sessions' ], [ account => 'Account lifecycle' ], [ members => 'Members of several tenants' ],
 	[ password => 'Passwords' ], [ jwt => 'Keys and tokens' ], [ identity => 'Identity and tenants' ],
 	[ monitor => 'Events, statistics, health' ]);
 my %elsewhere = (
-	fkey => 'cleanup', base => 'monitor', 'account/starter' => 'model', 'account/members' => 'members', 'account/last_member' => 'members', 'auth/members' => 'members', 'auth/key_store' => 'jwt', 'auth/token' => 'jwt',
+	fkey => 'cleanup', 'cleanup/erasure' => 'hold', base => 'monitor', 'account/starter' => 'model', 'account/members' => 'members', 'account/last_member' => 'members', 'auth/members' => 'members', 'auth/key_store' => 'jwt', 'auth/token' => 'jwt',
 	'auth/identity' => 'identity', 'auth/tenant_isolation' => 'identity', 'account/doctor' => 'monitor', 'account/health' => 'monitor',
 	'account/describe' => 'monitor', 'account/grant_api' => 'model');
 

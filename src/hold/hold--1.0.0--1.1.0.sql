@@ -128,6 +128,13 @@ COMMENT ON FUNCTION account.release_hold(bigint, text) IS
 'Privileged. Errors: PT404: no such hold; PT400: it is released already; 22023: NULL or an empty '
 'reason.';
 
+CREATE FUNCTION account.doctor_hold()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    AS 'MODULE_PATHNAME', 'doctor_hold' LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION account.doctor_hold() FROM PUBLIC;
+COMMENT ON FUNCTION account.doctor_hold() IS
+'Findings of account.doctor about legal holds that do not keep what they should.';
+
 CREATE FUNCTION account.enforce_holds() RETURNS bigint
     AS 'MODULE_PATHNAME', 'enforce_holds' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION account.enforce_holds() FROM PUBLIC;

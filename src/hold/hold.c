@@ -228,7 +228,7 @@ place_hold_operation(PG_FUNCTION_ARGS)
 	rows = find_rows(target, keys, columns);
 	check_found(target, keys, rows);
 	hold = write_hold(target, columns, rows, reason);
-	(void) hold_put_triggers(ShareRowExclusiveLock);
+	(void) hold_put_triggers(ShareRowExclusiveLock, NIL);
 	record_hold(EVENT_HOLD_PLACED, hold, target, list_length(rows), reason);
 	SPI_finish();
 	PG_RETURN_INT64(hold);

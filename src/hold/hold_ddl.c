@@ -28,6 +28,7 @@
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "parser/parser.h"
 #include "storage/bufmgr.h"
@@ -47,6 +48,7 @@
 #include "hold_state.h"
 #include "hold_trigger.h"
 
+PG_FUNCTION_INFO_V1(doctor_hold);
 PG_FUNCTION_INFO_V1(held_row_changed);
 PG_FUNCTION_INFO_V1(hold_ddl_starts);
 PG_FUNCTION_INFO_V1(hold_dropped);
@@ -250,9 +252,9 @@ takes_triggers(Oid relid)
  * tables: so again, until there are none.
  */
 int64
-hold_put_triggers(LOCKMODE lock)
+hold_put_triggers(LOCKMODE lock, const List *but)
 {
-	List *done = NIL;
+	List *done = list_copy(but);
 	int64 lacked = 0;
 	bool again = true;
 
@@ -290,7 +292,7 @@ hold_put_triggers(LOCKMODE lock)
 static void
 policy_changed(Oid parent)
 {
-	(void) hold_put_triggers(NoLock);
+	(void) hold_put_triggers(NoLock, NIL);
 }
 
 /* Follow what is said of references. */
@@ -308,9 +310,59 @@ enforce_holds_operation(PG_FUNCTION_ARGS)
 
 	version_check();
 	SPI_connect();
-	lacked = hold_put_triggers(NoLock);
+	lacked = hold_put_triggers(NoLock, NIL);
 	SPI_finish();
 	PG_RETURN_INT64(lacked);
+}
+
+/* A finding of the doctor about a table. */
+static void
+put_finding(ReturnSetInfo *result, const char *code, Oid relid, const char *message,
+			const char *remedy)
+{
+	Datum values[5] = {CStringGetTextDatum("error"), CStringGetTextDatum(code),
+					   CStringGetTextDatum(display_relation(relid)), CStringGetTextDatum(message),
+					   CStringGetTextDatum(remedy)};
+	bool nulls[5] = {false};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* account.doctor_hold(): tables whose rows a hold would not keep. */
+Datum
+doctor_hold(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach (lc, hold_relations())
+	{
+		Oid relid = lfirst_oid(lc);
+		const HoldTable *table = hold_table_of(relid);
+		int64 lost = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		if (table == NULL)
+			continue;
+		if (takes_triggers(relid) && !has_triggers(relid, table, true))
+			put_finding(result, "hold_not_enforced", relid,
+						"rows that must stay for a legal hold can be removed: its triggers were "
+						"dropped or disabled",
+						"SELECT account.enforce_holds();");
+		if (relid != table->relid)
+			continue;
+		SPI_connect();
+		lost = hold_without_row(table);
+		SPI_finish();
+		if (lost != 0)
+			put_finding(result, "hold_without_row", relid,
+						psprintf("hold " INT64_FORMAT " names a row that is not there", lost),
+						psprintf("SELECT account.release_hold(" INT64_FORMAT
+								 ", 'its row was removed'); if that is so",
+								 lost));
+	}
+	return (Datum) 0;
 }
 
 /* account.held_row_changed() RETURNS trigger: for each statement. */
@@ -571,6 +623,18 @@ column_renamed(const RenameStmt *stmt)
 	SPI_finish();
 }
 
+/*
+ * Put triggers on tables that the command has brought below others. Those that holds were about
+ * before it are let be: while a dump is restored, holds are there before the triggers of their
+ * tables are, which it brings itself; pg_restore in any order.
+ */
+static void
+put_triggers_on_new(void)
+{
+	if (application_name == NULL || strcmp(application_name, "pg_restore") != 0)
+		(void) hold_put_triggers(NoLock, before_command);
+}
+
 /* account.hold_ddl_ended() RETURNS event_trigger, ON ddl_command_end of CREATE and ALTER TABLE. */
 Datum
 hold_ddl_ended(PG_FUNCTION_ARGS)
@@ -594,10 +658,10 @@ hold_ddl_ended(PG_FUNCTION_ARGS)
 		if (changes_triggers(stmt))
 			check_enabled();
 		else
-			(void) hold_put_triggers(NoLock);
+			put_triggers_on_new();
 	}
 	else
-		(void) hold_put_triggers(NoLock);
+		put_triggers_on_new();
 	SPI_finish();
 	PG_RETURN_NULL();
 }

@@ -315,6 +315,32 @@ judge(Walk *walk, Relation rel, TupleTableSlot *slot, const RowPlace *place)
 	return held;
 }
 
+/* Is a row free, as far as can be told without looking at others? */
+static bool
+is_free(HoldJudge *the_judge, Relation rel, TupleTableSlot *slot)
+{
+	const HoldTable *table = hold_table_of(RelationGetRelid(rel));
+	ListCell *lc;
+
+	if (table == NULL)
+		return true;
+	if (hold_of_row(table, rel, slot) != 0)
+		return false;
+	foreach (lc, table->up)
+	{
+		const FkEdge *edge = lfirst(lc);
+		Datum keys[INDEX_MAX_KEYS];
+		Oid types[INDEX_MAX_KEYS];
+		ParentKey parent;
+
+		if (read_key(edge, rel, slot, keys, types) &&
+			(!make_parent_key(edge, keys, types, &parent) ||
+			 hash_search(the_judge->free, &parent, HASH_FIND, NULL) == NULL))
+			return false;
+	}
+	return true;
+}
+
 /* Must a row stay? */
 bool
 hold_judge_row(HoldJudge *the_judge, Relation rel, TupleTableSlot *slot, HoldFound *found)
@@ -322,7 +348,7 @@ hold_judge_row(HoldJudge *the_judge, Relation rel, TupleTableSlot *slot, HoldFou
 	Walk walk = {.judge = the_judge, .found = found};
 
 	memset(found, 0, sizeof(HoldFound));
-	return hold_concerns(RelationGetRelid(rel)) && judge(&walk, rel, slot, NULL);
+	return !is_free(the_judge, rel, slot) && judge(&walk, rel, slot, NULL);
 }
 
 /* The same of a row by where it is stored. */

@@ -463,7 +463,7 @@ up_to_date(void)
 {
 	Relation registry;
 
-	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA || !OidIsValid(account_schema()))
+	if (!OidIsValid(account_schema()))
 		return false;
 	if (!state.valid)
 	{
@@ -488,11 +488,12 @@ hold_table_of(Oid relid)
 	return part != NULL ? part->table : NULL;
 }
 
-/* Is a hold about this table or partition? */
+/* Is a hold about this table or partition, and in force here? */
 bool
 hold_concerns(Oid relid)
 {
-	return hold_table_of(relid) != NULL;
+	return SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
+		   hold_table_of(relid) != NULL;
 }
 
 /* All tables and partitions that holds are about, by oid. */

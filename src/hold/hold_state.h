@@ -25,11 +25,14 @@ extern void hold_state_init(void);
 
 /*
  * The entry of a table or partition, or NULL: no hold is about it. Good until the next catalog
- * lookup that may bring news. Under session_replication_role = replica there is none.
+ * lookup that may bring news.
  */
 extern const HoldTable *hold_table_of(Oid relid);
 
-/* Is a hold about this table or partition? */
+/*
+ * Is a hold about this table or partition, and in force in this session: not under
+ * session_replication_role = replica?
+ */
 extern bool hold_concerns(Oid relid);
 
 /* All these tables, partitions too, by oid. In the current memory context. */

@@ -13,11 +13,14 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/plannodes.h"
+#include "storage/bufmgr.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -161,13 +164,30 @@ hold_update(PG_FUNCTION_ARGS)
 	return PointerGetDatum(trigger->tg_newtuple);
 }
 
+/*
+ * Has a table rows, dead ones included? A TRUNCATE of an empty one loses nothing: pg_restore --jobs
+ * truncates each table that it is about to load. Partitions are asked one by one.
+ */
+static bool
+has_rows(Oid relid)
+{
+	Relation rel = try_relation_open(relid, AccessShareLock);
+	bool any;
+
+	if (rel == NULL)
+		return false;
+	any = rel->rd_rel->relkind == RELKIND_RELATION && RelationGetNumberOfBlocks(rel) > 0;
+	relation_close(rel, AccessShareLock);
+	return any;
+}
+
 /* Raise PT423 if a hold is about a table that is truncated. */
 void
 hold_refuse_truncate(Oid relid)
 {
 	const HoldTable *table = hold_table_of(relid);
 
-	if (table == NULL || table_is_being_restored(relid))
+	if (table == NULL || !hold_concerns(relid) || !has_rows(relid))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_ACCOUNT_HELD),

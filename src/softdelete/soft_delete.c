@@ -548,8 +548,8 @@ refuse_truncate(Oid relid)
  * may have its row triggers by then, as those of its parent do not wait for data. It is empty:
  * nothing is lost.
  */
-bool
-table_is_being_restored(Oid relid)
+static bool
+is_being_restored(Oid relid)
 {
 	Relation rel;
 	bool empty;
@@ -569,7 +569,7 @@ void
 refuse_truncate_of(Oid relid)
 {
 	if (pgaccount_truncate == TRUNCATE_REFUSE && mapping_active(relid) != NULL &&
-		!table_is_being_restored(relid))
+		!is_being_restored(relid))
 		refuse_truncate(relid);
 }
 

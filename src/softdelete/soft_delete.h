@@ -13,11 +13,6 @@
 extern void refuse_truncate_of(Oid relid);
 
 /*
- * Is the table about to be loaded by pg_restore, which truncates it before? It is empty then.
- */
-extern bool table_is_being_restored(Oid relid);
-
-/*
  * Of a DELETE while a referential action runs: is it that action, which removes the row because of
  * a parent that is gone? Else it is a statement of somebody's trigger.
  */

@@ -92,6 +92,14 @@ my $users = q{
 	'production.md: Production migration' => q{
 		CREATE TABLE users (id bigint PRIMARY KEY, email text CONSTRAINT users_email_key UNIQUE);
 		CREATE TABLE posts (id bigint PRIMARY KEY, author bigint REFERENCES users);},
+	'recipes.md: Legal holds and erasure' => q{
+		CREATE SCHEMA app;
+		CREATE TABLE app.users (id bigint PRIMARY KEY, email text UNIQUE, name text, deleted_at timestamptz);
+		CREATE TABLE app.invoices (id bigint PRIMARY KEY, user_id bigint REFERENCES app.users ON DELETE CASCADE, ship_to text);
+		INSERT INTO app.users SELECT i, 'user' || i || '@example.com', 'User ' || i FROM generate_series(7, 8) i;
+		INSERT INTO app.invoices VALUES (1, 8, 'Main Street 1');
+		SELECT account.enable_soft_delete('app.users');
+		SELECT account.use_tables('app.users');},
 	'recipes.md: Replicas' => q{SELECT account.create_starter('app');},
 	'recipes.md: Coming from a trigger or a rule of your own' => q{
 		CREATE TABLE customers (id int PRIMARY KEY);

@@ -225,12 +225,19 @@ SELECT throws_ok('DELETE FROM margin', 'PT423', NULL, 'a table that comes later 
 RESET ROLE;
 SELECT lives_ok($$ALTER TABLE margin DISABLE TRIGGER USER$$, 'a superuser disables them');
 SELECT is(attempt('DELETE FROM margin'), 'done', 'and passes');
+SELECT is((SELECT code || ': ' || remedy FROM account.doctor() WHERE object = 'public.margin' AND code LIKE 'hold%'), 'hold_not_enforced: SELECT account.enforce_holds();', 'which the doctor sees');
 SELECT is(account.enforce_holds(), 1::bigint, 'until they are enforced');
 SELECT throws_ok('DELETE FROM margin', 'PT423', NULL, 'again');
 SET session_replication_role = replica;
 SELECT is(attempt('DELETE FROM margin'), 'done', 'a replica applies what comes');
 SELECT is(attempt('TRUNCATE margin'), 'done', 'a TRUNCATE, too');
+CREATE TABLE lost (id int PRIMARY KEY);
+INSERT INTO lost VALUES (1);
+SELECT account.place_hold('lost', 1, 'a') \g /dev/null
+DELETE FROM lost;
 RESET session_replication_role;
+SELECT is((SELECT count(*) FROM account.doctor() WHERE object = 'public.lost' AND code = 'hold_without_row'), 1::bigint, 'the doctor sees a hold whose row was removed so');
+SELECT is_empty($$SELECT * FROM account.doctor() WHERE code = 'hold_not_enforced'$$, 'and that all are enforced');
 
 -- keys whose text depends on settings, or is not all there is to them
 CREATE TABLE at (id timestamptz PRIMARY KEY);
