@@ -87,8 +87,9 @@ run_on_attempts(const TableStatement *statement, const unsigned char *const *key
 void
 attempt_make(Attempt *attempt, const UserRecord *user, const char *login, Datum ip, bool ip_isnull)
 {
+	const char *given = login != NULL ? login : "";
 	const char *name =
-		user != NULL ? user->user_id : str_tolower(login, strlen(login), DEFAULT_COLLATION_OID);
+		user != NULL ? user->user_id : str_tolower(given, strlen(given), DEFAULT_COLLATION_OID);
 	char *address;
 
 	memset(attempt, 0, sizeof(*attempt));

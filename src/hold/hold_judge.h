@@ -34,6 +34,6 @@ extern bool hold_judge_tid(HoldJudge *judge, Oid tab, ItemPointer tid, HoldFound
 extern void hold_check_row(HoldJudge *judge, Oid tab, ItemPointer tid);
 
 /* Raise PT423 for a row of a table. */
-extern void hold_refuse(Oid relid, const HoldFound *found) pg_attribute_noreturn();
+compat_noreturn extern void hold_refuse(Oid relid, const HoldFound *found);
 
 #endif /* PGACCOUNT_HOLD_JUDGE_H */

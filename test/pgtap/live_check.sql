@@ -145,6 +145,6 @@ BEGIN;
 UPDATE x.users SET is_active = false;
 SELECT accepted(token) AS changed FROM token \gset
 ROLLBACK;
-SELECT is(:'changed', 'PT401', 'what this transaction has changed counts');
+SELECT is(:'changed'::text, 'PT401', 'what this transaction has changed counts');
 
 SELECT * FROM finish();

@@ -187,7 +187,7 @@ SELECT is((SELECT signs FROM account.signing_key WHERE kid = 'k1'), true, 'searc
 DROP TABLE pg_temp.signing_key;
 
 -- Secrets 2: no key in a setting ----------------------------------------------------------------------------
-SELECT is((SELECT string_agg(name, ' ' ORDER BY name) FROM pg_settings WHERE name LIKE 'pgaccount.%' AND vartype = 'string'), 'pgaccount.audience pgaccount.db_role pgaccount.issuer pgaccount.master_key_file pgaccount.registration_roles pgaccount.show_deleted', 'no_secret_in_a_setting: a new text setting must be listed here');
+SELECT is((SELECT string_agg(name, ' ' ORDER BY name) FROM pg_settings WHERE name LIKE 'pgaccount.%' AND vartype = 'string'), 'pgaccount.audience pgaccount.db_role pgaccount.issuer pgaccount.master_key_file pgaccount.registration_roles pgaccount.show_deleted pgaccount.tenant_admin_roles', 'no_secret_in_a_setting: a new text setting must be listed here');
 
 -- Secrets 3: what an error tells (the log, statistics and dumps: token_keys.pl) ----------------------------------
 CREATE FUNCTION told(statement text) RETURNS text LANGUAGE plpgsql AS $$
