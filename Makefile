@@ -173,7 +173,8 @@ image-root: all $(MODULE_big)$(DLSUFFIX) $(DATA_built)
 	$(INSTALL_DATA) $(TOP)/pgaccount.control $(filter %.sql,$^) '$(IMAGE)/share/extension/'
 	$(INSTALL_DATA) $$(ldd $(filter %$(DLSUFFIX),$^) | sed -n 's/.*libsodium[^ ]* => \([^ ]*\) .*/\1/p') '$(IMAGE)/system/'
 
-# The stories, told with psql on a throwaway cluster.
+# The stories, told with psql on a throwaway cluster. make demo PLAIN=1 for a log, TRANSCRIPT=file to keep it.
+export PLAIN TRANSCRIPT CAST
 demo:
 	@doc/demo/run
 

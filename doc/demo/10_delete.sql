@@ -3,7 +3,7 @@
 \echo ' Story 1. Deleting a user'
 \echo '======================================================================================'
 \echo
-\echo '--- Without pgaccount, Ann cannot be deleted: her clients and deals stand in the way. The view answers 500.'
+\echo '--- Without pgaccount, Ann cannot be deleted: her clients and deals stand in the way. The page answers 500.'
 \echo
 \set ON_ERROR_STOP 0
 DELETE FROM app.users WHERE email = 'ann@example.org';

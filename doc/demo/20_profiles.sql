@@ -3,7 +3,7 @@
 \echo ' Story 2. A profile for every user'
 \echo '======================================================================================'
 \echo
-\echo '--- Without pgaccount, a signal makes the profile, and so does the view: the second one gets a 500.'
+\echo '--- Without pgaccount, a signal makes the profile, and so does the registration page: the second one gets a 500.'
 \echo
 BEGIN;
 INSERT INTO app.users (organisation_id, email) VALUES (3, 'carol@example.org') RETURNING id AS carol \gset
@@ -35,7 +35,7 @@ COPY app.users (organisation_id, email) FROM stdin;
 INSERT INTO app.users (organisation_id, email) SELECT 5, 'import' || n || '@example.org' FROM generate_series(1, 1000) n;
 SELECT count(*) AS users, count(p.user_id) AS profiles FROM app.users u LEFT JOIN app.profiles p ON p.user_id = u.id
  WHERE u.organisation_id IN (4, 5) AND u.created_at > now() - interval '1 minute';
-\echo '--- The view still inserts its own profile? It is taken as the profile: no 500, and still just one.'
+\echo '--- The page still inserts its own profile? It is taken as the profile: no 500, and still just one.'
 \echo
 INSERT INTO app.profiles (user_id, role, display_name)
     SELECT id, 'teacher', 'Carol' FROM app.users WHERE email = 'carol@example.org';

@@ -42,3 +42,15 @@ SELECT * FROM account.cleanup('app.organisations', '{"slug": "leaving"}');
 \echo '--- The second run finds nothing, and succeeds.'
 \echo
 SELECT * FROM account.cleanup('app.organisations', '{"slug": "leaving"}');
+\echo '--- A user who sold something is protected. To remove him for good, deals and all, somebody has to say force.'
+\echo
+\set ON_ERROR_STOP 0
+SELECT * FROM account.cleanup('app.users', '{"id": 8}');
+\if :ERROR
+\else
+\warn 'that should have failed'
+\quit 3
+\endif
+\set ON_ERROR_STOP 1
+\echo
+SELECT * FROM account.cleanup('app.users', '{"id": 8}', force => true);

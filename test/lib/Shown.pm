@@ -8,7 +8,7 @@ package Shown;
 use strict;
 use warnings;
 use Exporter 'import';
-our @EXPORT_OK = qw(drop_database documents session weave slurp spew);
+our @EXPORT_OK = qw(drop_database documents session statements weave slurp spew);
 
 sub slurp
 {

@@ -13,7 +13,7 @@ use Test::More;
 
 my $top = abs_path("$FindBin::RealBin/../..");
 
-# The application that a section is about.
+
 my %tables = do "$FindBin::RealBin/../lib/document_tables.pl" or die "document_tables.pl: $@ $!";
 
 my $node = PostgreSQL::Test::Cluster->new('documents');
