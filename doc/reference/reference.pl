@@ -128,12 +128,14 @@ sub short
 
 # Which section things of a folder belong to, in order; a file of the folder that belongs elsewhere says so itself.
 my @sections = (
-	[ softdelete => 'Soft delete' ], [ profile => 'Profiles' ], [ cleanup => 'References, cleanup and purge' ], [ hold => 'Legal holds and erasure' ],
-	[ model => 'Account model' ], [ auth => 'Registration, login and sessions' ], [ account => 'Account lifecycle' ], [ members => 'Members of several tenants' ],
+	[ softdelete => 'Soft delete' ], [ profile => 'Profiles' ], [ cleanup => 'References, cleanup and purge' ],
+	[ hold => 'Holds and erasure' ], [ model => 'Account model' ], [ auth => 'Registration, login and sessions' ], [ account => 'Account lifecycle' ], [ members => 'Tenants and their members' ],
 	[ password => 'Passwords' ], [ jwt => 'Keys and tokens' ], [ identity => 'Identity and tenants' ],
 	[ monitor => 'Events, statistics, health' ]);
 my %elsewhere = (
-	fkey => 'cleanup', 'cleanup/erasure' => 'hold', base => 'monitor', 'account/starter' => 'model', 'account/members' => 'members', 'account/last_member' => 'members', 'auth/members' => 'members', 'auth/key_store' => 'jwt', 'auth/token' => 'jwt',
+	fkey => 'cleanup', 'cleanup/erasure' => 'hold', base => 'monitor', 'account/starter' => 'model', 'account/tenant' => 'members', 'account/export_tenant' => 'members',
+	'account/members' => 'members', 'account/last_member' => 'members', 'auth/members' => 'members',
+	'auth/key_store' => 'jwt', 'auth/token' => 'jwt',
 	'auth/identity' => 'identity', 'auth/tenant_isolation' => 'identity', 'account/doctor' => 'monitor', 'account/health' => 'monitor',
 	'account/describe' => 'monitor', 'account/grant_api' => 'model');
 
@@ -361,6 +363,12 @@ my $accounts = slurp("$here/accounts.sql");
 my $members = slurp("$here/members.sql");
 my $body = '';
 my @contents;
+# a folder that no section is named for has one of its own name
+my %titled = map { $_->[0] => 1 } @sections;
+for my $folder (sort keys %{ { map { $_ => 1 } values %section_of } })
+{
+	push @sections, [ $folder => ucfirst $folder ] if !$titled{$folder};
+}
 for (@sections)
 {
 	my ($section, $title) = @$_;

@@ -1,3 +1,3 @@
-SELECT account.place_hold('users', ARRAY[1, 2], 'case 2026-17');
+SELECT account.place_hold('deals', 20, 'case 4711');
 -- shown
-SELECT id, target, key, reason, placed_by, released_at FROM account.hold;
+SELECT * FROM account.hold;

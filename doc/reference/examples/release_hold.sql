@@ -1,4 +1,4 @@
-SELECT account.place_hold('users', 1, 'case 2026-17');
+SELECT account.place_hold('deals', 20, 'case 4711');
 -- shown
-SELECT account.release_hold(1, 'case closed');
-SELECT id, target, key, reason, release_reason FROM account.hold;
+SELECT account.release_hold(1, 'closed');
+DELETE FROM deals WHERE id = 20;

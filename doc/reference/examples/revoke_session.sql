@@ -1,7 +1,8 @@
 -- on accounts
-SELECT account.login('ann', 'correct horse battery');
-BEGIN;
-SELECT account.act_as(id::text) FROM app.users WHERE username = 'ann';
+SELECT access_token AS token FROM account.login('ann', 'correct horse battery', '203.0.113.9', 'Firefox') \gset
+SELECT access_token AS token FROM account.login('ann', 'correct horse battery', '203.0.113.7', 'Safari') \gset
 -- shown
-SELECT account.revoke_session(session_id) FROM account.sessions();
-SELECT count(*) FROM account.sessions();
+BEGIN;
+SELECT account.authenticate(:'token') IS NOT NULL AS identified;
+SELECT account.revoke_session(session_id) FROM account.sessions() WHERE NOT is_current;
+COMMIT;

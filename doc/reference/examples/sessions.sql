@@ -1,6 +1,7 @@
 -- on accounts
-SELECT account.login('ann', 'correct horse battery', '203.0.113.9', 'a browser');
-BEGIN;
-SELECT account.act_as(id::text) FROM app.users WHERE username = 'ann';
+SELECT access_token AS token FROM account.login('ann', 'correct horse battery', '203.0.113.9', 'Firefox') \gset
 -- shown
-SELECT ip, user_agent, is_current FROM account.sessions();
+BEGIN;
+SELECT account.authenticate(:'token') IS NOT NULL AS identified;
+SELECT created_at, ip, user_agent, is_current FROM account.sessions();
+COMMIT;

@@ -1,0 +1,3 @@
+SELECT account.place_hold('deals', 20, 'case 4711');
+-- shown
+SELECT account.enforce_holds();
