@@ -179,7 +179,8 @@ my @relations = rows('shown_tables', sprintf(q{
 	ORDER BY 1}, sprintf($member, "'pg_class'::regclass", 'c.oid'), sprintf($member, "'pg_type'::regclass", 't.oid')));
 
 my @settings = rows('postgres', q{LOAD 'pgaccount';
-	SELECT name, current_setting(name), context, vartype, short_desc, coalesce(extra_desc, ''), coalesce(array_to_string(enumvals, ', '), ''),
+	SELECT name, CASE WHEN context IN ('superuser', 'user') THEN set_config(name, boot_val || coalesce(unit, ''), true)
+	       ELSE current_setting(name) END, context, vartype, short_desc, coalesce(extra_desc, ''), coalesce(array_to_string(enumvals, ', '), ''),
 	       coalesce(unit, '')
 	FROM pg_settings WHERE name LIKE 'pgaccount.%' ORDER BY name});
 
@@ -316,7 +317,8 @@ my %sqlstate = (INVALID_PARAMETER_VALUE => '22023', OBJECT_NOT_IN_PREREQUISITE_S
 	FEATURE_NOT_SUPPORTED => '0A000', T_R_SERIALIZATION_FAILURE => '40001', TRIGGERED_DATA_CHANGE_VIOLATION => '27000',
 	UNIQUE_VIOLATION => '23505', RESTRICT_VIOLATION => '23001', FOREIGN_KEY_VIOLATION => '23503', PROGRAM_LIMIT_EXCEEDED => '54000',
 	OUT_OF_MEMORY => '53200', UNDEFINED_OBJECT => '42704', NO_ACTIVE_SQL_TRANSACTION => '25P01', INVALID_TRANSACTION_TERMINATION => '2D000',
-	DUPLICATE_TABLE => '42P07', CHECK_VIOLATION => '23514', OBJECT_IN_USE => '55006');
+	DUPLICATE_TABLE => '42P07', CHECK_VIOLATION => '23514', OBJECT_IN_USE => '55006', LOCK_NOT_AVAILABLE => '55P03', QUERY_CANCELED => '57014', READ_ONLY_SQL_TRANSACTION => '25006',
+	DEPENDENT_OBJECTS_STILL_EXIST => '2BP01');
 my %not_shown = map { $_ => 1 } qw(E_R_I_E_TRIGGER_PROTOCOL_VIOLATED E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED UNDEFINED_TABLE
 	UNDEFINED_FUNCTION SYSTEM_ERROR NUMERIC_VALUE_OUT_OF_RANGE INTERNAL_ERROR DATA_CORRUPTED SUCCESSFUL_COMPLETION WARNING);
 
@@ -333,7 +335,7 @@ sub sources_errors
 			$codes{"PT$1$2$3"} = 1;
 			next;
 		}
-		$codes{ $sqlstate{$name} // die "reference.pl: which SQLSTATE is $name? (%sqlstate)\n" } = 1;
+		$codes{ $sqlstate{$name} // die "reference.pl: which SQLSTATE is $name? Name it in %%sqlstate.\n" } = 1;
 	}
 	return keys %codes;
 }

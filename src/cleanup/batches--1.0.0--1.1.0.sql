@@ -119,3 +119,17 @@ COMMENT ON FUNCTION account.cancel_removal(bigint) IS
 'Ends a removal by account.cleanup_batches: a running one stops after its batch, and new '
 'references to the row are allowed again. What is left stays; a row that was deleted softly stays '
 'deleted until account.restore. Errors: PT404: no such removal; PT400: it has ended.';
+
+COMMENT ON COLUMN account.removal.started_at IS 'When the first call began.';
+COMMENT ON COLUMN account.removal.finished_at IS 'When it ended; NULL: it has not.';
+COMMENT ON COLUMN account.removal_task.id IS 'Its number.';
+COMMENT ON COLUMN account.removal_task.target IS 'The table that was given.';
+COMMENT ON COLUMN account.removal_task.force IS 'Do protected references go as well?';
+COMMENT ON COLUMN account.removal_task.state IS 'running, paused, finished or cancelled.';
+COMMENT ON COLUMN account.removal_task.started_at IS 'When the first call began.';
+COMMENT ON COLUMN account.removal_task.last_batch_at IS 'When the last batch was committed.';
+COMMENT ON COLUMN account.removal_task.finished_at IS 'When it ended; NULL: it has not.';
+COMMENT ON COLUMN account.removal_task.done IS 'Rows removed, and committed.';
+COMMENT ON COLUMN account.removal_task.batches IS 'Transactions that have removed rows.';
+COMMENT ON COLUMN account.removal_task.remaining IS 'Rows that were still to go after the last batch.';
+COMMENT ON SEQUENCE account.removal_task_id_seq IS 'Numbers of removals.';

@@ -3,5 +3,5 @@ SELECT access_token AS token, refresh_token AS refresh FROM account.login('ann',
 -- shown
 BEGIN;
 SELECT account.authenticate(:'token');
-SELECT tenant, tenant_role, is_active, is_current FROM account.memberships();
+SELECT tenant, tenant_role, is_active, is_current FROM account.memberships() ORDER BY tenant;
 COMMIT;
