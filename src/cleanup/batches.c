@@ -69,6 +69,9 @@ ACCOUNT_OPERATION(cancel_removal, "cancel_removal", NO_SUBJECT);
 /* It reports how far it is each time so long has passed. */
 #define REPORT_EVERY_MS 2000
 
+/* While it waits, it looks so often whether it has been cancelled. */
+#define ASK_EVERY_MS 1000
+
 /* A batch that meets others is tried so often; the first waits, which then double, up to. */
 #define MAX_RETRIES     12
 #define FIRST_WAIT_MS   20
@@ -993,24 +996,72 @@ typedef enum Outcome
 	OUTCOME_CANCELLED
 } Outcome;
 
-/* Is the time over that one call may take? */
-static bool
-time_is_over(const Removal *removal)
+/* When the time is over that one call may take. */
+static TimestampTz
+end_of_time(const Removal *removal)
 {
-	return removal->request->max_runtime >= 0 &&
-		   GetCurrentTimestamp() - removal->started_at >= removal->request->max_runtime;
+	int64 max_runtime = removal->request->max_runtime;
+
+	return max_runtime < 0 ? DT_NOEND : removal->started_at + max_runtime;
+}
+
+/* The time is over while the next batch is waited for. */
+static Outcome
+pause_waiting(Removal *removal)
+{
+	Done nothing = {0};
+
+	if (!begin_batch(removal))
+		return OUTCOME_CANCELLED;
+	note_progress(removal, &nothing, "paused");
+	commit_batch();
+	return OUTCOME_PAUSED;
+}
+
+/*
+ * Wait until the next batch may begin; false: there is to be none, and *outcome says why. What it
+ * has looked at is let go of each time that it looks whether the removal has been cancelled.
+ */
+static bool
+wait_for_turn(Removal *removal, Outcome *outcome)
+{
+	TimestampTz end = end_of_time(removal);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "pgaccount removal wait", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	bool may_go_on = false;
+	bool is_open = true;
+
+	while (is_open)
+	{
+		TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ASK_EVERY_MS);
+
+		may_go_on = pace_wait(removal->pace, activity_of(removal), Min(until, end));
+		if (may_go_on || GetCurrentTimestamp() >= end)
+			break;
+		is_open = removal_task_is_open(removal->task);
+		commit_batch();
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	if (!may_go_on)
+		*outcome = is_open ? pause_waiting(removal) : OUTCOME_CANCELLED;
+	return may_go_on;
 }
 
 /* Remove rows batch by batch, from the transaction that is open on. */
 static Outcome
 run_batches(Removal *removal)
 {
+	Outcome outcome;
 	int retries = 0;
 
 	removal->started_at = removal->reported_at = GetCurrentTimestamp();
 	for (;;)
 	{
 		Attempt came = ATTEMPT_NOTHING;
+		bool time_is_over;
 		Done done;
 
 		if (!begin_batch(removal))
@@ -1028,9 +1079,10 @@ run_batches(Removal *removal)
 			continue;
 		}
 		retries = 0;
+		time_is_over = GetCurrentTimestamp() >= end_of_time(removal);
 		note_progress(removal, &done,
 					  came == ATTEMPT_FINISHED ? "finished"
-					  : time_is_over(removal)  ? "paused"
+					  : time_is_over           ? "paused"
 											   : "running");
 		if (came == ATTEMPT_FINISHED)
 			record_finished(removal);
@@ -1039,9 +1091,10 @@ run_batches(Removal *removal)
 			return OUTCOME_FINISHED;
 		report_progress(removal, false);
 		pace_batch_done(removal->pace);
-		if (time_is_over(removal))
+		if (time_is_over)
 			return OUTCOME_PAUSED;
-		pace_wait(removal->pace, activity_of(removal));
+		if (!wait_for_turn(removal, &outcome))
+			return outcome;
 	}
 }
 

@@ -151,27 +151,30 @@ wait_a_moment(const char *activity, const char *why, int64 ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Wait until the next batch may begin. */
-void
-pace_wait(Pace *pace, const char *activity)
+/* Wait until the next batch may begin, or it is too late for it. */
+bool
+pace_wait(Pace *pace, const char *activity, TimestampTz until)
 {
 	for (;;)
 	{
 		TimestampTz now = GetCurrentTimestamp();
+		int64 left_ms = Min((until - now) / 1000 + 1, LOOK_EVERY_MS);
 		char *standby;
 
 		CHECK_FOR_INTERRUPTS();
+		if (now >= until)
+			return false;
 		if (pace->max_wal > 0 && now < pace->may_go_on)
 		{
 			wait_a_moment(activity, "waits, its WAL comes too fast",
-						  Min((pace->may_go_on - now) / 1000 + 1, LOOK_EVERY_MS));
+						  Min((pace->may_go_on - now) / 1000 + 1, left_ms));
 			continue;
 		}
 		if (pace->max_lag < 0)
-			return;
+			return true;
 		standby = standby_behind(pace);
 		if (standby == NULL)
-			return;
-		wait_a_moment(activity, psprintf("waits for standby \"%s\"", standby), LOOK_EVERY_MS);
+			return true;
+		wait_a_moment(activity, psprintf("waits for standby \"%s\"", standby), left_ms);
 	}
 }

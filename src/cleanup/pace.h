@@ -23,9 +23,9 @@ extern Pace *pace_begin(int64 max_lag, int64 max_wal);
 extern void pace_batch_done(Pace *pace);
 
 /*
- * Wait until the next batch may begin, interruptibly. activity: what is shown besides. Outside a
- * snapshot; holds nothing meanwhile.
+ * Wait until the next batch may begin, interruptibly, but not longer than until some time; false:
+ * that has come. activity: what is shown besides. Outside a snapshot; holds nothing meanwhile.
  */
-extern void pace_wait(Pace *pace, const char *activity);
+extern bool pace_wait(Pace *pace, const char *activity, TimestampTz until);
 
 #endif /* PGACCOUNT_PACE_H */

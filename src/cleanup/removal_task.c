@@ -166,6 +166,20 @@ removal_task_lock(const RemovalTask *task)
 	return lock_row(task, ShareLock);
 }
 
+/* Has nobody cancelled it? */
+bool
+removal_task_is_open(const RemovalTask *task)
+{
+	Oid types[] = {INT8OID};
+	Datum values[] = {Int64GetDatum(task->id)};
+
+	return run_as_table_owner(OWN_STATEMENT
+							  "SELECT 1 FROM account.removal_task t"
+							  " WHERE t.id OPERATOR(pg_catalog.=) $1"
+							  " AND t.state OPERATOR(pg_catalog.=) ANY ('{running,paused}')",
+							  1, types, values, NULL) > 0;
+}
+
 /* A batch is done. */
 void
 removal_task_progress(RemovalTask *task, const RemovalProgress *progress)

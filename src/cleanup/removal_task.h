@@ -46,6 +46,9 @@ extern RemovalTask *removal_task_begin(Oid target, const char *key, bool force,
  */
 extern bool removal_task_lock(const RemovalTask *task);
 
+/* Is it open still? Locks nothing. */
+extern bool removal_task_is_open(const RemovalTask *task);
+
 /* A batch is done. */
 extern void removal_task_progress(RemovalTask *task, const RemovalProgress *progress);
 
