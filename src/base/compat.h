@@ -359,6 +359,13 @@ compat_push_jsonb(JsonbBuild *build, JsonbIteratorToken token, JsonbValue *value
 	index_beginscan(heap, index, snapshot, nkeys, 0)
 #endif
 
+/* A scan of a whole table; 19 has flags. */
+#if PG_VERSION_NUM >= 190000
+#define compat_table_beginscan(rel, snapshot) table_beginscan(rel, snapshot, 0, NULL, SO_NONE)
+#else
+#define compat_table_beginscan(rel, snapshot) table_beginscan(rel, snapshot, 0, NULL)
+#endif
+
 /* The file of a table, by its name of before 16 or by that of since. */
 #if PG_VERSION_NUM >= 160000
 #define compat_locator(rel) ((rel)->rd_locator)

@@ -79,7 +79,14 @@ CREATE FUNCTION account.hold_ddl_starts() RETURNS event_trigger
 REVOKE ALL ON FUNCTION account.hold_ddl_starts() FROM PUBLIC;
 COMMENT ON FUNCTION account.hold_ddl_starts() IS
 'Event trigger: notes which tables holds are about, before a command drops any.';
+-- all that may drop a table, a column or a trigger; other commands do not load the library for this
 CREATE EVENT TRIGGER pgaccount_hold_starts ON ddl_command_start
+    WHEN TAG IN ('ALTER DOMAIN', 'ALTER EXTENSION', 'ALTER TABLE', 'ALTER TYPE', 'CREATE SCHEMA',
+                 'CREATE TABLE', 'DROP ACCESS METHOD', 'DROP COLLATION', 'DROP DOMAIN',
+                 'DROP EXTENSION', 'DROP FUNCTION', 'DROP LANGUAGE', 'DROP OPERATOR CLASS',
+                 'DROP OPERATOR FAMILY', 'DROP OPERATOR', 'DROP OWNED', 'DROP PROCEDURE',
+                 'DROP ROUTINE', 'DROP SCHEMA', 'DROP SEQUENCE', 'DROP TABLE', 'DROP TRIGGER',
+                 'DROP TYPE', 'DROP VIEW')
     EXECUTE FUNCTION account.hold_ddl_starts();
 
 CREATE FUNCTION account.hold_dropped() RETURNS event_trigger

@@ -276,7 +276,7 @@ static List *
 read_holds(Relation registry)
 {
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(registry, snapshot, 0, NULL);
+	TableScanDesc scan = compat_table_beginscan(registry, snapshot);
 	TupleTableSlot *slot = table_slot_create(registry, NULL);
 	List *holds = NIL;
 
