@@ -20,9 +20,28 @@ PIECES_SQL   = base/install base/errors monitor/event base/registry_triggers fke
 # EXTENSION runs the first release's script and these after it, so that an updated database is what a new one is. What a
 # release has shipped stays as it is (test/releases.sha256).
 FIRST_RELEASE = 1.0.0
-UPDATES      = 1.0.0--1.1.0
-PIECES_1.0.0--1.1.0 = base/update cleanup/erasure cleanup/plan_hash cleanup/batches hold/hold base/column_comments model/members auth/members auth/sessions auth/mail account/mail account/members account/last_member account/tenant account/purge_tenants account/export_tenant account/starter \
-               account/doctor account/describe account/grant_api
+UPDATES       = 1.0.0--1.1.0
+PIECES_1.0.0--1.1.0 = \
+    base/update \
+    cleanup/erasure \
+    cleanup/plan_hash \
+    cleanup/batches \
+    hold/hold \
+    base/column_comments \
+    model/members \
+    auth/members \
+    auth/sessions \
+    auth/mail \
+    account/mail \
+    account/members \
+    account/last_member \
+    account/tenant \
+    account/purge_tenants \
+    account/export_tenant \
+    account/starter \
+    account/doctor \
+    account/describe \
+    account/grant_api
 
 OBJS        := $(patsubst $(TOP)/%.c,%.o,$(sort $(wildcard $(TOP)/src/*.c $(FOLDERS:%=$(TOP)/src/%/*.c))))
 DATA_built   = pgaccount--$(FIRST_RELEASE).sql $(UPDATES:%=pgaccount--%.sql)
