@@ -70,6 +70,20 @@ sub start_call
 	return start('psql', '-X', '-q', '-d', $node->connstr('postgres') . ' application_name=remover', '-c', $call);
 }
 
+# The server is there again. psql may be told of the end before the postmaster is. (poll_query_until fails where psql ends before it has read.)
+sub comes_back
+{
+	my $node = shift;
+	foreach my $try (1 .. 3000)
+	{
+		my ($out, $err) = ('', '');
+		return if IPC::Run::run([ 'psql', '-X', '-A', '-t', '-d', $node->connstr('postgres'), '-c',
+			q{SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'remover')} ], '<', \undef, '>', \$out, '2>', \$err) && $out =~ /^t$/m;
+		usleep(100_000);
+	}
+	die 'the server does not come back';
+}
+
 my $show = 'SET pgaccount.show_deleted = on; ';
 my $triggers = q{SELECT count(*) FROM pg_trigger WHERE tgfoid = 'account.refuse_sealed'::regproc};
 sub removal
@@ -129,8 +143,7 @@ sub ended
 			kill('KILL', $pid) if $pid ne '';
 			$stop_clients->($writers);
 			eval { $remover->finish; };
-			# psql may be told of the end before the postmaster is
-			$node->poll_query_until('postgres', q{SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'remover')}) or die 'it is still there';
+			comes_back($node);
 		}
 		else
 		{

@@ -74,7 +74,10 @@ foreach my $round (1 .. $rounds)
 		my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE application_name = 'purger'});
 		kill('KILL', $pid) if $pid ne '';
 		eval { $purge->finish; };
-		$node->poll_query_until('postgres', 'SELECT pg_is_in_recovery()', 'f');
+		# poll_query_until fails where psql ends before it has read
+		my ($there, $told) = ('', '');
+		usleep(100_000) until IPC::Run::run([ 'psql', '-X', '-A', '-t', '-d', $node->connstr('postgres'), '-c',
+			q{SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'purger')} ], '<', \undef, '>', \$there, '2>', \$told) && $there =~ /^t$/m;
 	}
 	else
 	{
