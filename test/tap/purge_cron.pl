@@ -10,9 +10,9 @@ my $lib = `$ENV{PG_CONFIG} --pkglibdir`;
 chomp $lib;
 plan skip_all => "this server has no pg_cron ($lib; on Debian's own it is installed by postgresql-NN-cron)" unless -e "$lib/pg_cron.so";
 
-my $readme = slurp_file("$FindBin::RealBin/../../README.md");
+my $readme = slurp_file("$FindBin::RealBin/../../doc/operation.md");
 my ($line) = $readme =~ /^(SELECT cron\.schedule\(.*)$/m;
-ok($line, 'the README has a line for pg_cron') or BAIL_OUT('no line');
+ok($line, 'doc/operation.md has a line for pg_cron') or BAIL_OUT('no line');
 note($line);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
