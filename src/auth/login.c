@@ -129,6 +129,7 @@ login_refused(const LoginCall *call, const UserRecord *user, int status, const c
 	detail_text(&detail, "user_agent", call->agent);
 	detail_text(&detail, "error", error);
 	operation_concerns(user ? user->user_id : NULL, user ? user->tenant_id : NULL);
+	operation_comes_from(call->ip);
 	operation_refused(code, error);
 	event_refusal_from(call->ip, EVENT_LOGIN_FAILED, user ? user->user_id : call->login,
 					   user ? user->tenant_id : NULL, unpack_sql_state(code), detail_end(&detail));

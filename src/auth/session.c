@@ -414,6 +414,7 @@ record_refresh(const Continuation *call, const SessionRow *row, const char *tena
 		return;
 	}
 	operation_concerns(user_id, row ? row->tenant_id : NULL);
+	operation_comes_from(ip);
 	operation_refused(code, refused);
 	event_refusal_from(
 		ip, strcmp(refused, "token_reused") == 0 ? EVENT_TOKEN_REUSED : EVENT_OPERATION_FAILED,

@@ -104,6 +104,16 @@ operation_concerns(const char *subject, const char *tenant_id)
 		copy_clipped(current->tenant_id, sizeof(current->tenant_id), tenant_id, strlen(tenant_id));
 }
 
+/* Say which address the running operation was given; see the header. */
+void
+operation_comes_from(inet *ip)
+{
+	if (current == NULL || ip == NULL || VARSIZE(ip) > sizeof(current->ip_bytes))
+		return;
+	current->has_ip = true;
+	memcpy(&current->ip, ip, VARSIZE(ip));
+}
+
 /*
  * The running operation's statement carries a secret: current_query() has none until its end, for
  * triggers of the tables' owners run meanwhile.
@@ -292,7 +302,7 @@ describe_failure(Failure *failure, OperationFrame *frame, int sqlerrcode, const 
 	const char *actor = actor_for_record(&unverified);
 	const char *act = actor_behind();
 	const char *unverified_ip = NULL;
-	inet *ip = client_ip(&unverified_ip);
+	inet *ip = frame->has_ip ? &frame->ip : client_ip(&unverified_ip);
 
 	take_subject(frame);
 	memset(failure, 0, sizeof(*failure));
@@ -390,6 +400,7 @@ operation_begin(OperationFrame *frame, const Operation *operation, FunctionCallI
 	frame->inner_error = 0;
 	frame->subject[0] = '\0';
 	frame->tenant_id[0] = '\0';
+	frame->has_ip = false;
 	frame->outer = current;
 	actor_note_session();
 	INSTR_TIME_SET_CURRENT(frame->start);

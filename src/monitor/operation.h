@@ -7,6 +7,7 @@
 
 #include "fmgr.h"
 #include "portability/instr_time.h"
+#include "utils/inet.h"
 
 /* A public function, as statistics and events name it. */
 typedef struct Operation
@@ -50,6 +51,12 @@ typedef struct OperationFrame
 	char refusal[40];
 	char subject[128];
 	char tenant_id[64];
+	bool has_ip; /* it was given an address */
+	union
+	{
+		inet ip;
+		char ip_bytes[32];
+	};
 } OperationFrame;
 
 /*
@@ -67,6 +74,9 @@ extern void operation_resume(OperationFrame *frame);
 
 /* Say whom the running operation is about, for the event of its failure. NULL: not known. */
 extern void operation_concerns(const char *subject, const char *tenant_id);
+
+/* Say which address the running operation was given, for the same. NULL: the client's. */
+extern void operation_comes_from(inet *ip);
 
 /*
  * A call carries a password, a token or a key: the statement and context of whatever is raised
