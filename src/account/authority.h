@@ -49,8 +49,8 @@ extern bool rights_are_any(const TenantRights *rights);
 extern bool rights_cover_role(const TenantRights *rights, const char *role);
 
 /*
- * The key of the live tenant that an argument names; raises PT404. rights: the actor's there; raises
- * PT403 where it has none. *is_active may be NULL.
+ * The key of the live tenant that an argument names; raises PT404. rights: the actor's there;
+ * raises PT403 where it has none. *is_active may be NULL.
  */
 extern char *authority_tenant(const Model *model, const UserRecord *actor, const char *tenant,
 							  TenantRights *rights, bool *is_active);

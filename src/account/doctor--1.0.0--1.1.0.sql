@@ -5,11 +5,13 @@ CREATE OR REPLACE FUNCTION account.doctor_model()
 BEGIN ATOMIC
     -- a dump of the schema alone has the triggers, but not the mapping; one says what it was
     SELECT 'error', 'model_lost', t.tgrelid::regclass::text,
-           'nobody can log in: the table''s triggers are there, but no table is mapped, as after the '
+           'nobody can log in: the table''s triggers are there, but no table is mapped, as after '
+           'the '
            'restore of a dump of the schema alone',
            CASE WHEN m.call IS NULL OR EXISTS (SELECT FROM jsonb_each_text(m.call -> 'tables') AS g
                                                WHERE to_regclass(g.value) IS NULL)
-                THEN format('Call account.use_tables again: %s holds the users.', t.tgrelid::regclass)
+                THEN format('Call account.use_tables again: %s holds the users.',
+                    t.tgrelid::regclass)
                 ELSE format('SELECT count(*) FROM account.use_tables(%L%s, columns => %L);',
                     t.tgrelid::regclass::text,
                     (SELECT string_agg(format(', %I => %L', g.key, g.value), '' ORDER BY g.key)

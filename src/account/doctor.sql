@@ -342,10 +342,12 @@ BEGIN ATOMIC
            format('%s%s rows were deleted longer ago than pgaccount.grace_period, and purge cannot '
                'remove them, for they are referenced by %s',
                CASE WHEN o.more THEN 'at least ' ELSE '' END, o.deleted, o.held_by),
-           format('Delete the rows that reference them and purge those, or say what becomes of them '
+           format('Delete the rows that reference them and purge those, or say what becomes of '
+               'them '
                'with account.set_reference_policy; SELECT account.purge(%L, force => true) removes '
                'both for good.', r.relation::text)
-    FROM unnest(doctor_purge.relations) AS r(relation), LATERAL account.overdue_rows(r.relation) AS o
+    FROM unnest(doctor_purge.relations) AS r(relation), LATERAL account.overdue_rows(r.relation)
+        AS o
     WHERE o.deleted > 0;
 END;
 COMMENT ON FUNCTION account.doctor_purge(regclass[]) IS
@@ -467,11 +469,13 @@ CREATE FUNCTION account.doctor_model()
 BEGIN ATOMIC
     -- a dump of the schema alone has the triggers, but not the mapping; one says what it was
     SELECT 'error', 'model_lost', t.tgrelid::regclass::text,
-           'nobody can log in: the table''s triggers are there, but no table is mapped, as after the '
+           'nobody can log in: the table''s triggers are there, but no table is mapped, as after '
+           'the '
            'restore of a dump of the schema alone',
            CASE WHEN m.call IS NULL OR EXISTS (SELECT FROM jsonb_each_text(m.call -> 'tables') AS g
                                                WHERE to_regclass(g.value) IS NULL)
-                THEN format('Call account.use_tables again: %s holds the users.', t.tgrelid::regclass)
+                THEN format('Call account.use_tables again: %s holds the users.',
+                    t.tgrelid::regclass)
                 ELSE format('SELECT count(*) FROM account.use_tables(%L%s, columns => %L);',
                     t.tgrelid::regclass::text,
                     (SELECT string_agg(format(', %I => %L', g.key, g.value), '' ORDER BY g.key)

@@ -310,7 +310,9 @@ cost_of(const FkEdge *edge)
 	return fk_edge_is_mandatory(edge) ? 3 : 2;
 }
 
-/* Is one of two references to be set aside first? Where all else is alike, of tables found first. */
+/*
+ * Is one of two references to be set aside first? Where all else is alike, of tables found first.
+ */
 static int
 compare_edges(const ListCell *a, const ListCell *b)
 {

@@ -8,9 +8,12 @@ REVOKE ALL ON FUNCTION account.export_tenant(text) FROM PUBLIC;
 COMMENT ON FUNCTION account.export_tenant(text) IS
 'All rows of a tenant, given by slug or id, one by one, for its staff, who administers it as a '
 'member, or a superuser: the tenant, its users, every row that references one of these, and what '
-'reaches those ON DELETE CASCADE, by catalog or policy; of rows that reference the tenant also what '
-'references them, and of that again what must (NOT NULL). Deleted rows too. A row that names another tenant is left out. Each '
+'reaches those ON DELETE CASCADE, by catalog or policy; of rows that reference the tenant also '
+'what '
+'references them, and of that again what must (NOT NULL). Deleted rows too. A row that names '
+'another tenant is left out. Each '
 'row once, after those of the export that it references; where rows reference one another in a '
-'circle a NOTICE names the foreign keys to defer. Password hashes are left out, and columns of text '
+'circle a NOTICE names the foreign keys to defer. Password hashes are left out, and columns of '
+'text '
 'or bytes named password, token, secret and the like. Errors: PT401 without an identity, PT403, '
 'PT404 for an unknown tenant, 22023 for a long name, 55000 where no tenants are mapped.';

@@ -235,8 +235,8 @@ add_found(TupleTableSlot *slot, void *arg)
 }
 
 /*
- * Find the rows `c` of a part of the model that fulfil a condition on $1, as a role; without type it
- * has no parameter. Set 0 is that of the users.
+ * Find the rows `c` of a part of the model that fulfil a condition on $1, as a role; without type
+ * it has no parameter. Set 0 is that of the users.
  */
 static void
 find_where(ExportWalk *walk, ModelPart part, const char *condition, Oid type, Datum value, Oid role)

@@ -6,10 +6,10 @@
  * The token (one_time_token.c) is looked for by its hash, in a table of its own.
  *
  * An invitation is as good as who made it: it is void once that user could not make it any more
- * (deleted, deactivated, no longer staff, moved to another tenant, of a lesser role), so that taking
- * a right away takes what was made of it. It can only be accepted by somebody else: nobody raises
- * itself. Where members are mapped the role is that of the membership; the profile's, which is the
- * user's everywhere, stays as it is.
+ * (deleted, deactivated, no longer staff, moved to another tenant, of a lesser role), so that
+ * taking a right away takes what was made of it. It can only be accepted by somebody else: nobody
+ * raises itself. Where members are mapped the role is that of the membership; the profile's, which
+ * is the user's everywhere, stays as it is.
  *
  * Locks: the invitation's row, then the user's. Of callers at once one finds it open, the others
  * see it used. Expiry is by the clock, once the row is locked.
@@ -84,8 +84,8 @@ refuse_inactive(void)
 }
 
 /*
- * The id of the tenant that an argument names; NULL: the actor's own. *rights: what the actor may do
- * there. Raises PT404, PT403.
+ * The id of the tenant that an argument names; NULL: the actor's own. *rights: what the actor may
+ * do there. Raises PT404, PT403.
  */
 static char *
 resolve_tenant(const Model *model, const UserRecord *actor, const char *tenant,

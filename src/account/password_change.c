@@ -5,8 +5,8 @@
  * A request for somebody who is not there, is deleted or not active does the same work as any
  * other, writes as much, and is counted by what was asked for alone; what remains is that a row is
  * read or is not, some microseconds, and each request takes its time. So neither time nor refusals
- * tell who there is. That a user gets no more mails than that, whichever of its names is given, is counted
- * besides, and then answered as if there was nobody.
+ * tell who there is. That a user gets no more mails than that, whichever of its names is given, is
+ * counted besides, and then answered as if there was nobody.
  */
 #include "postgres.h"
 

@@ -5,7 +5,8 @@
  * The tenant, its users and what follows them are deleted as one, with the stamp of the
  * transaction, and that stamp says what comes back: users that were deleted on their own, before or
  * after, have another. Users go and come whatever the foreign key to the tenant does, or where
- * there is none; of members those that have no other live tenant. As with a user the extension acts for itself, as the owners of the tables.
+ * there is none; of members those that have no other live tenant. As with a user the extension acts
+ * for itself, as the owners of the tables.
  *
  * Locks: the tenant's row, the advisory lock of the tenant (session_end_tenant()), then users. Who
  * joins a tenant takes them in the same order; see auth/tenant_hold.c.

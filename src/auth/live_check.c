@@ -63,7 +63,9 @@ column_text(int column, MemoryContext context)
 	return value == NULL ? NULL : MemoryContextStrdup(context, value);
 }
 
-/* Can rows be looked at without a statement? A role of another type than text is the statement's. */
+/*
+ * Can rows be looked at without a statement? A role of another type than text is the statement's.
+ */
 static bool
 can_look(const ModelRows *rows)
 {

@@ -5,10 +5,11 @@
  * A refusal that has something to remember (a reused token, a session that has ended) is an answer,
  * not an error, so that what was learnt commits with the caller's transaction.
  *
- * Locks: who opens a session takes the tenant's advisory lock, then the user's row, then that of its
- * membership; who refreshes takes the session's row, and who switches to another tenant that one's
- * advisory lock and the membership's row before it. A change of the user or membership takes its
- * row, then, by its trigger, the sessions' rows; so nobody waits for somebody who waits for him.
+ * Locks: who opens a session takes the tenant's advisory lock, then the user's row, then that of
+ * its membership; who refreshes takes the session's row, and who switches to another tenant that
+ * one's advisory lock and the membership's row before it. A change of the user or membership takes
+ * its row, then, by its trigger, the sessions' rows; so nobody waits for somebody who waits for
+ * him.
  *
  * Tables of the extension are read and written as their owner, users as theirs; the caller needs
  * EXECUTE.
@@ -394,8 +395,8 @@ judge(const Model *model, const RefreshToken *token, SessionRow *row, bool switc
 }
 
 /*
- * Record a refresh, or a switch to another tenant; row NULL: of no session of ours; refused NULL: it
- * succeeded.
+ * Record a refresh, or a switch to another tenant; row NULL: of no session of ours; refused NULL:
+ * it succeeded.
  */
 static void
 record_refresh(const Continuation *call, const SessionRow *row, const char *tenant_id,

@@ -74,14 +74,16 @@ extern Datum session_refusal(FunctionCallInfo fcinfo, int status, const char *er
  */
 extern bool session_admit(const Model *model, const UserRecord *user, bool login, text *new_hash);
 
-/* Open a session of an admitted user, in which actor (NULL: itself) acts; answer with its tokens. */
+/*
+ * Open a session of an admitted user, in which actor (NULL: itself) acts; answer with its tokens.
+ */
 extern Datum session_open(FunctionCallInfo fcinfo, const UserRecord *user, const char *actor,
 						  Datum ip, bool ip_isnull, text *user_agent);
 
 /*
- * Where members are mapped, put a user, who may come in, into a tenant as a login does: the one that
- * is named by slug or id (NULL: it is the name of none), if is_named; else its only one, or else that
- * of its last session, or else none. False: it is no active member of the named one.
+ * Where members are mapped, put a user, who may come in, into a tenant as a login does: the one
+ * that is named by slug or id (NULL: it is the name of none), if is_named; else its only one, or
+ * else that of its last session, or else none. False: it is no active member of the named one.
  */
 extern bool session_choose_tenant(const Model *model, UserRecord *user, bool is_named,
 								  const char *tenant);
@@ -93,8 +95,8 @@ extern bool session_choose_tenant(const Model *model, UserRecord *user, bool is_
 extern UserRecord *session_user_argument(FunctionCallInfo fcinfo, int n, const Model *model);
 
 /*
- * Who acts as a user, by argument n, or NULL; raises 22023 for what is no name, PT403 where the user
- * is a superuser.
+ * Who acts as a user, by argument n, or NULL; raises 22023 for what is no name, PT403 where the
+ * user is a superuser.
  */
 extern char *session_actor_argument(FunctionCallInfo fcinfo, int n, const UserRecord *user);
 

@@ -60,7 +60,9 @@ typedef struct SessionToken
 	TimestampTz expires_at;
 } SessionToken;
 
-/* Write the row of a new session. actor: who acts as the user. ip 0, texts NULL: none, not known. */
+/*
+ * Write the row of a new session. actor: who acts as the user. ip 0, texts NULL: none, not known.
+ */
 extern void session_row_write(const pg_uuid_t *id, const char *user_id, const char *tenant_id,
 							  const char *actor, const SessionToken *token, Datum ip,
 							  text *user_agent);

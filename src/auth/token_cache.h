@@ -19,8 +19,8 @@
 extern JwtResult token_check_known(text *token, const CheckedToken **checked);
 
 /*
- * Is a use of the session of a token that token_check_known() gave out due to be written: is it long
- * since this was asked? Then it counts as written now.
+ * Is a use of the session of a token that token_check_known() gave out due to be written: is it
+ * long since this was asked? Then it counts as written now.
  */
 extern bool token_cache_due(const CheckedToken *checked, TimestampTz now);
 

@@ -3,9 +3,9 @@
  *		The triggers on the mapped tables: what became of a user, a tenant or a membership.
  *
  * account.end_sessions() is an AFTER UPDATE OR DELETE trigger for each row of users, tenants and
- * members, for each statement on users and members, and AFTER TRUNCATE of members. It has no WHEN clause and names no columns: these would forbid
- * dropping a column that the model can do without. It compares the columns itself, and looks for
- * sessions by index before it runs a statement.
+ * members, for each statement on users and members, and AFTER TRUNCATE of members. It has no WHEN
+ * clause and names no columns: these would forbid dropping a column that the model can do without.
+ * It compares the columns itself, and looks for sessions by index before it runs a statement.
  *
  * Row triggers are cloned to partitions, statement triggers are not: each partition and child that
  * is there when the table is mapped has its own, and what a statement does that names one that came
@@ -372,8 +372,9 @@ is_table(Relation rel, Oid relid)
 }
 
 /*
- * account.end_sessions() RETURNS trigger: AFTER UPDATE OR DELETE, for each row; on users and members
- * also for each statement, when what follows from its rows is done; AFTER TRUNCATE of members.
+ * account.end_sessions() RETURNS trigger: AFTER UPDATE OR DELETE, for each row; on users and
+ * members also for each statement, when what follows from its rows is done; AFTER TRUNCATE of
+ * members.
  */
 Datum
 end_sessions(PG_FUNCTION_ARGS)

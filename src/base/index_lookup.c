@@ -60,7 +60,9 @@ lookup_index_serves(Relation index)
 		   index->rd_rel->relam == BTREE_AM_OID;
 }
 
-/* The type of a column's values as an index compares them: varchar and text share their operators. */
+/*
+ * The type of a column's values as an index compares them: varchar and text share their operators.
+ */
 static Oid
 compared_type(Form_pg_attribute column)
 {

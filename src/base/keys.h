@@ -30,7 +30,9 @@ extern KeySet *keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid);
 /* The same of a text, which was such an argument. */
 extern KeySet *keys_of_text(Oid relid, const char *text);
 
-/* The columns of a table's primary key, as a list of attribute numbers, in their order; NIL: none. */
+/*
+ * The columns of a table's primary key, as a list of attribute numbers, in their order; NIL: none.
+ */
 extern struct List *primary_key_columns(Oid relid);
 
 /* SQL: is the row `alias` one of the keys? Parameters $first… are the arrays. */

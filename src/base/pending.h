@@ -35,8 +35,8 @@ extern void pending_follow(PendingList *list);
 
 /*
  * A removal of several statements begins, and ends: lists that have a function for it are not
- * flushed meanwhile, but at its end. They call pending_is_postponed() for that. After an error it is
- * pending_give_up(), in PG_CATCH.
+ * flushed meanwhile, but at its end. They call pending_is_postponed() for that. After an error it
+ * is pending_give_up(), in PG_CATCH.
  */
 extern void pending_postpone(void);
 extern void pending_catch_up(void);

@@ -28,19 +28,7 @@ SELECT pg_catalog.pg_extension_config_dump('account.removal_task_id_seq', '');
 COMMENT ON TABLE account.removal_task IS
 'Removals by account.cleanup_batches. Written by it and account.cancel_removal alone; the view '
 'account.removal shows them.';
-COMMENT ON SEQUENCE account.removal_task_id_seq IS 'Numbers of account.removal_task.';
-COMMENT ON COLUMN account.removal_task.id IS 'For account.cancel_removal.';
-COMMENT ON COLUMN account.removal_task.target IS 'The table that was given.';
 COMMENT ON COLUMN account.removal_task.key IS 'As it was given: the same CALL goes on.';
-COMMENT ON COLUMN account.removal_task.force IS 'As it was given.';
-COMMENT ON COLUMN account.removal_task.state IS
-'As its last call left it; of a running one the view looks whether its session is still there.';
-COMMENT ON COLUMN account.removal_task.started_at IS 'When the first call began.';
-COMMENT ON COLUMN account.removal_task.last_batch_at IS 'When the last batch was committed.';
-COMMENT ON COLUMN account.removal_task.finished_at IS 'When it was finished or cancelled.';
-COMMENT ON COLUMN account.removal_task.done IS 'Rows removed, in all calls, and committed.';
-COMMENT ON COLUMN account.removal_task.batches IS 'Transactions that have removed rows.';
-COMMENT ON COLUMN account.removal_task.remaining IS 'Rows that are known to be left.';
 COMMENT ON COLUMN account.removal_task.approved IS
 'The hash of the plan that was approved, before the first row went; NULL: none was asked for.';
 COMMENT ON COLUMN account.removal_task.keys_set IS
@@ -73,8 +61,6 @@ COMMENT ON COLUMN account.removal.state IS
 'running; paused: max_runtime was over, the same CALL goes on; interrupted: the session that was '
 'running it is gone, or failed, and the same CALL goes on; finished; cancelled. On a standby what '
 'the primary has written: there an interrupted one is running.';
-COMMENT ON COLUMN account.removal.started_at IS 'When the first call began.';
-COMMENT ON COLUMN account.removal.finished_at IS 'When it was finished or cancelled.';
 COMMENT ON COLUMN account.removal.last_batch_at IS 'When the last batch was committed.';
 COMMENT ON COLUMN account.removal.done IS 'Rows removed, in all calls, and committed.';
 COMMENT ON COLUMN account.removal.remaining IS
@@ -131,5 +117,6 @@ COMMENT ON COLUMN account.removal_task.last_batch_at IS 'When the last batch was
 COMMENT ON COLUMN account.removal_task.finished_at IS 'When it ended; NULL: it has not.';
 COMMENT ON COLUMN account.removal_task.done IS 'Rows removed, and committed.';
 COMMENT ON COLUMN account.removal_task.batches IS 'Transactions that have removed rows.';
-COMMENT ON COLUMN account.removal_task.remaining IS 'Rows that were still to go after the last batch.';
+COMMENT ON COLUMN account.removal_task.remaining IS
+'Rows that were still to go after the last batch.';
 COMMENT ON SEQUENCE account.removal_task_id_seq IS 'Numbers of removals.';

@@ -259,8 +259,8 @@ is_in_circle(const FkNode *node)
 }
 
 /*
- * Is all that some tables follow, further up, as the plan has seen it? False: that is not so, or not
- * known; *known: it could be.
+ * Is all that some tables follow, further up, as the plan has seen it? False: that is not so, or
+ * not known; *known: it could be.
  */
 static bool
 above_is_unchanged(Frame *frame, const Cleanup *cleanup, const List *nodes, uint64 nroots,
@@ -429,7 +429,9 @@ note_candidate(TupleTableSlot *slot, void *arg)
 		(void) row_set_add_tid(candidates->rows, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
 }
 
-/* The rows outside that reference rows inside over an edge, and are of a table whose rows may go. */
+/*
+ * The rows outside that reference rows inside over an edge, and are of a table whose rows may go.
+ */
 static RowSet *
 find_candidates(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot)
 {
@@ -626,9 +628,9 @@ end_list(Removal *removal)
 }
 
 /*
- * More goes with one row, the only one of hints, than a batch has room for; NIL: with the root. Make
- * a list of it, in this snapshot; or, where it is of a circle, leave it to the row that the present
- * list was made for.
+ * More goes with one row, the only one of hints, than a batch has room for; NIL: with the root.
+ * Make a list of it, in this snapshot; or, where it is of a circle, leave it to the row that the
+ * present list was made for.
  */
 static void
 begin_list(Removal *removal, const Hints *hints, RowSet *roots, Snapshot snapshot)
@@ -697,8 +699,8 @@ keys_to_set(const Cleanup *cleanup)
 }
 
 /*
- * Take rows from the list, and what goes with them, and remove them, in the snapshot that is active.
- * In a memory context of its own.
+ * Take rows from the list, and what goes with them, and remove them, in the snapshot that is
+ * active. In a memory context of its own.
  */
 static Attempt
 attempt(Removal *removal, Done *done)

@@ -153,8 +153,9 @@ typedef struct OneRun
 /*
  * Append the condition that row c of table relid is one of its set, and how it is found: few rows
  * by their tids, many by reading the table from the first to the last. The set is number i of those
- * that are known while the statement runs. rows, n: those that are asked for, of the set; rows NULL:
- * all of them. Adds at most ROW_SET_CONDITION_ARGS arguments to run, whose arrays have room for them.
+ * that are known while the statement runs. rows, n: those that are asked for, of the set; rows
+ * NULL: all of them. Adds at most ROW_SET_CONDITION_ARGS arguments to run, whose arrays have room
+ * for them.
  */
 #define ROW_SET_CONDITION_ARGS 2
 extern void row_set_append_condition(StringInfo sql, OneRun *run, Oid relid, RowSet *set, int i,

@@ -277,7 +277,9 @@ model_row_value(const Model *model, ModelAttribute attribute, TupleTableSlot *sl
 	return attnum == InvalidAttrNumber ? (Datum) 0 : slot_getattr(slot, attnum, isnull);
 }
 
-/* The type of a key, below domains: of users', or of tenants', which is what these are compared by. */
+/*
+ * The type of a key, below domains: of users', or of tenants', which is what these are compared by.
+ */
 static Oid
 type_of_key(ModelAttribute attribute)
 {

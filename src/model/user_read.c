@@ -212,8 +212,8 @@ user_read_membership(const ModelRows *rows, Datum user_key, Datum tenant_key, Sn
 #define MAX_LOOKS 100
 
 /*
- * Lock a membership, found by a snapshot of now, in its last version. False: the row is none of this
- * membership any more, or gone: look again.
+ * Lock a membership, found by a snapshot of now, in its last version. False: the row is none of
+ * this membership any more, or gone: look again.
  */
 static bool
 lock_found(const ModelRows *rows, TupleTableSlot *found, Snapshot snapshot, TupleTableSlot *slot)

@@ -53,8 +53,8 @@ extern bool user_read_membership(const ModelRows *rows, Datum user_key, Datum te
 extern bool user_read_lock_membership(const ModelRows *rows, Datum user_key, Datum tenant_key);
 
 /*
- * The key, as text, of the live tenant that an id or slug names; NULL: there is none. The id decides.
- * *asked false: no index tells, ask by a statement. Registered snapshot.
+ * The key, as text, of the live tenant that an id or slug names; NULL: there is none. The id
+ * decides. *asked false: no index tells, ask by a statement. Registered snapshot.
  */
 extern char *user_read_tenant_key(const ModelRows *rows, const char *tenant, Snapshot snapshot,
 								  bool *is_active, bool *asked);

@@ -357,7 +357,9 @@ find_login(const Model *model, const char *login, const char *tenant, uint64 lim
 	return found;
 }
 
-/* The one of several users that is an active member of a tenant; NULL: there is none, or several. */
+/*
+ * The one of several users that is an active member of a tenant; NULL: there is none, or several.
+ */
 static UserRecord *
 member_of(const Model *model, List *users, const char *tenant)
 {

@@ -30,8 +30,8 @@ extern UserRecord *model_user_by_login(const Model *model, const char *login, co
 extern char *model_tenant(const Model *model, const char *tenant, bool *is_active);
 
 /*
- * The key of the tenant that a slug or id names, live where tenants are mapped, as text; NULL: there
- * is none. *is_active: is it active?
+ * The key of the tenant that a slug or id names, live where tenants are mapped, as text; NULL:
+ * there is none. *is_active: is it active?
  */
 extern char *model_tenant_key(const Model *model, const char *tenant, bool *is_active);
 
