@@ -420,7 +420,7 @@ run_look(const LastMemberRule *rule, Look look, const KeyTexts *keys, KeyTexts *
 static bool
 is_among(const KeyTexts *keys, const char *text)
 {
-	return text != NULL &&
+	return text != NULL && keys->n > 0 &&
 		   bsearch(&text, keys->texts, keys->n, sizeof(char *), compare_texts) != NULL;
 }
 
