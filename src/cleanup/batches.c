@@ -12,25 +12,12 @@
  * and cheap to see; else its ways up are looked for (ascent.c). So each committed state is one
  * that a cleanup leaves. Rows that came meanwhile follow a row that goes later, and go with it.
  *
- * A row outside the batch may stand in its way, or have a key that cannot be set null, and go with
- * the removal itself: it joins the batch. Other keys within the removal are set null, which is how
- * circles of tables are taken apart.
- *
- * Where more would join than a batch has room for, fewer rows are taken; where a single row has too
- * many, what goes with it is a list of its own, found anew, and done first (Frame). That is how
- * what joined after the plan is found, too: at last the sealed row itself is taken, with what there
- * is. Rows that go with each other in a circle cannot be taken apart: they go in one transaction,
- * however many they are.
- *
  * Memory: that of a batch, and the plan's bitmaps. Locks: those of a batch. Between two batches
  * nothing is held but an advisory lock of the session, and no snapshot.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_attribute.h"
-#include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
@@ -39,29 +26,23 @@
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/portal.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/base.h"
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
-#include "ascent.h"
 #include "batches.h"
 #include "cleanup_plan.h"
 #include "cleanup_run.h"
 #include "pace.h"
 #include "plan_hash.h"
-#include "removal_scope.h"
+#include "removal_batch.h"
 #include "removal_task.h"
 #include "seal.h"
-#include "seen_rows.h"
-#include "tid_list.h"
 
 ACCOUNT_OPERATION(cleanup_batches, "cleanup_batches", NO_SUBJECT);
 ACCOUNT_OPERATION(cancel_removal, "cancel_removal", NO_SUBJECT);
@@ -72,14 +53,6 @@ ACCOUNT_OPERATION(cancel_removal, "cancel_removal", NO_SUBJECT);
 /* While it waits, it looks so often whether it has been cancelled. */
 #define ASK_EVERY_MS 1000
 
-/* A batch that meets others is tried so often; the first waits, which then double, up to. */
-#define MAX_RETRIES     12
-#define FIRST_WAIT_MS   20
-#define LONGEST_WAIT_MS 2000
-
-/* So many rows of a list may be found to be of a circle before all of it goes at once. */
-#define MAX_IN_CIRCLE 8
-
 /* A table is asked so often for a lock, with a pause in between. */
 #define MAX_LOCK_TRIES 20
 #define LOCK_PAUSE_MS  500
@@ -87,71 +60,9 @@ ACCOUNT_OPERATION(cancel_removal, "cancel_removal", NO_SUBJECT);
 /* So much of a key is recorded. */
 #define MAX_RECORDED_KEY 512
 
-/* Where so many batches met rows above that were changed, all is planned anew. */
-#define BATCHES_IN_DOUBT 16
-
-/* Rows of a table that others follow, as a plan has seen them. */
-typedef struct Above
-{
-	Oid relid; /* of a node */
-	SeenRows *rows;
-} Above;
-
-/* Rows that go with one row, in the order in which they were found, itself first. */
-typedef struct Frame
-{
-	MemoryContext context;
-	TidList *rows;
-	uint64 size;    /* of the list, at first */
-	uint64 removed; /* what had been removed by then */
-	bool is_root;   /* it is that of the sealed row */
-	Oid tab;        /* else where the row was */
-	ItemPointerData tid;
-	int in_circle;
-	TransactionId xmin; /* below, for the list of the sealed row: of the snapshot of its plan */
-	List *above;        /* Above, of each table that others follow */
-	uint64 nroots;
-	int doubts; /* batches that met changed rows there */
-} Frame;
-
-/* A removal, and how far it is. */
-typedef struct Removal
-{
-	const RemovalRequest *request;
-	MemoryContext context; /* outlives transactions */
-	RemovalTask *task;
-	KeySet *keys;
-	Pace *pace;
-	List *frames; /* the last is worked on */
-	uint64 chunk; /* rows to take from the list */
-	uint64 remaining;
-	uint64 removed; /* in this call, with keys that were set */
-	bool sealed;
-	bool exact;     /* it goes in one batch, which must be what was approved */
-	bool hold_keys; /* rows whose key cannot be set null join */
-	bool whole;     /* take all that goes with the first row of the last frame, or with the root */
-	bool executing; /* something was changed */
-	int unlucky;    /* lists that came to their end and removed nothing */
-	TimestampTz started_at;
-	TimestampTz progress_at;
-	TimestampTz reported_at;
-} Removal;
-
-/* What came of an attempt at a batch. */
-typedef enum Attempt
-{
-	ATTEMPT_DONE,     /* rows were removed, or keys set */
-	ATTEMPT_NOTHING,  /* there was nothing to do, or it was put off: try again */
-	ATTEMPT_FINISHED, /* and the sealed row is gone */
-	ATTEMPT_RETRY     /* it was undone */
-} Attempt;
-
-/* What a batch has done. */
-typedef struct Done
-{
-	uint64 removed;
-	uint64 keys_set;
-} Done;
+/* A batch that meets others waits before it is tried again: first so long, then double, up to. */
+#define FIRST_WAIT_MS   20
+#define LONGEST_WAIT_MS 2000
 
 static RemovalSealed removal_sealed = NULL;
 
@@ -161,724 +72,6 @@ removal_sealed_is(RemovalSealed sealed)
 {
 	removal_sealed = sealed;
 }
-
-/* ---- Rows ---- */
-
-/* The rows that the removal is about, which are there. */
-static RowSet *
-find_roots(const Removal *removal)
-{
-	return rows_with_keys(removal->keys, NULL, false);
-}
-
-/* Raise 55000 where the sealed row has been restored. */
-static void
-check_is_sealed(Removal *removal)
-{
-	Oid target = removal->request->target;
-	const SoftDelete *soft = mapping_declared(target);
-
-	if (!removal->sealed || soft == NULL ||
-		rows_with_keys(removal->keys,
-					   psprintf("c.%s IS NULL", sql_column(target, soft->deleted_at)), false)
-				->n == 0)
-		return;
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("a row of \"%s\" was restored while it was being removed",
-						   get_rel_name(target)),
-					errdetail("It had been deleted softly before what references it was removed."),
-					errhint("CALL account.cleanup_batches again to go on, or end the removal by "
-							"account.cancel_removal(%lld).",
-							(long long) removal->task->id)));
-}
-
-/* Rows of several tables, by node of a cleanup. */
-typedef struct NodeRows
-{
-	FkNode *node;
-	RowSet *rows;
-} NodeRows;
-
-typedef struct Hints
-{
-	Cleanup *cleanup;
-	List *nodes; /* NodeRows */
-	Oid tab;     /* the last row's */
-	ItemPointerData tid;
-} Hints;
-
-/* The rows of a node; made if there are none. */
-static RowSet *
-rows_of(Hints *hints, FkNode *node)
-{
-	NodeRows *entry;
-	ListCell *lc;
-
-	foreach (lc, hints->nodes)
-	{
-		entry = lfirst(lc);
-		if (entry->node == node)
-			return entry->rows;
-	}
-	entry = palloc(sizeof(NodeRows));
-	entry->node = node;
-	entry->rows = row_set_make(node->relid, NIL);
-	row_set_keep_places(entry->rows, false);
-	hints->nodes = lappend(hints->nodes, entry);
-	return entry->rows;
-}
-
-/* A row of the list. */
-static void
-take_hint(Oid tab, ItemPointer tid, void *arg)
-{
-	Hints *hints = arg;
-
-	/* a table that was dropped has none */
-	if (hints->tab != tab && get_rel_name(tab) == NULL)
-		return;
-	hints->tab = tab;
-	hints->tid = *tid;
-	(void) row_set_add_tid(rows_of(hints, fk_graph_node(hints->cleanup->graph, tab)), tab, tid);
-}
-
-/* Do rows of a table follow others of its own component, by whatever reference? */
-static bool
-is_in_circle(const FkNode *node)
-{
-	ListCell *lc;
-
-	foreach (lc, node->referencing)
-	{
-		const FkNode *child = ((FkEdge *) lfirst(lc))->child_node;
-
-		if (child->data != NULL && child->component == node->component)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Is all that some tables follow, further up, as the plan has seen it? False: that is not so, or
- * not known; *known: it could be.
- */
-static bool
-above_is_unchanged(Frame *frame, const Cleanup *cleanup, const List *nodes, uint64 nroots,
-				   bool *known)
-{
-	int component = PG_INT32_MAX;
-	ListCell *lc;
-
-	*known = frame->is_root;
-	foreach (lc, nodes)
-	{
-		const FkNode *node = ((NodeRows *) lfirst(lc))->node;
-
-		*known &= node->data != NULL && !is_in_circle(node);
-		component = Min(component, node->component);
-	}
-	if (!*known || frame->nroots != nroots)
-		return false;
-	foreach (lc, frame->above)
-	{
-		Above *above = lfirst(lc);
-		FkNode *node = cleanup_node(cleanup, above->relid);
-
-		if (node == NULL)
-			return false;
-		if (node->component > component && !seen_rows_unchanged(above->rows, frame->xmin))
-			return false;
-	}
-	return true;
-}
-
-/* Let those of some rows join a cleanup that follow the root still; their number. */
-static uint64
-add_belonging(Cleanup *cleanup, Ascent *ascent, FkNode *node, RowSet *rows, Snapshot snapshot)
-{
-	RowSet *belonging = row_set_make(node->relid, NIL);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
-	Tuplestorestate *store = row_set_rows(rows);
-	uint64 n;
-
-	row_set_rewind(store);
-	while (tuplestore_gettupleslot(store, true, false, slot))
-	{
-		Oid tab;
-		ItemPointer tid;
-
-		CHECK_FOR_INTERRUPTS();
-		slot_getallattrs(slot);
-		tab = SLOT_TAB(slot, SET_TAB);
-		tid = SLOT_TID(slot, SET_TAB);
-		if (ascent_belongs(ascent, tab, tid))
-			(void) row_set_add_tid(belonging, tab, tid);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	n = belonging->n;
-	cleanup_add_rows(cleanup, node, belonging, snapshot);
-	row_set_free(belonging);
-	return n;
-}
-
-/*
- * Let those of the rows of a frame's list join a cleanup that follow the root still; *n: how many.
- * In the snapshot that is active. False: what is further up was to be as planned, and is not.
- */
-static bool
-add_hints(Frame *frame, Cleanup *cleanup, Ascent *ascent, const Hints *hints, uint64 nroots,
-		  uint64 *n)
-{
-	bool may_be_sure;
-	bool sure = above_is_unchanged(frame, cleanup, hints->nodes, nroots, &may_be_sure);
-	ListCell *lc;
-
-	*n = 0;
-	foreach (lc, hints->nodes)
-	{
-		NodeRows *entry = lfirst(lc);
-		RowSet *unchanged;
-		RowSet *others;
-
-		/* a table that is not among those whose rows may go any more */
-		if (entry->node->data == NULL)
-			continue;
-		if (!sure)
-		{
-			ascent_add(ascent, entry->node, entry->rows);
-			continue;
-		}
-		unchanged = row_set_make(entry->node->relid, NIL);
-		others = row_set_make(entry->node->relid, NIL);
-		row_set_keep_places(unchanged, false);
-		row_set_keep_places(others, false);
-		seen_rows_sort_out(entry->rows, frame->xmin, unchanged, others);
-		cleanup_add_rows(cleanup, entry->node, unchanged, GetActiveSnapshot());
-		*n += unchanged->n;
-		row_set_free(unchanged);
-		entry->rows = others;
-		ascent_add(ascent, entry->node, others);
-	}
-	ascent_run(ascent);
-	foreach (lc, hints->nodes)
-	{
-		NodeRows *entry = lfirst(lc);
-
-		if (entry->node->data != NULL)
-			*n += add_belonging(cleanup, ascent, entry->node, entry->rows, GetActiveSnapshot());
-	}
-	return sure || !may_be_sure;
-}
-
-/* The cleanup of a batch, or of a plan; in the current memory context. */
-static Cleanup *
-make_cleanup(const Removal *removal)
-{
-	Cleanup *cleanup =
-		cleanup_make(removal->request->target, removal->request->force, CLEANUP_TO_EXECUTE, false);
-
-	cleanup->remover = GetUserId();
-	cleanup->seed.by_tid = true; /* the proof does not look for more */
-	cleanup->activity =
-		psprintf("account.cleanup_batches: " UINT64_FORMAT " rows removed, " UINT64_FORMAT " to go",
-				 removal->task != NULL ? removal->task->done : 0, removal->remaining);
-	return cleanup;
-}
-
-/* ---- What joins ---- */
-
-/*
- * Has a row that references over this edge to go with the row it references, if it goes with the
- * removal at all? Else its key can be set, and it goes later.
- */
-static bool
-edge_holds(const Removal *removal, const FkEdge *edge)
-{
-	if (fk_edge_protects(edge) || removal->hold_keys ||
-		edge->on_delete == FKCONSTR_ACTION_SETDEFAULT)
-		return true;
-	for (int i = 0; i < edge->nset; i++)
-	{
-		HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(edge->child),
-										  Int16GetDatum(edge->set_cols[i]));
-		bool not_null =
-			HeapTupleIsValid(tuple) && ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-
-		if (HeapTupleIsValid(tuple))
-			ReleaseSysCache(tuple);
-		if (not_null)
-			return true;
-	}
-	return false;
-}
-
-/* Rows that reference rows of a cleanup and are not in it. */
-typedef struct Candidates
-{
-	FkNode *node;
-	RowSet *rows;
-} Candidates;
-
-/* A row references one of a cleanup. */
-static void
-note_candidate(TupleTableSlot *slot, void *arg)
-{
-	Candidates *candidates = arg;
-
-	if (!cleanup_has_row(candidates->node, slot))
-		(void) row_set_add_tid(candidates->rows, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
-}
-
-/*
- * The rows outside that reference rows inside over an edge, and are of a table whose rows may go.
- */
-static RowSet *
-find_candidates(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot)
-{
-	Candidates candidates = {edge->child_node, row_set_make(edge->child_node->relid, NIL)};
-	EdgeQuery query = {.snapshot = snapshot};
-
-	if (cleanup->limit > 0)
-		query.limit = cleanup->limit + 1 + ((CleanupTable *) edge->child_node->data)->set->n;
-	cleanup_read_edge(edge, &query, note_candidate, &candidates);
-	return candidates.rows;
-}
-
-/* Let rows of the removal join a cleanup that stand in its way; true: some did. */
-static bool
-join_holding(const Removal *removal, Cleanup *cleanup, Ascent *ascent, Snapshot snapshot)
-{
-	uint64 joined = 0;
-	ListCell *lc;
-
-	foreach (lc, cleanup->nodes)
-	{
-		FkNode *node = lfirst(lc);
-		ListCell *lc2;
-
-		foreach (lc2, node->referencing)
-		{
-			FkEdge *edge = lfirst(lc2);
-			RowSet *candidates;
-
-			if (((CleanupTable *) node->data)->set->n == 0 || edge->child_node->data == NULL ||
-				fk_edge_follows(edge, cleanup->force) || !edge_holds(removal, edge))
-				continue;
-			candidates = find_candidates(cleanup, edge, snapshot);
-			ascent_add(ascent, edge->child_node, candidates);
-			ascent_run(ascent);
-			joined += add_belonging(cleanup, ascent, edge->child_node, candidates, snapshot);
-			row_set_free(candidates);
-			if (cleanup->limit > 0 && cleanup->rows > cleanup->limit)
-			{
-				cleanup->exceeded = true;
-				return false;
-			}
-		}
-	}
-	return joined > 0;
-}
-
-/* Find all that goes with the rows that were added to a cleanup, up to its limit. */
-static void
-close_batch(const Removal *removal, Cleanup *cleanup, Ascent *ascent, Snapshot snapshot)
-{
-	do
-	{
-		CHECK_FOR_INTERRUPTS();
-		cleanup->exceeded |= cleanup->limit > 0 && cleanup->rows > cleanup->limit;
-		if (!cleanup->exceeded)
-			cleanup_close(cleanup, snapshot);
-	} while (!cleanup->exceeded && join_holding(removal, cleanup, ascent, snapshot));
-}
-
-/*
- * Are all keys that the caller has no right to set those of rows that go anyhow? Who may remove a
- * row may take it apart.
- */
-static bool
-sets_only_what_goes(Cleanup *cleanup, Ascent *ascent, Snapshot snapshot)
-{
-	ListCell *lc;
-
-	foreach (lc, cleanup->steps)
-	{
-		CleanupStep *step = lfirst(lc);
-		RowSet *candidates;
-		TupleTableSlot *slot;
-		bool all = true;
-
-		if ((step->action != CLEANUP_SET_NULL && step->action != CLEANUP_SET_DEFAULT) ||
-			step->rows == 0 ||
-			pg_class_aclcheck(step->edge->child, GetUserId(), ACL_UPDATE) == ACLCHECK_OK)
-			continue;
-		if (step->edge->child_node->data == NULL)
-			return false;
-		candidates = find_candidates(cleanup, step->edge, snapshot);
-		ascent_add(ascent, step->edge->child_node, candidates);
-		ascent_run(ascent);
-		slot = MakeSingleTupleTableSlot(candidates->desc, &TTSOpsMinimalTuple);
-		row_set_rewind(candidates->all);
-		while (all && tuplestore_gettupleslot(candidates->all, true, false, slot))
-		{
-			slot_getallattrs(slot);
-			all = ascent_belongs(ascent, SLOT_TAB(slot, SET_TAB), SLOT_TID(slot, SET_TAB));
-		}
-		ExecDropSingleTupleTableSlot(slot);
-		row_set_free(candidates);
-		if (!all)
-			return false;
-	}
-	return true;
-}
-
-/* ---- Lists ---- */
-
-/* A row joins the plan of a frame. */
-static void
-list_row(Oid tab, ItemPointer tid, void *arg)
-{
-	tid_list_add(arg, tab, tid);
-}
-
-/* Make a frame, with an empty list. */
-static Frame *
-make_frame(Removal *removal)
-{
-	MemoryContext context =
-		AllocSetContextCreate(removal->context, "pgaccount rows to remove", ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	Frame *frame = palloc0(sizeof(Frame));
-
-	frame->context = context;
-	frame->rows = tid_list_make();
-	frame->removed = removal->removed;
-	MemoryContextSwitchTo(old);
-	return frame;
-}
-
-/* Note what a plan of the sealed row has seen of tables that others follow. */
-static void
-note_above(Frame *frame, const Cleanup *plan, RowSet *roots, Snapshot snapshot)
-{
-	MemoryContext old = MemoryContextSwitchTo(frame->context);
-	ListCell *lc;
-
-	frame->is_root = true;
-	frame->xmin = snapshot->xmin;
-	frame->nroots = roots->n;
-	foreach (lc, plan->nodes)
-	{
-		FkNode *node = lfirst(lc);
-		CleanupTable *table = node->data;
-		Above *above;
-
-		if (table->keys == NIL || table->set->n == 0)
-			continue;
-		above = palloc(sizeof(Above));
-		above->relid = node->relid;
-		above->rows = seen_rows_make(table->set, node == plan->node ? roots : NULL);
-		frame->above = lappend(frame->above, above);
-	}
-	MemoryContextSwitchTo(old);
-}
-
-/* Work on a list from now on. */
-static void
-push_frame(Removal *removal, Frame *frame)
-{
-	MemoryContext old = MemoryContextSwitchTo(removal->context);
-
-	frame->size = tid_list_length(frame->rows);
-	tid_list_end(frame->rows);
-	removal->frames = lappend(removal->frames, frame);
-	removal->chunk = removal->request->batch_size;
-	MemoryContextSwitchTo(old);
-}
-
-/* The list that is worked on; NULL: none. */
-static Frame *
-top_frame(const Removal *removal)
-{
-	return removal->frames != NIL ? llast(removal->frames) : NULL;
-}
-
-/* Go back to the row that a list was made for; whole: take all that goes with it. */
-static void
-pop_frame(Removal *removal, bool whole)
-{
-	Frame *frame = llast(removal->frames);
-
-	removal->frames = list_delete_last(removal->frames);
-	MemoryContextDelete(frame->context);
-	removal->chunk = 1;
-	removal->whole = whole;
-}
-
-/* A list is at its end. */
-static void
-end_list(Removal *removal)
-{
-	Frame *frame = top_frame(removal);
-	bool idle = frame->removed == removal->removed;
-
-	removal->unlucky = idle ? removal->unlucky + 1 : 0;
-	/* once or twice others may have changed every row of it */
-	pop_frame(removal, frame->in_circle > 0 ? idle : removal->unlucky > 2);
-}
-
-/*
- * More goes with one row, the only one of hints, than a batch has room for; NIL: with the root.
- * Make a list of it, in this snapshot; or, where it is of a circle, leave it to the row that the
- * present list was made for.
- */
-static void
-begin_list(Removal *removal, const Hints *hints, RowSet *roots, Snapshot snapshot)
-{
-	Frame *top = top_frame(removal);
-	Frame *frame = make_frame(removal);
-	Cleanup *cleanup = make_cleanup(removal);
-	Ascent *ascent = ascent_make(cleanup, roots, snapshot);
-
-	cleanup->joined = list_row;
-	cleanup->arg = frame->rows;
-	if (hints == NULL)
-	{
-		cleanup_add_rows(cleanup, cleanup->node, roots, snapshot);
-	}
-	else
-	{
-		NodeRows *entry = linitial(hints->nodes);
-
-		frame->tab = hints->tab;
-		frame->tid = hints->tid;
-		cleanup_add_rows(cleanup, fk_graph_node(cleanup->graph, hints->tab), entry->rows, snapshot);
-	}
-	close_batch(removal, cleanup, ascent, snapshot);
-	if (hints == NULL)
-		note_above(frame, cleanup, roots, snapshot);
-	cleanup_free(cleanup);
-	if (top == NULL || top->removed != removal->removed || tid_list_length(frame->rows) < top->size)
-	{
-		push_frame(removal, frame);
-		return;
-	}
-	MemoryContextDelete(frame->context);
-	tid_list_cut(top->rows, 1);
-	if (++top->in_circle >= MAX_IN_CIRCLE || tid_list_length(top->rows) == 0)
-		pop_frame(removal, true);
-}
-
-/* ---- A batch ---- */
-
-/* What a cleanup has done. */
-static void
-count_done(const Cleanup *cleanup, Done *done)
-{
-	ListCell *lc;
-
-	foreach (lc, cleanup->steps)
-	{
-		const CleanupStep *step = lfirst(lc);
-
-		if (step->action == CLEANUP_DELETE)
-			done->removed += step->rows;
-		else if (step->action != CLEANUP_PROTECTED)
-			done->keys_set += step->rows;
-	}
-}
-
-/* Keys that a closed cleanup is to set. */
-static uint64
-keys_to_set(const Cleanup *cleanup)
-{
-	Done done = {0};
-
-	count_done(cleanup, &done);
-	return done.keys_set;
-}
-
-/*
- * Take rows from the list, and what goes with them, and remove them, in the snapshot that is
- * active. In a memory context of its own.
- */
-static Attempt
-attempt(Removal *removal, Done *done)
-{
-	Snapshot snapshot = GetActiveSnapshot();
-	uint64 limit = removal->request->batch_size;
-	Frame *top = top_frame(removal);
-	uint64 taken = 0;
-	Cleanup *cleanup = make_cleanup(removal);
-	Hints hints = {.cleanup = cleanup};
-	RowSet *roots = find_roots(removal);
-	Ascent *ascent;
-	uint64 seeds = 0;
-	uint64 to_set;
-	uint64 work;
-
-	if (roots->n == 0)
-		return ATTEMPT_FINISHED;
-	check_is_sealed(removal);
-	ascent = ascent_make(cleanup, roots, snapshot);
-	if (!removal->whole)
-		cleanup->limit = limit;
-	if (top == NULL)
-	{
-		cleanup_add_rows(cleanup, cleanup->node, roots, snapshot);
-		seeds = 1;
-	}
-	else
-	{
-		taken = Min(removal->chunk, tid_list_length(top->rows));
-		if (taken == 0)
-		{
-			end_list(removal);
-			return ATTEMPT_NOTHING;
-		}
-		tid_list_last(top->rows, taken, take_hint, &hints);
-		if (!add_hints(top, cleanup, ascent, &hints, roots->n, &seeds) &&
-			++top->doubts > BATCHES_IN_DOUBT && top->removed != removal->removed)
-		{
-			pop_frame(removal, false);
-			return ATTEMPT_NOTHING;
-		}
-		if (seeds == 0)
-		{
-			tid_list_cut(top->rows, taken);
-			return ATTEMPT_NOTHING;
-		}
-	}
-	close_batch(removal, cleanup, ascent, snapshot);
-	if (cleanup->exceeded)
-	{
-		if (taken > 1)
-			removal->chunk = taken / 2;
-		else
-			begin_list(removal, top != NULL ? &hints : NULL, roots, snapshot);
-		cleanup_free(cleanup);
-		return ATTEMPT_NOTHING;
-	}
-	(void) cleanup_find_held(cleanup, NULL, NULL);
-	(void) cleanup_find_outside(cleanup, snapshot, true);
-	if (removal->exact)
-	{
-		cleanup->approved = removal->request->approve;
-		plan_check_approved(cleanup, snapshot, cleanup->approved);
-	}
-	cleanup_refuse_protected(cleanup);
-	cleanup->may_set = sets_only_what_goes(cleanup, ascent, snapshot);
-	to_set = keys_to_set(cleanup);
-	removal->executing = true;
-	if (to_set > 0 && cleanup->rows + to_set > limit && !removal->whole)
-	{
-		if (taken > 1)
-		{
-			removal->chunk = taken / 2;
-			cleanup_free(cleanup);
-			return ATTEMPT_NOTHING;
-		}
-		/* the keys first, which leaves what they reference as it is */
-		cleanup_check_allowed(cleanup);
-		done->keys_set = cleanup_set_some(cleanup, limit);
-		cleanup_free(cleanup);
-		return ATTEMPT_DONE;
-	}
-	work = cleanup->rows + to_set;
-	cleanup->limit = 0;
-	cleanup_execute(cleanup);
-	count_done(cleanup, done);
-	if (top != NULL)
-	{
-		tid_list_cut(top->rows, taken);
-		/* as many as will fill the next batch, if they are like these */
-		removal->chunk = Max(Min(taken * limit / Max(work, 1), limit), 1);
-	}
-	removal->whole = false;
-	if (((CleanupTable *) cleanup->node->data)->set->n > 0)
-	{
-		CommandCounterIncrement();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		roots = find_roots(removal);
-		PopActiveSnapshot();
-	}
-	cleanup_free(cleanup);
-	return roots->n == 0 ? ATTEMPT_FINISHED : ATTEMPT_DONE;
-}
-
-/*
- * May what failed succeed when it is tried again? Others were at the same rows, or have put
- * something in the way that goes with the removal.
- */
-static bool
-may_retry(Removal *removal, const ErrorData *error)
-{
-	switch (error->sqlerrcode)
-	{
-		case ERRCODE_T_R_SERIALIZATION_FAILURE:
-		case ERRCODE_T_R_DEADLOCK_DETECTED:
-			return true;
-		case ERRCODE_RESTRICT_VIOLATION:
-			return removal->executing;
-		case ERRCODE_NOT_NULL_VIOLATION:
-		case ERRCODE_CHECK_VIOLATION:
-		case ERRCODE_UNIQUE_VIOLATION:
-		case ERRCODE_EXCLUSION_VIOLATION:
-			/* a row that goes anyhow cannot do without its key: it goes with what it references */
-			if (!removal->executing || removal->hold_keys)
-				return false;
-			removal->hold_keys = true;
-			return true;
-		default:
-			return false;
-	}
-}
-
-/* An attempt in a subtransaction, which what it does is undone with if it meets others. */
-static Attempt
-attempt_guarded(Removal *removal, int retries, Done *done)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext context =
-		AllocSetContextCreate(caller, "pgaccount batch", ALLOCSET_DEFAULT_SIZES);
-	volatile Attempt result = ATTEMPT_RETRY;
-
-	memset(done, 0, sizeof(Done));
-	removal->executing = false;
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		int level = cleanup_join_memory();
-
-		MemoryContextSwitchTo(context);
-		PushActiveSnapshot(GetTransactionSnapshot());
-		result = attempt(removal, done);
-		PopActiveSnapshot();
-		AtEOXact_GUC(true, level);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (!may_retry(removal, error) || retries >= MAX_RETRIES)
-			ReThrowError(error);
-		FreeErrorData(error);
-		memset(done, 0, sizeof(Done));
-		result = ATTEMPT_RETRY;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	MemoryContextDelete(context);
-	return result;
-}
-
 /* Record that all is removed. */
 static void
 record_finished(const Removal *removal)
@@ -1071,7 +264,7 @@ run_batches(Removal *removal)
 		while (came == ATTEMPT_NOTHING)
 		{
 			CHECK_FOR_INTERRUPTS();
-			came = attempt_guarded(removal, retries, &done);
+			came = removal_attempt(removal, retries, &done);
 		}
 		if (came == ATTEMPT_RETRY)
 		{
@@ -1110,11 +303,11 @@ static Cleanup *
 plan_removal(Removal *removal)
 {
 	const RemovalRequest *request = removal->request;
-	Frame *frame = make_frame(removal);
-	Cleanup *plan = make_cleanup(removal);
-	RowSet *roots = find_roots(removal);
+	Frame *frame = frame_make(removal);
+	Cleanup *plan = removal_cleanup(removal);
+	RowSet *roots = removal_roots(removal);
 
-	plan->joined = list_row;
+	plan->joined = frame_list_row;
 	plan->arg = frame->rows;
 	cleanup_add_rows(plan, plan->node, roots, GetActiveSnapshot());
 	cleanup_close(plan, GetActiveSnapshot());
@@ -1127,8 +320,8 @@ plan_removal(Removal *removal)
 	cleanup_refuse_protected(plan);
 	cleanup_check_allowed(plan);
 	removal->remaining = plan->rows;
-	note_above(frame, plan, roots, GetActiveSnapshot());
-	push_frame(removal, frame);
+	frame_note_above(frame, plan, roots, GetActiveSnapshot());
+	frame_push(removal, frame);
 	return plan;
 }
 
@@ -1224,10 +417,11 @@ begin_removal(Removal *removal)
 		refuse_second(request->target);
 	MemoryContextSwitchTo(context);
 	/* what fits into one batch needs no seal: it goes, or is there */
-	small = plan->rows + keys_to_set(plan) <= request->batch_size && removal->task->batches == 0;
+	small = plan->rows + removal_keys_to_set(plan) <= request->batch_size &&
+			removal->task->batches == 0;
 	removal->exact = small && request->approve != NULL;
 	if (small)
-		pop_frame(removal, false);
+		frame_pop(removal, false);
 	else
 		seal_root(removal, plan);
 	removal->progress_at = GetCurrentTimestamp();

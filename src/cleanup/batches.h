@@ -7,19 +7,7 @@
 
 #include "base/base.h"
 #include "cleanup_closure.h"
-
-/* What account.cleanup_batches was asked for. */
-typedef struct RemovalRequest
-{
-	Oid target;
-	const char *key;
-	bool force;
-	uint64 batch_size;
-	int64 max_lag;       /* microseconds; negative: whatever it is */
-	int64 max_wal;       /* bytes a second; 0: as many as it writes */
-	int64 max_runtime;   /* microseconds; negative: as long as it takes */
-	const char *approve; /* NULL: any plan */
-} RemovalRequest;
+#include "removal_request.h"
 
 /*
  * Do it, committing after each batch. In a procedure that may commit, within SPI_connect_ext() with

@@ -1,0 +1,21 @@
+/*
+ * removal_request.h
+ *		What is asked of a removal in many transactions.
+ */
+#ifndef PGACCOUNT_REMOVAL_REQUEST_H
+#define PGACCOUNT_REMOVAL_REQUEST_H
+
+/* What account.cleanup_batches was asked for. */
+typedef struct RemovalRequest
+{
+	Oid target;
+	const char *key;
+	bool force;
+	uint64 batch_size;
+	int64 max_lag;       /* microseconds; negative: whatever it is */
+	int64 max_wal;       /* bytes a second; 0: as many as it writes */
+	int64 max_runtime;   /* microseconds; negative: as long as it takes */
+	const char *approve; /* NULL: any plan */
+} RemovalRequest;
+
+#endif /* PGACCOUNT_REMOVAL_REQUEST_H */
