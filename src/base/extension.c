@@ -8,6 +8,7 @@
 #include "access/table.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
+#include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -85,6 +86,17 @@ Oid
 account_function(const char *name)
 {
 	return account_function_of(name, 0, NULL);
+}
+
+/* What an event trigger was called for; see the header. */
+struct EventTriggerData *
+called_as_event_trigger(FunctionCallInfo fcinfo, const char *function)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function account.%s() must be called as an event trigger", function)));
+	return (EventTriggerData *) fcinfo->context;
 }
 
 /* Raise unless called as a trigger; returns its TriggerData. */

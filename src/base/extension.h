@@ -32,4 +32,8 @@ extern Oid account_function_of(const char *name, int nargs, const Oid *argtypes)
 /* Raise unless a function of ours, of this name, is called as a trigger. */
 extern struct TriggerData *called_as_trigger(FunctionCallInfo fcinfo, const char *function);
 
+/* The same of an event trigger. */
+extern struct EventTriggerData *called_as_event_trigger(FunctionCallInfo fcinfo,
+														const char *function);
+
 #endif /* PGACCOUNT_EXTENSION_H */

@@ -19,6 +19,7 @@
 
 #include "compat.h"
 #include "identifiers.h"
+#include "extension.h"
 #include "statement.h"
 #include "version.h"
 
@@ -49,15 +50,12 @@ enables_triggers(Node *parsetree)
 Datum
 registry_triggers_enabled(PG_FUNCTION_ARGS)
 {
+	const EventTriggerData *event = called_as_event_trigger(fcinfo, "registry_triggers_enabled");
 	Oid types[] = {OIDOID};
 	Datum values[] = {ObjectIdGetDatum(account_schema())};
 	uint64 n;
 
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function account.registry_triggers_enabled() must be called as an "
-							   "event trigger")));
-	if (creating_extension || !enables_triggers(((EventTriggerData *) fcinfo->context)->parsetree))
+	if (creating_extension || !enables_triggers(event->parsetree))
 		PG_RETURN_NULL();
 
 	SPI_connect();

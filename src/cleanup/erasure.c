@@ -460,24 +460,13 @@ has_declarations(void)
 	return any;
 }
 
-/* The command of an event trigger; raises where there is none. */
-static Node *
-command_of(FunctionCallInfo fcinfo, const char *function)
-{
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function account.%s() must be called as an event trigger", function)));
-	return ((EventTriggerData *) fcinfo->context)->parsetree;
-}
-
 /* account.erasure_dropped() RETURNS event_trigger, ON sql_drop. */
 Datum
 erasure_dropped(PG_FUNCTION_ARGS)
 {
 	static const char *const tables[] = {"erasure", "purge_action", "erased_row"};
 
-	(void) command_of(fcinfo, "erasure_dropped");
+	(void) called_as_event_trigger(fcinfo, "erasure_dropped");
 	if (!has_declarations())
 		PG_RETURN_NULL();
 	SPI_connect();
@@ -503,7 +492,7 @@ Datum
 erasure_renamed(PG_FUNCTION_ARGS)
 {
 	Oid types[] = {OIDARRAYOID, NAMEOID, NAMEOID};
-	RenameStmt *stmt = (RenameStmt *) command_of(fcinfo, "erasure_renamed");
+	RenameStmt *stmt = (RenameStmt *) called_as_event_trigger(fcinfo, "erasure_renamed")->parsetree;
 	Datum values[3];
 	Datum *oids;
 	List *tables;

@@ -229,17 +229,6 @@ reference_policy_changed(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* The command of an event trigger; raises where there is none. */
-static EventTriggerData *
-called_as_event_trigger(FunctionCallInfo fcinfo, const char *function)
-{
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function account.%s() must be called as an event trigger", function)));
-	return (EventTriggerData *) fcinfo->context;
-}
-
 /* Has this database policies or declared references, that an event trigger would see to? */
 static bool
 has_declarations(void)

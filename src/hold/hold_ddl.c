@@ -374,24 +374,13 @@ held_row_changed(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* The command of an event trigger; raises where there is none. */
-static Node *
-command_of(FunctionCallInfo fcinfo, const char *function)
-{
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function account.%s() must be called as an event trigger", function)));
-	return ((EventTriggerData *) fcinfo->context)->parsetree;
-}
-
 /* account.hold_ddl_starts() RETURNS event_trigger, ON ddl_command_start. */
 Datum
 hold_ddl_starts(PG_FUNCTION_ARGS)
 {
 	MemoryContext old;
 
-	(void) command_of(fcinfo, "hold_ddl_starts");
+	(void) called_as_event_trigger(fcinfo, "hold_ddl_starts");
 	list_free(before_command);
 	before_command = NIL;
 	if (creating_extension)
@@ -490,7 +479,7 @@ forget_dropped(void)
 Datum
 hold_dropped(PG_FUNCTION_ARGS)
 {
-	(void) command_of(fcinfo, "hold_dropped");
+	(void) called_as_event_trigger(fcinfo, "hold_dropped");
 	if (creating_extension || !OidIsValid(account_schema()))
 		PG_RETURN_NULL();
 	SPI_connect();
@@ -640,7 +629,7 @@ put_triggers_on_new(void)
 Datum
 hold_ddl_ended(PG_FUNCTION_ARGS)
 {
-	Node *command = command_of(fcinfo, "hold_ddl_ended");
+	Node *command = called_as_event_trigger(fcinfo, "hold_ddl_ended")->parsetree;
 
 	if (creating_extension || !OidIsValid(account_schema()))
 		PG_RETURN_NULL();

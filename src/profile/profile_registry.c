@@ -283,11 +283,8 @@ follow_notes(void)
 Datum
 follow_profile_columns(PG_FUNCTION_ARGS)
 {
-	EventTriggerData *trigdata = (EventTriggerData *) fcinfo->context;
+	const EventTriggerData *trigdata = called_as_event_trigger(fcinfo, "follow_profile_columns");
 
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("account.follow_profile_columns must be called as event trigger")));
 	if (strcmp(trigdata->event, "ddl_command_start") != 0)
 		follow_notes();
 	note_columns();
@@ -326,9 +323,7 @@ follow_profile_drops(PG_FUNCTION_ARGS)
 {
 	ListCell *cell;
 
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("account.follow_profile_drops must be called as event trigger")));
+	(void) called_as_event_trigger(fcinfo, "follow_profile_drops");
 	if (rearranging > 0)
 		PG_RETURN_NULL();
 	foreach (cell, registry_rules())

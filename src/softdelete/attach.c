@@ -154,18 +154,15 @@ brings_tables(Node *parsetree)
 Datum
 soft_delete_attached(PG_FUNCTION_ARGS)
 {
+	const EventTriggerData *event = called_as_event_trigger(fcinfo, "soft_delete_attached");
 	Oid types[] = {OIDOID, OIDOID};
 	Datum functions[2];
 	bool brings;
 
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function account.soft_delete_attached() must be called as an event "
-							   "trigger")));
 	if (creating_extension)
 		PG_RETURN_NULL();
 	SPI_connect();
-	brings = brings_tables(((EventTriggerData *) fcinfo->context)->parsetree);
+	brings = brings_tables(event->parsetree);
 	SPI_finish();
 	if (!brings)
 		PG_RETURN_NULL();

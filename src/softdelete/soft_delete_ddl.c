@@ -618,10 +618,7 @@ soft_delete_dropped(PG_FUNCTION_ARGS)
 	Oid types[] = {OIDOID};
 	Datum values[1];
 
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function account.soft_delete_dropped() must be called as an event "
-							   "trigger")));
+	(void) called_as_event_trigger(fcinfo, "soft_delete_dropped");
 	if (dropping_triggers || creating_extension)
 		PG_RETURN_NULL();
 
