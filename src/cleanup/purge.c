@@ -11,10 +11,9 @@
  * slices, each planned and removed on its own, so memory stays flat. Rows that were blocked are
  * tried once more after others have gone, for those may have blocked them.
  *
- * What is to go is looked for in chunks, oldest first, and kept by its tid. A tid is a hint: each
- * slice asks again whether the row that is there now was deleted long enough ago. So tids may
- * outlive the transaction that found them, and a purge in batches reads the table once, not once a
- * batch.
+ * What is to go is found in chunks (overdue.c), by tids that may outlive the transaction: each
+ * slice asks again whether the row that is there now was deleted long enough ago. So a purge in
+ * batches reads the table once, not once a batch.
  */
 #include "postgres.h"
 
@@ -43,32 +42,19 @@
 #include "cleanup_run.h"
 #include "erase.h"
 #include "erasure.h"
+#include "overdue.h"
 #include "purge.h"
 
 ACCOUNT_OPERATION(purge, "purge", NO_SUBJECT);
 ACCOUNT_OPERATION(purge_batches, "purge_batches", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(overdue_rows);
 
-/* Rows of the target that are planned together, and that are looked for at once. */
+/* Rows of the target that are planned together, and that are looked for at once, at most. */
 #define SLICE_ROWS 50000
 #define CHUNK_ROWS 1000000
 
 /* A purge in batches reports how far it is each time so long has passed. */
 #define REPORT_EVERY_MS 2000
-
-/* Where rows are stored, or were. */
-typedef struct RowTid
-{
-	Oid tab;
-	ItemPointerData tid;
-} RowTid;
-
-typedef struct RowTids
-{
-	RowTid *rows;
-	uint64 n;
-	uint64 allocated;
-} RowTids;
 
 /* Rows of another table that went along. */
 typedef struct RowsAlong
@@ -80,9 +66,7 @@ typedef struct RowsAlong
 /* A purge: what was asked for, and how far it is. */
 typedef struct Purge
 {
-	Oid target;
-	AttrNumber deleted_at;
-	TimestampTz cutoff;
+	OverdueRows due; /* those of the table that is at hand */
 	bool force;
 	bool erase;     /* rows stay, without what says who they were */
 	bool as_owners; /* see purge_rows() */
@@ -91,154 +75,38 @@ typedef struct Purge
 	uint64 batch;   /* 0: all in one transaction */
 	uint64 batch_taken;
 	uint64 purged;
-	MemoryContext context; /* outlives transactions */
-	RowTids candidates;
-	bool any;         /* below: the last candidate found */
-	TimestampTz last; /* its stamp */
-	RowTids blocked;  /* rows of the target that were blocked */
-	List *holders;    /* of blocked_note() */
-	List *along;      /* RowsAlong */
+	RowTids blocked; /* rows of the target that were blocked */
+	List *holders;   /* of blocked_note() */
+	List *along;     /* RowsAlong */
 	TimestampTz reported_at;
 } Purge;
-
-/* Append a tid. */
-static void
-append_tid(Purge *purge, RowTids *tids, Oid tab, ItemPointer tid)
-{
-	MemoryContext old = MemoryContextSwitchTo(purge->context);
-
-	if (tids->allocated == 0)
-	{
-		tids->allocated = 1024;
-		tids->rows = palloc(tids->allocated * sizeof(RowTid));
-	}
-	else if (tids->n == tids->allocated)
-	{
-		tids->allocated *= 2;
-		tids->rows = repalloc_huge(tids->rows, tids->allocated * sizeof(RowTid));
-	}
-	tids->rows[tids->n].tab = tab;
-	tids->rows[tids->n++].tid = *tid;
-	MemoryContextSwitchTo(old);
-}
-
-/* Let go of tids. */
-static void
-free_tids(RowTids *tids)
-{
-	if (tids->rows != NULL)
-		pfree(tids->rows);
-	memset(tids, 0, sizeof(RowTids));
-}
-
-/* A candidate comes. */
-static void
-add_candidate(TupleTableSlot *slot, void *arg)
-{
-	Purge *purge = arg;
-
-	append_tid(purge, &purge->candidates, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
-	purge->any = true;
-	purge->last = DatumGetTimestampTz(slot->tts_values[2]);
-}
-
-/*
- * SQL: when the row c was deleted, as timestamptz or timestamp, which *type says: a timestamp is of
- * UTC, so a Datum of either is one of the other.
- */
-static char *
-stamp_sql(const Purge *purge, Oid *type)
-{
-	char *column = sql_column(purge->target, purge->deleted_at);
-
-	*type = getBaseType(get_atttype(purge->target, purge->deleted_at));
-	if (*type == TIMESTAMPTZOID || *type == TIMESTAMPOID)
-		return psprintf("c.%s", column);
-	*type = TIMESTAMPOID; /* an application's own column, with dates */
-	return psprintf("(c.%s)::pg_catalog.timestamp", column);
-}
-
-/*
- * The cutoff in the precision of the column, rounded as its stamps are: who was deleted before it
- * has no later stamp.
- */
-static Datum
-cutoff_of(const Purge *purge)
-{
-	StampType stamp;
-	Oid type;
-	int32 typmod;
-	Oid collation;
-
-	get_atttypetypmodcoll(purge->target, purge->deleted_at, &type, &typmod, &collation);
-	return stamp_resolve(&stamp, type, typmod) ? stamp_of(&stamp, purge->cutoff)
-											   : TimestampTzGetDatum(purge->cutoff);
-}
 
 /* Find the next rows that were deleted long enough ago, oldest first. False: there are no more. */
 static bool
 find_candidates(Purge *purge)
 {
-	Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TIDOID};
-	Datum values[4];
-	OneRun run = {.nargs = purge->any ? 4 : 1, .types = types, .values = values};
-	char *stamp = stamp_sql(purge, &types[0]);
-	RowTids *candidates = &purge->candidates;
 	uint64 chunk = purge->batch > 0 ? CHUNK_ROWS : Min(Max(purge->wanted, SLICE_ROWS), CHUNK_ROWS);
-	RowTid last;
-	RoleState reader;
-	int nest_level;
-	StringInfoData sql;
 
-	/* the last ones were all that there were */
-	if (purge->any && candidates->n < chunk)
-		return false;
-	types[1] = types[0];
-	values[0] = cutoff_of(purge);
-	if (purge->any)
-	{
-		last = candidates->rows[candidates->n - 1];
-		values[1] = TimestampTzGetDatum(purge->last);
-		values[2] = ObjectIdGetDatum(last.tab);
-		values[3] = PointerGetDatum(&last.tid);
-	}
-	initStringInfo(&sql);
-	appendStringInfo(&sql,
-					 OWN_STATEMENT "SELECT c.tableoid, c.ctid, %s FROM %s c WHERE"
-								   " %s OPERATOR(pg_catalog.<=) $1",
-					 stamp, sql_keyed_relation(purge->target), stamp);
-	if (purge->any)
-		appendStringInfo(&sql, " AND (%s, c.tableoid, c.ctid) OPERATOR(pg_catalog.>) ($2, $3, $4)",
-						 stamp);
-	appendStringInfo(&sql, " ORDER BY %s, c.tableoid, c.ctid LIMIT " UINT64_FORMAT, stamp, chunk);
-	candidates->n = 0;
-	nest_level = cleanup_join_memory();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	reader = run_as_reader(purge->target);
-	(void) cleanup_query(sql.data, &run, add_candidate, purge);
-	run_as_end(reader);
-	PopActiveSnapshot();
-	AtEOXact_GUC(true, nest_level);
-	pfree(sql.data);
-	return candidates->n > 0;
+	return overdue_find(&purge->due, chunk);
 }
 
 /* A cleanup of the rows of a slice, closed; *values must live as long. */
 static Cleanup *
 close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 {
-	Cleanup *cleanup = cleanup_make(purge->target, purge->force, CLEANUP_TO_CUT, purge->as_owners);
-	char *stamp = stamp_sql(purge, &types[0]);
+	Cleanup *cleanup =
+		cleanup_make(purge->due.target, purge->force, CLEANUP_TO_CUT, purge->as_owners);
+	char *stamp = overdue_stamp_sql(&purge->due, &types[0]);
 	StringInfoData from;
 
 	cleanup->live_rows_hold = !purge->force;
-	values[0] = cutoff_of(purge);
+	values[0] = overdue_cutoff(&purge->due);
 	cleanup->seed.by_tid = true;
 	cleanup->seed.run = (OneRun){.nargs = 1, .types = types, .values = values};
 	initStringInfo(&from);
 	appendStringInfo(&from, "%s c WHERE %s OPERATOR(pg_catalog.<=) $1 AND ",
-					 sql_keyed_relation(purge->target), stamp);
-	row_set_append_condition(&from, &cleanup->seed.run, purge->target, slice, 0, slice->all,
+					 sql_keyed_relation(purge->due.target), stamp);
+	row_set_append_condition(&from, &cleanup->seed.run, purge->due.target, slice, 0, slice->all,
 							 slice->n);
 	cleanup->seed.from = from.data;
 	cleanup_close(cleanup, GetActiveSnapshot());
@@ -253,7 +121,7 @@ close_slice(Purge *purge, RowSet *slice, Oid *types, Datum *values)
 static RowSet *
 part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 {
-	RowSet *rest = row_set_make(purge->target, NIL);
+	RowSet *rest = row_set_make(purge->due.target, NIL);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(slice->desc, &TTSOpsMinimalTuple);
 
 	row_set_rewind(slice->all);
@@ -269,7 +137,7 @@ part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 		if (others == NULL || !row_set_contains(others, tab, tid))
 			(void) row_set_add_tid(rest, tab, tid);
 		else
-			append_tid(purge, &purge->blocked, tab, tid);
+			row_tids_append(&purge->blocked, purge->due.context, tab, tid);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	return rest;
@@ -279,7 +147,7 @@ part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 static void
 note_along(Purge *purge, const Cleanup *cleanup)
 {
-	MemoryContext old = MemoryContextSwitchTo(purge->context);
+	MemoryContext old = MemoryContextSwitchTo(purge->due.context);
 	ListCell *lc;
 
 	foreach (lc, cleanup->steps)
@@ -319,7 +187,7 @@ try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 	if (blocked_any(cleanup))
 	{
 		RowSet *blocked = blocked_find(cleanup);
-		MemoryContext old = MemoryContextSwitchTo(purge->context);
+		MemoryContext old = MemoryContextSwitchTo(purge->due.context);
 
 		purge->holders = blocked_note(purge->holders, cleanup);
 		MemoryContextSwitchTo(keep_in);
@@ -437,13 +305,13 @@ next_batch(Purge *purge)
 	SPI_commit();
 	purge->batch_taken = 0;
 	/* everything may have changed: the table may be gone, or its declaration */
-	check_target(purge->target);
-	purge->deleted_at = mapping_of_table(purge->target)->deleted_at;
+	check_target(purge->due.target);
+	purge->due.deleted_at = mapping_of_table(purge->due.target)->deleted_at;
 	now = GetCurrentTimestamp();
 	if (!TimestampDifferenceExceeds(purge->reported_at, now, REPORT_EVERY_MS))
 		return;
 	ereport(NOTICE, (errmsg("purge: " UINT64_FORMAT " rows of \"%s\" so far", purge->purged,
-							get_rel_name(purge->target))));
+							get_rel_name(purge->due.target))));
 	purge->reported_at = now;
 }
 
@@ -456,8 +324,8 @@ must_stay(HoldJudge *judge, Purge *purge, Oid tab, ItemPointer tid)
 
 	if (!hold_judge_tid(judge, tab, tid, &found))
 		return false;
-	append_tid(purge, &purge->blocked, tab, tid);
-	old = MemoryContextSwitchTo(purge->context);
+	row_tids_append(&purge->blocked, purge->due.context, tab, tid);
+	old = MemoryContextSwitchTo(purge->due.context);
 	purge->holders = blocked_note_hold(purge->holders, found.hold);
 	MemoryContextSwitchTo(old);
 	return true;
@@ -467,7 +335,7 @@ must_stay(HoldJudge *judge, Purge *purge, Oid tab, ItemPointer tid)
 static RowSet *
 free_rows(Purge *purge, RowSet *slice)
 {
-	RowSet *rest = row_set_make(purge->target, NIL);
+	RowSet *rest = row_set_make(purge->due.target, NIL);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(slice->desc, &TTSOpsMinimalTuple);
 	HoldJudge *judge = hold_judge_make();
 
@@ -488,17 +356,17 @@ static void
 erase_slice(Purge *purge, RowSet *slice)
 {
 	Oid type;
-	char *stamp = stamp_sql(purge, &type);
+	char *stamp = overdue_stamp_sql(&purge->due, &type);
 	RowSet *rest;
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	rest = erase_not_yet(purge->target, slice, stamp, type);
-	if (hold_concerns(purge->target))
+	rest = erase_not_yet(purge->due.target, slice, stamp, type);
+	if (hold_concerns(purge->due.target))
 		rest = free_rows(purge, rest);
 	if (rest->n > 0)
 	{
-		(void) erase_rows(purge->target, rest);
+		(void) erase_rows(purge->due.target, rest);
 		purge->purged += rest->n;
 	}
 	row_set_free(rest);
@@ -514,7 +382,7 @@ purge_tids(Purge *purge, const RowTids *tids)
 
 	while (next < tids->n && purge->purged < purge->wanted)
 	{
-		RowSet *slice = row_set_make(purge->target, NIL);
+		RowSet *slice = row_set_make(purge->due.target, NIL);
 		uint64 room = purge->batch > 0 ? purge->batch - purge->batch_taken : SLICE_ROWS;
 		uint64 size =
 			Min(Max(look_at, purge->wanted - purge->purged), Min(room, (uint64) SLICE_ROWS));
@@ -543,14 +411,14 @@ purge_tids(Purge *purge, const RowTids *tids)
 static void
 report_blocked(Purge *purge)
 {
-	RowSet *blocked = row_set_make(purge->target, NIL);
+	RowSet *blocked = row_set_make(purge->due.target, NIL);
 
 	for (uint64 i = 0; i < purge->blocked.n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		(void) row_set_add_tid(blocked, purge->blocked.rows[i].tab, &purge->blocked.rows[i].tid);
 	}
-	blocked_report(purge->target, blocked, purge->holders);
+	blocked_report(purge->due.target, blocked, purge->holders);
 	row_set_free(blocked);
 }
 
@@ -587,7 +455,7 @@ report_along(const Purge *purge)
 						 (char *) lfirst(lc));
 	ereport(NOTICE,
 			(errmsg("rows that went along with purged rows of \"%s\": " UINT64_FORMAT,
-					get_rel_name(purge->target), rows),
+					get_rel_name(purge->due.target), rows),
 			 errdetail("%s", detail.data),
 			 purge->force ? errhint("Without force => true rows that others hold are kept.") : 0));
 }
@@ -598,15 +466,16 @@ purge_alone(Purge *purge)
 {
 	Cleanup *cleanup;
 	Oid types[1];
-	Datum values[] = {cutoff_of(purge)};
+	Datum values[] = {overdue_cutoff(&purge->due)};
 	uint64 rows = 0;
 	bool done;
 
 	if (purge->wanted != PG_UINT64_MAX || purge->batch > 0)
 		return false;
-	cleanup = cleanup_make(purge->target, purge->force, CLEANUP_TO_CUT, purge->as_owners);
+	cleanup = cleanup_make(purge->due.target, purge->force, CLEANUP_TO_CUT, purge->as_owners);
 	done = cleanup_delete_alone(
-		cleanup, psprintf("%s OPERATOR(pg_catalog.<=) $1", stamp_sql(purge, &types[0])),
+		cleanup,
+		psprintf("%s OPERATOR(pg_catalog.<=) $1", overdue_stamp_sql(&purge->due, &types[0])),
 		lengthof(types), types, values, &rows);
 	purge->purged += rows;
 	cleanup_free(cleanup);
@@ -633,17 +502,16 @@ purge_table(Purge *purge, Oid table)
 	uint64 before = purge->purged;
 	RowTids again = {0};
 
-	purge->target = table;
+	purge->due.target = table;
 	if (soft != NULL)
-		purge->deleted_at = soft->deleted_at;
+		purge->due.deleted_at = soft->deleted_at;
 	purge->erase = is_erased(table);
 	if (!purge->erase && purge_alone(purge))
 		return;
-	purge->any = false;
-	memset(&purge->candidates, 0, sizeof(RowTids));
+	overdue_begin(&purge->due);
 	while (purge->purged < purge->wanted && find_candidates(purge))
-		purge_tids(purge, &purge->candidates);
-	free_tids(&purge->candidates);
+		purge_tids(purge, &purge->due.tids);
+	row_tids_free(&purge->due.tids);
 	while (!purge->erase && purge->blocked.n > 0 && purge->purged > before &&
 		   purge->purged < purge->wanted)
 	{
@@ -652,11 +520,11 @@ purge_table(Purge *purge, Oid table)
 		memset(&purge->blocked, 0, sizeof(RowTids));
 		purge->holders = NIL;
 		purge_tids(purge, &again);
-		free_tids(&again);
+		row_tids_free(&again);
 	}
 	if (purge->blocked.n > 0)
 		report_blocked(purge);
-	free_tids(&purge->blocked);
+	row_tids_free(&purge->blocked);
 	purge->holders = NIL;
 }
 
@@ -667,7 +535,7 @@ purge_target(Purge *purge, Oid target)
 	List *tables = list_make1_oid(target);
 	ListCell *lc;
 
-	purge->context = CurrentMemoryContext;
+	purge->due.context = CurrentMemoryContext;
 	purge->reported_at = GetCurrentTimestamp();
 	/* partitions are parts of their table, those that inherit are tables of their own */
 	if (get_rel_relkind(target) != RELKIND_PARTITIONED_TABLE)
@@ -675,7 +543,7 @@ purge_target(Purge *purge, Oid target)
 	foreach (lc, tables)
 		if (lfirst_oid(lc) == target || mapping_declared(lfirst_oid(lc)) != NULL)
 			purge_table(purge, lfirst_oid(lc));
-	purge->target = target;
+	purge->due.target = target;
 	report_along(purge);
 	return purge->purged;
 }
@@ -685,8 +553,7 @@ uint64
 purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted, bool force,
 		   bool as_owners)
 {
-	Purge work = {.deleted_at = deleted_at,
-				  .cutoff = cutoff,
+	Purge work = {.due = {.deleted_at = deleted_at, .cutoff = cutoff},
 				  .wanted = wanted,
 				  .force = force,
 				  .as_owners = as_owners,
@@ -710,19 +577,18 @@ look_at_table(Purge *purge, Oid table)
 	RoleState caller = run_as(relation_owner(table));
 	bool any;
 
-	purge->target = table;
-	purge->deleted_at = mapping_declared(table)->deleted_at;
-	purge->any = false;
-	memset(&purge->candidates, 0, sizeof(RowTids));
+	purge->due.target = table;
+	purge->due.deleted_at = mapping_declared(table)->deleted_at;
+	overdue_begin(&purge->due);
 	any = find_candidates(purge);
 	if (any)
 	{
 		RowSet *slice = row_set_make(table, NIL);
 		int nest_level = cleanup_join_memory();
 
-		for (uint64 i = 0; i < purge->candidates.n; i++)
-			(void) row_set_add_tid(slice, purge->candidates.rows[i].tab,
-								   &purge->candidates.rows[i].tid);
+		for (uint64 i = 0; i < purge->due.tids.n; i++)
+			(void) row_set_add_tid(slice, purge->due.tids.rows[i].tab,
+								   &purge->due.tids.rows[i].tid);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		(void) with_known_slice(purge, slice, CurrentMemoryContext, look_at_slice);
 		PopActiveSnapshot();
@@ -730,7 +596,7 @@ look_at_table(Purge *purge, Oid table)
 		row_set_free(slice);
 	}
 	run_as_end(caller);
-	return !any || purge->candidates.n < SLICE_ROWS;
+	return !any || purge->due.tids.n < SLICE_ROWS;
 }
 
 /*
@@ -743,7 +609,7 @@ overdue_rows(PG_FUNCTION_ARGS)
 {
 	Oid target = PG_GETARG_OID(0);
 	const SoftDelete *soft = mapping_declared(target);
-	Purge work = {.cutoff = purge_cutoff(), .wanted = SLICE_ROWS, .as_owners = true};
+	Purge work = {.due = {.cutoff = purge_cutoff()}, .wanted = SLICE_ROWS, .as_owners = true};
 	List *tables = list_make1_oid(target);
 	StringInfoData holders;
 	TupleDesc desc;
@@ -754,7 +620,7 @@ overdue_rows(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	work.context = CurrentMemoryContext;
+	work.due.context = CurrentMemoryContext;
 	if (soft == NULL || is_citus_table(target))
 		tables = NIL;
 	else if (get_rel_relkind(target) != RELKIND_PARTITIONED_TABLE)
@@ -773,7 +639,6 @@ overdue_rows(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
-/* The target argument, checked and locked. */
 /* The target argument, checked and locked. */
 static Oid
 target_argument(FunctionCallInfo fcinfo)
@@ -841,7 +706,7 @@ purge_batches_operation(PG_FUNCTION_ARGS)
 	bool atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 				  castNode(CallContext, fcinfo->context)->atomic;
 	Oid target = target_argument(fcinfo);
-	Purge work = {.cutoff = cutoff_argument(fcinfo), .wanted = PG_UINT64_MAX};
+	Purge work = {.due = {.cutoff = cutoff_argument(fcinfo)}, .wanted = PG_UINT64_MAX};
 	char *name = get_rel_name(target);
 
 	if (PG_ARGISNULL(2))
