@@ -41,6 +41,7 @@
 #include "pace.h"
 #include "plan_hash.h"
 #include "removal_batch.h"
+#include "removal_rights.h"
 #include "removal_task.h"
 #include "seal.h"
 

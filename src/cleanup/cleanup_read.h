@@ -22,6 +22,13 @@ typedef struct CleanupTable
 	bool counted;
 } CleanupTable;
 
+/* Rows of a node that go; 0 where none can. */
+static inline uint64
+cleanup_set_size(const FkNode *node)
+{
+	return node->data != NULL ? ((CleanupTable *) node->data)->set->n : 0;
+}
+
 /* Key column i that an edge references, as the table of its node numbers it. */
 extern AttrNumber cleanup_parent_key(const FkEdge *edge, int i);
 

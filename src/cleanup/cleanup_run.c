@@ -50,34 +50,28 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
-#include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "tcop/tcopprot.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/base.h"
-#include "hold/hold.h"
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
 #include "cleanup_plan.h"
 #include "cleanup_run.h"
 #include "plan_hash.h"
+#include "removal_rights.h"
+#include "removal_triggers.h"
 #include "row_recheck.h"
 
 ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
@@ -98,118 +92,14 @@ ACCOUNT_OPERATION(cleanup, "cleanup", NO_SUBJECT);
 typedef struct Execution
 {
 	Cleanup *cleanup;
-	bool proven;
 	bool repeated; /* rows are deleted that came later than S */
 	uint64 missing;
 	Rechecks rechecks;
 	TimestampTz start;
-	List *messages;  /* what is to be reported once it takes long */
-	uint64 max_set;  /* 0, or of how many rows keys are set at once */
-	Oid soft_delete; /* account.soft_delete() */
+	List *messages; /* what is to be reported once it takes long */
+	uint64 max_set; /* 0, or of how many rows keys are set at once */
+	RemovalTriggers triggers;
 } Execution;
-
-/* The constraint that somebody declared, of which this one may be a partition's. */
-static Oid
-declared_constraint(Oid constraint)
-{
-	for (;;)
-	{
-		HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-		Oid parent;
-
-		if (!HeapTupleIsValid(tuple))
-			return InvalidOid;
-		parent = ((Form_pg_constraint) GETSTRUCT(tuple))->conparentid;
-		ReleaseSysCache(tuple);
-		if (!OidIsValid(parent))
-			return constraint;
-		constraint = parent;
-	}
-}
-
-/* Is this the trigger of the referenced side of a foreign key that the graph has? */
-static bool
-is_proven_check(Cleanup *cleanup, Trigger *trigger)
-{
-	FkNode *node;
-	Oid constraint;
-	ListCell *lc;
-
-	switch (trigger->tgfoid)
-	{
-		case F_RI_FKEY_CASCADE_DEL:
-		case F_RI_FKEY_RESTRICT_DEL:
-		case F_RI_FKEY_NOACTION_DEL:
-		case F_RI_FKEY_SETNULL_DEL:
-		case F_RI_FKEY_SETDEFAULT_DEL:
-			break;
-		default:
-			return false;
-	}
-	constraint = declared_constraint(trigger->tgconstraint);
-	if (!OidIsValid(constraint))
-		return false;
-	foreach (lc, cleanup->nodes)
-	{
-		ListCell *lc2;
-
-		node = lfirst(lc);
-		foreach (lc2, node->referencing)
-			if (((FkEdge *) lfirst(lc2))->constraint == constraint)
-				return true;
-	}
-	return false;
-}
-
-/*
- * Is this an action of the server's? What it does is done before, with the rights of each owner,
- * and it is made a check: as an action it would fire the statement triggers of who references, as
- * the owner of what is referenced.
- */
-static bool
-is_action(const Trigger *trigger)
-{
-	return trigger->tgfoid == F_RI_FKEY_CASCADE_DEL || trigger->tgfoid == F_RI_FKEY_SETNULL_DEL ||
-		   trigger->tgfoid == F_RI_FKEY_SETDEFAULT_DEL;
-}
-
-/* In the executor's copy, disable what a removal for good does not want. */
-static void
-disable_triggers(EState *estate, void *arg)
-{
-	Execution *execution = arg;
-	ListCell *lc;
-
-	foreach (lc, estate->es_opened_result_relations)
-	{
-		ResultRelInfo *target = lfirst(lc);
-		TriggerDesc *triggers = target->ri_TrigDesc;
-		bool before = false;
-		bool after = false;
-
-		if (triggers == NULL)
-			continue;
-		hold_physical(triggers);
-		for (int i = 0; i < triggers->numtriggers; i++)
-		{
-			Trigger *trigger = &triggers->triggers[i];
-
-			if (trigger->tgfoid == execution->soft_delete ||
-				(execution->proven && is_proven_check(execution->cleanup, trigger)))
-				trigger->tgenabled = TRIGGER_DISABLED;
-			else if (is_action(trigger) && is_proven_check(execution->cleanup, trigger))
-				trigger->tgfoid = F_RI_FKEY_NOACTION_DEL;
-			if (trigger->tgenabled == TRIGGER_DISABLED || !TRIGGER_FOR_ROW(trigger->tgtype) ||
-				!TRIGGER_FOR_DELETE(trigger->tgtype))
-				continue;
-			before |= TRIGGER_FOR_BEFORE(trigger->tgtype);
-			after |= TRIGGER_FOR_AFTER(trigger->tgtype);
-		}
-		/* without any, the executor need not fetch the row for them */
-		triggers->trig_delete_before_row &= before;
-		triggers->trig_delete_after_row &= after;
-	}
-}
 
 /* Report what is being done, to pg_stat_activity at once. */
 static void
@@ -268,102 +158,6 @@ append_delete(Execution *execution, StringInfo sql, OneRun *run, FkNode *node, i
 							 count_to_delete(execution, node));
 }
 
-/*
- * Act as the owner of these tables, which are written in one statement; run: it. Where row security
- * applies to the caller its policies judge. Tables of a cycle that have several owners are written
- * as the caller, where nobody's code can run: else the statement is refused.
- */
-static void
-run_as_owner_of(Cleanup *cleanup, List *nodes, OneRun *run, RoleState *caller)
-{
-	Oid owner = relation_owner(((FkNode *) linitial(nodes))->relid);
-	bool under_rls = false;
-	bool several = false;
-	ListCell *lc;
-
-	foreach (lc, nodes)
-	{
-		Oid relid = ((FkNode *) lfirst(lc))->relid;
-
-		under_rls |= cleanup_under_rls(cleanup, relid);
-		several |= relation_owner(relid) != owner;
-	}
-	*caller = several ? run_as_self() : run_as(owner);
-	if (under_rls && !several)
-		run->options.judge = caller;
-}
-
-/*
- * Raise unless rows of a table may be removed for good on behalf of who asked for it: where a
- * DELETE keeps them, its privilege is not enough. That is for the table's owner, and for whoever
- * may purge.
- */
-static void
-check_may_lose_rows(Cleanup *cleanup, Oid relid, bool is_target)
-{
-	const SoftDelete *soft = mapping_declared(relid);
-	Oid purge = account_purge_function();
-
-	if (soft == NULL || compat_object_ownercheck(RelationRelationId, relid, cleanup->remover) ||
-		(OidIsValid(purge) && compat_may_execute(purge, cleanup->remover)))
-		return;
-	if (cleanup->as_delete && !is_target && soft->options.on_parent_delete == PARENT_DELETE_DELETE)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("rows of \"%s\" cannot be removed for good", get_rel_name(relid)),
-			 errdetail("%s has soft delete: its rows are removed by its owner, and by roles "
-					   "that may EXECUTE account.purge.",
-					   display_relation(relid)),
-			 errhint("%s", cleanup->as_delete
-							   ? "Enable soft delete for the users, or, with "
-								 "on_parent_delete => 'delete', let these rows go with them."
-							   : "DELETE deletes them softly. To remove them, let the owner "
-								 "call this, or grant EXECUTE on account.purge."),
-			 err_generic_string(PG_DIAG_SCHEMA_NAME, get_namespace_name(get_rel_namespace(relid))),
-			 err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(relid))));
-}
-
-/* The same for the rows of one table in the set. A partition may have soft delete for itself. */
-static void
-check_may_remove_for_good(Cleanup *cleanup, FkNode *node)
-{
-	RowSet *set = ((CleanupTable *) node->data)->set;
-
-	if (!OidIsValid(cleanup->remover))
-		return;
-	check_may_lose_rows(cleanup, node->relid, node == cleanup->node);
-	for (int i = 0; i < set->ntabs && mapping_declared(node->relid) == NULL; i++)
-		check_may_lose_rows(cleanup, set->tabs[i], node == cleanup->node);
-}
-
-/*
- * Raise unless the caller may delete the rows of a table. Its owner deletes, so the server does not
- * ask.
- */
-static void
-check_may_delete(Cleanup *cleanup, FkNode *node)
-{
-	AclResult result = pg_class_aclcheck(node->relid, GetUserId(), ACL_DELETE);
-
-	if (result != ACLCHECK_OK && !cleanup->as_owners)
-		aclcheck_error(result, OBJECT_TABLE, get_rel_name(node->relid));
-	check_may_remove_for_good(cleanup, node);
-}
-
-/* Raise unless the caller may set the keys that an edge sets. */
-static void
-check_may_set(const Cleanup *cleanup, const FkEdge *edge)
-{
-	if (cleanup->as_owners || cleanup->may_set ||
-		pg_class_aclcheck(edge->child, GetUserId(), ACL_UPDATE) == ACLCHECK_OK)
-		return;
-	for (int i = 0; i < edge->nset; i++)
-		if (pg_attribute_aclcheck(edge->child, edge->set_cols[i], GetUserId(), ACL_UPDATE) !=
-			ACLCHECK_OK)
-			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(edge->child));
-}
-
 /* Does a foreign key of this name let what references go, or set its key? Reads no catalog. */
 static bool
 has_action(Cleanup *cleanup, const char *name)
@@ -392,7 +186,7 @@ run_deletion(Execution *execution, const char *sql, const OneRun *run, KnownSets
 	MemoryContext context = CurrentMemoryContext;
 	volatile uint64 done = 0;
 
-	if (execution->proven)
+	if (execution->triggers.proven)
 		return cleanup_run_knowing(sql, run, known, NULL, NULL);
 	PG_TRY();
 	{
@@ -428,7 +222,9 @@ delete_rows(Execution *execution, List *nodes)
 		AllocSetContextCreate(CurrentMemoryContext, "pgaccount deletion", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	int ntables = list_length(nodes);
-	OneRun run = {.options = {.physical = true, .callback = disable_triggers, .arg = execution}};
+	OneRun run = {.options = {.physical = true,
+							  .callback = removal_disable_triggers,
+							  .arg = &execution->triggers}};
 	KnownSets known = {palloc(ntables * sizeof(RowSet *)), ntables};
 	TimestampTz start = GetCurrentTimestamp();
 	RoleState caller;
@@ -446,14 +242,14 @@ delete_rows(Execution *execution, List *nodes)
 		int i = foreach_current_index(lc);
 
 		begin_step(execution->cleanup, "delete from", node->relid);
-		check_may_delete(execution->cleanup, node);
+		cleanup_check_delete(execution->cleanup, node);
 		known.sets[i] = ((CleanupTable *) node->data)->set;
 		if (i < ntables - 1)
 			appendStringInfo(&sql, "%sd%d AS (", i > 0 ? ", " : "WITH ", i);
 		append_delete(execution, &sql, &run, node, i);
 		appendStringInfoString(&sql, i < ntables - 1 ? ")" : " ");
 	}
-	run_as_owner_of(execution->cleanup, nodes, &run, &caller);
+	removal_run_as_owner(execution->cleanup, nodes, &run, &caller);
 	done = run_deletion(execution, sql.data, &run, known);
 	run_as_end(caller);
 	MemoryContextSwitchTo(old);
@@ -508,13 +304,6 @@ set_assignments(FkEdge *edge)
 	return sql.data;
 }
 
-/* Rows of a node that go; 0 where none can. */
-static uint64
-set_size(const FkNode *node)
-{
-	return node->data != NULL ? ((CleanupTable *) node->data)->set->n : 0;
-}
-
 /* Set the keys of rows outside that reference the set over an edge. */
 static void
 set_keys(Execution *execution, FkEdge *edge)
@@ -540,7 +329,7 @@ set_keys(Execution *execution, FkEdge *edge)
 		EdgeQuery query = {.as_owners = cleanup->as_owners};
 
 		if (execution->max_set > 0 && to_null)
-			query.limit = execution->max_set + set_size(edge->child_node);
+			query.limit = execution->max_set + cleanup_set_size(edge->child_node);
 		cleanup_read_edge(edge, &query, note_nulled, &nulled);
 		n = nulled.set->n;
 		if (n > 0)
@@ -548,8 +337,8 @@ set_keys(Execution *execution, FkEdge *edge)
 			RoleState caller;
 
 			begin_step(cleanup, "update", edge->child);
-			check_may_set(cleanup, edge);
-			run_as_owner_of(cleanup, list_make1(edge->child_node), &run, &caller);
+			cleanup_check_set(cleanup, edge);
+			removal_run_as_owner(cleanup, list_make1(edge->child_node), &run, &caller);
 			row_set_register(run.options.env, SET_NAME, nulled.set->desc, nulled.set->all, n);
 			done = run_once(psprintf(OWN_STATEMENT "UPDATE %s c SET %s FROM " SET_NAME " s WHERE"
 												   " c.ctid OPERATOR(pg_catalog.=) s.tid"
@@ -619,7 +408,7 @@ delete_components(Execution *execution)
 		foreach (lc2, component)
 			if (count_to_delete(execution, lfirst(lc2)) > 0)
 				busy = lappend(busy, lfirst(lc2));
-		if (busy != NIL && !execution->proven)
+		if (busy != NIL && !execution->triggers.proven)
 			delete_rows(execution, busy);
 		else
 			foreach (lc2, busy)
@@ -664,34 +453,6 @@ refuse_endless(Oid target)
 					 "other sessions insert them, try again.")));
 }
 
-/* Raise unless the caller may delete the rows that go. */
-static void
-check_deletions(Cleanup *cleanup)
-{
-	ListCell *lc;
-
-	foreach (lc, cleanup->nodes)
-		if (set_size(lfirst(lc)) > 0)
-			check_may_delete(cleanup, lfirst(lc));
-}
-
-/* Raise unless the caller may do what a closed cleanup would. */
-void
-cleanup_check_allowed(Cleanup *cleanup)
-{
-	ListCell *lc;
-
-	check_deletions(cleanup);
-	foreach (lc, cleanup->steps)
-	{
-		CleanupStep *step = lfirst(lc);
-
-		if ((step->action == CLEANUP_SET_NULL || step->action == CLEANUP_SET_DEFAULT) &&
-			step->rows > 0)
-			check_may_set(cleanup, step->edge);
-	}
-}
-
 /* Set keys of some rows outside. */
 uint64
 cleanup_set_some(Cleanup *cleanup, uint64 max)
@@ -721,14 +482,13 @@ void
 cleanup_execute(Cleanup *cleanup)
 {
 	Execution execution = {.cleanup = cleanup,
-						   .proven = may_prove(cleanup),
-						   .start = GetCurrentTimestamp(),
-						   .soft_delete = account_function("soft_delete")};
-	bool asks_again = execution.proven || has_declared(cleanup);
+						   .triggers = removal_triggers(cleanup, may_prove(cleanup)),
+						   .start = GetCurrentTimestamp()};
+	bool asks_again = execution.triggers.proven || has_declared(cleanup);
 	int rounds = 0;
 
 	/* before anything is changed */
-	check_deletions(cleanup);
+	cleanup_check_deletions(cleanup);
 	delete_components(&execution);
 	while (asks_again || execution.missing > 0)
 	{
@@ -790,53 +550,25 @@ cleanup_run(Cleanup *work)
 	PopActiveSnapshot();
 }
 
-/*
- * Has a table, or a partition of it, a trigger that may keep a row back? soft_delete() is none, nor
- * is what holds are kept by where there is none.
- */
-static bool
-keeps_rows_back(Oid relid, Oid soft_delete)
-{
-	Oid hold_delete = account_function("hold_delete");
-	bool keeps = false;
-	ListCell *lc;
-
-	foreach (lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		bool held = hold_concerns(lfirst_oid(lc));
-		Relation rel = table_open(lfirst_oid(lc), AccessShareLock);
-		const TriggerDesc *triggers = rel->trigdesc;
-
-		keeps |= held;
-
-		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-			keeps |= triggers->triggers[i].tgfoid != soft_delete &&
-					 triggers->triggers[i].tgfoid != hold_delete &&
-					 TRIGGER_TYPE_MATCHES(triggers->triggers[i].tgtype, TRIGGER_TYPE_ROW,
-										  TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_DELETE);
-		table_close(rel, NoLock);
-	}
-	return keeps;
-}
-
 /* Remove rows by a condition; see the header. */
 bool
 cleanup_delete_alone(Cleanup *cleanup, const char *condition, int nargs, Oid *types, Datum *values,
 					 uint64 *rows)
 {
-	Execution execution = {.cleanup = cleanup, .soft_delete = account_function("soft_delete")};
-	OneRun run = {.nargs = nargs,
-				  .types = types,
-				  .values = values,
-				  .options = {.physical = true, .callback = disable_triggers, .arg = &execution}};
+	RemovalTriggers triggers = removal_triggers(cleanup, false);
+	OneRun run = {
+		.nargs = nargs,
+		.types = types,
+		.values = values,
+		.options = {.physical = true, .callback = removal_disable_triggers, .arg = &triggers}};
 	RoleState caller;
 
 	if (cleanup_under_rls(cleanup, cleanup->target) || cleanup->node->referencing != NIL ||
-		keeps_rows_back(cleanup->target, execution.soft_delete))
+		removal_may_be_kept_back(cleanup->target))
 		return false;
-	check_may_delete(cleanup, cleanup->node);
+	cleanup_check_delete(cleanup, cleanup->node);
 	begin_step(cleanup, "delete from", cleanup->target);
-	run_as_owner_of(cleanup, list_make1(cleanup->node), &run, &caller);
+	removal_run_as_owner(cleanup, list_make1(cleanup->node), &run, &caller);
 	*rows = cleanup_run_knowing(psprintf(OWN_STATEMENT "DELETE FROM %s c WHERE %s",
 										 sql_keyed_relation(cleanup->target), condition),
 								&run, (KnownSets){NULL, 0}, NULL, NULL);

@@ -15,12 +15,6 @@
 extern void cleanup_execute(Cleanup *cleanup);
 
 /*
- * Raise 42501 unless the caller may delete the rows that a closed cleanup has found, and set the
- * keys that it has counted.
- */
-extern void cleanup_check_allowed(Cleanup *cleanup);
-
-/*
  * Set keys of rows outside that reference rows of a closed cleanup, of so many rows at most;
  * returns of how many.
  */

@@ -32,6 +32,7 @@
 #include "plan_hash.h"
 #include "removal_scope.h"
 #include "removal_batch.h"
+#include "removal_rights.h"
 #include "removal_task.h"
 #include "seen_rows.h"
 #include "tid_list.h"
