@@ -13,7 +13,7 @@ shopt -s inherit_errexit
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=
-child=
+declare -A children=()
 # What takes long to make is kept for the next time. root's is where only root can have put it.
 if [ "$(id -u)" = 0 ]; then
     cache=/var/cache/pgaccount
@@ -102,17 +102,17 @@ throwaway_exit() {
 
 # Stop what runs, remove what is there.
 throwaway_end() {
-    local pidfile pid try
-    # The step that was running, with its process group.
-    if [ -n "$child" ]; then
-        kill -TERM -- "-$child" 2>/dev/null
+    local pidfile pid child try
+    # The steps that were running, with their process groups.
+    for child in "${!children[@]}"; do kill -TERM -- "-$child" 2>/dev/null; done
+    for child in "${!children[@]}"; do
         for try in $(seq 50); do
             kill -0 -- "-$child" 2>/dev/null || break
             sleep 0.1
         done
         kill -KILL -- "-$child" 2>/dev/null
-        child=
-    fi
+    done
+    children=()
     remove_for_now
     [ -n "$work" ] && [ -d "$work" ] || return 0
     # Every server below $work, ours and those of the TAP tests. A pid file may be stale: the process
@@ -137,31 +137,42 @@ throwaway_end() {
     work=
 }
 
-# Run a command in a process group of its own, logged, so that a signal to the script can end all of
-# it. Usage: step LOG command...; returns the command's status (124: took too long). The output is
-# shown as it comes, or only kept in LOG when QUIET is set.
-step() {
-    local log=$1 status=0 tail=''
+# Start a command in a process group of its own, logged, so that a signal to the script can end all of it. Its
+# process is $started, a key of children until whoever waits for it takes it out. Usage: start_step LOG command...
+start_step() {
+    local log=$1
     shift
     : >"$log"
     setsid timeout --kill-after=10 "${STEP_TIMEOUT:-900}" "$@" >"$log" 2>&1 </dev/null &
-    child=$!
+    started=$!
+    children[$started]=$log
+}
+
+# Run one. Usage: step LOG command...; returns the command's status (124: took too long). The output is
+# shown as it comes, or only kept in LOG when QUIET is set.
+step() {
+    local log=$1 status=0 tail='' child
+    start_step "$@"
+    child=$started
     if [ -z "${QUIET:-}" ]; then
         tail -n +1 -s 0.1 -f --pid="$child" "$log" 2>/dev/null &
         tail=$!
     fi
     wait "$child" || status=$?
-    child=
+    unset "children[$child]"
     [ -z "$tail" ] || wait "$tail" || true
     return "$status"
 }
 
 # The same as the unprivileged user, in the temporary directory.
-unprivileged_step() {
-    local log=$1 status=0
-    shift
+unprivileged_step() { as_unprivileged step "$@"; }
+
+# Usage: as_unprivileged step|start_step LOG command...
+as_unprivileged() {
+    local run=$1 log=$2 status=0
+    shift 2
     cd "$work"
-    HOME=$work/home step "$log" "${as_user[@]}" "$@" || status=$?
+    HOME=$work/home "$run" "$log" "${as_user[@]}" "$@" || status=$?
     cd "$top"
     return "$status"
 }
