@@ -38,6 +38,35 @@ SELECT account.describe('profiles');
 ALTER TABLE posts DISABLE TRIGGER "00_account_soft_delete";
 SELECT account.describe('posts');
 
+-- what must stay, what goes for good, and how
+ALTER TABLE posts ENABLE TRIGGER "00_account_soft_delete";
+SELECT account.unique_among_live('"Users"', 'email');
+SELECT account.set_erasure('"Users"', 'email', 'hash');
+ALTER TABLE "Users" ADD COLUMN phone text, ADD COLUMN city text, ADD COLUMN lang text DEFAULT 'en';
+SELECT account.set_erasure('"Users"', 'phone', 'null'), account.set_erasure('"Users"', 'city', 'constant:it''s gone'),
+       account.set_erasure('"Users"', 'lang', 'default');
+SELECT account.set_purge('"Users"', 'erase');
+CREATE TABLE members (tenant_id bigint REFERENCES tenants ON DELETE CASCADE, user_id bigint REFERENCES "Users", role text, PRIMARY KEY (tenant_id, user_id));
+SELECT account.protect_last_member('members', 'tenant_id', 'role');
+INSERT INTO tenants VALUES (1), (2);
+RESET ROLE;
+INSERT INTO describing."Users" VALUES (1, 1, 'a'), (2, 1, 'b'), (3, 2, 'c');
+INSERT INTO describing.posts SELECT i, 3 FROM generate_series(1, 10) AS i;
+SELECT account.place_hold('describing."Users"', ARRAY[1, 2], 'a case') > 0;
+CALL account.cleanup_batches('describing."Users"', '3', batch_size => 4, max_runtime => '1 us');
+SET ROLE describe_owner;
+SELECT regexp_replace(line, '^Removal \d+', 'Removal N') FROM regexp_split_to_table(account.describe('"Users"'), '\n') AS line WHERE line ~ '^(Purge|Erasure|Holds|Removal|New|Members)|among live';
+SELECT account.describe('posts');
+SELECT account.describe('members');
+SELECT account.describe('logs');
+SELECT account.describe('keys');
+RESET ROLE;
+SELECT account.cancel_removal(id) FROM account.removal WHERE target = 'describing."Users"'::regclass AND state = 'paused';
+SELECT account.release_hold(id, 'over') FROM (SELECT DISTINCT id FROM account.hold WHERE target = 'describing."Users"'::regclass) AS h;
+SET ROLE describe_owner;
+SELECT line FROM regexp_split_to_table(account.describe('"Users"'), '\n') AS line WHERE line ~ '^(Holds|Removal|New)';
+ALTER TABLE posts DISABLE TRIGGER "00_account_soft_delete";
+
 -- no table
 SELECT account.describe('a_view');    -- fails
 SELECT account.describe(NULL) IS NULL;

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -16,14 +18,20 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
 
 #include "base/base.h"
 #include "fkey/fkey.h"
 #include "softdelete/softdelete.h"
+#include "hold/hold.h"
 #include "profile/profile.h"
+#include "cleanup/cleanup.h"
 #include "auth/auth.h"
 #include "doctor.h"
+#include "last_member_rule.h"
 
 PG_FUNCTION_INFO_V1(describe);
 
@@ -74,19 +82,61 @@ describe_soft_delete(StringInfo out, Oid relid)
 									"(children => true).\n");
 }
 
+/* The keys that only live rows keep from one another. */
+static void
+describe_live_keys(StringInfo out, Oid relid)
+{
+	const SoftDelete *mapping = mapping_declared(relid);
+	AttrNumber deleted_at = mapping != NULL ? mapping->deleted_at : InvalidAttrNumber;
+	Relation rel;
+	List *indexes;
+	ListCell *lc;
+
+	if (mapping == NULL)
+		return;
+	rel = table_open(relid, AccessShareLock);
+	indexes = RelationGetIndexList(rel);
+	table_close(rel, AccessShareLock);
+	foreach (lc, indexes)
+	{
+		Relation index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		if (index->rd_index->indisunique && index->rd_index->indisvalid &&
+			holds_only_live_rows(index, deleted_at))
+			appendStringInfo(out, "  Unique among live rows: (%s).\n",
+							 pg_get_indexdef_columns(lfirst_oid(lc), true));
+		index_close(index, AccessShareLock);
+	}
+}
+
+/* The columns of a reference, in parentheses. */
+static char *
+reference_columns(const FkEdge *edge)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < edge->nkeys; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "(",
+						 sql_column(edge->child, edge->child_cols[i]));
+	appendStringInfoChar(&names, ')');
+	return names.data;
+}
+
 /* `name (columns)` of the child of a reference. */
 static char *
 child_columns(const FkEdge *edge)
 {
-	StringInfoData name;
+	return psprintf("%s %s", display_relation(edge->child), reference_columns(edge));
+}
 
-	initStringInfo(&name);
-	appendStringInfo(&name, "%s (", display_relation(edge->child));
-	for (int i = 0; i < edge->nkeys; i++)
-		appendStringInfo(&name, "%s%s", i > 0 ? ", " : "",
-						 sql_column(edge->child, edge->child_cols[i]));
-	appendStringInfoChar(&name, ')');
-	return name.data;
+/* Who says so, where the foreign key alone does not. policy: what happens is a policy's. */
+static const char *
+said_by(const FkEdge *edge, bool policy)
+{
+	if (OidIsValid(edge->declared))
+		return " (account.set_reference)";
+	return policy ? " (account.set_reference_policy)" : "";
 }
 
 /* A list_sort() comparator of references: by table, then by columns. */
@@ -94,6 +144,17 @@ static int
 compare_children(const ListCell *one, const ListCell *other)
 {
 	return strcmp(child_columns(lfirst(one)), child_columns(lfirst(other)));
+}
+
+/* The same, by the table that is referenced. */
+static int
+compare_parents(const ListCell *one, const ListCell *other)
+{
+	const FkEdge *a = lfirst(one);
+	const FkEdge *b = lfirst(other);
+	int result = strcmp(display_relation(a->parent), display_relation(b->parent));
+
+	return result != 0 ? result : strcmp(reference_columns(a), reference_columns(b));
 }
 
 /* What becomes of the rows that reference a deleted one. */
@@ -107,21 +168,22 @@ describe_deletion(StringInfo out, List *references)
 	{
 		const FkEdge *edge = lfirst(lc);
 		char *child = child_columns(edge);
+		const char *by = said_by(edge, edge->on_soft_delete != FK_SOFT_DEFAULT);
 
 		CHECK_FOR_INTERRUPTS();
 		switch (edge_effect(edge))
 		{
 			case EDGE_FOLLOWS:
-				appendStringInfo(out, "  rows of %s are deleted with it\n", child);
+				appendStringInfo(out, "  rows of %s are deleted with it%s\n", child, by);
 				break;
 			case EDGE_REMOVES:
-				appendStringInfo(out, "  rows of %s are removed for good\n", child);
+				appendStringInfo(out, "  rows of %s are removed for good%s\n", child, by);
 				break;
 			case EDGE_REFUSES:
-				appendStringInfo(out, "  it fails while rows of %s reference it\n", child);
+				appendStringInfo(out, "  it fails while rows of %s reference it%s\n", child, by);
 				break;
 			case EDGE_KEEPS:
-				appendStringInfo(out, "  rows of %s stay\n", child);
+				appendStringInfo(out, "  rows of %s stay%s\n", child, by);
 				break;
 		}
 	}
@@ -138,36 +200,175 @@ describe_removal(StringInfo out, List *references)
 	{
 		const FkEdge *edge = lfirst(lc);
 		char *child = child_columns(edge);
+		const char *by = said_by(edge, edge->on_delete != edge->catalog_action);
 
 		CHECK_FOR_INTERRUPTS();
 		if (fk_edge_follows(edge, false))
-			appendStringInfo(out, "  rows of %s go with it\n", child);
+			appendStringInfo(out, "  rows of %s go with it%s\n", child, by);
 		else if (fk_edge_protects(edge))
-			appendStringInfo(out, "  it fails while rows of %s reference it, but with force\n",
-							 child);
+			appendStringInfo(out, "  it fails while rows of %s reference it, but with force%s\n",
+							 child, by);
 		else
-			appendStringInfo(out, "  rows of %s stay, with their key set to %s\n", child,
-							 edge->on_delete == FKCONSTR_ACTION_SETDEFAULT ? "its default"
-																		   : "NULL");
+			appendStringInfo(out, "  rows of %s stay, with their key set to %s%s\n", child,
+							 edge->on_delete == FKCONSTR_ACTION_SETDEFAULT ? "its default" : "NULL",
+							 by);
 	}
 }
 
-/* Whose rows these follow, of parents with soft delete. */
+/* What a deletion of the rows that these reference does to these. */
 static void
 describe_parents(StringInfo out, Oid relid)
 {
+	List *edges = fk_of(relid);
 	ListCell *lc;
 
-	foreach (lc, fk_of(relid))
+	list_sort(edges, compare_parents);
+	foreach (lc, edges)
 	{
 		const FkEdge *edge = lfirst(lc);
+		char *parent = display_relation(edge->parent);
 
 		CHECK_FOR_INTERRUPTS();
-		if (edge->parent != relid && edge_effect(edge) == EDGE_FOLLOWS &&
-			mapping_declared(edge->parent) != NULL)
-			appendStringInfo(out, "Rows are deleted, and restored, with those of %s.\n",
-							 display_relation(edge->parent));
+		if (OidIsValid(edge->declared))
+			appendStringInfo(out,
+							 "%s references %s by account.set_reference; no foreign key "
+							 "says so.\n",
+							 reference_columns(edge), parent);
+		if (edge->parent == relid || mapping_declared(edge->parent) == NULL)
+			continue;
+		switch (edge_effect(edge))
+		{
+			case EDGE_FOLLOWS:
+				appendStringInfo(out, "Rows are deleted, and restored, with those of %s.\n",
+								 parent);
+				break;
+			case EDGE_REMOVES:
+				appendStringInfo(out, "Rows are removed for good when those of %s are deleted.\n",
+								 parent);
+				break;
+			case EDGE_REFUSES:
+				appendStringInfo(out, "Rows of %s cannot be deleted while rows reference them.\n",
+								 parent);
+				break;
+			case EDGE_KEEPS:
+				break;
+		}
 	}
+}
+
+/* What account.purge and account.erase do with the rows. Within SPI_connect. */
+static void
+describe_end(StringInfo out, Oid relid)
+{
+	List *columns = erasure_columns(relid);
+	const char *separator = "Erasure: account.erase sets ";
+	ListCell *lc;
+
+	if (mapping_declared(relid) != NULL)
+		appendStringInfo(out, "Purge: account.purge %s after %s (pgaccount.grace_period).\n",
+						 erasure_by_purge(relid) ? "erases deleted rows in place"
+												 : "removes deleted rows for good",
+						 GetConfigOptionByName("pgaccount.grace_period", NULL, false));
+	foreach (lc, columns)
+	{
+		const ErasureColumn *column = lfirst(lc);
+
+		appendStringInfo(out, "%s%s to %s", separator, sql_column(relid, column->attnum),
+						 column->method == ERASE_NULL      ? "NULL"
+						 : column->method == ERASE_DEFAULT ? "its default"
+						 : column->method == ERASE_HASH    ? "a hash"
+														   : sql_literal(column->constant));
+		separator = ", ";
+	}
+	if (columns != NIL)
+		appendStringInfoString(out, ".\n");
+}
+
+/* Run a statement of ours about one table as the owner of the extension; rows in SPI_tuptable. */
+static void
+ask_about(const char *table, const char *sql, Oid relid)
+{
+	Oid types[] = {REGCLASSOID};
+	Datum values[] = {ObjectIdGetDatum(relid)};
+	RoleState caller = run_as_owner(table);
+
+	(void) statement_run_once(sql, lengthof(types), types, values, NULL,
+							  &(StatementOptions){.look = SNAPSHOT_ACTIVE, .without = "jit"});
+	run_as_end(caller);
+}
+
+/* A column of a row that ask_about() has found. */
+static char *
+answer(uint64 row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+/* Which rows must stay. Within SPI_connect. */
+static void
+describe_holds(StringInfo out, Oid relid)
+{
+	static const char sql[] =
+		OWN_STATEMENT "SELECT pg_catalog.count(DISTINCT h.key) FROM account.hold AS h"
+					  " WHERE h.target OPERATOR(pg_catalog.=) $1 AND h.released_at IS NULL";
+	const HoldTable *holds = hold_table_of(relid);
+	List *parents = NIL;
+	ListCell *lc;
+
+	if (holds == NULL)
+		return;
+	foreach (lc, holds->up)
+		parents = list_append_unique_oid(parents, ((FkEdge *) lfirst(lc))->parent);
+	ask_about("held_row", sql, holds->relid);
+	if (strcmp(answer(0, 1), "0") != 0)
+		appendStringInfo(out, "Holds: %s rows are under a hold, and must stay (account.hold).\n",
+						 answer(0, 1));
+	foreach (lc, parents)
+		appendStringInfo(out,
+						 "Holds: rows of %s must stay, and so must the rows here that would "
+						 "go with them.\n",
+						 display_relation(lfirst_oid(lc)));
+}
+
+/* Removals in batches that are not at their end. Within SPI_connect. */
+static void
+describe_removals(StringInfo out, Oid relid)
+{
+	static const char sql[] = OWN_STATEMENT
+		"SELECT pg_catalog.format('Removal %s: the row with key %s goes in batches; %s, %s rows "
+		"removed, %s to go.', r.id, r.key, r.state, r.done, r.remaining) FROM account.removal AS r"
+		" WHERE r.target OPERATOR(pg_catalog.=) $1"
+		" AND r.state OPERATOR(pg_catalog.<>) 'finished'"
+		" AND r.state OPERATOR(pg_catalog.<>) 'cancelled' ORDER BY r.id";
+
+	ask_about("removal_task", sql, relid);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		appendStringInfo(out, "%s\n", answer(i, 1));
+	if (own_trigger(relid, "refuse_sealed", InvalidOid) != NULL)
+		appendStringInfoString(out, "New references to a row that is removed in batches are "
+									"refused, until it is gone.\n");
+}
+
+/* Who must stay as the last of a tenant. */
+static void
+describe_last_members(StringInfo out, Oid relid)
+{
+	LastMemberRule rule;
+	Relation rel;
+	List *tables;
+	ListCell *lc;
+
+	if (last_member_rule(relid, &rule))
+		appendStringInfo(out, "Members: the last %s of a tenant (%s, of %s) stays.\n",
+						 quote_identifier(rule.role), sql_column(rule.members, rule.columns.tenant),
+						 display_relation(rule.tenants));
+	rel = table_open(relid, AccessShareLock);
+	tables = last_member_tables_of_user(rel);
+	table_close(rel, AccessShareLock);
+	foreach (lc, tables)
+		if (last_member_rule(lfirst_oid(lc), &rule) && rule.users == hierarchy_top(relid))
+			appendStringInfo(out, "Members: who is the last %s of a tenant in %s stays.\n",
+							 quote_identifier(rule.role), display_relation(rule.members));
 }
 
 /* The rules of profiles that the table is part of. */
@@ -201,16 +402,10 @@ describe_model(StringInfo out, Oid relid)
 		" FROM account.model_column AS c"
 		" WHERE c.relation OPERATOR(pg_catalog.=) $1 AND c.column_name IS NOT NULL"
 		" GROUP BY c.part";
-	Oid types[] = {REGCLASSOID};
-	Datum values[] = {ObjectIdGetDatum(relid)};
-	RoleState caller = run_as_owner("model_column");
 
-	(void) statement_run_once(sql, lengthof(types), types, values, NULL,
-							  &(StatementOptions){.look = SNAPSHOT_ACTIVE, .without = "jit"});
-	run_as_end(caller);
+	ask_about("model_column", sql, relid);
 	for (uint64 i = 0; i < SPI_processed; i++)
-		appendStringInfo(out, "Account model, %s.\n",
-						 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		appendStringInfo(out, "Account model, %s.\n", answer(i, 1));
 }
 
 /* What account.doctor() tells the caller of the table and its indexes. */
@@ -233,14 +428,8 @@ describe_findings(StringInfo out, Oid relid)
 	appendStringInfoString(out, SPI_processed > 0 ? "Findings of account.doctor:\n"
 												  : "Findings of account.doctor: none\n");
 	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple row = SPI_tuptable->vals[i];
-		TupleDesc desc = SPI_tuptable->tupdesc;
-
-		appendStringInfo(out, "  %s %s: %s\n    %s\n", SPI_getvalue(row, desc, 1),
-						 SPI_getvalue(row, desc, 2), SPI_getvalue(row, desc, 3),
-						 SPI_getvalue(row, desc, 4));
-	}
+		appendStringInfo(out, "  %s %s: %s\n    %s\n", answer(i, 1), answer(i, 2), answer(i, 3),
+						 answer(i, 4));
 }
 
 /* Has the current user any privilege on the table, or on a column of it? */
@@ -252,7 +441,7 @@ may_use(Oid relid)
 }
 
 /*
- * account.describe(target regclass) RETURNS text: see describe.sql. Who owns the table, or may see
+ * account.describe(target regclass) RETURNS text: see its SQL. Who owns the table, or may see
  * every finding, is told all; who has a privilege on it, what a statement of its own would meet.
  */
 Datum
@@ -274,6 +463,7 @@ describe(PG_FUNCTION_ARGS)
 	SPI_connect();
 	appendStringInfo(&out, "Table %s\n\n", display_relation(relid));
 	describe_soft_delete(&out, relid);
+	describe_live_keys(&out, relid);
 	references = fk_referencing(relid);
 	list_sort(references, compare_children);
 	if (references != NIL)
@@ -283,7 +473,14 @@ describe(PG_FUNCTION_ARGS)
 		describe_removal(&out, references);
 	}
 	describe_parents(&out, relid);
+	if (owns)
+	{
+		describe_end(&out, relid);
+		describe_holds(&out, relid);
+		describe_removals(&out, relid);
+	}
 	describe_profiles(&out, relid);
+	describe_last_members(&out, relid);
 	if (owns)
 		describe_model(&out, relid);
 	if (tenant_isolated(relid))

@@ -10,6 +10,7 @@
 #include "cleanup_run.h"
 #include "cleanup_set.h"
 #include "erase.h"
+#include "erasure.h"
 #include "purge.h"
 #include "removal.h"
 #include "removal_scope.h"

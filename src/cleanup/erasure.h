@@ -5,10 +5,6 @@
 #ifndef PGACCOUNT_ERASURE_H
 #define PGACCOUNT_ERASURE_H
 
-#ifndef IN_cleanup
-#error "private to src/cleanup"
-#endif
-
 #include "access/attnum.h"
 #include "nodes/pg_list.h"
 

@@ -21,5 +21,6 @@
 #include "soft_delete_ddl.h"
 #include "stamp.h"
 #include "unique_keys.h"
+#include "unique_live.h"
 
 #endif /* PGACCOUNT_SOFTDELETE_H */

@@ -36,6 +36,7 @@
 #include "base/base.h"
 #include "monitor/monitor.h"
 #include "mapping.h"
+#include "unique_live.h"
 
 ACCOUNT_OPERATION(unique_among_live_columns, "unique_among_live", NO_SUBJECT);
 ACCOUNT_OPERATION(unique_among_live_index, "unique_among_live", NO_SUBJECT);
@@ -60,9 +61,9 @@ is_live_condition(Node *node, AttrNumber deleted_at)
 		   ((Var *) test->arg)->varattno == deleted_at;
 }
 
-/* Does an index hold live rows only: is `deleted_at IS NULL` a part of its predicate? */
-static bool
-holds_live_rows(Relation index, AttrNumber deleted_at)
+/* Does an index hold live rows only? */
+bool
+holds_only_live_rows(Relation index, AttrNumber deleted_at)
 {
 	ListCell *lc;
 
@@ -133,7 +134,7 @@ takes_the_place(Relation live, Relation old, AttrNumber deleted_at)
 		   live->rd_index->indisready && live->rd_index->indimmediate &&
 		   live->rd_rel->relkind == old->rd_rel->relkind &&
 		   live->rd_index->indnullsnotdistinct == old->rd_index->indnullsnotdistinct &&
-		   holds_live_rows(live, deleted_at) && !holds_live_rows(old, deleted_at) &&
+		   holds_only_live_rows(live, deleted_at) && !holds_only_live_rows(old, deleted_at) &&
 		   same_keys(live, old) &&
 		   equal(predicate_beside(live, deleted_at), predicate_beside(old, deleted_at));
 }
@@ -194,7 +195,7 @@ examine_index(Oid index_id)
 
 	found.name = pstrdup(RelationGetRelationName(index));
 	found.constraint = get_index_constraint(index_id);
-	found.is_live_already = holds_live_rows(index, mapping_of_table(found.table)->deleted_at);
+	found.is_live_already = holds_only_live_rows(index, mapping_of_table(found.table)->deleted_at);
 
 	if (!form->indisunique)
 		refuse_index(found.name, "The index is not unique.", "Name a unique index.");
