@@ -56,6 +56,31 @@ SELECT code, object FROM account.doctor() WHERE code = 'tenant_not_isolated';
 SELECT count(*) > 0 AS mapped FROM account.use_tables('hd.users', tenants => 'hd.tenants', columns => '{"users": {"tenant": null}}');
 SELECT code, object FROM account.doctor() WHERE code = 'tenant_not_isolated';
 
+-- what everybody might call, and may not any more; who needs it fails
+CREATE ROLE hd_reader;
+GRANT USAGE ON SCHEMA hd TO hd_reader;
+CREATE TABLE hd.own (tenant_id uuid);
+SELECT account.enable_tenant_isolation('hd.own');
+GRANT SELECT ON hd.own TO hd_reader;
+REVOKE EXECUTE ON FUNCTION account.tenant_uuid(), account.jwks() FROM PUBLIC;
+SET ROLE hd_reader;
+\set VERBOSITY sqlstate
+SELECT * FROM hd.own; -- fails
+\set VERBOSITY default
+RESET ROLE;
+SELECT severity, code, object, message, remedy FROM account.doctor() WHERE code = 'public_execute_revoked';
+\set QUIET on
+\o /dev/null
+SELECT remedy FROM account.doctor() WHERE code = 'public_execute_revoked' \gexec
+\o
+\set QUIET off
+SET ROLE hd_reader;
+SELECT * FROM hd.own;
+SELECT count(*) FROM account.doctor() WHERE code = 'public_execute_revoked';
+RESET ROLE;
+SELECT count(*) FROM account.doctor() WHERE code = 'public_execute_revoked';
+
 SELECT account.forget_tables();
 DROP SCHEMA hd CASCADE;
+DROP ROLE hd_reader;
 DELETE FROM account.signing_key WHERE kid = 'health' OR signs;

@@ -142,3 +142,42 @@ BEGIN ATOMIC
     SELECT f.severity, f.code, f.object, f.message, f.remedy
     FROM account.model_findings() AS f;
 END;
+
+CREATE FUNCTION account.doctor_extension()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+BEGIN ATOMIC
+    -- what everybody may call by the script, and may not any more. A function that a trigger's WHEN
+    -- clause or a policy calls is the caller's to EXECUTE in each statement on the table.
+    SELECT CASE WHEN r.is_used THEN 'warning' ELSE 'info' END, 'public_execute_revoked', 'account',
+           CASE WHEN r.is_used
+                THEN format('PUBLIC may not EXECUTE %s: statements of roles to which it is not '
+                    'granted fail on tables whose triggers or policies call it', r.functions)
+                ELSE format('PUBLIC may not EXECUTE %s, as it may by the installation',
+                    r.functions) END,
+           format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC;', r.functions)
+    FROM (SELECT f.is_used, string_agg(f.function, ', ' ORDER BY f.function COLLATE "C") AS functions
+          FROM (SELECT p.oid::regprocedure::text AS function,
+                       EXISTS (SELECT FROM pg_depend AS d
+                           WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
+                               AND d.deptype = 'n'
+                               AND d.classid IN ('pg_trigger'::regclass, 'pg_policy'::regclass,
+                                   'pg_rewrite'::regclass, 'pg_attrdef'::regclass,
+                                   'pg_constraint'::regclass)) AS is_used
+                FROM pg_depend AS e
+                JOIN pg_extension AS x ON x.oid = e.refobjid AND x.extname = 'pgaccount'
+                JOIN pg_proc AS p ON p.oid = e.objid
+                JOIN pg_init_privs AS i ON i.objoid = p.oid AND i.classoid = 'pg_proc'::regclass
+                    AND i.privtype = 'e'
+                WHERE e.classid = 'pg_proc'::regclass AND e.refclassid = 'pg_extension'::regclass
+                    AND e.deptype = 'e'
+                    AND EXISTS (SELECT FROM aclexplode(i.initprivs) AS a
+                        WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE')
+                    AND NOT EXISTS (
+                        SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+                        WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE')) AS f
+          GROUP BY f.is_used) AS r;
+END;
+COMMENT ON FUNCTION account.doctor_extension() IS
+'The findings of account.doctor about the extension itself.';
+REVOKE ALL ON FUNCTION account.doctor_extension() FROM PUBLIC;

@@ -153,6 +153,7 @@ static const char findings_sql[] = OWN_STATEMENT
 	" OR NOT EXISTS (SELECT FROM account.model_column)"
 	" UNION ALL SELECT * FROM account.last_member_findings()"
 	" UNION ALL SELECT * FROM account.doctor_hold()"
+	" UNION ALL SELECT * FROM account.doctor_extension() WHERE $2"
 	" UNION ALL SELECT * FROM account.doctor_events() WHERE $2) AS f"
 	" WHERE $2 OR EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n"
 	" ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE pg_catalog.format('%I.%I', n.nspname,"
