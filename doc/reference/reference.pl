@@ -6,6 +6,7 @@
 # Each function, view, table and setting of the catalog gets its heading, with its comment; in which section, says the
 # folder of src/ whose SQL makes it. Beside that:
 #
+#   triggers.md           names each trigger and policy that the sources make
 #   examples/<name>.sql   shown with it. What is above a line "-- shown" runs first, unseen. The tables are those of
 #                         tables.sql, or, if the first line is "-- on accounts" or "-- on members", the accounts of that file.
 #   errors.md, events.md, findings.md
@@ -312,6 +313,12 @@ sub sources_findings
 	return keys %codes;
 }
 
+# names of triggers and policies; one that has more in it ends with an underscore, and is shown with dots
+sub sources_triggers
+{
+	return map { s/_\z/_\x{2026}/r } $sources =~ /^#define \w+\s+"((?:00_|zz_|~)account_\w+|pgaccount_tenant\w*)"/mg;
+}
+
 # Names of SQLSTATEs whose errors are the caller's to see; those of the trigger protocol are for who calls a trigger function.
 my %sqlstate = (INVALID_PARAMETER_VALUE => '22023', OBJECT_NOT_IN_PREREQUISITE_STATE => '55000', INSUFFICIENT_PRIVILEGE => '42501',
 	FEATURE_NOT_SUPPORTED => '0A000', T_R_SERIALIZATION_FAILURE => '40001', TRIGGERED_DATA_CHANGE_VIOLATION => '27000',
@@ -351,7 +358,10 @@ sub told
 	});
 	die "$file: @failures\n" if @failures;
 	$text =~ s/(^```sql\n)((?:(?!^```).)*^```\n)/$1 . (setup($2))[2]/gmse;
-	my %there = map { $_ => 1 } $text =~ /^### (\S+)/mg;
+	my %there;
+	$there{$_}++ for $text =~ /^### (\S+)/mg;
+	my @twice = grep { $there{$_} > 1 } sort keys %there;
+	die "doc/reference/$file has twice: @twice\n" if @twice;
 	my @missing = grep { !$there{$_} } sort @want;
 	die "doc/reference/$file has no heading for: @missing\n" if @missing;
 	$text =~ s/`((?:pg)?account\.[a-z_]+)`/$heading{$1} ? "[`$1`](#" . anchor($1) . ')' : "`$1`"/ge;
@@ -384,10 +394,15 @@ for (@sections)
 push @contents, [ 'Settings', map { $_->[0] } @settings ];
 $body .= "## Settings\n\nThe prefix `pgaccount` is the extension's own: a name below it that is none of these is refused.\n\n";
 $body .= setting_text($_) for @settings;
-push @contents, [ 'Errors' ], [ 'Types of events' ], [ 'Findings of the doctor' ], [ 'What the extension calls itself' ];
+push @contents, [ 'Errors' ], [ 'Types of events' ], [ 'Findings of the doctor' ], [ 'What \\d shows' ], [ 'What the extension calls itself' ];
 $body .= "## Errors\n\n" . told('errors.md', sources_errors());
 $body .= "\n## Types of events\n\n" . told('events.md', sources_events());
 $body .= "\n## Findings of the doctor\n\n" . told('findings.md', sources_findings());
+my $triggers = slurp("$here/triggers.md");
+my @untold = grep { $triggers !~ /`\Q$_\E`/ && $triggers !~ /`\Q$_\E_\x{2026}`/ } sources_triggers();
+die "doc/reference/triggers.md does not name: @untold\n" if @untold;
+$triggers =~ s/`((?:pg)?account\.[a-z_]+)`/$heading{$1} ? "[`$1`](#" . anchor($1) . ')' : "`$1`"/ge;
+$body .= "\n## What \\d shows\n\n$triggers";
 $body .= "\n## What the extension calls itself\n\nTriggers that it puts on tables, and what its own statements use. They show in `\\df account.*` and `\\d`; nobody else calls them.\n\n";
 $body .= function_text($_) for grep { $internal{$_} } @names;
 $body =~ s/\n+\z/\n/;
