@@ -174,7 +174,8 @@ citus: export CITUS_PG_CONFIG := $(CITUS_PG_CONFIG)
 citus:
 	@test/citus
 
-# The distribution for PGXN, of what is committed.
+# The distribution for PGXN, of what is committed. make dist META_SCHEMAS=directory of the schemas that PGXN goes by
+dist: export META_SCHEMAS := $(META_SCHEMAS)
 dist:
 	@test/dist
 
