@@ -169,12 +169,12 @@ is_known(KnownTable *known, TriggerData *trigger)
 static bool
 is_same(TriggerData *trigger, AttrNumber attnum)
 {
-	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-	Form_pg_attribute column = TupleDescAttr(desc, attnum - 1);
+	Oid relid = RelationGetRelid(trigger->tg_relation);
+	Form_pg_attribute column = TupleDescAttr(RelationGetDescr(trigger->tg_relation), attnum - 1);
 	bool old_isnull;
 	bool new_isnull;
-	Datum old = heap_getattr(trigger->tg_trigtuple, attnum, desc, &old_isnull);
-	Datum new = heap_getattr(trigger->tg_newtuple, attnum, desc, &new_isnull);
+	Datum old = column_value(relid, trigger->tg_trigslot, attnum, &old_isnull);
+	Datum new = column_value(relid, trigger->tg_newslot, attnum, &new_isnull);
 
 	if (old_isnull || new_isnull)
 		return old_isnull == new_isnull;
@@ -192,8 +192,7 @@ counts(const Liveness *liveness, TupleTableSlot *slot)
 static void
 collect(TriggerData *trigger, const KnownTable *known, AttrNumber attnum, bool is_user)
 {
-	char *key =
-		model_column_text(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation), attnum);
+	char *key = model_column_text(trigger->tg_relation, trigger->tg_trigslot, attnum);
 	Batch *batch;
 
 	if (key == NULL)

@@ -278,6 +278,7 @@ last_member_liveness(Relation rel, ModelPart part, AttrNumber is_active, Livenes
 	}
 	soft = mapping_declared(RelationGetRelid(rel));
 	memset(liveness, 0, sizeof(*liveness));
+	liveness->relid = RelationGetRelid(rel);
 	if (soft != NULL)
 		liveness->deleted_at = soft->deleted_at;
 	liveness->is_active = (TruthColumn){.attnum = is_active, .type = BOOLOID};

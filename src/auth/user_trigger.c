@@ -144,7 +144,7 @@ user_trigger_attach(const Oid *relation, const char *call)
 static bool
 column_changed(TriggerData *trigger, AttrNumber attnum)
 {
-	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	Oid relid = RelationGetRelid(trigger->tg_relation);
 	Form_pg_attribute column;
 	bool old_isnull;
 	bool new_isnull;
@@ -153,9 +153,9 @@ column_changed(TriggerData *trigger, AttrNumber attnum)
 
 	if (attnum == InvalidAttrNumber)
 		return false;
-	column = TupleDescAttr(desc, attnum - 1);
-	old_value = heap_getattr(trigger->tg_trigtuple, attnum, desc, &old_isnull);
-	new_value = heap_getattr(trigger->tg_newtuple, attnum, desc, &new_isnull);
+	column = TupleDescAttr(RelationGetDescr(trigger->tg_relation), attnum - 1);
+	old_value = column_value(relid, trigger->tg_trigslot, attnum, &old_isnull);
+	new_value = column_value(relid, trigger->tg_newslot, attnum, &new_isnull);
 	if (old_isnull || new_isnull)
 		return old_isnull != new_isnull;
 	return !datum_image_eq(old_value, new_value, column->attbyval, column->attlen);
@@ -190,7 +190,7 @@ old_text(const Model *model, ModelAttribute attribute, TriggerData *trigger)
 
 	if (attnum == InvalidAttrNumber)
 		return NULL;
-	return model_column_text(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation), attnum);
+	return model_column_text(trigger->tg_relation, trigger->tg_trigslot, attnum);
 }
 
 /*

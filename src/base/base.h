@@ -7,6 +7,7 @@
 
 #include "compat.h"
 #include "citus.h"
+#include "column_value.h"
 #include "deferred.h"
 #include "errors.h"
 #include "extension.h"

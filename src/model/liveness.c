@@ -83,6 +83,7 @@ liveness_of(const Model *model, ModelPart part, Relation rel, Liveness *liveness
 	AttrNumber flag = soft != NULL ? soft->flag : InvalidAttrNumber;
 
 	memset(liveness, 0, sizeof(*liveness));
+	liveness->relid = RelationGetRelid(rel);
 	if (soft != NULL)
 		liveness->deleted_at = soft->deleted_at;
 	liveness->is_active = truth_column(model, active_attributes[part], rel);
@@ -109,10 +110,10 @@ text_is_true(const char *text)
 
 /* Is a truth true? NULL and no column are not. As model_sql_boolean() has it. */
 static bool
-is_true(const TruthColumn *column, TupleTableSlot *slot)
+is_true(Oid relid, const TruthColumn *column, TupleTableSlot *slot)
 {
 	bool isnull;
-	Datum value = slot_getattr(slot, column->attnum, &isnull);
+	Datum value = column_value(relid, slot, column->attnum, &isnull);
 	char category;
 	bool preferred;
 	Oid output;
@@ -139,10 +140,16 @@ row_is_live(const Liveness *liveness, TupleTableSlot *slot)
 {
 	if (liveness->deleted_at != InvalidAttrNumber && !slot_attisnull(slot, liveness->deleted_at))
 		return false;
-	if (liveness->mapped_deleted_at != InvalidAttrNumber &&
-		!slot_attisnull(slot, liveness->mapped_deleted_at))
-		return false;
-	return liveness->flag.attnum == InvalidAttrNumber || !is_true(&liveness->flag, slot);
+	if (liveness->mapped_deleted_at != InvalidAttrNumber)
+	{
+		bool isnull;
+
+		(void) column_value(liveness->relid, slot, liveness->mapped_deleted_at, &isnull);
+		if (!isnull)
+			return false;
+	}
+	return liveness->flag.attnum == InvalidAttrNumber ||
+		   !is_true(liveness->relid, &liveness->flag, slot);
 }
 
 /* Is the row active? */
@@ -156,7 +163,7 @@ row_is_active(const Liveness *liveness, TupleTableSlot *slot)
 	if (column->attnum == InvalidAttrNumber)
 		return true;
 	if (liveness->rule == NULL)
-		return is_true(column, slot);
-	value = slot_getattr(slot, column->attnum, &isnull);
+		return is_true(liveness->relid, column, slot);
+	value = column_value(liveness->relid, slot, column->attnum, &isnull);
 	return model_rule_holds(liveness->rule, column->type, column->collation, value, isnull);
 }

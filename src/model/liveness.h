@@ -25,6 +25,7 @@ typedef struct TruthColumn
 /* The columns that decide, of a table of the model or of one that inherits from it. */
 typedef struct Liveness
 {
+	Oid relid;
 	AttrNumber deleted_at; /* NULL, as soft delete has it */
 	AttrNumber mapped_deleted_at;
 	TruthColumn flag;

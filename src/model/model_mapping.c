@@ -543,11 +543,11 @@ model_changed(PG_FUNCTION_ARGS)
 
 /* The value of a row's column as a cast to text gives it; see the header. */
 char *
-model_column_text(HeapTuple tuple, TupleDesc desc, AttrNumber attnum)
+model_column_text(Relation rel, TupleTableSlot *slot, AttrNumber attnum)
 {
-	Oid type = getBaseType(TupleDescAttr(desc, attnum - 1)->atttypid);
+	Oid type = getBaseType(TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid);
 	bool isnull;
-	Datum value = heap_getattr(tuple, attnum, desc, &isnull);
+	Datum value = column_value(RelationGetRelid(rel), slot, attnum, &isnull);
 	Oid function;
 	bool is_varlena;
 

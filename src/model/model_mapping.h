@@ -6,8 +6,9 @@
 #define PGACCOUNT_MODEL_MAPPING_H
 
 #include "access/attnum.h"
-#include "access/htup_details.h"
+#include "executor/tuptable.h"
 #include "utils/jsonb.h"
+#include "utils/rel.h"
 
 #include "model_rule.h"
 
@@ -159,10 +160,11 @@ extern char *model_sql_key(const Model *model, const char *alias, ModelAttribute
 extern char *model_normal_key(const Model *model, ModelAttribute attribute, const char *key);
 
 /*
- * The value of a row's column as a cast to text gives it, as all our texts of keys are; NULL: it is
- * NULL. (The type's output function would do, were it not for char(n), which it pads.)
+ * The value of a column of a relation's row as a cast to text gives it, as all our texts of keys
+ * are; NULL: it is NULL. (The type's output function would do, were it not for char(n), which it
+ * pads.)
  */
-extern char *model_column_text(HeapTuple tuple, TupleDesc desc, AttrNumber attnum);
+extern char *model_column_text(Relation rel, TupleTableSlot *slot, AttrNumber attnum);
 
 /* SQL: users.tenant = tenants.id, whatever their types. */
 extern char *model_sql_tenant_join(const Model *model, const char *users, const char *tenants);

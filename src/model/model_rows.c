@@ -5,7 +5,8 @@
  * Every request of an application looks at a user, and every refresh reads one: worth a way of its
  * own. Where users, tenants, profiles and members are plain tables of one owner with a unique index
  * on their keys, of the usual types, their rows are looked at through these indexes. Anything else
- * (partitions, children, other key types, a tenants table of another owner) is asked by statement.
+ * (partitions, children, other key types, columns that rows do not hold, a tenants table of another
+ * owner) is asked by statement.
  */
 #include "postgres.h"
 
@@ -95,6 +96,16 @@ find_key(const Model *model, ModelPart part, Relation rel, LookupIndex *key)
 	return lookup_unique_pair(rel, pair, soft != NULL ? soft->deleted_at : 0, key);
 }
 
+/* Do rows of a part hold all columns that the model has of it? */
+static bool
+rows_hold_all(const Model *model, ModelPart part, Relation rel)
+{
+	for (ModelAttribute i = 0; i < MODEL_ATTRIBUTES; i++)
+		if (model_attributes[i].part == part && column_is_virtual(rel, model->column[i].attnum))
+			return false;
+	return true;
+}
+
 /* How to look at the rows of a part. */
 static void
 find_direct(const Model *model, ModelPart part, Relation rel)
@@ -108,7 +119,7 @@ find_direct(const Model *model, ModelPart part, Relation rel)
 			ACLCHECK_OK &&
 		compares(model, part) &&
 		is_readable(compared_with(model, part) == USERS_ID ? id_type : tenant_type) &&
-		find_key(model, part, rel, &table.key);
+		rows_hold_all(model, part, rel) && find_key(model, part, rel, &table.key);
 	if (part != MODEL_PROFILES) /* a role is read of whatever profile there is */
 		liveness_of(model, part, rel, &table.liveness);
 	tables[part] = table;
