@@ -161,7 +161,7 @@ references_any(Oid relid, const List *targets)
 {
 	ListCell *lc;
 
-	foreach (lc, fk_of(relid))
+	foreach (lc, fk_of_with_periods(relid))
 	{
 		ListCell *lc2;
 
@@ -419,7 +419,7 @@ make_sealed(Relation rel, MemoryContext context)
 	List *targets;
 	ListCell *lc;
 
-	edges = fk_of(RelationGetRelid(rel));
+	edges = fk_of_with_periods(RelationGetRelid(rel));
 	MemoryContextSwitchTo(old);
 	targets = removal_task_targets();
 	foreach (lc, edges)

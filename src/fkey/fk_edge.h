@@ -31,7 +31,8 @@ typedef struct FkEdge
 	int nkeys;
 	AttrNumber *child_cols;
 	AttrNumber *parent_cols;
-	Oid *equality;       /* parent column = child column */
+	bool period;         /* a key over a period: its last columns are ranges that overlap */
+	Oid *equality;       /* parent column = child column, or && */
 	char on_delete;      /* FKCONSTR_ACTION_..., by policy where there is one */
 	char catalog_action; /* what the server does; FKCONSTR_ACTION_NOACTION without foreign key */
 	FkSoftDelete on_soft_delete;

@@ -9,8 +9,10 @@
  * tables they start from.
  *
  * In the graph a table is a node, all its partitions folded into the topmost table. Keys that the
- * server does not enforce, and keys over periods (18), whose reference is no equality, are no
- * edges.
+ * server does not enforce are no edges. Keys over periods (18) are edges of the graph: a row
+ * references those that have its key and are of its time, of which there is one at any moment, so
+ * it cannot do without any. Rows never follow over them. Where the value of a key is looked for, as
+ * fk_of() and fk_referencing() are asked, they are left out.
  */
 #include "postgres.h"
 
@@ -20,6 +22,7 @@
 #include "catalog/indexing.h"
 #include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_operator.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -30,6 +33,17 @@
 #include "fk_graph.h"
 #include "fk_policy.h"
 #include "fk_reference.h"
+
+/* The last columns of a key over a period are compared by whether they overlap. */
+static void
+compare_periods(FkEdge *edge)
+{
+	int last = edge->nkeys - 1;
+	Oid type = getBaseType(get_atttype(edge->parent, edge->parent_cols[last]));
+
+	edge->equality[last] =
+		type_is_range(type) ? OID_RANGE_OVERLAP_OP : OID_MULTIRANGE_OVERLAPS_MULTIRANGE_OP;
+}
 
 /* Make an edge of a row of pg_constraint; policies as of fk_policies(). */
 static FkEdge *
@@ -48,7 +62,8 @@ make_edge(HeapTuple tuple, List *policies)
 	edge->child = form->conrelid;
 	edge->parent = form->confrelid;
 	edge->catalog_action = form->confdeltype;
-	policy = fk_policy_of(policies, edge->child, edge->name);
+	edge->period = compat_is_period(form);
+	policy = edge->period ? NULL : fk_policy_of(policies, edge->child, edge->name);
 	edge->on_delete =
 		policy && policy->action != FK_POLICY_NONE ? policy->action : edge->catalog_action;
 	edge->on_soft_delete = policy ? policy->on_soft_delete : FK_SOFT_DEFAULT;
@@ -60,6 +75,8 @@ make_edge(HeapTuple tuple, List *policies)
 	edge->equality = palloc(INDEX_MAX_KEYS * sizeof(Oid));
 	DeconstructFkConstraintRow(tuple, &edge->nkeys, edge->child_cols, edge->parent_cols,
 							   edge->equality, pp, ff, &n_del_set_cols, del_set_cols);
+	if (edge->period)
+		compare_periods(edge);
 	if (n_del_set_cols == 0 || edge->on_delete != edge->catalog_action)
 	{
 		edge->nset = edge->nkeys;
@@ -76,21 +93,21 @@ make_edge(HeapTuple tuple, List *policies)
 
 /*
  * Whether a row of pg_constraint is a key that PostgreSQL itself follows: declared, not a
- * partition's clone, enforced, and of equal keys.
+ * partition's clone, and enforced.
  */
 static bool
 is_followed(Form_pg_constraint form)
 {
 	return form->contype == CONSTRAINT_FOREIGN && !OidIsValid(form->conparentid) &&
-		   compat_is_enforced(form) && !compat_is_period(form);
+		   compat_is_enforced(form);
 }
 
 /*
  * The foreign keys whose column `attribute` of pg_constraint is one of relids, and the references
- * that are declared of these tables.
+ * that are declared of these tables. periods: those over periods, too.
  */
 static List *
-scan_edges(List *relids, AttrNumber attribute)
+scan_edges(List *relids, AttrNumber attribute, bool periods)
 {
 	Relation rel = table_open(ConstraintRelationId, AccessShareLock);
 	bool by_child = (attribute == Anum_pg_constraint_conrelid);
@@ -112,7 +129,7 @@ scan_edges(List *relids, AttrNumber attribute)
 		{
 			Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 
-			if (is_followed(form))
+			if (is_followed(form) && (periods || !compat_is_period(form)))
 				edges = lappend(edges, make_edge(tuple, policies));
 		}
 		systable_endscan(scan);
@@ -136,14 +153,21 @@ with_ancestors(Oid relid)
 List *
 fk_referencing(Oid parent)
 {
-	return scan_edges(with_ancestors(parent), Anum_pg_constraint_confrelid);
+	return scan_edges(with_ancestors(parent), Anum_pg_constraint_confrelid, false);
 }
 
 /* The references that a table has. */
 List *
 fk_of(Oid child)
 {
-	return scan_edges(with_ancestors(child), Anum_pg_constraint_conrelid);
+	return scan_edges(with_ancestors(child), Anum_pg_constraint_conrelid, false);
+}
+
+/* The references that a table has, those over periods among them. */
+List *
+fk_of_with_periods(Oid child)
+{
+	return scan_edges(with_ancestors(child), Anum_pg_constraint_conrelid, true);
 }
 
 /* The table that a relation is part of: the topmost partitioned one, or itself. */

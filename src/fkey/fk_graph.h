@@ -29,11 +29,15 @@ typedef struct FkGraph
 	List *edges; /* by schema, table and name */
 } FkGraph;
 
-/* The references to a table; declared on its partitioned ancestors included. */
+/*
+ * The references to a table; declared on its partitioned ancestors included. Without keys over
+ * periods.
+ */
 extern List *fk_referencing(Oid parent);
 
-/* The references that a table has; declared on its partitioned ancestors included. */
+/* The references that a table has, likewise; or with keys over periods. */
 extern List *fk_of(Oid child);
+extern List *fk_of_with_periods(Oid child);
 
 /* All references of the database as a graph. */
 extern FkGraph *fk_graph_load(void);

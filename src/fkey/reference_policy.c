@@ -57,7 +57,7 @@ named_edge(Oid child, const char *constraint_name)
 		oid = parent;
 	}
 	if (OidIsValid(oid))
-		foreach (lc, fk_of(child))
+		foreach (lc, fk_of_with_periods(child))
 			if (((FkEdge *) lfirst(lc))->constraint == oid)
 				return lfirst(lc);
 	return NULL;
@@ -125,6 +125,13 @@ find_edge(Oid child, const char *name)
 
 	if (edge == NULL)
 		edge = edge_of_column(child, name);
+	if (edge != NULL && edge->period)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("foreign key \"%s\" is over a period", edge->name),
+			 errdetail("Rows never follow over such a key: they stand in the way of a cleanup."),
+			 errhint("Remove or change them first, or call account.cleanup with force.")));
 	if (edge == NULL && is_declared(child, name))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("table \"%s\" has no foreign key \"%s\"", get_rel_name(child), name),
