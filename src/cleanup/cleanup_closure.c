@@ -408,6 +408,24 @@ row_set_check_holds(RowSet *set)
 		(void) find_held(set, NULL, NULL, NULL);
 }
 
+/* HeldRowCallback: note a hold. */
+static void
+note_hold(FkNode *node, Oid tab, ItemPointer tid, int64 hold, void *arg)
+{
+	*(int64 *) arg = hold;
+}
+
+/* The hold that keeps a row of a set; 0: none does. */
+int64
+row_set_find_hold(RowSet *set)
+{
+	int64 hold = 0;
+
+	if (set->n > 0 && set_is_concerned(set))
+		(void) find_held(set, NULL, note_hold, &hold);
+	return hold;
+}
+
 /* Let go of the sets. */
 void
 cleanup_free(Cleanup *cleanup)

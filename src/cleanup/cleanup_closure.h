@@ -146,6 +146,9 @@ extern uint64 cleanup_find_held(Cleanup *cleanup, HeldRowCallback callback, void
 /* Raise PT423 if a row of a set is under a hold, or would go with one that is. */
 extern void row_set_check_holds(RowSet *set);
 
+/* A hold that keeps a row of a set, which is under it or would go with one that is; 0: none. */
+extern int64 row_set_find_hold(RowSet *set);
+
 /* Let go of the sets. */
 extern void cleanup_free(Cleanup *cleanup);
 

@@ -7,6 +7,7 @@
 
 #include "utils/jsonb.h"
 
+#include "softdelete/softdelete.h"
 #include "cleanup_closure.h"
 
 /*
@@ -24,16 +25,18 @@ extern void erasure_follower_is(ErasureFollower follower);
 
 #ifdef IN_cleanup
 /*
- * Erase some rows of a table, and what follows them; returns how many in all. Those under a hold
- * raise PT423. The rows are set number 0 of account.row_in_set() for the condition on `c`.
+ * Erase some deleted rows of a table for a purge, and what of the rest follows them: no live row of
+ * a table that has soft delete does, and rows that were erased since they were deleted are passed.
+ * Returns 0; else nothing was done, for this hold keeps one of them. The rows are set number 0 of
+ * account.row_in_set() for the condition on `c`.
  */
-extern uint64 erase_rows(Oid target, RowSet *rows);
+extern int64 erase_deleted_rows(Oid target, RowSet *rows);
 
 /*
  * Those of some rows that have not been erased since they were deleted. stamp: SQL, when the row c
  * was, of this type. In the current memory context.
  */
-extern RowSet *erase_not_yet(Oid target, RowSet *rows, const char *stamp, Oid type);
+extern RowSet *erase_not_yet(Oid target, RowSet *rows, const char *stamp, const StampType *type);
 #endif
 
 #endif /* PGACCOUNT_ERASE_H */

@@ -153,64 +153,85 @@ erasure_is_unique(Oid relid, AttrNumber attnum)
 	return is_unique;
 }
 
-/* Raise 22023 for a column that cannot be erased so. */
+/* Raise for a column that cannot be erased so. */
 static void
-refuse_column(Oid relid, AttrNumber attnum, const char *why, const char *hint)
+refuse_column(Oid relid, AttrNumber attnum, int sqlstate, const char *why, const char *hint)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	ereport(ERROR, (errcode(sqlstate),
 					errmsg("column \"%s\" of \"%s\" cannot be erased so",
 						   get_attname(relid, attnum, false), get_rel_name(relid)),
 					errdetail("%s", why), errhint("%s", hint)));
 }
 
-/* Is a column among these of a reference? */
+/* A column, and those that are generated from it, as the server numbers them in sets. */
+static Bitmapset *
+and_generated(Relation rel, AttrNumber attnum)
+{
+	AttrNumber self = attnum - FirstLowInvalidHeapAttributeNumber;
+	Bitmapset *columns = bms_make_singleton(self);
+
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
+		Bitmapset *used = NULL;
+
+		if (att->attisdropped || att->attgenerated == '\0')
+			continue;
+		pull_varattnos(build_column_default(rel, i + 1), 1, &used);
+		if (bms_is_member(self, used))
+			columns = bms_add_member(columns, i + 1 - FirstLowInvalidHeapAttributeNumber);
+	}
+	return columns;
+}
+
+/* Is one of some columns among these of a reference? */
 static bool
-is_among(AttrNumber attnum, int n, const AttrNumber *columns)
+is_among(const Bitmapset *columns, int n, const AttrNumber *of_reference)
 {
 	for (int i = 0; i < n; i++)
-		if (columns[i] == attnum)
+		if (bms_is_member(of_reference[i] - FirstLowInvalidHeapAttributeNumber, columns))
 			return true;
 	return false;
 }
 
-/* Raise 22023 for a column that says which row it is, or which others it belongs with. */
-static void
-check_is_no_key(Oid relid, AttrNumber attnum)
+/* Raise for a column that says which row it is; see the header. */
+void
+erasure_check_is_no_key(Oid relid, AttrNumber attnum, int sqlstate)
 {
 	static const char *const hint = "Erase the columns that say who somebody is; keys and "
 									"references stay.";
 	const SoftDelete *soft = mapping_declared(relid);
 	Relation rel;
-	Bitmapset *self;
+	Bitmapset *columns;
 	bool in_key;
 	bool in_partition_key;
 	ListCell *lc;
 
 	if (soft != NULL && (soft->deleted_at == attnum || soft->flag == attnum))
-		refuse_column(relid, attnum, "It says whether a row is deleted.", hint);
+		refuse_column(relid, attnum, sqlstate, "It says whether a row is deleted.", hint);
 	rel = table_open(relid, AccessShareLock);
-	self = bms_make_singleton(attnum - FirstLowInvalidHeapAttributeNumber);
-	in_key = bms_overlap(self, RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY));
-	in_partition_key = has_partition_attrs(rel, self, NULL);
+	columns = and_generated(rel, attnum);
+	in_key = bms_overlap(columns, RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY));
+	in_partition_key = has_partition_attrs(rel, columns, NULL);
 	table_close(rel, NoLock);
 	if (in_key)
-		refuse_column(relid, attnum, "It is part of the primary key.", hint);
+		refuse_column(relid, attnum, sqlstate, "It is part of the primary key.", hint);
 	if (in_partition_key)
-		refuse_column(relid, attnum, "It decides in which partition a row is.", hint);
+		refuse_column(relid, attnum, sqlstate, "It decides in which partition a row is.", hint);
 	foreach (lc, fk_of(relid))
 	{
 		FkEdge *edge = lfirst(lc);
 
-		if (is_among(attnum, edge->nkeys, edge->child_cols))
-			refuse_column(relid, attnum,
+		if (is_among(columns, edge->nkeys, edge->child_cols))
+			refuse_column(relid, attnum, sqlstate,
 						  psprintf("It is part of the reference \"%s\".", edge->name), hint);
 	}
 	foreach (lc, fk_referencing(relid))
 	{
 		FkEdge *edge = lfirst(lc);
 
-		if (edge->parent == relid && is_among(attnum, edge->nkeys, edge->parent_cols))
-			refuse_column(relid, attnum,
+		if (edge->parent == relid && is_among(columns, edge->nkeys, edge->parent_cols))
+			refuse_column(relid, attnum, sqlstate,
 						  psprintf("Rows of %s reference it.", display_relation(edge->child)),
 						  hint);
 	}
@@ -308,20 +329,22 @@ check_method(Oid relid, const ErasureColumn *column)
 	char category;
 	bool preferred;
 
-	check_is_no_key(relid, attnum);
+	erasure_check_is_no_key(relid, attnum, ERRCODE_INVALID_PARAMETER_VALUE);
 	if (att->attgenerated != '\0' || att->attidentity != '\0')
-		refuse_column(relid, attnum, "Its values are computed.",
+		refuse_column(relid, attnum, ERRCODE_INVALID_PARAMETER_VALUE, "Its values are computed.",
 					  "Erase the columns that it is computed from.");
 	if (becomes_null && (att->attnotnull || is_not_null_domain(att->atttypid)))
-		refuse_column(relid, attnum, "It is NOT NULL.",
+		refuse_column(relid, attnum, ERRCODE_INVALID_PARAMETER_VALUE, "It is NOT NULL.",
 					  "Use 'hash', 'default' or 'constant:' and a value.");
 	if (is_unique && !becomes_null &&
 		(column->method == ERASE_CONSTANT || (column->method == ERASE_DEFAULT && !varies)))
-		refuse_column(relid, attnum, "It is unique: erased rows would have the same value.",
+		refuse_column(relid, attnum, ERRCODE_INVALID_PARAMETER_VALUE,
+					  "It is unique: erased rows would have the same value.",
 					  "Use 'hash' or 'null'.");
 	get_type_category_preferred(getBaseType(att->atttypid), &category, &preferred);
 	if (column->method == ERASE_HASH && category != TYPCATEGORY_STRING)
-		refuse_column(relid, attnum, "A hash is text, and its type is another.",
+		refuse_column(relid, attnum, ERRCODE_INVALID_PARAMETER_VALUE,
+					  "A hash is text, and its type is another.",
 					  "Use 'null', 'default' or 'constant:' and a value.");
 	if (column->method == ERASE_CONSTANT)
 		check_constant(relid, attnum, column->constant);

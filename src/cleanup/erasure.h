@@ -33,4 +33,10 @@ extern bool erasure_by_purge(Oid relid);
 /* Is a column unique by itself, over all rows or some? */
 extern bool erasure_is_unique(Oid relid, AttrNumber attnum);
 
+/*
+ * Raise, with this SQLSTATE, for a column that says which row it is, whether it is deleted, or
+ * which others it belongs with.
+ */
+extern void erasure_check_is_no_key(Oid relid, AttrNumber attnum, int sqlstate);
+
 #endif /* PGACCOUNT_ERASURE_H */

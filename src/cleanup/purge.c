@@ -34,16 +34,15 @@
 #include "utils/timestamp.h"
 
 #include "base/base.h"
-#include "hold/hold.h"
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
 #include "blocked_rows.h"
 #include "cleanup_plan.h"
 #include "cleanup_run.h"
-#include "erase.h"
 #include "erasure.h"
 #include "overdue.h"
 #include "purge.h"
+#include "purge_erase.h"
 
 ACCOUNT_OPERATION(purge, "purge", NO_SUBJECT);
 ACCOUNT_OPERATION(purge_batches, "purge_batches", NO_SUBJECT);
@@ -315,64 +314,6 @@ next_batch(Purge *purge)
 	purge->reported_at = now;
 }
 
-/* Why a row of a slice stays: NULL, or the hold. */
-static bool
-must_stay(HoldJudge *judge, Purge *purge, Oid tab, ItemPointer tid)
-{
-	HoldFound found;
-	MemoryContext old;
-
-	if (!hold_judge_tid(judge, tab, tid, &found))
-		return false;
-	row_tids_append(&purge->blocked, purge->due.context, tab, tid);
-	old = MemoryContextSwitchTo(purge->due.context);
-	purge->holders = blocked_note_hold(purge->holders, found.hold);
-	MemoryContextSwitchTo(old);
-	return true;
-}
-
-/* Those of a slice that are under no hold. */
-static RowSet *
-free_rows(Purge *purge, RowSet *slice)
-{
-	RowSet *rest = row_set_make(purge->due.target, NIL);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(slice->desc, &TTSOpsMinimalTuple);
-	HoldJudge *judge = hold_judge_make();
-
-	row_set_rewind(slice->all);
-	while (tuplestore_gettupleslot(slice->all, true, false, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		slot_getallattrs(slot);
-		if (!must_stay(judge, purge, SLOT_TAB(slot, SET_TAB), SLOT_TID(slot, SET_TAB)))
-			(void) row_set_add_tid(rest, SLOT_TAB(slot, SET_TAB), SLOT_TID(slot, SET_TAB));
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	return rest;
-}
-
-/* Erase the rows of a slice in place, but for those that were, and that are under a hold. */
-static void
-erase_slice(Purge *purge, RowSet *slice)
-{
-	Oid type;
-	char *stamp = overdue_stamp_sql(&purge->due, &type);
-	RowSet *rest;
-
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	rest = erase_not_yet(purge->due.target, slice, stamp, type);
-	if (hold_concerns(purge->due.target))
-		rest = free_rows(purge, rest);
-	if (rest->n > 0)
-	{
-		(void) erase_rows(purge->due.target, rest);
-		purge->purged += rest->n;
-	}
-	row_set_free(rest);
-	PopActiveSnapshot();
-}
-
 /* Remove rows slice by slice until enough are gone. */
 static void
 purge_tids(Purge *purge, const RowTids *tids)
@@ -397,7 +338,7 @@ purge_tids(Purge *purge, const RowTids *tids)
 		}
 		purge->batch_taken += slice->n;
 		if (purge->erase)
-			erase_slice(purge, slice);
+			purge->purged += purge_erase(&purge->due, slice, &purge->blocked, &purge->holders);
 		else
 			purge_slice(purge, slice);
 		/* where all was blocked, look at more at once */
