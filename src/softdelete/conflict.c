@@ -244,11 +244,9 @@ look_up_keys(ResultRelInfo *target, EState *estate, TupleTableSlot *slot)
 		Relation index = target->ri_IndexRelationDescs[i];
 
 		CHECK_FOR_INTERRUPTS();
-		if (index == NULL || !holds_deleted_keys(index) ||
-			!find_by_unique_key(rel, index, target->ri_IndexRelationInfo[i], estate,
-								estate->es_snapshot, slot, found))
-			continue;
-		if (!slot_attisnull(found, deleted_at))
+		if (index != NULL && holds_deleted_keys(index) &&
+			find_deleted_by_key(rel, index, target->ri_IndexRelationInfo[i], estate,
+								estate->es_snapshot, deleted_at, slot, found))
 			refuse(RelationGetRelid(rel),
 				   "ON CONFLICT DO NOTHING would leave the new row out because of one that is "
 				   "hidden.",
@@ -401,7 +399,7 @@ conflict_rethrow(MemoryContext context, QueryDesc *desc)
 	EState *estate = desc->estate;
 	ErrorData *error;
 
-	if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
+	if (geterrcode() != ERRCODE_UNIQUE_VIOLATION && geterrcode() != ERRCODE_EXCLUSION_VIOLATION)
 		PG_RE_THROW();
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();

@@ -4,6 +4,11 @@
  *
  * A deleted row keeps its key from others in the unique indexes that hold all rows. It is looked up
  * as the server's own check of the index does, but in a snapshot.
+ *
+ * A statement that inserts many rows would look up each, and most keys are nobody's. So after as
+ * many look-ups as reading the table costs, it is read once, for the keys that deleted rows have:
+ * what they hash to goes into a Bloom filter, and only rows that it may know are looked up from
+ * then on. That is of the statement's own snapshot, and of no other.
  */
 #include "postgres.h"
 
@@ -12,9 +17,14 @@
 #include "access/stratnum.h"
 #include "access/tableam.h"
 #include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
+#include "common/hashfn.h"
 #include "executor/executor.h"
+#include "lib/bloomfilter.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -29,7 +39,16 @@ typedef struct UniqueKey
 	ExprState *predicate; /* NULL: it holds all rows */
 	IndexScanDesc scan;   /* NULL: none yet */
 	ScanKeyData keys[INDEX_MAX_KEYS];
+	FmgrInfo *hash;        /* of each column; NULL: some type has none */
+	bloom_filter *deleted; /* NULL, or what may be hashes of deleted rows' keys */
 } UniqueKey;
+
+/* As many rows are looked up, and for each page of the table, before it is read for deleted ones. */
+#define MIN_LOOK_UPS      1000
+#define LOOK_UPS_PER_PAGE 8
+
+/* Memory of a filter, in kB. */
+#define FILTER_MEMORY 4096
 
 struct UniqueKeys
 {
@@ -37,30 +56,51 @@ struct UniqueKeys
 	HeldOpen held;
 	EState *estate; /* evaluates expressions of indexes; NULL: they have none */
 	TupleTableSlot *found;
-	List *keys; /* of UniqueKey */
+	List *keys;         /* of UniqueKey */
+	uint64 enough;      /* look-ups, before the table is read */
+	uint64 looked_up;   /* rows */
+	bool filtered;      /* the filters are there: deleted rows as one snapshot shows them, */
+	TransactionId xmax; /* which is known by these */
+	CommandId curcid;
 };
 
-/* Is it a unique index that can be asked in any snapshot of this transaction? */
+/* Is it an index that can be asked in any snapshot of this transaction? */
 static bool
-can_be_asked(Relation index)
+is_usable(Relation index)
 {
 	Form_pg_index form = index->rd_index;
 
-	return form->indisunique && form->indisvalid && form->indisready && form->indislive &&
-		   index->rd_rel->relam == BTREE_AM_OID &&
+	return form->indisvalid && form->indisready && form->indislive &&
 		   (!form->indcheckxmin ||
 			TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data),
 								  TransactionXmin));
+}
+
+/* Is it a unique one? */
+static bool
+can_be_asked(Relation index)
+{
+	return index->rd_index->indisunique && index->rd_rel->relam == BTREE_AM_OID && is_usable(index);
 }
 
 /* Is this an index by which a deleted row keeps its key from others? */
 bool
 holds_deleted_keys(Relation index)
 {
-	return can_be_asked(index) && heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+	return (can_be_asked(index) || (index->rd_index->indisexclusion && is_usable(index))) &&
+		   heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
 }
 
-/* Prepare the scan keys of an index: all but what is looked for. */
+/* Prepare the scan keys of an exclusion constraint: all but what is looked for. */
+static void
+prepare_exclusion_keys(Relation index, const IndexInfo *info, ScanKey keys)
+{
+	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+		ScanKeyEntryInitialize(&keys[i], 0, i + 1, info->ii_ExclusionStrats[i], InvalidOid,
+							   index->rd_indcollation[i], info->ii_ExclusionProcs[i], (Datum) 0);
+}
+
+/* The same of a unique index. */
 static void
 prepare_scan_keys(Relation index, ScanKey keys)
 {
@@ -98,25 +138,51 @@ set_scan_keys(Relation index, IndexInfo *info, EState *estate, TupleTableSlot *s
 	return true;
 }
 
-/* Find the row of a table that has the key of a new one. */
+/* Does a row that a lossy index gave conflict with these keys? As index_recheck_constraint(). */
+static bool
+conflicts(Relation index, IndexInfo *info, EState *estate, TupleTableSlot *found, ScanKey keys)
+{
+	Datum values[INDEX_MAX_KEYS];
+	bool isnull[INDEX_MAX_KEYS];
+
+	if (estate != NULL)
+		GetPerTupleExprContext(estate)->ecxt_scantuple = found;
+	FormIndexDatum(info, found, estate, values, isnull);
+	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+		if (isnull[i] || !DatumGetBool(FunctionCall2Coll(&keys[i].sk_func, keys[i].sk_collation,
+														 values[i], keys[i].sk_argument)))
+			return false;
+	return true;
+}
+
+/* Find a deleted row that has the key of a new one; see the header. */
 bool
-find_by_unique_key(Relation rel, Relation index, IndexInfo *info, EState *estate, Snapshot snapshot,
-				   TupleTableSlot *slot, TupleTableSlot *found)
+find_deleted_by_key(Relation rel, Relation index, IndexInfo *info, EState *estate,
+					Snapshot snapshot, AttrNumber deleted_at, TupleTableSlot *slot,
+					TupleTableSlot *found)
 {
 	ScanKeyData keys[INDEX_MAX_KEYS];
 	int nkeys = IndexRelationGetNumberOfKeyAttributes(index);
 	IndexScanDesc scan;
-	bool any;
+	bool any = false;
 
-	prepare_scan_keys(index, keys);
+	if (info->ii_ExclusionOps != NULL)
+		prepare_exclusion_keys(index, info, keys);
+	else
+		prepare_scan_keys(index, keys);
 	if (!set_scan_keys(index, info, estate, slot, keys))
 		return false;
 	scan = compat_index_beginscan(rel, index, snapshot, nkeys);
 	index_rescan(scan, keys, nkeys, NULL, 0);
-	any = index_getnext_slot(scan, ForwardScanDirection, found) &&
-		  table_tuple_satisfies_snapshot(rel, found, SnapshotSelf);
-	if (any)
-		ExecMaterializeSlot(found);
+	/* where ranges may not overlap, live and deleted rows may have the key, many of them */
+	while (!any && index_getnext_slot(scan, ForwardScanDirection, found))
+	{
+		CHECK_FOR_INTERRUPTS();
+		any = !slot_attisnull(found, deleted_at) &&
+			  (!scan->xs_recheck || conflicts(index, info, estate, found, keys)) &&
+			  table_tuple_satisfies_snapshot(rel, found, SnapshotSelf);
+	}
+	ExecClearTuple(found);
 	index_endscan(scan);
 	return any;
 }
@@ -143,6 +209,30 @@ void
 unique_keys_close(UniqueKeys *keys)
 {
 	close_keys(keys);
+}
+
+/* How the columns of an index are hashed, as its equality compares them; NULL: one is not. */
+static FmgrInfo *
+hash_functions(Relation index)
+{
+	int n = IndexRelationGetNumberOfKeyAttributes(index);
+	FmgrInfo *functions = palloc0(n * sizeof(FmgrInfo));
+
+	for (int i = 0; i < n; i++)
+	{
+		Oid type = TupleDescAttr(RelationGetDescr(index), i)->atttypid;
+		Oid opcintype = index->rd_opcintype[i];
+		Oid equality =
+			get_opfamily_member(index->rd_opfamily[i], opcintype, opcintype, BTEqualStrategyNumber);
+		RegProcedure left;
+		RegProcedure right;
+
+		if (!OidIsValid(equality) || !op_hashjoinable(equality, type) ||
+			!get_op_hash_functions(equality, &left, &right))
+			return NULL;
+		fmgr_info(left, &functions[i]);
+	}
+	return functions;
 }
 
 /* Open an index if it is a unique one, and add it. */
@@ -178,6 +268,7 @@ unique_keys_open(Relation rel)
 	ListCell *lc;
 
 	keys->context = CurrentMemoryContext;
+	keys->enough = MIN_LOOK_UPS;
 	keys->found = table_slot_create(rel, NULL);
 	foreach (lc, indexes)
 		open_key(keys, lfirst_oid(lc));
@@ -244,6 +335,121 @@ find_row(UniqueKeys *keys, UniqueKey *key, Relation rel, TupleTableSlot *slot, S
 	return found;
 }
 
+/* The hash of a row's key in an index. False: it has none there. */
+static bool
+hash_of_key(UniqueKeys *keys, UniqueKey *key, TupleTableSlot *slot, uint32 *hash)
+{
+	int n = IndexRelationGetNumberOfKeyAttributes(key->index);
+
+	if (!belongs_into(keys, key, slot) ||
+		!set_scan_keys(key->index, key->info, keys->estate, slot, key->keys))
+		return false;
+	*hash = 0;
+	for (int i = 0; i < n; i++)
+	{
+		uint32 part = 0;
+
+		if (!(key->keys[i].sk_flags & SK_ISNULL))
+			part = DatumGetUInt32(FunctionCall1Coll(&key->hash[i], key->index->rd_indcollation[i],
+													key->keys[i].sk_argument));
+		*hash = hash_combine(*hash, part);
+	}
+	return true;
+}
+
+/* Read the table for the keys of deleted rows. */
+static void
+make_filters(UniqueKeys *keys, Relation rel, AttrNumber deleted_at, Snapshot snapshot)
+{
+	int64 rows = (int64) Max(rel->rd_rel->reltuples, 0);
+	MemoryContext caller = MemoryContextSwitchTo(keys->context);
+	TableScanDesc scan;
+	uint32 hash;
+	ListCell *lc;
+
+	foreach (lc, keys->keys)
+		((UniqueKey *) lfirst(lc))->deleted =
+			bloom_create(Max(rows, MIN_LOOK_UPS), FILTER_MEMORY, 0);
+	MemoryContextSwitchTo(caller);
+	scan = compat_table_beginscan(rel, snapshot);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, keys->found))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (slot_attisnull(keys->found, deleted_at))
+			continue;
+		foreach (lc, keys->keys)
+			if (hash_of_key(keys, lfirst(lc), keys->found, &hash))
+				bloom_add_element(((UniqueKey *) lfirst(lc))->deleted, (unsigned char *) &hash,
+								  sizeof(hash));
+		if (keys->estate != NULL)
+			ResetPerTupleExprContext(keys->estate);
+	}
+	table_endscan(scan);
+	ExecClearTuple(keys->found);
+	keys->filtered = true;
+	keys->xmax = snapshot->xmax;
+	keys->curcid = snapshot->curcid;
+}
+
+/* Can all keys be hashed? If so, they are from then on. */
+static bool
+can_be_hashed(UniqueKeys *keys)
+{
+	MemoryContext caller = MemoryContextSwitchTo(keys->context);
+	bool all = true;
+	ListCell *lc;
+
+	foreach (lc, keys->keys)
+	{
+		UniqueKey *key = lfirst(lc);
+
+		key->hash = hash_functions(key->index);
+		all &= key->hash != NULL;
+	}
+	MemoryContextSwitchTo(caller);
+	return all;
+}
+
+/*
+ * Are the filters there? They are made when that has come to be worth it, but not where reads are
+ * noted for the sake of serializability: a look-up notes less.
+ */
+static bool
+are_filtered(UniqueKeys *keys, Relation rel, AttrNumber deleted_at, Snapshot snapshot)
+{
+	if (keys->filtered)
+		return keys->xmax == snapshot->xmax && keys->curcid == snapshot->curcid;
+	if (++keys->looked_up < keys->enough)
+		return false;
+	if (keys->enough == MIN_LOOK_UPS)
+		keys->enough += (uint64) RelationGetNumberOfBlocks(rel) * LOOK_UPS_PER_PAGE + 1;
+	else if (IsolationIsSerializable() || !can_be_hashed(keys))
+		keys->enough = PG_UINT64_MAX;
+	else
+		make_filters(keys, rel, deleted_at, snapshot);
+	return keys->filtered;
+}
+
+/* May a deleted row have a key of a new one? */
+static bool
+may_be_deleted(UniqueKeys *keys, TupleTableSlot *slot)
+{
+	bool may_be = false;
+	uint32 hash;
+	ListCell *lc;
+
+	foreach (lc, keys->keys)
+	{
+		UniqueKey *key = lfirst(lc);
+
+		if (!may_be && hash_of_key(keys, key, slot, &hash))
+			may_be = !bloom_lacks_element(key->deleted, (unsigned char *) &hash, sizeof(hash));
+	}
+	if (keys->estate != NULL)
+		ResetPerTupleExprContext(keys->estate);
+	return may_be;
+}
+
 /* Who has the unique keys of a new row? */
 KeyHolder
 unique_keys_holder(UniqueKeys *keys, Relation rel, AttrNumber deleted_at, TupleTableSlot *slot,
@@ -252,6 +458,8 @@ unique_keys_holder(UniqueKeys *keys, Relation rel, AttrNumber deleted_at, TupleT
 	KeyHolder holder = KEYS_FREE;
 	ListCell *lc;
 
+	if (are_filtered(keys, rel, deleted_at, snapshot) && !may_be_deleted(keys, slot))
+		return KEYS_FREE;
 	foreach (lc, keys->keys)
 	{
 		UniqueKey *key = lfirst(lc);

@@ -20,7 +20,10 @@ typedef enum KeyHolder
 	KEYS_OF_LIVE_ROW /* one of them, at least */
 } KeyHolder;
 
-/* Is this an index by which a deleted row keeps its key from others: unique, over all rows? */
+/*
+ * Is this an index by which a deleted row keeps its key from others: unique, or of an exclusion
+ * constraint, over all rows?
+ */
 extern bool holds_deleted_keys(Relation index);
 
 /*
@@ -34,17 +37,19 @@ extern void unique_keys_hold(UniqueKeys *keys);
 
 /*
  * Who has the unique keys of a new row, in a snapshot? tids: the deleted rows that do, of
- * ItemPointer in the current memory context.
+ * ItemPointer in the current memory context. A live row is told of only where a deleted one may
+ * have a key, too.
  */
 extern KeyHolder unique_keys_holder(UniqueKeys *keys, Relation rel, AttrNumber deleted_at,
 									TupleTableSlot *slot, Snapshot snapshot, List **tids);
 
 /*
- * Find the row of a table that has the key of a new one, in slot, by an index for which
- * holds_deleted_keys(); in found, a slot of the table. False: there is none in the snapshot, or
- * another transaction has changed or removed it since. estate evaluates expressions of the index.
+ * Does a deleted row of a table have the key of a new one, in slot, by an index for which
+ * holds_deleted_keys()? False: there is none in the snapshot, or another transaction has changed or
+ * removed it since. estate evaluates expressions of the index; found is a slot of the table.
  */
-extern bool find_by_unique_key(Relation rel, Relation index, IndexInfo *info, EState *estate,
-							   Snapshot snapshot, TupleTableSlot *slot, TupleTableSlot *found);
+extern bool find_deleted_by_key(Relation rel, Relation index, IndexInfo *info, EState *estate,
+								Snapshot snapshot, AttrNumber deleted_at, TupleTableSlot *slot,
+								TupleTableSlot *found);
 
 #endif /* PGACCOUNT_UNIQUE_KEYS_H */
