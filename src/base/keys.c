@@ -583,13 +583,12 @@ keys_condition(const KeySet *keys, const char *alias, int first)
 						sql_equality(keys->types[0]), first);
 
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, "EXISTS (SELECT 1 FROM ROWS FROM (");
+	/* in the select list: in FROM a value of a composite type would be as many columns */
+	appendStringInfoString(&sql, "EXISTS (SELECT 1 FROM (SELECT ");
 	for (int i = 0; i < keys->ncols; i++)
-		appendStringInfo(&sql, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", first + i);
-	appendStringInfoString(&sql, ") AS key(");
-	for (int i = 0; i < keys->ncols; i++)
-		appendStringInfo(&sql, "%sk%d", i > 0 ? ", " : "", i + 1);
-	appendStringInfoString(&sql, ") WHERE ");
+		appendStringInfo(&sql, "%spg_catalog.unnest($%d) AS k%d", i > 0 ? ", " : "", first + i,
+						 i + 1);
+	appendStringInfoString(&sql, ") AS key WHERE ");
 	for (int i = 0; i < keys->ncols; i++)
 		appendStringInfo(&sql, "%s%s.%s %s key.k%d", i > 0 ? " AND " : "", alias,
 						 sql_column(keys->relid, keys->columns[i]), sql_equality(keys->types[i]),

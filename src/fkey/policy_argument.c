@@ -48,7 +48,7 @@ soft_delete_argument(FunctionCallInfo fcinfo, int n)
 	return on_soft_delete;
 }
 
-/* Refuse 'set null' for a column that takes no NULL. */
+/* Refuse 'set null' for a column that takes no NULL, or none that is given. */
 static void
 check_nullable(const FkEdge *edge)
 {
@@ -57,12 +57,21 @@ check_nullable(const FkEdge *edge)
 		HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(edge->child),
 										  Int16GetDatum(edge->child_cols[i]));
 		bool not_null;
+		bool generated;
 
 		if (!HeapTupleIsValid(tuple))
 			elog(ERROR, "cache lookup failed for attribute %d of relation %u", edge->child_cols[i],
 				 edge->child);
 		not_null = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+		generated = ((Form_pg_attribute) GETSTRUCT(tuple))->attgenerated != '\0';
 		ReleaseSysCache(tuple);
+		if (generated)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("column \"%s\" of \"%s\" cannot be set null",
+								   get_attname(edge->child, edge->child_cols[i], false),
+								   get_rel_name(edge->child)),
+							errdetail("It is a generated column."),
+							errhint("Give 'cascade' or 'protect'.")));
 		if (not_null)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("column \"%s\" of \"%s\" cannot be set null",

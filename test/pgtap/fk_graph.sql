@@ -138,4 +138,23 @@ SELECT current_setting('server_version_num')::int >= 180000 AS is_18 \gset
     CREATE TABLE lax (t int CONSTRAINT lax REFERENCES t1 ON DELETE CASCADE NOT ENFORCED);
     SELECT is((SELECT count(*) FROM drawn(account.cleanup_graph('t1')) WHERE name = 'lax'), 0::bigint, 'not enforced: no edge');
 \endif
+-- a reference that cannot be set null
+CREATE TABLE target (id int PRIMARY KEY);
+CREATE TABLE refers (id int PRIMARY KEY, raw int, target int GENERATED ALWAYS AS (raw) STORED REFERENCES target);
+SELECT throws_ok($$SELECT account.set_reference_policy('refers', 'target', 'set null')$$, '22023', 'column "target" of "refers" cannot be set null', 'a generated column takes no policy that sets it null');
+SELECT throws_ok($$SELECT account.set_reference('refers', ARRAY['target'], 'target', 'set null')$$, '22023', 'column "target" of "refers" cannot be set null', 'declared or not');
+
+-- a value of a composite type is one column of a key, not as many as it has
+CREATE TYPE place AS (x int, y text);
+CREATE TABLE site (at place, region int, deleted_at timestamptz, PRIMARY KEY (at, region));
+CREATE TABLE visit (id int PRIMARY KEY, at place, region int, FOREIGN KEY (at, region) REFERENCES site ON DELETE CASCADE);
+SELECT account.enable_soft_delete('site') \g /dev/null
+INSERT INTO site VALUES ('(1,a)', 1), ('(1,a)', 2), ('(2,b)', 1);
+INSERT INTO visit VALUES (1, '(1,a)', 1), (2, '(1,a)', 2);
+SELECT is((SELECT string_agg(relation || ' ' || rows, ', ' ORDER BY step) FROM account.cleanup_plan('site', '{"at": "(1,a)", "region": 1}'::jsonb)), 'visit 1, site 1', 'a plan of one row by a key with a composite value');
+DELETE FROM site WHERE region = 1;
+SELECT is(account.restore('site', '[{"at": "(1,a)", "region": 1}, {"at": "(2,b)", "region": 1}, {"at": "(3,c)", "region": 1}]'::jsonb), 2::bigint, 'two come back');
+SELECT is((SELECT sum(rows) FROM account.cleanup('site', '{"at": "(1,a)", "region": 2}'::jsonb)), 2::numeric, 'one goes, with its child');
+SELECT is((SELECT count(*) FROM site) * 10 + (SELECT count(*) FROM visit), 21::bigint, 'and no other');
+
 SELECT * FROM finish();
