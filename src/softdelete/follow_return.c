@@ -226,11 +226,15 @@ count_left(const Batch *batch, List *blocking, const StatementOptions *options)
 	ListCell *lc;
 
 	initStringInfo(&sql);
+	/*
+	 * Not in WHERE: statistics may be older than the deletion. By them none of the rows would be
+	 * deleted, and the keys would be gone through for each of them.
+	 */
 	appendStringInfo(&sql,
-					 OWN_STATEMENT "SELECT pg_catalog.count(*) FROM %s c, %s WHERE %s AND"
-								   " %s IS NOT NULL",
-					 sql_keyed_relation(edge->child), key_list_sql(&batch->rows, 1, "k"),
-					 fk_join(edge, "k.k", true, "c", false), sql_row_stamp(edge->child, "c"));
+					 OWN_STATEMENT "SELECT pg_catalog.count(*) FILTER (WHERE %s IS NOT NULL)"
+								   " FROM %s c, %s WHERE %s",
+					 sql_row_stamp(edge->child, "c"), sql_keyed_relation(edge->child),
+					 key_list_sql(&batch->rows, 1, "k"), fk_join(edge, "k.k", true, "c", false));
 	foreach (lc, blocking)
 	{
 		Blocking *block = lfirst(lc);

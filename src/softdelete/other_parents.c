@@ -129,18 +129,24 @@ other_keys(const Batch *batch, const FkEdge *other, OtherKeys which,
 	(void) key_list_values(&batch->rows, 1, values);
 	key_list_begin(keys, other->child, other->nkeys, other->child_cols);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, OWN_STATEMENT "SELECT %s* FROM (SELECT ",
-					 equal_by_default(other) ? "DISTINCT " : "");
+	appendStringInfo(&sql, OWN_STATEMENT "SELECT %s", equal_by_default(other) ? "DISTINCT " : "");
+	for (int i = 0; i < other->nkeys; i++)
+		appendStringInfo(&sql, "%ss.k%d", i > 0 ? ", " : "", i + 1);
+	appendStringInfoString(&sql, " FROM (SELECT ");
 	for (int i = 0; i < other->nkeys; i++)
 		appendStringInfo(&sql, "%sc.%s AS k%d", i > 0 ? ", " : "",
 						 sql_column(other->child, other->child_cols[i]), i + 1);
-	appendStringInfo(&sql, " FROM %s c, %s WHERE %s AND %s%s) AS s WHERE ",
+	/* statistics may be older than the deletion: none of the rows would be deleted by them */
+	appendStringInfo(&sql, "%s FROM %s c, %s WHERE %s%s%s) AS s WHERE %s",
+					 which == OTHER_KEYS_OF_RETURNING
+						 ? ""
+						 : psprintf(", %s AS stamp", sql_row_stamp(edge->child, "c")),
 					 sql_keyed_relation(common_table(batch, other)),
 					 key_list_sql(&batch->rows, 1, "k"), fk_join(edge, "k.k", true, "c", false),
-					 which == OTHER_KEYS_OF_RETURNING
-						 ? sql_returns(batch)
-						 : psprintf("%s IS NOT NULL", sql_row_stamp(edge->child, "c")),
-					 which == OTHER_KEYS_OF_RETURNING ? " FOR NO KEY UPDATE OF c" : "");
+					 which == OTHER_KEYS_OF_RETURNING ? psprintf(" AND %s", sql_returns(batch))
+													  : "",
+					 which == OTHER_KEYS_OF_RETURNING ? " FOR NO KEY UPDATE OF c" : " OFFSET 0",
+					 which == OTHER_KEYS_OF_RETURNING ? "" : "s.stamp IS NOT NULL AND ");
 	for (int i = 0; i < other->nkeys; i++)
 		appendStringInfo(&sql, "%ss.k%d IS NOT NULL", i > 0 ? " AND " : "", i + 1);
 
