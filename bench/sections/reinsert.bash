@@ -21,12 +21,26 @@ one_reinsert() {
     sample "reinsert|$2"
 }
 
+# One INSERT of many rows, whose keys nobody has. Usage: many_reinserts rows kind
+many_reinserts() {
+    memberships "$2"
+    timed <<SQL
+VACUUM (FREEZE, ANALYZE) bench.members_$2;
+CHECKPOINT;
+\timing on
+INSERT INTO bench.members_$2 SELECT i, 0, 'member' FROM generate_series(1, $1) i;
+SQL
+    sample "reinserts|$2"
+}
+
 section_reinsert() {
     local kind
     for kind in refuse replace; do memberships "$kind"; done
     pin
     take_turns "$(pick 31 9)" one_reinsert 2000 -- refuse replace
+    take_turns "$(pick 15 5)" many_reinserts 100000 -- refuse replace
     unpin
     about 'INSERT, a new row may replace a deleted one' "on_reinsert => 'replace'"
     row 'insert 1 row, one core' "on_reinsert => 'refuse'" "$(mid 'reinsert|refuse')" "$(mid 'reinsert|replace')" 1.30
+    row 'insert 100,000 rows' "on_reinsert => 'refuse'" "$(mid 'reinserts|refuse')" "$(mid 'reinserts|replace')" 1.30
 }
