@@ -92,7 +92,7 @@ $(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.b
 
 # --- below: the project's own targets, each a script that says in its header what it does ----------
 
-export PG_CONFIG SUITES ONLY FUZZ_SECONDS
+export PG_CONFIG SUITES ONLY SERVER_SETTINGS FUZZ_SECONDS
 
 .PHONY: test check test-clients test-applications lint sanitize discard-caches fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb image-root
 
