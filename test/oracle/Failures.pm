@@ -1,6 +1,6 @@
 # Failure at any instant: a deletion, restore, purge or cleanup of many rows, a registration or a refresh is cancelled, times out or loses
 # its session somewhere on its way. Then nothing has changed; and done again, in the same session where there still is one, it does all of
-# it. Where the server has injection points (17 and later, if built so) it also fails at each place that bears a name in the sources and that
+# it. A removal in batches, stopped so time and again, ends as one in one transaction. Where the server has injection points (17 and later, if built so) it also fails at each place that bears a name in the sources and that
 # the operation comes by, or waits there until it is cancelled.
 package Failures;
 use strict;
@@ -10,7 +10,7 @@ use Wire;
 use Time::HiRes qw(time sleep);
 
 my $rounds_a_world = 25;
-my ($world, @world_sql, @reset, $session, $other, $contents, $dangling, $has_points, %reached);
+my ($world, @world_sql, @reset, $session, $other, $contents, $rows_alone, $dangling, $has_points, %reached);
 
 # Operations that came by a named place, failed or waited there: "place, how" => how often.
 our %met;
@@ -66,6 +66,7 @@ sub make_world
 		"SELECT account.enable_soft_delete('s.members', on_reinsert => 'replace')", "SELECT account.enable_soft_delete('s.users')",
 		"SELECT account.unique_among_live('s.users', 'email')", "SELECT account.enable_profile('s.users', 's.profiles')",
 		"SELECT count(*) FROM account.use_tables('s.users', 's.profiles')", "SELECT account.create_key('HS256', 'k')",
+		"SELECT account.set_erasure('s.a', 'n', 'constant:1000')", "SELECT account.set_erasure('s.c', 'n', 'null')",
 		"CREATE TABLE s.tokens AS SELECT n, (account.issue_tokens(id::text)).refresh_token AS token FROM s.users", 'DELETE FROM s.members WHERE n % 2 = 0', 'ANALYZE',
 	);
 	$_->quit for grep { $_ } $session, $other;
@@ -75,7 +76,7 @@ sub make_world
 	$other->must('SET client_min_messages = error; DROP SCHEMA IF EXISTS s, saved CASCADE; SELECT account.forget_tables(); DELETE FROM account.session; DELETE FROM account.signing_key');
 	$other->must($_) for @world_sql;
 	$other->must('CREATE SCHEMA saved; SET pgaccount.show_deleted = on; SET search_path = s, public');
-	@reset = ('TRUNCATE s.roots, s.users, s.members CASCADE', 'DELETE FROM account.session', 'TRUNCATE account.event');
+	@reset = ('TRUNCATE s.roots, s.users, s.members CASCADE', 'DELETE FROM account.session', 'TRUNCATE account.event', 'DELETE FROM account.erased_row');
 	for (qw(s.roots s.a s.b s.c s.d s.users s.profiles s.members account.session))
 	{
 		(my $name = $_) =~ s/.*\.//;
@@ -83,7 +84,8 @@ sub make_world
 		my $columns = $other->rows("SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute WHERE attrelid = '$_'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''")->[0][0];
 		push @reset, "INSERT INTO $_ ($columns) OVERRIDING SYSTEM VALUE SELECT $columns FROM saved.$name";
 	}
-	my $union = join ' UNION ALL ', map { "SELECT '$_' || to_jsonb(x.*)::text AS x FROM (SELECT rid, id, n" . ($_ eq 'roots' ? '' : ', f') . ($_ =~ /^[ab]$/ || $_ eq 'c' && grep({ /'s.c'/ } @world_sql) ? ', deleted_at IS NULL AS live' : '') . " FROM s.$_) x" } qw(roots a b c d);
+	my $union = join ' UNION ALL ', map { "SELECT '$_' || to_jsonb(x.*)::text AS x FROM (SELECT rid, id, n" . ($_ eq 'roots' ? '' : ', f') . ($_ =~ /^[ab]$/ || $_ eq 'c' && grep({ /enable_soft_delete\('s\.c'/ } @world_sql) ? ', deleted_at IS NULL AS live' : '') . " FROM s.$_) x" } qw(roots a b c d);
+	$rows_alone = "SELECT count(*) || ' ' || md5(string_agg(x, ' ' ORDER BY x)) FROM ($union) y";
 	# keys that were made anew, hashes and times differ each time
 	$union .= " UNION ALL SELECT 'user ' || concat_ws(' ', n, email, deleted_at IS NULL, (SELECT count(*) FROM s.profiles p WHERE p.user_id = u.id)) FROM s.users u
 		UNION ALL SELECT 'member ' || concat_ws(' ', a, f, n, deleted_at IS NULL) FROM s.members
@@ -120,6 +122,7 @@ sub operation
 	return "SELECT account.restore('s.a', (SELECT array_agg(id) FROM saved.a WHERE n % $m = 0))" if chance(0.25);
 	return "SELECT account.purge('s.a', '0')" if chance(0.25);
 	return "SELECT sum(rows) FROM account.cleanup('s.a', (SELECT array_agg(id) FROM saved.a WHERE n % $m = 1), true)" if chance(0.4);
+	return "SELECT account.erase('s.a', (SELECT array_agg(id) FROM saved.a WHERE n % $m = 0))" if chance(0.3);
 	return "DELETE FROM s.roots WHERE n % $m = 0" if chance(0.4);
 	return "DELETE FROM s.users WHERE n % $m = 0" if chance(0.2);
 	return "SELECT email FROM account.register('new\@example.com', 'correct horse')" if chance(0.3);
@@ -139,6 +142,7 @@ sub round
 	my $which = int($seed / $rounds_a_world);
 	if (!defined $world || $world != $which || $other->{status} eq 'lost') { make_world($which); $world = $which }
 	srand $seed;
+	return batches_round() if chance(0.12);
 	my $operation = operation();
 	my $how = pick('cancel', 'cancel', 'timeout', 'savepoint', 'terminate');
 	my $fail = sub {
@@ -197,6 +201,52 @@ sub round
 	if ($how eq 'savepoint') { return $now eq $done ? undef : $fail->('half done', "after $how and once more the rows are not as after an undisturbed one") }
 	return $fail->('half done', "after $how ($code): " . ($code eq '00000' ? 'done, but not all of it' : 'refused, but rows have changed')) if $now ne ($code eq '00000' ? $done : $before) && !($how eq 'terminate' && $now eq $done);
 	return again($operation, $done, "after $how", $fail) if $code ne '00000' && $now ne $done;
+	return;
+}
+
+# A removal in batches, stopped at any instant until it comes to its end: it is what one transaction leaves, and nothing dangles meanwhile.
+sub batches_round
+{
+	my $n = 1 + int rand 20;
+	my $size = pick(1, 7, 50);
+	my $id = $other->rows("SELECT id FROM saved.roots WHERE n = $n")->[0][0];
+	my $call = "CALL account.cleanup_batches('s.roots', '$id', batch_size => $size)";
+	my $how = '';
+	my $fail = sub {
+		my ($kind, $message) = @_;
+		return { kind => $kind, message => $message, note => "stopped:$how\n", script => join '', map { "$_;\n" } 'SET client_min_messages = error', @world_sql, $call };
+	};
+	reset_rows();
+	my $start = time;
+	my ($result) = $session->query("SELECT sum(rows) FROM account.cleanup('s.roots', '$id')");
+	return $fail->("refused $result->{error}{C}", $result->{error}{M}) if $result->{error};
+	my $took = (time - $start) * (1 + 100 / $size);
+	my $done = $other->rows($rows_alone)->[0][0];
+	reset_rows();
+	for my $calls (1 .. 100)
+	{
+		my $stop = $calls > 6 ? '' : pick('cancel', 'terminate', '');
+		$how .= ' ' . ($stop || 'not');
+		$session->send_query($call);
+		sleep $took * rand() if $stop;
+		if ($stop eq 'terminate') { $other->must("SELECT pg_terminate_backend($session->{pid})") }
+		elsif ($stop) { $session->cancel }
+		($result) = $session->receive;
+		my $code = $result->{error} ? $result->{error}{C} : '00000';
+		if ($stop eq 'terminate')
+		{
+			eval { $session->quit };
+			for (1 .. 1000) { last if $other->rows("SELECT count(*) FROM pg_stat_activity WHERE pid = $session->{pid}")->[0][0] == 0; sleep 0.005 }
+			connect_both();
+		}
+		return $fail->("SQLSTATE $code", "$result->{error}{C} $result->{error}{M}") if $code !~ /^(?:00000|57014|57P01|57P02)$/;
+		my $dangles = $other->rows($dangling)->[0][0];
+		return $fail->('dangling', "$dangles keys dangle, stopped by $code") if $dangles;
+		last if $code eq '00000';
+	}
+	my ($state) = @{ $other->rows('SELECT state FROM account.removal ORDER BY id DESC LIMIT 1')->[0] };
+	return $fail->('end', "the removal is $state") if $state ne 'finished';
+	return $fail->('half done', 'not what a cleanup in one transaction leaves') if $other->rows($rows_alone)->[0][0] ne $done;
 	return;
 }
 

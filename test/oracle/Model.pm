@@ -6,6 +6,9 @@
 #	set                row => { column => value or undef }: what referential actions write
 #	must, may          SQLSTATEs: with any in must the statement fails with one of must and may
 #	moved              row => set of stamps that it takes over instead of returning
+#	either             rows of which two orders of work make different things
+#
+# What a statement alone cannot tell is given with it: rows under holds, and what owners have said of erasure.
 package Model;
 use strict;
 use warnings;
@@ -45,15 +48,15 @@ sub take_catalog
 	for (@$tables)
 	{
 		my %table;
-		@table{qw(leaf root soft hidden on_parent flag digits)} = @$_;
-		$table{$_} = ($table{$_} // 'f') eq 't' for qw(soft hidden flag);
+		@table{qw(leaf root soft hidden on_parent flag digits replaces mail_of_all)} = @$_;
+		$table{$_} = ($table{$_} // 'f') eq 't' for qw(soft hidden flag replaces mail_of_all);
 		$state->{tables}{ $table{leaf} } = \%table;
 	}
 	for (@$keys)
 	{
 		my %key;
-		@key{qw(name child parent catalog action on_soft may_wait waits columns notnull defaults guarded)} = @$_;
-		$key{$_} = ($key{$_} // 'f') eq 't' for qw(may_wait waits guarded);
+		@key{qw(name child parent catalog action on_soft may_wait waits columns notnull defaults guarded declared)} = @$_;
+		$key{$_} = ($key{$_} // 'f') eq 't' for qw(may_wait waits guarded declared);
 		$key{columns} = [ split /,/, $key{columns} // '' ];
 		$key{notnull} = ($key{notnull} // '') =~ /true/;
 		$state->{keys}{ $key{name} } = \%key;
@@ -116,7 +119,7 @@ sub invariants
 	for (@{ $state->{dangling} })
 	{
 		my ($key, $child) = @$_;
-		next if $open && $state->{keys}{$key}{may_wait};
+		next if $open && $state->{keys}{$key}{may_wait} || $state->{keys}{$key}{declared};
 		return "key $key of row $child of $state->{rows}{$child}{leaf} dangles";
 	}
 	for my $rid (sort { $a <=> $b } keys %{ $state->{rows} })
@@ -153,11 +156,44 @@ sub follows
 	return $key->{action} eq 'c';
 }
 
+# A prediction of nothing.
+sub nothing { return map { $_ => {} } qw(gone dead back set must may moved either) }
+
+# The rows that must stay: those under a hold, and what their removal would take along, by catalog or policy.
+sub under_hold
+{
+	my ($state, @holds) = @_;
+	my %stay = map { map { $_ => 1 } keys %$_ } @holds;
+	return \%stay if !%stay;
+	my %children = children($state);
+	my @queue = keys %stay;
+	while (defined(my $rid = shift @queue))
+	{
+		for (@{ $children{$rid} })
+		{
+			my ($name, $child) = @$_;
+			my $key = $state->{keys}{$name};
+			push @queue, $child if ($key->{action} eq 'c' || $key->{catalog} eq 'c') && !$stay{$child}++;
+		}
+	}
+	return \%stay;
+}
+
+# Whatever else would be refused: nothing goes that must stay. first: that is said before anything else.
+sub refuse_held
+{
+	my ($p, $stay, $first) = @_;
+	return $p if !grep { $stay->{$_} } keys %{ $p->{gone} };
+	$p->{may} = $first ? {} : { %{ $p->{may} }, %{ $p->{must} } };
+	$p->{must} = { PT423 => 1 };
+	return $p;
+}
+
 # A DELETE of these rows, each softly or for good as its table says.
 sub delete_rows
 {
-	my ($state, @rids) = @_;
-	my %p = (gone => {}, dead => {}, back => {}, set => {}, must => {}, may => {}, moved => {});
+	my ($state, $stay, @rids) = @_;
+	my %p = nothing();
 	my $rows = $state->{rows};
 	my (%first, @hard, @soft);
 	for (@rids)
@@ -167,10 +203,12 @@ sub delete_rows
 		if ($rows->{$_}{soft}) { push @soft, $_; $p{dead}{$_} = 1 }
 		else { push @hard, $_; $p{gone}{$_} = 1 }
 	}
-	follow($state, \%p, @soft);
+	my %children = children($state);
+	follow($state, \%p, {}, @soft);
+	refuse_softly($state, \%p, \%children, \%first);
+	remove_softly($state, \%p, \%children, @soft);
 
 	# referential actions of the rows that go for good
-	my %children = children($state);
 	my @queue = @hard;
 	my @held;
 	while (defined(my $rid = shift @queue))
@@ -181,6 +219,7 @@ sub delete_rows
 			my $key = $state->{keys}{$name};
 			my $row = $rows->{$child};
 			my $action = $key->{catalog};
+			next if $key->{declared};
 			if ($action eq 'c')
 			{
 				if ($row->{soft} && $state->{tables}{ $row->{leaf} }{on_parent} ne 'delete') { $p{must}{23001} = 1 }
@@ -204,7 +243,74 @@ sub delete_rows
 			$p{may}{23503} = 1 if $action eq 'd';
 		}
 	}
-	return \%p;
+	return refuse_held(\%p, $stay, 0);
+}
+
+# Live rows that refuse the deletion of what they reference: unless they are deleted with it.
+sub refuse_softly
+{
+	my ($state, $p, $children, $first) = @_;
+	for my $rid (keys %{ $p->{dead} })
+	{
+		for (@{ $children->{$rid} })
+		{
+			my ($name, $child) = @$_;
+			next if ($state->{keys}{$name}{on_soft} // '') ne 'refuse' || $state->{rows}{$child}{dead} || $first->{$child};
+			# what follows by another key may be deleted by then
+			$p->{ $p->{dead}{$child} ? 'may' : 'must' }{23001} = 1;
+		}
+	}
+	return;
+}
+
+# Rows that are removed for good when what they reference is deleted: with what follows them, as a DELETE would.
+sub remove_softly
+{
+	my ($state, $p, $children, @soft) = @_;
+	my $rows = $state->{rows};
+	my %seeds;
+	for my $rid (keys %{ $p->{dead} })
+	{
+		for (@{ $children->{$rid} }) { push @{ $seeds{ $_->[0] } }, $_->[1] if ($state->{keys}{ $_->[0] }{on_soft} // '') eq 'remove' }
+	}
+	return if !%seeds;
+	my (%gone, @held);
+	for my $name (sort keys %seeds)
+	{
+		my %set = map { $_ => 1 } @{ $seeds{$name} };
+		my @queue = keys %set;
+		my $target = $state->{keys}{$name}{child};
+		while (defined(my $rid = shift @queue))
+		{
+			for (@{ $children->{$rid} })
+			{
+				my ($by, $child) = @$_;
+				my $key = $state->{keys}{$by};
+				my $row = $rows->{$child};
+				my $refuses = $row->{soft} && $key->{child} ne $target && $state->{tables}{ $row->{leaf} }{on_parent} ne 'delete';
+				if ($key->{action} eq 'c' && !$refuses) { push @queue, $child if !$set{$child}++ }
+				else { push @held, [ $key, $child, \%set ] }
+			}
+		}
+		$gone{$_} = 1 for keys %set;
+	}
+	for (@held)
+	{
+		my ($key, $child, $set) = @$_;
+		next if $set->{$child};
+		my $stays = $gone{$child} ? 'may' : 'must';
+		if ($key->{action} =~ /[acr]/) { $p->{$stays}{23001} = 1; next }
+		write_keys($p, $key, $child) if $stays eq 'must';
+		$p->{ $key->{action} eq 'n' ? $stays : 'may' }{23502} = 1 if $key->{notnull};
+		$p->{may}{23503} = 1 if $key->{action} eq 'd';
+	}
+	# what follows a row by that row's being deleted may find it removed
+	my %without = (dead => { map { $_ => 1 } @soft });
+	follow($state, \%without, \%gone, @soft);
+	$p->{either}{$_} = 1 for grep { !$without{dead}{$_} && !$gone{$_} } keys %{ $p->{dead} };
+	$p->{gone}{$_} = 1 for keys %gone;
+	$p->{may}{$_} = 1 for %{ $p->{either} } ? qw(23001 23503) : ();
+	return;
 }
 
 # SET NULL or SET DEFAULT of a key.
@@ -227,13 +333,14 @@ sub children
 	return %children;
 }
 
-# Live children follow a soft deletion.
+# Live children follow a soft deletion, but none a row that is passed.
 sub follow
 {
-	my ($state, $p, @queue) = @_;
+	my ($state, $p, $passed, @queue) = @_;
 	my %children = children($state);
 	while (defined(my $rid = shift @queue))
 	{
+		next if $passed->{$rid};
 		for (@{ $children{$rid} })
 		{
 			my ($name, $child) = @$_;
@@ -244,11 +351,22 @@ sub follow
 	return;
 }
 
+# Does a deleted child come back with a row? Within the time: also what was deleted before.
+sub returns_with
+{
+	my ($state, $within, $child, $rid) = @_;
+	return 1 if same_stamp($state, $child, $rid);
+	return 0 if !$within;
+	my ($x, $y) = map { $state->{tables}{ $state->{rows}{$_}{leaf} }{digits} // 6 } $child, $rid;
+	my $digits = $x < $y ? $x : $y;
+	return instant($state->{rows}{$child}{stamp}, $digits) <= instant($state->{rows}{$rid}{stamp}, $digits);
+}
+
 # restore of these rows: what was deleted with them comes back, but for what another deleted parent holds.
 sub restore_rows
 {
-	my ($state, @rids) = @_;
-	my %p = (gone => {}, dead => {}, back => {}, set => {}, must => {}, may => {}, moved => {});
+	my ($state, $within, @rids) = @_;
+	my %p = nothing();
 	my $rows = $state->{rows};
 	my %named = map { $_ => 1 } grep { $rows->{$_}{dead} } @rids;
 	my %children = children($state);
@@ -272,7 +390,7 @@ sub restore_rows
 			{
 				my ($name, $child) = @$_;
 				my $row = $rows->{$child};
-				next if $out{$child} || !$row->{dead} || !same_stamp($state, $child, $rid) || !follows($state, $state->{keys}{$name}, $child);
+				next if $out{$child} || !$row->{dead} || !returns_with($state, $within, $child, $rid) || !follows($state, $state->{keys}{$name}, $child);
 				push @queue, $child if !$back{$child}++;
 			}
 		}
@@ -307,8 +425,8 @@ sub restore_rows
 # cleanup of these rows. Beside the prediction: the numbers of its plan, "relation action via" => rows.
 sub clean_up
 {
-	my ($state, $force, @rids) = @_;
-	my %p = (gone => { map { $_ => 1 } @rids }, dead => {}, back => {}, set => {}, must => {}, may => {}, moved => {}, plan => {});
+	my ($state, $stay, $force, @rids) = @_;
+	my %p = (nothing(), gone => { map { $_ => 1 } @rids }, plan => {});
 	my %children = children($state);
 	my @queue = @rids;
 	my @held;
@@ -335,20 +453,20 @@ sub clean_up
 		$p{may}{23503} = 1 if $action eq 'set default';
 	}
 	$p{plan}{"$state->{rows}{$_}{root} delete"}++ for keys %{ $p{gone} };
-	return \%p;
+	return refuse_held(\%p, $stay, 1);
 }
 
 # purge of a table's deleted rows, whose root is named: those that nothing holds go, with what follows them.
 sub purge
 {
-	my ($state, $force, @rids) = @_;
+	my ($state, $stay, $force, @rids) = @_;
 	my $rows = $state->{rows};
 	my %children = children($state);
 	my %roots = map { $_ => 1 } grep { $rows->{$_}{dead} } @rids;
 	my %p;
 	while (1)
 	{
-		%p = (gone => {%roots}, dead => {}, back => {}, set => {}, must => {}, may => {}, moved => {});
+		%p = (nothing(), gone => {%roots});
 		my @queue = sort keys %roots;
 		my (@held, %blocked, %from);
 		while (defined(my $rid = shift @queue))
@@ -374,6 +492,7 @@ sub purge
 			$p{may}{23502} = 1 if $key->{notnull};
 			$p{may}{23503} = 1 if $key->{action} eq 'd';
 		}
+		$blocked{$_} = 1 for grep { $stay->{$_} } keys %{ $p{gone} };
 		# whatever leads to a blocked row is kept
 		my @up = keys %blocked;
 		while (defined(my $rid = shift @up))
@@ -397,6 +516,7 @@ sub compare
 		my $old = $before->{rows}{$rid};
 		my $new = $after->{rows}{$rid};
 		my $where = "row $rid of $old->{leaf}";
+		next if $p->{either}{$rid};
 		if ($p->{gone}{$rid})
 		{
 			return "$where is still there" if $new;
@@ -410,7 +530,7 @@ sub compare
 		{
 			return "$where has another stamp" if $old->{stamp} ne $new->{stamp} && !$p->{moved}{$rid};
 		}
-push @dead, $rid if $p->{dead}{$rid};
+		push @dead, $rid if $p->{dead}{$rid};
 		next if $old->{text} eq $new->{text} && !$p->{set}{$rid};
 		my ($a, $b) = (columns($old->{text}), columns($new->{text}));
 		for my $column (sort keys %$a)
@@ -420,6 +540,12 @@ push @dead, $rid if $p->{dead}{$rid};
 			{
 				$want = $p->{set}{$rid}{$column};
 				next if defined $want && $want eq 'any';
+				if (defined $want && $want eq 'a hash')
+				{
+					next if !defined $a->{$column} && !defined $b->{$column};
+					return "$where: $column is " . ($b->{$column} // 'NULL') . ', no hash' if !defined $b->{$column} || $b->{$column} eq ($a->{$column} // '') || $b->{$column} !~ /^[0-9a-f]+$/;
+					next;
+				}
 			}
 			next if !exists $b->{$column};
 			return "$where: $column is " . ($b->{$column} // 'NULL') . ', not ' . ($want // 'NULL') if ($want // "\x1e") ne ($b->{$column} // "\x1e");
@@ -436,11 +562,56 @@ push @dead, $rid if $p->{dead}{$rid};
 	return;
 }
 
+# What an INSERT does to the rows there are: where its table says so the deleted rows that have its keys go, with what was deleted with
+# them, unless something else references them or a live row has a key. holders: the rows that have a unique key of the new one.
+sub insert_row
+{
+	my ($state, $stay, @holders) = @_;
+	my %p = nothing();
+	my $rows = $state->{rows};
+	my @dead = grep { $rows->{$_}{dead} } @holders;
+	my $live = @dead < @holders;
+	return \%p if !@dead;
+	$p{taken} = $dead[0];
+	return \%p if $live || grep { !$state->{tables}{ $rows->{$_}{leaf} }{replaces} } @dead;
+	my %gone = map { $_ => 1 } @dead;
+	my %children = children($state);
+	my @queue = @dead;
+	my (@others, $free);
+	$free = 1;
+	while (defined(my $rid = shift @queue))
+	{
+		for (@{ $children{$rid} })
+		{
+			my ($name, $child) = @$_;
+			my $key = $state->{keys}{$name};
+			my $row = $rows->{$child};
+			if ($key->{action} eq 'c' && $row->{dead} && same_stamp($state, $child, $rid))
+			{
+				# whether it followed is not told by what it is
+				$p{unsure} = 1 if !follows($state, $key, $child);
+				push @queue, $child if !$gone{$child}++;
+			}
+			else
+			{
+				$p{unsure} = 1 if $row->{dead} && same_stamp($state, $child, $rid) && follows($state, $key, $child);
+				push @others, $child;
+			}
+		}
+	}
+	$free = 0 if grep { !$gone{$_} } @others;
+	return \%p if !$free && !$p{unsure};
+	$p{gone} = \%gone if $free;
+	$p{replaces} = $free;
+	if (grep { $stay->{$_} } keys %gone) { $p{held} = 1; $p{gone} = {}; $p{replaces} = 0 }
+	return \%p;
+}
+
 # Whether two states are the same.
 sub same
 {
 	my ($before, $after) = @_;
-	return compare($before, $after, { map { $_ => {} } qw(gone dead back set moved) });
+	return compare($before, $after, { nothing() });
 }
 
 1;

@@ -4,6 +4,8 @@ use strict;
 use warnings;
 use Wire;
 use Model;
+use Erasure;
+use Batches;
 use Time::HiRes 'time';
 
 # SQLSTATEs of statements that mean what a shrunk case has lost.
@@ -21,7 +23,9 @@ sub replay
 {
 	my ($steps, %params) = @_;
 	my $session = Wire->new(database => $params{database} // 'oracle');
-	my (@log, $state, $open, $savepoint, $begun, $fetched, $failed);
+	my (@log, $state, $open, $savepoint, $begun, $fetched, $failed, $changed_open);
+	# holds in the order in which they were placed, each a set of rows; what is erased, and was; tables whose rows a purge erases
+	my (@holds, %said, %erased, %purge_erases);
 	my $run = sub {
 		push @log, $_[0];
 		my @results = $session->query($_[0], $params{timeout} // 60);
@@ -40,6 +44,7 @@ sub replay
 		my ($kind, $message) = @_;
 		return { kind => $kind, message => $message, at => $params{at}, log => [@log], pid => $session->{pid} };
 	};
+	$session->query(q{SELECT account.release_hold(id, 'over') FROM (SELECT DISTINCT id FROM account.hold WHERE released_at IS NULL) h});
 	$session->must('SET client_min_messages = warning; DROP SCHEMA IF EXISTS s CASCADE; SET search_path = s, public; SET TimeZone = \'UTC\'; SET lock_timeout = \'10s\'');
 	# the tables, before anything is looked at
 	my $setup = grep { !$_->{check} } @$steps;
@@ -56,6 +61,8 @@ sub replay
 		{
 			($result) = $n < $setup ? $answers[$n][-1] : $session->query($step->{sql});
 			my $code = $result->{error} ? $result->{error}{C} : '00000';
+			$said{ $step->{table} }{ $step->{column} } = $step->{method} if $step->{op} eq 'set_erasure' && $code eq '00000';
+			$purge_erases{ $step->{table} } = 1 if $step->{op} eq 'set_purge' && $code eq '00000';
 			next if $code ne '00000' && $params{tolerant} && $code =~ /$lost|^(?:23|22|21)/;
 			push @log, $step->{sql};
 			return $fail->('server lost', 'the server went away') if $session->{status} eq 'lost';
@@ -71,8 +78,19 @@ sub replay
 		}
 
 		# what the statement will find, its plan, itself, and the rows afterwards, in one message
-		my $show = $step->{op} =~ /restore|cleanup|purge|insert/;
-		my $known = $step->{op} !~ /^(?:ddl|enable)$/;
+		my $show = $step->{op} =~ /restore|cleanup|purge|insert|erase|batches|hold/;
+		# what a transaction has changed of a table is undone with it
+		$changed_open = 0 if !$open;
+		$changed_open = 1 if $step->{op} eq 'enable';
+		my $known = $step->{op} ne 'ddl' && !$changed_open;
+		my $stay = Model::under_hold($state, @holds);
+		if ($step->{op} eq 'batches')
+		{
+			my ($complaint, $now) = Batches::run($session, $step, $state, $stay, \@log, \%count);
+			return $fail->(@$complaint) if $complaint;
+			$state = $now;
+			next;
+		}
 		my @ask = $step->{match} && !$step->{current} ? ($show ? "SET pgaccount.show_deleted = on; $step->{match}; RESET pgaccount.show_deleted" : $step->{match}) : ();
 		push @ask, $step->{plan} // (), $step->{sql}, $known ? $state->{statement} : ();
 		my @given = $session->pipeline(@ask);
@@ -128,7 +146,7 @@ sub replay
 		my $complaint = Model::invariants($after, $open);
 		return $fail->('invariant ' . kind_of($complaint), "after $said: $complaint") if $complaint;
 
-		$count{"$step->{op} $code" . ($code eq '00000' && $step->{match} ? @matched ? ' some' : ' none' : '')}++;
+		$count{"$step->{op} $code" . ($step->{op} eq 'purge' && $purge_erases{"s.$step->{target}"} ? ' erases' : '') . ($code eq '00000' && $step->{match} ? @matched ? ' some' : ' none' : '')}++;
 		my $refused = $code ne '00000';
 		if ($refused && $was_open && !$open)
 		{
@@ -143,18 +161,26 @@ sub replay
 			return $fail->('undone', "a refused statement has changed something ($said): $changed") if $changed;
 		}
 		my %allowed = map { $_ => 1 } @{ $step->{allow} // [] };
+		# what commands do to tables with rows under a hold is not foretold
+		$allowed{PT423} = 1 if %$stay && $step->{op} =~ /^(?:ddl|enable|update|truncate|set_erasure)$/;
 		my $op = $step->{op};
-		if ($op eq 'delete' || $op eq 'restore' || $op eq 'cleanup' || $op eq 'purge')
+		my ($lost) = $op eq 'release_hold' ? () : grep { !$after->{rows}{$_} } keys %$stay;
+		return $fail->('hold', "$said: row $lost of $state->{rows}{$lost}{leaf} is gone, though a hold keeps it") if defined $lost;
+		if ($op eq 'delete' || $op eq 'restore' || $op eq 'cleanup' || $op eq 'purge' || $op eq 'erase')
 		{
 			@matched = $step->{current} && defined $fetched && !$state->{rows}{$fetched}{dead} ? $fetched : () if $step->{current};
 			# setting deleted_at deletes nothing where soft delete is off
 			@matched = grep { $state->{rows}{$_} && $state->{rows}{$_}{soft} } @matched if ($step->{tag} // '') eq 'UPDATE';
-			my $p = $op eq 'delete' ? Model::delete_rows($state, @matched)
-			  : $op eq 'restore' ? Model::restore_rows($state, @matched)
-			  : $op eq 'cleanup' ? Model::clean_up($state, $step->{force}, @matched)
-			  : Model::purge($state, $step->{force}, @matched);
+			my $erases = $op eq 'purge' && $purge_erases{"s.$step->{target}"};
+			my $p = $op eq 'delete' ? Model::delete_rows($state, $stay, @matched)
+			  : $op eq 'restore' ? Model::restore_rows($state, $step->{within}, @matched)
+			  : $op eq 'cleanup' ? Model::clean_up($state, $stay, $step->{force}, @matched)
+			  : $op eq 'erase' ? Erasure::erase($state, $stay, \%said, @matched)
+			  : $erases ? Erasure::purge($state, $stay, \%said, \%erased, @matched)
+			  : Model::purge($state, $stay, $step->{force}, @matched);
 			my $complaint = judge($step, $state, $after, $p, $result, $code, $said, $open, \%allowed, $plan, @matched);
 			return $fail->(@$complaint) if $complaint;
+			if (!$refused && ($op eq 'erase' || $erases)) { $erased{$_} = $after->{rows}{$_}{stamp} for keys %{ $p->{set} } }
 		}
 		elsif ($op eq 'end')
 		{
@@ -186,23 +212,34 @@ sub replay
 		}
 		elsif ($op eq 'insert')
 		{
-			return $fail->("insert $code", $said) if $refused && !$allowed{$code};
+			return $fail->("insert $code", $said) if $refused && !$allowed{$code} && !($code eq 'PT423' && %$stay);
 			my $complaint = $refused ? undef : refer_to_dead($state, $after, $open);
 			return $fail->('guard', $complaint) if $complaint;
+			if (defined $step->{mail})
+			{
+				# who else has a unique key of the new row
+				my %known = map { $_ => 1 } @matched;
+				push @matched, grep { !$known{$_} && is_mail_of($state, $_, $step) } keys %{ $state->{rows} };
+			}
+			my $p = Model::insert_row($state, $stay, grep { $state->{rows}{$_} } @matched);
+			return $fail->('replace', "$said, though the new row replaces " . join ', ', keys %{ $p->{gone} }) if $p->{replaces} && !$p->{unsure} && $code eq '23505';
+			return $fail->('hold', "$said, though the deleted row $p->{taken} is under a hold") if $p->{held} && !$p->{unsure} && $code !~ /^(?:PT423|2350[23]|23514)$/;
 			if (!$refused)
 			{
 				# a hidden row would take the new one's place silently
-				my ($taken) = grep { $state->{rows}{$_} && $state->{rows}{$_}{dead} && $state->{tables}{ $state->{rows}{$_}{leaf} }{hidden} } @matched;
-				return $fail->('reinsert', "$result->{tag}, though the deleted row $taken has the key") if $taken && $step->{conflict} && $Schemas::feature{reinsert};
+				return $fail->('reinsert', "$result->{tag}, though the deleted row $p->{taken} has the key")
+				  if $p->{taken} && !$p->{replaces} && !$p->{unsure} && (!$step->{conflict} || $state->{tables}{ $state->{rows}{ $p->{taken} }{leaf} }{hidden} && !grep { !$state->{rows}{$_}{dead} } @matched);
+				$count{'insert replaces'}++ if $p->{replaces};
 				my ($count) = $result->{tag} =~ /(\d+)$/;
 				my @new = grep { !$state->{rows}{$_} } keys %{ $after->{rows} };
 				my $expected = $step->{conflict} =~ /UPDATE/ ? 1 : scalar @new;
 				return $fail->('insert count', "$result->{tag} of " . @new . ' new rows') if $count != $expected || @new > 1 || !@new && !$step->{conflict};
 				return $fail->('insert dead', "new row $new[0] is deleted") if @new && $after->{rows}{ $new[0] }{dead};
-				my %was = %$after;
-				$was{rows} = { map { $_ => $after->{rows}{$_} } grep { $state->{rows}{$_} } keys %{ $after->{rows} } };
-				my $lives = grep { $state->{rows}{$_}{dead} && !$after->{rows}{$_}{dead} } keys %{ $state->{rows} };
-				return $fail->('insert', 'an INSERT has brought rows back') if $lives;
+				my %was = (%$after, rows => { map { $_ => $after->{rows}{$_} } grep { $state->{rows}{$_} } keys %{ $after->{rows} } });
+				if (!@new && $step->{conflict} =~ /UPDATE/) { $p->{set}{$_} = { a => 'any', b => 'any', g => 'any' } for @matched }
+				$p->{gone} = { map { $_ => 1 } grep { !$after->{rows}{$_} } keys %{ $p->{gone} } } if $p->{unsure};
+				my $complaint = Model::compare($state, \%was, $p);
+				return $fail->('insert', "$said: $complaint") if $complaint;
 			}
 		}
 		elsif ($op eq 'update')
@@ -220,7 +257,30 @@ sub replay
 		elsif ($op eq 'truncate')
 		{
 			my $soft = grep { $_->{soft} && $step->{sql} eq "TRUNCATE s.$_->{root}" } values %{ $state->{tables} };
-			return $fail->("truncate $code", $said) if $refused ? $code ne '0A000' && $code ne '23503' : $soft;
+			return $fail->("truncate $code", $said) if $refused ? $code !~ /^(?:0A000|23503)$/ && !$allowed{$code} : $soft;
+		}
+		elsif ($op eq 'hold')
+		{
+			return $fail->("hold $code", $said) if $refused && !$allowed{$code};
+			return $fail->('hold', "$said, though there are no such rows") if !$refused && !@matched;
+			push @holds, { map { $_ => 1 } @matched } if !$refused;
+		}
+		elsif ($op eq 'release_hold')
+		{
+			return $fail->("release_hold $code", $said) if $refused;
+			return $fail->('hold', "$said, with " . @holds . ' holds') if @{ $result->{rows} } != !!@holds;
+			shift @holds;
+		}
+		elsif ($op eq 'set_erasure')
+		{
+			return $fail->("set_erasure $code", $said) if $refused && !$allowed{$code};
+			$said{ $step->{table} }{ $step->{column} } = $step->{method} if !$refused;
+			return $fail->('set_erasure', "$said: $step->{column} is a key") if !$refused && grep { grep { $_ eq $step->{column} } @{ $_->{columns} } } grep { "s.$_->{child}" eq $step->{table} } values %{ $state->{keys} };
+		}
+		elsif ($op eq 'set_purge')
+		{
+			return $fail->("set_purge $code", $said) if $refused && !$allowed{$code};
+			$purge_erases{ $step->{table} } = $step->{sql} =~ /'erase'/ if !$refused;
 		}
 		elsif ($refused && !$allowed{$code} && $code ne '25P01' && $op ne 'begin')
 		{
@@ -236,6 +296,16 @@ sub kind_of
 {
 	my ($complaint) = @_;
 	return join ' ', grep { /^[a-z,]+$/ } split / /, $complaint;
+}
+
+# Has a row the unique mail of a new one? A deleted row where the index holds all.
+sub is_mail_of
+{
+	my ($state, $rid, $step) = @_;
+	my $row = $state->{rows}{$rid};
+	return 0 if $step->{sql} !~ /^INSERT INTO s\.\Q$row->{root}\E /;
+	return 0 if $row->{dead} && !$state->{tables}{ $row->{leaf} }{mail_of_all};
+	return (Model::columns($row->{text})->{mail} // '') eq $step->{mail};
 }
 
 # With guard_references no row that is new or changed references a deleted one.
@@ -279,7 +349,7 @@ sub judge
 			  if $plan && $plan->{error} && $plan->{error}{C} ne $code;
 		}
 		return ["$op $code", "refused: $said; expected " . ($codes || 'success')] if !$must{$code} && !$p->{may}{$code};
-		if ($op eq 'cleanup' && $code eq '23001') { return compare_plan($plan, $p, 'plan of a refused cleanup') }
+		if ($op eq 'cleanup' && $code =~ /^(?:23001|PT423)$/) { return compare_plan($plan, $p, 'plan of a refused cleanup') }
 		return;
 	}
 	if (%must && !$open) { return [ "$op not refused", "$said, though expected $codes" ] }
@@ -315,6 +385,10 @@ sub judge
 		}
 		my $n = keys %{ $p->{back} };
 		return [ 'restore count', "restore said $result->{rows}[0][0], $n rows came back" ] if $result->{rows}[0][0] != $n;
+	}
+	elsif (defined $p->{count})
+	{
+		return [ "$op count", "$op said $result->{rows}[0][0], $p->{count} rows were to be erased" ] if $result->{rows}[0][0] != $p->{count} && !$p->{unsure};
 	}
 	elsif ($op eq 'purge')
 	{

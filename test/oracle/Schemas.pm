@@ -8,7 +8,7 @@ use Model;
 # What may occur. One that is 0 waits for what is not right yet.
 our %feature = (
 	cast_keys => 1,           # keys whose referential DELETE carries a cast: varchar, domains, enums, arrays, ranges
-	composite_type_keys => 0, # keys of a composite type, which have no default operator class for jsonb objects
+	composite_type_keys => 1, # keys of a composite type
 	inherited => 1,           # references to inheritance children, which their parent covers
 	precision => 1,           # deleted_at of other types than timestamptz
 	two_parents => 1,         # children that several keys delete, restored one by one
@@ -16,8 +16,14 @@ our %feature = (
 	reinsert => 1,            # ON CONFLICT on keys of deleted rows is always refused
 	leaf_references => 1,     # references to a leaf partition, guarded
 	children_keep => 1,       # children => true leaves alone what a child has declared for itself
-	on_soft_delete => 0,      # policies for soft deletion
-	deferred_enable => 0,     # enabling stamps rows whose foreign keys are deferred
+	on_soft_delete => 1,      # policies for soft deletion
+	declared => 1,            # references that no foreign key declares
+	within => 1,              # restore of what was deleted before
+	replace => 1,             # new rows that replace deleted ones
+	deferred_enable => 1,     # enabling stamps rows whose foreign keys are deferred
+	holds => 1,               # rows under a hold
+	erasure => 1,             # rows erased in place, and by purge
+	batches => 1,             # cleanups in batches
 );
 
 sub pick { return $_[ int rand @_ ] }
@@ -73,6 +79,7 @@ sub generate
 	make_key($case, pick(@{ $case->{tables} })) for 1 .. n($tables);
 	make_rows($case);
 	enable($case, $_) for grep { !$_->{of} && chance(0.65) } @{ $case->{tables} };
+	declare($case, $_) for grep { chance(0.5) } @{ $case->{tables} };
 	$case->{body} = @{ $case->{steps} };
 	my $statements = $params{statements} // 25;
 	while (@{ $case->{steps} } < $case->{body} + $statements)
@@ -140,7 +147,7 @@ sub make_table
 	push @columns, 'region int' if $table{composite};
 	push @columns, "g int GENERATED ALWAYS AS (a * 2) STORED" if chance(0.2);
 	if (chance(0.3)) { push @columns, 'deleted_at ' . ($feature{precision} ? pick(map({ ("timestamptz($_)", "timestamp($_)") } 0 .. 6), 'timestamptz', 'timestamp', 'keys.stamp') : 'timestamptz'); $table{stamp} = 'deleted_at' }
-	push @columns, 'is_deleted ' . pick('boolean', 'boolean NOT NULL DEFAULT false') if chance(0.2);
+	if (chance(0.2)) { push @columns, 'is_deleted ' . pick('boolean', 'boolean NOT NULL DEFAULT false'); $table{flagged} = chance(0.5) }
 	push @columns, 'mail text' if chance(0.25) && $kind < 0.8 && $kind >= 0.3;
 	my $dropped = chance(0.3);
 	push @columns, 'junk text' if $dropped;
@@ -230,6 +237,8 @@ sub make_rows
 		my @columns = insert_columns($table, 'setup');
 		my @rows = map { '(' . join(', ', insert_values($table, $table->{from} + $_, 'setup')) . ')' } 1 .. $table->{n};
 		add($case, "INSERT INTO s.$table->{name} (" . join(', ', @columns) . ') VALUES ' . join(', ', @rows), 'setup');
+		# enabling stamps these
+		add($case, "UPDATE s.$table->{name} SET is_deleted = true WHERE rid % 4 = 0", 'setup') if $table->{flagged};
 	}
 	for my $table (@{ $case->{tables} })
 	{
@@ -240,6 +249,38 @@ sub make_rows
 			add($case, "CREATE INDEX ON s.$table->{name} (" . join(', ', @{ $fk->{columns} }) . ')', 'ddl') if chance(0.5);
 		}
 	}
+	return;
+}
+
+# What owners say of a table, before anything happens.
+sub declare
+{
+	my ($case, $table) = @_;
+	my $t = "s.$table->{name}";
+	if ($feature{on_soft_delete} && @{ $table->{fks} } && chance(0.5))
+	{
+		my $policy = pick("'cascade'", "'protect'", 'NULL', 'NULL', 'NULL');
+		add($case, "SELECT account.set_reference_policy('$t', '" . pick(@{ $table->{fks} })->{name} . "', $policy, '" . pick('follow', 'keep', 'remove', 'refuse') . "')", 'ddl', allow => ['22023']);
+	}
+	if ($feature{declared} && @{ $table->{fks} } && chance(0.2))
+	{
+		my $fk = pick(@{ $table->{fks} });
+		add($case, "ALTER TABLE $t DROP CONSTRAINT $fk->{name}", 'ddl');
+		add($case, "SELECT account.set_reference('$t', ARRAY[" . join(', ', map { "'$_'" } @{ $fk->{columns} }) . "]::name[], 's.$fk->{parent}{name}', 'cascade')", 'ddl', allow => ['22023']);
+	}
+	return if !$feature{erasure} || chance(0.4);
+	set_erasure($case, $table);
+	add($case, "SELECT account.set_purge('$t', 'erase')", 'set_purge', table => $t) if chance(0.4);
+	return;
+}
+
+# Say of a column that it is erased.
+sub set_erasure
+{
+	my ($case, $table) = @_;
+	my $column = pick('b', 'b', 'a', $table->{mail} ? 'mail' : 'b');
+	my $method = pick('null', $column eq 'a' ? 'constant:0' : $column eq 'b' ? ('constant:gone', 'hash', 'default') : 'hash');
+	add($case, "SELECT account.set_erasure('s.$table->{name}', '$column', '$method')", 'set_erasure', table => "s.$table->{name}", column => $column, method => $method);
 	return;
 }
 
@@ -284,9 +325,10 @@ sub enable
 	push @options, 'hide => false' if chance(0.1);
 	push @options, 'guard_references => true' if chance(0.35);
 	push @options, "on_parent_delete => '" . pick('delete', 'delete', 'refuse') . "'" if chance(0.7);
+	push @options, "on_reinsert => '" . pick('replace', 'replace', 'refuse') . "'" if $feature{replace} && chance(0.3);
 	if (chance(0.15) && ($feature{children_keep} || !$case->{own})) { push @options, 'children => true'; $case->{children} = 1 }
 	$table->{was} = $table->{soft} = 1;
-	add($case, "SELECT account.enable_soft_delete('s.$table->{name}'" . join('', map { ", $_" } @options) . ')', 'enable', allow => [qw(22023 55000)]);
+	add($case, "SELECT account.enable_soft_delete('s.$table->{name}'" . join('', map { ", $_" } @options) . ')', 'enable', allow => [qw(22023 55000), $case->{open} ? '55006' : ()]);
 	add($case, "SELECT account.unique_among_live('s.$table->{name}', 'mail')", 'ddl', allow => [qw(22023 23505)]) if $table->{mail} && chance(0.6);
 	return;
 }
@@ -324,6 +366,7 @@ sub transaction
 			statement($case) for 1 .. n(2);
 			add($case, pick('ROLLBACK TO p', 'ROLLBACK TO p', 'RELEASE p'), 'release');
 		}
+		elsif ($feature{deferred_enable} && chance(0.06)) { enable($case, pick(grep { !$_->{of} } @{ $case->{tables} })) }
 		else { statement($case) }
 		add($case, 'SET CONSTRAINTS ALL ' . pick('IMMEDIATE', 'DEFERRED'), 'constraints', allow => ['23503']) if chance(0.1);
 	}
@@ -338,13 +381,17 @@ sub statement
 	my ($case) = @_;
 	my $table = pick(@{ $case->{tables} });
 	my $kind = rand;
-	return delete_statement($case, $table) if $kind < 0.36;
-	return restore($case, $table) if $kind < 0.48;
-	return cleanup($case, $table) if $kind < 0.58;
-	return insert($case, $table) if $kind < 0.68;
-	return update($case, $table) if $kind < 0.8;
-	return purge($case, $table) if $kind < 0.86 && !$case->{open};
-	return ddl($case, $table) if $kind < 0.95 && !$case->{open};
+	return delete_statement($case, $table) if $kind < 0.32;
+	return restore($case, $table) if $kind < 0.43;
+	return cleanup($case, $table) if $kind < 0.51;
+	return insert($case, $table) if $kind < 0.62;
+	return update($case, $table) if $kind < 0.72;
+	return delete_statement($case, $table) if $case->{open};
+	return purge($case, $table) if $kind < 0.78;
+	return ddl($case, $table) if $kind < 0.87;
+	return hold($case, $table) if $kind < 0.92 && $feature{holds};
+	return erase($case, $table) if $kind < 0.96 && $feature{erasure};
+	return batches($case, $table) if $feature{batches};
 	return delete_statement($case, $table);
 }
 
@@ -410,7 +457,9 @@ sub restore
 {
 	my ($case, $table) = @_;
 	my @i = keys_of($table, 4);
-	add($case, "SELECT account.restore('s.$table->{name}', " . key_argument($table, @i) . ')', 'restore', match => matching($table, @i), allow => [qw(23505 22023)]);
+	my $within = $feature{within} && chance(0.25);
+	add($case, "SELECT account.restore('s.$table->{name}', " . key_argument($table, @i) . ($within ? ", within => '1 hour'" : '') . ')', 'restore', match => matching($table, @i), within => $within,
+		allow => [qw(23505 22023)]);
 	return;
 }
 
@@ -432,18 +481,66 @@ sub purge
 	return;
 }
 
+# A hold on some rows, or the end of the oldest.
+sub hold
+{
+	my ($case, $table) = @_;
+	if ($case->{holds} && chance(0.6))
+	{
+		$case->{holds}--;
+		return add($case, q{SELECT account.release_hold(id, 'over') FROM account.hold WHERE released_at IS NULL ORDER BY id LIMIT 1}, 'release_hold');
+	}
+	$case->{holds}++;
+	my @i = keys_of($table, 2);
+	return add($case, "SELECT account.place_hold('s.$table->{name}', " . key_argument($table, @i) . ", 'case')", 'hold', match => matching($table, @i), allow => [qw(PT404 22023)]);
+}
+
+# What is erased, and an erasure.
+sub erase
+{
+	my ($case, $table) = @_;
+	my $t = "s.$table->{name}";
+	if (chance(0.2))
+	{
+		set_erasure($case, $table);
+		return if chance(0.5);
+		# what says which row it is stays
+		my $key = pick($table->{id}, $table->{composite} ? 'region' : (), map { @{ $_->{columns} } } @{ $table->{fks} });
+		return add($case, "SELECT account.set_erasure('$t', '$key', 'null')", 'set_erasure', table => $t, column => $key, method => 'null', allow => ['22023']);
+	}
+	return add($case, "SELECT account.set_purge('$t', " . pick("'erase'", "'erase'", "'remove'", 'NULL') . ')', 'set_purge', table => $t, allow => ['22023']) if chance(0.2);
+	my @i = keys_of($table, 3);
+	return add($case, "SELECT account.erase('$t', " . key_argument($table, @i) . ')', 'erase', match => matching($table, @i), allow => $table->{type} =~ /^(?:array|texts|d_ints)$/ ? ['22023'] : []);
+}
+
+# A cleanup in batches, which is stopped time and again.
+sub batches
+{
+	my ($case, $table) = @_;
+	my ($i) = keys_of($table, 1);
+	my $raw = $type{ $table->{type} }[1]->($i);
+	my $key = $table->{composite} || $raw =~ /^[\[{]/ || chance(0.2) ? qq({"$table->{id}": "$raw") . ($table->{composite} ? ', "region": ' . second($i) : '') . '}' : $raw;
+	my $force = chance(0.4) ? 'true' : 'false';
+	my $stop = pick('time', 'time', 'cancel', 'kill');
+	return add($case, "CALL account.cleanup_batches('s.$table->{name}', '$key', $force, batch_size => " . n(4) . ($stop eq 'time' ? ", max_runtime => '0'" : '') . ')', 'batches', stop => $stop,
+		force => $force eq 'true', match => matching($table, $i));
+}
+
 sub insert
 {
 	my ($case, $table) = @_;
 	my $i = $table->{from} + n($table->{n} + 3);
-	my $sql = "INSERT INTO s.$table->{name} (" . join(', ', insert_columns($table)) . ') VALUES (' . join(', ', insert_values($table, $i)) . ')';
+	my @values = insert_values($table, $i);
+	my ($mail) = grep { /^'m\d+'$/ } @values;
+	my $sql = "INSERT INTO s.$table->{name} (" . join(', ', insert_columns($table)) . ') VALUES (' . join(', ', @values) . ')';
 	my $conflict = '';
 	if (chance(0.3))
 	{
 		$conflict = " ON CONFLICT ($table->{id}" . ($table->{composite} ? ', region' : '') . ') DO ' . pick('NOTHING', "UPDATE SET $table->{columns}[0] = 7");
 		$conflict = ' ON CONFLICT DO NOTHING' if chance(0.2);
 	}
-	add($case, "$sql$conflict" . pick('', ' RETURNING rid'), 'insert', conflict => $conflict, match => matching($table, $i), allow => [qw(23503 23505 23502 23514)]);
+	add($case, "$sql$conflict" . pick('', ' RETURNING rid'), 'insert', conflict => $conflict, mail => $table->{mail} && $mail ? $mail =~ /(\w+)/ : undef, match => matching($table, $i),
+		allow => [qw(23503 23505 23502 23514)]);
 	return;
 }
 
@@ -503,9 +600,20 @@ sub ddl
 	if ($kind < 0.6 && @{ $table->{fks} })
 	{
 		my $fk = pick(@{ $table->{fks} });
-		return add($case, "SELECT account.set_reference_policy('$t', '$fk->{name}', " . pick("'cascade'", "'protect'", "'restrict'", "'set null'", 'NULL') . ')', 'ddl', allow => ['22023']);
+		my $soft = $feature{on_soft_delete} && chance(0.6) ? ", '" . pick('follow', 'keep', 'remove', 'refuse') . "'" : '';
+		return add($case, "SELECT account.set_reference_policy('$t', '$fk->{name}', " . pick("'cascade'", "'protect'", "'restrict'", "'set null'", 'NULL') . "$soft)", 'ddl', allow => ['22023']);
 	}
-	if ($kind < 0.7 && @{ $table->{fks} })
+	if ($kind < 0.66 && @{ $table->{fks} } && $feature{declared})
+	{
+		my $fk = pick(@{ $table->{fks} });
+		my $columns = 'ARRAY[' . join(', ', map { "'$_'" } @{ $fk->{columns} }) . ']::name[]';
+		my $reference = "SELECT account.set_reference('$t', $columns, 's.$fk->{parent}{name}', ";
+		return add($case, "${reference}NULL)", 'ddl', allow => ['22023']) if chance(0.2);
+		add($case, "ALTER TABLE $t DROP CONSTRAINT IF EXISTS $fk->{name}", 'ddl');
+		return add($case, $reference . pick("'cascade'", "'cascade'", "'protect'", "'set null'") . ($feature{on_soft_delete} && chance(0.4) ? ", '" . pick('follow', 'keep', 'remove', 'refuse') . "'" : '') . ')', 'ddl',
+			allow => ['22023']);
+	}
+	if ($kind < 0.72 && @{ $table->{fks} })
 	{
 		my $fk = pick(@{ $table->{fks} });
 		add($case, "ALTER TABLE $t DROP CONSTRAINT IF EXISTS $fk->{name}", 'ddl');

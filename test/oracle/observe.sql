@@ -23,7 +23,13 @@ SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.condefe
        coalesce(CASE p.policy WHEN 'cascade' THEN 'c' WHEN 'protect' THEN 'a' WHEN 'set null' THEN 'n' END, k.confdeltype::text) AS action,
        to_jsonb(p) ->> 'on_soft_delete' AS on_soft_delete, k.confmatchtype
 FROM pg_constraint k LEFT JOIN account.reference_policy p ON p.child = k.conrelid AND p.constraint_name = k.conname
-WHERE k.contype = 'f' AND k.conparentid = 0 AND k.connamespace = to_regnamespace('s');
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.connamespace = to_regnamespace('s')
+UNION ALL
+-- and those that owners have declared, of which the server knows nothing
+SELECT NULL, r.name, r.child, r.parent, (SELECT array_agg(a.attnum ORDER BY u.n) FROM unnest(r.columns) WITH ORDINALITY AS u(name, n) JOIN pg_attribute a ON a.attrelid = r.child AND a.attname = u.name),
+       (SELECT p.conkey FROM pg_constraint p WHERE p.conrelid = r.parent AND p.contype = 'p'), false, false, '-',
+       CASE r.policy WHEN 'cascade' THEN 'c' WHEN 'protect' THEN 'a' WHEN 'set null' THEN 'n' END, r.on_soft_delete, 's'
+FROM account.declared_reference r JOIN pg_class c ON c.oid = r.child WHERE c.relnamespace = to_regnamespace('s');
 
 -- The three that follow give statements, to be run after this: the rows need a setting that shows all.
 --
@@ -57,24 +63,27 @@ CREATE FUNCTION observe.visible() RETURNS text LANGUAGE sql AS $$
 $$;
 
 -- What the keys do: name, child's tree, parent's, action by catalog and with policies, deferrable, deferred, columns that SET NULL and
--- SET DEFAULT change, whether one of them must not be NULL, their defaults, guarded.
+-- SET DEFAULT change, whether one of them must not be NULL, their defaults, guarded, declared by no foreign key.
 CREATE FUNCTION observe.key_list() RETURNS TABLE (key text, child text, parent text, by_catalog text, action text, on_soft_delete text, may_wait boolean,
-    waits boolean, columns text, must text, defaults text, guarded boolean) LANGUAGE sql AS $$
+    waits boolean, columns text, must text, defaults text, guarded boolean, declared boolean) LANGUAGE sql AS $$
     SELECT k.conname, k.conrelid::regclass, k.confrelid::regclass, k.by_catalog, k.action, k.on_soft_delete, k.condeferrable, k.condeferred,
            s.names, s.must, s.defaults,
-           EXISTS (SELECT FROM pg_trigger g WHERE g.tgconstrrelid = k.confrelid AND g.tgname LIKE 'zz_account_guard%'
-               AND (g.tgrelid = k.conrelid OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(k.conrelid))))
-    FROM observe.keys k JOIN pg_constraint o ON o.oid = k.oid
+           k.oid IS NOT NULL AND EXISTS (SELECT FROM pg_trigger g WHERE g.tgconstrrelid = k.confrelid AND g.tgname LIKE 'zz_account_guard%'
+               AND (g.tgrelid = k.conrelid OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(k.conrelid)))), k.oid IS NULL
+    FROM observe.keys k LEFT JOIN pg_constraint o ON o.oid = k.oid
         CROSS JOIN LATERAL (SELECT string_agg(attname, ',') AS names, string_agg(attnotnull::text, ',') AS must,
                                    string_agg(coalesce(pg_get_expr(adbin, adrelid), ''), ',') AS defaults
                             FROM pg_attribute a LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum AND a.attgenerated = ''
-                            WHERE a.attrelid = k.conrelid AND a.attnum = ANY (CASE WHEN cardinality(o.confdelsetcols) > 0 THEN o.confdelsetcols ELSE o.conkey END)) s
+                            WHERE a.attrelid = k.conrelid AND a.attnum = ANY (CASE WHEN cardinality(o.confdelsetcols) > 0 THEN o.confdelsetcols ELSE k.conkey END)) s
 $$;
 CREATE FUNCTION observe.table_list() RETURNS TABLE (leaf text, root text, soft boolean, hidden boolean, on_parent text, has_flag boolean,
-    digits int) LANGUAGE sql AS $$
+    digits int, replaces boolean, mail_of_all boolean) LANGUAGE sql AS $$
     SELECT leaf::regclass::text, root::text, stamp IS NOT NULL, NOT 'hide=false' = ANY (arguments),
            coalesce((SELECT substring(a FROM '=(.*)') FROM unnest(arguments) a WHERE a LIKE 'on_parent_delete=%'), 'refuse'), flag IS NOT NULL,
            (SELECT CASE WHEN coalesce(nullif(a.atttypmod, -1), nullif(t.typtypmod, -1)) IS NULL THEN 6 ELSE coalesce(nullif(a.atttypmod, -1), t.typtypmod) END
-            FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = leaf AND quote_ident(a.attname) = stamp)
+            FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = leaf AND quote_ident(a.attname) = stamp),
+           'on_reinsert=replace' = ANY (arguments),
+           EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = leaf AND a.attname = 'mail' WHERE i.indrelid = leaf AND i.indisunique AND i.indpred IS NULL
+                   AND i.indkey[0] = a.attnum AND i.indnkeyatts = 1)
     FROM observe.tables
 $$;

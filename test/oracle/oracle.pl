@@ -122,7 +122,7 @@ for my $part (@parts)
 		{
 			wait_for_server();
 			make_database();
-			$_->() for \&Queries::forget, \&Interleavings::forget, \&Failures::forget;
+			$_->() for \&Queries::forget, \&Interleavings::forget, \&Failures::forget, \&Batches::forget;
 		}
 	}
 	$failed += $bad;

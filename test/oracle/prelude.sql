@@ -4,8 +4,10 @@ CREATE EXTENSION IF NOT EXISTS citext;
 CREATE SCHEMA keys;
 DO $$ BEGIN CREATE ROLE oracle_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
 GRANT USAGE ON SCHEMA keys TO oracle_owner;
-GRANT SELECT ON account.reference_policy TO oracle_owner;
-GRANT EXECUTE ON FUNCTION account.purge(regclass, interval, bigint, boolean) TO oracle_owner;
+GRANT SELECT ON account.reference_policy, account.declared_reference, account.hold TO oracle_owner;
+GRANT EXECUTE ON FUNCTION account.purge(regclass, interval, bigint, boolean), account.place_hold(regclass, "any", text), account.place_hold(regclass, text, text),
+    account.release_hold(bigint, text), account.erase(regclass, "any"), account.erase(regclass, text) TO oracle_owner;
+GRANT EXECUTE ON PROCEDURE account.cleanup_batches TO oracle_owner;
 CREATE DOMAIN keys.d_int AS int;
 CREATE DOMAIN keys.d_bigint AS bigint CHECK (VALUE > 0);
 CREATE DOMAIN keys.d_uuid AS uuid;
