@@ -156,7 +156,7 @@ Datum
 refuse_deleted_conflict(PG_FUNCTION_ARGS)
 {
 	if (!PG_GETARG_BOOL(1))
-		refuse(PG_GETARG_OID(0), "ON CONFLICT DO UPDATE would write into a row that is hidden.",
+		refuse(PG_GETARG_OID(0), "ON CONFLICT would write into, or return, a row that is hidden.",
 			   NULL);
 	PG_RETURN_BOOL(true);
 }
