@@ -67,6 +67,16 @@ SET ROLE describe_owner;
 SELECT line FROM regexp_split_to_table(account.describe('"Users"'), '\n') AS line WHERE line ~ '^(Holds|Removal|New)';
 ALTER TABLE posts DISABLE TRIGGER "00_account_soft_delete";
 
+-- never in a parallel query, where a new snapshot may not be taken
+CREATE TABLE many AS SELECT generate_series(1, 1000) AS id;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SELECT n, left(account.describe('"Users"'), 24) FROM (SELECT count(*) AS n FROM many) AS c;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+
 -- no table
 SELECT account.describe('a_view');    -- fails
 SELECT account.describe(NULL) IS NULL;

@@ -2,7 +2,7 @@
 -- describe ----------------------------------------------------------------------------------------
 
 CREATE FUNCTION account.describe(target regclass) RETURNS text
-    AS 'MODULE_PATHNAME', 'describe' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+    AS 'MODULE_PATHNAME', 'describe' LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
 GRANT EXECUTE ON FUNCTION account.describe(regclass) TO PUBLIC;
 COMMENT ON FUNCTION account.describe(regclass) IS
 'One table as a text to read: is soft delete enabled, with which columns and options; what becomes '
