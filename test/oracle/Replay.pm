@@ -170,6 +170,7 @@ sub replay
 		{
 			@matched = $step->{current} && defined $fetched && !$state->{rows}{$fetched}{dead} ? $fetched : () if $step->{current};
 			# setting deleted_at deletes nothing where soft delete is off
+			my @plain = ($step->{tag} // '') eq 'UPDATE' ? grep { $state->{rows}{$_} && !$state->{rows}{$_}{soft} } @matched : ();
 			@matched = grep { $state->{rows}{$_} && $state->{rows}{$_}{soft} } @matched if ($step->{tag} // '') eq 'UPDATE';
 			my $erases = $op eq 'purge' && $purge_erases{"s.$step->{target}"};
 			my $p = $op eq 'delete' ? Model::delete_rows($state, $stay, @matched)
@@ -178,6 +179,7 @@ sub replay
 			  : $op eq 'erase' ? Erasure::erase($state, $stay, \%said, @matched)
 			  : $erases ? Erasure::purge($state, $stay, \%said, \%erased, @matched)
 			  : Model::purge($state, $stay, $step->{force}, @matched);
+			if (@plain && $step->{sql} =~ / SET (\w+) = now/) { $p->{set}{$_}{$1} = 'any' for @plain }
 			my $complaint = judge($step, $state, $after, $p, $result, $code, $said, $open, \%allowed, $plan, @matched);
 			return $fail->(@$complaint) if $complaint;
 			if (!$refused && ($op eq 'erase' || $erases)) { $erased{$_} = $after->{rows}{$_}{stamp} for keys %{ $p->{set} } }
@@ -320,7 +322,8 @@ sub refer_to_dead
 		for (@{ $after->{edges}{$name} })
 		{
 			my ($child, $parent) = @$_;
-			next if $had{"$child $parent"} || !$after->{rows}{$parent}{dead} || $after->{rows}{$child}{dead};
+			# a child that comes back references its parent anew
+			next if $had{"$child $parent"} && !($before->{rows}{$child} && $before->{rows}{$child}{dead}) || !$after->{rows}{$parent}{dead} || $after->{rows}{$child}{dead};
 			return "row $child of $after->{rows}{$child}{leaf} has come to reference the deleted row $parent by the guarded key $name";
 		}
 	}

@@ -270,7 +270,8 @@ sub declare
 	}
 	return if !$feature{erasure} || chance(0.4);
 	set_erasure($case, $table);
-	add($case, "SELECT account.set_purge('$t', 'erase')", 'set_purge', table => $t) if chance(0.4);
+	# tables that inherit are purged with their parent, each as it says
+	add($case, "SELECT account.set_purge('$t', 'erase')", 'set_purge', table => $t) if !$table->{of} && !$table->{heirs} && chance(0.4);
 	return;
 }
 
@@ -508,7 +509,7 @@ sub erase
 		my $key = pick($table->{id}, $table->{composite} ? 'region' : (), map { @{ $_->{columns} } } @{ $table->{fks} });
 		return add($case, "SELECT account.set_erasure('$t', '$key', 'null')", 'set_erasure', table => $t, column => $key, method => 'null', allow => ['22023']);
 	}
-	return add($case, "SELECT account.set_purge('$t', " . pick("'erase'", "'erase'", "'remove'", 'NULL') . ')', 'set_purge', table => $t, allow => ['22023']) if chance(0.2);
+	return add($case, "SELECT account.set_purge('$t', " . pick("'erase'", "'erase'", "'remove'", 'NULL') . ')', 'set_purge', table => $t, allow => ['22023']) if !$table->{of} && !$table->{heirs} && chance(0.2);
 	my @i = keys_of($table, 3);
 	return add($case, "SELECT account.erase('$t', " . key_argument($table, @i) . ')', 'erase', match => matching($table, @i), allow => $table->{type} =~ /^(?:array|texts|d_ints)$/ ? ['22023'] : []);
 }
