@@ -35,6 +35,7 @@ PIECES_1.0.0--1.1.0 = \
     account/mail \
     account/members \
     account/last_member \
+    account/attached_parts \
     account/tenant \
     account/purge_tenants \
     account/export_tenant \

@@ -23,11 +23,16 @@ SELECT code, message, remedy FROM account.doctor_model() ORDER BY code;
 ALTER TABLE dm.users DROP COLUMN password;
 SELECT count(*) FROM account.use_tables('dm.users', tenants => 'dm.tenants');
 SELECT code, message, remedy FROM account.doctor_model() ORDER BY code;
--- tables that inherit later, and a trigger that was lost: changes of their rows end no sessions
+-- triggers that were lost, those of tables that inherit later too: changes of their rows end no sessions
 CREATE TABLE dm.staff () INHERITS (dm.users);
 CREATE TABLE dm.nurses () INHERITS (dm.staff);
 CREATE TABLE dm.trials () INHERITS (dm.tenants);
 DROP TRIGGER zz_account_statement ON dm.users;
+DROP TRIGGER zz_account_sessions ON dm.staff;
+DROP TRIGGER zz_account_statement ON dm.staff;
+DROP TRIGGER zz_account_sessions ON dm.nurses;
+DROP TRIGGER zz_account_statement ON dm.nurses;
+DROP TRIGGER zz_account_sessions ON dm.trials;
 INSERT INTO dm.nurses VALUES (7, 'n@x');
 INSERT INTO account.session (id, user_id, token_hash, created_at, refreshed_at, expires_at) VALUES (gen_random_uuid(), '7', '\x00', now(), now(), now() + interval '1 day');
 SELECT severity, object, message, remedy FROM account.doctor_model() WHERE code = 'sessions_not_ended' ORDER BY object, remedy;

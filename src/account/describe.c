@@ -354,7 +354,6 @@ static void
 describe_last_members(StringInfo out, Oid relid)
 {
 	LastMemberRule rule;
-	Relation rel;
 	List *tables;
 	ListCell *lc;
 
@@ -362,9 +361,7 @@ describe_last_members(StringInfo out, Oid relid)
 		appendStringInfo(out, "Members: the last %s of a tenant (%s, of %s) stays.\n",
 						 quote_identifier(rule.role), sql_column(rule.members, rule.columns.tenant),
 						 display_relation(rule.tenants));
-	rel = table_open(relid, AccessShareLock);
-	tables = last_member_tables_of_user(rel);
-	table_close(rel, AccessShareLock);
+	tables = last_member_tables_from(relid, LAST_MEMBER_USER);
 	foreach (lc, tables)
 		if (last_member_rule(lfirst_oid(lc), &rule) && rule.users == hierarchy_top(relid))
 			appendStringInfo(out, "Members: who is the last %s of a tenant in %s stays.\n",

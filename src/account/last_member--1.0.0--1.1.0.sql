@@ -55,9 +55,10 @@ COMMENT ON FUNCTION account.protect_last_member(regclass, name, name, text) IS
 'deleted or not active, do not count. tenant_column and role_column: of members; the tenants and '
 'the users are those that a foreign key, a declared reference or the mapping says. Calling it '
 'again replaces what was said. For the table''s owner, who needs TRIGGER on users and tenants '
-'(else 42501). A NOTICE tells how many tenants have no such member already, as account.doctor '
-'does. Errors: 22023 for an unknown column, a part of a table, or where users or tenants are not '
-'known.';
+'(else 42501). Partitions that come later are covered. A NOTICE tells how many tenants have no '
+'such member already, as account.doctor does. Errors: 22023 for an unknown column, a part of a '
+'table, or where users or tenants are not known, 55000 where these are partitioned and have no '
+'partition yet.';
 
 CREATE FUNCTION account.unprotect_last_member(members regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'unprotect_last_member' LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -49,6 +49,8 @@ typedef struct KeyTexts
 	int n;
 	int room;
 	char **texts;
+	bool has_last; /* the value that the last one was made of */
+	Datum last;
 } KeyTexts;
 
 /* What waits for the end of a statement, of one table of members. */
@@ -112,7 +114,6 @@ add_key(KeyTexts *keys, MemoryContext context, const char *text)
 			keys->texts = repalloc_huge(keys->texts, keys->room * sizeof(char *));
 		}
 	}
-	/* mostly one row of a tenant comes after the other */
 	if (keys->n == 0 || strcmp(keys->texts[keys->n - 1], text) != 0)
 		keys->texts[keys->n++] = MemoryContextStrdup(context, text);
 }
@@ -146,7 +147,7 @@ typedef struct KnownTable
 	Oid members;
 	MemberColumns columns;
 	AttrNumber key;
-	ModelPart part;
+	Liveness liveness;
 } KnownTable;
 
 /* Is it as it was? Else begin anew. */
@@ -188,18 +189,45 @@ counts(const Liveness *liveness, TupleTableSlot *slot)
 	return row_is_live(liveness, slot) && row_is_active(liveness, slot);
 }
 
+/* Is it the key that was added last? Mostly one row of a tenant comes after the other. */
+static bool
+is_last(KeyTexts *keys, MemoryContext context, Datum value, Form_pg_attribute column)
+{
+	MemoryContext caller;
+
+	if (keys->has_last && datum_image_eq(keys->last, value, column->attbyval, column->attlen))
+		return true;
+	if (keys->has_last && !column->attbyval)
+		pfree(DatumGetPointer(keys->last));
+	caller = MemoryContextSwitchTo(context);
+	keys->last = datumCopy(value, column->attbyval, column->attlen);
+	keys->has_last = true;
+	MemoryContextSwitchTo(caller);
+	return false;
+}
+
 /* Keep a key of the row as it was, for the end of the statement. */
 static void
 collect(TriggerData *trigger, const KnownTable *known, AttrNumber attnum, bool is_user)
 {
-	char *key = model_column_text(trigger->tg_relation, trigger->tg_trigslot, attnum);
+	Relation rel = trigger->tg_relation;
+	bool isnull;
+	Datum value = column_value(RelationGetRelid(rel), trigger->tg_trigslot, attnum, &isnull);
+	KeyTexts *keys;
 	Batch *batch;
 
-	if (key == NULL)
+	if (isnull)
 		return;
 	batch = open_batch(known->members);
-	add_key(is_user ? &batch->users : &batch->tenants, batch->pending.context, key);
-	pfree(key);
+	keys = is_user ? &batch->users : &batch->tenants;
+	if (!is_last(keys, batch->pending.context, value,
+				 TupleDescAttr(RelationGetDescr(rel), attnum - 1)))
+	{
+		char *key = model_column_text(rel, trigger->tg_trigslot, attnum);
+
+		add_key(keys, batch->pending.context, key);
+		pfree(key);
+	}
 	if (!known->flushed)
 		flush();
 }
@@ -222,7 +250,6 @@ last_member(PG_FUNCTION_ARGS)
 {
 	static KnownTable known;
 	TriggerData *trigger = called_as_trigger(fcinfo, LAST_MEMBER_ROW);
-	Liveness liveness;
 
 	if (!is_after_row(trigger))
 		return PointerGetDatum(NULL);
@@ -233,15 +260,15 @@ last_member(PG_FUNCTION_ARGS)
 		if (!last_member_columns(trigger->tg_trigger->tgqual, &known.columns))
 			return PointerGetDatum(NULL);
 		known.members = hierarchy_top(relid);
-		known.part = last_member_part(relid);
+		last_member_liveness(trigger->tg_relation, last_member_part(relid), known.columns.is_active,
+							 &known.liveness);
 		known.relid = relid;
 	}
-	last_member_liveness(trigger->tg_relation, known.part, known.columns.is_active, &liveness);
-	if (!counts(&liveness, trigger->tg_trigslot))
+	if (!counts(&known.liveness, trigger->tg_trigslot))
 		return PointerGetDatum(NULL);
-	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) && counts(&liveness, trigger->tg_newslot) &&
-		is_same(trigger, known.columns.tenant) && is_same(trigger, known.columns.role) &&
-		is_same(trigger, known.columns.user))
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) &&
+		counts(&known.liveness, trigger->tg_newslot) && is_same(trigger, known.columns.tenant) &&
+		is_same(trigger, known.columns.role) && is_same(trigger, known.columns.user))
 		return PointerGetDatum(NULL);
 	collect(trigger, &known, known.columns.tenant, false);
 	return PointerGetDatum(NULL);
@@ -256,25 +283,26 @@ last_member_user(PG_FUNCTION_ARGS)
 {
 	static KnownTable known;
 	TriggerData *trigger = called_as_trigger(fcinfo, LAST_MEMBER_USER);
-	Liveness liveness;
 
 	if (!is_after_row(trigger))
 		return PointerGetDatum(NULL);
 	if (!is_known(&known, trigger))
 	{
+		Oid relid;
+
 		known.key = last_member_key(trigger->tg_trigger->tgqual);
 		known.members = trigger->tg_trigger->tgconstrrelid;
 		if (known.key == InvalidAttrNumber || !OidIsValid(known.members))
 			return PointerGetDatum(NULL);
-		known.relid = RelationGetRelid(trigger->tg_relation);
-		known.part = last_member_part(known.relid);
-		known.columns.is_active = last_member_active_column(known.relid);
+		relid = RelationGetRelid(trigger->tg_relation);
+		last_member_liveness(trigger->tg_relation, last_member_part(relid),
+							 last_member_active_column(relid), &known.liveness);
+		known.relid = relid;
 	}
-	last_member_liveness(trigger->tg_relation, known.part, known.columns.is_active, &liveness);
-	if (!counts(&liveness, trigger->tg_trigslot))
+	if (!counts(&known.liveness, trigger->tg_trigslot))
 		return PointerGetDatum(NULL);
-	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) && counts(&liveness, trigger->tg_newslot) &&
-		is_same(trigger, known.key))
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) &&
+		counts(&known.liveness, trigger->tg_newslot) && is_same(trigger, known.key))
 		return PointerGetDatum(NULL);
 	collect(trigger, &known, known.key, true);
 	return PointerGetDatum(NULL);
@@ -289,15 +317,6 @@ last_member_tenant(PG_FUNCTION_ARGS)
 }
 
 /* --- the check --- */
-
-/* SQL: the column of alias is the key in k.v, as its type reads it. */
-static char *
-is_key(const char *alias, Oid relid, AttrNumber attnum)
-{
-	return psprintf("%s.%s %s k.v::%s", alias, sql_column(relid, attnum),
-					sql_equality(getBaseType(get_atttype(relid, attnum))),
-					sql_column_type(relid, attnum));
-}
 
 /* So many keys are looked for by a kept statement, by index; more by one planned for them. */
 #define MANY_KEYS 100
@@ -317,6 +336,8 @@ static char *
 look_text(const LastMemberRule *rule, Look look)
 {
 	Oid members = rule->members;
+	Oid user = get_atttype(members, rule->columns.user);
+	Oid tenant = get_atttype(members, rule->columns.tenant);
 	const char *keys = "pg_catalog.unnest($1) AS k(v)";
 
 	switch (look)
@@ -325,23 +346,28 @@ look_text(const LastMemberRule *rule, Look look)
 			return psprintf(OWN_STATEMENT "SELECT (m.%s)::pg_catalog.text, NULL::pg_catalog.text "
 										  "FROM %s JOIN %s m ON %s WHERE %s",
 							sql_column(members, rule->columns.tenant), keys, sql_relation(members),
-							is_key("m", members, rule->columns.user), last_member_sql(rule));
+							last_member_same_key("m", members, rule->columns.user, "k.v",
+												 get_atttype(rule->users, rule->users_key)),
+							last_member_sql(rule));
 		case LOOK_TENANTS:
 			return psprintf(
 				OWN_STATEMENT "SELECT k.v, NULL::pg_catalog.text FROM %s JOIN %s t ON %s WHERE %s "
 							  "ORDER BY k.v COLLATE \"C\" FOR NO KEY UPDATE OF t",
-				keys, sql_relation(rule->tenants), is_key("t", rule->tenants, rule->tenants_key),
+				keys, sql_relation(rule->tenants),
+				last_member_same_key("t", rule->tenants, rule->tenants_key, "k.v", tenant),
 				last_member_tenant_sql(rule->tenants));
 		case LOOK_MEMBERS:
 			return psprintf(OWN_STATEMENT
 							"SELECT k.v, (m.%s)::pg_catalog.text FROM %s JOIN %s m ON %s WHERE %s",
 							sql_column(members, rule->columns.user), keys, sql_relation(members),
-							is_key("m", members, rule->columns.tenant), last_member_sql(rule));
+							last_member_same_key("m", members, rule->columns.tenant, "k.v", tenant),
+							last_member_sql(rule));
 		case LOOK_USERS:
-			return psprintf(
-				OWN_STATEMENT "SELECT k.v, NULL::pg_catalog.text FROM %s JOIN %s u ON %s WHERE %s",
-				keys, sql_relation(rule->users), is_key("u", rule->users, rule->users_key),
-				last_member_user_sql(rule->users));
+			return psprintf(OWN_STATEMENT
+							"SELECT k.v, NULL::pg_catalog.text FROM %s JOIN %s u ON %s WHERE %s",
+							keys, sql_relation(rule->users),
+							last_member_same_key("u", rule->users, rule->users_key, "k.v", user),
+							last_member_user_sql(rule->users));
 		default:
 			return psprintf(OWN_STATEMENT "SELECT (m.%s)::pg_catalog.text, NULL::pg_catalog.text "
 										  "FROM %s m WHERE %s AND $1 IS NOT NULL",
@@ -572,7 +598,8 @@ last_member_check(PG_FUNCTION_ARGS)
 		ListCell *lc;
 
 		collect_all(RelationGetRelid(trigger->tg_relation));
-		foreach (lc, last_member_tables_of_user(trigger->tg_relation))
+		foreach (lc,
+				 last_member_tables_from(RelationGetRelid(trigger->tg_relation), LAST_MEMBER_USER))
 			collect_all(lfirst_oid(lc));
 	}
 	else if (TRIGGER_FIRED_AFTER(trigger->tg_event))

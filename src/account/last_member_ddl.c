@@ -10,7 +10,8 @@
  *
  * Row triggers are on members as PostgreSQL clones them; statement triggers, and those FROM
  * members, are on each partition that there is, for itself: a clone of a constraint trigger would
- * neither go with DETACH PARTITION nor let ATTACH PARTITION come again.
+ * neither go with DETACH PARTITION nor let ATTACH PARTITION come again. Partitions that come later get
+ * theirs from an event trigger (attached_parts.c).
  */
 #include "postgres.h"
 
@@ -79,6 +80,22 @@ read_edge(const FkEdge *edge, AttrNumber tenant, Referred *found)
 	return n == 1;
 }
 
+/* May a column hold keys of this one? A string may hold any. */
+static bool
+may_refer(Oid members, AttrNumber column, Oid relid, AttrNumber key)
+{
+	Oid from = getBaseType(get_atttype(members, column));
+	Oid to = getBaseType(get_atttype(relid, key));
+	char category;
+	char other;
+	bool preferred;
+
+	get_type_category_preferred(from, &category, &preferred);
+	get_type_category_preferred(to, &other, &preferred);
+	return from == to || category == other || category == TYPCATEGORY_STRING ||
+		   other == TYPCATEGORY_STRING;
+}
+
 /* The tenants that a column of members refers to; raises 22023. */
 static Referred
 find_tenants(Oid members, AttrNumber column)
@@ -95,7 +112,9 @@ find_tenants(Oid members, AttrNumber column)
 	if (model == NULL || !OidIsValid(model->relation[MODEL_TENANTS]) ||
 		!model_has(model, TENANTS_ID) ||
 		!(members == model->relation[MODEL_MEMBERS] ? column == model->column[MEMBERS_TENANT].attnum
-													: model_name_fits(USERS_TENANT, name)))
+													: model_name_fits(USERS_TENANT, name)) ||
+		!may_refer(members, column, model->relation[MODEL_TENANTS],
+				   model->column[TENANTS_ID].attnum))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("column \"%s\" of %s refers to no tenants", name,
 							   display_relation(members)),
@@ -197,7 +216,8 @@ find_users(Oid members, const Referred *tenants)
 	desc = RelationGetDescr(rel);
 	for (int i = 0; i < desc->natts && !OidIsValid(best.relid); i++)
 		if (!TupleDescAttr(desc, i)->attisdropped &&
-			model_name_fits(PROFILES_USER, NameStr(TupleDescAttr(desc, i)->attname)))
+			model_name_fits(PROFILES_USER, NameStr(TupleDescAttr(desc, i)->attname)) &&
+			may_refer(members, i + 1, model->relation[MODEL_USERS], model->column[USERS_ID].attnum))
 			best = (Referred){model->relation[MODEL_USERS], model->column[USERS_ID].attnum, i + 1};
 	table_close(rel, AccessShareLock);
 	if (!OidIsValid(best.relid))
@@ -231,8 +251,8 @@ parts_of(Oid relid)
 }
 
 /* Put the triggers for each statement on a table and its parts, unless they are there. */
-static void
-create_statement_triggers(Oid relid)
+void
+last_member_put_statement(Oid relid)
 {
 	static const char *const triggers[][2] = {{MEMBER_CHECK, "AFTER UPDATE OR DELETE"},
 											  {MEMBER_TRUNCATE, "BEFORE TRUNCATE"},
@@ -249,13 +269,13 @@ create_statement_triggers(Oid relid)
 										sql_relation(lfirst_oid(lc))));
 }
 
-/* Put the row trigger on members. */
-static void
-create_row_triggers(const LastMemberRule *rule)
+/* Put the row trigger on members, or a part of them, unless it is there. */
+void
+last_member_put_row(const LastMemberRule *rule, Oid members)
 {
 	ListCell *lc;
 
-	foreach (lc, row_trigger_tables(rule->members, ShareRowExclusiveLock))
+	foreach (lc, row_trigger_tables(members, ShareRowExclusiveLock))
 	{
 		Oid relid = lfirst_oid(lc);
 		const MemberColumns *columns = &rule->columns;
@@ -264,6 +284,8 @@ create_row_triggers(const LastMemberRule *rule)
 		const char *user = quote_identifier(get_attname(rule->members, columns->user, false));
 		const char *active = "NULL::pg_catalog.bool";
 
+		if (OidIsValid(get_trigger_oid(relid, MEMBER_ROW, true)))
+			continue;
 		if (columns->is_active != InvalidAttrNumber)
 			active = psprintf(
 				"OLD.%s", quote_identifier(get_attname(rule->members, columns->is_active, false)));
@@ -289,24 +311,23 @@ new_name(Oid relid, Oid members)
 	return name;
 }
 
-/* Put the triggers FROM members on a table that they refer to; fires: for rows that change. */
-static void
-create_triggers_from(Oid members, Oid relid, AttrNumber key, const char *function, bool fires)
+/*
+ * Put the triggers FROM members on a table that they refer to, and its parts, unless they are
+ * there. Those of users fire for rows that change, those of tenants never.
+ */
+void
+last_member_put_from(Oid members, Oid relid, AttrNumber key, const char *function)
 {
 	const char *column = quote_identifier(get_attname(relid, key, false));
+	bool fires = strcmp(function, LAST_MEMBER_USER) == 0;
 	ListCell *lc;
 
-	if (pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied for table %s", get_rel_name(relid)),
-						errdetail("What becomes of its rows decides about members of %s.",
-								  display_relation(members)),
-						errhint("Let its owner GRANT TRIGGER ON %s.", sql_relation(relid))));
 	foreach (lc, parts_of(relid))
 	{
 		Oid part = lfirst_oid(lc);
 
-		if (get_rel_relkind(part) != RELKIND_RELATION)
+		if (get_rel_relkind(part) != RELKIND_RELATION ||
+			own_trigger(part, function, members) != NULL)
 			continue;
 		create_trigger(
 			part, members, function,
@@ -316,6 +337,24 @@ create_triggers_from(Oid members, Oid relid, AttrNumber key, const char *functio
 					 fires ? "UPDATE OR DELETE" : "DELETE", sql_relation(part),
 					 sql_relation(members), fires ? "" : "NOT ", column, function));
 	}
+}
+
+/* The same for who calls; raises 42501 and 55000. */
+static void
+create_triggers_from(Oid members, Oid relid, AttrNumber key, const char *function)
+{
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied for table %s", get_rel_name(relid)),
+						errdetail("What becomes of its rows decides about members of %s.",
+								  display_relation(members)),
+						errhint("Let its owner GRANT TRIGGER ON %s.", sql_relation(relid))));
+	last_member_put_from(members, relid, key, function);
+	if (last_member_triggers(members, function) == NIL)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("%s has no partition", display_relation(relid)),
+						errdetail("Triggers of its partitions say which key members refer to."),
+						errhint("Create a partition first.")));
 }
 
 /* Drop a trigger, as the owner of its table. */
@@ -350,12 +389,8 @@ drop_statement_triggers(Oid relid)
 static bool
 is_needed(Oid relid)
 {
-	Relation rel = table_open(relid, AccessShareLock);
-	bool needed = last_member_tables_of_user(rel) != NIL ||
-				  own_trigger(relid, LAST_MEMBER_ROW, InvalidOid) != NULL;
-
-	table_close(rel, AccessShareLock);
-	return needed;
+	return last_member_tables_from(relid, LAST_MEMBER_USER) != NIL ||
+		   own_trigger(relid, LAST_MEMBER_ROW, InvalidOid) != NULL;
 }
 
 /* Take everything off a table of members, its users and its tenants. */
@@ -385,26 +420,44 @@ drop_all(Oid members)
 			drop_statement_triggers(hierarchy_top(lfirst_oid(lc)));
 }
 
+/* Take off a table, and its parts, what it had as a part of another; see the header. */
+void
+last_member_part_left(Oid relid)
+{
+	static const char *const functions[] = {LAST_MEMBER_USER, LAST_MEMBER_TENANT};
+	ListCell *lc;
+	char *name;
+
+	foreach (lc, parts_of(relid))
+		for (int i = 0; i < lengthof(functions); i++)
+			while ((name = own_trigger(lfirst_oid(lc), functions[i], InvalidOid)) != NULL)
+				drop_trigger(lfirst_oid(lc), name);
+	foreach (lc, row_trigger_tables(relid, ShareRowExclusiveLock))
+		while ((name = own_trigger(lfirst_oid(lc), LAST_MEMBER_ROW, InvalidOid)) != NULL)
+			drop_trigger(lfirst_oid(lc), name);
+	drop_statement_triggers(relid);
+}
+
 /* --- what does not hold --- */
 
 /* SQL: how many live tenants have no member of the role. */
 static char *
 count_sql(const LastMemberRule *rule)
 {
-	return psprintf(
-		OWN_STATEMENT
-		"SELECT pg_catalog.count(*) FROM %s t WHERE %s AND NOT EXISTS (SELECT FROM %s m JOIN %s u "
-		"ON u.%s %s (m.%s)::%s WHERE t.%s %s (m.%s)::%s AND %s AND %s)",
-		sql_relation(rule->tenants), last_member_tenant_sql(rule->tenants),
-		sql_relation(rule->members), sql_relation(rule->users),
-		sql_column(rule->users, rule->users_key),
-		sql_equality(getBaseType(get_atttype(rule->users, rule->users_key))),
-		sql_column(rule->members, rule->columns.user),
-		sql_column_type(rule->users, rule->users_key), sql_column(rule->tenants, rule->tenants_key),
-		sql_equality(getBaseType(get_atttype(rule->tenants, rule->tenants_key))),
-		sql_column(rule->members, rule->columns.tenant),
-		sql_column_type(rule->tenants, rule->tenants_key), last_member_sql(rule),
-		last_member_user_sql(rule->users));
+	Oid members = rule->members;
+	char *user = psprintf("m.%s", sql_column(members, rule->columns.user));
+	char *tenant = psprintf("m.%s", sql_column(members, rule->columns.tenant));
+
+	return psprintf(OWN_STATEMENT
+					"SELECT pg_catalog.count(*) FROM %s t WHERE %s AND NOT EXISTS (SELECT FROM %s "
+					"m JOIN %s u ON %s WHERE %s AND %s AND %s)",
+					sql_relation(rule->tenants), last_member_tenant_sql(rule->tenants),
+					sql_relation(members), sql_relation(rule->users),
+					last_member_same_key("u", rule->users, rule->users_key, user,
+										 get_atttype(members, rule->columns.user)),
+					last_member_same_key("t", rule->tenants, rule->tenants_key, tenant,
+										 get_atttype(members, rule->columns.tenant)),
+					last_member_sql(rule), last_member_user_sql(rule->users));
 }
 
 /* How many there are, as the current role sees them. Within SPI_connect. */
@@ -590,11 +643,11 @@ protect_last_member_operation(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	drop_all(rule.members);
-	create_row_triggers(&rule);
-	create_triggers_from(rule.members, rule.users, rule.users_key, LAST_MEMBER_USER, true);
-	create_triggers_from(rule.members, rule.tenants, rule.tenants_key, LAST_MEMBER_TENANT, false);
-	create_statement_triggers(rule.members);
-	create_statement_triggers(rule.users);
+	last_member_put_row(&rule, rule.members);
+	create_triggers_from(rule.members, rule.users, rule.users_key, LAST_MEMBER_USER);
+	create_triggers_from(rule.members, rule.tenants, rule.tenants_key, LAST_MEMBER_TENANT);
+	last_member_put_statement(rule.members);
+	last_member_put_statement(rule.users);
 	tell_without(&rule);
 	SPI_finish();
 	PG_RETURN_VOID();

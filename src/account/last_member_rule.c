@@ -219,15 +219,15 @@ last_member_rule(Oid relid, LastMemberRule *rule)
 					&rule->tenants_key);
 }
 
-/* The tables that users are members in; see the header. */
+/* The tables FROM which a table has triggers; see the header. */
 List *
-last_member_tables_of_user(Relation users)
+last_member_tables_from(Oid relid, const char *name)
 {
-	Oid function = account_function(LAST_MEMBER_USER);
+	Oid function = account_function(name);
 	List *tables = NIL;
 	ListCell *lc;
 
-	foreach (lc, find_all_inheritors(hierarchy_top(RelationGetRelid(users)), NoLock, NULL))
+	foreach (lc, find_all_inheritors(hierarchy_top(relid), NoLock, NULL))
 	{
 		Relation rel = RelationIdGetRelation(lfirst_oid(lc));
 		TriggerDesc *triggers = RelationIsValid(rel) ? rel->trigdesc : NULL;
@@ -336,6 +336,30 @@ char *
 last_member_user_sql(Oid users)
 {
 	return counts_sql(users, "u", last_member_active_column(users));
+}
+
+/* Is it a string type? */
+static bool
+is_string(Oid type)
+{
+	char category;
+	bool preferred;
+
+	get_type_category_preferred(getBaseType(type), &category, &preferred);
+	return category == TYPCATEGORY_STRING;
+}
+
+/* SQL: is a column the same as a key? See the header. */
+char *
+last_member_same_key(const char *alias, Oid relid, AttrNumber attnum, const char *key, Oid from)
+{
+	Oid type = get_atttype(relid, attnum);
+
+	if (is_string(type) != is_string(from))
+		return psprintf("(%s.%s)::pg_catalog.text OPERATOR(pg_catalog.=) (%s)::pg_catalog.text",
+						alias, sql_column(relid, attnum), key);
+	return psprintf("%s.%s %s (%s)::%s", alias, sql_column(relid, attnum),
+					sql_equality(getBaseType(type)), key, sql_column_type(relid, attnum));
 }
 
 /* SQL: is tenant t live? */

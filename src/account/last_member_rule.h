@@ -66,8 +66,22 @@ typedef struct MemberTrigger
 /* MemberTriggers: of a function, FROM members. */
 extern List *last_member_triggers(Oid members, const char *function);
 
-/* The tables of members that users of this one, or of what it is a part of, are members in. */
-extern List *last_member_tables_of_user(Relation users);
+/*
+ * The tables of members FROM which this one, or what it is a part of, has triggers of such a
+ * function: those in which its users are members, or of whose members they are the tenants.
+ */
+extern List *last_member_tables_from(Oid relid, const char *function);
+
+/*
+ * Put triggers on a table and its parts that have come later, unless they are there: for each
+ * statement, for rows of members, and FROM members. Within SPI_connect.
+ */
+extern void last_member_put_statement(Oid relid);
+extern void last_member_put_row(const LastMemberRule *rule, Oid members);
+extern void last_member_put_from(Oid members, Oid relid, AttrNumber key, const char *function);
+
+/* Take all of them off what is no part of the table any more. Within SPI_connect. */
+extern void last_member_part_left(Oid relid);
 
 /*
  * Which part of the model a table is, or a part of one: MODEL_USERS, MODEL_MEMBERS; MODEL_PARTS:
@@ -83,6 +97,14 @@ extern void last_member_liveness(Relation rel, ModelPart part, AttrNumber is_act
 extern char *last_member_sql(const LastMemberRule *rule);
 extern char *last_member_user_sql(Oid users);
 extern char *last_member_tenant_sql(Oid tenants);
+
+/*
+ * SQL: is a column, of alias, the same as a key, which is SQL for a value of type from, or for its
+ * text? Where just one of them is of a string type, a value may be none of the other's type: then
+ * texts are compared.
+ */
+extern char *last_member_same_key(const char *alias, Oid relid, AttrNumber attnum, const char *key,
+								  Oid from);
 
 /* The column of a table that is named as one that says who is active, and is boolean; 0: none. */
 extern AttrNumber last_member_active_column(Oid relid);

@@ -7,9 +7,9 @@
  * clause and names no columns: these would forbid dropping a column that the model can do without.
  * It compares the columns itself, and looks for sessions by index before it runs a statement.
  *
- * Row triggers are cloned to partitions, statement triggers are not: each partition and child that
- * is there when the table is mapped has its own, and what a statement does that names one that came
- * later is done row by row.
+ * Row triggers are cloned to partitions, statement triggers are not: each partition and child has
+ * its own, those that come later by an event trigger. What a statement does that names one without
+ * is done row by row.
  *
  * The triggers may be called as anybody who changes the tables; what they write is written as the
  * owner of the extension's tables, and is only ever the end of a session of a row that has just
@@ -137,6 +137,25 @@ user_trigger_attach(const Oid *relation, const char *call)
 
 		if (OidIsValid(relation[trigger->part]))
 			create_trigger(relation[trigger->part], trigger, tells ? sql_literal(call) : "");
+	}
+}
+
+/* A part has come to a mapped table; see the header. */
+void
+user_trigger_part(Oid relid)
+{
+	const Model *found = model_get();
+	Model model;
+
+	if (found == NULL)
+		return;
+	model = *found;
+	for (int i = 0; i < lengthof(part_triggers); i++)
+	{
+		Oid mapped = model.relation[part_triggers[i].part];
+
+		if (OidIsValid(mapped) && typeInheritsFrom(get_rel_type_id(relid), get_rel_type_id(mapped)))
+			create_trigger(relid, &part_triggers[i], "");
 	}
 }
 

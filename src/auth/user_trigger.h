@@ -13,4 +13,10 @@
 extern void user_trigger_attach(const Oid *relation, const char *call);
 extern void user_trigger_detach(const Oid *relation);
 
+/*
+ * A table, which is locked, has come below another: if that is mapped, or a part of a mapped one,
+ * put on the triggers that are not there. Within SPI_connect.
+ */
+extern void user_trigger_part(Oid relid);
+
 #endif /* PGACCOUNT_USER_TRIGGER_H */

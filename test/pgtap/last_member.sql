@@ -179,8 +179,83 @@ SELECT throws_ok($$UPDATE lm.plain_users SET id = 7 WHERE id = 1$$, '23514', NUL
 SELECT lives_ok($$TRUNCATE lm.plain_orgs$$, 'all tenants');
 SELECT lives_ok($$TRUNCATE lm.plain_users$$, 'then all users');
 
+-- partitions of members and of users, and children, that come later, and that leave
+CREATE TABLE lm.late_orgs (id int PRIMARY KEY);
+CREATE TABLE lm.late_users (id int PRIMARY KEY, email text) PARTITION BY RANGE (id);
+CREATE TABLE lm.late (user_id int REFERENCES lm.late_users ON DELETE CASCADE, org_id int REFERENCES lm.late_orgs ON DELETE CASCADE, role text, PRIMARY KEY (user_id, org_id)) PARTITION BY LIST (org_id);
+SELECT throws_ok($$SELECT account.protect_last_member('lm.late', 'org_id', 'role')$$, '55000', NULL, 'users without a partition');
+CREATE TABLE lm.late_users_1 PARTITION OF lm.late_users FOR VALUES FROM (0) TO (100);
+SELECT account.protect_last_member('lm.late', 'org_id', 'role');
+CREATE TABLE lm.late_users_2 PARTITION OF lm.late_users FOR VALUES FROM (100) TO (200);
+CREATE TABLE lm.late_users_3 (note text, email text, id int PRIMARY KEY);
+ALTER TABLE lm.late_users_3 DROP COLUMN note;
+ALTER TABLE lm.late_users ATTACH PARTITION lm.late_users_3 FOR VALUES FROM (200) TO (300);
+CREATE TABLE lm.late_1 PARTITION OF lm.late FOR VALUES IN (1);
+CREATE TABLE lm.late_2 (note text, role text, org_id int NOT NULL, user_id int NOT NULL) PARTITION BY LIST (user_id);
+ALTER TABLE lm.late_2 DROP COLUMN note;
+CREATE TABLE lm.late_2_all PARTITION OF lm.late_2 DEFAULT;
+ALTER TABLE lm.late ATTACH PARTITION lm.late_2 FOR VALUES IN (2);
+INSERT INTO lm.late_orgs VALUES (1), (2);
+INSERT INTO lm.late_users VALUES (1), (101), (201);
+INSERT INTO lm.late VALUES (1, 1, 'member'), (101, 1, 'owner'), (201, 2, 'owner');
+TRUNCATE try;
+INSERT INTO try (answer, statement) VALUES
+    ('23514', 'DELETE FROM lm.late_users WHERE id = 101'),
+    ('23514', 'DELETE FROM lm.late_users_2'),
+    ('23514', 'DELETE FROM lm.late_users_3'),
+    ('done', 'DELETE FROM lm.late_users WHERE id = 1'),
+    ('23514', 'DELETE FROM lm.late_1'),
+    ('23514', 'DELETE FROM lm.late_2'),
+    ('23514', 'UPDATE lm.late_2_all SET role = ''member'''),
+    ('done', 'WITH d AS (DELETE FROM lm.late_1 WHERE user_id = 101 RETURNING *) UPDATE lm.late_1 SET role = ''owner'' WHERE user_id = 1'),
+    ('23514', 'TRUNCATE lm.late_1'),
+    ('23514', 'TRUNCATE lm.late_2_all'),
+    ('23514', 'TRUNCATE lm.late_users_2 CASCADE'),
+    ('done', 'DELETE FROM lm.late_orgs'),
+    ('done', 'ALTER TABLE lm.late DETACH PARTITION lm.late_2; DELETE FROM lm.late_2'),
+    ('done', 'ALTER TABLE lm.late DETACH PARTITION lm.late_2; TRUNCATE lm.late_2; ALTER TABLE lm.late ATTACH PARTITION lm.late_2 FOR VALUES IN (2)'),
+    ('23514', 'ALTER TABLE lm.late DETACH PARTITION lm.late_2; ALTER TABLE lm.late ATTACH PARTITION lm.late_2 FOR VALUES IN (2); DELETE FROM lm.late_2_all'),
+    ('23514', 'ALTER TABLE lm.late DROP CONSTRAINT late_user_id_fkey; ALTER TABLE lm.late_users DETACH PARTITION lm.late_users_1; DELETE FROM lm.late_users_1; DELETE FROM lm.late_users_2'),
+    ('23514', 'ALTER TABLE lm.late DROP CONSTRAINT late_user_id_fkey; ALTER TABLE lm.late_users DETACH PARTITION lm.late_users_1; DELETE FROM lm.late_users_1; DELETE FROM lm.late WHERE org_id = 2'),
+    ('done', 'ALTER TABLE lm.late DROP CONSTRAINT late_user_id_fkey; ALTER TABLE lm.late_users DETACH PARTITION lm.late_users_2; DELETE FROM lm.late_users_2');
+SELECT is(lm.answer(statement), answer, statement) FROM try ORDER BY n;
+CREATE TABLE lm.child_members () INHERITS (lm.members);
+INSERT INTO lm.child_members (id, tenant_id, user_id, role) VALUES (99, 4, 9, 'owner');
+TRUNCATE try;
+INSERT INTO try (answer, statement) VALUES
+    ('23514', 'DELETE FROM lm.child_members'),
+    ('23514', 'UPDATE lm.members SET role = ''member'' WHERE tenant_id = 4'),
+    ('23514', 'SET LOCAL pgaccount.truncate = allow; TRUNCATE lm.child_members'),
+    ('done', 'ALTER TABLE lm.child_members NO INHERIT lm.members; DELETE FROM lm.child_members');
+SELECT is(lm.answer(statement), answer, statement) FROM try ORDER BY n;
+
+-- keys of string types that are no keys of users and tenants; who is known by name alone must have such keys
+CREATE TABLE lm.text_orgs (id int PRIMARY KEY);
+CREATE TABLE lm.text_users (id uuid PRIMARY KEY, email text);
+CREATE TABLE lm.text (user_id text, org_id text, role text, UNIQUE (user_id, org_id));
+CREATE TABLE lm.number (user_id int, org_id int REFERENCES lm.text_orgs, role text);
+SELECT account.use_tables('lm.text_users', tenants => 'lm.text_orgs', members => 'lm.text') \g /dev/null
+SELECT lives_ok($$SELECT account.protect_last_member('lm.text', 'org_id', 'role')$$, 'keys as text');
+SELECT throws_ok($$SELECT account.protect_last_member('lm.number', 'org_id', 'role')$$, '22023', NULL, 'a column named as users'' keys that cannot hold them');
+INSERT INTO lm.text_orgs VALUES (1), (2);
+INSERT INTO lm.text_users SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid FROM generate_series(1, 2) n;
+INSERT INTO lm.text SELECT id::text, '1', 'owner' FROM lm.text_users;
+INSERT INTO lm.text VALUES ('nobody', '1', 'owner'), ('nobody', 'nowhere', 'owner'), ('00000000-0000-0000-0000-000000000001', 'nowhere', 'owner'), ('00000000-0000-0000-0000-000000000001', '2', 'owner');
+TRUNCATE try;
+INSERT INTO try (answer, statement) VALUES
+    ('done', 'UPDATE lm.text SET role = ''member'' WHERE org_id = ''nowhere'''),
+    ('done', 'UPDATE lm.text SET role = ''member'' WHERE user_id = ''nobody'''),
+    ('done', 'DELETE FROM lm.text_users WHERE id::text LIKE ''%2'''),
+    ('23514', 'DELETE FROM lm.text_users WHERE id::text LIKE ''%1'''),
+    ('23514', 'DELETE FROM lm.text WHERE user_id <> ''nobody'''),
+    ('23514', 'UPDATE lm.text SET user_id = ''nobody'' WHERE org_id = ''2'''),
+    ('done', 'DELETE FROM lm.text_orgs; DELETE FROM lm.text'),
+    ('done', 'SELECT count(*) FROM account.doctor()');
+SELECT is(lm.answer(statement), answer, statement) FROM try ORDER BY n;
+SELECT account.forget_tables();
+
 -- taken off: nothing is left
-SELECT account.unprotect_last_member(t::regclass) FROM unnest('{lm.members,lm.staff,lm.plain}'::text[]) AS t;
+SELECT account.unprotect_last_member(t::regclass) FROM unnest('{lm.members,lm.staff,lm.plain,lm.late,lm.text}'::text[]) AS t;
 SELECT lives_ok($$SELECT account.unprotect_last_member('lm.plain')$$, 'again');
 SELECT is_empty($$SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'zz_account_last_member%'$$, 'no trigger is left');
 SELECT * FROM finish();
