@@ -60,7 +60,7 @@ session_end_all(void)
 	run_as_end(saved);
 }
 
-/* $1 the user or tenant, $2 why, $3 a session that goes on, or NULL. */
+/* $1 the user, $2 why, $3 a session that goes on, or NULL. */
 static const TableStatement end_of_user = {
 	PLAN_SESSION_END_USER,
 	"session",
@@ -70,15 +70,24 @@ static const TableStatement end_of_user = {
 	"AND ($3 IS NULL OR (s.id)::pg_catalog.text OPERATOR(pg_catalog.<>) $3)",
 	3,
 	{TEXTOID, TEXTOID, TEXTOID}};
-static const TableStatement end_of_tenant = {
+
+/* $1 the tenant, $2 why, $3 its users. */
+static const TableStatement end_of_tenant_users = {
 	PLAN_SESSION_END_TENANT,
 	"session",
-	OWN_STATEMENT
-	"UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
-	"end_reason = $2 WHERE s.tenant_id OPERATOR(pg_catalog.=) $1 AND s.ended_at IS NULL "
-	"AND ($3 IS NULL OR (s.id)::pg_catalog.text OPERATOR(pg_catalog.<>) $3)",
+	OWN_STATEMENT "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
+				  "end_reason = $2 WHERE s.tenant_id OPERATOR(pg_catalog.=) $1 "
+				  "AND s.ended_at IS NULL AND s.user_id OPERATOR(pg_catalog.=) ANY ($3)",
 	3,
-	{TEXTOID, TEXTOID, TEXTOID}};
+	{TEXTOID, TEXTOID, TEXTARRAYOID}};
+static const TableStatement end_of_tenant = {
+	PLAN_SESSION_END_IN_TENANT,
+	"session",
+	OWN_STATEMENT "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
+				  "end_reason = $2 WHERE s.tenant_id OPERATOR(pg_catalog.=) $1 "
+				  "AND s.ended_at IS NULL",
+	2,
+	{TEXTOID, TEXTOID}};
 static const TableStatement end_of_members = {
 	PLAN_SESSION_END_MEMBERS,
 	"session",
@@ -104,26 +113,19 @@ static const TableStatement end_of_users = {
 	2,
 	{TEXTARRAYOID, TEXTOID}};
 
-/* End the sessions of a user or tenant; see session_end_user(). */
-static uint64
-end_where(const TableStatement *statement, const char *key, const char *except, const char *reason)
+/* End the sessions of a user. */
+uint64
+session_end_user(const char *user_id, const char *except, const char *reason)
 {
-	Datum values[] = {CStringGetTextDatum(key), CStringGetTextDatum(reason),
+	Datum values[] = {CStringGetTextDatum(user_id), CStringGetTextDatum(reason),
 					  except != NULL ? CStringGetTextDatum(except) : (Datum) 0};
 	uint64 ended;
 
 	FAILURE_POINT("sessions-end");
 	SPI_connect();
-	ended = own_statement_run(statement, values, except != NULL ? NULL : "  n");
+	ended = own_statement_run(&end_of_user, values, except != NULL ? NULL : "  n");
 	SPI_finish();
 	return ended;
-}
-
-/* End the sessions of a user. */
-uint64
-session_end_user(const char *user_id, const char *except, const char *reason)
-{
-	return end_where(&end_of_user, user_id, except, reason);
 }
 
 /* Keys as text[]. */
@@ -168,7 +170,7 @@ session_end_members(char **user_ids, char **tenant_ids, int n)
 {
 	Datum values[3];
 
-	if (n == 0 || (n == 1 && !session_rows_any(SESSION_USER_ID, user_ids[0])))
+	if (n == 0 || (n == 1 && !session_rows_any(user_ids[0])))
 		return;
 	values[0] = key_array(user_ids, n);
 	values[1] = key_array(tenant_ids, n);
@@ -197,16 +199,43 @@ session_end_password(const char *user_id)
 {
 	bool own = keep_user != NULL && strcmp(keep_user, user_id) == 0;
 
-	if ((own && keep_all_sessions) || !session_rows_any(SESSION_USER_ID, user_id))
+	if ((own && keep_all_sessions) || !session_rows_any(user_id))
 		return;
 	session_end_user(user_id, own ? keep_session : NULL, SESSION_END_USER);
 }
 
-/* End the sessions of a tenant. */
+/* Sessions of more users than this are looked for in the whole table, unless that is larger. */
+#define MANY_USERS 1000
+
+/*
+ * End the sessions of a tenant. No index has them by tenant: with one a switch to another tenant
+ * would write an entry into each index. So they are those of its users.
+ */
 void
 session_end_tenant(const char *tenant_id)
 {
+	const Model *found = model_get();
+	Datum values[] = {CStringGetTextDatum(tenant_id), CStringGetTextDatum(SESSION_END_TENANT),
+					  (Datum) 0};
+	uint64 most;
+	uint64 n = 0;
+	Model model;
+
 	session_lock_tenant(tenant_id, true);
-	if (session_rows_any(SESSION_TENANT_ID, tenant_id))
-		end_where(&end_of_tenant, tenant_id, NULL, SESSION_END_TENANT);
+	most = session_rows_blocks();
+	if (most == 0)
+		return;
+	most = Max(most, MANY_USERS);
+	if (found != NULL)
+	{
+		model = *found;
+		values[2] = tenant_users(&model, tenant_id, most + 1, &n);
+		if (n == 0)
+			return;
+	}
+	FAILURE_POINT("sessions-end");
+	SPI_connect();
+	(void) own_statement_run(found != NULL && n <= most ? &end_of_tenant_users : &end_of_tenant,
+							 values, NULL);
+	SPI_finish();
 }

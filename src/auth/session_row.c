@@ -13,6 +13,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -319,9 +320,9 @@ session_row_user(const pg_uuid_t *id)
 	return user_id;
 }
 
-/* May there be a session with this value in a column? */
+/* May there be a session of this user? */
 bool
-session_rows_any(AttrNumber column, const char *key)
+session_rows_any(const char *user_id)
 {
 	Relation rel = own_table_open(SESSION_TABLE, AccessShareLock);
 	LookupIndex by;
@@ -331,16 +332,28 @@ session_rows_any(AttrNumber column, const char *key)
 
 	if (rel == NULL)
 		return false;
-	if (lookup_index(rel, column, &by))
+	if (lookup_index(rel, SESSION_USER_ID, &by))
 	{
 		snapshot = RegisterSnapshot(GetLatestSnapshot());
-		lookup_begin(&scan, rel, &by, (Datum[]){CStringGetTextDatum(key)}, snapshot);
+		lookup_begin(&scan, rel, &by, (Datum[]){CStringGetTextDatum(user_id)}, snapshot);
 		found = lookup_next(&scan);
 		lookup_end(&scan);
 		UnregisterSnapshot(snapshot);
 	}
 	table_close(rel, AccessShareLock);
 	return found;
+}
+
+/* How many blocks the sessions take. */
+BlockNumber
+session_rows_blocks(void)
+{
+	Relation rel = own_table_open(SESSION_TABLE, AccessShareLock);
+	BlockNumber blocks = rel == NULL ? 0 : RelationGetNumberOfBlocks(rel);
+
+	if (rel != NULL)
+		table_close(rel, AccessShareLock);
+	return blocks;
 }
 
 /* End the sessions of a user; see the header. */

@@ -91,10 +91,13 @@ extern void session_row_end(SessionRow *row, const char *reason);
 extern bool session_row_is_live(const pg_uuid_t *id, const char *user_id, Snapshot snapshot);
 
 /*
- * May there be a session with this value in a column (user or tenant), ended or not, by a snapshot
- * of now? Without an index there may.
+ * May there be a session of this user, ended or not, by a snapshot of now? Without an index there
+ * may.
  */
-extern bool session_rows_any(AttrNumber column, const char *key);
+extern bool session_rows_any(const char *user_id);
+
+/* How many blocks the sessions take. */
+extern BlockNumber session_rows_blocks(void);
 
 /*
  * End the sessions of a user, row by row, as session_row_lock() finds them. What the running

@@ -1,6 +1,10 @@
 
 -- sessions ----------------------------------------------------------------------------------------
 
+-- A switch to another tenant is a heap-only update: no index says in which a session is. Sessions of
+-- a tenant are found by its users.
+DROP INDEX account.session_tenant_id_idx;
+
 -- Who really acts, where a session is opened for somebody else.
 ALTER TABLE account.session ADD COLUMN actor text;
 COMMENT ON COLUMN account.session.actor IS

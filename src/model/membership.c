@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -337,6 +338,60 @@ membership_lock(const Model *model, const char *user_id, const char *tenant_key)
 			2, types);
 	found = statement_finds_row(plan, values, NULL);
 	run_as_end(saved);
+	SPI_finish();
+	return found;
+}
+
+/* The text that reads the keys of the users of tenant $1. */
+static char *
+tenant_users_text(const Model *model)
+{
+	bool members = model_has_members(model);
+	ModelPart part = members ? MODEL_MEMBERS : MODEL_USERS;
+	char *user = model_sql_text(model, "m", members ? MEMBERS_USER : USERS_ID);
+
+	return psprintf(OWN_STATEMENT "SELECT %s FROM %s m WHERE %s AND %s IS NOT NULL", user,
+					sql_relation(model->relation[part]),
+					model_sql_key(model, "m", model_tenant_attribute(model), 1), user);
+}
+
+/* The users of a tenant; see the header. */
+Datum
+tenant_users(const Model *model, const char *tenant_key, uint64 limit, uint64 *n)
+{
+	ModelPart part = model_has_members(model) ? MODEL_MEMBERS : MODEL_USERS;
+	ModelAttribute tenant = model_tenant_attribute(model);
+	MemoryContext caller = CurrentMemoryContext;
+	Datum *keys;
+	Datum key;
+	Datum found = (Datum) 0;
+	KeptStatement *plan;
+	RoleState saved;
+	Oid type;
+	bool isnull;
+
+	*n = 0;
+	if (!model_has(model, tenant) || !model_key_value(model, tenant, tenant_key, &key))
+		return (Datum) 0;
+	type = model_key_type(model, tenant);
+	SPI_connect();
+	saved = run_as(model->owner[part]);
+	plan = plan_lookup(PLAN_TENANT_USERS, model->relation[part], InvalidOid);
+	if (plan == NULL)
+		plan = plan_keep_lookup(PLAN_TENANT_USERS, model->relation[part], InvalidOid,
+								tenant_users_text(model), 1, &type);
+	*n = statement_run(plan, &key, NULL,
+					   &(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = limit});
+	keys = palloc(Max(*n, 1) * sizeof(Datum));
+	for (uint64 i = 0; i < *n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		keys[i] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+	}
+	run_as_end(saved);
+	MemoryContextSwitchTo(caller);
+	if (*n > 0)
+		found = PointerGetDatum(construct_array(keys, (int) *n, TEXTOID, -1, false, TYPALIGN_INT));
 	SPI_finish();
 	return found;
 }

@@ -3,7 +3,8 @@
  *		Users in tenants, where a members table says which: the memberships that count.
  *
  * One counts if it is live and active, and its tenant is (and is there, where tenants are mapped).
- * That its user is, too, is asked where the user is. The mapping has members in all that follows.
+ * That its user is, too, is asked where the user is. The mapping has members in all that follows
+ * but tenant_users().
  */
 #ifndef PGACCOUNT_MEMBERSHIP_H
 #define PGACCOUNT_MEMBERSHIP_H
@@ -44,5 +45,12 @@ extern List *membership_list(const Model *model, const char *user_id);
  * there is none. Who removes it waits, or has been waited for. As the owner of members.
  */
 extern bool membership_lock(const Model *model, const char *user_id, const char *tenant_key);
+
+/*
+ * The keys of the users of a tenant, at most so many: its members, whether they count or not, or
+ * those whose row has the tenant where no members are mapped. text[] in the current memory context;
+ * (Datum) 0: it has none. *n: how many. By a snapshot of now.
+ */
+extern Datum tenant_users(const Model *model, const char *tenant_key, uint64 limit, uint64 *n);
 
 #endif /* PGACCOUNT_MEMBERSHIP_H */

@@ -45,6 +45,7 @@ INSERT INTO way VALUES
     ('a savepoint that is undone', 'DO $u$ BEGIN BEGIN DELETE FROM x.members; RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END; END $u$', '', NULL),
     ('DELETE of a partition', 'DELETE FROM x.members_1 WHERE user_id = 1', '1.1', '{partitions,partition of later}'),
     ('UPDATE of a partition', 'UPDATE x.members_1 SET is_active = false WHERE user_id = 1', '1.1', '{partitions,partition of later}'),
+    ('TRUNCATE of a partition', 'TRUNCATE x.members_1', '1.1 1.2 2.1', '{partitions,partition of later}'),
     ('purged', 'SELECT account.purge(''x.members'', ''0'')', '', '{soft delete}'),
     ('deleted by its column', 'UPDATE x.members SET deleted_at = now() WHERE tenant_id = 1', '1.1 2.1', '{soft delete}');
 CREATE TABLE result (layout text, way text, expected text, actual text);
@@ -89,6 +90,26 @@ BEGIN
         COMMIT;
     END LOOP;
 END $$;
+-- a tenant of more users than there are sessions to look through; by members, and by the users' own rows
+CREATE SCHEMA y;
+CREATE TABLE y.tenants (id int PRIMARY KEY, slug text, is_active boolean DEFAULT true);
+CREATE TABLE y.users (id int PRIMARY KEY, email text, tenant_id int);
+CREATE TABLE y.members (user_id int, tenant_id int, PRIMARY KEY (user_id, tenant_id));
+INSERT INTO y.tenants VALUES (1, 'one'), (2, 'two');
+INSERT INTO y.users SELECT n, n || '@x.org', 1 FROM generate_series(1, 1500) n;
+INSERT INTO y.members SELECT n, 1 FROM generate_series(1, 1500) n;
+CREATE FUNCTION close_large(members regclass) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM account.use_tables('y.users', tenants => 'y.tenants', members => members);
+    INSERT INTO account.session (id, user_id, tenant_id, token_hash, created_at, refreshed_at, expires_at)
+        SELECT gen_random_uuid(), n, t, '', now(), now(), now() + interval '1 day' FROM (VALUES (3, 1), (3, 2), (1500, 1)) v (n, t);
+    UPDATE y.tenants SET is_active = false WHERE id = 1;
+    UPDATE y.tenants SET is_active = true WHERE id = 1;
+    RETURN (SELECT string_agg(user_id || '.' || tenant_id, ' ' ORDER BY user_id, tenant_id) FROM account.session WHERE end_reason = 'tenant_changed');
+END $$;
+INSERT INTO result SELECT 'large', 'members', '1500.1 3.1', close_large('y.members');
+TRUNCATE account.session;
+INSERT INTO result SELECT 'large', 'users', '1500.1 3.1', close_large(NULL);
 SELECT plan((SELECT count(*)::int FROM result));
 SELECT is(actual, expected, format('%s: %s ends %s', layout, way, coalesce(nullif(expected, ''), 'none'))) FROM result ORDER BY layout, way;
 SELECT * FROM finish();
