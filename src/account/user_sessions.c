@@ -165,7 +165,7 @@ revoke_session_operation(PG_FUNCTION_ARGS)
 	(void) authority_over_any(&model, user_id, true, NULL);
 	ended = session_end_one(PG_GETARG_UUID_P(0), SESSION_END_REVOKED, &tenant_id);
 	if (ended)
-		session_event_revoked(user_id, tenant_id, 1, SESSION_END_REVOKED);
+		session_event_revoked(user_id, tenant_id, 1, SESSION_END_REVOKED, NULL);
 	PG_RETURN_BOOL(ended);
 }
 
@@ -188,6 +188,6 @@ revoke_sessions_operation(PG_FUNCTION_ARGS)
 	user = authority_over(&model, id_argument(fcinfo, 0), true, NULL);
 	ended = session_end_user(user->user_id, PG_GETARG_BOOL(1) ? authority_own_session() : NULL,
 							 SESSION_END_REVOKED);
-	session_event_revoked(user->user_id, user->tenant_id, ended, SESSION_END_REVOKED);
+	session_event_revoked(user->user_id, user->tenant_id, ended, SESSION_END_REVOKED, NULL);
 	PG_RETURN_INT64((int64) ended);
 }

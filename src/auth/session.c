@@ -394,6 +394,14 @@ judge(const Model *model, const RefreshToken *token, SessionRow *row, bool switc
 	return NULL;
 }
 
+/* Who acts in a session, for the detail of an event; NULL: the user itself. */
+static void
+detail_actor(JsonbBuild *detail, const char *actor)
+{
+	if (actor != NULL)
+		detail_json(detail, "act", event_detail("sub", actor));
+}
+
 /*
  * Record a refresh, or a switch to another tenant; row NULL: of no session of ours; refused NULL:
  * it succeeded.
@@ -404,23 +412,28 @@ record_refresh(const Continuation *call, const SessionRow *row, const char *tena
 {
 	inet *ip = call->ip == (Datum) 0 ? NULL : DatumGetInetPP(call->ip);
 	const char *user_id = row ? row->user_id : NULL;
+	const char *actor = row ? row->actor : NULL;
 	int code = call->status == 403 ? ERRCODE_ACCOUNT_FORBIDDEN : ERRCODE_ACCOUNT_UNAUTHENTICATED;
+	JsonbBuild detail = {0};
 
 	if (refused == NULL)
 	{
+		if (call->tenant != NULL)
+			detail_text(&detail, "from", row->tenant_id);
+		detail_actor(&detail, actor);
 		event_success_from(ip, call->event, user_id, tenant_id,
-						   call->tenant == NULL || row->tenant_id == NULL
-							   ? NULL
-							   : event_detail("from", row->tenant_id));
+						   detail.parseState != NULL ? detail_end(&detail) : NULL);
 		return;
 	}
 	operation_concerns(user_id, row ? row->tenant_id : NULL);
 	operation_comes_from(ip);
 	operation_refused(code, refused);
+	detail_text(&detail, "operation", call->operation);
+	detail_text(&detail, "error", refused);
+	detail_actor(&detail, actor);
 	event_refusal_from(
 		ip, strcmp(refused, "token_reused") == 0 ? EVENT_TOKEN_REUSED : EVENT_OPERATION_FAILED,
-		user_id, row ? row->tenant_id : NULL, unpack_sql_state(code),
-		event_detail("operation", call->operation, "error", refused));
+		user_id, row ? row->tenant_id : NULL, unpack_sql_state(code), detail_end(&detail));
 }
 
 /* The next token of a session in a tenant, or the last one again. */
@@ -551,12 +564,13 @@ switch_tenant_operation(PG_FUNCTION_ARGS)
 /* Record that sessions of a user were ended. */
 void
 session_event_revoked(const char *user_id, const char *tenant_id, uint64 sessions,
-					  const char *reason)
+					  const char *reason, const char *actor)
 {
 	JsonbBuild detail = {0};
 
 	detail_number(&detail, "sessions", (int64) sessions);
 	detail_text(&detail, "reason", reason);
+	detail_actor(&detail, actor);
 	event_success(EVENT_SESSIONS_REVOKED, user_id, tenant_id, detail_end(&detail));
 }
 
@@ -580,7 +594,7 @@ logout_operation(PG_FUNCTION_ARGS)
 		session_row_close(&row);
 	}
 	if (ended)
-		session_event_revoked(row.user_id, row.tenant_id, 1, SESSION_END_LOGOUT);
+		session_event_revoked(row.user_id, row.tenant_id, 1, SESSION_END_LOGOUT, row.actor);
 	secret_call_end(&hiding);
 	PG_RETURN_BOOL(ended);
 }

@@ -93,6 +93,7 @@ SELECT access_token AS access, refresh_token AS refresh FROM account.issue_token
 SELECT is(account.verify_access_token(:'access') -> 'act', '{"sub": "sue@desk"}', 'the claim act');
 SELECT access_token AS access FROM account.refresh(:'refresh') \gset
 SELECT is(account.verify_access_token(:'access') -> 'act', '{"sub": "sue@desk"}', 'after a refresh, too');
+SELECT is((SELECT detail FROM account.event WHERE type = 'token_refreshed' AND subject = :'ann' ORDER BY id DESC LIMIT 1), '{"act": {"sub": "sue@desk"}}'::jsonb, 'and its event has both names');
 SELECT is(account.verify_access_token((account.issue_tokens(:'ann')).access_token) ? 'act', false, 'no actor, no claim');
 SELECT is(account.authenticate(:'access'), :'ann', 'the uid is the user''s');
 SELECT account.revoke_sessions(:'ann', true) \g /dev/null
@@ -108,6 +109,11 @@ SELECT throws_ok(format('SELECT account.act_as(%L, actor => %L)', id, 'sue'), 'P
 SELECT throws_ok(format('SELECT account.issue_tokens(%L, actor => %L)', id, 'sue'), 'PT403', NULL, 'in no session either') FROM us.person WHERE name = 'root';
 SELECT throws_ok(format('SELECT account.act_as(%L, actor => %L)', id, a), '22023', NULL, 'no name') FROM us.person, unnest(ARRAY['', ' x', E'x\ny', repeat('x', 129)]) AS a WHERE name = 'ben';
 SELECT throws_ok(format('SELECT account.issue_access_token(%L, extra => %L)', id, '{"act": {"sub": "x"}}'), '22023', NULL, 'nobody makes the claim up') FROM us.person WHERE name = 'ben';
+SELECT refresh_token AS refresh FROM us.person, account.issue_tokens(id, actor => 'sue') WHERE name = 'ben' \gset
+SELECT ok(account.logout(:'refresh'), 'who acts logs out');
+SELECT is((SELECT detail -> 'act' FROM account.event WHERE type = 'sessions_revoked' ORDER BY id DESC LIMIT 1), '{"sub": "sue"}'::jsonb, 'which is recorded with both names');
+SELECT is((account.refresh(:'refresh')).error, 'session_ended', 'nothing more comes of it');
+SELECT is((SELECT detail FROM account.event WHERE type = 'operation_failed' AND detail ->> 'operation' = 'refresh' ORDER BY id DESC LIMIT 1), '{"act": {"sub": "sue"}, "error": "session_ended", "operation": "refresh"}'::jsonb, 'and that, too');
 SELECT refresh_token AS refresh FROM us.person, account.issue_tokens(id, actor => 'sue') WHERE name = 'ben' \gset
 UPDATE app.users SET is_superuser = true WHERE username = 'ben';
 SELECT is((account.refresh(:'refresh')).error, 'session_ended', 'nor goes on as one that has become a superuser');
