@@ -1,4 +1,4 @@
-# Every SQL block of the README and of doc/ does what it says, as printed: run with psql, section by section, each in a database
+# Every SQL block of the README, of doc/ and of examples/ does what it says, as printed: run with psql, section by section, each in a database
 # of its own, on the tables that the section names. Every make target they name is there. Every file they link is, too.
 use strict;
 use warnings;
@@ -32,7 +32,7 @@ my $query = sub {
 
 my $makefile = slurp("$top/Makefile");
 my %seen;
-for my $file ("$top/README.md", sort glob "$top/doc/*.md $top/doc/*/*.md")
+for my $file ("$top/README.md", sort glob "$top/doc/*.md $top/doc/*/*.md $top/examples/*.md $top/examples/*/*.md")
 {
 	my $name = basename($file);
 	next if $file =~ m{/doc/reference};

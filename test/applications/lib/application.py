@@ -42,8 +42,7 @@ class Database:
         self.role = role
         # the server is reached by a socket; its port is free as a number of the network, too
         self.port = int(os.environ.get("PGPORT", "5432"))
-        admin = psycopg2.connect(dbname="postgres")
-        admin.autocommit = True
+        admin = self.admin()
         with admin.cursor() as cursor:
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
             if cursor.fetchone() is None:
@@ -53,6 +52,13 @@ class Database:
         admin.close()
         self.connection = None
         self.connect()
+
+    @staticmethod
+    def admin():
+        """A connection of the superuser to another database."""
+        connection = psycopg2.connect(dbname="postgres")
+        connection.autocommit = True
+        return connection
 
     def connect(self):
         self.connection = psycopg2.connect(dbname=self.name)
