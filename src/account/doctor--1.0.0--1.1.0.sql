@@ -156,7 +156,8 @@ BEGIN ATOMIC
                 ELSE format('PUBLIC may not EXECUTE %s, as it may by the installation',
                     r.functions) END,
            format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC;', r.functions)
-    FROM (SELECT f.is_used, string_agg(f.function, ', ' ORDER BY f.function COLLATE "C") AS functions
+    FROM (SELECT f.is_used,
+                 string_agg(f.function, ', ' ORDER BY f.function COLLATE "C") AS functions
           FROM (SELECT p.oid::regprocedure::text AS function,
                        EXISTS (SELECT FROM pg_depend AS d
                            WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
