@@ -77,9 +77,10 @@ CREATE FUNCTION account.set_purge(target regclass, action text) RETURNS void
 GRANT EXECUTE ON FUNCTION account.set_purge(regclass, text) TO PUBLIC;
 COMMENT ON FUNCTION account.set_purge(regclass, text) IS
 'What account.purge and account.purge_users do with rows of a table whose time is over: ''remove'' '
-'them, as is the default (NULL, too), or ''erase'' them in place. target: a table, owned by the '
-'caller (else 42501). 22023: no such action, or ''erase'' of a table that has no column to erase, '
-'or no primary key.';
+'them, as is the default (NULL, too), or ''erase'' them in place, with what follows them: but not '
+'live rows of tables with soft delete, nor what was erased since it was deleted; one that leads to '
+'a row under a hold is kept. target: a table, owned by the caller (else 42501). 22023: no such '
+'action, or ''erase'' of a table that has no column to erase, or no primary key.';
 
 CREATE FUNCTION account.erase(target regclass, key "any") RETURNS bigint
     AS 'MODULE_PATHNAME', 'erase' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -91,7 +92,8 @@ COMMENT ON FUNCTION account.erase(regclass, "any") IS
 'account.set_erasure says of their columns; keys and references stay. Of users the email goes from '
 'their events, too, and user_erased is recorded: tables, columns and counts, no values. target, '
 'key: as for account.cleanup. Returns how many rows were erased. Privileged. Errors: 22023: no '
-'column to erase, or no such kind of key; PT423: a row is under a hold; 27000: a trigger kept rows '
+'column to erase, or no such kind of key; 55000: a column has become part of a key or a reference '
+'since account.set_erasure named it; PT423: a row is under a hold; 27000: a trigger kept rows '
 'back; 40001: a row was changed meanwhile.';
 REVOKE ALL ON FUNCTION account.erase(regclass, text) FROM PUBLIC;
 COMMENT ON FUNCTION account.erase(regclass, text) IS
