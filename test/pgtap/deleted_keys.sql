@@ -35,6 +35,19 @@ INSERT INTO free VALUES (1, 1, '[1,5)');
 DELETE FROM free;
 SELECT is(attempt($$INSERT INTO free VALUES (2, 1, '[3,4)') ON CONFLICT DO NOTHING$$), '1', 'an exclusion of live rows alone keeps none out');
 
+-- and so is a key of some time alone (18)
+SELECT current_setting('server_version_num')::int >= 180000 AS is_18 \gset
+\if :is_18
+    CREATE TABLE term (id int, valid int4range, deleted_at timestamptz, PRIMARY KEY (id, valid WITHOUT OVERLAPS));
+    SELECT account.enable_soft_delete('term') \g /dev/null
+    INSERT INTO term VALUES (1, '[1,5)'), (2, '[1,5)');
+    DELETE FROM term WHERE id = 1;
+    SELECT is(attempt($$INSERT INTO term VALUES (1, '[3,4)') ON CONFLICT DO NOTHING$$), '23505 with the ways out', 'a deleted row has the key at that time');
+    SELECT is(attempt($$INSERT INTO term VALUES (1, '[3,4)')$$), '23P01 with the ways out', 'a plain INSERT is told the ways out');
+    SELECT is(attempt($$INSERT INTO term VALUES (1, '[7,8)') ON CONFLICT DO NOTHING$$), '1', 'nobody has it later');
+    SELECT is(attempt($$INSERT INTO term VALUES (2, '[4,8)') ON CONFLICT DO NOTHING$$), '0', 'a live row that has it is a reason to do nothing');
+\endif
+
 -- NULLs that are not distinct
 CREATE TABLE nulls (id int PRIMARY KEY, a int, b int, deleted_at timestamptz, UNIQUE NULLS NOT DISTINCT (a, b));
 SELECT account.enable_soft_delete('nulls') \g /dev/null
