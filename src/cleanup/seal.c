@@ -262,8 +262,11 @@ seal_put_on(Oid relid)
 				   sql_relation(relid));
 	parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
 	caller = run_as_for_server_code(BOOTSTRAP_SUPERUSERID);
+	/* between two transactions of a procedure there is none, and catalogs may store out of line */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	CreateTrigger(castNode(CreateTrigStmt, parsed->stmt), sql, relid, InvalidOid, InvalidOid,
 				  InvalidOid, account_function("refuse_sealed"), InvalidOid, NULL, false, false);
+	PopActiveSnapshot();
 	run_as_end(caller);
 	CommandCounterIncrement();
 	return true;
