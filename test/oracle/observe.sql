@@ -68,7 +68,7 @@ CREATE FUNCTION observe.key_list() RETURNS TABLE (key text, child text, parent t
     waits boolean, columns text, must text, defaults text, guarded boolean, declared boolean) LANGUAGE sql AS $$
     SELECT k.conname, k.conrelid::regclass, k.confrelid::regclass, k.by_catalog, k.action, k.on_soft_delete, k.condeferrable, k.condeferred,
            s.names, s.must, s.defaults,
-           k.oid IS NOT NULL AND EXISTS (SELECT FROM pg_trigger g WHERE g.tgconstrrelid = k.confrelid AND g.tgname LIKE 'zz_account_guard%'
+           EXISTS (SELECT FROM pg_trigger g WHERE g.tgconstrrelid = k.confrelid AND g.tgname LIKE 'zz_account_guard%'
                AND (g.tgrelid = k.conrelid OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(k.conrelid)))), k.oid IS NULL
     FROM observe.keys k LEFT JOIN pg_constraint o ON o.oid = k.oid
         CROSS JOIN LATERAL (SELECT string_agg(attname, ',') AS names, string_agg(attnotnull::text, ',') AS must,
