@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "deferred.h"
@@ -198,6 +199,11 @@ put_defaults(TupleWriter *writer)
 static void
 write_tuple(TupleWriter *writer, TupleTableSlot *old)
 {
+	/* between two transactions of a procedure there is none, and values may go out of line */
+	bool needs_snapshot = !ActiveSnapshotSet();
+
+	if (needs_snapshot)
+		PushActiveSnapshot(GetTransactionSnapshot());
 	if (writer->after_triggers)
 		AfterTriggerBeginQuery();
 	if (old != NULL)
@@ -206,6 +212,8 @@ write_tuple(TupleWriter *writer, TupleTableSlot *old)
 		ExecSimpleRelationInsert(&writer->target, writer->estate, writer->slot);
 	if (writer->after_triggers)
 		AfterTriggerEndQuery(writer->estate);
+	if (needs_snapshot)
+		PopActiveSnapshot();
 }
 
 /* The same where an error would show a row, or a hash, to whoever called. */
