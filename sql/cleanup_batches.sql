@@ -69,6 +69,15 @@ SELECT count(*) FROM pg_trigger WHERE tgfoid = 'account.refuse_sealed'::regproc;
 
 -- refuses_before_anything_is_changed -----------------------------------------------------------------------------
 SELECT refill();
+-- what cannot lose its key
+CREATE TABLE pins (id int PRIMARY KEY, post int NOT NULL REFERENCES posts ON DELETE SET NULL);
+INSERT INTO pins SELECT 1, min(p.id) FROM posts p JOIN users u ON u.id = p.who WHERE u.tenant = 1;
+CALL account.cleanup_batches('tenants', '1', batch_size => 10); -- fails
+\echo :LAST_ERROR_SQLSTATE
+SELECT * FROM left_over;
+SELECT count(*) FROM account.removal WHERE state <> 'finished';
+DROP TABLE pins;
+-- and what is protected
 INSERT INTO bills VALUES (1, 3);
 CALL account.cleanup_batches('tenants', '1', batch_size => 10); -- fails
 SELECT * FROM left_over;

@@ -296,6 +296,41 @@ run_batches(Removal *removal)
 
 /* ---- Before and after ---- */
 
+/* Raise 23502, as a cleanup in one transaction would, if it has to set a column that is NOT NULL. */
+static void
+refuse_not_null(const Cleanup *plan)
+{
+	ListCell *lc;
+
+	foreach (lc, plan->steps)
+	{
+		const CleanupStep *step = lfirst(lc);
+		AttrNumber attnum;
+		char *column;
+
+		if (step->action != CLEANUP_SET_NULL || step->rows == 0)
+			continue;
+		attnum = fk_edge_not_null(step->edge);
+		if (attnum == InvalidAttrNumber)
+			continue;
+		column = get_attname(step->edge->child, attnum, false);
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("null value in column \"%s\" of relation \"%s\" violates not-null "
+						"constraint",
+						column, get_rel_name(step->edge->child)),
+				 errdetail("%lld rows of it reference rows that are to go, and their key \"%s\" "
+						   "would be set null.",
+						   (long long) step->rows, step->edge->name),
+				 errhint("Let account.set_reference_policy say what becomes of them, or change "
+						 "them first."),
+				 err_generic_string(PG_DIAG_SCHEMA_NAME,
+									get_namespace_name(get_rel_namespace(step->edge->child))),
+				 err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(step->edge->child)),
+				 err_generic_string(PG_DIAG_COLUMN_NAME, column)));
+	}
+}
+
 /*
  * Plan all of it, and raise what account.cleanup raises. The list of the rows is the first that is
  * worked on. Returns the plan, whose snapshot is active.
@@ -320,6 +355,7 @@ plan_removal(Removal *removal)
 		plan_check_approved(plan, GetActiveSnapshot(), request->approve);
 	cleanup_refuse_protected(plan);
 	cleanup_check_allowed(plan);
+	refuse_not_null(plan);
 	removal->remaining = plan->rows;
 	frame_note_above(frame, plan, roots, GetActiveSnapshot());
 	frame_push(removal, frame);

@@ -285,19 +285,7 @@ edge_holds(const Removal *removal, const FkEdge *edge)
 	if (fk_edge_protects(edge) || removal->hold_keys ||
 		edge->on_delete == FKCONSTR_ACTION_SETDEFAULT)
 		return true;
-	for (int i = 0; i < edge->nset; i++)
-	{
-		HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(edge->child),
-										  Int16GetDatum(edge->set_cols[i]));
-		bool not_null =
-			HeapTupleIsValid(tuple) && ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-
-		if (HeapTupleIsValid(tuple))
-			ReleaseSysCache(tuple);
-		if (not_null)
-			return true;
-	}
-	return false;
+	return fk_edge_not_null(edge) != InvalidAttrNumber;
 }
 
 /* Rows that reference rows of a cleanup and are not in it. */

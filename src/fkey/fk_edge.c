@@ -160,6 +160,25 @@ fk_edge_is_mandatory(const FkEdge *edge)
 	return true;
 }
 
+/* The first column that SET NULL would set and that is NOT NULL; InvalidAttrNumber: none is. */
+AttrNumber
+fk_edge_not_null(const FkEdge *edge)
+{
+	for (int i = 0; i < edge->nset; i++)
+	{
+		HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(edge->child),
+										  Int16GetDatum(edge->set_cols[i]));
+		bool not_null =
+			HeapTupleIsValid(tuple) && ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+
+		if (HeapTupleIsValid(tuple))
+			ReleaseSysCache(tuple);
+		if (not_null)
+			return edge->set_cols[i];
+	}
+	return InvalidAttrNumber;
+}
+
 /* Does a row that references over this edge stand in the way of its parent's deletion? */
 bool
 fk_edge_protects(const FkEdge *edge)

@@ -70,6 +70,9 @@ extern bool fk_edge_follows(const FkEdge *edge, bool force);
 /* Must each row have a reference over this edge: are its columns NOT NULL? */
 extern bool fk_edge_is_mandatory(const FkEdge *edge);
 
+/* The first column that SET NULL would set and that is NOT NULL; InvalidAttrNumber: none is. */
+extern AttrNumber fk_edge_not_null(const FkEdge *edge);
+
 /* Do rows stand in their parent's way over this edge? */
 extern bool fk_edge_protects(const FkEdge *edge);
 
