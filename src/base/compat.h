@@ -368,6 +368,13 @@ compat_push_jsonb(JsonbBuild *build, JsonbIteratorToken token, JsonbValue *value
 	index_beginscan(heap, index, snapshot, nkeys, 0)
 #endif
 
+/* What an index scan fetches rows of its table by; 19 has flags. */
+#if PG_VERSION_NUM >= 190000
+#define compat_index_fetch_begin(rel) table_index_fetch_begin(rel, SO_NONE)
+#else
+#define compat_index_fetch_begin(rel) table_index_fetch_begin(rel)
+#endif
+
 /* A scan of a whole table; 19 has flags. */
 #if PG_VERSION_NUM >= 190000
 #define compat_table_beginscan(rel, snapshot) table_beginscan(rel, snapshot, 0, NULL, SO_NONE)

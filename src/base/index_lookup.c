@@ -231,10 +231,14 @@ lookup_end(LookupScan *scan)
  * Where rows were seen last, by table and key. Who looks at a user looks at it again with the next
  * request, and to go down three indexes is half of what account.authenticate() does. It is a hint:
  * what is there counts only if it is a row with this key that the snapshot sees, and of a unique
- * index there is no other. The block is read from the buffer that had it, or not at all, so that
- * one that is gone is no error.
+ * index there is no other. What is kept is where the index points to, so heap-only updates, such as
+ * that of a refresh, leave it good. The block is read from the buffer that had it, or not at all,
+ * so that one that is gone is no error.
  */
 #define CACHED_TIDS 8192
+
+/* So many keys of the same hash are kept, the one that was looked for last first. */
+#define CACHED_WAYS 2
 
 typedef struct CachedTid
 {
@@ -243,7 +247,7 @@ typedef struct CachedTid
 	ItemPointerData tid;
 } CachedTid;
 
-static CachedTid cached_tids[CACHED_TIDS];
+static CachedTid cached_tids[CACHED_TIDS][CACHED_WAYS];
 
 /* A hash of a value of a key. */
 static uint32
@@ -263,9 +267,9 @@ hash_key(const LookupKey *key, Datum value)
 	}
 }
 
-/* The entry of a key; NULL: none is kept of this table. */
+/* The entries of a key; NULL: none are kept of this table. */
 static CachedTid *
-cached_tid_of(Relation rel, const LookupIndex *by, const Datum *values)
+cached_tids_of(Relation rel, const LookupIndex *by, const Datum *values)
 {
 	uint32 hash = RelationGetRelid(rel);
 
@@ -273,7 +277,7 @@ cached_tid_of(Relation rel, const LookupIndex *by, const Datum *values)
 		return NULL;
 	for (int i = by->nkeys - 1; i >= 0; i--)
 		hash = hash_combine(hash_key(&by->key[i], values[i]), hash);
-	return &cached_tids[hash % CACHED_TIDS];
+	return cached_tids[hash % CACHED_TIDS];
 }
 
 /* Is the value of the row byte for byte this one? */
@@ -315,6 +319,18 @@ is_key(TupleTableSlot *slot, const LookupIndex *by, const Datum *values)
 	return by->only_null == 0 || slot_attisnull(slot, by->only_null);
 }
 
+/* The version of a row that the snapshot sees, in slot: where the index points to is tid. */
+static bool
+fetch_version(Relation rel, ItemPointerData tid, Snapshot snapshot, TupleTableSlot *slot)
+{
+	IndexFetchTableData *fetch = compat_index_fetch_begin(rel);
+	bool again = false;
+	bool found = table_index_fetch_tuple(fetch, &tid, snapshot, slot, &again, NULL);
+
+	table_index_fetch_end(fetch);
+	return found;
+}
+
 /* Is the row where it was seen last? */
 static bool
 is_cached(LookupScan *scan, const CachedTid *cached, Relation rel, const LookupIndex *by,
@@ -329,12 +345,26 @@ is_cached(LookupScan *scan, const CachedTid *cached, Relation rel, const LookupI
 						  buffer))
 		return false;
 	scan->slot = table_slot_create(rel, NULL);
-	found = table_tuple_fetch_row_version(rel, &tid, snapshot, scan->slot) &&
-			is_key(scan->slot, by, values);
+	found = fetch_version(rel, tid, snapshot, scan->slot) && is_key(scan->slot, by, values);
 	ReleaseBuffer(buffer);
 	if (!found)
 		ExecDropSingleTupleTableSlot(scan->slot);
 	return found;
+}
+
+/* The next row, as lookup_next() has it; *tid: where the index points to. */
+static bool
+next_row(LookupScan *scan, ItemPointerData *tid)
+{
+	ItemPointer found;
+
+	while ((found = index_getnext_tid(scan->scan, ForwardScanDirection)) != NULL)
+	{
+		*tid = *found;
+		if (index_fetch_heap(scan->scan, scan->slot))
+			return true;
+	}
+	return false;
 }
 
 /* Look for the one row with a key; see the header. */
@@ -342,22 +372,25 @@ bool
 lookup_one(LookupScan *scan, Relation rel, const LookupIndex *by, const Datum *values,
 		   Snapshot snapshot)
 {
-	CachedTid *cached = cached_tid_of(rel, by, values);
+	CachedTid *cached = cached_tids_of(rel, by, values);
+	ItemPointerData tid;
 
 	scan->index = NULL;
-	if (cached != NULL && is_cached(scan, cached, rel, by, values, snapshot))
-		return true;
+	for (int i = 0; cached != NULL && i < CACHED_WAYS; i++)
+		if (is_cached(scan, &cached[i], rel, by, values, snapshot))
+			return true;
 	lookup_begin(scan, rel, by, values, snapshot);
-	if (!lookup_next(scan))
+	if (!next_row(scan, &tid))
 	{
 		lookup_end(scan);
 		return false;
 	}
 	if (cached != NULL)
 	{
-		cached->relid = RelationGetRelid(rel);
-		cached->buffer = ((BufferHeapTupleTableSlot *) scan->slot)->buffer;
-		cached->tid = scan->slot->tts_tid;
+		memmove(&cached[1], &cached[0], (CACHED_WAYS - 1) * sizeof(CachedTid));
+		cached[0] = (CachedTid){.relid = RelationGetRelid(rel),
+								.buffer = ((BufferHeapTupleTableSlot *) scan->slot)->buffer,
+								.tid = tid};
 	}
 	return true;
 }
