@@ -41,6 +41,7 @@ PIECES_1.0.0--1.1.0 = \
     account/export_tenant \
     account/starter \
     account/doctor \
+    account/doctor_soft_delete \
     account/describe \
     account/grant_api
 

@@ -21,10 +21,12 @@ DELETE FROM users WHERE id = 1;
 SELECT count(*) FROM posts;
 INSERT INTO posts VALUES (9, 1);
 SELECT relation, action, rows FROM account.cleanup_plan('users', 2);
+SELECT code, object FROM account.doctor() WHERE object ~ '^c18';
 -- until it is: as a key that is added later, after enabling again, but for cleanups, which look each time
 SELECT account.restore('users', 1);
 ALTER TABLE posts ALTER CONSTRAINT author_fkey ENFORCED;
 SELECT relation, action, rows FROM account.cleanup_plan('users', 2);
+SELECT code, object FROM account.doctor() WHERE object ~ '^c18' ORDER BY 1;
 SELECT account.enable_soft_delete('users', guard_references => true);
 DELETE FROM users WHERE id = 1;
 SELECT id FROM posts ORDER BY id;

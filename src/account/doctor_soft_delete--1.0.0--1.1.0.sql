@@ -1,0 +1,302 @@
+-- That of 1.0.0, but for foreign keys that are not enforced, or over periods: nothing follows over
+-- them, and nothing guards them. (Majors before 18 have no such columns in pg_constraint.)
+CREATE OR REPLACE FUNCTION account.doctor_soft_delete()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+BEGIN ATOMIC
+    WITH soft AS (
+        -- what is not given stays as it is
+        SELECT s.*, format('SELECT account.enable_soft_delete(%L);', s.whole::text) AS again
+        FROM account.soft_delete_tables() AS s),
+    -- tables whose rows are soft-deleted: the declared ones and their partitions
+    covered AS (
+        SELECT s.relation, s.relation AS declared FROM soft AS s
+        UNION
+        SELECT t.relid, s.relation FROM soft AS s, LATERAL pg_partition_tree(s.relation) AS t),
+    foreign_key AS (
+        -- cascades: rows that are deleted softly take those along that reference them
+        SELECT 'foreign key' AS kind, c.conname, c.conrelid, c.confrelid, c.conkey, c.confdeltype,
+               coalesce(r.on_soft_delete = 'follow', r.policy = 'cascade', c.confdeltype = 'c')
+                   AS cascades,
+               r.on_soft_delete,
+               (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
+                FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, n)
+                JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum)
+                    AS columns
+        FROM pg_constraint AS c
+        LEFT JOIN account.reference_policy AS r ON r.child = c.conrelid
+            AND r.constraint_name = c.conname
+        WHERE c.contype = 'f' AND c.conparentid = 0
+              AND coalesce(to_jsonb(c) ->> 'conenforced', 'true') = 'true'
+              AND coalesce(to_jsonb(c) ->> 'conperiod', 'false') = 'false'
+        UNION ALL
+        SELECT 'declared reference', d.name, d.child, d.parent, k.attnums, 'a',
+               coalesce(d.on_soft_delete = 'follow', d.policy = 'cascade'), d.on_soft_delete,
+               k.columns
+        FROM account.declared_reference AS d,
+        LATERAL (SELECT array_agg(a.attnum ORDER BY c.n), string_agg(quote_ident(c.name), ', '
+            ORDER BY c.n)
+                 FROM unnest(d.columns) WITH ORDINALITY AS c(name, n)
+                 JOIN pg_attribute AS a ON a.attrelid = d.child
+                     AND a.attname = c.name) AS k(attnums, columns)
+        WHERE k.attnums IS NOT NULL)
+    SELECT 'warning', 'not_preloaded', 'pgaccount',
+           'the library is not preloaded: DELETE on soft-delete tables reports 0 rows, and deleted '
+           'rows are not hidden',
+           'Add pgaccount to shared_preload_libraries in postgresql.conf and restart the server.'
+    WHERE NOT account.is_preloaded()
+    UNION ALL
+    SELECT 'warning', 'hide_inactive', s.relation::text,
+           'deleted rows are to be hidden, but are seen by every query of this session',
+           CASE WHEN account.is_preloaded()
+                THEN format('ALTER TABLE %s ENABLE TRIGGER "00_account_soft_delete";', s.relation)
+                ELSE 'Add pgaccount to shared_preload_libraries in postgresql.conf and restart the '
+                    'server.' END
+    FROM soft AS s
+    WHERE s.hide AND NOT (account.is_preloaded() AND s.active)
+    UNION ALL
+    SELECT 'error', 'trigger_disabled', t.tgrelid::regclass::text,
+           format('trigger %I is disabled: its rule is not enforced', t.tgname),
+           format('ALTER TABLE %s ENABLE TRIGGER %I;', t.tgrelid::regclass, t.tgname)
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'account')
+          AND t.tgenabled IN ('D', 'R')
+    UNION ALL
+    SELECT 'warning', 'detached_partition', t.tgrelid::regclass::text,
+           'the table was a partition of a soft-delete table and has lost its trigger: a DELETE '
+           'removes rows for good',
+           format('SELECT account.enable_soft_delete(%L);', t.tgrelid::regclass::text)
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'account')
+          AND p.proname = 'soft_delete_truncate'
+          AND NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = t.tgrelid)
+    UNION ALL
+    SELECT 'warning', 'unique_blocks_reuse', i.indexrelid::regclass::text,
+           format('deleted rows of %s keep their (%s): it cannot be used again', s.relation,
+               (SELECT string_agg(pg_get_indexdef(i.indexrelid, n, true), ', ' ORDER BY n)
+                FROM generate_series(1, i.indnkeyatts) AS n)),
+           format('SELECT account.unique_among_live(%L);', i.indexrelid::regclass::text)
+    FROM soft AS s
+    JOIN pg_index AS i ON i.indrelid = s.relation
+    JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.deleted_at
+    WHERE i.indisunique AND NOT i.indisprimary AND i.indisvalid AND NOT i.indisreplident
+          AND (i.indpred IS NULL
+               OR pg_get_expr(i.indpred, i.indrelid) NOT LIKE
+                  '%(' || replace(quote_ident(a.attname), '_', '\_') || ' IS NULL)%')
+          AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.contype = 'f'
+              AND c.conindid = i.indexrelid)
+    UNION ALL
+    -- one row a referenced table, of the keys over which rows follow theirs
+    SELECT 'info', 'foreign_key_without_index', f.confrelid::regclass::text,
+           format('what follows deletions of rows of %s scans whole tables: no index leads with %s',
+               f.confrelid::regclass,
+               string_agg(format('(%s) of %s', f.columns, f.conrelid::regclass), ', '
+                   ORDER BY f.conrelid::regclass::text, f.columns)),
+           string_agg(DISTINCT format('CREATE INDEX ON %s (%s);', f.conrelid::regclass, f.columns),
+               ' ')
+    FROM foreign_key AS f
+    WHERE f.cascades AND EXISTS (SELECT FROM covered AS c WHERE c.relation = f.confrelid)
+          AND EXISTS (SELECT FROM covered AS c WHERE c.relation = f.conrelid)
+          AND NOT EXISTS (
+              SELECT FROM pg_index AS i
+              WHERE i.indrelid = f.conrelid AND i.indisvalid AND i.indpred IS NULL
+                    AND cardinality(f.conkey) <= i.indnkeyatts
+                    AND (SELECT array_agg(k ORDER BY k) FROM unnest(f.conkey) AS k)
+                      = (SELECT array_agg(k ORDER BY k)
+                         FROM unnest((i.indkey::int2[])[0:cardinality(f.conkey) - 1]) AS k))
+    GROUP BY f.confrelid
+    UNION ALL
+    SELECT DISTINCT 'warning', 'unguarded_reference', f.conrelid::regclass::text,
+           format('%s %I may come to reference deleted rows of %s: no trigger guards it',
+               f.kind, f.conname, f.confrelid::regclass),
+           s.again
+    FROM soft AS s
+    JOIN covered AS c ON c.declared = s.relation
+    JOIN foreign_key AS f ON f.confrelid = c.relation
+    WHERE s.guard_references
+          AND EXISTS (
+              SELECT FROM (SELECT f.conrelid AS relation
+                           UNION SELECT t.relid FROM pg_partition_tree(f.conrelid) AS t) AS part
+              JOIN pg_class AS k ON k.oid = part.relation
+              WHERE k.relkind = 'r' AND NOT EXISTS (
+                  SELECT FROM pg_trigger AS t
+                  JOIN pg_proc AS p ON p.oid = t.tgfoid
+                  WHERE t.tgrelid = part.relation AND t.tgconstrrelid = f.confrelid
+                      AND p.proname = 'guard_reference'
+                        AND p.pronamespace = (SELECT oid FROM pg_namespace
+                            WHERE nspname = 'account')))
+    UNION ALL
+    -- told when soft delete is enabled, and from then on
+    SELECT CASE f.confdeltype WHEN 'c' THEN 'warning' ELSE 'info' END, 'cascade_stopped',
+        f.conrelid::regclass::text,
+           format('%s of foreign key %I does not act when rows of %s are deleted: the rows that '
+               'reference them are kept',
+               CASE f.confdeltype WHEN 'c' THEN 'ON DELETE CASCADE' WHEN 'n' THEN
+                   'ON DELETE SET NULL' ELSE 'ON DELETE SET DEFAULT' END,
+               f.conname, f.confrelid::regclass),
+           CASE WHEN f.cascades
+                THEN format('SELECT account.enable_soft_delete(%L);',
+                    coalesce(pg_partition_root(f.conrelid), f.conrelid)::regclass::text)
+                ELSE 'Say what becomes of the rows, with account.set_reference_policy and its '
+                    'on_soft_delete.' END
+    FROM foreign_key AS f
+    WHERE f.confdeltype IN ('c', 'n', 'd') AND f.on_soft_delete IS NULL
+          AND EXISTS (SELECT FROM covered AS c JOIN soft AS s ON s.relation = c.declared
+                      WHERE c.relation = f.confrelid AND NOT (s.children AND f.cascades))
+          AND NOT (f.cascades AND EXISTS (SELECT FROM covered AS c WHERE c.relation = f.conrelid))
+          -- a profile stays with its user
+          AND NOT EXISTS (SELECT FROM account.profile_rule AS r WHERE r.users = f.confrelid
+              AND r.profiles = f.conrelid)
+    UNION ALL
+    SELECT 'warning', 'delete_trigger_silent', t.tgrelid::regclass::text,
+           format('trigger %I does not fire on DELETE, which is an UPDATE of the table', t.tgname),
+           format('Let %s fire on UPDATE too, where a row comes to be deleted; or drop the '
+               'trigger, if it is of no use any more.',
+               t.tgfoid::regprocedure)
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgtype & 8 <> 0 AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
+          AND EXISTS (SELECT FROM covered AS c WHERE c.relation = t.tgrelid)
+          AND p.pronamespace <> (SELECT oid FROM pg_namespace WHERE nspname = 'account')
+          AND NOT EXISTS (SELECT FROM pg_trigger AS u
+                          WHERE u.tgrelid = t.tgrelid AND u.tgfoid = t.tgfoid AND u.tgtype & 16 <> 0
+                              AND u.tgenabled <> 'D')
+    UNION ALL
+    -- keys that say something: what nothing makes, and is no mere number, uuid or id, or references
+    -- a row
+    SELECT 'info', 'primary_key_blocks_reuse', i.indexrelid::regclass::text,
+           format('deleted rows of %s keep their primary key (%s): it cannot be inserted again',
+               s.relation,
+               (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
+                FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
+                JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum)),
+           'Restore such a row in place of inserting it, or give the table a key that is generated;'
+           || ' for a table of memberships, account.enable_soft_delete has on_reinsert.'
+    FROM soft AS s
+    JOIN pg_index AS i ON i.indrelid = s.relation
+    WHERE i.indisprimary AND s.on_reinsert <> 'replace'
+          AND NOT EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+                                AND (a.atthasdef OR a.attidentity <> ''))
+          AND EXISTS (SELECT FROM pg_attribute AS a
+                      WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+                            AND (a.atttypid NOT IN ('int2'::regtype, 'int4'::regtype,
+                                'int8'::regtype, 'uuid'::regtype)
+                                 AND NOT (i.indnkeyatts = 1 AND translate(lower(a.attname), '_', '')
+                                     IN ('id', 'uid', 'uuid', 'guid', 'objectid'))
+                                 OR EXISTS (SELECT FROM foreign_key AS f
+                                            WHERE f.conrelid = a.attrelid
+                                                AND a.attnum = ANY (f.conkey))))
+    UNION ALL
+    -- soft-delete children that do not follow, because their foreign key is newer than the trigger
+    SELECT 'warning', 'uncovered_child', f.conrelid::regclass::text,
+           format('rows of %s do not follow those of %s: %s %I is newer than soft delete there',
+               f.conrelid::regclass, s.relation, f.kind, f.conname),
+           s.again
+    FROM soft AS s
+    JOIN foreign_key AS f ON f.confrelid = s.relation AND f.cascades
+    JOIN soft AS child ON child.relation = f.conrelid
+    WHERE NOT EXISTS (
+              SELECT FROM pg_trigger AS t
+              JOIN pg_proc AS p ON p.oid = t.tgfoid
+              WHERE t.tgrelid = s.relation AND p.proname = 'soft_delete_changed'
+                    AND p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'account'))
+    UNION ALL
+    SELECT 'warning', 'uncovered_child', f.conrelid::regclass::text,
+           format('rows of %s stay live when those of %s are deleted: the table came after soft '
+               'delete there',
+               f.conrelid::regclass, f.confrelid::regclass),
+           s.again
+    FROM soft AS s
+    JOIN covered AS whole ON whole.declared = s.relation
+    JOIN foreign_key AS f ON f.confrelid = whole.relation AND f.cascades
+    WHERE s.children AND NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = f.conrelid)
+    UNION ALL
+    SELECT 'warning', 'uncovered_child', h.inhrelid::regclass::text,
+           format('the table inherits from %s and came after soft delete there: a DELETE of it '
+               'removes rows for good',
+               h.inhparent::regclass),
+           s.again
+    FROM soft AS s
+    JOIN pg_inherits AS h ON h.inhparent = s.relation
+    WHERE NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = h.inhrelid)
+    UNION ALL
+    SELECT 'warning', 'reference_incomplete', d.child::text,
+           format('declared reference %I to %s is followed by nothing: its columns do not fit a '
+               'primary key there',
+               d.name, d.parent),
+           format('SELECT account.set_reference(%L, %L, %L, NULL);', d.child::text, d.columns,
+               d.parent::text)
+    FROM account.declared_reference AS d
+    WHERE NOT EXISTS (
+              SELECT FROM pg_index AS i
+              WHERE i.indrelid = d.parent AND i.indisprimary
+                  AND i.indnkeyatts = cardinality(d.columns))
+          OR EXISTS (
+              SELECT FROM unnest(d.columns) AS c(name)
+              WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = d.child
+                  AND a.attname = c.name))
+    UNION ALL
+    -- a column and an index that soft delete leaves behind where a schema is written down without
+    -- triggers, as Rails' schema.rb is
+    SELECT 'warning', 'soft_delete_lost', r.oid::regclass::text,
+           format('column %I and an index over live rows (%s) are those of soft delete, which the '
+               'table has not: a DELETE removes rows for good',
+               a.attname, string_agg(i.indexrelid::regclass::text, ', '
+                   ORDER BY i.indexrelid::regclass::text)),
+           format('SELECT account.enable_soft_delete(%L, deleted_at => %L);',
+               r.oid::regclass::text, a.attname)
+    FROM pg_class AS r
+    JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    JOIN pg_index AS i ON i.indrelid = r.oid
+    WHERE r.relkind IN ('r', 'p') AND NOT r.relispartition AND r.relpersistence <> 't'
+          AND translate(lower(a.attname), '_', '') = 'deletedat'
+          AND (t.oid IN ('timestamptz'::regtype, 'timestamp'::regtype)
+               OR t.typtype = 'd' AND t.typcategory = 'D')
+          AND pg_get_expr(i.indpred, i.indrelid) LIKE
+              '%(' || replace(quote_ident(a.attname), '_', '\_') || ' IS NULL)%'
+          AND r.relnamespace <> (SELECT oid FROM pg_namespace WHERE nspname = 'account')
+          AND NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = r.oid)
+          -- a partition that lost it is told of as such
+          AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = r.oid
+              AND g.tgname = '00_account_soft_delete_truncate')
+    GROUP BY r.oid, a.attname
+    UNION ALL
+    -- a dump of the schema alone has the triggers, but no rows of account.reference_policy
+    SELECT 'info', 'policies_lost', s.relation::text,
+           'no rows follow when rows of the table are deleted, though a trigger is there that lets '
+           'them: their tables are gone, or a dump of the schema alone left the policies of '
+           'their references behind',
+           format('Call account.set_reference_policy and account.set_reference again, as the '
+               'migrations did; where nothing is to follow any more: %s', s.again)
+    FROM soft AS s
+    WHERE NOT EXISTS (SELECT FROM account.reference_policy)
+          AND NOT EXISTS (SELECT FROM account.declared_reference)
+          AND EXISTS (
+              SELECT FROM pg_trigger AS t
+              JOIN pg_proc AS p ON p.oid = t.tgfoid
+              WHERE t.tgrelid = s.relation AND p.proname = 'soft_delete_changed'
+                    AND p.pronamespace = (SELECT oid FROM pg_namespace
+                        WHERE nspname = 'account'))
+          AND NOT EXISTS (
+              SELECT FROM foreign_key AS f
+              JOIN covered AS parent ON parent.relation = f.confrelid
+              JOIN covered AS child ON child.relation = f.conrelid
+              WHERE f.cascades AND (parent.declared = s.relation
+                  OR EXISTS (SELECT FROM pg_inherits AS h WHERE h.inhrelid = s.relation
+                      OR h.inhparent = s.relation)))
+    UNION ALL
+    SELECT 'warning', 'truncate_granted', c.relation::text,
+           format('role %s may TRUNCATE the table, which soft delete refuses: the grant is of no '
+               'use but under replica',
+               CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END),
+           format('REVOKE TRUNCATE ON %s FROM %s;', c.relation,
+               CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END)
+    FROM covered AS c
+    JOIN pg_class AS r ON r.oid = c.relation,
+    LATERAL aclexplode(r.relacl) AS g
+    WHERE g.privilege_type = 'TRUNCATE' AND g.grantee <> r.relowner;
+END;
