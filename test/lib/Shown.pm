@@ -81,7 +81,7 @@ sub settle
 	$text =~ s/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d(?::\d\d)?|Z)/2026-01-31T12:00:00+00:00/g;
 	$text =~ s/\beyJ[A-Za-z0-9_-]{6}[A-Za-z0-9_.-]+/eyJhbGciOi.../g;
 	$text =~ s/(\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+)\$[A-Za-z0-9+\/]+\$[A-Za-z0-9+\/]+/$1\$.../g;
-	$text =~ s/\b(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Z_])[A-Za-z0-9_-]{40,}/kZ3Vd0.../g;
+	$text =~ s/(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Z_])[A-Za-z0-9_-]{40,}/kZ3Vd0.../g;
 	$text =~ s/"(iat|nbf|exp)": 1[0-9]{9}\b/"$1": 1769860800/g;
 	$text =~ s/\b(duration_ms"?:? *)[0-9.]+/${1}12.5/g;
 	return $text;
