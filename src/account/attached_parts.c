@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
@@ -48,14 +49,17 @@ put_from(Oid relid, const char *function)
 	}
 }
 
-/* A table, which the command has locked, has come below another, or may have. */
+/*
+ * A table, which the command has locked, has come below another, or may have. Foreign ones take no
+ * triggers but those that PostgreSQL clones.
+ */
 static void
 part_came(Oid relid)
 {
 	Oid top = OidIsValid(relid) ? hierarchy_top(relid) : InvalidOid;
 	LastMemberRule rule;
 
-	if (top == relid)
+	if (top == relid || get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
 		return;
 	user_trigger_part(relid);
 	if (own_trigger(top, LAST_MEMBER_ROW, InvalidOid) != NULL && last_member_rule(top, &rule))

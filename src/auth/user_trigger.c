@@ -71,6 +71,14 @@ static const PartTrigger part_triggers[] = {
 	{MODEL_MEMBERS, TRIGGER_EMPTIED, false, "TRUNCATE"},
 };
 
+/* Can a table have such a trigger? Foreign ones take none for TRUNCATE. */
+static bool
+takes_trigger(Oid relid, const PartTrigger *trigger)
+{
+	return get_rel_relkind(relid) != RELKIND_FOREIGN_TABLE ||
+		   strcmp(trigger->name, TRIGGER_EMPTIED) != 0;
+}
+
 /* Put a trigger on a table, as its owner. argument: SQL, or "" for none. */
 static void
 create_trigger(Oid relid, const PartTrigger *trigger, const char *argument)
@@ -82,7 +90,8 @@ create_trigger(Oid relid, const PartTrigger *trigger, const char *argument)
 	{
 		RoleState saved;
 
-		if (OidIsValid(get_trigger_oid(lfirst_oid(cell), trigger->name, true)))
+		if (OidIsValid(get_trigger_oid(lfirst_oid(cell), trigger->name, true)) ||
+			!takes_trigger(lfirst_oid(cell), trigger))
 			continue;
 		saved = run_as(relation_owner(lfirst_oid(cell)));
 		run_sql("CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s "

@@ -254,8 +254,18 @@ INSERT INTO try (answer, statement) VALUES
 SELECT is(lm.answer(statement), answer, statement) FROM try ORDER BY n;
 SELECT account.forget_tables();
 
+-- foreign tables take no trigger for TRUNCATE
+CREATE FOREIGN DATA WRAPPER lm_none;
+CREATE SERVER lm_nowhere FOREIGN DATA WRAPPER lm_none;
+CREATE TABLE lm.far (org_id bigint, user_id bigint, role text) PARTITION BY LIST (org_id);
+SELECT account.set_reference('lm.far', '{org_id}', 'lm.plain_orgs', 'cascade'), account.set_reference('lm.far', '{user_id}', 'lm.plain_users', 'cascade');
+SELECT account.protect_last_member('lm.far', 'org_id', 'role');
+CREATE FOREIGN TABLE lm.far_1 (org_id bigint, user_id bigint, role text) SERVER lm_nowhere;
+SELECT lives_ok('ALTER TABLE lm.far ATTACH PARTITION lm.far_1 FOR VALUES IN (1)', 'a foreign partition comes');
+SELECT lives_ok('ALTER TABLE lm.far DETACH PARTITION lm.far_1', 'and leaves');
+
 -- taken off: nothing is left
-SELECT account.unprotect_last_member(t::regclass) FROM unnest('{lm.members,lm.staff,lm.plain,lm.late,lm.text}'::text[]) AS t;
+SELECT account.unprotect_last_member(t::regclass) FROM unnest('{lm.members,lm.staff,lm.plain,lm.late,lm.text,lm.far}'::text[]) AS t;
 SELECT lives_ok($$SELECT account.unprotect_last_member('lm.plain')$$, 'again');
 SELECT is_empty($$SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'zz_account_last_member%'$$, 'no trigger is left');
 SELECT * FROM finish();
