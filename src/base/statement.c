@@ -220,7 +220,8 @@ run_planned(PlannedStmt *stmt, const char *sql, ParamListInfo params,
 	char *secret = NULL;
 	List *targets = compat_result_relations(stmt);
 
-	if (stmt->commandType != CMD_SELECT && targets != NIL && other)
+	/* of a table of hashes nobody is shown a row, its owner neither */
+	if (stmt->commandType != CMD_SELECT && targets != NIL)
 		secret = secret_table(rt_fetch(linitial_int(targets), stmt->rtable)->relid);
 	PG_TRY();
 	{
@@ -229,7 +230,7 @@ run_planned(PlannedStmt *stmt, const char *sql, ParamListInfo params,
 	PG_CATCH();
 	{
 		judge_back_to(judge);
-		if (!other)
+		if (!other && secret == NULL)
 			PG_RE_THROW();
 		secret_rethrow(context, secret);
 	}

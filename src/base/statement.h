@@ -4,7 +4,7 @@
  *
  * Their texts are parsed under pg_catalog alone. They are planned and run as the current user,
  * under its search_path: run_as() says whose. No error of a statement that runs as somebody else
- * than the caller shows a row of the table.
+ * than the caller, or that writes a table of hashes, shows a row of the table.
  */
 #ifndef PGACCOUNT_STATEMENT_H
 #define PGACCOUNT_STATEMENT_H
