@@ -78,15 +78,16 @@ CREATE FUNCTION account.hold_ddl_starts() RETURNS event_trigger
     AS 'MODULE_PATHNAME', 'hold_ddl_starts' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION account.hold_ddl_starts() FROM PUBLIC;
 COMMENT ON FUNCTION account.hold_ddl_starts() IS
-'Event trigger: notes which tables holds are about, before a command drops any.';
--- all that may drop a table, a column or a trigger; other commands do not load the library for this
+'Event trigger: notes which tables holds are about, before a command drops any, or their triggers.';
+-- all that may drop a table, a column or a trigger, or replace one; other commands do not load the
+-- library for this
 CREATE EVENT TRIGGER pgaccount_hold_starts ON ddl_command_start
     WHEN TAG IN ('ALTER DOMAIN', 'ALTER EXTENSION', 'ALTER TABLE', 'ALTER TYPE', 'CREATE SCHEMA',
-                 'CREATE TABLE', 'DROP ACCESS METHOD', 'DROP COLLATION', 'DROP DOMAIN',
-                 'DROP EXTENSION', 'DROP FUNCTION', 'DROP LANGUAGE', 'DROP OPERATOR CLASS',
-                 'DROP OPERATOR FAMILY', 'DROP OPERATOR', 'DROP OWNED', 'DROP PROCEDURE',
-                 'DROP ROUTINE', 'DROP SCHEMA', 'DROP SEQUENCE', 'DROP TABLE', 'DROP TRIGGER',
-                 'DROP TYPE', 'DROP VIEW')
+                 'CREATE TABLE', 'CREATE TRIGGER', 'DROP ACCESS METHOD', 'DROP COLLATION',
+                 'DROP DOMAIN', 'DROP EXTENSION', 'DROP FUNCTION', 'DROP LANGUAGE',
+                 'DROP OPERATOR CLASS', 'DROP OPERATOR FAMILY', 'DROP OPERATOR', 'DROP OWNED',
+                 'DROP PROCEDURE', 'DROP ROUTINE', 'DROP SCHEMA', 'DROP SEQUENCE', 'DROP TABLE',
+                 'DROP TRIGGER', 'DROP TYPE', 'DROP VIEW')
     EXECUTE FUNCTION account.hold_ddl_starts();
 
 CREATE FUNCTION account.hold_dropped() RETURNS event_trigger
@@ -107,7 +108,7 @@ COMMENT ON FUNCTION account.hold_ddl_ended() IS
 'refuses what would disable these, but to superusers, and what takes rows under a hold, or their '
 'keys, away (PT423); follows the names of key columns.';
 CREATE EVENT TRIGGER pgaccount_hold_ended ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA')
+    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA', 'CREATE TRIGGER')
     EXECUTE FUNCTION account.hold_ddl_ended();
 
 CREATE FUNCTION account.place_hold(target regclass, key "any", reason text) RETURNS bigint

@@ -127,15 +127,49 @@ find_rows(Oid target, KeySet *keys, List *columns)
 	return rows;
 }
 
-/* Raise PT404 unless each key that the caller named has a row. */
+/* How many keys that the caller names have no row. Within SPI_connect. */
+static uint64
+keys_without_row(Oid target, const KeySet *keys)
+{
+	StringInfoData from;
+	StringInfoData names;
+	StringInfoData same;
+	RoleState caller;
+	uint64 n;
+
+	initStringInfo(&from);
+	initStringInfo(&names);
+	initStringInfo(&same);
+	for (int i = 0; i < keys->ncols; i++)
+	{
+		appendStringInfo(&from, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", i + 1);
+		appendStringInfo(&names, "%sk%d", i > 0 ? ", " : "", i);
+		appendStringInfo(&same, "%sc.%s %s k.k%d", i > 0 ? " AND " : "",
+						 sql_column(target, keys->columns[i]), sql_equality(keys->types[i]), i);
+	}
+	caller = run_as(relation_owner(target));
+	n = statement_run_once(psprintf(OWN_STATEMENT "SELECT 1 FROM ROWS FROM (%s) AS k(%s)"
+												  " WHERE NOT EXISTS (SELECT 1 FROM %s c WHERE %s)",
+									from.data, names.data, sql_relation(target), same.data),
+						   keys->ncols, keys->array_types, keys->arrays, NULL,
+						   &(StatementOptions){.look = SNAPSHOT_OF_NOW});
+	run_as_end(caller);
+	return n;
+}
+
+/* Raise PT404 unless each key that the caller named, once or more, has a row. */
 static void
 check_found(Oid target, const KeySet *keys, const List *rows)
 {
-	if (rows != NIL && list_length(rows) >= keys->nkeys)
+	uint64 missing = 0;
+
+	if (rows == NIL || list_length(rows) < keys->nkeys)
+		missing = keys_without_row(target, keys);
+	if (rows != NIL && missing == 0)
 		return;
 	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND),
 					errmsg("no such row of \"%s\"", get_rel_name(target)),
-					errdetail("Of %d keys %d have a row.", keys->nkeys, list_length(rows)),
+					errdetail("Of %d keys " UINT64_FORMAT " have no row.", keys->nkeys, missing),
 					errhint("A hold is placed on rows that are there, deleted softly or not.")));
 }
 

@@ -62,7 +62,8 @@ typedef struct HoldTriggerFound
 	Oid oid; /* InvalidOid: it has none */
 	NameData name;
 	bool enabled;
-	Bitmapset *columns; /* of UPDATE OF; NULL: any */
+	bool all_columns;   /* whichever column an UPDATE sets, or */
+	Bitmapset *columns; /* one of these */
 } HoldTriggerFound;
 
 /* What there is of a table's triggers. */
@@ -73,22 +74,60 @@ typedef struct HoldTriggers
 	HoldTriggerFound on_truncate;
 } HoldTriggers;
 
-/* The tables that holds were about when the running command began. */
-static List *before_command = NIL;
+/*
+ * A command that is running: the tables and partitions that holds were about when it began, and
+ * those of them whose rows were kept by triggers that fire. Commands may run within others, in a
+ * function that one calls.
+ */
+typedef struct RunningCommand
+{
+	Node *parsetree; /* only compared */
+	bool has_end;    /* hold_ddl_ended() is called when it ends */
+	List *concerned;
+	List *kept;
+} RunningCommand;
 
-/* Read a trigger of ours. */
+/* The innermost is the last; those of a command that failed may be among them. */
+static List *running_commands = NIL;
+static bool forgets_running = false;
+
+#define ON_DELETE   (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_DELETE)
+#define ON_UPDATE   (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE)
+#define ON_TRUNCATE (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE)
+
+/*
+ * Read a trigger with a function of ours. A table's owner may make others that have it, or rename
+ * ours: one that fires at another time, or not always, is none; of several, one that fires counts.
+ */
 static void
-read_trigger(Relation catalog, HeapTuple tuple, HoldTriggerFound *found)
+read_trigger(Relation catalog, HeapTuple tuple, int16 type, HoldTriggerFound *found)
 {
 	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-	bool isnull;
-	Datum columns = heap_getattr(tuple, Anum_pg_trigger_tgattr, RelationGetDescr(catalog), &isnull);
-	int2vector *vector = isnull ? NULL : (int2vector *) DatumGetPointer(columns);
-
-	found->oid = form->oid;
-	found->name = form->tgname;
-	found->enabled =
+	bool enabled =
 		form->tgenabled == TRIGGER_FIRES_ON_ORIGIN || form->tgenabled == TRIGGER_FIRES_ALWAYS;
+	bool any = !OidIsValid(found->oid);
+	bool isnull;
+	Datum columns;
+	int2vector *vector;
+
+	(void) heap_getattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(catalog), &isnull);
+	if (!isnull || form->tgtype != type || (!any && found->enabled && !enabled))
+		return;
+	columns = heap_getattr(tuple, Anum_pg_trigger_tgattr, RelationGetDescr(catalog), &isnull);
+	vector = isnull ? NULL : (int2vector *) DatumGetPointer(columns);
+	if (any || (enabled && !found->enabled) ||
+		strncmp(NameStr(form->tgname), TRIGGER_HOLD, strlen(TRIGGER_HOLD)) == 0)
+	{
+		found->oid = form->oid;
+		found->name = form->tgname;
+	}
+	if (any || (enabled && !found->enabled))
+	{
+		found->columns = NULL;
+		found->all_columns = false;
+	}
+	found->enabled = enabled;
+	found->all_columns |= vector == NULL || vector->dim1 == 0;
 	for (int i = 0; vector != NULL && i < vector->dim1; i++)
 		found->columns = bms_add_member(found->columns, vector->values[i]);
 }
@@ -114,11 +153,11 @@ triggers_of(Oid relid)
 		Oid function = ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid;
 
 		if (function == on_delete)
-			read_trigger(catalog, tuple, &found.on_delete);
+			read_trigger(catalog, tuple, ON_DELETE, &found.on_delete);
 		else if (function == on_update)
-			read_trigger(catalog, tuple, &found.on_update);
+			read_trigger(catalog, tuple, ON_UPDATE, &found.on_update);
 		else if (function == on_truncate)
-			read_trigger(catalog, tuple, &found.on_truncate);
+			read_trigger(catalog, tuple, ON_TRUNCATE, &found.on_truncate);
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
@@ -126,18 +165,23 @@ triggers_of(Oid relid)
 }
 
 /*
- * Put a trigger on a table, whoever owns it. It is the server that does, and nobody's code runs.
+ * Put a trigger on a table, whoever owns it. It is the server that does, and nobody's code runs. A
+ * name that the owner has given to another is made longer.
  */
 static void
 create_trigger(Oid relid, const char *name, const char *event, const char *level,
 			   const char *function)
 {
-	char *sql = psprintf("CREATE TRIGGER %s BEFORE %s ON %s FOR EACH %s"
-						 " EXECUTE FUNCTION account.%s()",
-						 quote_identifier(name), event, sql_relation(relid), level, function);
-	RawStmt *parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
-	RoleState caller = run_as_for_server_code(BOOTSTRAP_SUPERUSERID);
+	RawStmt *parsed;
+	RoleState caller;
+	char *sql;
 
+	while (OidIsValid(get_trigger_oid(relid, name, true)))
+		name = psprintf("%s_", name);
+	sql = psprintf("CREATE TRIGGER %s BEFORE %s ON %s FOR EACH %s EXECUTE FUNCTION account.%s()",
+				   quote_identifier(name), event, sql_relation(relid), level, function);
+	parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
+	caller = run_as_for_server_code(BOOTSTRAP_SUPERUSERID);
 	CreateTrigger(castNode(CreateTrigStmt, parsed->stmt), sql, relid, InvalidOid, InvalidOid,
 				  InvalidOid, account_function(function), InvalidOid, NULL, false, false);
 	run_as_end(caller);
@@ -166,7 +210,7 @@ update_suffices(Oid relid, const HoldTable *table, const HoldTriggerFound *found
 		return true;
 	if (!OidIsValid(found->oid))
 		return false;
-	return found->columns == NULL || (!any && bms_is_subset(columns, found->columns));
+	return found->all_columns || (!any && bms_is_subset(columns, found->columns));
 }
 
 /* Put the trigger on UPDATE on a table, in place of one that looks at too little. */
@@ -374,21 +418,13 @@ held_row_changed(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* account.hold_ddl_starts() RETURNS event_trigger, ON ddl_command_start. */
-Datum
-hold_ddl_starts(PG_FUNCTION_ARGS)
+/* Are rows of a table or partition that holds are about kept by triggers that fire? */
+static bool
+is_kept(Oid relid)
 {
-	MemoryContext old;
+	const HoldTable *table = hold_table_of(relid);
 
-	(void) called_as_event_trigger(fcinfo, "hold_ddl_starts");
-	list_free(before_command);
-	before_command = NIL;
-	if (creating_extension)
-		PG_RETURN_NULL();
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	before_command = list_copy(hold_relations());
-	MemoryContextSwitchTo(old);
-	PG_RETURN_NULL();
+	return table != NULL && takes_triggers(relid) && has_triggers(relid, table, true);
 }
 
 /* Raise PT423 for a command that takes away what a hold is about. */
@@ -401,9 +437,125 @@ refuse_command(const char *table, const char *what, const char *hint)
 			 errdetail("%s", what), errhint("%s", hint)));
 }
 
+/*
+ * Raise PT423 for a DETACH PARTITION CONCURRENTLY that may take rows under a hold away: at its end,
+ * when others are looked at, it has committed.
+ */
+static void
+check_detach(const Node *command)
+{
+	ListCell *lc;
+
+	if (command == NULL || !IsA(command, AlterTableStmt))
+		return;
+	foreach (lc, ((const AlterTableStmt *) command)->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		Oid relid;
+
+		if (cmd->subtype != AT_DetachPartition || !((PartitionCmd *) cmd->def)->concurrent)
+			continue;
+		relid = RangeVarGetRelid(((PartitionCmd *) cmd->def)->name, NoLock, true);
+		if (OidIsValid(relid) && hold_table_of(relid) != NULL)
+			refuse_command(get_rel_name(relid), "They could be in the partition.",
+						   "DETACH it without CONCURRENTLY, which looks.");
+	}
+}
+
+/* The transaction ends, and with it the memory of what is running. */
+static void
+forget_running(void *arg)
+{
+	running_commands = NIL;
+	forgets_running = false;
+}
+
+/* The innermost command is over. */
+static void
+forget_last(void)
+{
+	RunningCommand *command = llast(running_commands);
+
+	list_free(command->concerned);
+	list_free(command->kept);
+	pfree(command);
+	running_commands = list_delete_last(running_commands);
+}
+
+/* account.hold_ddl_starts() RETURNS event_trigger, ON ddl_command_start. */
+Datum
+hold_ddl_starts(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *event = called_as_event_trigger(fcinfo, "hold_ddl_starts");
+	List *concerned = creating_extension ? NIL : hold_relations();
+	RunningCommand *command;
+	MemoryContext old;
+	ListCell *lc;
+
+	if (concerned == NIL)
+		PG_RETURN_NULL();
+	check_detach(event->parsetree);
+	if (running_commands != NIL && !((RunningCommand *) llast(running_commands))->has_end)
+		forget_last(); /* it calls nothing, so it is over */
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	if (!forgets_running)
+	{
+		MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+
+		callback->func = forget_running;
+		MemoryContextRegisterResetCallback(TopTransactionContext, callback);
+		forgets_running = true;
+	}
+	command = palloc0(sizeof(RunningCommand));
+	command->parsetree = event->parsetree;
+	command->has_end = event->tag == CMDTAG_ALTER_TABLE || event->tag == CMDTAG_CREATE_TABLE ||
+					   event->tag == CMDTAG_CREATE_SCHEMA || event->tag == CMDTAG_CREATE_TRIGGER;
+	command->concerned = list_copy(concerned);
+	MemoryContextSwitchTo(old);
+	foreach (lc, concerned)
+	{
+		if (!is_kept(lfirst_oid(lc)))
+			continue;
+		old = MemoryContextSwitchTo(TopTransactionContext);
+		command->kept = lappend_oid(command->kept, lfirst_oid(lc));
+		MemoryContextSwitchTo(old);
+	}
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	running_commands = lappend(running_commands, command);
+	MemoryContextSwitchTo(old);
+	PG_RETURN_NULL();
+}
+
+/* What was when a command began; all NIL where there were no holds. Those within it are over. */
+static const RunningCommand *
+running_command(const Node *parsetree)
+{
+	static const RunningCommand none = {0};
+
+	for (int i = list_length(running_commands) - 1; i >= 0; i--)
+	{
+		RunningCommand *command = list_nth(running_commands, i);
+
+		if (command->parsetree != parsetree)
+			continue;
+		while (list_length(running_commands) > i + 1)
+			forget_last();
+		return command;
+	}
+	return &none;
+}
+
+/* Were rows of a table or partition kept when the command began, and are not any more? */
+static bool
+lost_its_keeper(const RunningCommand *running, Oid relid)
+{
+	return list_member_oid(running->kept, relid) && get_rel_name(relid) != NULL &&
+		   hold_table_of(relid) != NULL && !is_kept(relid);
+}
+
 /* One of what a command has dropped. */
 static void
-check_dropped(HeapTuple row, TupleDesc desc)
+check_dropped(const RunningCommand *running, HeapTuple row, TupleDesc desc)
 {
 	bool isnull;
 	Oid class_id = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
@@ -414,18 +566,16 @@ check_dropped(HeapTuple row, TupleDesc desc)
 
 	if (superuser())
 		return;
-	if (class_id == RelationRelationId && list_member_oid(before_command, object_id))
+	if (class_id == RelationRelationId && list_member_oid(running->concerned, object_id))
 		refuse_command(table, "Its rows cannot be removed by dropping it.",
 					   "End the holds with account.release_hold(); account.hold shows them. "
 					   "Superusers may drop it.");
-	if (class_id == TriggerRelationId && trigger != NULL &&
-		strncmp(trigger, TRIGGER_HOLD, strlen(TRIGGER_HOLD)) == 0)
+	if (class_id == TriggerRelationId && trigger != NULL)
 	{
 		Oid namespace = get_namespace_oid(schema, true);
 		Oid relid = OidIsValid(namespace) ? get_relname_relid(table, namespace) : InvalidOid;
-		const HoldTable *about = OidIsValid(relid) ? hold_table_of(relid) : NULL;
 
-		if (about != NULL && takes_triggers(relid) && !has_triggers(relid, about, false))
+		if (lost_its_keeper(running, relid))
 			refuse_command(table, psprintf("Trigger \"%s\" keeps them.", trigger),
 						   "Superusers may drop it.");
 	}
@@ -479,11 +629,14 @@ forget_dropped(void)
 Datum
 hold_dropped(PG_FUNCTION_ARGS)
 {
-	(void) called_as_event_trigger(fcinfo, "hold_dropped");
+	EventTriggerData *event = called_as_event_trigger(fcinfo, "hold_dropped");
+	const RunningCommand *running;
+
 	if (creating_extension || !OidIsValid(account_schema()))
 		PG_RETURN_NULL();
+	running = running_command(event->parsetree);
 	SPI_connect();
-	if (before_command != NIL)
+	if (running->concerned != NIL)
 	{
 		uint64 n = run_sql("SELECT d.classid, d.objid, d.address_names[1], d.address_names[2],"
 						   " d.address_names[3]"
@@ -497,7 +650,7 @@ hold_dropped(PG_FUNCTION_ARGS)
 		{
 			SPITupleTable *rows = SPI_tuptable;
 
-			check_dropped(rows->vals[i], rows->tupdesc);
+			check_dropped(running, rows->vals[i], rows->tupdesc);
 			SPI_tuptable = rows;
 		}
 	}
@@ -541,23 +694,18 @@ check_rows_are_there(Oid relid)
 			psprintf("End it with account.release_hold(" INT64_FORMAT ", reason).", lost));
 }
 
-/* Raise PT423 if triggers of ours do not fire; superusers may have it so. */
+/* Raise PT423 if a command has kept triggers of ours from firing; superusers may have it so. */
 static void
-check_enabled(void)
+check_still_kept(const RunningCommand *running)
 {
 	ListCell *lc;
 
 	if (superuser())
 		return;
-	foreach (lc, hold_relations())
-	{
-		Oid relid = lfirst_oid(lc);
-		const HoldTable *table = hold_table_of(relid);
-
-		if (table != NULL && takes_triggers(relid) && !has_triggers(relid, table, true))
-			refuse_command(get_rel_name(relid), "Its triggers of the hold keep them.",
-						   "Superusers may disable them.");
-	}
+	foreach (lc, running->kept)
+		if (lost_its_keeper(running, lfirst_oid(lc)))
+			refuse_command(get_rel_name(lfirst_oid(lc)), "Its triggers of the hold keep them.",
+						   "Superusers may disable and replace them.");
 }
 
 /* Does a command of ALTER TABLE say which triggers fire? */
@@ -619,39 +767,54 @@ column_renamed(const RenameStmt *stmt)
  * tables are, which it brings itself; pg_restore in any order.
  */
 static void
-put_triggers_on_new(void)
+put_triggers_on_new(const RunningCommand *running)
 {
 	if (application_name == NULL || strcmp(application_name, "pg_restore") != 0)
-		(void) hold_put_triggers(NoLock, before_command);
+		(void) hold_put_triggers(NoLock, running->concerned);
 }
 
-/* account.hold_ddl_ended() RETURNS event_trigger, ON ddl_command_end of CREATE and ALTER TABLE. */
+/* A command has ended that may have changed which rows are under a hold, or how they are kept. */
+static void
+see_to_holds(const Node *command, const RunningCommand *running)
+{
+	if (command != NULL && IsA(command, AlterTableStmt))
+	{
+		const AlterTableStmt *stmt = (const AlterTableStmt *) command;
+
+		if (may_lose_rows(stmt))
+			check_rows_are_there(RangeVarGetRelid(stmt->relation, NoLock, true));
+		if (changes_triggers(stmt))
+			check_still_kept(running);
+		put_triggers_on_new(running);
+	}
+	else if (command == NULL || !IsA(command, CreateTrigStmt))
+		put_triggers_on_new(running);
+	else if (((const CreateTrigStmt *) command)->replace)
+		check_still_kept(running);
+}
+
+/*
+ * account.hold_ddl_ended() RETURNS event_trigger, ON ddl_command_end of CREATE and ALTER TABLE,
+ * CREATE TRIGGER.
+ */
 Datum
 hold_ddl_ended(PG_FUNCTION_ARGS)
 {
 	Node *command = called_as_event_trigger(fcinfo, "hold_ddl_ended")->parsetree;
+	const RunningCommand *running = running_command(command);
 
 	if (creating_extension || !OidIsValid(account_schema()))
 		PG_RETURN_NULL();
 	if (command != NULL && IsA(command, RenameStmt) &&
 		((RenameStmt *) command)->renameType == OBJECT_COLUMN)
 		column_renamed((RenameStmt *) command);
-	if (hold_relations() == NIL)
-		PG_RETURN_NULL();
-	SPI_connect();
-	if (command != NULL && IsA(command, AlterTableStmt))
+	if (hold_relations() != NIL)
 	{
-		AlterTableStmt *stmt = (AlterTableStmt *) command;
-
-		if (may_lose_rows(stmt))
-			check_rows_are_there(RangeVarGetRelid(stmt->relation, NoLock, true));
-		if (changes_triggers(stmt))
-			check_enabled();
-		else
-			put_triggers_on_new();
+		SPI_connect();
+		see_to_holds(command, running);
+		SPI_finish();
 	}
-	else
-		put_triggers_on_new();
-	SPI_finish();
+	if (running_command(command)->parsetree != NULL)
+		forget_last();
 	PG_RETURN_NULL();
 }

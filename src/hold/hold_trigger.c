@@ -275,11 +275,18 @@ hold_executor_start(QueryDesc *desc)
 void
 hold_physical(TriggerDesc *triggers)
 {
+	Oid hold_delete = InvalidOid;
+
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
 		Trigger *trigger = &triggers->triggers[i];
 
-		if (has_our_name(trigger) && trigger->tgfoid == account_function("hold_delete"))
+		if (!TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
+								  TRIGGER_TYPE_DELETE))
+			continue;
+		if (!OidIsValid(hold_delete))
+			hold_delete = account_function("hold_delete");
+		if (trigger->tgfoid == hold_delete)
 			trigger->tgfoid = account_function("hold_removal");
 	}
 }

@@ -201,6 +201,11 @@ SELECT throws_ok($$DROP TABLE page$$, 'PT423', NULL, 'an owner does not drop a t
 SELECT throws_ok($$DROP TABLE book CASCADE$$, 'PT423', NULL, 'nor with CASCADE');
 SELECT throws_ok($$DROP TABLE page_a$$, 'PT423', NULL, 'nor a partition');
 SELECT throws_ok($$ALTER TABLE page DETACH PARTITION page_a$$, 'PT423', NULL, 'nor detaches it');
+\set ON_ERROR_STOP off
+ALTER TABLE page DETACH PARTITION page_a CONCURRENTLY;
+\set ON_ERROR_STOP on
+SELECT is(:'SQLSTATE'::text, 'PT423', 'nor while others use it');
+SELECT is((SELECT count(*) FROM page WHERE id = 2), 1::bigint, 'which leaves it where it is');
 SELECT throws_ok($$DROP TRIGGER "00_account_hold" ON book$$, 'PT423', NULL, 'nor drops the trigger');
 SELECT throws_ok($$ALTER TABLE page_a DISABLE TRIGGER USER$$, 'PT423', NULL, 'nor disables it');
 SELECT throws_ok($$ALTER TABLE book ENABLE REPLICA TRIGGER "00_account_hold"$$, 'PT423', NULL, 'in any way');
@@ -222,6 +227,52 @@ SELECT is(attempt('DELETE FROM note'), 'done', 'and takes that back');
 CREATE TABLE margin (id int PRIMARY KEY, page int REFERENCES page ON DELETE CASCADE);
 INSERT INTO margin VALUES (1, 2);
 SELECT throws_ok('DELETE FROM margin', 'PT423', NULL, 'a table that comes later has triggers, too');
+-- an owner has triggers renamed, replaced, and others in their place
+CREATE FUNCTION lets_go() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
+CREATE FUNCTION makes_tables(t text) RETURNS text LANGUAGE plpgsql AS 'BEGIN CREATE TABLE IF NOT EXISTS made (); RETURN t; END';
+SELECT throws_ok($$CREATE OR REPLACE TRIGGER "00_account_hold" BEFORE DELETE ON book FOR EACH ROW EXECUTE FUNCTION lets_go()$$, 'PT423', NULL, 'an owner does not replace the trigger');
+SELECT throws_ok($$CREATE OR REPLACE TRIGGER "00_account_hold" BEFORE DELETE ON book FOR EACH ROW WHEN (false) EXECUTE FUNCTION account.hold_delete()$$, 'PT423', NULL,
+    'nor makes it fire now and then');
+SELECT throws_ok($$CREATE OR REPLACE TRIGGER "00_account_hold" AFTER INSERT ON book FOR EACH ROW EXECUTE FUNCTION account.hold_delete()$$, 'PT423', NULL, 'nor at another time');
+SELECT throws_ok($$ALTER TABLE book DISABLE TRIGGER USER, ALTER title TYPE varchar USING makes_tables(title)$$, 'PT423', NULL, 'nor disables it beside a command in the command');
+ALTER TRIGGER "00_account_hold" ON book RENAME TO hold;
+SELECT throws_ok($$DELETE FROM book WHERE number = 1$$, 'PT423', NULL, 'under another name it keeps rows');
+SELECT throws_ok($$DROP TRIGGER hold ON book$$, 'PT423', NULL, 'and is not dropped');
+CREATE TRIGGER x BEFORE DELETE ON book FOR EACH ROW WHEN (false) EXECUTE FUNCTION account.hold_delete();
+SELECT throws_ok($$DROP TRIGGER hold ON book$$, 'PT423', NULL, 'nor where another looks like it');
+CREATE TRIGGER y BEFORE DELETE ON book FOR EACH ROW EXECUTE FUNCTION account.hold_delete();
+ALTER TABLE book DISABLE TRIGGER y;
+SELECT throws_ok($$DROP TRIGGER hold ON book$$, 'PT423', NULL, 'or does not fire');
+CREATE TRIGGER z BEFORE UPDATE OF title ON book FOR EACH ROW EXECUTE FUNCTION account.hold_update();
+SELECT throws_ok($$DROP TRIGGER "00_account_hold_update" ON book$$, 'PT423', NULL, 'or looks elsewhere');
+ALTER TABLE book ENABLE TRIGGER y;
+SELECT lives_ok($$DROP TRIGGER hold ON book$$, 'where another does the same it may go');
+SELECT throws_ok($$DELETE FROM book WHERE number = 1$$, 'PT423', NULL, 'the other keeps rows');
+SELECT lives_ok($$CREATE OR REPLACE TRIGGER own BEFORE DELETE ON book FOR EACH ROW EXECUTE FUNCTION lets_go()$$, 'triggers of their own are the owner''s');
+SELECT lives_ok($$ALTER TABLE book DISABLE TRIGGER own$$, 'to disable');
+SELECT lives_ok($$DROP TRIGGER own ON book$$, 'and drop');
+CREATE TABLE loose (id int PRIMARY KEY, page int);
+INSERT INTO loose VALUES (1, 2);
+CREATE TRIGGER own BEFORE DELETE ON loose FOR EACH ROW EXECUTE FUNCTION lets_go();
+ALTER TABLE loose DISABLE TRIGGER own, ADD FOREIGN KEY (page) REFERENCES page ON DELETE CASCADE;
+SELECT throws_ok('DELETE FROM loose', 'PT423', NULL, 'a table that comes below others has triggers whatever else its command does');
+CREATE TABLE taken (id int PRIMARY KEY);
+INSERT INTO taken VALUES (1), (2);
+CREATE CONSTRAINT TRIGGER "00_account_hold" AFTER DELETE ON taken FOR EACH ROW EXECUTE FUNCTION lets_go();
+CREATE TABLE elder (id int PRIMARY KEY);
+CREATE TABLE heir () INHERITS (elder);
+INSERT INTO elder VALUES (1);
+INSERT INTO heir VALUES (1), (2);
+RESET ROLE;
+SELECT account.place_hold('taken', 1, 'a') \g /dev/null
+SELECT throws_ok('DELETE FROM taken WHERE id = 1', 'PT423', NULL, 'an owner''s trigger of that name is in nobody''s way');
+SELECT lives_ok('DELETE FROM taken WHERE id = 2', 'and fires');
+SELECT isnt(account.place_hold('elder', ARRAY[2, 2], 'a'), NULL, 'a key may be named twice');
+SELECT throws_ok($$SELECT account.place_hold('elder', ARRAY[2, 3], 'a')$$, 'PT404', NULL, 'but each has a row');
+SELECT throws_ok('DELETE FROM elder WHERE id = 2', 'PT423', NULL, 'a row of a table that inherits');
+SELECT lives_ok('DELETE FROM elder WHERE id = 1', 'and no other');
+SET ROLE hold_owner;
+SELECT throws_ok('ALTER TABLE elder ALTER id TYPE bigint USING id + 10', '0A000', NULL, 'whose key does not change with that of the other');
 RESET ROLE;
 SELECT lives_ok($$ALTER TABLE margin DISABLE TRIGGER USER$$, 'a superuser disables them');
 SELECT is(attempt('DELETE FROM margin'), 'done', 'and passes');
