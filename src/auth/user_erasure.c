@@ -77,7 +77,7 @@ before(Oid relid, RowSet *rows)
 	Model model;
 
 	if (found == NULL || !OidIsValid(found->relation[MODEL_USERS]) ||
-		fk_node_table(found->relation[MODEL_USERS]) != relid)
+		!list_member_oid(tables_above(relid), fk_node_table(found->relation[MODEL_USERS])))
 		return NULL;
 	model = *found;
 	users = palloc0(sizeof(ErasedUsers));

@@ -217,7 +217,7 @@ tables_inherited_by(Oid relid)
 }
 
 /* The tables by which a statement may reach a table's rows: itself, and all it inherits from. */
-static List *
+List *
 tables_above(Oid relid)
 {
 	List *tables = list_make1_oid(relid);

@@ -65,6 +65,12 @@ extern void *pending_take(PendingList *list, int rows);
 extern List *tables_inherited_by(Oid relid);
 
 /*
+ * The tables by which a statement may reach a table's rows: itself, and all that it inherits from,
+ * or is a part of, the nearest first.
+ */
+extern List *tables_above(Oid relid);
+
+/*
  * Does whatever changes rows of a table end with the trigger that flushes: is it a statement,
  * whichever table it names, this one or one that it inherits from? Else each row is flushed at
  * once. tables: NULL, or where these tables go.

@@ -13,6 +13,8 @@
 #include <sodium.h>
 
 #include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -378,15 +380,37 @@ erase_not_yet(Oid target, RowSet *rows, const char *stamp, const StampType *type
 	return rest;
 }
 
+/*
+ * Erase the rows of one table that have some keys, which are of it or of a table that it inherits
+ * from, and what follows them. False: nothing is to be erased there. Within SPI_connect.
+ */
+static bool
+erase_keys(Oid relid, KeySet *keys, uint64 *rows)
+{
+	Cleanup *cleanup = cleanup_make_to_erase(relid);
+	List *tables = tables_of(cleanup);
+
+	cleanup->seed.from =
+		psprintf("%s c WHERE %s", sql_keyed_relation(relid), keys_condition(keys, "c", 1));
+	cleanup->seed.run.nargs = keys->ncols;
+	cleanup->seed.run.types = keys->array_types;
+	cleanup->seed.run.values = keys->arrays;
+	if (tables != NIL)
+		*rows += erase_seeded(cleanup, tables, NULL);
+	cleanup_free(cleanup);
+	return tables != NIL;
+}
+
 /* account.erase(target regclass, key "any" | text) RETURNS bigint */
 static Datum
 erase_operation(PG_FUNCTION_ARGS)
 {
 	Oid target;
-	Cleanup *cleanup;
-	KeySet *keys;
 	List *tables;
-	uint64 rows;
+	KeySet *keys;
+	bool any = false;
+	uint64 rows = 0;
+	ListCell *lc;
 
 	version_check();
 	if (PG_ARGISNULL(0))
@@ -396,21 +420,18 @@ erase_operation(PG_FUNCTION_ARGS)
 	refuse_citus_beside_shards(target, "account.erase", "account.erase('%s', key)");
 	LockRelationOid(target, RowExclusiveLock);
 	keys = keys_of_argument(fcinfo, 1, target);
-	cleanup = cleanup_make_to_erase(target);
-	cleanup->seed.from =
-		psprintf("%s c WHERE %s", sql_keyed_relation(target), keys_condition(keys, "c", 1));
-	cleanup->seed.run.nargs = keys->ncols;
-	cleanup->seed.run.types = keys->array_types;
-	cleanup->seed.run.values = keys->arrays;
+	/* partitions are parts of their table, those that inherit are tables of their own */
+	tables = get_rel_relkind(target) == RELKIND_PARTITIONED_TABLE
+				 ? list_make1_oid(target)
+				 : find_all_inheritors(target, RowExclusiveLock, NULL);
 	SPI_connect();
-	tables = tables_of(cleanup);
-	if (tables == NIL)
+	foreach (lc, tables)
+		any |= erase_keys(lfirst_oid(lc), keys, &rows);
+	SPI_finish();
+	if (!any)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("no column of \"%s\" is erased", get_rel_name(target)),
 						errdetail("Nor is one of a table whose rows follow."),
 						errhint("Let the table's owner call account.set_erasure first.")));
-	rows = erase_seeded(cleanup, tables, NULL);
-	SPI_finish();
-	cleanup_free(cleanup);
 	PG_RETURN_INT64((int64) rows);
 }

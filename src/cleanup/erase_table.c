@@ -33,6 +33,9 @@
 /* Bytes of a hash, which is twice as many characters. */
 #define HASH_BYTES 32
 
+/* A hash that is cut to less may be another's: 128 bits are nobody else's. */
+#define SHORT_HASH 32
+
 /* So many times a hash is made again where a cut one is taken. */
 #define MAX_TRIES 1000
 
@@ -52,7 +55,7 @@ typedef struct ReadRows
 	bool **nulls;   /* or NULL */
 	char **before;  /* the values of the row that was read last */
 	const unsigned char *secret;
-	HTAB **taken; /* of each column: hashes that this statement gives; NULL: it is not unique */
+	HTAB **taken; /* of each column: hashes that were given; NULL: whichever may be given */
 	int *lengths; /* of each column: characters */
 } ReadRows;
 
@@ -162,22 +165,6 @@ free_hash(ReadRows *rows, int i, const char *value)
 						   get_attname(rows->relid, attnum, false), get_rel_name(rows->relid)),
 					errdetail("It is unique, and takes %d characters.", rows->lengths[i]),
 					errhint("Make it longer, or erase it by 'null'.")));
-}
-
-/* The characters that a column takes; -1: any number. */
-static int
-characters_of(Oid relid, AttrNumber attnum)
-{
-	Oid type;
-	int32 typmod;
-	Oid collation;
-	Oid base;
-
-	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
-	base = getBaseTypeAndTypmod(type, &typmod);
-	if ((base == VARCHAROID || base == BPCHAROID) && typmod >= (int32) VARHDRSZ)
-		return typmod - VARHDRSZ;
-	return base == NAMEOID ? NAMEDATALEN - 1 : base == CHAROID ? 1 : -1;
 }
 
 /* Make room for another row. */
@@ -421,8 +408,9 @@ erase_table(Oid relid, List *columns, RowSet *set, const unsigned char *secret)
 		HASHCTL ctl = {
 			.keysize = 2 * HASH_BYTES + 1, .entrysize = 2 * HASH_BYTES + 1, .hcxt = context};
 
-		rows.lengths[i] = characters_of(rows.relid, attnum);
-		if (erasure_is_unique(rows.relid, attnum))
+		rows.lengths[i] = erasure_characters(rows.relid, attnum);
+		if (rows.lengths[i] >= 0 && rows.lengths[i] < SHORT_HASH &&
+			erasure_is_unique(rows.relid, attnum))
 			rows.taken[i] =
 				hash_create("pgaccount hashes", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}

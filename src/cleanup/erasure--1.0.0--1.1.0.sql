@@ -67,7 +67,8 @@ GRANT EXECUTE ON FUNCTION account.set_erasure(regclass, name, text) TO PUBLIC;
 COMMENT ON FUNCTION account.set_erasure(regclass, name, text) IS
 'What account.erase does to a column. target: a table, owned by the caller (else 42501). method: '
 '''null''; ''default''; ''hash'', of text types: keyed, not to be reversed, cut to the column''s '
-'length; ''constant:'' and a value; NULL: the column is not erased. 22023: no such column or '
+'length; ''constant:'' and a value; NULL: the column is not erased. Tables that inherit from it '
+'are erased alike. 22023: no such column or '
 'method, a column of a key, a reference or a partition key, deleted_at or its flag, a generated '
 'column, ''null'' where it is NOT NULL, a value that is the same for all where it is unique, or '
 'that the type does not take, ''hash'' of another type.';

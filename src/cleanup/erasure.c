@@ -19,6 +19,7 @@
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -76,17 +77,43 @@ compare_columns(const ListCell *a, const ListCell *b)
 		   ((const ErasureColumn *) lfirst(b))->attnum;
 }
 
+/* A table and those that it inherits from, nearest first, as oid[]: what is said of one holds. */
+static Datum
+tables_that_say(Oid relid)
+{
+	List *tables = tables_above(relid);
+	Datum *oids = palloc(list_length(tables) * sizeof(Datum));
+
+	for (int i = 0; i < list_length(tables); i++)
+		oids[i] = ObjectIdGetDatum(list_nth_oid(tables, i));
+	return PointerGetDatum(
+		construct_array(oids, list_length(tables), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+/* Is a column among these? */
+static bool
+has_column(const List *columns, AttrNumber attnum)
+{
+	ListCell *lc;
+
+	foreach (lc, columns)
+		if (((ErasureColumn *) lfirst(lc))->attnum == attnum)
+			return true;
+	return false;
+}
+
 /* The columns of a table that are erased. */
 List *
 erasure_columns(Oid relid)
 {
-	Oid types[] = {REGCLASSOID};
-	Datum values[] = {ObjectIdGetDatum(relid)};
+	Oid types[] = {OIDARRAYOID};
+	Datum values[] = {tables_that_say(relid)};
 	RoleState caller = run_as_owner("erasure");
-	uint64 n = statement_run_once("SELECT e.column_name::pg_catalog.text, e.method"
-								  " FROM account.erasure AS e"
-								  " WHERE e.target OPERATOR(pg_catalog.=) $1",
-								  1, types, values, NULL, NULL);
+	uint64 n = statement_run_once(
+		"SELECT e.column_name::pg_catalog.text, e.method FROM account.erasure AS e"
+		" WHERE e.target::pg_catalog.oid OPERATOR(pg_catalog.=) ANY ($1)"
+		" ORDER BY pg_catalog.array_position($1, e.target::pg_catalog.oid)",
+		1, types, values, NULL, NULL);
 	SPITupleTable *rows = SPI_tuptable;
 	List *columns = NIL;
 
@@ -96,7 +123,7 @@ erasure_columns(Oid relid)
 		ErasureColumn *column = palloc(sizeof(ErasureColumn));
 
 		column->attnum = get_attnum(relid, SPI_getvalue(rows->vals[i], rows->tupdesc, 1));
-		if (column->attnum > 0 &&
+		if (column->attnum > 0 && !has_column(columns, column->attnum) &&
 			read_method(SPI_getvalue(rows->vals[i], rows->tupdesc, 2), column))
 			columns = lappend(columns, column);
 	}
@@ -108,59 +135,18 @@ erasure_columns(Oid relid)
 bool
 erasure_by_purge(Oid relid)
 {
-	Oid types[] = {REGCLASSOID};
-	Datum values[] = {ObjectIdGetDatum(relid)};
+	Oid types[] = {OIDARRAYOID};
+	Datum values[] = {tables_that_say(relid)};
 	RoleState caller;
 	uint64 n;
 
 	caller = run_as_owner("purge_action");
 	n = statement_run_once("SELECT 1 FROM account.purge_action AS p"
-						   " WHERE p.target OPERATOR(pg_catalog.=) $1"
+						   " WHERE p.target::pg_catalog.oid OPERATOR(pg_catalog.=) ANY ($1)"
 						   " AND p.action OPERATOR(pg_catalog.=) 'erase'",
 						   1, types, values, NULL, NULL);
 	run_as_end(caller);
 	return n > 0;
-}
-
-/* Is a column the only one that a unique index is over? */
-bool
-erasure_is_unique(Oid relid, AttrNumber attnum)
-{
-	Relation rel = table_open(relid, AccessShareLock);
-	List *indexes = RelationGetIndexList(rel);
-	bool is_unique = false;
-	ListCell *lc;
-
-	foreach (lc, indexes)
-	{
-		Relation index = index_open(lfirst_oid(lc), AccessShareLock);
-
-		if (index->rd_index->indisunique && index->rd_index->indnkeyatts == 1)
-		{
-			Bitmapset *columns = NULL;
-
-			if (index->rd_index->indkey.values[0] != 0)
-				is_unique |= index->rd_index->indkey.values[0] == attnum;
-			else
-			{
-				pull_varattnos((Node *) index_expressions(index), 1, &columns);
-				is_unique |= bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, columns);
-			}
-		}
-		index_close(index, AccessShareLock);
-	}
-	table_close(rel, AccessShareLock);
-	return is_unique;
-}
-
-/* Raise for a column that cannot be erased so. */
-static void
-refuse_column(Oid relid, AttrNumber attnum, int sqlstate, const char *why, const char *hint)
-{
-	ereport(ERROR, (errcode(sqlstate),
-					errmsg("column \"%s\" of \"%s\" cannot be erased so",
-						   get_attname(relid, attnum, false), get_rel_name(relid)),
-					errdetail("%s", why), errhint("%s", hint)));
 }
 
 /* A column, and those that are generated from it, as the server numbers them in sets. */
@@ -182,6 +168,72 @@ and_generated(Relation rel, AttrNumber attnum)
 			columns = bms_add_member(columns, i + 1 - FirstLowInvalidHeapAttributeNumber);
 	}
 	return columns;
+}
+
+/* Would rows that differ in nothing but their primary key, and have one value, break an index? */
+static bool
+is_unique_in(Relation index, const Bitmapset *values, const Bitmapset *primary_key)
+{
+	Form_pg_index form = index->rd_index;
+	Bitmapset *columns = NULL;
+	Bitmapset *expressions = NULL;
+
+	for (int i = 0; i < form->indnkeyatts; i++)
+		if (form->indkey.values[i] != 0)
+			columns = bms_add_member(columns,
+									 form->indkey.values[i] - FirstLowInvalidHeapAttributeNumber);
+	pull_varattnos((Node *) index_expressions(index), 1, &expressions);
+	return (bms_overlap(values, columns) || bms_overlap(values, expressions)) &&
+		   (bms_is_empty(primary_key) || !bms_is_subset(primary_key, columns));
+}
+
+/* Is a column unique, by itself or with others? */
+bool
+erasure_is_unique(Oid relid, AttrNumber attnum)
+{
+	Relation rel = table_open(relid, AccessShareLock);
+	List *indexes = RelationGetIndexList(rel);
+	Bitmapset *values = and_generated(rel, attnum);
+	Bitmapset *primary_key = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	bool is_unique = false;
+	ListCell *lc;
+
+	foreach (lc, indexes)
+	{
+		Relation index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		if (!is_unique && (index->rd_index->indisunique || index->rd_index->indisexclusion))
+			is_unique = is_unique_in(index, values, primary_key);
+		index_close(index, AccessShareLock);
+	}
+	table_close(rel, AccessShareLock);
+	return is_unique;
+}
+
+/* The characters that a column takes; -1: any number. */
+int
+erasure_characters(Oid relid, AttrNumber attnum)
+{
+	Oid type;
+	int32 typmod;
+	Oid collation;
+	Oid base;
+
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	base = getBaseTypeAndTypmod(type, &typmod);
+	if ((base == VARCHAROID || base == BPCHAROID) && typmod >= (int32) VARHDRSZ)
+		return typmod - VARHDRSZ;
+	return base == NAMEOID ? NAMEDATALEN - 1 : base == CHAROID ? 1 : -1;
+}
+
+/* Raise for a column that cannot be erased so. */
+static void
+refuse_column(Oid relid, AttrNumber attnum, int sqlstate, const char *why, const char *hint)
+{
+	ereport(ERROR, (errcode(sqlstate),
+					errmsg("column \"%s\" of \"%s\" cannot be erased so",
+						   get_attname(relid, attnum, false), get_rel_name(relid)),
+					errdetail("%s", why), errhint("%s", hint)));
 }
 
 /* Is one of some columns among these of a reference? */
@@ -241,11 +293,18 @@ erasure_check_is_no_key(Oid relid, AttrNumber attnum, int sqlstate)
 static void
 check_constant(Oid relid, AttrNumber attnum, const char *constant)
 {
+	int characters = erasure_characters(relid, attnum);
 	Oid types[] = {TEXTOID};
 	Datum values[] = {CStringGetTextDatum(constant)};
 	MemoryContext memory = CurrentMemoryContext;
-	RoleState caller = run_as(relation_owner(relid));
+	RoleState caller;
 
+	/* a cast would cut it */
+	if (characters >= 0 && pg_mbstrlen(constant) > characters)
+		refuse_column(relid, attnum, ERRCODE_INVALID_PARAMETER_VALUE,
+					  psprintf("The constant is longer than its %d characters.", characters),
+					  "Give a shorter one.");
+	caller = run_as(relation_owner(relid));
 	PG_TRY();
 	{
 		(void) statement_run_once(psprintf("SELECT $1::%s", sql_column_type(relid, attnum)), 1,

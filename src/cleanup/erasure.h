@@ -24,14 +24,23 @@ typedef struct ErasureColumn
 	char *constant; /* of ERASE_CONSTANT */
 } ErasureColumn;
 
-/* Those of a table, by number. In the current memory context. Within SPI_connect. */
+/*
+ * Those of a table, by number, as is said of it or of tables that it inherits from. In the current
+ * memory context. Within SPI_connect.
+ */
 extern List *erasure_columns(Oid relid);
 
 /* Does purge erase the rows of a table, in place of removing them? Within SPI_connect. */
 extern bool erasure_by_purge(Oid relid);
 
-/* Is a column unique by itself, over all rows or some? */
+/*
+ * Is a column unique, over all rows or some, by itself or with others that do not have the primary
+ * key among them? By an index over it, over what is computed from it, or an exclusion constraint.
+ */
 extern bool erasure_is_unique(Oid relid, AttrNumber attnum);
+
+/* The characters that a column takes; -1: any number. */
+extern int erasure_characters(Oid relid, AttrNumber attnum);
 
 /*
  * Raise, with this SQLSTATE, for a column that says which row it is, whether it is deleted, or

@@ -492,6 +492,26 @@ texts_of(char **texts, int n, bool lower)
 	return PointerGetDatum(construct_array(values, found, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* The same, as many as there are of the others: those that are NULL are NULL. */
+static Datum
+texts_beside(char **texts, int n, bool lower)
+{
+	Datum *values = palloc(n * sizeof(Datum));
+	bool *nulls = palloc(n * sizeof(bool));
+	int dims[] = {n};
+	int lower_bound[] = {1};
+
+	for (int i = 0; i < n; i++)
+	{
+		nulls[i] = texts[i] == NULL;
+		if (!nulls[i])
+			values[i] = CStringGetTextDatum(
+				lower ? str_tolower(texts[i], strlen(texts[i]), DEFAULT_COLLATION_OID) : texts[i]);
+	}
+	return PointerGetDatum(
+		construct_md_array(values, nulls, 1, dims, lower_bound, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 /*
  * Take the emails and names of users out of what was recorded: of events that are about them, and
  * of those of failures that only knew who it was said to be.
@@ -523,6 +543,18 @@ event_forget(char **ids, char **emails, char **names, int n)
 		" OR pg_catalog.lower(e.detail OPERATOR(pg_catalog.->>) 'email')"
 		" OPERATOR(pg_catalog.=) ANY ($2)",
 		3, types, values, NULL, &(StatementOptions){.callback = disable_guard, .arg = &guard});
+	/* and what they have written themselves, such as a note, where it has their email */
+	(void) statement_run_once(
+		OWN_STATEMENT
+		"UPDATE account.event e SET detail = e.detail OPERATOR(pg_catalog.-) ARRAY("
+		"SELECT j.key FROM pg_catalog.jsonb_each_text(e.detail) AS j(key, value)"
+		" WHERE pg_catalog.strpos(pg_catalog.lower(j.value), u.email) OPERATOR(pg_catalog.>) 0)"
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS u(id, email)"
+		" WHERE e.subject OPERATOR(pg_catalog.=) u.id AND u.email OPERATOR(pg_catalog.<>) ''"
+		" AND EXISTS (SELECT 1 FROM pg_catalog.jsonb_each_text(e.detail) AS j(key, value)"
+		" WHERE pg_catalog.strpos(pg_catalog.lower(j.value), u.email) OPERATOR(pg_catalog.>) 0)",
+		2, types, (Datum[]){texts_beside(ids, n, false), texts_beside(emails, n, true)}, NULL,
+		&(StatementOptions){.callback = disable_guard, .arg = &guard});
 	run_as_end(saved);
 	SPI_finish();
 }

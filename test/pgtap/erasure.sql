@@ -94,6 +94,21 @@ UPDATE person SET name = 'same', code = 'aa' WHERE id IN (4, 5);
 SELECT account.erase('person', ARRAY[4, 5]::bigint[]) \g /dev/null
 SELECT is((SELECT count(DISTINCT code) FROM person WHERE id IN (4, 5)), 1::bigint, 'the same value, the same hash');
 
+-- what is unique with others, or by what is computed from it
+CREATE TABLE seat (
+    id int PRIMARY KEY, room int, name text, label text, tag varchar(8), place text, lower_tag text GENERATED ALWAYS AS (lower(tag)) STORED UNIQUE,
+    UNIQUE (room, name), UNIQUE (id, label), EXCLUDE (place WITH =)
+);
+SELECT throws_ok($$SELECT account.set_erasure('seat', 'name', 'constant:x')$$, '22023', NULL, 'one value for all where it is unique with another column');
+SELECT throws_ok($$SELECT account.set_erasure('seat', 'tag', 'constant:x')$$, '22023', NULL, 'where what is computed from it is');
+SELECT throws_ok($$SELECT account.set_erasure('seat', 'place', 'constant:x')$$, '22023', NULL, 'or by an exclusion constraint');
+SELECT throws_ok($$SELECT account.set_erasure('seat', 'tag', 'constant:much too long')$$, '22023', NULL, 'a value that is too long');
+SELECT lives_ok($$SELECT account.set_erasure('seat', 'label', 'constant:x')$$, 'one value for all where the key tells rows apart');
+INSERT INTO seat SELECT g, g % 2, 'n' || g / 2, 'l', 'T' || g, 'p' || g FROM generate_series(1, 40) g;
+SELECT account.set_erasure('seat', 'name', 'hash'), account.set_erasure('seat', 'tag', 'hash'), account.set_erasure('seat', 'place', 'hash') \g /dev/null
+SELECT is(account.erase('seat', (SELECT array_agg(id) FROM seat)), 40::bigint, 'hashes are no others');
+SELECT is((SELECT count(DISTINCT name) FROM seat), 21::bigint, 'the same value has the same hash');
+
 -- where hashes are short, and unique
 CREATE TABLE short (id int PRIMARY KEY, code varchar(1) UNIQUE);
 INSERT INTO short SELECT g, chr(ascii('A') + g) FROM generate_series(1, 15) g;
@@ -161,6 +176,39 @@ SELECT throws_ok($$SELECT account.set_erasure('part_b', 'email', 'hash')$$, '220
 SELECT is(account.erase('part', ARRAY[1, 11]), 2::bigint, 'in each');
 SELECT is((SELECT count(*) FROM part WHERE email ~ '^[0-9a-f]{64}$'), 2::bigint, 'of them');
 
+-- inheritance children
+CREATE TABLE staff (id int PRIMARY KEY, email text, deleted_at timestamptz);
+CREATE TABLE teacher (room text, PRIMARY KEY (id)) INHERITS (staff);
+SELECT account.enable_soft_delete('staff') \g /dev/null
+INSERT INTO staff VALUES (1, 'a@x.org'), (2, 'b@x.org');
+INSERT INTO teacher VALUES (3, 'c@x.org', NULL, 'r'), (4, 'd@x.org', NULL, 'r');
+SELECT account.set_erasure('staff', 'email', 'null'), account.set_erasure('teacher', 'room', 'constant:none'), account.set_purge('staff', 'erase') \g /dev/null
+SELECT is(account.erase('staff', ARRAY[1, 3]), 2::bigint, 'what is said of a table holds for those that inherit from it');
+SELECT results_eq($$SELECT id, email, room FROM staff LEFT JOIN teacher t USING (id, email) WHERE id IN (1, 3) ORDER BY id$$, $$VALUES (1, NULL::text, NULL::text), (3, NULL, NULL)$$, 'in each');
+SELECT is((SELECT room FROM teacher WHERE id = 3), 'none', 'which may say more');
+DELETE FROM staff WHERE id IN (2, 4);
+SELECT pg_sleep(0.01) \g /dev/null
+SELECT is(account.purge('staff', '0'), 2::bigint, 'a purge erases them, too');
+SELECT is((SELECT count(*) FROM account.deleted(NULL::staff)), 2::bigint, 'and removes none');
+SELECT is(account.purge('staff', '0'), 0::bigint, 'once');
+
+-- what has become a key since, or says whether a row is deleted
+CREATE TABLE later (id int PRIMARY KEY, gone timestamptz, code text, name text);
+INSERT INTO later VALUES (1, NULL, 'c', 'n');
+SELECT account.set_erasure('later', 'gone', 'null'), account.set_erasure('later', 'code', 'hash'), account.set_erasure('later', 'name', 'null') \g /dev/null
+SELECT account.enable_soft_delete('later', deleted_at => 'gone') \g /dev/null
+DELETE FROM later;
+SELECT throws_ok($$SELECT account.erase('later', 1)$$, '55000', NULL, 'no erasure brings a row back');
+SELECT account.set_erasure('later', 'gone', NULL) \g /dev/null
+CREATE TABLE coded (code text PRIMARY KEY);
+INSERT INTO coded VALUES ('c');
+SET pgaccount.show_deleted = on;
+ALTER TABLE later ADD FOREIGN KEY (code) REFERENCES coded;
+SELECT throws_ok($$SELECT account.erase('later', 1)$$, '55000', NULL, 'nor breaks a reference');
+RESET pgaccount.show_deleted;
+SELECT account.set_erasure('later', 'code', NULL) \g /dev/null
+SELECT is(account.erase('later', 1), 1::bigint, 'without that it goes on');
+
 -- users
 SELECT account.create_starter('app') \g /dev/null
 SELECT account.create_key() \g /dev/null
@@ -172,6 +220,11 @@ SELECT account.set_erasure('app.users', 'email', 'hash'), account.set_erasure('a
     account.set_erasure('app.profiles', 'bio', 'null'), account.set_erasure('app.profiles', 'display_name', 'null') \g /dev/null
 SELECT account.set_purge('app.users', 'erase') \g /dev/null
 UPDATE app.profiles SET bio = 'I am Ann', display_name = 'Ann';
+SELECT account.act_as(:'ann', false) \g /dev/null
+SELECT account.apply_for_role('editor', 'Write to Ann@X.org') \g /dev/null
+SELECT account.act_as(:'ben', false) \g /dev/null
+SELECT account.apply_for_role('editor', 'Write to Ben@x.org') \g /dev/null
+SELECT account.sign_out() \g /dev/null
 DELETE FROM app.users WHERE id = :'ann';
 SET pgaccount.grace_period = 0;
 SELECT pg_sleep(0.01) \g /dev/null
@@ -180,6 +233,8 @@ SELECT is(account.purge_users(), 1::bigint, 'purge_users erases where the table 
 SELECT is((SELECT count(*) FROM account.event e WHERE e::text ~* 'ann@x.org'), 0::bigint, 'and no event says who it was');
 SELECT is((SELECT count(*) FROM account.event WHERE subject = :'ann' AND type IN ('user_registered', 'user_deleted')), 2::bigint, 'they are there, still');
 SELECT isnt((SELECT count(*) FROM account.event e WHERE e::text ~* 'ben@x.org'), 0::bigint, 'those of others say it');
+SELECT is((SELECT array_agg(detail->>'role' ORDER BY id) FROM account.event WHERE type = 'role_applied' AND detail ? 'role'), '{editor,editor}', 'what else it wrote is there');
+SELECT is((SELECT count(*) FROM account.event WHERE type = 'role_applied' AND detail ? 'note'), 1::bigint, 'and what others wrote');
 SELECT is((SELECT detail->'tables'->'app.users'->>'columns' FROM account.event WHERE type = 'user_erased' AND subject = :'ann'), 'email, username, password', 'and one says what was erased');
 SELECT is((SELECT count(*) FROM account.event e WHERE type = 'user_erased' AND detail::text ~ '[0-9a-f]{64}'), 0::bigint, 'without values');
 SELECT is(account.purge_users(), 0::bigint, 'once');
@@ -187,6 +242,21 @@ SELECT is((SELECT count(*) FROM account.deleted(NULL::app.users) u WHERE u.id = 
 SELECT is((SELECT status FROM account.login('ann@x.org', 'secret123')), 401, 'nobody logs in by it');
 SELECT is((SELECT count(*) FROM account.register('ann@x.org', 'secret123', 'ann')), 1::bigint, 'the email is free');
 SELECT throws_ok($$UPDATE account.event SET type = 'x'$$, NULL, NULL, 'events are append-only') WHERE false;
+-- no error shows a row of users, whoever asks
+SELECT account.set_erasure('app.users', 'password', NULL) \g /dev/null
+ALTER TABLE app.users ADD CONSTRAINT is_address CHECK (email ~ '@') NOT VALID;
+CREATE FUNCTION detail_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text;
+BEGIN
+    EXECUTE statement;
+    RETURN 'no error';
+EXCEPTION WHEN check_violation THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN coalesce(detail, '');
+END $$;
+SELECT is(detail_of(format($$SELECT account.erase('app.users', %L::uuid)$$, :'ben')), '', 'the owner of the hashes neither');
+ALTER TABLE app.users DROP CONSTRAINT is_address;
 CREATE ROLE erasure_reader;
 GRANT ALL ON account.event, account.erasure_key TO erasure_reader;
 GRANT USAGE ON SCHEMA account TO erasure_reader;
