@@ -45,8 +45,10 @@ SELECT count(*) AS open_sessions FROM account.session WHERE ended_at IS NULL;
 \set VERBOSITY sqlstate
 SELECT user_id FROM account.register('dora@x.org', 'secret123', 'dora', 'south'); -- fails
 \set VERBOSITY default
--- cancelled, they are users again
+-- cancelled, they are users again, once the tenant is back
 SELECT account.cancel_removal((SELECT max(id) FROM account.removal)) \g /dev/null
+SELECT status, error FROM account.login('bob', 'secret123');
+SELECT account.restore('cbu.tenants', :'south');
 SELECT status, error FROM account.login('bob', 'secret123');
 CALL account.cleanup_batches('cbu.tenants', :'south', batch_size => 10);
 SELECT * FROM pg_temp.state();

@@ -66,6 +66,30 @@ SET ROLE regress_st_owner;
 SELECT count(*) FROM st.users;
 RESET ROLE;
 
+-- a tenant goes with its users, and comes back with them; its slug is free meanwhile
+DELETE FROM st.tenants WHERE slug = 'south';
+SELECT email FROM st.users ORDER BY 1;
+SELECT slug FROM st.tenants ORDER BY 1;
+INSERT INTO st.tenants (slug) VALUES ('south');
+SELECT account.restore('st.tenants', (SELECT d.id FROM account.deleted(NULL::st.tenants) d));	-- fails
+SELECT relation, rows FROM account.cleanup('st.tenants', (SELECT id FROM st.tenants WHERE slug = 'south'));
+SELECT account.restore('st.tenants', (SELECT u.tenant_id FROM account.deleted(NULL::st.users) u WHERE email = 'ann@south'));
+SELECT email FROM st.users ORDER BY 1;
+-- its end and its return, by a superuser
+UPDATE st.users SET is_superuser = email = 'staff@north';
+SELECT account.act_as(id::text, false) IS NOT NULL AS acts FROM st.users WHERE email = 'staff@north';
+SELECT account.delete_tenant('south') ->> 'message' AS message;
+SELECT count(*) FROM st.users;
+SELECT account.restore_tenant('south') - 'tenant_id' - 'restored_at' AS answer;
+SELECT count(*) FROM account.export_tenant('south');
+SELECT account.delete_tenant('south') ->> 'message' AS message;
+SELECT account.sign_out();
+SET pgaccount.grace_period = 0;
+CALL account.purge_tenants();
+RESET pgaccount.grace_period;
+SELECT count(*) FROM account.deleted(NULL::st.users) WHERE email LIKE '%@south';
+SELECT slug FROM st.tenants UNION ALL SELECT slug FROM account.deleted(NULL::st.tenants) ORDER BY 1;
+
 -- where it cannot be made; what is there is named, and stays
 \set VERBOSITY default
 SELECT account.create_starter('st');	-- fails

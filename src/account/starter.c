@@ -29,12 +29,14 @@ ACCOUNT_OPERATION(create_starter, "create_starter", NO_SUBJECT);
 static const char *const statements[] = {
 	"CREATE TABLE @.tenants ("
 	"id pg_catalog.uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(), "
-	"slug pg_catalog.text CONSTRAINT tenants_slug_key UNIQUE, "
+	"slug pg_catalog.text, "
 	"name pg_catalog.text, "
 	"modules pg_catalog.jsonb DEFAULT '[]', "
 	"is_active pg_catalog.bool NOT NULL DEFAULT true, "
 	"created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), "
+	"deleted_at pg_catalog.timestamptz, "
 	"CONSTRAINT tenants_named CHECK (slug IS NOT NULL OR name IS NOT NULL))",
+	"CREATE UNIQUE INDEX tenants_slug_key ON @.tenants (slug) WHERE deleted_at IS NULL",
 
 	"CREATE TABLE @.users ("
 	"id pg_catalog.uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(), "
@@ -82,9 +84,10 @@ static const char *const statements[] = {
 	"ALTER TABLE @.users ENABLE ROW LEVEL SECURITY",
 	"ALTER TABLE @.profiles ENABLE ROW LEVEL SECURITY",
 	"|mALTER TABLE @.memberships ENABLE ROW LEVEL SECURITY|.",
-	"CREATE POLICY tenants_own ON @.tenants FOR SELECT USING (id OPERATOR(pg_catalog.=) "
+	"CREATE POLICY tenants_own ON @.tenants FOR SELECT USING ((id OPERATOR(pg_catalog.=) "
 	"account.tenant_uuid()|m OR EXISTS (SELECT FROM @.memberships m WHERE m.tenant_id "
-	"OPERATOR(pg_catalog.=) id AND m.user_id OPERATOR(pg_catalog.=) account.uid_uuid())|.)",
+	"OPERATOR(pg_catalog.=) id AND m.user_id OPERATOR(pg_catalog.=) account.uid_uuid())|.) "
+	"AND deleted_at IS NULL)",
 	"CREATE POLICY users_own ON @.users FOR SELECT USING (id OPERATOR(pg_catalog.=) "
 	"account.uid_uuid() AND deleted_at IS NULL)",
 	"|uCREATE POLICY users_staff ON @.users FOR SELECT USING (account.is_staff() AND "
@@ -124,10 +127,11 @@ static const char *const statements[] = {
 	"users "
 	"that they see.'",
 
-	"COMMENT ON TABLE @.tenants IS 'Organisations that users belong to.'",
-	"COMMENT ON COLUMN @.tenants.slug IS 'Short name, as in addresses.'",
+	"COMMENT ON TABLE @.tenants IS 'Organisations that users belong to. A DELETE keeps the row.'",
+	"COMMENT ON COLUMN @.tenants.slug IS 'Short name, as in addresses; unique among live tenants.'",
 	"COMMENT ON COLUMN @.tenants.modules IS 'Modules the tenant has, a JSON array of names.'",
 	"COMMENT ON COLUMN @.tenants.is_active IS 'False: its users cannot log in.'",
+	"COMMENT ON COLUMN @.tenants.deleted_at IS 'When the tenant was deleted; NULL: live.'",
 	"COMMENT ON TABLE @.users IS 'Users, one row an account. A DELETE keeps the row.'",
 	"COMMENT ON COLUMN @.users.email IS 'Unique among live users, without case.'",
 	"COMMENT ON COLUMN @.users.username IS 'Unique among live users, without case; may be NULL.'",
@@ -228,13 +232,20 @@ create_starter_operation(PG_FUNCTION_ARGS)
 	level = NewGUCNestLevel();
 	(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	run_sql("SELECT account.enable_soft_delete(%s::pg_catalog.regclass)",
-			sql_literal(psprintf("%s.users", schema)));
+	run_sql("SELECT account.enable_soft_delete(%s::pg_catalog.regclass), "
+			"account.enable_soft_delete(%s::pg_catalog.regclass)",
+			sql_literal(psprintf("%s.users", schema)), sql_literal(psprintf("%s.tenants", schema)));
 	AtEOXact_GUC(false, level);
-	if (members) /* memberships stay with their users, too */
-		run_sql("SELECT account.set_reference_policy(%s::pg_catalog.regclass, "
-				"'memberships_user_id_fkey', NULL, 'keep')",
+	if (members) /* memberships stay with their users and tenants, too */
+		run_sql("SELECT account.set_reference_policy(%1$s::pg_catalog.regclass, "
+				"'memberships_user_id_fkey', NULL, 'keep'), "
+				"account.set_reference_policy(%1$s::pg_catalog.regclass, "
+				"'memberships_tenant_id_fkey', NULL, 'keep')",
 				sql_literal(psprintf("%s.memberships", schema)));
+	else /* users go with their tenant, and come back with it */
+		run_sql("SELECT account.set_reference_policy(%s::pg_catalog.regclass, "
+				"'users_tenant_id_fkey', 'cascade')",
+				sql_literal(psprintf("%s.users", schema)));
 	run_sql("SELECT account.enable_profile(%s::pg_catalog.regclass, %s::pg_catalog.regclass)",
 			sql_literal(psprintf("%s.users", schema)),
 			sql_literal(psprintf("%s.profiles", schema)));

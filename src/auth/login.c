@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 
 #include "base/base.h"
+#include "cleanup/cleanup.h"
 #include "monitor/monitor.h"
 #include "password/password.h"
 #include "login.h"
@@ -100,6 +101,9 @@ try_login(FunctionCallInfo fcinfo, const Model *model, Attempt *attempt, UserRec
 		if (!model_user_admitted(*user))
 		{
 			attempt_take_back(attempt);
+			/* the tenant of whoever is being removed may be deleted already */
+			if (removal_takes(model->relation[MODEL_USERS], (*user)->user_id))
+				return "invalid_credentials";
 			*status = 403;
 			return "account_inactive";
 		}

@@ -1,7 +1,6 @@
 -- on accounts
 INSERT INTO app.tenants (slug, name) VALUES ('globex', 'Globex');
 SELECT account.register('cid@example.com', 'correct horse battery', 'cid', 'globex');
-SELECT account.enable_soft_delete('app.tenants');
 UPDATE app.users SET is_superuser = true WHERE username = 'sue';
 SELECT id AS sue FROM app.users WHERE username = 'sue' \gset
 BEGIN;
