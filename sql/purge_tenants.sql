@@ -6,10 +6,10 @@ SELECT account.forget_tables() \g /dev/null
 CALL account.purge_tenants(); -- fails
 \set VERBOSITY default
 SELECT account.create_starter('pt') \g /dev/null
+SELECT account.disable_soft_delete('pt.tenants') \g /dev/null
 \set VERBOSITY sqlstate
 CALL account.purge_tenants(); -- fails
 \set VERBOSITY default
-SELECT account.set_reference_policy('pt.users', 'users_tenant_id_fkey', 'cascade') \g /dev/null
 SELECT account.enable_soft_delete('pt.tenants') \g /dev/null
 INSERT INTO pt.tenants (slug) VALUES ('a'), ('b'), ('c'), ('d');
 INSERT INTO pt.users (email, username, tenant_id) SELECT t.slug || i || '@x.org', t.slug || i, t.id FROM pt.tenants t, generate_series(1, 10) i;
@@ -27,6 +27,24 @@ CALL account.purge_tenants();
 SET client_min_messages = warning;
 SELECT * FROM pg_temp.left_over();
 SELECT state, done FROM account.removal ORDER BY id DESC LIMIT 2;
+-- where the table says so they are erased, once, with what follows them; what is under a hold is passed
+INSERT INTO pt.tenants (slug, name) VALUES ('e', 'Name of e'), ('f', 'Name of f'), ('g', 'Name of g');
+INSERT INTO pt.users (email, tenant_id) SELECT t.slug || '@x.org', t.id FROM pt.tenants t;
+SELECT account.set_erasure('pt.tenants', 'name', 'constant:gone'), account.set_erasure('pt.users', 'email', 'hash'), account.set_purge('pt.tenants', 'erase') \g /dev/null
+SELECT account.place_hold('pt.tenants', id, 'case') AS hold FROM pt.tenants WHERE slug = 'f' \gset
+DELETE FROM pt.tenants WHERE slug IN ('e', 'f');
+SET pgaccount.grace_period = 0;
+CALL account.purge_tenants();
+SET pgaccount.show_deleted = on;
+SELECT slug, name, (SELECT count(*) FROM pt.users u WHERE u.tenant_id = t.id AND email ~ '^[0-9a-f]{64}$') AS erased FROM pt.tenants t WHERE name IS NOT NULL ORDER BY 1;
+SELECT account.release_hold(:hold, 'over') \g /dev/null
+RESET client_min_messages;
+CALL account.purge_tenants();
+CALL account.purge_tenants();
+SET client_min_messages = warning;
+SELECT slug, name, (SELECT count(*) FROM pt.users u WHERE u.tenant_id = t.id AND email ~ '^[0-9a-f]{64}$') AS erased FROM pt.tenants t WHERE name IS NOT NULL ORDER BY 1;
+RESET pgaccount.show_deleted;
+RESET pgaccount.grace_period;
 \set VERBOSITY sqlstate
 CALL account.purge_tenants(0); -- fails
 CALL account.purge_tenants(NULL); -- fails

@@ -3,7 +3,8 @@
  *		Removes tenants for good whose time is over, each in batches.
  *
  * A tenant that something stands in the way of, or that is being removed already, is passed over
- * with a WARNING. Interrupted, the next call goes on with the removal that was begun.
+ * with a WARNING. Interrupted, the next call goes on with the removal that was begun. Where
+ * account.set_purge says that tenants are erased, they stay without what says who they were.
  */
 #include "postgres.h"
 
@@ -89,8 +90,8 @@ purge_tenants_operation(PG_FUNCTION_ARGS)
 				  castNode(CallContext, fcinfo->context)->atomic;
 	RemovalRequest request = {.max_lag = -1, .max_runtime = -1};
 	MemoryContext context = CurrentMemoryContext;
-	int removed = 0;
-	List *keys;
+	uint64 removed = 0;
+	List *keys = NIL;
 	ListCell *lc;
 
 	version_check();
@@ -113,7 +114,8 @@ purge_tenants_operation(PG_FUNCTION_ARGS)
 		Model model = require_tenants();
 
 		request.target = model.relation[MODEL_TENANTS];
-		keys = find_tenants(&model);
+		if (!purge_erased(request.target, purge_cutoff(), &removed))
+			keys = find_tenants(&model);
 	}
 	foreach (lc, keys)
 	{
@@ -123,6 +125,6 @@ purge_tenants_operation(PG_FUNCTION_ARGS)
 			removed += removal_in_batches(&request) ? 1 : 0;
 	}
 	SPI_finish();
-	ereport(NOTICE, (errmsg("purged %d tenants", removed)));
+	ereport(NOTICE, (errmsg("purged " UINT64_FORMAT " tenants", removed)));
 	PG_RETURN_VOID();
 }

@@ -508,6 +508,21 @@ purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted,
 	return purged;
 }
 
+/* The same of a table whose rows a purge erases, if it does, each in a transaction of its own. */
+bool
+purge_erased(Oid target, TimestampTz cutoff, uint64 *erased)
+{
+	Purge work = {.cutoff = cutoff, .wanted = PG_UINT64_MAX, .batch = 1};
+
+	check_target(target);
+	if (!is_erased(target))
+		return false;
+	*erased = purge_target(&work, target);
+	deferred_fire();
+	SPI_commit();
+	return true;
+}
+
 /*
  * Look at the rows of one table that were deleted longest ago: which of them would a purge keep?
  * False: there are more than were looked at.

@@ -18,6 +18,13 @@
 extern uint64 purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted,
 						 bool force, bool as_owners);
 
+/*
+ * Where account.set_purge says that a table's rows are erased: do so, of those whose deleted_at is
+ * not after cutoff and that were not, each in a transaction of its own, and commit. False: it does
+ * not say so. In a procedure that may commit, within SPI_connect_ext() with SPI_OPT_NONATOMIC.
+ */
+extern bool purge_erased(Oid target, TimestampTz cutoff, uint64 *erased);
+
 /* Rows deleted until then are purged after the grace period. */
 extern TimestampTz purge_cutoff(void);
 
