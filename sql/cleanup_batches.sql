@@ -144,6 +144,72 @@ SELECT count(*) FROM pg_trigger WHERE tgfoid = 'account.refuse_sealed'::regproc;
 CALL account.cleanup_batches('tenants', '2', batch_size => 20);
 SELECT * FROM left_over;
 
+-- keys that are set default are set by batch, too, those of a circle as well ---------------------------------------
+CREATE TABLE authors (id int PRIMARY KEY, best int DEFAULT 0);
+CREATE TABLE essays (id int PRIMARY KEY, author int DEFAULT 0 REFERENCES authors ON DELETE SET DEFAULT);
+CREATE TABLE songs (id int PRIMARY KEY, author int REFERENCES authors ON DELETE CASCADE);
+ALTER TABLE authors ADD FOREIGN KEY (best) REFERENCES songs ON DELETE SET DEFAULT;
+CREATE TABLE written (xid bigint, id int);
+CREATE FUNCTION written() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO cb.written VALUES (pg_catalog.pg_current_xact_id()::text::bigint, NEW.id); RETURN NULL; END';
+CREATE TRIGGER written AFTER UPDATE ON essays FOR EACH ROW EXECUTE FUNCTION written();
+INSERT INTO authors SELECT i, NULL FROM generate_series(0, 3) i;
+INSERT INTO songs SELECT i, i % 4 FROM generate_series(0, 99) i;
+UPDATE authors SET best = id;
+INSERT INTO essays SELECT i, 1 FROM generate_series(1, 100) i;
+CALL account.cleanup_batches('authors', '1', batch_size => 10);
+SELECT count(*) AS essays, count(*) FILTER (WHERE author = 0) AS by_nobody, (SELECT count(*) FROM songs) AS songs, (SELECT count(*) FROM authors) AS authors FROM essays;
+SELECT max(n) AS set_at_once, sum(n) AS set FROM (SELECT count(*) AS n FROM written GROUP BY xid) x;
+-- a default that goes as well, as a cleanup in one transaction answers
+ALTER TABLE essays ALTER author SET DEFAULT 2;
+UPDATE essays SET author = 2;
+\set VERBOSITY terse
+SELECT * FROM account.cleanup('authors', 2); -- fails
+CALL account.cleanup_batches('authors', '2', batch_size => 10); -- fails
+\set VERBOSITY default
+SELECT count(*) FROM essays WHERE author = 2;
+SELECT count(*) FROM account.removal WHERE target = 'authors'::regclass AND state <> 'finished';
+-- nor does one begin that cannot set a key of a row that stays
+CREATE TABLE prizes (id int PRIMARY KEY, song int NOT NULL REFERENCES songs ON DELETE SET NULL);
+INSERT INTO prizes SELECT min(id), min(id) FROM songs WHERE author = 2;
+ALTER TABLE essays ALTER author SET DEFAULT 0;
+\set VERBOSITY terse
+CALL account.cleanup_batches('authors', '2', batch_size => 10); -- fails
+\set VERBOSITY default
+SELECT (SELECT count(*) FROM songs) AS songs, (SELECT count(*) FROM account.removal WHERE target = 'authors'::regclass AND state <> 'finished') AS begun;
+DROP TABLE prizes;
+-- in what goes anyhow it does no harm
+ALTER TABLE authors ALTER best SET DEFAULT 2;
+ALTER TABLE essays ALTER author SET DEFAULT 0;
+UPDATE authors SET best = CASE WHEN id > 0 THEN 2 END;
+CALL account.cleanup_batches('authors', '[2, 3]', batch_size => 3);
+SELECT (SELECT count(*) FROM songs) AS songs, (SELECT array_agg(id) FROM authors) AS authors, (SELECT count(*) FROM essays WHERE author = 0) AS by_nobody;
+
+-- rows that triggers add while it goes are found, too ---------------------------------------------------------------
+CREATE TABLE labels (id int PRIMARY KEY);
+ALTER TABLE authors ADD label int REFERENCES labels ON DELETE CASCADE;
+CREATE TABLE covers (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, author int REFERENCES authors ON DELETE CASCADE);
+CREATE FUNCTION add_cover() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO cb.covers (author) SELECT id FROM cb.authors WHERE id = OLD.author; RETURN NULL; END';
+CREATE TRIGGER add_cover AFTER DELETE ON songs FOR EACH ROW EXECUTE FUNCTION add_cover();
+INSERT INTO labels VALUES (1), (2);
+INSERT INTO authors SELECT i, NULL, i % 2 + 1 FROM generate_series(10, 29) i;
+INSERT INTO songs SELECT 200 + i, 10 + i % 20 FROM generate_series(0, 99) i;
+CALL account.cleanup_batches('labels', '1', batch_size => 10);
+SELECT (SELECT count(*) FROM authors WHERE label = 1) AS authors, count(*) AS covers, count(*) FILTER (WHERE NOT EXISTS (SELECT FROM authors a WHERE a.id = c.author)) AS dangling FROM covers c;
+SELECT remaining FROM account.removal ORDER BY id DESC LIMIT 1;
+DROP TABLE covers;
+DROP TRIGGER add_cover ON songs;
+
+-- what ended long ago is forgotten when another begins ---------------------------------------------------------------
+RESET ROLE;
+UPDATE account.removal_task SET finished_at = now() - interval '366 days' WHERE state = 'finished';
+UPDATE account.removal_task SET finished_at = now() - interval '364 days' WHERE state = 'cancelled';
+SET ROLE regress_cb_owner;
+CALL account.cleanup_batches('essays', '1');
+SELECT state, count(*) FROM account.removal GROUP BY state ORDER BY state;
+DROP TABLE essays, songs, authors, labels CASCADE;
+
 -- what others may -------------------------------------------------------------------------------------------------
 GRANT SELECT, DELETE ON ALL TABLES IN SCHEMA cb TO regress_cb_clerk;
 RESET ROLE;

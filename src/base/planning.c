@@ -200,13 +200,20 @@ turn_off(const char *setting)
 }
 
 /*
- * Plan without a kind of node until AtEOXact_GUC(), where that can be. Where it cannot, the cost of
+ * Plan without kinds of nodes until AtEOXact_GUC(), where that can be. Where it cannot, the cost of
  * the plan is beyond all measure, and it would be compiled each time it runs: a second for each
  * login.
  */
 void
-plan_without(const char *setting)
+plan_without(const char *settings)
 {
-	turn_off(setting);
+	char *names = pstrdup(settings);
+	char *rest = names;
+	char *name;
+
+	while ((name = strsep(&rest, ", ")) != NULL)
+		if (name[0] != '\0')
+			turn_off(name);
 	turn_off("jit");
+	pfree(names);
 }

@@ -50,9 +50,9 @@ extern CachedPlan *plan_own_source(CachedPlanSource *source, ParamListInfo param
 								   QueryEnvironment *env, bool physical);
 
 /*
- * Plan without a kind of node (a setting such as "enable_seqscan"), where that can be, until
+ * Plan without kinds of nodes (settings such as "enable_seqscan"), where that can be, until
  * AtEOXact_GUC().
  */
-extern void plan_without(const char *setting);
+extern void plan_without(const char *settings);
 
 #endif /* PGACCOUNT_PLANNING_H */

@@ -27,7 +27,8 @@ SELECT pg_catalog.pg_extension_config_dump('account.removal_task', '');
 SELECT pg_catalog.pg_extension_config_dump('account.removal_task_id_seq', '');
 COMMENT ON TABLE account.removal_task IS
 'Removals by account.cleanup_batches. Written by it and account.cancel_removal alone; the view '
-'account.removal shows them.';
+'account.removal shows them. Those that ended longer ago than pgaccount.event_retention go when '
+'another begins.';
 COMMENT ON COLUMN account.removal_task.key IS 'As it was given: the same CALL goes on.';
 COMMENT ON COLUMN account.removal_task.approved IS
 'The hash of the plan that was approved, before the first row went; NULL: none was asked for.';
@@ -53,7 +54,8 @@ CREATE VIEW account.removal AS
     FROM account.removal_task AS t;
 REVOKE ALL ON account.removal FROM PUBLIC;
 COMMENT ON VIEW account.removal IS
-'What account.cleanup_batches has removed, and is removing, a row a removal.';
+'What account.cleanup_batches has removed, and is removing, a row a removal. Those that ended '
+'longer ago than pgaccount.event_retention go when another begins.';
 COMMENT ON COLUMN account.removal.id IS 'For account.cancel_removal.';
 COMMENT ON COLUMN account.removal.target IS 'The table that was given.';
 COMMENT ON COLUMN account.removal.key IS 'The key that was given.';

@@ -61,6 +61,9 @@ ACCOUNT_OPERATION(cancel_removal, "cancel_removal", NO_SUBJECT);
 /* So much of a key is recorded. */
 #define MAX_RECORDED_KEY 512
 
+/* So many keys of each reference are set to see whether they can be. */
+#define MAX_TRIED 1000
+
 /* A batch that meets others waits before it is tried again: first so long, then double, up to. */
 #define FIRST_WAIT_MS   20
 #define LONGEST_WAIT_MS 2000
@@ -73,6 +76,7 @@ removal_sealed_is(RemovalSealed sealed)
 {
 	removal_sealed = sealed;
 }
+
 /* Record that all is removed. */
 static void
 record_finished(const Removal *removal)
@@ -98,7 +102,8 @@ note_progress(Removal *removal, const Done *done, const char *state)
 	RemovalProgress progress = {.removed = done->removed,
 								.keys_set = done->keys_set,
 								.seconds = (double) (now - removal->progress_at) / USECS_PER_SEC,
-								.state = state};
+								.state = state,
+								.force = removal->request->force};
 
 	removal->remaining -= Min(removal->remaining, done->removed);
 	if (strcmp(state, "finished") == 0)
@@ -125,9 +130,10 @@ report_progress(Removal *removal, bool always)
 
 /* Commit, and go on in a new transaction. */
 static void
-commit_batch(void)
+commit_batch(Removal *removal)
 {
 	deferred_fire();
+	removal_count_numbers(removal);
 	SPI_commit();
 }
 
@@ -210,7 +216,7 @@ pause_waiting(Removal *removal)
 	if (!begin_batch(removal))
 		return OUTCOME_CANCELLED;
 	note_progress(removal, &nothing, "paused");
-	commit_batch();
+	commit_batch(removal);
 	return OUTCOME_PAUSED;
 }
 
@@ -236,7 +242,7 @@ wait_for_turn(Removal *removal, Outcome *outcome)
 		if (may_go_on || GetCurrentTimestamp() >= end)
 			break;
 		is_open = removal_task_is_open(removal->task);
-		commit_batch();
+		commit_batch(removal);
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(old);
@@ -269,7 +275,7 @@ run_batches(Removal *removal)
 		}
 		if (came == ATTEMPT_RETRY)
 		{
-			commit_batch();
+			commit_batch(removal);
 			pause_for(Min((long) FIRST_WAIT_MS << retries, LONGEST_WAIT_MS));
 			retries++;
 			continue;
@@ -282,7 +288,7 @@ run_batches(Removal *removal)
 											   : "running");
 		if (came == ATTEMPT_FINISHED)
 			record_finished(removal);
-		commit_batch();
+		commit_batch(removal);
 		if (came == ATTEMPT_FINISHED)
 			return OUTCOME_FINISHED;
 		report_progress(removal, false);
@@ -357,7 +363,7 @@ plan_removal(Removal *removal)
 	cleanup_check_allowed(plan);
 	refuse_not_null(plan);
 	removal->remaining = plan->rows;
-	frame_note_above(frame, plan, roots, GetActiveSnapshot());
+	frame_note_above(removal, frame, plan, roots, GetActiveSnapshot());
 	frame_push(removal, frame);
 	return plan;
 }
@@ -367,11 +373,11 @@ plan_removal(Removal *removal)
  * transaction of its own. False: not all could be locked; first: the first of those.
  */
 static bool
-change_triggers(Oid target, bool on, Oid *first)
+change_triggers(Removal *removal, bool on, Oid *first)
 {
 	for (int tries = 0; tries < MAX_LOCK_TRIES; tries++)
 	{
-		List *tables = on ? seal_tables_without(target) : seal_tables_left();
+		List *tables = on ? seal_tables_without(removal->request->target) : seal_tables_left();
 		ListCell *lc;
 
 		if (tables == NIL)
@@ -383,9 +389,25 @@ change_triggers(Oid target, bool on, Oid *first)
 		{
 			CHECK_FOR_INTERRUPTS();
 			(void) (on ? seal_put_on(lfirst_oid(lc)) : seal_take_off(lfirst_oid(lc), false));
-			commit_batch();
+			commit_batch(removal);
 		}
 	}
+	return false;
+}
+
+/*
+ * Does it fit into one batch? Then it needs no seal: it goes, or is there. Where it does not, keys
+ * that cannot be set fail now, as in account.cleanup, and not when others have gone.
+ */
+static bool
+fits_one_batch(const Removal *removal, Cleanup *plan)
+{
+	uint64 batches = removal->task != NULL ? removal->task->batches : 0;
+
+	if (batches == 0 && plan->rows + removal_keys_to_set(plan) <= removal->request->batch_size)
+		return true;
+	if (batches == 0)
+		cleanup_try_setting(plan, Min(removal->request->batch_size, MAX_TRIED));
 	return false;
 }
 
@@ -401,11 +423,11 @@ seal_root(Removal *removal, Cleanup *plan)
 
 /* Put the triggers on. */
 static void
-seal_tables(const Removal *removal)
+seal_tables(Removal *removal)
 {
 	Oid table;
 
-	if (!change_triggers(removal->request->target, true, &table))
+	if (!change_triggers(removal, true, &table))
 		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 						errmsg("could not lock table \"%s\" for a moment", get_rel_name(table)),
 						errdetail("A trigger was to be put on it that refuses new references to "
@@ -416,11 +438,11 @@ seal_tables(const Removal *removal)
 
 /* Take them off, those that are left from other removals, too. */
 static void
-unseal_tables(void)
+unseal_tables(Removal *removal)
 {
 	Oid table;
 
-	if (!change_triggers(InvalidOid, false, &table))
+	if (!change_triggers(removal, false, &table))
 		ereport(WARNING,
 				(errmsg("could not lock table \"%s\" for a moment", get_rel_name(table)),
 				 errdetail("Its trigger that refused new references does nothing any more, and is "
@@ -453,9 +475,7 @@ begin_removal(Removal *removal)
 	if (removal->task == NULL || !removal_task_claim(removal->task, true))
 		refuse_second(request->target);
 	MemoryContextSwitchTo(context);
-	/* what fits into one batch needs no seal: it goes, or is there */
-	small = plan->rows + removal_keys_to_set(plan) <= request->batch_size &&
-			removal->task->batches == 0;
+	small = fits_one_batch(removal, plan);
 	removal->exact = small && request->approve != NULL;
 	if (small)
 		frame_pop(removal, false);
@@ -479,13 +499,13 @@ run_removal(Removal *removal)
 	{
 		ereport(NOTICE, (errmsg("there is nothing to remove from \"%s\"",
 								get_rel_name(removal->request->target))));
-		commit_batch();
-		unseal_tables();
+		commit_batch(removal);
+		unseal_tables(removal);
 		return true;
 	}
 	if (removal->sealed)
 	{
-		commit_batch();
+		commit_batch(removal);
 		report_progress(removal, true);
 		seal_tables(removal);
 	}
@@ -494,7 +514,7 @@ run_removal(Removal *removal)
 	if (outcome == OUTCOME_CANCELLED)
 		ereport(WARNING, (errmsg("removal %lld was cancelled", (long long) removal->task->id)));
 	if (outcome != OUTCOME_PAUSED)
-		unseal_tables();
+		unseal_tables(removal);
 	return outcome == OUTCOME_FINISHED;
 }
 
@@ -536,6 +556,7 @@ try_plan(const RemovalRequest *request)
 {
 	Removal removal = {.request = request, .context = CurrentMemoryContext};
 	int level = cleanup_join_memory();
+	Cleanup *plan;
 
 	lock_target(request->target);
 	removal.keys = keys_of_text(request->target, request->key);
@@ -543,7 +564,9 @@ try_plan(const RemovalRequest *request)
 	if (removal.task != NULL && !removal_task_claim(removal.task, false))
 		refuse_second(request->target);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	cleanup_free(plan_removal(&removal));
+	plan = plan_removal(&removal);
+	(void) fits_one_batch(&removal, plan);
+	cleanup_free(plan);
 	PopActiveSnapshot();
 	AtEOXact_GUC(true, level);
 }
@@ -574,7 +597,7 @@ removal_is_blocked(const RemovalRequest *request)
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode != ERRCODE_RESTRICT_VIOLATION &&
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION &&
 			error->sqlerrcode != ERRCODE_ACCOUNT_HELD && error->sqlerrcode != ERRCODE_OBJECT_IN_USE)
 			ReThrowError(error);
 		ereport(WARNING, (errcode(error->sqlerrcode), errmsg("%s", error->message),

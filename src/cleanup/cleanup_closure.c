@@ -625,6 +625,7 @@ follow_edges(Cleanup *cleanup, List *edges, EdgeQuery query)
 	void **args = palloc(n * sizeof(void *));
 
 	query.as_owners = cleanup->as_owners;
+	query.lookups = cleanup->lookups;
 	query.deleted_only = cleanup->live_rows_hold;
 	query.count = ((CleanupTable *) ((FkEdge *) linitial(edges))->child_node->data)->counted;
 	query.limit =

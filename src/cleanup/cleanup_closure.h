@@ -64,10 +64,15 @@ typedef struct Cleanup
 	bool under_rls;   /* row security applies to the caller on some table that is read */
 	uint64 rows;      /* of all sets */
 	uint64 limit;     /* 0, or stop closing once there are more */
-	bool exceeded;    /* that is so: the sets are not whole */
+	uint64 max_rows;  /* 0, or stop executing once there are more, which is undone then */
+	/* NULL, or asked once rows have gone: can there be none that follow them, for sure? */
+	bool (*undisturbed)(const struct Cleanup *cleanup, void *arg);
+	void *undisturbed_arg;
+	bool exceeded;    /* that is so: the sets are not whole, or what was done is not */
 	RowJoined joined; /* NULL, or called with arg */
 	void *arg;
 	bool may_set;         /* whether the caller may set keys has been judged */
+	bool lookups;         /* what references its rows was just read, see EdgeQuery */
 	const char *activity; /* what pg_stat_activity shows; NULL: account.cleanup */
 } Cleanup;
 

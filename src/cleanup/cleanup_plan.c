@@ -60,7 +60,8 @@ rows_outside(const Cleanup *cleanup, FkEdge *edge, Snapshot snapshot, bool as_ow
 	/* what row security hides is the difference of two numbers */
 	bool is_limited = cleanup->limit > 0 && !cleanup->under_rls;
 	bool all = edge->child_node->data == NULL && !is_limited;
-	EdgeQuery query = {.snapshot = snapshot, .count = all, .as_owners = as_owners};
+	EdgeQuery query = {
+		.snapshot = snapshot, .count = all, .as_owners = as_owners, .lookups = cleanup->lookups};
 	Outside outside = {edge->child_node, 0};
 
 	/* one more than may be set at once is enough to know */

@@ -8,9 +8,14 @@
  * if the keys are integers each row asks the set's bitmap (account.key_in_set), which no join can
  * match, and one pass answers for several foreign keys of the table; other keys are joined with,
  * mostly by hash.
+ *
+ * The planner thinks of an index as read from disk, block by block. Where what is looked up was
+ * just read it is not: a removal in batches asks for what references rows whose followers have gone
+ * in the batches before. There many more rows are worth a pass over the table than lookups.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -21,6 +26,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 
 #include "base/base.h"
 #include "softdelete/softdelete.h"
@@ -28,6 +34,9 @@
 
 /* Keys that are given as an array. */
 #define FEW_KEYS 100
+
+/* To look up a key in memory takes as long as to read so many rows in their order. */
+#define LOOKUP_WORTH 16
 
 /*
  * How much more than a table's the planner's cost of a whole index may be, and it is still faster.
@@ -226,6 +235,37 @@ mapped_keys(const FkEdge *edge, const EdgeQuery *query)
 	return row_set_mapped_key(set, cleanup_parent_key(edge, 0), true);
 }
 
+/* Are so many keys few beside the rows of a table? */
+static bool
+are_few(uint64 n, Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	double rows = 0;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
+		ReleaseSysCache(tuple);
+	}
+	/* of a table that was not analyzed nothing is known */
+	return rows <= 0 || (double) n * LOOKUP_WORTH < rows;
+}
+
+/* The plan of a statement that joins a table with n rows of a set. */
+static PlannedStmt *
+plan_join(EdgeRead *read, const FkEdge *edge, const EdgeQuery *query, uint64 n)
+{
+	PlannedStmt *plan = plan_once(read->sql.data, &read->run);
+	OneRun without = read->run;
+	PlannedStmt *other;
+
+	if (!query->lookups || looks_up(plan->planTree) || !are_few(n, edge->child))
+		return plan;
+	without.options.without = "enable_hashjoin, enable_mergejoin";
+	other = plan_once(read->sql.data, &without);
+	return looks_up(other->planTree) ? other : plan;
+}
+
 /* Make the statement that looks up what references the keys of a set, few or many. */
 static EdgeRead
 make_read(FkEdge *edge, const EdgeQuery *query)
@@ -260,10 +300,11 @@ make_read(FkEdge *edge, const EdgeQuery *query)
 						 query->rows ? query->n : set->n);
 	}
 	read.mapped = mapped >= 0;
-	if (read.mapped)
+	if (read.mapped || query->lookups)
 	{
-		read.run.options.plan = plan_once(read.sql.data, &read.run);
-		read.reads_table = !looks_up(read.run.options.plan->planTree);
+		read.run.options.plan =
+			plan_join(&read, edge, query, query->rows != NULL ? query->n : set->n);
+		read.reads_table = read.mapped && !looks_up(read.run.options.plan->planTree);
 	}
 	return read;
 }

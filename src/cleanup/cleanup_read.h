@@ -61,6 +61,7 @@ typedef struct EdgeQuery
 	bool as_owners;    /* as the tables' owners, whatever the caller may read */
 	uint64 limit;      /* of rows that are read, of each edge at most; 0: all */
 	bool count;        /* one row, which has only the number of rows; for one edge at a time */
+	bool lookups;      /* what references few keys was just read: indexes are in memory */
 } EdgeQuery;
 
 /*

@@ -39,6 +39,9 @@
  * the set after S, and what followed it may be gone: 40001. In both cases its key is free for a new
  * row, whose references are none of ours: there must be no such row, else it is 40001, too.
  *
+ * Where nobody else has written anything since the set was known to be whole, in an idle database,
+ * there is nothing to ask (Cleanup.undisturbed).
+ *
  * References that no foreign key declares are asked in the same way, on either path. Nobody checks
  * them, so 2 does not hold of them: a row that another transaction makes is found if it has been
  * committed before N, and else is left behind, as a DELETE by hand would leave it.
@@ -304,6 +307,131 @@ set_assignments(FkEdge *edge)
 	return sql.data;
 }
 
+/* Rows whose key was set, with the key that they have now. */
+typedef struct Written
+{
+	FkNode *node;
+	RowSet *rows;
+	bool back; /* one references a row of the set still */
+} Written;
+
+/* A row was written: its place, then its key. */
+static void
+note_written(TupleTableSlot *slot, void *arg)
+{
+	RowSet *rows = ((Written *) arg)->rows;
+	int nkeys = rows->desc->natts - SET_FIXED;
+	Datum values[SET_FIXED + INDEX_MAX_KEYS];
+	bool nulls[SET_FIXED + INDEX_MAX_KEYS] = {false};
+
+	values[SET_TAB] = slot->tts_values[0];
+	values[SET_TID] = slot->tts_values[1];
+	values[SET_VIA] = Int32GetDatum(0);
+	for (int i = 0; i < nkeys; i++)
+	{
+		values[SET_FIXED + i] = slot->tts_values[2 + i];
+		nulls[SET_FIXED + i] = slot->tts_isnull[2 + i];
+	}
+	(void) row_set_add(rows, values, nulls);
+}
+
+/* A row that one which was written references. */
+static void
+note_back(TupleTableSlot *slot, void *arg)
+{
+	Written *written = arg;
+
+	written->back |= cleanup_has_row(written->node, slot);
+}
+
+/* The columns of an edge's child, as the table of its node numbers them. */
+static List *
+child_keys(const FkEdge *edge)
+{
+	List *keys = NIL;
+
+	for (int i = 0; i < edge->nkeys; i++)
+		keys = list_append_unique_int(keys, cleanup_child_key(edge, i));
+	return keys;
+}
+
+/* Raise 23503 if keys that were set default lead to rows that go, too. */
+static void
+check_defaults(const Cleanup *cleanup, FkEdge *edge, Written *written)
+{
+	OneRun run = {.options.env = create_queryEnv()};
+	RoleState reader;
+	StringInfoData sql;
+
+	if (written->rows->n == 0)
+		return;
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 OWN_STATEMENT "SELECT c.tableoid, c.ctid FROM %s c, " SET_NAME " s"
+								   " WHERE ",
+					 sql_keyed_relation(edge->parent));
+	for (int i = 0; i < edge->nkeys; i++)
+		appendStringInfo(&sql, "%sc.%s%s %s s.k%d", i > 0 ? " AND " : "",
+						 sql_column(edge->parent, edge->parent_cols[i]), fk_join_collation(edge, i),
+						 sql_operator(edge->equality[i]), cleanup_child_key(edge, i));
+	row_set_register(run.options.env, SET_NAME, written->rows->desc, row_set_rows(written->rows),
+					 written->rows->n);
+	reader =
+		cleanup->as_owners ? run_as(relation_owner(edge->parent)) : run_as_reader(edge->parent);
+	(void) cleanup_query(sql.data, &run, note_back, written);
+	run_as_end(reader);
+	if (written->back)
+		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+						errmsg("the default key of \"%s\" references a row that is being removed",
+							   get_rel_name(edge->child)),
+						errdetail("%s.%s: " UINT64_FORMAT " rows", display_relation(edge->child),
+								  reference_column(edge), written->rows->n),
+						errhint("Give the columns another default, or remove these rows first."),
+						err_constraint(edge)));
+}
+
+/* Set the keys of some rows over an edge; returns of how many. */
+static uint64
+write_keys(Cleanup *cleanup, FkEdge *edge, RowSet *set)
+{
+	bool to_default = edge->on_delete == FKCONSTR_ACTION_SETDEFAULT;
+	OneRun run = {.options.env = create_queryEnv()};
+	Written written = {.node = edge->parent_node};
+	RoleState caller;
+	StringInfoData sql;
+	uint64 done;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 OWN_STATEMENT "UPDATE %s c SET %s FROM " SET_NAME " s WHERE"
+								   " c.ctid OPERATOR(pg_catalog.=) s.tid"
+								   " AND c.ctid OPERATOR(pg_catalog.>=) s.tid"
+								   " AND c.ctid OPERATOR(pg_catalog.<=) s.tid"
+								   " AND c.tableoid OPERATOR(pg_catalog.=) s.tab",
+					 sql_keyed_relation(edge->child), set_assignments(edge));
+	if (to_default)
+	{
+		List *keys = child_keys(edge);
+
+		written.rows = row_set_make(edge->child_node->relid, keys);
+		appendStringInfo(&sql, " RETURNING c.tableoid, c.ctid%s",
+						 cleanup_columns(edge->child_node, edge->child, keys));
+	}
+	begin_step(cleanup, "update", edge->child);
+	cleanup_check_set(cleanup, edge);
+	removal_run_as_owner(cleanup, list_make1(edge->child_node), &run, &caller);
+	row_set_register(run.options.env, SET_NAME, set->desc, set->all, set->n);
+	done = to_default ? cleanup_query(sql.data, &run, note_written, &written)
+					  : run_once(sql.data, &run);
+	run_as_end(caller);
+	if (to_default)
+	{
+		check_defaults(cleanup, edge, &written);
+		row_set_free(written.rows);
+	}
+	return done;
+}
+
 /* Set the keys of rows outside that reference the set over an edge. */
 static void
 set_keys(Execution *execution, FkEdge *edge)
@@ -325,43 +453,21 @@ set_keys(Execution *execution, FkEdge *edge)
 	for (int attempt = 0; attempt < 3; attempt++)
 	{
 		Nulled nulled = {edge->child_node, row_set_make(edge->child, NIL)};
-		OneRun run = {.options.env = create_queryEnv()};
-		EdgeQuery query = {.as_owners = cleanup->as_owners};
+		EdgeQuery query = {.as_owners = cleanup->as_owners, .lookups = cleanup->lookups};
 
-		if (execution->max_set > 0 && to_null)
+		if (execution->max_set > 0)
 			query.limit = execution->max_set + cleanup_set_size(edge->child_node);
 		cleanup_read_edge(edge, &query, note_nulled, &nulled);
 		n = nulled.set->n;
 		if (n > 0)
 		{
-			RoleState caller;
-
-			begin_step(cleanup, "update", edge->child);
-			cleanup_check_set(cleanup, edge);
-			removal_run_as_owner(cleanup, list_make1(edge->child_node), &run, &caller);
-			row_set_register(run.options.env, SET_NAME, nulled.set->desc, nulled.set->all, n);
-			done = run_once(psprintf(OWN_STATEMENT "UPDATE %s c SET %s FROM " SET_NAME " s WHERE"
-												   " c.ctid OPERATOR(pg_catalog.=) s.tid"
-												   " AND c.ctid OPERATOR(pg_catalog.>=) s.tid"
-												   " AND c.ctid OPERATOR(pg_catalog.<=) s.tid"
-												   " AND c.tableoid OPERATOR(pg_catalog.=) s.tab",
-									 sql_keyed_relation(edge->child), set_assignments(edge)),
-							&run);
-			run_as_end(caller);
+			done = write_keys(cleanup, edge, nulled.set);
 			first = Max(first, done);
 		}
 		row_set_free(nulled.set);
-		if (n == 0 || (to_null && done == n))
+		if (n == 0 || done == n)
 			break;
 	}
-	if (n > 0 && done == n && !to_null)
-		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-						errmsg("the default key of \"%s\" references a row that is being removed",
-							   get_rel_name(edge->child)),
-						errdetail("%s.%s: " UINT64_FORMAT " rows", display_relation(edge->child),
-								  reference_column(edge), n),
-						errhint("Give the columns another default, or remove these rows first."),
-						err_constraint(edge)));
 	if (n > 0 && done != n)
 		recheck_refuse_kept_back(edge->child, n - done);
 	step->rows = execution->repeated ? step->rows + (int64) first : (int64) first;
@@ -416,9 +522,9 @@ delete_components(Execution *execution)
 	}
 }
 
-/* Do the referential triggers have to run? See the head of this file. */
-static bool
-may_prove(Cleanup *cleanup)
+/* May the referential triggers be left out? See the head of this file. */
+bool
+cleanup_may_prove(const Cleanup *cleanup)
 {
 	return !IsolationUsesXactSnapshot() && !cleanup->under_rls && hooks_installed() &&
 		   SessionReplicationRole == SESSION_REPLICATION_ROLE_ORIGIN;
@@ -477,12 +583,70 @@ cleanup_set_some(Cleanup *cleanup, uint64 max)
 	return rows;
 }
 
+/* Have keys been set, or are they to be, in a table whose rows may go? */
+bool
+cleanup_moves_rows(const Cleanup *cleanup)
+{
+	ListCell *lc;
+
+	foreach (lc, cleanup->steps)
+	{
+		const CleanupStep *step = lfirst(lc);
+
+		if ((step->action == CLEANUP_SET_NULL || step->action == CLEANUP_SET_DEFAULT) &&
+			step->rows > 0 && step->edge->child_node->data != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Set keys of some rows outside, and undo it: would it fail? */
+void
+cleanup_try_setting(Cleanup *cleanup, uint64 max)
+{
+	Execution execution = {.cleanup = cleanup, .start = GetCurrentTimestamp(), .max_set = max};
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		ListCell *lc;
+
+		MemoryContextSwitchTo(context);
+		foreach (lc, cleanup->steps)
+		{
+			CleanupStep *step = lfirst(lc);
+			int64 rows = step->rows;
+
+			if ((step->action != CLEANUP_SET_NULL && step->action != CLEANUP_SET_DEFAULT) ||
+				rows == 0)
+				continue;
+			set_keys(&execution, step->edge);
+			step->rows = rows;
+		}
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (error != NULL)
+		ReThrowError(error);
+}
+
 /* Remove the rows of a cleanup that is closed and that nothing holds. */
 void
 cleanup_execute(Cleanup *cleanup)
 {
 	Execution execution = {.cleanup = cleanup,
-						   .triggers = removal_triggers(cleanup, may_prove(cleanup)),
+						   .triggers = removal_triggers(cleanup, cleanup_may_prove(cleanup)),
 						   .start = GetCurrentTimestamp()};
 	bool asks_again = execution.triggers.proven || has_declared(cleanup);
 	int rounds = 0;
@@ -490,6 +654,9 @@ cleanup_execute(Cleanup *cleanup)
 	/* before anything is changed */
 	cleanup_check_deletions(cleanup);
 	delete_components(&execution);
+	/* after the deletes: whoever comes now waits for them */
+	asks_again &=
+		cleanup->undisturbed == NULL || !cleanup->undisturbed(cleanup, cleanup->undisturbed_arg);
 	while (asks_again || execution.missing > 0)
 	{
 		uint64 found;
@@ -510,6 +677,9 @@ cleanup_execute(Cleanup *cleanup)
 		/* what others have added meanwhile nobody has approved */
 		if (cleanup->approved != NULL)
 			plan_refuse_other(cleanup->target);
+		cleanup->exceeded = cleanup->max_rows > 0 && cleanup->rows > cleanup->max_rows;
+		if (cleanup->exceeded)
+			return;
 		delete_components(&execution);
 	}
 	recheck_check_moved(&execution.rechecks);

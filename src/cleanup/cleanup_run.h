@@ -10,15 +10,30 @@
 /*
  * Remove the rows of a cleanup that cleanup_close() has found and nothing holds, or raise and
  * change nothing. snapshot: the one it was closed in, held until the end. Counts in its steps are
- * then those of what was done.
+ * then those of what was done. Where it may prove what is left, what follows need not be among the
+ * rows: it is found.
  */
 extern void cleanup_execute(Cleanup *cleanup);
+
+/*
+ * Have keys been set, or are they to be, in a table whose rows may go? Such rows have new places.
+ */
+extern bool cleanup_moves_rows(const Cleanup *cleanup);
+
+/* Does it prove, in place of the server's referential triggers, that nothing dangles? */
+extern bool cleanup_may_prove(const Cleanup *cleanup);
 
 /*
  * Set keys of rows outside that reference rows of a closed cleanup, of so many rows at most;
  * returns of how many.
  */
 extern uint64 cleanup_set_some(Cleanup *cleanup, uint64 max);
+
+/*
+ * Set keys of rows outside that reference rows of a closed cleanup, of so many rows of each
+ * reference at most, and undo it: raises what that raises.
+ */
+extern void cleanup_try_setting(Cleanup *cleanup, uint64 max);
 
 /* All of it: find the rows that a new cleanup was seeded with, and remove them, or raise. */
 extern void cleanup_run(Cleanup *cleanup);

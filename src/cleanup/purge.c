@@ -512,7 +512,7 @@ purge_rows(Oid target, AttrNumber deleted_at, TimestampTz cutoff, uint64 wanted,
 bool
 purge_erased(Oid target, TimestampTz cutoff, uint64 *erased)
 {
-	Purge work = {.cutoff = cutoff, .wanted = PG_UINT64_MAX, .batch = 1};
+	Purge work = {.due = {.cutoff = cutoff}, .wanted = PG_UINT64_MAX, .batch = 1};
 
 	check_target(target);
 	if (!is_erased(target))

@@ -3,8 +3,12 @@
  *		One batch of a removal in many transactions: which rows it takes, and their removal.
  *
  * A row outside the batch may stand in its way, or have a key that cannot be set null, and go with
- * the removal itself: it joins the batch. Other keys within the removal are set null, which is how
- * circles of tables are taken apart.
+ * the removal itself: it joins the batch. Other keys within the removal are set null or default,
+ * which is how circles of tables are taken apart.
+ *
+ * Where all is as the plan has seen it, nothing follows the rows at the end of the list but what
+ * came later, and that is found by the proof (cleanup_run.c): so it is looked for once, not before
+ * the rows go and again afterwards.
  *
  * Where more would join than a batch has room for, fewer rows are taken; where a single row has too
  * many, what goes with it is a list of its own, found anew, and done first (Frame). That is how
@@ -16,11 +20,16 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "access/relation.h"
+#include "access/transam.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -49,6 +58,129 @@ typedef struct Above
 	Oid relid; /* of a node */
 	SeenRows *rows;
 } Above;
+
+/* ---- Others ---- */
+
+/* The list that is worked on; NULL: none. */
+static Frame *
+top_frame(const Removal *removal)
+{
+	return removal->frames != NIL ? llast(removal->frames) : NULL;
+}
+
+/*
+ * Transaction numbers that the removal has taken so far; of a subtransaction that is undone it may
+ * know none.
+ */
+static uint32
+numbers_taken(const Removal *removal)
+{
+	TransactionId top = GetTopTransactionIdIfAny();
+	TransactionId current = GetCurrentTransactionIdIfAny();
+	TransactionId *children;
+
+	return removal->numbers + (TransactionIdIsValid(top) ? 1 : 0) +
+		   (TransactionIdIsValid(current) && current != top
+				? 1 + xactGetCommittedChildren(&children)
+				: 0);
+}
+
+/* The transaction of a batch is about to commit: count the numbers that it has taken. */
+void
+removal_count_numbers(Removal *removal)
+{
+	TransactionId *children;
+
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		removal->numbers += 1 + xactGetCommittedChildren(&children);
+}
+
+/*
+ * Has nobody but this removal written anything since the plan of a list, nor had somebody begun to?
+ * Then nothing has joined it, nor changed. Who writes takes a transaction number before.
+ */
+static bool
+is_undisturbed(const Removal *removal, const Frame *frame)
+{
+	return frame->was_alone &&
+		   ReadNextTransactionId() - frame->next_number == numbers_taken(removal) - frame->numbers;
+}
+
+/*
+ * Keys of rows that may go themselves have been set: they are stored elsewhere now, and no list has
+ * them. They are found as what follows their parents.
+ */
+static void
+note_moved(const Removal *removal, const Cleanup *cleanup)
+{
+	ListCell *lc;
+
+	if (cleanup_moves_rows(cleanup))
+		foreach (lc, removal->frames)
+			((Frame *) lfirst(lc))->was_alone = false;
+}
+
+/* Is nothing to be looked for that follows rows of a batch, now that they are deleted? */
+static bool
+batch_is_undisturbed(const Cleanup *cleanup, void *arg)
+{
+	const Removal *removal = arg;
+
+	return !cleanup_moves_rows(cleanup) && is_undisturbed(removal, top_frame(removal));
+}
+
+/* May a trigger of a table, or of a part of it, run code that writes rows? */
+static bool
+has_code(Oid relid)
+{
+	const char *const harmless[] = {"hold_delete", "hold_update", "hold_truncate", "soft_delete",
+									"refuse_sealed"};
+	bool has = false;
+	ListCell *lc;
+
+	foreach (lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		Relation rel = try_relation_open(lfirst_oid(lc), AccessShareLock);
+		List *functions = NIL;
+		ListCell *lc2;
+
+		if (rel == NULL)
+			continue;
+		for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+			if (!rel->trigdesc->triggers[i].tgisinternal)
+				functions = list_append_unique_oid(functions, rel->trigdesc->triggers[i].tgfoid);
+		relation_close(rel, NoLock);
+		foreach (lc2, functions)
+		{
+			bool known = false;
+
+			for (int i = 0; i < lengthof(harmless); i++)
+				known |= account_function(harmless[i]) == lfirst_oid(lc2);
+			has |= !known;
+		}
+	}
+	return has;
+}
+
+/* May removing rows of a plan's tables, and setting keys of others, run such code? */
+static bool
+plan_has_code(const Cleanup *plan)
+{
+	ListCell *lc;
+
+	foreach (lc, plan->nodes)
+	{
+		FkNode *node = lfirst(lc);
+		ListCell *lc2;
+
+		if (has_code(node->relid))
+			return true;
+		foreach (lc2, node->referencing)
+			if (has_code(((FkEdge *) lfirst(lc2))->child))
+				return true;
+	}
+	return false;
+}
 
 /* ---- Rows ---- */
 
@@ -151,8 +283,8 @@ is_in_circle(const FkNode *node)
  * not known; *known: it could be.
  */
 static bool
-above_is_unchanged(Frame *frame, const Cleanup *cleanup, const List *nodes, uint64 nroots,
-				   bool *known)
+above_is_unchanged(const Removal *removal, Frame *frame, const Cleanup *cleanup, const List *nodes,
+				   uint64 nroots, bool *known)
 {
 	int component = PG_INT32_MAX;
 	ListCell *lc;
@@ -167,6 +299,8 @@ above_is_unchanged(Frame *frame, const Cleanup *cleanup, const List *nodes, uint
 	}
 	if (!*known || frame->nroots != nroots)
 		return false;
+	if (is_undisturbed(removal, frame))
+		return true;
 	foreach (lc, frame->above)
 	{
 		Above *above = lfirst(lc);
@@ -211,16 +345,19 @@ add_belonging(Cleanup *cleanup, Ascent *ascent, FkNode *node, RowSet *rows, Snap
 
 /*
  * Let those of the rows of a frame's list join a cleanup that follow the root still; *n: how many.
- * In the snapshot that is active. False: what is further up was to be as planned, and is not.
+ * In the snapshot that is active. *sure: what is further up is as planned. False: it was to be so,
+ * and is not.
  */
 static bool
-add_hints(Frame *frame, Cleanup *cleanup, Ascent *ascent, const Hints *hints, uint64 nroots,
-		  uint64 *n)
+add_hints(const Removal *removal, Frame *frame, Cleanup *cleanup, Ascent *ascent,
+		  const Hints *hints, uint64 nroots, uint64 *n, bool *sure)
 {
 	bool may_be_sure;
-	bool sure = above_is_unchanged(frame, cleanup, hints->nodes, nroots, &may_be_sure);
+	bool undisturbed;
 	ListCell *lc;
 
+	*sure = above_is_unchanged(removal, frame, cleanup, hints->nodes, nroots, &may_be_sure);
+	undisturbed = *sure && is_undisturbed(removal, frame);
 	*n = 0;
 	foreach (lc, hints->nodes)
 	{
@@ -231,9 +368,15 @@ add_hints(Frame *frame, Cleanup *cleanup, Ascent *ascent, const Hints *hints, ui
 		/* a table that is not among those whose rows may go any more */
 		if (entry->node->data == NULL)
 			continue;
-		if (!sure)
+		if (!*sure)
 		{
 			ascent_add(ascent, entry->node, entry->rows);
+			continue;
+		}
+		if (undisturbed)
+		{
+			cleanup_add_rows(cleanup, entry->node, entry->rows, GetActiveSnapshot());
+			*n += entry->rows->n;
 			continue;
 		}
 		unchanged = row_set_make(entry->node->relid, NIL);
@@ -247,6 +390,8 @@ add_hints(Frame *frame, Cleanup *cleanup, Ascent *ascent, const Hints *hints, ui
 		entry->rows = others;
 		ascent_add(ascent, entry->node, others);
 	}
+	if (undisturbed)
+		return true;
 	ascent_run(ascent);
 	foreach (lc, hints->nodes)
 	{
@@ -255,7 +400,7 @@ add_hints(Frame *frame, Cleanup *cleanup, Ascent *ascent, const Hints *hints, ui
 		if (entry->node->data != NULL)
 			*n += add_belonging(cleanup, ascent, entry->node, entry->rows, GetActiveSnapshot());
 	}
-	return sure || !may_be_sure;
+	return *sure || !may_be_sure;
 }
 
 /* The cleanup of a batch, or of a plan; in the current memory context. */
@@ -282,9 +427,11 @@ removal_cleanup(const Removal *removal)
 static bool
 edge_holds(const Removal *removal, const FkEdge *edge)
 {
-	if (fk_edge_protects(edge) || removal->hold_keys ||
-		edge->on_delete == FKCONSTR_ACTION_SETDEFAULT)
+	if (fk_edge_protects(edge) || removal->hold_keys)
 		return true;
+	/* whether a default will do turns out when it is set, or not before the commit */
+	if (edge->on_delete == FKCONSTR_ACTION_SETDEFAULT)
+		return edge->deferrable;
 	return fk_edge_not_null(edge) != InvalidAttrNumber;
 }
 
@@ -312,7 +459,7 @@ static RowSet *
 find_candidates(Cleanup *cleanup, FkEdge *edge, Snapshot snapshot)
 {
 	Candidates candidates = {edge->child_node, row_set_make(edge->child_node->relid, NIL)};
-	EdgeQuery query = {.snapshot = snapshot};
+	EdgeQuery query = {.snapshot = snapshot, .lookups = cleanup->lookups};
 
 	if (cleanup->limit > 0)
 		query.limit = cleanup->limit + 1 + ((CleanupTable *) edge->child_node->data)->set->n;
@@ -435,14 +582,20 @@ frame_make(Removal *removal)
 
 /* Note what a plan of the sealed row has seen of tables that others follow. */
 void
-frame_note_above(Frame *frame, const Cleanup *plan, RowSet *roots, Snapshot snapshot)
+frame_note_above(const Removal *removal, Frame *frame, const Cleanup *plan, RowSet *roots,
+				 Snapshot snapshot)
 {
 	MemoryContext old = MemoryContextSwitchTo(frame->context);
+	uint32 own = numbers_taken(removal) - removal->numbers;
 	ListCell *lc;
 
 	frame->is_root = true;
 	frame->xmin = snapshot->xmin;
 	frame->nroots = roots->n;
+	frame->next_number = ReadNextTransactionId();
+	frame->numbers = numbers_taken(removal);
+	frame->was_alone =
+		snapshot->xcnt == 0 && frame->next_number - snapshot->xmax == own && !plan_has_code(plan);
 	foreach (lc, plan->nodes)
 	{
 		FkNode *node = lfirst(lc);
@@ -470,13 +623,6 @@ frame_push(Removal *removal, Frame *frame)
 	removal->frames = lappend(removal->frames, frame);
 	removal->chunk = removal->request->batch_size;
 	MemoryContextSwitchTo(old);
-}
-
-/* The list that is worked on; NULL: none. */
-static Frame *
-top_frame(const Removal *removal)
-{
-	return removal->frames != NIL ? llast(removal->frames) : NULL;
 }
 
 /* Go back to the row that a list was made for; whole: take all that goes with it. */
@@ -532,7 +678,7 @@ begin_list(Removal *removal, const Hints *hints, RowSet *roots, Snapshot snapsho
 	}
 	close_batch(removal, cleanup, ascent, snapshot);
 	if (hints == NULL)
-		frame_note_above(frame, cleanup, roots, snapshot);
+		frame_note_above(removal, frame, cleanup, roots, snapshot);
 	cleanup_free(cleanup);
 	if (top == NULL || top->removed != removal->removed || tid_list_length(frame->rows) < top->size)
 	{
@@ -590,12 +736,14 @@ attempt(Removal *removal, Done *done)
 	RowSet *roots = removal_roots(removal);
 	Ascent *ascent;
 	uint64 seeds = 0;
+	bool sure = false;
 	uint64 to_set;
 	uint64 work;
 
 	if (roots->n == 0)
 		return ATTEMPT_FINISHED;
 	check_is_sealed(removal);
+	cleanup->lookups = true;
 	ascent = ascent_make(cleanup, roots, snapshot);
 	if (!removal->whole)
 		cleanup->limit = limit;
@@ -613,7 +761,7 @@ attempt(Removal *removal, Done *done)
 			return ATTEMPT_NOTHING;
 		}
 		tid_list_last(top->rows, taken, take_hint, &hints);
-		if (!add_hints(top, cleanup, ascent, &hints, roots->n, &seeds) &&
+		if (!add_hints(removal, top, cleanup, ascent, &hints, roots->n, &seeds, &sure) &&
 			++top->doubts > BATCHES_IN_DOUBT && top->removed != removal->removed)
 		{
 			frame_pop(removal, false);
@@ -625,7 +773,13 @@ attempt(Removal *removal, Done *done)
 			return ATTEMPT_NOTHING;
 		}
 	}
-	close_batch(removal, cleanup, ascent, snapshot);
+	/* what follows is left to the proof where there should be nothing */
+	sure &= !removal->careful && !removal->whole && cleanup_may_prove(cleanup);
+	if (!sure || join_holding(removal, cleanup, ascent, snapshot))
+	{
+		sure = false;
+		close_batch(removal, cleanup, ascent, snapshot);
+	}
 	if (cleanup->exceeded)
 	{
 		if (taken > 1)
@@ -657,13 +811,27 @@ attempt(Removal *removal, Done *done)
 		/* the keys first, which leaves what they reference as it is */
 		cleanup_check_allowed(cleanup);
 		done->keys_set = cleanup_set_some(cleanup, limit);
+		note_moved(removal, cleanup);
 		cleanup_free(cleanup);
 		return ATTEMPT_DONE;
 	}
 	work = cleanup->rows + to_set;
 	cleanup->limit = 0;
+	cleanup->max_rows = sure ? limit - Min(to_set, limit - 1) : 0;
+	if (sure)
+	{
+		cleanup->undisturbed = batch_is_undisturbed;
+		cleanup->undisturbed_arg = removal;
+	}
 	cleanup_execute(cleanup);
+	removal->careful = cleanup->exceeded;
+	if (cleanup->exceeded)
+	{
+		cleanup_free(cleanup);
+		return ATTEMPT_RETRY;
+	}
 	count_done(cleanup, done);
+	note_moved(removal, cleanup);
 	if (top != NULL)
 	{
 		tid_list_cut(top->rows, taken);
@@ -697,6 +865,7 @@ may_retry(Removal *removal, const ErrorData *error)
 		case ERRCODE_RESTRICT_VIOLATION:
 			return removal->executing;
 		case ERRCODE_NOT_NULL_VIOLATION:
+		case ERRCODE_FOREIGN_KEY_VIOLATION:
 		case ERRCODE_CHECK_VIOLATION:
 		case ERRCODE_UNIQUE_VIOLATION:
 		case ERRCODE_EXCLUSION_VIOLATION:
@@ -719,6 +888,7 @@ removal_attempt(Removal *removal, int retries, Done *done)
 	MemoryContext context =
 		AllocSetContextCreate(caller, "pgaccount batch", ALLOCSET_DEFAULT_SIZES);
 	volatile Attempt result = ATTEMPT_RETRY;
+	volatile bool undo = false;
 
 	memset(done, 0, sizeof(Done));
 	removal->executing = false;
@@ -732,7 +902,10 @@ removal_attempt(Removal *removal, int retries, Done *done)
 		result = attempt(removal, done);
 		PopActiveSnapshot();
 		AtEOXact_GUC(true, level);
-		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		undo = result == ATTEMPT_RETRY;
+		if (!undo)
+			ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -746,9 +919,12 @@ removal_attempt(Removal *removal, int retries, Done *done)
 			ReThrowError(error);
 		FreeErrorData(error);
 		memset(done, 0, sizeof(Done));
+		removal->careful = true;
 		result = ATTEMPT_RETRY;
 	}
 	PG_END_TRY();
+	if (undo)
+		RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
 	MemoryContextDelete(context);

@@ -33,6 +33,10 @@ typedef struct Frame
 	List *above;        /* Above, of each table that others follow */
 	uint64 nroots;
 	int doubts; /* batches that met changed rows there */
+	/* when the plan was made: the next transaction number, the removal's own till then, */
+	TransactionId next_number;
+	uint32 numbers;
+	bool was_alone; /* and that nobody else had one, and no trigger runs code */
 } Frame;
 
 /* A removal, and how far it is. */
@@ -47,10 +51,12 @@ typedef struct Removal
 	uint64 chunk; /* rows to take from the list */
 	uint64 remaining;
 	uint64 removed; /* in this call, with keys that were set */
+	uint32 numbers; /* transaction numbers that it has taken, and committed */
 	bool sealed;
 	bool exact;     /* it goes in one batch, which must be what was approved */
 	bool hold_keys; /* rows whose key cannot be set null join */
 	bool whole;     /* take all that goes with the first row of the last frame, or with the root */
+	bool careful;   /* look for what follows before the next batch removes anything */
 	bool executing; /* something was changed */
 	int unlucky;    /* lists that came to their end and removed nothing */
 	TimestampTz started_at;
@@ -84,7 +90,8 @@ extern Cleanup *removal_cleanup(const Removal *removal);
 extern Frame *frame_make(Removal *removal);
 
 /* Note what a plan of the sealed row has seen of tables that others follow. */
-extern void frame_note_above(Frame *frame, const Cleanup *plan, RowSet *roots, Snapshot snapshot);
+extern void frame_note_above(const Removal *removal, Frame *frame, const Cleanup *plan,
+							 RowSet *roots, Snapshot snapshot);
 
 /* Add a row to a list, which is arg. */
 extern void frame_list_row(Oid tab, ItemPointer tid, void *arg);
@@ -97,6 +104,9 @@ extern void frame_pop(Removal *removal, bool whole);
 
 /* Keys that a closed cleanup is to set. */
 extern uint64 removal_keys_to_set(const Cleanup *cleanup);
+
+/* To be called before a commit: numbers of transactions are counted. */
+extern void removal_count_numbers(Removal *removal);
 
 /* An attempt in a subtransaction, which what it does is undone with if it meets others. */
 extern Attempt removal_attempt(Removal *removal, int retries, Done *done);

@@ -14,6 +14,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 #include "base/base.h"
 #include "removal_task.h"
@@ -28,7 +29,7 @@ static const TableStatement lock_statement = {
 	1,
 	{INT8OID}};
 
-/* $1 id, $2 rows removed, $3 keys set, $4 rows that remain, $5 seconds, $6 state */
+/* $1 id, $2 rows removed, $3 keys set, $4 rows that remain, $5 seconds, $6 state, $7 force */
 static const TableStatement progress_statement = {
 	PLAN_REMOVAL_PROGRESS,
 	TASK_TABLE,
@@ -37,15 +38,15 @@ static const TableStatement progress_statement = {
 	" keys_set = keys_set OPERATOR(pg_catalog.+) $3,"
 	" batches = batches OPERATOR(pg_catalog.+) CASE WHEN"
 	" $2 OPERATOR(pg_catalog.+) $3 OPERATOR(pg_catalog.>) 0::pg_catalog.int8 THEN 1 ELSE 0 END,"
-	" remaining = $4, seconds = seconds OPERATOR(pg_catalog.+) $5, state = $6,"
+	" remaining = $4, seconds = seconds OPERATOR(pg_catalog.+) $5, state = $6, force = $7,"
 	" last_batch_at = CASE WHEN"
 	" $2 OPERATOR(pg_catalog.+) $3 OPERATOR(pg_catalog.>) 0::pg_catalog.int8"
 	" THEN pg_catalog.clock_timestamp() ELSE last_batch_at END,"
 	" finished_at = CASE WHEN $6 OPERATOR(pg_catalog.=) 'finished'"
 	" THEN pg_catalog.clock_timestamp() END"
 	" WHERE id OPERATOR(pg_catalog.=) $1",
-	6,
-	{INT8OID, INT8OID, INT8OID, INT8OID, FLOAT8OID, TEXTOID}};
+	7,
+	{INT8OID, INT8OID, INT8OID, INT8OID, FLOAT8OID, TEXTOID, BOOLOID}};
 
 static const TableStatement seals_statement = {
 	PLAN_REMOVAL_SEALS,
@@ -125,6 +126,21 @@ removal_task_find(Oid target, const char *key)
 	return read_task();
 }
 
+/* Let go of those that ended longer ago than events are kept. */
+static void
+forget_ended(void)
+{
+	Oid types[] = {TIMESTAMPTZOID};
+	Datum values[] = {TimestampTzGetDatum(GetCurrentTimestamp() -
+										  (int64) pgaccount_event_retention * USECS_PER_SEC)};
+
+	(void) run_as_table_owner(OWN_STATEMENT
+							  "DELETE FROM account.removal_task t"
+							  " WHERE t.state OPERATOR(pg_catalog.=) ANY ('{finished,cancelled}')"
+							  " AND t.finished_at OPERATOR(pg_catalog.<) $1",
+							  1, types, values, NULL);
+}
+
 /* Begin one. */
 RemovalTask *
 removal_task_begin(Oid target, const char *key, bool force, const char *approved, uint64 remaining)
@@ -134,6 +150,7 @@ removal_task_begin(Oid target, const char *key, bool force, const char *approved
 					  approved != NULL ? CStringGetTextDatum(approved) : (Datum) 0,
 					  Int64GetDatum((int64) remaining)};
 
+	forget_ended();
 	if (run_as_table_owner(OWN_STATEMENT
 						   "INSERT INTO account.removal_task AS t (target, key, force, approved,"
 						   " state, started_at, remaining) VALUES"
@@ -189,7 +206,8 @@ removal_task_progress(RemovalTask *task, const RemovalProgress *progress)
 					  Int64GetDatum((int64) progress->keys_set),
 					  Int64GetDatum((int64) progress->remaining),
 					  Float8GetDatum(progress->seconds),
-					  CStringGetTextDatum(progress->state)};
+					  CStringGetTextDatum(progress->state),
+					  BoolGetDatum(progress->force)};
 
 	(void) own_statement_run(&progress_statement, values, NULL);
 	task->done += progress->removed;

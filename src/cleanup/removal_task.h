@@ -29,6 +29,7 @@ typedef struct RemovalProgress
 	uint64 remaining;
 	double seconds;
 	const char *state; /* from now on */
+	bool force;        /* as the present call says */
 } RemovalProgress;
 
 /* All of these write, and read, as the owner of the table. Within SPI_connect. */
