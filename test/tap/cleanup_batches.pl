@@ -287,15 +287,10 @@ sub ended
 	$standby->stop;
 }
 
-# ---- No more room
-SKIP:
+# ---- No more room: files may not grow any more, or the disk that an archive is on is full
+sub no_more_room
 {
-	my $no_limits = system('prlimit --version >/dev/null 2>&1') != 0;
-	skip 'there is no prlimit, which limits the files of a server', 1 if $no_limits;
-	my $node = PostgreSQL::Test::Cluster->new('full');
-	$node->init(extra => ['--wal-segsize=1']);
-	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pgaccount'\nautovacuum = off\nmax_wal_size = 64\nmin_wal_size = 2\n");
-	$node->start;
+	my ($name, $node, $begin, $end) = @_;
 	$node->safe_psql('postgres', schema(2, 6000));
 	# what goes is written down, which takes more room than there is
 	$node->safe_psql('postgres', q{
@@ -303,23 +298,63 @@ SKIP:
 		CREATE FUNCTION archive() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO archive VALUES (OLD.id, repeat('x', 2500)); RETURN NULL; END $$;
 		CREATE TRIGGER archive AFTER DELETE ON posts FOR EACH ROW EXECUTE FUNCTION archive();
 		CHECKPOINT});
-	# backends begin with the postmaster's
-	my ($postmaster) = split(/\n/, slurp_file($node->data_dir . '/postmaster.pid'));
-	is(system("prlimit --pid $postmaster --fsize=4194304:"), 0, 'full: files are limited');
+	ok($begin->(), "$name: there is little room");
 	my $call = call(1, 'batch_size => 100');
 	my ($ret, undef, $err) = $node->psql('postgres', $call);
-	like($err, qr/could not (?:extend|write)/, 'full: it fails where there is no more room');
-	isnt($ret, 0, 'full: and says so');
-	like(removal($node, 1, 'state, done'), qr/^interrupted\|[1-9]/, 'full: it is interrupted');
-	is($node->safe_psql('postgres', "${show}TABLE dangling"), '0', 'full: nothing dangles');
+	like($err, qr/could not (?:extend|write)/, "$name: it fails where there is no more");
+	isnt($ret, 0, "$name: and says so");
+	like(removal($node, 1, 'state, done'), qr/^interrupted\|[1-9]/, "$name: it is interrupted");
+	is($node->safe_psql('postgres', "${show}TABLE dangling"), '0', "$name: nothing dangles");
 	is($node->safe_psql('postgres', 'SELECT count(*), (SELECT count(*) FROM archive a WHERE EXISTS (SELECT FROM posts p WHERE p.id = a.id)) FROM archive'),
-		removal($node, 1, 'done') . '|0', 'full: what went is written down, and nothing else');
-	is(system("prlimit --pid $postmaster --fsize=unlimited:"), 0, 'full: there is room again');
+		removal($node, 1, 'done') . '|0', "$name: what went is written down, and nothing else");
+	isnt(($node->psql('postgres', $call))[0], 0, "$name: and so it stays");
+	ok($end->(), "$name: there is room again");
 	($ret, undef, $err) = $node->psql('postgres', $call);
-	is($ret, 0, 'full: the same CALL goes on') or diag($err);
-	ended($node, 1, 'full');
-	is($node->safe_psql('postgres', 'TABLE not_kept'), '0', 'full: rows of others are as they were');
-	is($node->safe_psql('postgres', $triggers), '0', 'full: no trigger is left');
+	is($ret, 0, "$name: the same CALL goes on") or diag($err);
+	ended($node, 1, $name);
+	is($node->safe_psql('postgres', 'TABLE not_kept'), '0', "$name: rows of others are as they were");
+	is($node->safe_psql('postgres', $triggers), '0', "$name: no trigger is left");
+	unlike(slurp_file($node->logfile), qr/TRAP:|PANIC|terminated by signal/, "$name: nothing crashed");
 	$node->stop;
+	return;
+}
+
+my $small = "shared_preload_libraries = 'pgaccount'\nautovacuum = off\nmax_wal_size = 64\nmin_wal_size = 2\n";
+SKIP:
+{
+	my $no_limits = system('prlimit --version >/dev/null 2>&1') != 0;
+	skip 'there is no prlimit, which limits the files of a server', 1 if $no_limits;
+	my $node = PostgreSQL::Test::Cluster->new('limited');
+	$node->init(extra => ['--wal-segsize=1']);
+	$node->append_conf('postgresql.conf', $small);
+	$node->start;
+	# backends begin with the postmaster's
+	my ($postmaster) = split(/\n/, slurp_file($node->data_dir . '/postmaster.pid'));
+	no_more_room('a limit of files', $node, sub { return !system("prlimit --pid $postmaster --fsize=4194304:") },
+		sub { return !system("prlimit --pid $postmaster --fsize=unlimited:") });
+}
+SKIP:
+{
+	# as root in namespaces of its own it may mount, and then it is somebody else again, as a server wants
+	my $unshared = sub { my ($dir, $size, $command) = @_; return ('unshare', '-rm', 'sh', '-c',
+		"mount -t tmpfs -o size=$size none '$dir' && exec unshare -U --map-user=1000 --map-group=1000 $command"); };
+	my $dir = PostgreSQL::Test::Utils::tempdir_short();
+	my $quiet = '>/dev/null 2>&1';
+	my @try = $unshared->($dir, '1m', 'true');
+	my $cannot = system("unshare -rm sh -c \"$try[-1]\" $quiet") != 0;
+	skip 'no tmpfs can be mounted here, in namespaces of its own', 1 if $cannot;
+	my $node = PostgreSQL::Test::Cluster->new('full');
+	$node->init(extra => ['--wal-segsize=1']);
+	$node->append_conf('postgresql.conf', $small);
+	system_or_bail($unshared->($dir, '24m', sprintf("pg_ctl -w -s -D '%s' -l '%s' -o --cluster-name=full start", $node->data_dir, $node->logfile)));
+	$node->_update_pid(1);
+	$node->safe_psql('postgres', "CREATE TABLESPACE disk LOCATION '$dir'");
+	no_more_room('a full disk', $node,
+		sub {
+			$node->safe_psql('postgres', q{ALTER TABLE archive SET TABLESPACE disk; CREATE TABLE ballast TABLESPACE disk AS SELECT g FROM generate_series(1, 500000) g});
+			return $node->safe_psql('postgres', q{SELECT pg_tablespace_size('disk') > 17000000}) eq 't';
+		},
+		sub { $node->safe_psql('postgres', q{DROP TABLE ballast; CHECKPOINT}); return $node->safe_psql('postgres', q{SELECT pg_tablespace_size('disk') < 8000000}) eq 't'; });
+	like(slurp_file($node->logfile), qr/No space left on device/, 'a full disk: it was full');
 }
 done_testing();
