@@ -200,8 +200,10 @@ write_hold(Oid target, List *columns, List *rows, const char *reason)
 	values[2] = names_of(target, columns);
 	values[4] = CStringGetTextDatum(reason);
 	values[5] = CStringGetTextDatum(actor_name());
-	caller = run_as_owner("held_row");
+	caller = run_as_owner("hold_id_seq");
 	run_sql("SELECT pg_catalog.nextval('account.hold_id_seq'::pg_catalog.regclass)");
+	run_as_end(caller);
+	caller = run_as_owner("held_row");
 	values[0] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	hold = DatumGetInt64(values[0]);
 	foreach (lc, rows)

@@ -26,6 +26,7 @@ log_statement = none
 log_line_prefix = '%m [%p] %q%a '
 fsync = off
 full_page_writes = off
+autovacuum = off
 restart_after_crash = on
 max_prepared_transactions = 2
 pgaccount.password_memory = '8kB'
