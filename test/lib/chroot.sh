@@ -10,6 +10,8 @@
 #   MIRROR, UBUNTU_MIRROR             where debootstrap finds Debian, Ubuntu (default: where it always does)
 
 chroot_half_made=
+# Variables besides those of these scripts, for whoever runs others.
+handed_on=()
 
 # The directory of a major's system. Usage: chroot_of major
 chroot_of() {
@@ -19,12 +21,13 @@ chroot_of() {
 
 # A chroot needs root; so does debootstrap. Starts the calling script anew when it is not.
 chroot_needs_root() {
+    local name kept=()
     [ "$(id -u)" != 0 ] || return 0
     sudo -n true 2>/dev/null || die "a chroot needs root: run as root or with sudo"
-    exec sudo -n env PG_CONFIG="${PG_CONFIG:-}" SUITES="${SUITES:-}" ONLY="${ONLY:-}" MAJORS="${MAJORS:-}" MIRROR="${MIRROR:-}" \
-        UBUNTU_MIRROR="${UBUNTU_MIRROR:-}" CHROOT_16="${CHROOT_16:-}" CHROOT_17="${CHROOT_17:-}" CHROOT_18="${CHROOT_18:-}" \
-        CHROOT_19="${CHROOT_19:-}" \
-        "$0" "$@"
+    for name in PG_CONFIG SUITES ONLY MAJORS MAJOR DEBIAN MIRROR UBUNTU_MIRROR CHROOT_16 CHROOT_17 CHROOT_18 CHROOT_19 "${handed_on[@]}"; do
+        kept+=("$name=${!name:-}")
+    done
+    exec sudo -n env "${kept[@]}" "$0" "$@"
 }
 
 # Run a command in a system, with mounts and processes that end with it. Usage: chroot_run directory command...
@@ -39,6 +42,21 @@ chroot_run() {
 }
 # For step, which starts programs.
 export -f chroot_run
+
+# Run a command in the system that is visited, in a directory of it, as an unprivileged user. Usage: chroot_as user directory command...
+chroot_as() {
+    local user=$1 directory=$2
+    shift 2
+    chroot_run "$chroot_dir" setpriv --reuid "$user" --regid "$user" --init-groups env HOME="/home/$user" \
+        sh -c 'cd "$0" && exec "$@"' "$directory" "$@"
+}
+export -f chroot_as
+
+# Make that user in the system, unless it is there. Usage: chroot_user name
+chroot_user() {
+    # shellcheck disable=SC2016 # the other system's shell's
+    chroot_run "$chroot_dir" sh -c 'id "$0" >/dev/null 2>&1 || useradd --create-home "$0"' "$1"
+}
 
 # Install packages in a system, without starting what they would start. Usage: chroot_install directory package...
 chroot_install() {
@@ -135,6 +153,15 @@ chroot_make_debian() {
     chroot_complete "$dir"
 }
 
+# Make what an official image of a major is: a Debian with its server, and nothing that builds. Usage: chroot_make_image major
+chroot_make_image() {
+    local dir=$cache/image-$1 suites=([15]=bookworm [17]=trixie)
+    [ ! -x "$dir/usr/lib/postgresql/$1/bin/postgres" ] || return 0
+    [ -n "${suites[$1]:-}" ] || die "no release of Debian is known to have PostgreSQL $1"
+    chroot_bootstrap "$dir" "${MIRROR:-http://deb.debian.org/debian}" sid main "${suites[$1]}" -- "postgresql-$1"
+    chroot_complete "$dir"
+}
+
 # For at_exit.
 chroot_remove_half_made() {
     [ -n "$chroot_half_made" ] && [ -d "$chroot_half_made" ] || return 0
@@ -145,7 +172,7 @@ chroot_remove_half_made() {
 
 # --- a visit --------------------------------------------------------------------------------------
 
-chroot_dir=
+export chroot_dir=
 chroot_tmp=
 chroot_major=
 
@@ -180,6 +207,23 @@ chroot_compile() {
         COPT="$strict_flags" PG_CONFIG="/usr/lib/postgresql/$chroot_major/bin/pg_config" ||
         die "it does not compile for PostgreSQL $chroot_major"
     say "it compiles for PostgreSQL $chroot_major, without a warning"
+}
+
+# make installcheck as PGXS users run it: by an unprivileged user ("builder") in a tree of its own, on a server of the
+# system's packages that it owns, and against what was installed before. Usage: chroot_installcheck major tree
+# more options of pg_virtualenv...
+chroot_installcheck() {
+    local major=$1 tree=$2
+    shift 2
+    chroot_user builder
+    chroot_run "$chroot_dir" chown -R builder: "$tree"
+    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/installcheck" bash -c 'chroot_as "$@"' - builder "$tree" \
+        pg_virtualenv -v "$major" -i '--locale=C.UTF-8' -o shared_preload_libraries=pgaccount -o max_prepared_transactions=10 \
+        -o pgaccount.slow_threshold=-1 "$@" make -s installcheck PG_CONFIG="/usr/lib/postgresql/$major/bin/pg_config" || {
+        tail -n 60 "$work/log/installcheck"
+        die "make installcheck fails on PostgreSQL $major"
+    }
+    say "make installcheck, by the unprivileged owner of the server: $(grep -cE '^ok [0-9]|\.\.\. ok' "$work/log/installcheck" || true) tests passed"
 }
 
 # Lend the system another server: $chroot_tmp/old has its directories below their own names (programs find their
