@@ -98,9 +98,12 @@ export PG_CONFIG SUITES ONLY SERVER_SETTINGS FUZZ_SECONDS
 
 .PHONY: test check test-clients test-applications lint sanitize discard-caches fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb image-root
 
+# Several run on another major of PostgreSQL as well, in its own system: make regress-core MAJOR=19
+in_major = $(if $(MAJOR),test/major $(MAJOR) )
+
 # All suites on a throwaway cluster. make test SUITES="regress isolation" ONLY=name
 test:
-	@test/run
+	@$(in_major)test/run
 
 # The quick loop: some suites on a copy of the server in build/, without root. make check SUITES=regress ONLY=name
 ifeq ($(MAKECMDGOALS), check)
@@ -139,18 +142,18 @@ discard-caches:
 
 # PostgreSQL's own suite with the library preloaded, and with soft delete on every table.
 regress-core:
-	@test/regress-core/run
+	@$(in_major)test/regress-core/run
 
 # All calls at random from 8 clients, with kills, cancels and timeouts; then the invariants. make stress SECONDS_LONG=60
 stress: export SECONDS_LONG := $(SECONDS_LONG)
 stress:
-	@test/stress/run
+	@$(in_major)test/stress/run
 
 # Random statements from the catalog. make sqlsmith QUERIES=2000 SEEDS="1 2"
 sqlsmith: export QUERIES := $(QUERIES)
 sqlsmith: export SEEDS := $(SEEDS)
 sqlsmith:
-	@test/stress/sqlsmith
+	@$(in_major)test/stress/sqlsmith
 
 # Random schemas, queries, races and failures against models that know nothing of the extension, for an hour.
 # make oracle SECONDS=600 SEED=7, or so many of each part: make oracle ROUNDS=1000 PARTS="schemas queries"
@@ -159,7 +162,7 @@ oracle: export ROUNDS := $(ROUNDS)
 oracle: export SEED := $(SEED)
 oracle: export PARTS := $(PARTS)
 oracle:
-	@test/oracle/run
+	@$(in_major)test/oracle/run
 
 # Every major of PostgreSQL, in systems made when missing. make matrix MAJORS="15 17" CHROOT_17=directory
 export MAJORS CHROOT_16 CHROOT_17 CHROOT_18 CHROOT_19
@@ -200,12 +203,13 @@ export PLAIN TRANSCRIPT CAST
 demo:
 	@doc/demo/run
 
-# Speed against named floors, as ratios: table and chart in bench/results. make bench ONLY=softdelete
+# Speed against named floors, as ratios: table and chart in bench/results. make bench ONLY=softdelete, or on another
+# major in its own system, side by side with the last result: make bench MAJOR=19
 bench:
-	@bench/run
+	@$(if $(MAJOR),bench/major $(MAJOR),bench/run)
 
 bench-quick:
-	@bench/run --quick
+	@$(if $(MAJOR),bench/major $(MAJOR) --quick,bench/run --quick)
 
 # The parsers that strangers feed, under libFuzzer. make fuzz FUZZ_SECONDS=60 ONLY=jwt
 fuzz:
