@@ -96,7 +96,7 @@ $(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.b
 
 export PG_CONFIG SUITES ONLY SERVER_SETTINGS FUZZ_SECONDS
 
-.PHONY: test check test-clients test-applications lint sanitize discard-caches fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb image-root
+.PHONY: test check test-clients test-applications lint sanitize discard-caches fuzz regress-core stress sqlsmith oracle matrix compile-17 citus demo bench bench-quick dist deb rpm dockerfile image-root
 
 # Several run on another major of PostgreSQL as well, in its own system: make regress-core MAJOR=19
 in_major = $(if $(MAJOR),test/major $(MAJOR) )
@@ -188,6 +188,15 @@ dist:
 deb: export DEBIAN := $(DEBIAN)
 deb:
 	@test/deb
+
+# The RPM of doc/packaging, built and installed where Debian has rpm. make rpm MAJOR=19
+rpm dockerfile: export MAJOR := $(MAJOR)
+rpm:
+	@test/rpm
+
+# The steps of doc/packaging/Dockerfile, carried out without an engine. make dockerfile MAJOR=15
+dockerfile:
+	@test/dockerfile
 
 # The files of an image volume, as a server of 18 or later finds them by extension_control_path and
 # dynamic_library_path, and the library they need that a server's image may not have. make image-root IMAGE=directory
