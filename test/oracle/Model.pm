@@ -48,7 +48,7 @@ sub take_catalog
 	for (@$tables)
 	{
 		my %table;
-		@table{qw(leaf root soft hidden on_parent flag digits replaces mail_of_all)} = @$_;
+		@table{qw(leaf root soft hidden on_parent flag digits replaces mail_of_all stamp)} = @$_;
 		$table{$_} = ($table{$_} // 'f') eq 't' for qw(soft hidden flag replaces mail_of_all);
 		$state->{tables}{ $table{leaf} } = \%table;
 	}
@@ -263,18 +263,52 @@ sub refuse_softly
 	return;
 }
 
-# Rows that are removed for good when what they reference is deleted: with what follows them, as a DELETE would.
+# Rows that are removed for good when what they reference is deleted: with what follows them, as a DELETE would. What is removed may be
+# so before it would be deleted, or after: then it depends what becomes of what references it.
 sub remove_softly
 {
 	my ($state, $p, $children, @soft) = @_;
+	my ($all, @held) = removed($state, $p, $children, {});
+	return if !%$all;
+	my ($least) = removed($state, $p, $children, $all);
+	for (@held)
+	{
+		my ($key, $child, $set) = @$_;
+		next if $set->{$child};
+		my $stays = $all->{$child} ? 'may' : 'must';
+		if ($key->{action} =~ /[acr]/) { $p->{$stays}{23001} = 1; next }
+		write_keys($p, $key, $child) if $stays eq 'must';
+		$p->{ $key->{action} eq 'n' ? $stays : 'may' }{23502} = 1 if $key->{notnull};
+		$p->{may}{23503} = 1 if $key->{action} eq 'd';
+	}
+	my %without = (dead => { map { $_ => 1 } @soft });
+	follow($state, \%without, $all, @soft);
+	$p->{either}{$_} = 1 for grep { !$without{dead}{$_} && !$all->{$_} } keys %{ $p->{dead} };
+	for (keys %$all)
+	{
+		if ($least->{$_}) { $p->{gone}{$_} = 1 }
+		else              { $p->{either}{$_} = 1 }
+	}
+	if (%{ $p->{either} })
+	{
+		$p->{may} = { %{ $p->{may} }, %{ $p->{must} }, map { $_ => 1 } qw(23001 23502 23503) };
+		$p->{must} = {};
+		# nor is it known what of the rest is set
+		for my $rid (keys %{ $p->{set} }) { $p->{set}{$rid}{$_} = 'any' for keys %{ $p->{set}{$rid} } }
+	}
+	return;
+}
+
+# The rows that are removed because of those that are deleted, but for some, and what stands by: [ key, row, the set it references ].
+sub removed
+{
+	my ($state, $p, $children, $but) = @_;
 	my $rows = $state->{rows};
-	my %seeds;
-	for my $rid (keys %{ $p->{dead} })
+	my (%seeds, %gone, @held);
+	for my $rid (grep { !$but->{$_} } keys %{ $p->{dead} })
 	{
 		for (@{ $children->{$rid} }) { push @{ $seeds{ $_->[0] } }, $_->[1] if ($state->{keys}{ $_->[0] }{on_soft} // '') eq 'remove' }
 	}
-	return if !%seeds;
-	my (%gone, @held);
 	for my $name (sort keys %seeds)
 	{
 		my %set = map { $_ => 1 } @{ $seeds{$name} };
@@ -294,23 +328,7 @@ sub remove_softly
 		}
 		$gone{$_} = 1 for keys %set;
 	}
-	for (@held)
-	{
-		my ($key, $child, $set) = @$_;
-		next if $set->{$child};
-		my $stays = $gone{$child} ? 'may' : 'must';
-		if ($key->{action} =~ /[acr]/) { $p->{$stays}{23001} = 1; next }
-		write_keys($p, $key, $child) if $stays eq 'must';
-		$p->{ $key->{action} eq 'n' ? $stays : 'may' }{23502} = 1 if $key->{notnull};
-		$p->{may}{23503} = 1 if $key->{action} eq 'd';
-	}
-	# what follows a row by that row's being deleted may find it removed
-	my %without = (dead => { map { $_ => 1 } @soft });
-	follow($state, \%without, \%gone, @soft);
-	$p->{either}{$_} = 1 for grep { !$without{dead}{$_} && !$gone{$_} } keys %{ $p->{dead} };
-	$p->{gone}{$_} = 1 for keys %gone;
-	$p->{may}{$_} = 1 for %{ $p->{either} } ? qw(23001 23503) : ();
-	return;
+	return (\%gone, @held);
 }
 
 # SET NULL or SET DEFAULT of a key.
