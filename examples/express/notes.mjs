@@ -1,4 +1,4 @@
-// Notes of several tenants: Express and node-postgres behind PgBouncer in transaction mode. pgaccount says who is asking.
+// Notes of several tenants: Express and node-postgres behind PgBouncer in transaction mode. pgaccount says who asks.
 import express from 'express';
 import pg from 'pg';
 
