@@ -21,6 +21,7 @@ sub new_server
 	my ($name, %params) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init;
+	# its ANALYZE evaluates index expressions as their owner, under a search_path of the server's own
 	$node->append_conf('postgresql.conf', <<'CONF');
 log_statement = none
 log_line_prefix = '%m [%p] %q%a '
@@ -28,6 +29,7 @@ fsync = off
 full_page_writes = off
 autovacuum = off
 restart_after_crash = on
+autovacuum = off
 max_prepared_transactions = 2
 pgaccount.password_memory = '8kB'
 pgaccount.password_ops = 1
