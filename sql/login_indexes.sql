@@ -40,7 +40,10 @@ INSERT INTO li.tried (type, index) VALUES
     ('text', 'CREATE INDEX ON li.users (lower(email) COLLATE "C")'), ('varchar', 'CREATE UNIQUE INDEX ON li.users (lower(email::text) COLLATE li.other)'), ('text COLLATE "C"', 'CREATE INDEX ON li.users (lower(email))'),
     ('varchar COLLATE "C"', 'CREATE UNIQUE INDEX ON li.users (lower(email::text) COLLATE "default")'), ('text', 'CREATE INDEX ON li.users (lower(email), id)'),
     ('text', 'CREATE UNIQUE INDEX ON li.users (lower(email)) WHERE deleted_at IS NULL'), ('varchar', 'CREATE INDEX ON li.users (lower(email::text)) WHERE (deleted_at IS NULL)'),
+    -- NULL is nobody's email
+    ('text', 'CREATE UNIQUE INDEX ON li.users (lower(email)) WHERE email IS NOT NULL'), ('varchar', 'CREATE INDEX ON li.users (lower(email::text)) WHERE deleted_at IS NULL AND email IS NOT NULL'),
     -- these do not serve
+    ('text', 'CREATE INDEX ON li.users (lower(email)) WHERE password IS NOT NULL'), ('text', 'CREATE INDEX ON li.users (lower(email)) WHERE deleted_at IS NOT NULL'),
     ('text', 'CREATE INDEX ON li.users (lower(email COLLATE "C"))'), ('text', 'CREATE INDEX ON li.users (lower(email)) WHERE id > 1'), ('text', 'CREATE INDEX ON li.users (upper(email))');
 SELECT t.type, t.index, r.* FROM li.tried AS t, LATERAL (SELECT * FROM li.reads(t.type, t.index) OFFSET 0) AS r ORDER BY t.n;
 

@@ -67,14 +67,13 @@ index_proves(const Model *model, Relation index)
 	Form_pg_index form = index->rd_index;
 	List *expressions = index_expressions(index);
 
-	if (form->indnkeyatts != 1 || !form->indimmediate || !form->indisvalid ||
-		!name_index_holds_live(model, index))
+	if (form->indnkeyatts != 1 || !form->indimmediate || !form->indisvalid)
 		return MODEL_ATTRIBUTES;
 	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
 	{
 		bool folds = a == USERS_EMAIL || name_username_folds(model);
 
-		if (!model_has(model, a))
+		if (!model_has(model, a) || !name_index_holds_live(model, index, model->column[a].attnum))
 			continue;
 		if (folds ? name_index_folds(index, model->column[a].attnum)
 				  : expressions == NIL && form->indkey.values[0] == model->column[a].attnum)

@@ -19,22 +19,32 @@
 #include "softdelete/softdelete.h"
 #include "login_names.h"
 
-/* Are all live users in the index? */
-bool
-name_index_holds_live(const Model *model, Relation index)
+/* Does a condition of an index leave no row out that is live and has a value in a column? */
+static bool
+is_of_every_name(Node *condition, AttrNumber deleted_at, AttrNumber column)
 {
-	List *predicate = index_predicate(index);
+	NullTest *test = (NullTest *) condition;
+	AttrNumber attnum;
+
+	if (!IsA(test, NullTest) || !IsA(test->arg, Var))
+		return false;
+	attnum = ((Var *) test->arg)->varattno;
+	return test->nulltesttype == IS_NULL ? attnum == deleted_at : attnum == column;
+}
+
+/* Are all live users that have a value in a column in the index? See the header. */
+bool
+name_index_holds_live(const Model *model, Relation index, AttrNumber column)
+{
 	const SoftDelete *soft = mapping_declared(model->relation[MODEL_USERS]);
 	AttrNumber deleted_at =
 		soft != NULL ? soft->deleted_at : model->column[USERS_DELETED_AT].attnum;
-	NullTest *test;
+	ListCell *lc;
 
-	if (predicate == NIL)
-		return true;
-	test = linitial(predicate);
-	return list_length(predicate) == 1 && IsA(test, NullTest) && test->nulltesttype == IS_NULL &&
-		   IsA(test->arg, Var) && deleted_at != InvalidAttrNumber &&
-		   ((Var *) test->arg)->varattno == deleted_at;
+	foreach (lc, index_predicate(index))
+		if (!is_of_every_name(lfirst(lc), deleted_at, column))
+			return false;
+	return true;
 }
 
 /* What a cast to text is of, written or not: the planner takes either for the other. */
@@ -97,7 +107,8 @@ finds_folded(const Model *model, ModelAttribute attribute, Relation index, Oid *
 	Oid own = model->column[attribute].collation;
 
 	*collation = InvalidOid;
-	if (!index->rd_index->indisvalid || !name_index_holds_live(model, index) ||
+	if (!index->rd_index->indisvalid ||
+		!name_index_holds_live(model, index, model->column[attribute].attnum) ||
 		(index->rd_rel->relam != BTREE_AM_OID && index->rd_rel->relam != HASH_AM_OID) ||
 		folded_key(index, model->column[attribute].attnum) != 0)
 		return false;
@@ -122,10 +133,11 @@ name_has_index(const Model *model, ModelAttribute attribute, bool folded, Oid *c
 	{
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 		Oid by = InvalidOid;
-		bool finds = folded
-						 ? finds_folded(model, attribute, index, &by)
-						 : index->rd_index->indisvalid && name_index_holds_live(model, index) &&
-							   index->rd_index->indkey.values[0] == model->column[attribute].attnum;
+		bool finds =
+			folded ? finds_folded(model, attribute, index, &by)
+				   : index->rd_index->indisvalid &&
+						 name_index_holds_live(model, index, model->column[attribute].attnum) &&
+						 index->rd_index->indkey.values[0] == model->column[attribute].attnum;
 
 		index_close(index, AccessShareLock);
 		if (!finds)

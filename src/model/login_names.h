@@ -12,8 +12,11 @@
 /* Is a username compared without case: is it citext, or unique by lower()? */
 extern bool name_username_folds(const Model *model);
 
-/* Are all live users in the index: has it no predicate, or that of soft delete? */
-extern bool name_index_holds_live(const Model *model, Relation index);
+/*
+ * Are all live users that have a value in a column in the index: has it no predicate, that of soft
+ * delete, or that the column is not NULL? NULL is nobody's name.
+ */
+extern bool name_index_holds_live(const Model *model, Relation index, AttrNumber column);
 
 /*
  * Does a valid index, whose first key it is, find live users by lower(column) (folded), or by the
