@@ -45,6 +45,8 @@ SELECT account.restore('kf.users', '{"email": "u1@x.org"}'::json);  -- fails
 SELECT account.is_deleted('kf.users', '{"email": "u1@x.org"}'::varchar);  -- fails
 SELECT account.cleanup('kf.users', '{"email": "u1@x.org"}');  -- fails
 SELECT account.restore('kf.users', 1.5), account.restore('kf.users', 1);  -- fails
+SELECT account.restore('kf.users', 'NaN'::numeric);  -- fails
+\echo :LAST_ERROR_SQLSTATE
 SELECT account.restore('kf.users', NULL);  -- fails
 \set VERBOSITY default
 SELECT account.restore('kf.users', 'ann@x.org');  -- fails

@@ -23,6 +23,7 @@ RESET client_min_messages;
 -- grace_period_is_over_first ------------------------------------------------------------------------------------
 SELECT account.purge('users');
 SELECT account.purge('users', '1 hour');
+SELECT account.purge('users', '1000000 years');
 SELECT account.purge('users', '0', 0);
 SELECT account.purge('users', '0', -1); -- fails
 \echo :LAST_ERROR_SQLSTATE

@@ -276,6 +276,7 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value)
 		CurrentResourceOwner = owner;
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION ||
 			error->sqlerrcode == ERRCODE_CANNOT_COERCE ||
+			error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED || /* NaN as an integer */
 			error->sqlerrcode == ERRCODE_INVALID_TEXT_REPRESENTATION ||
 			error->sqlerrcode == ERRCODE_DATATYPE_MISMATCH)
 			refuse_key(keys->relid, psprintf("It does not convert: %s.", error->message));

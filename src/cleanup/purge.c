@@ -628,15 +628,27 @@ purge_cutoff(void)
 		   (TimestampTz) pgaccount_grace_period * USECS_PER_SEC;
 }
 
-/* Rows deleted until then are purged: now less older_than, or less the grace period. */
+/*
+ * Rows deleted until then are purged: now less older_than, or less the grace period. What is longer
+ * than time goes back, no row is older than.
+ */
 static TimestampTz
 cutoff_argument(FunctionCallInfo fcinfo)
 {
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	Interval *age;
+	double usecs;
+
 	if (PG_ARGISNULL(1))
 		return purge_cutoff();
+	age = PG_GETARG_INTERVAL_P(1);
+	usecs = (double) age->time +
+			((double) age->month * DAYS_PER_MONTH + age->day) * (double) USECS_PER_DAY;
+	/* months are of more than 30 days, by less than the tenth that is left over here */
+	if (usecs > 0.9 * ((double) now - (double) MIN_TIMESTAMP))
+		return MIN_TIMESTAMP;
 	return DatumGetTimestampTz(DirectFunctionCall2(
-		timestamptz_mi_interval, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
-		PG_GETARG_DATUM(1)));
+		timestamptz_mi_interval, TimestampTzGetDatum(now), IntervalPGetDatum(age)));
 }
 
 /*

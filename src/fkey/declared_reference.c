@@ -38,10 +38,11 @@ PG_FUNCTION_INFO_V1(declared_reference_changed);
 static void
 refuse_columns(const char *detail)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("\"columns\" names no columns"), errdetail_internal("%s", detail),
-					errhint("Give the columns of the reference in the order of the primary key "
-							"that they reference, such as ARRAY['user_id'].")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"columns\" must name columns, each once"), errdetail_internal("%s", detail),
+			 errhint("Give the columns of the reference in the order of the primary key "
+					 "that they reference, such as ARRAY['user_id'].")));
 }
 
 /* Read the argument that names the columns into a reference whose child is known. */
