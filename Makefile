@@ -28,6 +28,7 @@ PIECES_1.0.0--1.1.0 = \
     cleanup/batches \
     hold/hold \
     base/column_comments \
+    softdelete/policy_note \
     model/members \
     auth/members \
     auth/sessions \

@@ -1,10 +1,11 @@
 -- That of 1.0.0, but for foreign keys that are not enforced, or over periods: nothing follows over
--- them, and nothing guards them. (Majors before 18 have no such columns in pg_constraint.)
+-- them, and nothing guards them (majors before 18 have no such columns in pg_constraint); for
+-- indexes that the flag keeps free of deleted rows; and for what tables have noted of references.
 CREATE OR REPLACE FUNCTION account.doctor_soft_delete()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
-    WITH soft AS (
+    WITH RECURSIVE soft AS (
         -- what is not given stays as it is
         SELECT s.*, format('SELECT account.enable_soft_delete(%L);', s.whole::text) AS again
         FROM account.soft_delete_tables() AS s),
@@ -13,6 +14,34 @@ BEGIN ATOMIC
         SELECT s.relation, s.relation AS declared FROM soft AS s
         UNION
         SELECT t.relid, s.relation FROM soft AS s, LATERAL pg_partition_tree(s.relation) AS t),
+    whole AS (
+        SELECT h.inhrelid AS relation, h.inhparent AS top, 1 AS depth FROM pg_inherits AS h
+        UNION ALL
+        SELECT w.relation, h.inhparent, w.depth + 1
+        FROM whole AS w JOIN pg_inherits AS h ON h.inhrelid = w.top),
+    -- what was said of a reference once, and is not any more: the table has noted it
+    lost AS (
+        SELECT n.parent, n.child,
+               CASE WHEN n.columns IS NULL
+                    THEN format('SELECT account.set_reference_policy(%L, %L, %L, %L);',
+                        n.child::text, n.constraint_name, n.policy, n.on_soft_delete)
+                    ELSE format('SELECT account.set_reference(%L, %L, %L, %L, %L);',
+                        n.child::text, n.columns, n.parent::text, n.policy,
+                        n.on_soft_delete) END AS call
+        FROM account.noted_policies() AS n
+        WHERE CASE WHEN n.columns IS NULL
+                   THEN EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = n.child
+                            AND c.conname = n.constraint_name AND c.contype = 'f'
+                            AND c.confrelid = n.parent)
+                        AND NOT EXISTS (SELECT FROM account.reference_policy AS r
+                            WHERE r.child = n.child AND r.constraint_name = n.constraint_name)
+                   ELSE NOT EXISTS (SELECT FROM unnest(n.columns) AS k(name)
+                            WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                                WHERE a.attrelid = n.child AND a.attname = k.name
+                                    AND a.attnum > 0 AND NOT a.attisdropped))
+                        AND NOT EXISTS (SELECT FROM account.declared_reference AS d
+                            WHERE d.child = n.child AND d.parent = n.parent
+                                AND d.columns = n.columns) END),
     foreign_key AS (
         -- cascades: rows that are deleted softly take those along that reference them
         SELECT 'foreign key' AS kind, c.conname, c.conrelid, c.confrelid, c.conkey, c.confdeltype,
@@ -80,11 +109,18 @@ BEGIN ATOMIC
            format('SELECT account.unique_among_live(%L);', i.indexrelid::regclass::text)
     FROM soft AS s
     JOIN pg_index AS i ON i.indrelid = s.relation
-    JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.deleted_at
+    JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.deleted_at,
+    LATERAL (SELECT pg_get_expr(i.indpred, i.indrelid) AS condition,
+                    quote_ident(s.flag) AS flag) AS p
     WHERE i.indisunique AND NOT i.indisprimary AND i.indisvalid AND NOT i.indisreplident
           AND (i.indpred IS NULL
-               OR pg_get_expr(i.indpred, i.indrelid) NOT LIKE
+               OR p.condition NOT LIKE
                   '%(' || replace(quote_ident(a.attname), '_', '\_') || ' IS NULL)%')
+          -- nor one that the flag keeps free of deleted rows
+          AND NOT coalesce(strpos(p.condition, '(NOT ' || p.flag || ')')
+              + strpos(p.condition, '(' || p.flag || ' = false)')
+              + strpos(p.condition, '(' || p.flag || ' IS FALSE)')
+              + strpos(p.condition, '(' || p.flag || ' IS NOT TRUE)') > 0, false)
           AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.contype = 'f'
               AND c.conindid = i.indexrelid)
     UNION ALL
@@ -137,8 +173,11 @@ BEGIN ATOMIC
                    'ON DELETE SET NULL' ELSE 'ON DELETE SET DEFAULT' END,
                f.conname, f.confrelid::regclass),
            CASE WHEN f.cascades
+                -- of the whole that the table is a part of, or inherits from
                 THEN format('SELECT account.enable_soft_delete(%L);',
-                    coalesce(pg_partition_root(f.conrelid), f.conrelid)::regclass::text)
+                    coalesce((SELECT w.top::regclass::text FROM whole AS w
+                              WHERE w.relation = f.conrelid ORDER BY w.depth DESC LIMIT 1),
+                        f.conrelid::regclass::text))
                 ELSE 'Say what becomes of the rows, with account.set_reference_policy and its '
                     'on_soft_delete.' END
     FROM foreign_key AS f
@@ -266,6 +305,15 @@ BEGIN ATOMIC
     GROUP BY r.oid, a.attname
     UNION ALL
     -- a dump of the schema alone has the triggers, but no rows of account.reference_policy
+    SELECT 'warning', 'policies_lost', l.parent::text,
+           format('what was said of references to the table is not there any more, as after the '
+               'restore of a dump of the schema alone: of %s',
+               string_agg(DISTINCT l.child::text, ', ')),
+           string_agg(l.call, ' ' ORDER BY l.call COLLATE "C")
+    FROM lost AS l
+    GROUP BY l.parent
+    UNION ALL
+    -- where nothing was noted, or of tables that have other names now
     SELECT 'info', 'policies_lost', s.relation::text,
            'no rows follow when rows of the table are deleted, though a trigger is there that lets '
            'them: their tables are gone, or a dump of the schema alone left the policies of '
@@ -275,6 +323,7 @@ BEGIN ATOMIC
     FROM soft AS s
     WHERE NOT EXISTS (SELECT FROM account.reference_policy)
           AND NOT EXISTS (SELECT FROM account.declared_reference)
+          AND NOT EXISTS (SELECT FROM lost AS l WHERE l.parent = s.relation)
           AND EXISTS (
               SELECT FROM pg_trigger AS t
               JOIN pg_proc AS p ON p.oid = t.tgfoid

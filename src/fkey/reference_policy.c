@@ -288,12 +288,27 @@ reference_policy_dropped(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
+/* Who has noted what a table references by its names notes it anew. */
+static void
+names_changed(Oid child)
+{
+	List *parents = NIL;
+	ListCell *lc;
+
+	CommandCounterIncrement();
+	foreach (lc, fk_of(child))
+		parents = list_append_unique_oid(parents, ((FkEdge *) lfirst(lc))->parent);
+	foreach (lc, parents)
+		fk_policy_changed(lfirst_oid(lc));
+}
+
 /* A policy follows the name of its key. Tables are known by oid, so that theirs may change. */
 static void
 constraint_renamed(Datum *values)
 {
 	Oid types[] = {REGCLASSOID, NAMEOID, NAMEOID};
 	RoleState caller = run_as_owner("reference_policy");
+	bool renamed;
 
 	/* what has the new name already is the policy of no key */
 	(void) statement_run_once("DELETE FROM account.reference_policy"
@@ -301,11 +316,13 @@ constraint_renamed(Datum *values)
 							  " AND constraint_name OPERATOR(pg_catalog.=) $3"
 							  " AND $2 OPERATOR(pg_catalog.<>) $3",
 							  3, types, values, NULL, NULL);
-	(void) statement_run_once("UPDATE account.reference_policy SET constraint_name = $3"
-							  " WHERE child OPERATOR(pg_catalog.=) $1"
-							  " AND constraint_name OPERATOR(pg_catalog.=) $2",
-							  3, types, values, NULL, NULL);
+	renamed = statement_run_once("UPDATE account.reference_policy SET constraint_name = $3"
+								 " WHERE child OPERATOR(pg_catalog.=) $1"
+								 " AND constraint_name OPERATOR(pg_catalog.=) $2",
+								 3, types, values, NULL, NULL) > 0;
 	run_as_end(caller);
+	if (renamed)
+		names_changed(DatumGetObjectId(values[0]));
 }
 
 /*
@@ -317,21 +334,24 @@ column_renamed(Datum *values)
 {
 	Oid types[] = {REGCLASSOID, NAMEOID, NAMEOID};
 	RoleState caller = run_as_owner("declared_reference");
+	bool renamed;
 
-	(void) statement_run_once(
-		"WITH RECURSIVE renamed(relid) AS (SELECT $1::pg_catalog.oid"
-		" UNION SELECT t.oid FROM pg_catalog.pg_class AS t JOIN pg_catalog.pg_class AS y"
-		" ON y.reltype OPERATOR(pg_catalog.=) t.reloftype"
-		" WHERE y.oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid"
-		" UNION SELECT i.inhrelid FROM renamed AS p JOIN pg_catalog.pg_inherits AS i"
-		" ON i.inhparent OPERATOR(pg_catalog.=) p.relid)"
-		" UPDATE account.declared_reference AS r"
-		" SET columns = pg_catalog.array_replace(r.columns, $2, $3)"
-		" WHERE r.child::pg_catalog.oid OPERATOR(pg_catalog.=) ANY"
-		" (ARRAY(SELECT n.relid FROM renamed AS n))"
-		" AND $2 OPERATOR(pg_catalog.=) ANY (r.columns)",
-		3, types, values, NULL, NULL);
+	renamed = statement_run_once(
+				  "WITH RECURSIVE renamed(relid) AS (SELECT $1::pg_catalog.oid"
+				  " UNION SELECT t.oid FROM pg_catalog.pg_class AS t JOIN pg_catalog.pg_class AS y"
+				  " ON y.reltype OPERATOR(pg_catalog.=) t.reloftype"
+				  " WHERE y.oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid"
+				  " UNION SELECT i.inhrelid FROM renamed AS p JOIN pg_catalog.pg_inherits AS i"
+				  " ON i.inhparent OPERATOR(pg_catalog.=) p.relid)"
+				  " UPDATE account.declared_reference AS r"
+				  " SET columns = pg_catalog.array_replace(r.columns, $2, $3)"
+				  " WHERE r.child::pg_catalog.oid OPERATOR(pg_catalog.=) ANY"
+				  " (ARRAY(SELECT n.relid FROM renamed AS n))"
+				  " AND $2 OPERATOR(pg_catalog.=) ANY (r.columns)",
+				  3, types, values, NULL, NULL) > 0;
 	run_as_end(caller);
+	if (renamed)
+		names_changed(DatumGetObjectId(values[0]));
 }
 
 /*

@@ -49,6 +49,7 @@
 #include "guard.h"
 #include "hierarchy.h"
 #include "mapping.h"
+#include "policy_note.h"
 #include "soft_delete_ddl.h"
 
 ACCOUNT_OPERATION(enable_soft_delete, "enable_soft_delete", NO_SUBJECT);
@@ -210,8 +211,10 @@ refresh_cascade(Oid parent)
 static void
 policy_changed(Oid parent)
 {
-	if (mapping_declared(parent) != NULL)
-		refresh_cascade(parent);
+	if (mapping_declared(parent) == NULL)
+		return;
+	refresh_cascade(parent);
+	note_policies(parent);
 }
 
 /* Has a table soft delete, by itself or as a partition? */
@@ -313,14 +316,19 @@ create_declaration(Oid relid, const Declaration *declaration)
 void
 create_truncate_trigger(Oid relid)
 {
-	char *sql;
+	if (!has_trigger(relid, "soft_delete_truncate"))
+		write_truncate_trigger(relid, "");
+}
+
+/* Write that trigger, with these arguments, anew if it is there. */
+void
+write_truncate_trigger(Oid relid, const char *arguments)
+{
+	char *sql = psprintf("CREATE OR REPLACE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
+						 " EXECUTE FUNCTION account.soft_delete_truncate(%s)",
+						 quote_identifier(TRIGGER_TRUNCATE), sql_relation(relid), arguments);
 	RawStmt *parsed;
 
-	if (has_trigger(relid, "soft_delete_truncate"))
-		return;
-	sql = psprintf("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
-				   " EXECUTE FUNCTION account.soft_delete_truncate()",
-				   quote_identifier(TRIGGER_TRUNCATE), sql_relation(relid));
 	parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
 	CreateTrigger(castNode(CreateTrigStmt, parsed->stmt), sql, relid, InvalidOid, InvalidOid,
 				  InvalidOid, account_function("soft_delete_truncate"), InvalidOid, NULL, false,
@@ -509,7 +517,11 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above,
 		create_declaration(table, &declaration);
 	}
 	foreach (lc, trigger_tables(relid, lockmode))
+	{
 		create_truncate_trigger(lfirst_oid(lc));
+		if (is_new)
+			note_policies(lfirst_oid(lc));
+	}
 
 	if (is_new && !declaration.add_deleted_at)
 		newly_deleted = count_deleted_rows(relid);

@@ -31,6 +31,15 @@ CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100);
 CREATE TABLE part_cards (part int UNIQUE REFERENCES parts, role text);
 SELECT account.enable_soft_delete('users'), account.enable_soft_delete('posts');
 SELECT account.set_reference_policy('posts', 'author', 'cascade');
+CREATE TABLE "to\kens" (id int PRIMARY KEY, "its 'key'" bigint, CONSTRAINT "a ""key""" FOREIGN KEY ("its 'key'") REFERENCES users);
+CREATE TABLE marks (id int PRIMARY KEY, marked bigint, a int, b int); CREATE INDEX ON marks (marked);
+CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b));
+SELECT account.enable_soft_delete('marks'), account.enable_soft_delete('pairs');
+SELECT account.set_reference_policy('"to\kens"', 'a "key"', 'cascade', on_soft_delete => 'remove');
+SELECT account.set_reference('marks', '{marked}', 'users', 'set null', on_soft_delete => 'follow');
+SELECT account.set_reference('marks', '{a,b}', 'pairs', 'protect');
+ALTER TABLE "to\kens" RENAME CONSTRAINT "a ""key""" TO "another 'key'";
+ALTER TABLE marks RENAME COLUMN marked TO "by whom";
 SELECT account.enable_profile('users', '"prof\iles"', 'who', '{"role": "it''s \"x\" \\\\"}');
 CREATE SEQUENCE card_id; ALTER TABLE cards ALTER id SET DEFAULT nextval('card_id');
 SELECT account.enable_profile('users', 'cards', 'owner', adopt => false);
@@ -41,7 +50,9 @@ SELECT count(*) FROM account.use_tables('users', '"prof\iles"', 'orgs', '{"users
 my $settings = q{SET search_path = pg_catalog;
 SELECT part, attribute, relation, column_name, source, given FROM account.model_column ORDER BY 1, 2;
 SELECT * FROM account.profile_rule ORDER BY users::text COLLATE "C", profiles::text COLLATE "C";
-SELECT users, profiles, column_name, value FROM account.profile_default ORDER BY users::text COLLATE "C", profiles::text COLLATE "C";};
+SELECT users, profiles, column_name, value FROM account.profile_default ORDER BY users::text COLLATE "C", profiles::text COLLATE "C";
+SELECT * FROM account.reference_policy ORDER BY child::text COLLATE "C", constraint_name;
+SELECT child, columns, parent, policy, on_soft_delete FROM account.declared_reference ORDER BY child::text COLLATE "C", columns;};
 my $before = $node->safe_psql('postgres', $settings);
 like($before, qr/is_active.*state/, 'there are settings');
 
@@ -56,7 +67,8 @@ error|model_lost|"It's".users
 error|profile_rule_lost|"It's".parts
 error|profile_rule_lost|"It's".users
 error|profile_rule_lost|"It's".users
-info|policies_lost|"It's".users
+warning|policies_lost|"It's".pairs
+warning|policies_lost|"It's".users
 EOF
 # the owner of the tables may ask, too
 is($node->safe_psql('copy', "SET ROLE app; $lost"), $node->safe_psql('copy', $lost), 'so it does the owner');
@@ -68,14 +80,28 @@ SELECT count(*) FROM "It's".users WHERE deleted_at IS NOT NULL; DELETE FROM "It'
 # its calls are run as they stand, by the owner of the tables
 $node->safe_psql('copy', q{GRANT EXECUTE ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb, regclass) TO app;
 SET ROLE app; SET client_min_messages = warning;
-SELECT remedy FROM account.doctor() WHERE code IN ('model_lost', 'profile_rule_lost') \gexec});
+SELECT remedy FROM account.doctor() WHERE code IN ('model_lost', 'profile_rule_lost', 'policies_lost') \gexec});
 is($node->safe_psql('copy', $settings), $before, 'the calls bring it back');
-$node->safe_psql('copy', q{SELECT account.set_reference_policy('"It''s".posts', 'author', 'cascade')});
 is($node->safe_psql('copy', $lost), '', 'and nothing is said any more');
 is($node->safe_psql('postgres', $lost), '', 'nor was it where nothing was lost');
 is($node->safe_psql('copy', q{INSERT INTO "It's".users VALUES (2, 'b', NULL); INSERT INTO "It's".parts VALUES (2);
 SELECT role FROM "It's"."prof\iles" WHERE who = 2; SELECT count(*) FROM "It's".cards WHERE owner = 2; SELECT role FROM "It's".part_cards}),
 	qq{it's "x" \\\n1\np}, 'profiles are made again');
+
+# a key that is made again has lost what was said of it; taking that back is remembered, too; anybody's arguments are no call
+$node->safe_psql('copy', q{SET ROLE app; SET search_path = "It's"; ALTER TABLE posts DROP CONSTRAINT posts_author_fkey; ALTER TABLE posts ADD FOREIGN KEY (author) REFERENCES users});
+is($node->safe_psql('copy', q{SELECT object, remedy FROM account.doctor() WHERE code = 'policies_lost'}),
+	q{"It's".users|SELECT account.set_reference_policy('"It''s".posts', 'posts_author_fkey', 'cascade', NULL);}, 'a key that was made again has no policy');
+$node->safe_psql('copy', q{SELECT account.set_reference_policy('"It''s".posts', 'author', NULL)});
+is($node->safe_psql('copy', $lost), '', 'which it need not have');
+for my $args (q{'policy'}, q{'policy', 'It''s', 'posts', 'cascade'}, q{'policy', 'It''s', 'posts', '); DROP TABLE x; --', '-', 'posts_author_fkey', ''}, q{'reference', 'nowhere', 'x', '-', '-', 'a', ''}, q{'x', '', '', '', '', ''},
+	q{'reference', 'It''s', 'posts', 'cascade', '-', 'none', ''}, q{'policy', 'It''s', 'posts', '-', '-', 'a', 'b', ''}, q{'reference'})
+{
+	$node->safe_psql('copy', qq{SET ROLE app; CREATE OR REPLACE TRIGGER "00_account_soft_delete_truncate" BEFORE TRUNCATE ON "It's".users FOR EACH STATEMENT EXECUTE FUNCTION account.soft_delete_truncate($args)});
+	is($node->safe_psql('copy', q{SELECT remedy FROM account.doctor() WHERE code = 'policies_lost'}),
+		$args =~ /DROP/ ? q{SELECT account.set_reference_policy('"It''s".posts', 'posts_author_fkey', '); DROP TABLE x; --', NULL);} : '',
+		"the doctor answers to the arguments $args");
+}
 
 # what its triggers say of tables that are gone is no call
 $node->safe_psql('postgres', q{DROP TABLE "It's"."prof\iles" CASCADE});
