@@ -58,8 +58,20 @@ DELETE FROM later;
 SELECT account.enable_soft_delete('later', hide => false) \gset
 SELECT account.disable_soft_delete('later') \gset
 
--- names_are_quoted_as_the_calls_take_them
+-- of a key that a part has alone, the hint names the whole, which a part cannot do without
 \set VERBOSITY default
+CREATE TABLE tops (id int PRIMARY KEY);
+CREATE TABLE whole (id int, top int) PARTITION BY RANGE (id);
+CREATE TABLE whole_1 PARTITION OF whole FOR VALUES FROM (1) TO (10);
+ALTER TABLE whole_1 ADD CONSTRAINT part_key FOREIGN KEY (top) REFERENCES tops ON DELETE CASCADE;
+CREATE TABLE above (id int PRIMARY KEY);
+CREATE TABLE below (top int CONSTRAINT below_key REFERENCES tops ON DELETE CASCADE) INHERITS (above);
+SELECT account.enable_soft_delete('tops') \gset
+SELECT object, remedy FROM account.doctor() WHERE code = 'cascade_stopped' AND object ~ '^st.(whole|below)';
+SELECT remedy FROM account.doctor() WHERE code = 'cascade_stopped' AND object ~ '^st.(whole|below)' \gexec
+SELECT count(*) FROM account.doctor() WHERE code = 'cascade_stopped' AND object ~ '^st.(whole|below)';
+
+-- names_are_quoted_as_the_calls_take_them
 CREATE SCHEMA "It's";
 CREATE TABLE "It's"."a ""table" (id int PRIMARY KEY);
 CREATE TABLE "It's"."back\slash" (id int PRIMARY KEY, a int CONSTRAINT "its 'key'" REFERENCES "It's"."a ""table" ON DELETE SET NULL);

@@ -19,6 +19,7 @@
 #include "fkey/fkey.h"
 #include "cascade.h"
 #include "enable_report.h"
+#include "hierarchy.h"
 #include "mapping.h"
 #include "rewrite.h"
 
@@ -79,7 +80,9 @@ static const char *
 calls_to_follow(const FkEdge *edge)
 {
 	char *child = sql_literal(sql_relation(edge->child));
-	char *enable = psprintf("account.enable_soft_delete(%s)", child);
+	/* a part has it with the whole */
+	char *enable = psprintf("account.enable_soft_delete(%s)",
+							sql_literal(sql_relation(hierarchy_top(edge->child))));
 	char *policy =
 		psprintf("account.set_reference_policy(%s, %s, 'cascade')", child, sql_literal(edge->name));
 
