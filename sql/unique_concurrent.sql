@@ -81,6 +81,22 @@ ALTER INDEX parts_live ATTACH PARTITION parts_1_live;
 SELECT account.unique_among_live('parts', 't', 'email');
 SELECT * FROM indexes('parts') UNION ALL SELECT * FROM indexes('parts_1');
 
+-- an_index_by_the_flag_stays: the application's ON CONFLICT names it, and deleted rows are not in it
+CREATE TABLE flags (id int PRIMARY KEY, email text CONSTRAINT flags_email UNIQUE, code text, name text, part text, removed boolean NOT NULL DEFAULT false, other boolean NOT NULL DEFAULT false);
+CREATE UNIQUE INDEX flags_not ON flags (email) WHERE NOT removed;
+CREATE UNIQUE INDEX flags_false ON flags (code) WHERE removed = false;
+CREATE UNIQUE INDEX flags_is ON flags (name) WHERE removed IS NOT TRUE AND id > 0;
+CREATE UNIQUE INDEX flags_other ON flags (part) WHERE NOT other;
+SELECT account.enable_soft_delete('flags', flag => 'removed') \gset
+SELECT object FROM account.doctor() WHERE code = 'unique_blocks_reuse' AND object LIKE 'uc.flags%' ORDER BY 1;
+SELECT account.unique_among_live('flags', 'email'), account.unique_among_live('flags', 'code'), account.unique_among_live('flags_is'::regclass), account.unique_among_live('flags_other'::regclass);
+SELECT * FROM indexes('flags');
+SELECT object FROM account.doctor() WHERE code = 'unique_blocks_reuse' AND object LIKE 'uc.flags%' ORDER BY 1;
+INSERT INTO flags (id, email, code, name) VALUES (1, 'a', 'a', 'a');
+DELETE FROM flags;
+INSERT INTO flags (id, email, code, name) VALUES (2, 'a', 'a', 'a') ON CONFLICT (email) WHERE NOT removed DO UPDATE SET code = 'twice';
+INSERT INTO flags (id, email, code, name) VALUES (3, 'a', 'b', 'b') ON CONFLICT (email) WHERE NOT removed DO UPDATE SET code = 'again' RETURNING id, code;
+
 \set QUIET on
 SET client_min_messages = warning;
 DROP SCHEMA uc CASCADE;

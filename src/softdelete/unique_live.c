@@ -49,6 +49,7 @@ typedef struct UniqueIndex
 	Oid constraint; /* InvalidOid: a plain index */
 	char *name;
 	bool is_live_already;
+	bool is_unflagged; /* the application's own: over rows whose flag is false */
 } UniqueIndex;
 
 /* Is it `deleted_at IS NULL`? */
@@ -69,6 +70,35 @@ holds_only_live_rows(Relation index, AttrNumber deleted_at)
 
 	foreach (lc, index_predicate(index))
 		if (is_live_condition(lfirst(lc), deleted_at))
+			return true;
+	return false;
+}
+
+/* Is it that the flag is false: `NOT flag`, `flag = false`, `flag IS FALSE`, `flag IS NOT TRUE`? */
+static bool
+is_flag_condition(Node *node, AttrNumber flag)
+{
+	Node *arg = NULL;
+
+	if (IsA(node, BoolExpr) && ((BoolExpr *) node)->boolop == NOT_EXPR)
+		arg = linitial(((BoolExpr *) node)->args);
+	else if (IsA(node, BooleanTest) && (((BooleanTest *) node)->booltesttype == IS_FALSE ||
+										((BooleanTest *) node)->booltesttype == IS_NOT_TRUE))
+		arg = (Node *) ((BooleanTest *) node)->arg;
+	while (arg != NULL && IsA(arg, RelabelType))
+		arg = (Node *) ((RelabelType *) arg)->arg;
+	return arg != NULL && IsA(arg, Var) && flag != InvalidAttrNumber &&
+		   ((Var *) arg)->varattno == flag;
+}
+
+/* Does an index hold no deleted row, for its predicate says so of the flag? */
+static bool
+holds_unflagged_rows(Relation index, AttrNumber flag)
+{
+	ListCell *lc;
+
+	foreach (lc, index_predicate(index))
+		if (is_flag_condition(lfirst(lc), flag))
 			return true;
 	return false;
 }
@@ -191,11 +221,16 @@ examine_index(Oid index_id)
 	Relation index = relation_open(index_id, AccessShareLock);
 	Form_pg_index form = index->rd_index;
 	UniqueIndex found = {.index = index_id, .table = form->indrelid};
+	const SoftDelete *mapping;
+	AttrNumber flag;
 	List *references;
 
 	found.name = pstrdup(RelationGetRelationName(index));
 	found.constraint = get_index_constraint(index_id);
-	found.is_live_already = holds_only_live_rows(index, mapping_of_table(found.table)->deleted_at);
+	mapping = mapping_of_table(found.table);
+	flag = mapping->flag;
+	found.is_live_already = holds_only_live_rows(index, mapping->deleted_at);
+	found.is_unflagged = !found.is_live_already && holds_unflagged_rows(index, flag);
 
 	if (!form->indisunique)
 		refuse_index(found.name, "The index is not unique.", "Name a unique index.");
@@ -328,16 +363,20 @@ make_live(const UniqueIndex *unique)
 
 /*
  * Let an index be over live rows: take one that is there already in its place, or make it so. What
- * an index that is so already takes the place of goes, too. Returns the name of the index. Within
- * SPI_connect.
+ * an index that is so already takes the place of goes, too. One that the flag keeps free of deleted
+ * rows stays as it is, for the application's ON CONFLICT names its predicate. Returns the name of
+ * the index. Within SPI_connect.
  */
 static const char *
 settle_live(const UniqueIndex *unique)
 {
-	List *others = counterparts(unique->table, unique->index, unique->is_live_already);
 	const char *name = unique->name;
+	List *others;
 	ListCell *lc;
 
+	if (unique->is_unflagged)
+		return name;
+	others = counterparts(unique->table, unique->index, unique->is_live_already);
 	if (unique->is_live_already)
 		foreach (lc, others)
 		{
