@@ -8,7 +8,7 @@
 # Build the sources of the distribution's PostgreSQL with assertions into $1.
 build_server() {
     local prefix=$1
-    fetch_sources "$major" "$work/server"
+    fetch_sources "postgresql-$major" "$work/server"
     say "building it with assertions: some minutes"
     cd "$work/server"
     QUIET=1 STEP_TIMEOUT=3600 step "$work/log/server_build" sh -c '
