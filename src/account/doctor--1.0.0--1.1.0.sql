@@ -1,4 +1,11 @@
 
+CREATE FUNCTION account.noted_model(arguments bytea) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'noted_model' LANGUAGE C STABLE STRICT;
+REVOKE ALL ON FUNCTION account.noted_model(bytea) FROM PUBLIC;
+COMMENT ON FUNCTION account.noted_model(bytea) IS
+'The call of account.use_tables that the trigger of a mapped table has noted, which a dump of the '
+'schema alone has too. NULL: these arguments of a trigger are none.';
+
 CREATE OR REPLACE FUNCTION account.doctor_model()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
@@ -9,7 +16,9 @@ BEGIN ATOMIC
            'the '
            'restore of a dump of the schema alone',
            CASE WHEN m.call IS NULL OR EXISTS (SELECT FROM jsonb_each_text(m.call -> 'tables') AS g
-                                               WHERE to_regclass(g.value) IS NULL)
+                    WHERE NOT EXISTS (SELECT FROM pg_class AS k
+                        JOIN pg_namespace AS s ON s.oid = k.relnamespace
+                        WHERE format('%I.%I', s.nspname, k.relname) = g.value))
                 THEN format('Call account.use_tables again: %s holds the users.',
                     t.tgrelid::regclass)
                 ELSE format('SELECT count(*) FROM account.use_tables(%L%s, columns => %L);',
@@ -18,9 +27,7 @@ BEGIN ATOMIC
                      FROM jsonb_each_text(m.call -> 'tables') AS g), m.call -> 'columns') END
     FROM pg_trigger AS t
     JOIN pg_class AS r ON r.oid = t.tgrelid,
-    LATERAL (SELECT CASE WHEN t.tgnargs = 1 THEN
-                 convert_from(substring(t.tgargs FROM 1 FOR octet_length(t.tgargs) - 1),
-                     current_setting('server_encoding'))::jsonb END AS call) AS m
+    LATERAL (SELECT CASE WHEN t.tgnargs = 1 THEN account.noted_model(t.tgargs) END AS call) AS m
     WHERE t.tgfoid = 'account.end_sessions'::regproc AND t.tgtype & 1 = 0
           AND NOT r.relispartition AND NOT EXISTS (SELECT FROM account.model_column)
           -- that of members is none of users

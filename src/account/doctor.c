@@ -19,6 +19,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -31,6 +32,7 @@
 PG_FUNCTION_INFO_V1(doctor);
 PG_FUNCTION_INFO_V1(is_preloaded);
 PG_FUNCTION_INFO_V1(soft_delete_tables);
+PG_FUNCTION_INFO_V1(noted_model);
 
 /* account.is_preloaded() RETURNS boolean: are the hooks at work in this session? */
 Datum
@@ -109,6 +111,42 @@ soft_delete_tables(PG_FUNCTION_ARGS)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return (Datum) 0;
+}
+
+/* Is a member of a jsonb object an object itself? of_text: of texts alone. */
+static bool
+has_object(Jsonb *jsonb, const char *key, bool of_text)
+{
+	JsonbValue *member = getKeyJsonValueFromContainer(&jsonb->root, key, strlen(key), NULL);
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue value;
+
+	if (member == NULL || member->type != jbvBinary ||
+		!JsonContainerIsObject(member->val.binary.data))
+		return false;
+	it = JsonbIteratorInit(member->val.binary.data);
+	while (of_text && (token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+		if (token == WJB_VALUE && value.type != jbvString)
+			return false;
+	return true;
+}
+
+/*
+ * account.noted_model(arguments bytea): the call of use_tables that a trigger has as its one
+ * argument. NULL: it has none, or one that somebody else has written, who owns the table.
+ */
+Datum
+noted_model(PG_FUNCTION_ARGS)
+{
+	bytea *arguments = PG_GETARG_BYTEA_PP(0);
+	char *text = pnstrdup(VARDATA_ANY(arguments), VARSIZE_ANY_EXHDR(arguments));
+	Jsonb *call = text_as_jsonb(text);
+
+	if (call == NULL || !JB_ROOT_IS_OBJECT(call) || !has_object(call, "tables", true) ||
+		!has_object(call, "columns", false))
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(call);
 }
 
 /* Whoever owns a function. */

@@ -388,7 +388,7 @@ keys_of_jsonb(Oid relid, Jsonb *jsonb)
 }
 
 /* Text that is to be read as jsonb, or NULL when it is none. */
-static Jsonb *
+Jsonb *
 text_as_jsonb(const char *text)
 {
 	MemoryContext context = CurrentMemoryContext;

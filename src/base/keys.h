@@ -7,6 +7,7 @@
 
 #include "access/attnum.h"
 #include "fmgr.h"
+#include "utils/jsonb.h"
 
 /* Keys of one table: for each column of one of its unique keys an array of values. */
 typedef struct KeySet
@@ -29,6 +30,9 @@ extern KeySet *keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid);
 
 /* The same of a text, which was such an argument. */
 extern KeySet *keys_of_text(Oid relid, const char *text);
+
+/* Text that is to be read as jsonb, or NULL when it is none. */
+extern Jsonb *text_as_jsonb(const char *text);
 
 /*
  * The columns of a table's primary key, as a list of attribute numbers, in their order; NIL: none.

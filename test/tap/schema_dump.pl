@@ -111,5 +111,16 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/les
 is($node->safe_psql('less', q{SELECT code, object, remedy FROM account.doctor() WHERE code = 'model_lost'}),
 	q{model_lost|"It's".users|Call account.use_tables again: "It's".users holds the users.}, 'a step where no call can do');
 
+# nor does what somebody else has written there keep the doctor from answering
+$node->safe_psql('postgres', 'CREATE DATABASE hostile');
+$node->safe_psql('hostile', q{CREATE EXTENSION pgaccount; CREATE SCHEMA s AUTHORIZATION app; SET ROLE app; CREATE TABLE s.mine (id int)});
+for my $args (q{'garbage'}, q{'{"tables": {"tenants": "a.b.c.d.e"}, "columns": {}}'}, q{'{"tables": 1, "columns": {}}'}, q{'{"tables": {"a": {"b": 1}}, "columns": {}}'},
+	q{'[]'}, q{'"x"'}, q{''}, q{'{"tables": {"); DROP": "s.mine"}, "columns": "x"}'})
+{
+	$node->safe_psql('hostile', qq{SET ROLE app; CREATE OR REPLACE TRIGGER t AFTER UPDATE ON s.mine FOR EACH STATEMENT EXECUTE FUNCTION account.end_sessions($args)});
+	is($node->safe_psql('hostile', q{SELECT remedy FROM account.doctor() WHERE code = 'model_lost'}), 'Call account.use_tables again: s.mine holds the users.',
+		"a step for a trigger with $args");
+}
+
 $node->stop;
 done_testing();
