@@ -43,7 +43,9 @@ my $users = q{
 		CREATE TABLE member_roles (id serial PRIMARY KEY, member_id int NOT NULL, role_id int NOT NULL); CREATE INDEX ON member_roles (member_id);
 		CREATE TABLE tokens (id serial PRIMARY KEY, user_id int NOT NULL DEFAULT 0, value varchar); CREATE INDEX ON tokens (user_id);},
 	'directus.md: Directus' => q{
-		CREATE TABLE directus_users (id uuid PRIMARY KEY, email varchar(255) CONSTRAINT directus_users_email_unique UNIQUE, password varchar(255), status varchar(16) NOT NULL DEFAULT 'active');
+		CREATE TABLE directus_users (id uuid PRIMARY KEY, email varchar(255) CONSTRAINT directus_users_email_unique UNIQUE, password varchar(255), status varchar(16) NOT NULL DEFAULT 'active',
+			external_identifier varchar(255) CONSTRAINT directus_users_external_identifier_unique UNIQUE, token varchar(255) CONSTRAINT directus_users_token_unique UNIQUE);
+		CREATE TABLE directus_access (id uuid PRIMARY KEY, "user" uuid REFERENCES directus_users ON DELETE CASCADE);
 		CREATE TABLE directus_sessions (token varchar(64) PRIMARY KEY, "user" uuid REFERENCES directus_users ON DELETE CASCADE);
 		CREATE TABLE directus_presets (id serial PRIMARY KEY, "user" uuid REFERENCES directus_users ON DELETE CASCADE);
 		CREATE TABLE directus_notifications (id serial PRIMARY KEY, recipient uuid REFERENCES directus_users ON DELETE CASCADE);},
