@@ -50,7 +50,7 @@ removal_beside() {
     removal_others >"$work/others.pgbench"
     rm -f "$work"/others.log*
     if [ "$3" = beside ]; then
-        sql -c "CALL account.cleanup_batches('crm.organization', '1', true, 1000, max_wal_per_second => 4000000)" \
+        sql -c "CALL account.cleanup_batches('crm.organization', '1', true, 1000, max_wal_per_second => 1000000)" \
             >"$work/log/removal" 2>&1 &
         removal=$!
         until [ "$(sql -c "SELECT done > 0 FROM account.removal WHERE state = 'running'")" = t ]; do
