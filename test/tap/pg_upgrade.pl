@@ -29,11 +29,12 @@ cmp_ok($old->pg_version, '<', $new->pg_version, 'the old server is older') if $E
 # --- before --------------------------------------------------------------------------------------------
 $old->start;
 $old->safe_psql('postgres', q{
-CREATE DATABASE shop; CREATE DATABASE "With starter"; CREATE DATABASE gone;
+CREATE DATABASE shop; CREATE DATABASE "With starter"; CREATE DATABASE club; CREATE DATABASE gone;
 CREATE ROLE owner LOGIN; CREATE ROLE app LOGIN; CREATE ROLE auditor LOGIN;
 ALTER ROLE auditor SET pgaccount.show_deleted = on;
 ALTER DATABASE shop SET pgaccount.issuer = 'https://shop.example';
 ALTER DATABASE shop SET pgaccount.password_memory = '8kB'; ALTER DATABASE "With starter" SET pgaccount.password_memory = '8kB';
+ALTER DATABASE club SET pgaccount.password_memory = '8kB';
 GRANT CREATE ON DATABASE shop TO owner;
 });
 $old->safe_psql('gone', 'CREATE EXTENSION pgaccount; DROP EXTENSION pgaccount');
@@ -91,6 +92,35 @@ SELECT account.register('ann@example.com', 'a-right-secret', 'ann'), account.reg
   account.register('sue@example.com', 'a-right-secret', 'sue');
 UPDATE app.users SET is_staff = true WHERE username = 'sue';
 });
+# Members of several tenants, holds, erasure, and a removal in batches that is half done.
+$old->safe_psql('club', q{
+CREATE EXTENSION pgaccount; SELECT account.create_key('HS256');
+CREATE SCHEMA club; SET search_path = club;
+CREATE TABLE clubs (id int PRIMARY KEY, slug text UNIQUE);
+CREATE TABLE people (id int PRIMARY KEY, email text UNIQUE, password text, name text, title text DEFAULT 'Dr', born date DEFAULT '1900-01-01', is_superuser boolean);
+CREATE TABLE membership (person_id int REFERENCES people ON DELETE CASCADE, club_id int REFERENCES clubs ON DELETE CASCADE, role text, PRIMARY KEY (person_id, club_id));
+CREATE TABLE matches (id int PRIMARY KEY, club_id int REFERENCES clubs ON DELETE CASCADE, body text);
+CREATE TABLE points (id int PRIMARY KEY, match int REFERENCES matches ON DELETE CASCADE);
+INSERT INTO clubs SELECT i, 'club' || i FROM generate_series(1, 4) i;
+INSERT INTO people SELECT i, 'p' || i || '@example.com', account.hash_password('a-right-secret'), 'Person ' || i FROM generate_series(1, 6) i;
+INSERT INTO membership VALUES (1, 1, 'owner'), (1, 2, 'admin'), (2, 1, 'member'), (3, 2, 'owner'), (4, 2, 'member');
+INSERT INTO matches SELECT i, 1 + i % 4, 'm' || i FROM generate_series(1, 80) i;
+INSERT INTO points SELECT i, 1 + i % 80 FROM generate_series(1, 400) i;
+SELECT account.enable_soft_delete('people'), account.enable_soft_delete('clubs'), account.enable_soft_delete('membership', on_reinsert => 'replace');
+SELECT account.use_tables('people', tenants => 'clubs', members => 'membership', columns => '{"members": {"user": "person_id", "tenant": "club_id"}}');
+SELECT account.protect_last_member('membership', 'club_id', 'role');
+SELECT account.set_erasure('people', 'email', 'hash'), account.set_erasure('people', 'title', 'hash'), account.set_erasure('people', 'name', 'null'), account.set_erasure('people', 'born', 'default'),
+  account.set_purge('people', 'erase');
+SELECT account.place_hold('clubs', 1, 'a case'), account.release_hold(account.place_hold('clubs', 2, 'another'), 'settled');
+DELETE FROM people WHERE id = 5; SELECT account.erase('people', 5); DELETE FROM people WHERE id = 6;
+DELETE FROM membership WHERE person_id = 4;
+});
+$old->safe_psql('club', q{CALL account.cleanup_batches('club.clubs', '3', batch_size => 50, max_runtime => '0')});
+my ($club_access, $club_refresh) = split /\|/, $old->safe_psql('club', q{SELECT access_token, refresh_token FROM account.login('p1@example.com', 'a-right-secret', tenant => 'club1')});
+my $by_support = $old->safe_psql('club', q{SELECT access_token FROM account.issue_tokens('2', actor => 'support:7')});
+my (undef, $reset) = split /\|/, $old->safe_psql('club', q{SELECT email, token FROM account.request_password_reset('p2@example.com')});
+my $plan = $old->safe_psql('club', q{SELECT account.plan_hash('club.clubs', 4)});
+
 # One statement by a user of the starter.
 sub as_user
 {
@@ -108,7 +138,7 @@ $old->safe_psql('shop', q{DELETE FROM "The shop".users WHERE email = 'u4@example
 
 # All there is to know: every table of the extension, every trigger, every row.
 my $tables = q{SELECT c.oid::regclass FROM pg_class c WHERE relkind IN ('r', 'p') AND (relnamespace = 'account'::regnamespace
-  OR relnamespace::regnamespace::text IN ('"The shop"', 'app')) ORDER BY c.oid::regclass::text COLLATE "C"};
+  OR relnamespace::regnamespace::text IN ('"The shop"', 'app', 'club')) ORDER BY c.oid::regclass::text COLLATE "C"};
 
 sub state_of
 {
@@ -119,7 +149,7 @@ sub state_of
 SELECT tgrelid::regclass, tgname, tgenabled, tgparentid <> 0, regexp_replace(pg_get_triggerdef(t.oid), 'RI_ConstraintTrigger_[ac]_[0-9]+', 'RI', 'g')
   FROM pg_trigger t WHERE NOT tgisinternal ORDER BY tgrelid::regclass::text COLLATE "C", tgname COLLATE "C";
 SELECT * FROM account.model ORDER BY 1, 2; SELECT * FROM account.soft_delete_tables() ORDER BY 1;
-SELECT indexdef FROM pg_indexes WHERE schemaname IN ('The shop', 'app') ORDER BY 1;
+SELECT indexdef FROM pg_indexes WHERE schemaname IN ('The shop', 'app', 'club') ORDER BY 1;
 SELECT p.oid::regprocedure, a.* FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
   WHERE pronamespace = 'account'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C", grantee;
 SELECT c.oid::regclass, a.* FROM pg_class c, aclexplode(relacl) a WHERE relnamespace = 'account'::regnamespace AND grantee <> relowner ORDER BY c.oid::regclass::text COLLATE "C", grantee, privilege_type;
@@ -130,7 +160,7 @@ SELECT x.type, count(*) FROM pg_depend d, pg_identify_object(d.classid, d.objid,
   GROUP BY 1 ORDER BY 1;
 SELECT extversion FROM pg_extension WHERE extname = 'pgaccount'; SELECT account.doctor();});
 }
-my @databases = ('shop', 'With starter');
+my @databases = ('shop', 'With starter', 'club');
 my %before = map { $_ => state_of($old, $_) } @databases;
 like($before{shop}, qr/u6\@example\.com.*U6\@example\.com|U6\@example\.com.*u6\@example\.com/s, 'there is something to compare');
 $old->stop;
@@ -206,6 +236,35 @@ is($new->safe_psql('With starter', q{SELECT username, role FROM app.profiles JOI
 is($new->safe_psql('With starter', q{SELECT count(*) FROM account.event WHERE type IN ('invitation_created', 'invitation_accepted', 'role_applied', 'role_approved')}), '4',
 	'and their events, before and after');
 is(shop(q{SELECT count(*) FROM account.cleanup('tenants', 1, force => true); SELECT count(*) FROM account.cleanup('tenants', 1)}) =~ s/^[1-9][0-9]*\n/n\n/r, "n\n0", 'cleanup');
+
+# of members, holds, erasure and the removal
+sub club { return $new->safe_psql('club', "SET search_path = club; " . shift) }
+sub club_refuses
+{
+	my ($sqlstate, $sql, $name) = @_;
+	my (undef, undef, $err) = $new->psql('club', "SET search_path = club; $sql", extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+	like($err, qr/ERROR:\s+$sqlstate/, $name);
+}
+is(club("BEGIN; SELECT account.authenticate('$club_access'), account.tenant_id(), account.tenant_role(); COMMIT"), '1|1|owner', 'a token of a member is good');
+is(club("SELECT status, tenant_id FROM account.switch_tenant('$club_refresh', 'club2')"), '200|2', 'its session goes to another tenant');
+is(club("SELECT account.verify_access_token('$by_support') -> 'act' ->> 'sub'"), 'support:7', 'who acted for a user is known');
+is(club("SELECT account.reset_password('$reset', 'another-secret'); SELECT status FROM account.login('p2\@example.com', 'another-secret')"), "\n200", 'a mailed token is good');
+club_refuses('PT404', "SELECT account.reset_password('$reset', 'a-third-secret')", 'once');
+club_refuses('23514', q{UPDATE membership SET role = 'member' WHERE club_id = 1}, 'the last owner stays');
+is(club(q{INSERT INTO membership VALUES (4, 2, 'admin') RETURNING role; SET pgaccount.show_deleted = on; SELECT count(*) FROM membership WHERE person_id = 4}), "admin\n1",
+	'a row comes again and replaces the deleted one');
+club_refuses('PT423', q{SELECT account.cleanup('clubs', 1, true)}, 'what is under a hold stays');
+is(club(q{SELECT count(*) FROM account.hold}), '2', 'holds are there, released ones too');
+is(club("SELECT account.plan_hash('clubs', 4)"), $plan, 'a plan that was approved is the same plan');
+club_refuses('23503', q{INSERT INTO matches VALUES (1000, 3)}, 'a removal goes on refusing new references');
+is($new->safe_psql('club', q{SELECT state, remaining > 0 AND done > 0 FROM account.removal}), 'paused|t', 'it is paused in the midst');
+$new->safe_psql('club', q{CALL account.cleanup_batches('club.clubs', '3', batch_size => 50)});
+is($new->safe_psql('club', q{SELECT state, remaining FROM account.removal; SELECT count(*) FROM club.points JOIN club.matches m ON m.id = match WHERE club_id = 3}), "finished|0\n0",
+	'and goes on to its end');
+is(club(q{SELECT account.purge('people', '0'); SET pgaccount.show_deleted = on; SELECT name IS NULL, born FROM people WHERE id IN (5, 6)}), "1\nt|1900-01-01\nt|1900-01-01",
+	'a purge erases what was not erased before');
+is(club(q{SET pgaccount.show_deleted = on; SELECT count(DISTINCT title), bool_or(title = 'Dr') FROM people WHERE id IN (5, 6)}), '1|f',
+	'with the key of hashes from before: the same text has the same hash');
 $new->safe_psql($_, 'ALTER EXTENSION pgaccount UPDATE; DROP EXTENSION pgaccount CASCADE; CREATE EXTENSION pgaccount') for @databases;
 
 # the suites, on what pg_upgrade made
