@@ -220,7 +220,8 @@ chroot_installcheck() {
     QUIET=1 STEP_TIMEOUT=3600 step "$work/log/installcheck" bash -c 'chroot_as "$@"' - builder "$tree" \
         pg_virtualenv -v "$major" -i '--locale=C.UTF-8' -o shared_preload_libraries=pgaccount -o max_prepared_transactions=10 \
         -o pgaccount.slow_threshold=-1 "$@" make -s installcheck PG_CONFIG="/usr/lib/postgresql/$major/bin/pg_config" || {
-        tail -n 60 "$work/log/installcheck"
+        grep -E '^not ok|FAILED' "$work/log/installcheck" || tail -n 60 "$work/log/installcheck"
+        head -n 200 "$chroot_dir$tree"/regression.diffs "$chroot_dir$tree"/output_iso/regression.diffs 2>/dev/null || true
         die "make installcheck fails on PostgreSQL $major"
     }
     say "make installcheck, by the unprivileged owner of the server: $(grep -cE '^ok [0-9]|\.\.\. ok' "$work/log/installcheck" || true) tests passed"
