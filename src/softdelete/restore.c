@@ -98,6 +98,7 @@ typedef struct OtherReceiver
 	DestReceiver pub;
 	Tuplestorestate *rows;
 	TupleDesc desc;
+	MemoryContext context; /* outlives the statement */
 } OtherReceiver;
 
 /* Such a row: its table, key and stamp. */
@@ -108,13 +109,18 @@ receive_other(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* Nothing is to be done before and after. */
+/* Rows come. */
 static void
 receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 {
-	((OtherReceiver *) self)->desc = CreateTupleDescCopy(desc);
+	OtherReceiver *receiver = (OtherReceiver *) self;
+	MemoryContext old = MemoryContextSwitchTo(receiver->context);
+
+	receiver->desc = CreateTupleDescCopy(desc);
+	MemoryContextSwitchTo(old);
 }
 
+/* No more rows come. */
 static void
 receiver_end(DestReceiver *self)
 {
@@ -136,7 +142,8 @@ return_others(const Restore *restore)
 	const RestoreOthers *others = restore->others;
 	OtherReceiver receiver = {
 		.pub = {receive_other, receiver_startup, receiver_end, receiver_end, DestNone},
-		.rows = tuplestore_begin_heap(false, false, work_mem)};
+		.rows = tuplestore_begin_heap(false, false, work_mem),
+		.context = CurrentMemoryContext};
 	StatementOptions options;
 	TupleTableSlot *slot;
 	FkEdge *edge = NULL;

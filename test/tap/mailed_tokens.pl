@@ -131,6 +131,7 @@ $node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
 $node->restart;
 like(($node->psql('postgres', "\\set VERBOSITY sqlstate\n$remove"))[2], qr/LASTM/, 'not preloaded: the last member stays');
 like(($node->psql('postgres', "\\set VERBOSITY sqlstate\nDELETE FROM app.users WHERE username = 'bob'"))[2], qr/23514/, 'so does its user');
+$node->safe_psql('postgres', "SELECT account.disable_soft_delete('app.tenants')");
 is(state_of("DELETE FROM app.tenants"), '', 'a tenant goes with its members');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM app.members'), '0', 'all of them');
 is(join(' ', map { state_of("SET pgaccount.login_max_failures = 2; SELECT count(*) FROM account.request_password_reset('nobody3')") } 1 .. 3), '0 0 PT429', 'requests that commit are counted');
