@@ -10,8 +10,8 @@
  *
  * Row triggers are on members as PostgreSQL clones them; statement triggers, and those FROM
  * members, are on each partition that there is, for itself: a clone of a constraint trigger would
- * neither go with DETACH PARTITION nor let ATTACH PARTITION come again. Partitions that come later get
- * theirs from an event trigger (attached_parts.c).
+ * neither go with DETACH PARTITION nor let ATTACH PARTITION come again. Partitions that come later
+ * get theirs from an event trigger (attached_parts.c).
  */
 #include "postgres.h"
 

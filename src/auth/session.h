@@ -49,7 +49,9 @@ extern void session_keep(const char *user_id, bool keep_all, const char *session
 extern void session_keep_end(void);
 extern bool session_keeps_all(const char *user_id);
 
-/* Record that so many sessions of a user were ended by a call; in one by who acts as it, or NULL. */
+/*
+ * Record that so many sessions of a user were ended by a call; in one by who acts as it, or NULL.
+ */
 extern void session_event_revoked(const char *user_id, const char *tenant_id, uint64 sessions,
 								  const char *reason, const char *actor);
 

@@ -1,8 +1,8 @@
 
 -- sessions ----------------------------------------------------------------------------------------
 
--- A switch to another tenant is a heap-only update: no index says in which a session is. Sessions of
--- a tenant are found by its users.
+-- A switch to another tenant is a heap-only update: no index says in which a session is. Sessions
+-- of a tenant are found by its users.
 DROP INDEX account.session_tenant_id_idx;
 
 -- Who really acts, where a session is opened for somebody else.

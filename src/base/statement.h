@@ -57,7 +57,9 @@ typedef struct StatementOptions
 	const RoleState *judge;
 	/* NULL, or the same: once it is started the caller runs it, triggers too */
 	const RoleState *caller;
-	/* NULL, or settings that are off for the planner, such as "enable_hashjoin, enable_mergejoin" */
+	/*
+	 * NULL, or settings that are off for the planner, such as "enable_hashjoin, enable_mergejoin"
+	 */
 	const char *without;
 	PlannedStmt *plan; /* of statement_plan_once(); NULL: it is planned now */
 } StatementOptions;

@@ -302,7 +302,9 @@ run_batches(Removal *removal)
 
 /* ---- Before and after ---- */
 
-/* Raise 23502, as a cleanup in one transaction would, if it has to set a column that is NOT NULL. */
+/*
+ * Raise 23502, as a cleanup in one transaction would, if it has to set a column that is NOT NULL.
+ */
 static void
 refuse_not_null(const Cleanup *plan)
 {

@@ -23,6 +23,7 @@
 #include "hierarchy.h"
 #include "mapping.h"
 #include "soft_delete_ddl.h"
+#include "truncate_trigger.h"
 
 PG_FUNCTION_INFO_V1(soft_delete_attached);
 

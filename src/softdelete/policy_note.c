@@ -2,13 +2,14 @@
  * policy_note.c
  *		What is said of the references to a table, noted on the table.
  *
- * Policies and declared references are rows, which a dump of the schema alone leaves behind. So they
- * are noted as arguments of the trigger that refuses TRUNCATE, which every soft-delete table has and
- * which costs other statements nothing: the doctor finds there what is missing. Nothing else reads
- * them.
+ * Policies and declared references are rows, which a dump of the schema alone leaves behind. So
+ * they are noted as arguments of the trigger that refuses TRUNCATE, which every soft-delete table
+ * has and which costs other statements nothing: the doctor finds there what is missing. Nothing
+ * else reads them.
  *
- * The arguments are lists that end with an empty one: 'policy' or 'reference', schema and name of the
- * referencing table, policy, on_soft_delete ('-' for none), then the constraint, or the columns.
+ * The arguments are lists that end with an empty one: 'policy' or 'reference', schema and name of
+ * the referencing table, policy, on_soft_delete ('-' for none), then the constraint, or the
+ * columns.
  */
 #include "postgres.h"
 
@@ -30,7 +31,7 @@
 #include "base/base.h"
 #include "mapping.h"
 #include "policy_note.h"
-#include "soft_delete_ddl.h"
+#include "truncate_trigger.h"
 
 PG_FUNCTION_INFO_V1(noted_policies);
 

@@ -10,8 +10,8 @@
 #endif
 
 /*
- * Note what is said of the references to a soft-delete table, or to a partition of one, anew. Within
- * SPI_connect.
+ * Note what is said of the references to a soft-delete table, or to a partition of one, anew.
+ * Within SPI_connect.
  */
 extern void note_policies(Oid parent);
 

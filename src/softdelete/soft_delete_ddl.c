@@ -51,6 +51,7 @@
 #include "mapping.h"
 #include "policy_note.h"
 #include "soft_delete_ddl.h"
+#include "truncate_trigger.h"
 
 ACCOUNT_OPERATION(enable_soft_delete, "enable_soft_delete", NO_SUBJECT);
 ACCOUNT_OPERATION(disable_soft_delete, "disable_soft_delete", NO_SUBJECT);
@@ -306,34 +307,6 @@ create_declaration(Oid relid, const Declaration *declaration)
 		run_sql("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
 				" EXECUTE FUNCTION account.replace_deleted()",
 				quote_identifier(TRIGGER_REPLACE), table);
-}
-
-/*
- * Refuse TRUNCATE of a table, or of a partition, which a TRUNCATE may name itself. Its owner may
- * have no rights in our schema when a partition is attached, so the function is not looked up by
- * name.
- */
-void
-create_truncate_trigger(Oid relid)
-{
-	if (!has_trigger(relid, "soft_delete_truncate"))
-		write_truncate_trigger(relid, "");
-}
-
-/* Write that trigger, with these arguments, anew if it is there. */
-void
-write_truncate_trigger(Oid relid, const char *arguments)
-{
-	char *sql = psprintf("CREATE OR REPLACE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT"
-						 " EXECUTE FUNCTION account.soft_delete_truncate(%s)",
-						 quote_identifier(TRIGGER_TRUNCATE), sql_relation(relid), arguments);
-	RawStmt *parsed;
-
-	parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
-	CreateTrigger(castNode(CreateTrigStmt, parsed->stmt), sql, relid, InvalidOid, InvalidOid,
-				  InvalidOid, account_function("soft_delete_truncate"), InvalidOid, NULL, false,
-				  false);
-	CommandCounterIncrement();
 }
 
 /*

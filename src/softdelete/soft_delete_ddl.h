@@ -8,12 +8,6 @@
 /* Follow changes of policies: deletions of the tables may have to be followed. */
 extern void soft_delete_ddl_init(void);
 
-/* Refuse TRUNCATE of a table or partition. As its owner. */
-extern void create_truncate_trigger(Oid relid);
-
-/* Write that trigger with arguments, SQL; see policy_note.c. As the table's owner. */
-extern void write_truncate_trigger(Oid relid, const char *arguments);
-
 /* Have the two columns say the same of each row; returns the rows that are deleted only since. */
 extern uint64 bring_in_sync(Oid relid, const char *deleted_at, const char *flag);
 

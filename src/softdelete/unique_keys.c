@@ -43,7 +43,9 @@ typedef struct UniqueKey
 	bloom_filter *deleted; /* NULL, or what may be hashes of deleted rows' keys */
 } UniqueKey;
 
-/* As many rows are looked up, and for each page of the table, before it is read for deleted ones. */
+/*
+ * As many rows are looked up, and for each page of the table, before it is read for deleted ones.
+ */
 #define MIN_LOOK_UPS      1000
 #define LOOK_UPS_PER_PAGE 8
 
