@@ -35,6 +35,14 @@ sub closure
 	return keys %set;
 }
 
+# What is said of a row's columns: of its table's, else of those of the table that this one inherits from.
+sub said_of
+{
+	my ($state, $said, $row) = @_;
+	my $above = $state->{tables}{ $row->{leaf} }{heir_of};
+	return { defined $above ? %{ $said->{"s.$above"} // {} } : (), %{ $said->{"s.$row->{root}"} // {} } };
+}
+
 # Write what is predicted of a row that is erased.
 sub set_columns
 {
@@ -58,8 +66,8 @@ sub erase
 	for my $rid (closure($state, 0, @rids))
 	{
 		my $row = $state->{rows}{$rid};
-		my $columns = $said->{"s.$row->{root}"};
-		next if !$columns || !%$columns;
+		my $columns = said_of($state, $said, $row);
+		next if !%$columns;
 		$p{count}++;
 		set_columns(\%p, $rid, $columns, $row->{text});
 		$p{must} = { PT423 => 1 } if $stay->{$rid};
@@ -85,7 +93,7 @@ sub purge
 		for my $rid (closure($state, 1, $root))
 		{
 			my $member = $state->{rows}{$rid};
-			next if !%{ $said->{"s.$member->{root}"} // {} };
+			next if !%{ said_of($state, $said, $member) };
 			push @set, $rid if $rid eq $root || !defined $erased->{$rid} || $erased->{$rid} ne ($member->{stamp} // '');
 		}
 		next if grep { $stay->{$_} } @set;
@@ -93,7 +101,7 @@ sub purge
 		for my $rid (@set)
 		{
 			my $member = $state->{rows}{$rid};
-			set_columns(\%p, $rid, $said->{"s.$member->{root}"}, $member->{text});
+			set_columns(\%p, $rid, said_of($state, $said, $member), $member->{text});
 		}
 	}
 	return \%p;

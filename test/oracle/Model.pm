@@ -48,7 +48,7 @@ sub take_catalog
 	for (@$tables)
 	{
 		my %table;
-		@table{qw(leaf root soft hidden on_parent flag digits replaces mail_of_all stamp)} = @$_;
+		@table{qw(leaf root soft hidden on_parent flag digits replaces mail_of_all stamp heir_of)} = @$_;
 		$table{$_} = ($table{$_} // 'f') eq 't' for qw(soft hidden flag replaces mail_of_all);
 		$state->{tables}{ $table{leaf} } = \%table;
 	}

@@ -77,13 +77,14 @@ CREATE FUNCTION observe.key_list() RETURNS TABLE (key text, child text, parent t
                             WHERE a.attrelid = k.conrelid AND a.attnum = ANY (CASE WHEN cardinality(o.confdelsetcols) > 0 THEN o.confdelsetcols ELSE k.conkey END)) s
 $$;
 CREATE FUNCTION observe.table_list() RETURNS TABLE (leaf text, root text, soft boolean, hidden boolean, on_parent text, has_flag boolean,
-    digits int, replaces boolean, mail_of_all boolean, stamp text) LANGUAGE sql AS $$
+    digits int, replaces boolean, mail_of_all boolean, stamp text, heir_of text) LANGUAGE sql AS $$
     SELECT leaf::regclass::text, root::text, stamp IS NOT NULL, NOT 'hide=false' = ANY (arguments),
            coalesce((SELECT substring(a FROM '=(.*)') FROM unnest(arguments) a WHERE a LIKE 'on_parent_delete=%'), 'refuse'), flag IS NOT NULL,
            (SELECT CASE WHEN coalesce(nullif(a.atttypmod, -1), nullif(t.typtypmod, -1)) IS NULL THEN 6 ELSE coalesce(nullif(a.atttypmod, -1), t.typtypmod) END
             FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = leaf AND quote_ident(a.attname) = stamp),
            'on_reinsert=replace' = ANY (arguments),
            EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = leaf AND a.attname = 'mail' WHERE i.indrelid = leaf AND i.indisunique AND i.indpred IS NULL
-                   AND i.indkey[0] = a.attnum AND i.indnkeyatts = 1), stamp
+                   AND i.indkey[0] = a.attnum AND i.indnkeyatts = 1), stamp,
+           (SELECT p.relname FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent AND p.relkind = 'r' WHERE h.inhrelid = leaf)
     FROM observe.tables
 $$;
