@@ -33,7 +33,7 @@ compute(Oid relid, TupleTableSlot *slot, Form_pg_attribute column, bool *isnull)
 	Expr *expression;
 	Datum value;
 
-	expression = expression_planner((Expr *) compat_generation_expression(rel, column->attnum));
+	expression = expression_planner((Expr *) compat_generated_as(rel, column->attnum));
 	context->ecxt_scantuple = slot;
 	value = ExecEvalExprSwitchContext(ExecInitExpr(expression, NULL), context, isnull);
 	if (!*isnull)

@@ -189,11 +189,11 @@ compat_init_range_table(EState *estate, Relation rel, Bitmapset *updated)
 
 /* 18 has generated columns whose values are computed when they are read, and are in no row. */
 #if PG_VERSION_NUM >= 180000
-#define compat_is_virtual(att)                    ((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
-#define compat_generation_expression(rel, attnum) build_generation_expression(rel, attnum)
+#define compat_is_virtual(att)           ((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#define compat_generated_as(rel, attnum) build_generation_expression(rel, attnum)
 #else
-#define compat_is_virtual(att)                    false
-#define compat_generation_expression(rel, attnum) build_column_default(rel, attnum)
+#define compat_is_virtual(att)           false
+#define compat_generated_as(rel, attnum) build_column_default(rel, attnum)
 #endif
 
 /*
