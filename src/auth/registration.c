@@ -154,10 +154,13 @@ resolve_tenant(Registration *reg, Relation users, const char *tenant)
 static void
 hold_tenant(const Registration *reg)
 {
+	bool is_live;
 	bool is_active;
 
-	if (reg->tenant != NULL)
-		check_tenant(tenant_hold(&reg->model, reg->tenant, &is_active), is_active);
+	if (reg->tenant == NULL)
+		return;
+	is_live = tenant_hold(&reg->model, reg->tenant, &is_active);
+	check_tenant(is_live, is_active);
 }
 
 /* The text that makes the user. Parameters: email, username, hash, the tenant's key. */
