@@ -283,7 +283,7 @@ memberships_operation(PG_FUNCTION_ARGS)
 	actor = authority_actor(&model);
 	InitMaterializedSRF(fcinfo, 0);
 	user = PG_ARGISNULL(0) ? actor : user_id != NULL ? model_user_by_id(&model, user_id) : NULL;
-	is_self = user != NULL && strcmp(user->user_id, actor->user_id) == 0;
+	is_self = user == actor || (user != NULL && strcmp(user->user_id, actor->user_id) == 0);
 	listed = user != NULL && user->is_live ? membership_list(&model, user->user_id) : NIL;
 	foreach (cell, listed)
 	{

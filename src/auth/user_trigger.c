@@ -56,19 +56,19 @@ tables_of(Oid relid, bool row)
 /* A trigger of a part. */
 typedef struct PartTrigger
 {
-	ModelPart part;
 	const char *name;
-	bool row;
 	const char *events;
+	ModelPart part;
+	bool row;
 } PartTrigger;
 
 static const PartTrigger part_triggers[] = {
-	{MODEL_USERS, TRIGGER_SESSIONS, true, "UPDATE OR DELETE"},
-	{MODEL_USERS, TRIGGER_STATEMENT, false, "UPDATE OR DELETE"},
-	{MODEL_TENANTS, TRIGGER_SESSIONS, true, "UPDATE OR DELETE"},
-	{MODEL_MEMBERS, TRIGGER_SESSIONS, true, "UPDATE OR DELETE"},
-	{MODEL_MEMBERS, TRIGGER_STATEMENT, false, "UPDATE OR DELETE"},
-	{MODEL_MEMBERS, TRIGGER_EMPTIED, false, "TRUNCATE"},
+	{TRIGGER_SESSIONS, "UPDATE OR DELETE", MODEL_USERS, true},
+	{TRIGGER_STATEMENT, "UPDATE OR DELETE", MODEL_USERS, false},
+	{TRIGGER_SESSIONS, "UPDATE OR DELETE", MODEL_TENANTS, true},
+	{TRIGGER_SESSIONS, "UPDATE OR DELETE", MODEL_MEMBERS, true},
+	{TRIGGER_STATEMENT, "UPDATE OR DELETE", MODEL_MEMBERS, false},
+	{TRIGGER_EMPTIED, "TRUNCATE", MODEL_MEMBERS, false},
 };
 
 /* Can a table have such a trigger? Foreign ones take none for TRUNCATE. */

@@ -192,7 +192,7 @@ compat_init_range_table(EState *estate, Relation rel, Bitmapset *updated)
 #define compat_is_virtual(att)           ((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
 #define compat_generated_as(rel, attnum) build_generation_expression(rel, attnum)
 #else
-#define compat_is_virtual(att)           false
+#define compat_is_virtual(att)           ((void) (att), false)
 #define compat_generated_as(rel, attnum) build_column_default(rel, attnum)
 #endif
 

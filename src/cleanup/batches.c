@@ -629,7 +629,7 @@ interval_argument(FunctionCallInfo fcinfo, int n, const char *name)
 	interval = PG_GETARG_INTERVAL_P(n);
 	usecs = (double) interval->time +
 			((double) interval->day + (double) interval->month * DAYS_PER_MONTH) * USECS_PER_DAY;
-	if (!compat_interval_is_finite(interval) || usecs < 0 || usecs > (double) (PG_INT64_MAX / 4))
+	if (!compat_interval_is_finite(interval) || usecs < 0 || usecs > (double) PG_INT64_MAX / 4)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" must not be negative", name), errdetail("It is a length of time."),

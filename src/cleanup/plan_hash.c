@@ -147,19 +147,19 @@ note_outside(TupleTableSlot *slot, void *arg)
 		(void) row_set_add_tid(outside->rows, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
 }
 
-/* Hash the rows whose keys a step sets. */
+/* Hash the rows of a table whose keys a step sets. */
 static void
-hash_set_rows(crypto_generichash_state *state, Cleanup *cleanup, const CleanupStep *step,
+hash_set_rows(crypto_generichash_state *state, Cleanup *cleanup, FkNode *node, FkEdge *edge,
 			  Snapshot snapshot)
 {
-	Referencing outside = {step->node, row_set_make(step->edge->child, NIL)};
+	Referencing outside = {node, row_set_make(edge->child, NIL)};
 	EdgeQuery query = {.snapshot = snapshot, .as_owners = cleanup->as_owners};
 
 	row_set_keep_places(outside.rows, false);
 	/* what the caller may not read it cannot change, either */
-	if (cleanup->as_owners || !cleanup_is_unreadable(step->edge->child))
-		cleanup_read_edge(step->edge, &query, note_outside, &outside);
-	hash_rows(state, cleanup, step->edge->child, outside.rows, snapshot);
+	if (cleanup->as_owners || !cleanup_is_unreadable(edge->child))
+		cleanup_read_edge(edge, &query, note_outside, &outside);
+	hash_rows(state, cleanup, edge->child, outside.rows, snapshot);
 	row_set_free(outside.rows);
 }
 
@@ -184,7 +184,7 @@ plan_hash_of(Cleanup *cleanup, Snapshot snapshot)
 		hash_number(&state, step->action);
 		hash_number(&state, (uint64) step->rows);
 		if (step->action == CLEANUP_SET_NULL || step->action == CLEANUP_SET_DEFAULT)
-			hash_set_rows(&state, cleanup, step, snapshot);
+			hash_set_rows(&state, cleanup, step->node, step->edge, snapshot);
 	}
 	/* a table may be in several steps, its rows are in one set */
 	foreach (lc, cleanup->nodes)

@@ -328,7 +328,7 @@ table_of_node(FkNode *node, List **tables)
 static void
 follow_down(List **tables)
 {
-	for (int i = 0; i < list_length(*tables); i++)
+	for (int i = 0; *tables != NIL && i < list_length(*tables); i++)
 	{
 		FkNode *node = list_nth(*tables, i);
 		HoldTable *parent = node->data;
