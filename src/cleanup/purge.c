@@ -228,7 +228,10 @@ look_at_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 
 	if (blocked_any(cleanup))
 	{
+		MemoryContext old = MemoryContextSwitchTo(purge->due.context);
+
 		purge->holders = blocked_note(purge->holders, cleanup);
+		MemoryContextSwitchTo(old);
 		(void) part_of(purge, slice, PG_UINT64_MAX, blocked_find(cleanup));
 	}
 	cleanup_free(cleanup);
