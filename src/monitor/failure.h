@@ -22,6 +22,7 @@ typedef struct Failure
 	{
 		inet ip;
 		char ip_bytes[32];
+		int32 aligned;
 	};
 	char operation[32];
 	char actor[128];

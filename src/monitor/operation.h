@@ -56,6 +56,7 @@ typedef struct OperationFrame
 	{
 		inet ip;
 		char ip_bytes[32];
+		int32 aligned;
 	};
 } OperationFrame;
 
