@@ -197,14 +197,14 @@ class Server:
         end = time.time() + seconds
         while True:
             try:
-                status, _ = Browser(self.base).get(ready)
-                if status < 500:
+                answer = Browser(self.base).get(ready)
+                if answer[0] < 500:
                     return
-            except OSError:
-                pass
+            except OSError as error:
+                answer = error
             if self.process.poll() is not None or time.time() > end:
                 self.stop()
-                raise RuntimeError("%s did not start: %s" % (args[0], self.said()))
+                raise RuntimeError("%s did not start: %s\n%s" % (args[0], answer, self.said()))
             time.sleep(0.1)
 
     def said(self):

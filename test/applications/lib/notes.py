@@ -44,11 +44,11 @@ class Pool:
         with open(ini, "w", encoding="ascii") as file:
             file.write("\n".join(lines) + "\n")
         args = [bouncer, "-q", ini]
-        if os.geteuid() == 0:    # as which it refuses to run
-            nobody = pwd.getpwnam("nobody")
+        if os.geteuid() == 0:    # as which it refuses to run: as who reaches the server's socket
+            owner = pwd.getpwuid(os.stat(os.environ["PGHOST"]).st_uid)
             for name in [".", "users.txt", "pgbouncer.ini"]:
-                os.chown(os.path.join(self.directory, name), nobody.pw_uid, nobody.pw_gid)
-            args[1:1] = ["-u", "nobody"]
+                os.chown(os.path.join(self.directory, name), owner.pw_uid, owner.pw_gid)
+            args[1:1] = ["-u", owner.pw_name]
         self.process = subprocess.Popen(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def env(self):
