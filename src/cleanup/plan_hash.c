@@ -183,7 +183,9 @@ plan_hash_of(Cleanup *cleanup, Snapshot snapshot)
 		hash_text(&state, step->edge != NULL ? step->edge->name : NULL);
 		hash_number(&state, step->action);
 		hash_number(&state, (uint64) step->rows);
-		if (step->action == CLEANUP_SET_NULL || step->action == CLEANUP_SET_DEFAULT)
+		/* rows of the target itself come by no edge */
+		if (step->edge != NULL &&
+			(step->action == CLEANUP_SET_NULL || step->action == CLEANUP_SET_DEFAULT))
 			hash_set_rows(&state, cleanup, step->node, step->edge, snapshot);
 	}
 	/* a table may be in several steps, its rows are in one set */
