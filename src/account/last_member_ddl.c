@@ -163,8 +163,8 @@ fitness(Oid members, AttrNumber tenant, const Model *model, const Referred *refe
 }
 
 /* Raise 22023: it is not known who the members are. */
-static void
-pg_attribute_noreturn() refuse_users(Oid members, bool several)
+compat_noreturn static void
+refuse_users(Oid members, bool several)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("the user of a row of %s is not known", display_relation(members)),
