@@ -33,9 +33,21 @@ relation_changed(Datum arg, Oid relid)
 {
 }
 
+/* 19 tells the planner who explains. */
+#if PG_VERSION_NUM >= 190000
+#define EXPLAIN_PARAM , ExplainState *explain
+#define EXPLAIN_ARG   , explain
+#define EXPLAIN_NONE  , NULL
+#else
+#define EXPLAIN_PARAM
+#define EXPLAIN_ARG
+#define EXPLAIN_NONE
+#endif
+
 /* Plan an INSERT as an empty SELECT. */
 static PlannedStmt *
-other_planner(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
+other_planner(Query *parse, const char *query_string, int cursor_options,
+			  ParamListInfo params EXPLAIN_PARAM)
 {
 	if (plans && parse->commandType == CMD_INSERT &&
 		strcmp(get_rel_name(rt_fetch(parse->resultRelation, parse->rtable)->relid), TABLE) == 0)
@@ -44,14 +56,14 @@ other_planner(Query *parse, const char *query_string, int cursor_options, ParamL
 		RawStmt *raw = linitial_node(RawStmt, pg_parse_query(empty));
 		Query *query =
 			linitial_node(Query, pg_analyze_and_rewrite_fixedparams(raw, empty, NULL, 0, NULL));
-		PlannedStmt *plan = standard_planner(query, empty, cursor_options, NULL);
+		PlannedStmt *plan = standard_planner(query, empty, cursor_options, NULL EXPLAIN_NONE);
 
 		plan->commandType = CMD_INSERT;
 		return plan;
 	}
 	if (next_planner != NULL)
-		return next_planner(parse, query_string, cursor_options, params);
-	return standard_planner(parse, query_string, cursor_options, params);
+		return next_planner(parse, query_string, cursor_options, params EXPLAIN_ARG);
+	return standard_planner(parse, query_string, cursor_options, params EXPLAIN_ARG);
 }
 
 /* Take the callbacks and the hook. */
