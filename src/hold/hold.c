@@ -27,7 +27,7 @@
 #include "base/base.h"
 #include "fkey/fkey.h"
 #include "monitor/monitor.h"
-#include "hold_ddl.h"
+#include "hold_put.h"
 #include "hold_state.h"
 
 ACCOUNT_OPERATION(place_hold, "place_hold", NO_SUBJECT);

@@ -1,11 +1,6 @@
 /*
  * hold_ddl.c
- *		Which tables have the triggers that keep rows under a hold.
- *
- * Every table that holds are about has them, each partition for itself: what PostgreSQL clones
- * would go with DETACH PARTITION. They come when a hold is placed, and with the CREATE or ALTER
- * TABLE, or the policy, that lets rows of another table go with those. They stay when the last hold
- * is released: to drop them would keep all readers off, and they cost nothing.
+ *		What commands may not do to tables that holds are about.
  *
  * Event triggers see to what would lose rows under a hold otherwise: their partition is detached,
  * their key changed, and, unless a superuser does it, their table or their triggers are dropped, or
@@ -46,6 +41,7 @@
 #include "fkey/fkey.h"
 #include "monitor/monitor.h"
 #include "hold_ddl.h"
+#include "hold_put.h"
 #include "hold_state.h"
 #include "hold_trigger.h"
 
@@ -55,24 +51,6 @@ PG_FUNCTION_INFO_V1(hold_ddl_starts);
 PG_FUNCTION_INFO_V1(hold_dropped);
 PG_FUNCTION_INFO_V1(hold_ddl_ended);
 ACCOUNT_OPERATION(enforce_holds, "enforce_holds", NO_SUBJECT);
-
-/* One of the triggers that a table has. */
-typedef struct HoldTriggerFound
-{
-	Oid oid; /* InvalidOid: it has none */
-	NameData name;
-	bool enabled;
-	bool all_columns;   /* whichever column an UPDATE sets, or */
-	Bitmapset *columns; /* one of these */
-} HoldTriggerFound;
-
-/* What there is of a table's triggers. */
-typedef struct HoldTriggers
-{
-	HoldTriggerFound on_delete;
-	HoldTriggerFound on_update;
-	HoldTriggerFound on_truncate;
-} HoldTriggers;
 
 /*
  * A command that is running: the tables and partitions that holds were about when it began, and
@@ -90,248 +68,6 @@ typedef struct RunningCommand
 /* The innermost is the last; those of a command that failed may be among them. */
 static List *running_commands = NIL;
 static bool forgets_running = false;
-
-#define ON_DELETE   (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_DELETE)
-#define ON_UPDATE   (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE)
-#define ON_TRUNCATE (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE)
-
-/*
- * Read a trigger with a function of ours. A table's owner may make others that have it, or rename
- * ours: one that fires at another time, or not always, is none; of several, one that fires counts.
- */
-static void
-read_trigger(Relation catalog, HeapTuple tuple, int16 type, HoldTriggerFound *found)
-{
-	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-	bool enabled =
-		form->tgenabled == TRIGGER_FIRES_ON_ORIGIN || form->tgenabled == TRIGGER_FIRES_ALWAYS;
-	bool any = !OidIsValid(found->oid);
-	bool isnull;
-	Datum columns;
-	int2vector *vector;
-
-	(void) heap_getattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(catalog), &isnull);
-	if (!isnull || form->tgtype != type || (!any && found->enabled && !enabled))
-		return;
-	columns = heap_getattr(tuple, Anum_pg_trigger_tgattr, RelationGetDescr(catalog), &isnull);
-	vector = isnull ? NULL : (int2vector *) DatumGetPointer(columns);
-	if (any || (enabled && !found->enabled) ||
-		strncmp(NameStr(form->tgname), TRIGGER_HOLD, strlen(TRIGGER_HOLD)) == 0)
-	{
-		found->oid = form->oid;
-		found->name = form->tgname;
-	}
-	if (any || (enabled && !found->enabled))
-	{
-		found->columns = NULL;
-		found->all_columns = false;
-	}
-	found->enabled = enabled;
-	found->all_columns |= vector == NULL || vector->dim1 == 0;
-	for (int i = 0; vector != NULL && i < vector->dim1; i++)
-		found->columns = bms_add_member(found->columns, vector->values[i]);
-}
-
-/* The triggers of ours that a table has. */
-static HoldTriggers
-triggers_of(Oid relid)
-{
-	Oid on_delete = account_function("hold_delete");
-	Oid on_update = account_function("hold_update");
-	Oid on_truncate = account_function("hold_truncate");
-	Relation catalog = table_open(TriggerRelationId, AccessShareLock);
-	HoldTriggers found = {0};
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(catalog, TriggerRelidNameIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Oid function = ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid;
-
-		if (function == on_delete)
-			read_trigger(catalog, tuple, ON_DELETE, &found.on_delete);
-		else if (function == on_update)
-			read_trigger(catalog, tuple, ON_UPDATE, &found.on_update);
-		else if (function == on_truncate)
-			read_trigger(catalog, tuple, ON_TRUNCATE, &found.on_truncate);
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return found;
-}
-
-/*
- * Put a trigger on a table, whoever owns it. It is the server that does, and nobody's code runs. A
- * name that the owner has given to another is made longer.
- */
-static void
-create_trigger(Oid relid, const char *name, const char *event, const char *level,
-			   const char *function)
-{
-	RawStmt *parsed;
-	RoleState caller;
-	char *sql;
-
-	while (OidIsValid(get_trigger_oid(relid, name, true)))
-		name = psprintf("%s_", name);
-	sql = psprintf("CREATE TRIGGER %s BEFORE %s ON %s FOR EACH %s EXECUTE FUNCTION account.%s()",
-				   quote_identifier(name), event, sql_relation(relid), level, function);
-	parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
-	caller = run_as_for_server_code(BOOTSTRAP_SUPERUSERID);
-	CreateTrigger(castNode(CreateTrigStmt, parsed->stmt), sql, relid, InvalidOid, InvalidOid,
-				  InvalidOid, account_function(function), InvalidOid, NULL, false, false);
-	run_as_end(caller);
-	CommandCounterIncrement();
-}
-
-/* Which columns the trigger on UPDATE looks at: *any of a partition, whose rows may move. */
-static Bitmapset *
-watched_columns(Oid relid, const HoldTable *table, bool *any)
-{
-	Bitmapset *columns;
-
-	*any = get_rel_relispartition(relid);
-	columns = *any ? NULL : hold_key_columns(table);
-	return columns;
-}
-
-/* Is the trigger on UPDATE that a table has enough? */
-static bool
-update_suffices(Oid relid, const HoldTable *table, const HoldTriggerFound *found)
-{
-	bool any;
-	Bitmapset *columns = watched_columns(relid, table, &any);
-
-	if (!any && bms_is_empty(columns))
-		return true;
-	if (!OidIsValid(found->oid))
-		return false;
-	return found->all_columns || (!any && bms_is_subset(columns, found->columns));
-}
-
-/* Put the trigger on UPDATE on a table, in place of one that looks at too little. */
-static void
-create_update_trigger(Oid relid, const HoldTable *table, const HoldTriggerFound *found)
-{
-	bool any;
-	Bitmapset *columns = watched_columns(relid, table, &any);
-	StringInfoData event;
-	int attnum = -1;
-
-	if (OidIsValid(found->oid))
-	{
-		ObjectAddress object;
-
-		ObjectAddressSet(object, TriggerRelationId, found->oid);
-		performDeletion(&object, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
-		CommandCounterIncrement();
-	}
-	initStringInfo(&event);
-	appendStringInfoString(&event, "UPDATE");
-	while ((attnum = bms_next_member(columns, attnum)) >= 0)
-		appendStringInfo(&event, "%s%s", event.len == 6 ? " OF " : ", ", sql_column(relid, attnum));
-	create_trigger(relid, TRIGGER_HOLD_UPDATE, event.data, "ROW", "hold_update");
-}
-
-/* Enable a trigger that a table has. */
-static void
-enable_trigger(Oid relid, const HoldTriggerFound *found)
-{
-	RoleState caller;
-
-	if (!OidIsValid(found->oid) || found->enabled)
-		return;
-	caller = run_as(relation_owner(relid));
-	run_sql("ALTER TABLE %s ENABLE TRIGGER %s", sql_relation(relid),
-			quote_identifier(NameStr(found->name)));
-	run_as_end(caller);
-	CommandCounterIncrement();
-}
-
-/* Has a table all triggers that it needs? enabled: and do they fire? */
-static bool
-has_triggers(Oid relid, const HoldTable *table, bool enabled)
-{
-	HoldTriggers found = triggers_of(relid);
-
-	if (!OidIsValid(found.on_delete.oid) || !OidIsValid(found.on_truncate.oid) ||
-		!update_suffices(relid, table, &found.on_update))
-		return false;
-	return !enabled || (found.on_delete.enabled && found.on_truncate.enabled &&
-						(!OidIsValid(found.on_update.oid) || found.on_update.enabled));
-}
-
-/* Put what it lacks on a table. */
-static void
-put_triggers_on(Oid relid)
-{
-	HoldTriggers found = triggers_of(relid);
-	const HoldTable *table;
-
-	if (!OidIsValid(found.on_delete.oid))
-		create_trigger(relid, TRIGGER_HOLD, "DELETE", "ROW", "hold_delete");
-	if (!OidIsValid(found.on_truncate.oid))
-		create_trigger(relid, TRIGGER_HOLD_TRUNCATE, "TRUNCATE", "STATEMENT", "hold_truncate");
-	table = hold_table_of(relid);
-	if (table != NULL && !update_suffices(relid, table, &found.on_update))
-		create_update_trigger(relid, table, &found.on_update);
-	else
-		enable_trigger(relid, &found.on_update);
-	enable_trigger(relid, &found.on_delete);
-	enable_trigger(relid, &found.on_truncate);
-}
-
-/* Does a table take triggers, that is, has it rows? */
-static bool
-takes_triggers(Oid relid)
-{
-	return get_rel_relkind(relid) == RELKIND_RELATION;
-}
-
-/*
- * Put the triggers on every table that has none; see the header. Each lock may bring news of other
- * tables: so again, until there are none.
- */
-int64
-hold_put_triggers(LOCKMODE lock, const List *but)
-{
-	List *done = list_copy(but);
-	int64 lacked = 0;
-	bool again = true;
-
-	while (again)
-	{
-		ListCell *lc;
-
-		again = false;
-		foreach (lc, hold_relations())
-		{
-			Oid relid = lfirst_oid(lc);
-			const HoldTable *table;
-
-			CHECK_FOR_INTERRUPTS();
-			if (list_member_oid(done, relid))
-				continue;
-			done = lappend_oid(done, relid);
-			again = true;
-			if (lock != NoLock)
-				LockRelationOid(relid, lock);
-			table = hold_table_of(relid);
-			if (table == NULL || !takes_triggers(relid) || has_triggers(relid, table, true))
-				continue;
-			LockRelationOid(relid, ShareRowExclusiveLock);
-			if (get_rel_name(relid) == NULL)
-				continue; /* dropped meanwhile */
-			lacked++;
-			put_triggers_on(relid);
-		}
-	}
-	return lacked;
-}
 
 /* What is said of a reference has changed: rows of other tables may go now. */
 static void
@@ -390,7 +126,7 @@ doctor_hold(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		if (table == NULL)
 			continue;
-		if (takes_triggers(relid) && !has_triggers(relid, table, true))
+		if (hold_takes_triggers(relid) && !hold_has_triggers(relid, table, true))
 			put_finding(result, "hold_not_enforced", relid,
 						"rows that must stay for a legal hold can be removed: its triggers were "
 						"dropped or disabled",
@@ -424,7 +160,7 @@ is_kept(Oid relid)
 {
 	const HoldTable *table = hold_table_of(relid);
 
-	return table != NULL && takes_triggers(relid) && has_triggers(relid, table, true);
+	return table != NULL && hold_takes_triggers(relid) && hold_has_triggers(relid, table, true);
 }
 
 /* Raise PT423 for a command that takes away what a hold is about. */
