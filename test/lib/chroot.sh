@@ -213,7 +213,7 @@ chroot_compile() {
 # system's packages that it owns, and against what was installed before. Usage: chroot_installcheck major tree
 # more options of pg_virtualenv...
 chroot_installcheck() {
-    local major=$1 tree=$2
+    local major=$1 tree=$2 passed
     shift 2
     chroot_user builder
     chroot_run "$chroot_dir" chown -R builder: "$tree"
@@ -224,7 +224,8 @@ chroot_installcheck() {
         head -n 200 "$chroot_dir$tree"/regression.diffs "$chroot_dir$tree"/output_iso/regression.diffs 2>/dev/null || true
         die "make installcheck fails on PostgreSQL $major"
     }
-    say "make installcheck, by the unprivileged owner of the server: $(grep -cE '^ok [0-9]|\.\.\. ok' "$work/log/installcheck" || true) tests passed"
+    passed=$(grep -cE '^ok [0-9]|\.\.\. ok' "$work/log/installcheck") || die "make installcheck ran no test on PostgreSQL $major"
+    say "make installcheck, by the unprivileged owner of the server: $passed tests passed"
 }
 
 # Lend the system another server: $chroot_tmp/old has its directories below their own names (programs find their
