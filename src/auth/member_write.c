@@ -449,6 +449,17 @@ remove_text(const Model *model)
 					sql_set_deleted(soft, sql_stamp_now(&soft->stamp), "$3"), key_sql(model), live);
 }
 
+/* The kept statement that removes one. */
+static KeptStatement *
+remove_plan(const Model *model, Oid members, const Oid *types)
+{
+	KeptStatement *plan = plan_lookup(PLAN_MEMBERSHIP_CHANGE, members, 4);
+
+	if (plan == NULL)
+		plan = plan_keep_lookup(PLAN_MEMBERSHIP_CHANGE, members, 4, remove_text(model), 3, types);
+	return plan;
+}
+
 /* Remove a live membership. */
 void
 member_remove(const Model *model, const char *user_id, const char *tenant_key)
@@ -467,14 +478,9 @@ member_remove(const Model *model, const char *user_id, const char *tenant_key)
 	saved = run_as(model->owner[MODEL_MEMBERS]);
 	if (key_values(model, user_id, tenant_key, values))
 	{
-		KeptStatement *plan = plan_lookup(PLAN_MEMBERSHIP_CHANGE, members, 4);
-
-		if (plan == NULL)
-			plan =
-				plan_keep_lookup(PLAN_MEMBERSHIP_CHANGE, members, 4, remove_text(model), 3, types);
 		PG_TRY();
 		{
-			rows = run_now(plan, values);
+			rows = run_now(remove_plan(model, members, types), values);
 		}
 		PG_CATCH();
 		{
