@@ -22,8 +22,8 @@ DECLARE
     what text;
 BEGIN
     FOR t IN SELECT relid::regclass::text AS name, relid FROM account_columns ORDER BY relid::regclass::text COLLATE "C" LOOP
-        -- a partition is covered by its table
-        CONTINUE WHEN NOT enable OR (SELECT relispartition FROM pg_class WHERE oid = t.relid);
+        -- a partition is covered by its table, and so is a table by those that it inherits from
+        CONTINUE WHEN NOT enable OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = t.relid);
         BEGIN
             PERFORM account.enable_soft_delete(t.relid);
             RAISE INFO 'enabled %', t.name;
