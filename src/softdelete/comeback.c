@@ -26,6 +26,7 @@
 #include "comeback.h"
 #include "mapping.h"
 #include "other_parents.h"
+#include "rewrite.h"
 
 /* What a row of the set is found by. */
 typedef struct RowKey
@@ -49,6 +50,7 @@ comeback_begin(const Interval *within, bool lock)
 	comeback->rows =
 		hash_create("pgaccount comeback", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	action_snapshot_begin(&comeback->options);
+	comeback->options.callback = rewrite_restore_start;
 	return comeback;
 }
 

@@ -24,6 +24,7 @@
 #include "follow_return.h"
 #include "mapping.h"
 #include "other_parents.h"
+#include "rewrite.h"
 
 /* Another parent of the children of a batch, and those of its rows that are deleted. */
 typedef struct Blocking
@@ -326,6 +327,7 @@ return_batch(Batch *batch)
 
 	SPI_connect();
 	action_snapshot_begin(&options);
+	options.callback = rewrite_restore_start;
 	blocking = find_blocking(batch, others, OTHER_KEYS_OF_RETURNING, &options);
 	caller = run_as(relation_owner(batch->edge->child));
 	if (blocking == NIL)

@@ -33,6 +33,7 @@
 #include "follow_return.h"
 #include "mapping.h"
 #include "restore.h"
+#include "rewrite.h"
 
 ACCOUNT_OPERATION(restore, "restore", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(is_deleted);
@@ -188,7 +189,7 @@ run_statements(void *arg)
 {
 	const Restore *restore = arg;
 	SoftDelete mapping = *mapping_of_table(restore->relid);
-	StatementOptions options = {.judge = restore->judge};
+	StatementOptions options = {.judge = restore->judge, .callback = rewrite_restore_start};
 	char *sql = psprintf(OWN_STATEMENT "UPDATE %s t SET %s WHERE %s", sql_relation(restore->relid),
 						 sql_set_live(&mapping), restore->condition);
 	uint64 restored;

@@ -267,6 +267,19 @@ needs_no_step(EState *estate, ResultRelInfo *target, const SoftDelete *mapping, 
 			!bms_is_member(mapping->flag - FirstLowInvalidHeapAttributeNumber, updated));
 }
 
+/* The mapping of a table that a statement writes, where its sync trigger fires before an UPDATE. */
+static const SoftDelete *
+mapping_in_sync(const ResultRelInfo *target)
+{
+	const TriggerDesc *triggers = target->ri_TrigDesc;
+	const SoftDelete *mapping;
+
+	if (triggers == NULL || !triggers->trig_update_before_row)
+		return NULL;
+	mapping = mapping_active(RelationGetRelid(target->ri_RelationDesc));
+	return mapping != NULL && OidIsValid(mapping->sync_trigger) ? mapping : NULL;
+}
+
 /*
  * Called after ExecutorStart. Without a BEFORE UPDATE trigger the executor need not lock each row
  * beforehand. Other BEFORE triggers may change any column, so with them the companion stays as
@@ -284,19 +297,34 @@ rewrite_executor_start(QueryDesc *desc)
 	foreach (lc, desc->estate->es_opened_result_relations)
 	{
 		ResultRelInfo *target = lfirst(lc);
-		TriggerDesc *triggers = target->ri_TrigDesc;
-		const SoftDelete *mapping;
+		const SoftDelete *mapping = mapping_in_sync(target);
 		bool deletion;
 
-		if (triggers == NULL || !triggers->trig_update_before_row)
-			continue;
-		mapping = mapping_active(RelationGetRelid(target->ri_RelationDesc));
-		if (mapping == NULL || !OidIsValid(mapping->sync_trigger))
+		if (mapping == NULL)
 			continue;
 		/* targets of data-modifying CTEs are in the list too, with statements of their own */
 		deletion = desc->operation == CMD_DELETE &&
 				   list_member_int(node->resultRelations, target->ri_RangeTableIndex);
 		if (needs_no_step(desc->estate, target, mapping, deletion))
-			disable_sync_trigger(triggers, mapping->sync_trigger);
+			disable_sync_trigger(target->ri_TrigDesc, mapping->sync_trigger);
+	}
+}
+
+/*
+ * ExecutorCallback of an UPDATE of ours that sets deleted_at and its flag together, to live: the
+ * same for it. Nothing is to be guarded where rows come back.
+ */
+void
+rewrite_restore_start(EState *estate, void *arg)
+{
+	ListCell *lc;
+
+	foreach (lc, estate->es_opened_result_relations)
+	{
+		ResultRelInfo *target = lfirst(lc);
+		const SoftDelete *mapping = mapping_in_sync(target);
+
+		if (mapping != NULL && !target->ri_RelationDesc->rd_rel->relispartition)
+			disable_sync_trigger(target->ri_TrigDesc, mapping->sync_trigger);
 	}
 }

@@ -34,5 +34,6 @@ extern void rewrite_show_all_once(bool copying);
 
 /* Where the BEFORE UPDATE sync trigger has nothing to do, disable it in the executor's copy. */
 extern void rewrite_executor_start(struct QueryDesc *desc);
+extern void rewrite_restore_start(struct EState *estate, void *arg);
 
 #endif /* PGACCOUNT_REWRITE_H */
