@@ -30,9 +30,10 @@
  *
  * 4. No other transaction can have a profile for that user: its own check of the foreign key, at
  *    once or deferred, would not see the user. Our own transaction's is seen by NOT EXISTS, which
- *    2 covers, too. So ON CONFLICT, whose speculative insertion costs as much again as the row, is
- *    not needed. (A row that got in past its check, under session_replication_role = replica, is
- *    seen as well; one that does so at this very moment meets the unique index: 23505, no harm.)
+ *    2 covers, too. So a set does without ON CONFLICT, whose speculative insertion costs as much
+ *    again as the row. (A row that got in past its check, under session_replication_role = replica,
+ *    is seen as well; one that does so at this very moment meets the unique index: 23505, no harm.)
+ *    One row takes ON CONFLICT in its place: that costs less than to set up the scan.
  *
  * The back-fill of enabling is proved in the same way. There the users are committed, but it holds
  * SHARE ROW EXCLUSIVE on users to the end of its transaction, so that in 2 nobody else can delete
