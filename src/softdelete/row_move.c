@@ -67,7 +67,7 @@ row_is_moving(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
 {
 	for (UpdateNote *note = update_notes; note != NULL; note = note->next)
 		if (note->statement == flinfo->fn_mcxt && note->relid == RelationGetRelid(rel) &&
-			ItemPointerEquals(&note->tid, tid))
+			ItemPointerIsValid(&note->tid) && ItemPointerEquals(&note->tid, tid))
 		{
 			ItemPointerSetInvalid(&note->tid);
 			return true;

@@ -130,6 +130,17 @@ SELECT account.release_hold(:a, 'over') \g /dev/null
 SELECT account.place_hold('moving', '{"id": 1, "place": 2}'::jsonb, 'a') \g /dev/null
 SELECT is(attempt('UPDATE moving SET place = 1'), 'PT423', 'but not where that changes the key of the row under the hold');
 
+-- with soft delete and a hold somewhere in the table, both keep note of a row that moves; the other row of the statement, too
+CREATE TABLE passing (id int, place int, deleted_at timestamptz, PRIMARY KEY (id, place)) PARTITION BY LIST (place);
+CREATE TABLE passing_1 PARTITION OF passing FOR VALUES IN (1);
+CREATE TABLE passing_2 PARTITION OF passing FOR VALUES IN (2);
+INSERT INTO passing SELECT g, 1 FROM generate_series(1, 3) g;
+SELECT account.enable_soft_delete('passing');
+SELECT account.place_hold('passing', '{"id": 3, "place": 1}'::jsonb, 'a') \g /dev/null
+SELECT lives_ok('UPDATE passing SET place = 2 WHERE id < 3', 'rows move beside one under a hold, under soft delete');
+SELECT results_eq('SELECT id, tableoid::regclass::text FROM passing ORDER BY id',
+	$$VALUES (1, 'passing_2'), (2, 'passing_2'), (3, 'passing_1')$$, 'and are there, live');
+
 -- purge goes round what is under a hold, and what would go with it, and says so
 CREATE TABLE org (id int PRIMARY KEY, deleted_at timestamptz);
 CREATE TABLE member (id int PRIMARY KEY, org int REFERENCES org ON DELETE CASCADE, deleted_at timestamptz);
