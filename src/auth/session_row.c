@@ -34,7 +34,7 @@ index_by_id(Relation rel, LookupIndex *by)
 	*by = (LookupIndex){.index = compat_primary_key_index(rel),
 						.nkeys = 1,
 						.key = {{.attnum = SESSION_ID, .type = UUIDOID, .equality = F_UUID_EQ}}};
-	if (!OidIsValid(by->index) && !lookup_unique_index(rel, SESSION_ID, by))
+	if (!OidIsValid(by->index) && !lookup_unique_index(rel, SESSION_ID, 0, by))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("table account.session has no primary key"),
 						errdetail("It was dropped, and sessions are found by it."),

@@ -63,7 +63,7 @@ find(LookupScan *scan, Relation rel, const pg_uuid_t *session, Snapshot snapshot
 					  .nkeys = 1,
 					  .key = {{.attnum = USE_SESSION_ID, .type = UUIDOID, .equality = F_UUID_EQ}}};
 
-	if (!OidIsValid(by.index) && !lookup_unique_index(rel, USE_SESSION_ID, &by))
+	if (!OidIsValid(by.index) && !lookup_unique_index(rel, USE_SESSION_ID, 0, &by))
 		return false; /* dropped: then nobody knows */
 	return lookup_one(scan, rel, &by, (Datum[]){UUIDPGetDatum(session)}, snapshot);
 }

@@ -105,9 +105,22 @@ holds_all(Relation index)
 	return index_predicate(index) == NIL;
 }
 
+/*
+ * Does it hold the rows that are looked for: all, or those without a value in only_null (0: all)?
+ */
+static bool
+holds_wanted(Relation index, AttrNumber only_null, LookupIndex *found)
+{
+	if (holds_all(index))
+		return true;
+	found->only_null = only_null;
+	return only_null != 0 && holds_only(index, IS_NULL, only_null);
+}
+
 /* Can a scan find the rows with a value in this column by the index, as its only key? */
 static bool
-serves_column(Relation rel, Relation index, AttrNumber attnum, bool unique, LookupIndex *found)
+serves_column(Relation rel, Relation index, AttrNumber attnum, AttrNumber only_null, bool unique,
+			  LookupIndex *found)
 {
 	Form_pg_index form = index->rd_index;
 
@@ -115,7 +128,7 @@ serves_column(Relation rel, Relation index, AttrNumber attnum, bool unique, Look
 	return (!unique || (form->indisunique && form->indimmediate)) && form->indnkeyatts == 1 &&
 		   lookup_index_serves(index) &&
 		   read_key(index, 0, TupleDescAttr(RelationGetDescr(rel), attnum - 1), &found->key[0]) &&
-		   (holds_all(index) || holds_only(index, IS_NOT_NULL, attnum));
+		   (holds_only(index, IS_NOT_NULL, attnum) || holds_wanted(index, only_null, found));
 }
 
 /* Can it find the one row with values in both columns? See lookup_unique_pair(). */
@@ -133,15 +146,12 @@ serves_pair(Relation rel, Relation index, const AttrNumber *attnums, AttrNumber 
 		!read_key(index, 0, TupleDescAttr(desc, attnums[first] - 1), &found->key[0]) ||
 		!read_key(index, 1, TupleDescAttr(desc, attnums[1 - first] - 1), &found->key[1]))
 		return false;
-	if (holds_all(index))
-		return true;
-	found->only_null = only_null;
-	return only_null != 0 && holds_only(index, IS_NULL, only_null);
+	return holds_wanted(index, only_null, found);
 }
 
-/* An index on just this column, of all rows that have a value in it. */
+/* An index on just this column, of all rows that have a value in it, and none in only_null. */
 static bool
-find_index(Relation rel, AttrNumber attnum, bool unique, LookupIndex *found)
+find_index(Relation rel, AttrNumber attnum, AttrNumber only_null, bool unique, LookupIndex *found)
 {
 	bool usable = false;
 	ListCell *cell;
@@ -150,7 +160,7 @@ find_index(Relation rel, AttrNumber attnum, bool unique, LookupIndex *found)
 	{
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 
-		usable = serves_column(rel, index, attnum, unique, found);
+		usable = serves_column(rel, index, attnum, only_null, unique, found);
 		index_close(index, usable ? NoLock : AccessShareLock);
 		if (usable)
 			break;
@@ -160,16 +170,16 @@ find_index(Relation rel, AttrNumber attnum, bool unique, LookupIndex *found)
 
 /* The unique index on just this column; see the header. */
 bool
-lookup_unique_index(Relation rel, AttrNumber attnum, LookupIndex *found)
+lookup_unique_index(Relation rel, AttrNumber attnum, AttrNumber only_null, LookupIndex *found)
 {
-	return find_index(rel, attnum, true, found);
+	return find_index(rel, attnum, only_null, true, found);
 }
 
 /* Any index on just this column; see the header. */
 bool
 lookup_index(Relation rel, AttrNumber attnum, LookupIndex *found)
 {
-	return find_index(rel, attnum, false, found);
+	return find_index(rel, attnum, 0, false, found);
 }
 
 /* The unique index on just these two columns; see the header. */

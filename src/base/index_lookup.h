@@ -43,10 +43,12 @@ typedef struct LookupIndex
 extern bool lookup_index_serves(Relation index);
 
 /*
- * The unique btree index on just this column, or any btree index on it, of all rows that have a
- * value in it. False: there is none to use.
+ * The unique btree index on just this column, of all rows that have a value in it, or of those
+ * without a value in only_null (0: of all); or any btree index on it, of all. False: there is none
+ * to use.
  */
-extern bool lookup_unique_index(Relation rel, AttrNumber attnum, LookupIndex *found);
+extern bool lookup_unique_index(Relation rel, AttrNumber attnum, AttrNumber only_null,
+								LookupIndex *found);
 extern bool lookup_index(Relation rel, AttrNumber attnum, LookupIndex *found);
 
 /*

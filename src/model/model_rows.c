@@ -81,19 +81,26 @@ is_readable(Oid type)
 	}
 }
 
+/* The column that says when soft delete has deleted a row of the table; 0: there is none. */
+static AttrNumber
+deletion_column(Relation rel)
+{
+	const SoftDelete *soft = mapping_declared(RelationGetRelid(rel));
+
+	return soft != NULL ? soft->deleted_at : InvalidAttrNumber;
+}
+
 /* Find the index by which rows of a part are looked up. */
 static bool
 find_key(const Model *model, ModelPart part, Relation rel, LookupIndex *key)
 {
-	const SoftDelete *soft;
 	AttrNumber pair[2];
 
 	if (part != MODEL_MEMBERS)
-		return lookup_unique_index(rel, model->column[keys[part]].attnum, key);
-	soft = mapping_declared(RelationGetRelid(rel));
+		return lookup_unique_index(rel, model->column[keys[part]].attnum, 0, key);
 	pair[0] = model->column[MEMBERS_USER].attnum;
 	pair[1] = model->column[MEMBERS_TENANT].attnum;
-	return lookup_unique_pair(rel, pair, soft != NULL ? soft->deleted_at : 0, key);
+	return lookup_unique_pair(rel, pair, deletion_column(rel), key);
 }
 
 /* Do rows of a part hold all columns that the model has of it? */
@@ -123,6 +130,16 @@ find_direct(const Model *model, ModelPart part, Relation rel)
 	if (part != MODEL_PROFILES) /* a role is read of whatever profile there is */
 		liveness_of(model, part, rel, &table.liveness);
 	tables[part] = table;
+}
+
+/* The index on slugs of tenants; see the header. */
+bool
+model_rows_slug_index(const ModelRows *rows, LookupIndex *by)
+{
+	Relation rel = rows->rel[MODEL_TENANTS];
+
+	return lookup_unique_index(rel, rows->model->column[TENANTS_SLUG].attnum, deletion_column(rel),
+							   by);
 }
 
 /* Can the rows be looked at without a statement? See the header. */

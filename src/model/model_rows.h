@@ -40,6 +40,9 @@ extern bool model_rows_find(const ModelRows *rows, ModelPart part, Datum key, Sn
 extern bool model_rows_find_member(const ModelRows *rows, Datum user, Datum tenant,
 								   Snapshot snapshot, LookupScan *scan);
 
+/* The unique index on slugs of tenants, of all, or of live ones. False: there is none. */
+extern bool model_rows_slug_index(const ModelRows *rows, LookupIndex *by);
+
 /* The value of an attribute in a row; *isnull also where there is no such column. */
 extern Datum model_row_value(const Model *model, ModelAttribute attribute, TupleTableSlot *slot,
 							 bool *isnull);

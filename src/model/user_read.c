@@ -270,7 +270,7 @@ user_read_lock_membership(const ModelRows *rows, Datum user_key, Datum tenant_ke
 	return held;
 }
 
-/* The index on slugs of tenants, of all that have one; NULL: there is none to use. */
+/* The index on slugs of tenants; NULL: there is none to use. */
 static const LookupIndex *
 slug_index(const ModelRows *rows)
 {
@@ -281,8 +281,7 @@ slug_index(const ModelRows *rows)
 
 	if (generation != model->generation)
 	{
-		indexed =
-			lookup_unique_index(rows->rel[MODEL_TENANTS], model->column[TENANTS_SLUG].attnum, &by);
+		indexed = model_rows_slug_index(rows, &by);
 		generation = model->generation;
 	}
 	return indexed ? &by : NULL;

@@ -68,5 +68,21 @@ SELECT is((SELECT msw.said(access_token) FROM account.switch_tenant(:'none_refre
 SELECT is((SELECT count(*) FROM account.event WHERE type = 'tenant_switched'), 4::bigint, 'events of switches');
 SELECT is((SELECT string_agg(DISTINCT error_code, ' ') FROM account.event WHERE type = 'operation_failed' AND detail ->> 'error' = 'not_a_member'), 'PT403', 'and of refusals');
 SELECT is((SELECT count(*) FROM account.event WHERE detail::text ~ :'l_refresh_token' OR detail::text ~ :'t_refresh_token'), 0::bigint, 'without tokens');
+-- after the rest: the live one of a slug, by the index on live ones as by a statement, which a child of the table asks for
+INSERT INTO msw.tenants (slug) VALUES ('again'), ('gone');
+INSERT INTO msw.tenants (slug) SELECT id::text FROM msw.tenants WHERE slug = 'one';
+INSERT INTO msw.memberships SELECT :'id', id, 'member' FROM msw.tenants ON CONFLICT DO NOTHING;
+CREATE TABLE msw.named AS SELECT slug AS name FROM msw.tenants UNION SELECT id::text FROM msw.tenants;
+DELETE FROM msw.tenants WHERE slug IN ('again', 'gone');
+INSERT INTO msw.tenants (slug) VALUES ('again');
+INSERT INTO msw.memberships SELECT :'id', id, 'member' FROM msw.tenants WHERE slug = 'again';
+CREATE FUNCTION msw.goes(text) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', s.error, s.tenant_id) FROM account.switch_tenant((account.issue_tokens((SELECT id::text FROM msw.users))).refresh_token, $1) s $$;
+CREATE TABLE msw.by_index AS SELECT name, msw.goes(name) AS to FROM msw.named;
+SELECT is((SELECT split_part("to", ' ', 1) FROM msw.by_index WHERE name = 'again'), (SELECT id::text FROM msw.tenants WHERE slug = 'again' AND deleted_at IS NULL), 'the live one of a slug');
+SELECT is((SELECT string_agg("to", ' ') FROM msw.by_index WHERE name = 'gone'), 'not_a_member', 'of which one is needed');
+CREATE TABLE msw.child () INHERITS (msw.tenants);
+SELECT is((SELECT jsonb_agg(n) FROM (SELECT name, msw.goes(name) FROM msw.named EXCEPT TABLE msw.by_index) n), NULL, 'the same by a statement');
+SELECT cmp_ok((SELECT count(*) FROM msw.by_index WHERE "to" <> 'not_a_member'), '>=', 6::bigint, 'of as many as there are');
 SELECT * FROM finish();
 ROLLBACK;
