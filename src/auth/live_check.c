@@ -72,9 +72,7 @@ can_look(const ModelRows *rows)
 	const ModelColumn *role = &rows->model->column[MEMBERS_ROLE];
 
 	return model_rows_direct(rows) &&
-		   (role->attnum == InvalidAttrNumber || role->type == TEXTOID ||
-			role->type == VARCHAROID || getBaseType(role->type) == TEXTOID ||
-			getBaseType(role->type) == VARCHAROID);
+		   (role->attnum == InvalidAttrNumber || role->base == TEXTOID || role->base == VARCHAROID);
 }
 
 /* Who is looked for, and what is found. */

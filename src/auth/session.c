@@ -212,8 +212,18 @@ admit_text(const Model *model, bool login, bool rehash)
 static bool
 still_member(const Model *model, const UserRecord *user)
 {
-	return !user->is_member || (membership_lock(model, user->user_id, user->tenant_key) &&
-								membership_counts(model, user->user_id, user->tenant_key, NULL));
+	UserRecord now = *user;
+	Membership member;
+	ModelRows rows;
+	bool holds;
+
+	if (!user->is_member)
+		return true;
+	model_rows_open_as(&rows, model);
+	holds = membership_lock(&rows, user->user_id, user->tenant_key, &member) &&
+			membership_take(&rows, &now, &member);
+	model_rows_close(&rows);
+	return holds;
 }
 
 /* Let a user in; see the header. */
@@ -348,10 +358,10 @@ session_open(FunctionCallInfo fcinfo, const UserRecord *user, const char *actor,
 
 /* Is the user of the tenant that its session is in? Where members are mapped it is put there. */
 static bool
-is_of_tenant(const Model *model, UserRecord *user, const char *tenant_id)
+is_of_tenant(const ModelRows *rows, UserRecord *user, const char *tenant_id)
 {
-	if (model_has_members(model))
-		return tenant_id == NULL || membership_enter(model, user, tenant_id);
+	if (model_has_members(rows->model))
+		return tenant_id == NULL || membership_rows_enter(rows, user, tenant_id);
 	return strcmp(user->tenant_key ? user->tenant_key : "", tenant_id ? tenant_id : "") == 0;
 }
 
@@ -361,7 +371,7 @@ is_of_tenant(const Model *model, UserRecord *user, const char *tenant_id)
  * any more. switches: into which tenant it is to go the caller sees to.
  */
 static const char *
-judge(const Model *model, const RefreshToken *token, SessionRow *row, bool switches,
+judge(const ModelRows *rows, const RefreshToken *token, SessionRow *row, bool switches,
 	  UserRecord **user, bool *again)
 {
 	unsigned char hash[REFRESH_HASH_BYTES];
@@ -382,11 +392,11 @@ judge(const Model *model, const RefreshToken *token, SessionRow *row, bool switc
 	}
 	if (now >= row->expires_at)
 		return "token_expired";
-	*user = model_user_by_id(model, row->user_id);
+	*user = model_rows_user(rows, row->user_id);
 	/* nobody acts as a superuser, also one that has become it since */
 	if (*user == NULL || !model_user_admitted(*user) ||
 		(row->actor != NULL && (*user)->is_superuser) ||
-		(!switches && !is_of_tenant(model, *user, row->tenant_id)))
+		(!switches && !is_of_tenant(rows, *user, row->tenant_id)))
 	{
 		session_row_end(row, SESSION_END_USER);
 		return "session_ended";
@@ -457,20 +467,18 @@ next_token(const pg_uuid_t *session, SessionRow *row, bool again, Datum ip, cons
 
 /*
  * Lock what a switch to a tenant depends on, before the session's row: the tenant, and the user's
- * membership in it. NULL: there is no such tenant or session; else its key.
+ * membership in it, which is read. False: there is none.
  */
-static char *
-lock_target(const Model *model, const pg_uuid_t *session, const char *tenant)
+static bool
+lock_target(const ModelRows *rows, const char *user_id, const char *tenant, Membership *member)
 {
 	bool is_active;
-	char *user_id = session_row_user(session);
-	char *key = user_id == NULL ? NULL : model_tenant_key(model, tenant, &is_active);
+	char *key = model_rows_tenant_key(rows, tenant, &is_active);
 
 	if (key == NULL)
-		return NULL;
+		return false;
 	session_lock_tenant(key, false);
-	(void) membership_lock(model, user_id, key);
-	return key;
+	return membership_lock(rows, user_id, key, member);
 }
 
 /* Go on with a session: its next tokens, or why not. */
@@ -479,22 +487,25 @@ go_on(FunctionCallInfo fcinfo, const Model *model, text *token, Continuation *ca
 {
 	RefreshToken read;
 	SessionRow row;
+	ModelRows rows;
+	Membership member;
 	UserRecord *user = NULL;
 	const char *refused = "token_invalid";
-	char *target = NULL;
+	bool is_member = false;
 	bool again = false;
-	bool found = refresh_token_read(token, &read);
+	bool found = refresh_token_read(token, &read) && session_row_find(&read.session, &row);
 	Datum result;
 
 	call->status = 401;
+	model_rows_open_as(&rows, model);
 	if (found && call->tenant != NULL)
-		target = lock_target(model, &read.session, call->tenant);
-	found = found && session_row_lock(&read.session, &row);
+		is_member = lock_target(&rows, row.user_id, call->tenant, &member);
+	found = found && session_row_lock(&row);
 	FAILURE_POINT("refresh");
 	if (found)
-		refused = judge(model, &read, &row, call->tenant != NULL, &user, &again);
+		refused = judge(&rows, &read, &row, call->tenant != NULL, &user, &again);
 	if (refused == NULL && call->tenant != NULL &&
-		(target == NULL || !membership_enter(model, user, target)))
+		!(is_member && membership_take(&rows, user, &member)))
 	{
 		call->status = 403;
 		refused = "not_a_member";
@@ -509,6 +520,7 @@ go_on(FunctionCallInfo fcinfo, const Model *model, text *token, Continuation *ca
 	record_refresh(call, found ? &row : NULL, user ? user->tenant_key : NULL, refused);
 	if (found)
 		session_row_close(&row);
+	model_rows_close(&rows);
 	return result;
 }
 
@@ -587,7 +599,8 @@ logout_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.logout()");
 	version_check();
-	if (refresh_token_read(token, &read) && session_row_lock(&read.session, &row))
+	if (refresh_token_read(token, &read) && session_row_find(&read.session, &row) &&
+		session_row_lock(&row))
 	{
 		ended = !row.ended;
 		session_row_end(&row, SESSION_END_LOGOUT);
@@ -640,7 +653,12 @@ session_actor_argument(FunctionCallInfo fcinfo, int n, const UserRecord *user)
 char *
 session_user_of(const pg_uuid_t *session)
 {
-	return session_row_user(session);
+	SessionRow row;
+
+	if (!session_row_find(session, &row))
+		return NULL;
+	session_row_close(&row);
+	return row.user_id;
 }
 
 /* End a session; see the header. */
@@ -650,7 +668,7 @@ session_end_one(const pg_uuid_t *session, const char *reason, char **tenant_id)
 	SessionRow row;
 	bool ended;
 
-	if (!session_row_lock(session, &row))
+	if (!session_row_find(session, &row) || !session_row_lock(&row))
 		return false;
 	ended = !row.ended && row.expires_at > GetCurrentTimestamp();
 	session_row_end(&row, reason);

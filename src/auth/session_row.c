@@ -152,43 +152,52 @@ require_in_snapshot(Relation rel, TupleTableSlot *slot)
 						errhint("Try the transaction again.")));
 }
 
-/* Lock and read a session; see the header. */
+/* Find a session; see the header. */
 bool
-session_row_lock(const pg_uuid_t *id, SessionRow *row)
+session_row_find(const pg_uuid_t *id, SessionRow *row)
 {
-	Relation rel = own_table_require(SESSION_TABLE, RowExclusiveLock);
 	LookupIndex by;
 	LookupScan scan;
-	Snapshot snapshot;
-	bool found;
+	bool isnull;
 
-	index_by_id(rel, &by);
+	row->rel = own_table_require(SESSION_TABLE, RowExclusiveLock);
+	row->slot = NULL;
+	index_by_id(row->rel, &by);
 	CommandCounterIncrement(); /* what this command has changed counts too */
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	row->rel = rel;
-	row->slot = table_slot_create(rel, NULL);
-	found = lookup_one(&scan, rel, &by, (Datum[]){UUIDPGetDatum(id)}, snapshot);
-	if (found)
+	row->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (!lookup_one(&scan, row->rel, &by, (Datum[]){UUIDPGetDatum(id)}, row->snapshot))
 	{
-		found = lock_last_version(rel, scan.slot->tts_tid, snapshot, row->slot);
-		lookup_end(&scan);
-	}
-	UnregisterSnapshot(snapshot);
-	if (found)
-	{
-		require_in_snapshot(rel, row->slot);
-		read_row(rel, row->slot, row);
-	}
-	else
 		session_row_close(row);
-	return found;
+		return false;
+	}
+	row->tid = scan.slot->tts_tid;
+	row->user_id = TextDatumGetCString(slot_getattr(scan.slot, SESSION_USER_ID, &isnull));
+	lookup_end(&scan);
+	return true;
 }
 
-/* Let go of a session that was locked. */
+/* Lock and read a session that was found; see the header. */
+bool
+session_row_lock(SessionRow *row)
+{
+	row->slot = table_slot_create(row->rel, NULL);
+	if (!lock_last_version(row->rel, row->tid, row->snapshot, row->slot))
+	{
+		session_row_close(row);
+		return false;
+	}
+	require_in_snapshot(row->rel, row->slot);
+	read_row(row->rel, row->slot, row);
+	return true;
+}
+
+/* Let go of a session. */
 void
 session_row_close(SessionRow *row)
 {
-	ExecDropSingleTupleTableSlot(row->slot);
+	UnregisterSnapshot(row->snapshot);
+	if (row->slot != NULL)
+		ExecDropSingleTupleTableSlot(row->slot);
 	table_close(row->rel, NoLock);
 }
 
@@ -295,29 +304,6 @@ session_row_is_live(const pg_uuid_t *id, const char *user_id, Snapshot snapshot)
 	}
 	table_close(rel, NoLock);
 	return live;
-}
-
-/* The user of a session. */
-char *
-session_row_user(const pg_uuid_t *id)
-{
-	Relation rel = own_table_require(SESSION_TABLE, AccessShareLock);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	char *user_id = NULL;
-	LookupIndex by;
-	LookupScan scan;
-
-	index_by_id(rel, &by);
-	if (lookup_one(&scan, rel, &by, (Datum[]){UUIDPGetDatum(id)}, snapshot))
-	{
-		bool isnull;
-
-		user_id = TextDatumGetCString(slot_getattr(scan.slot, SESSION_USER_ID, &isnull));
-		lookup_end(&scan);
-	}
-	UnregisterSnapshot(snapshot);
-	table_close(rel, NoLock);
-	return user_id;
 }
 
 /* May there be a session of this user? */

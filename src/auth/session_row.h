@@ -36,7 +36,10 @@ enum
 	SESSION_COLUMNS = SESSION_USER_AGENT
 };
 
-/* A session, its row locked to the end of the transaction. Texts in the memory of who locked it. */
+/*
+ * A session. Once its row is locked all of it; texts in the memory of who locked it. Until then its
+ * user alone.
+ */
 typedef struct SessionRow
 {
 	char *user_id;
@@ -48,7 +51,9 @@ typedef struct SessionRow
 	TimestampTz expires_at;
 	bool ended;
 	Relation rel;
-	TupleTableSlot *slot; /* its last version */
+	Snapshot snapshot;
+	ItemPointerData tid;  /* the version that this sees */
+	TupleTableSlot *slot; /* the last one */
 } SessionRow;
 
 /* What a token of a session is, stored: the counter, the hash of its proof, and its end. */
@@ -67,16 +72,16 @@ extern void session_row_write(const pg_uuid_t *id, const char *user_id, const ch
 							  const char *actor, const SessionToken *token, Datum ip,
 							  text *user_agent);
 
-/*
- * Lock and read a session in its last version, whatever the snapshot of the transaction; but in
- * SERIALIZABLE one that it does not see is 40001. False: there is none. True: session_row_close()
- * is due.
- */
-extern bool session_row_lock(const pg_uuid_t *id, SessionRow *row);
-extern void session_row_close(SessionRow *row);
+/* Find a session. False: there is none. True: session_row_close() is due. */
+extern bool session_row_find(const pg_uuid_t *id, SessionRow *row);
 
-/* The user of a session, as it is without a lock; NULL: there is no such session. */
-extern char *session_row_user(const pg_uuid_t *id);
+/*
+ * Lock and read a session that was found, to the end of the transaction, in its last version,
+ * whatever the snapshot of the transaction; but in SERIALIZABLE one that it does not see is 40001.
+ * False: it has gone, and is closed.
+ */
+extern bool session_row_lock(SessionRow *row);
+extern void session_row_close(SessionRow *row);
 
 /*
  * Write its next token, and the tenant that it is in; ip 0: the address stays. Or the tenant alone.
@@ -100,7 +105,7 @@ extern bool session_rows_any(const char *user_id);
 extern BlockNumber session_rows_blocks(void);
 
 /*
- * End the sessions of a user, row by row, as session_row_lock() finds them. What the running
+ * End the sessions of a user, row by row, as session_row_find() finds them. What the running
  * command has changed is left as it is. False: there is no index to find them by.
  */
 extern bool session_rows_end(const char *user_id, const char *reason);

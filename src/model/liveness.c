@@ -69,7 +69,7 @@ truth_column(const Model *model, ModelAttribute attribute, Relation rel)
 
 	if (column.attnum != InvalidAttrNumber)
 	{
-		column.type = getBaseType(model->column[attribute].type);
+		column.type = model->column[attribute].base;
 		column.collation = model->column[attribute].collation;
 	}
 	return column;

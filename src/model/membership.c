@@ -193,49 +193,51 @@ enter(UserRecord *user, const Membership *member)
 	user->modules = member->in.modules;
 }
 
-/*
- * The same without a statement. False: that cannot be, or the model is another by now; else
- * *entered says whether it is a member.
- */
+/* The same without a statement. */
 static bool
-enter_direct(const Model *model, UserRecord *user, const char *tenant_key, bool *entered)
+enter_direct(const ModelRows *rows, UserRecord *user, const char *tenant_key)
 {
-	ModelRows rows;
-	bool direct;
-	Datum user_value;
-	Datum tenant_value;
+	Snapshot snapshot;
+	bool entered;
+	Datum values[2];
 
-	model_rows_open(&rows, true);
-	direct = rows.model->generation == model->generation && user_read_direct(&rows);
-	if (direct)
-	{
-		Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-
-		*entered = model_key_value(model, MEMBERS_USER, user->user_id, &user_value) &&
-				   model_key_value(model, MEMBERS_TENANT, tenant_key, &tenant_value) &&
-				   user_read_membership(&rows, user_value, tenant_value, snapshot, user);
-		UnregisterSnapshot(snapshot);
-	}
-	model_rows_close(&rows);
-	return direct;
+	if (!model_key_value(rows->model, MEMBERS_USER, user->user_id, &values[0]) ||
+		!model_key_value(rows->model, MEMBERS_TENANT, tenant_key, &values[1]))
+		return false;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	entered = user_read_membership(rows, values[0], values[1], snapshot, user);
+	UnregisterSnapshot(snapshot);
+	return entered;
 }
 
 /* Put a user into a tenant; see the header. */
 bool
 membership_enter(const Model *model, UserRecord *user, const char *tenant_key)
 {
+	ModelRows rows;
 	bool entered;
+
+	model_rows_open_as(&rows, model);
+	entered = membership_rows_enter(&rows, user, tenant_key);
+	model_rows_close(&rows);
+	return entered;
+}
+
+/* The same in rows that are open. */
+bool
+membership_rows_enter(const ModelRows *rows, UserRecord *user, const char *tenant_key)
+{
 	List *found;
 	ListCell *cell;
 
-	if (enter_direct(model, user, tenant_key, &entered))
-		return entered;
-	found = read_members(model, user->user_id, tenant_key);
+	if (user_read_direct(rows))
+		return enter_direct(rows, user, tenant_key);
+	found = read_members(rows->model, user->user_id, tenant_key);
 	foreach (cell, found)
 	{
 		Membership *member = lfirst(cell);
 
-		if (!member->is_active || !read_tenant(model, member) || !member->counts)
+		if (!member->is_active || !read_tenant(rows->model, member) || !member->counts)
 			continue;
 		enter(user, member);
 		return true;
@@ -294,52 +296,75 @@ membership_list(const Model *model, const char *user_id)
 	return listed;
 }
 
-/* Lock it without a statement. False: that cannot be; else *held: is there such a membership? */
+/* Lock it by the statement. */
 static bool
-lock_direct(const Model *model, Datum *values, bool *held)
+lock_by_statement(const Model *model, Datum *values, char **role)
 {
-	ModelRows rows;
-	bool direct;
-
-	model_rows_open(&rows, true);
-	direct = rows.model->generation == model->generation && user_read_direct(&rows);
-	if (direct)
-		*held = user_read_lock_membership(&rows, values[0], values[1]);
-	model_rows_close(&rows);
-	return direct;
-}
-
-/* Lock a membership; see the header. */
-bool
-membership_lock(const Model *model, const char *user_id, const char *tenant_key)
-{
+	MemoryContext caller = CurrentMemoryContext;
 	Oid members = model->relation[MODEL_MEMBERS];
 	Oid types[] = {model_key_type(model, MEMBERS_USER), model_key_type(model, MEMBERS_TENANT)};
-	Datum values[2];
 	KeptStatement *plan;
 	RoleState saved;
 	bool found;
 
-	if (!model_key_value(model, MEMBERS_USER, user_id, &values[0]) ||
-		!model_key_value(model, MEMBERS_TENANT, tenant_key, &values[1]))
-		return false;
-	if (lock_direct(model, values, &found))
-		return found;
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_MEMBERS]);
 	plan = plan_lookup(PLAN_MEMBERSHIP_LOCK, members, InvalidOid);
 	if (plan == NULL)
 		plan = plan_keep_lookup(
 			PLAN_MEMBERSHIP_LOCK, members, InvalidOid,
-			psprintf(OWN_STATEMENT "SELECT FROM %s m WHERE %s AND %s AND %s AND %s FOR SHARE",
-					 sql_relation(members), model_sql_key(model, "m", MEMBERS_USER, 1),
+			psprintf(OWN_STATEMENT "SELECT %s FROM %s m WHERE %s AND %s AND %s AND %s FOR SHARE",
+					 model_sql_text(model, "m", MEMBERS_ROLE), sql_relation(members),
+					 model_sql_key(model, "m", MEMBERS_USER, 1),
 					 model_sql_key(model, "m", MEMBERS_TENANT, 2),
 					 live_sql(model, "m", MODEL_MEMBERS), active_sql(model, "m", MODEL_MEMBERS)),
 			2, types);
 	found = statement_finds_row(plan, values, NULL);
+	if (found)
+		*role = row_text(0, 1, caller);
 	run_as_end(saved);
 	SPI_finish();
 	return found;
+}
+
+/* Lock a membership; see the header. */
+bool
+membership_lock(const ModelRows *rows, const char *user_id, const char *tenant_key,
+				Membership *member)
+{
+	const Model *model = rows->model;
+	Datum values[2];
+
+	*member = (Membership){.tenant_key = pstrdup(tenant_key), .is_active = true};
+	if (!model_key_value(model, MEMBERS_USER, user_id, &values[0]) ||
+		!model_key_value(model, MEMBERS_TENANT, tenant_key, &values[1]))
+		return false;
+	return user_read_direct(rows)
+			   ? user_read_lock_membership(rows, values[0], values[1], &member->role)
+			   : lock_by_statement(model, values, &member->role);
+}
+
+/* Put a user into the tenant of its membership; see the header. */
+bool
+membership_take(const ModelRows *rows, UserRecord *user, Membership *member)
+{
+	Snapshot snapshot;
+	bool entered;
+	Datum key;
+
+	if (user_read_direct(rows))
+	{
+		if (!model_key_value(rows->model, MEMBERS_TENANT, member->tenant_key, &key))
+			return false;
+		snapshot = RegisterSnapshot(GetLatestSnapshot());
+		entered = user_read_enter(rows, key, member->role, snapshot, user);
+		UnregisterSnapshot(snapshot);
+		return entered;
+	}
+	if (!read_tenant(rows->model, member) || !member->counts)
+		return false;
+	enter(user, member);
+	return true;
 }
 
 /* The text that reads the keys of the users of tenant $1. */

@@ -16,6 +16,7 @@
  * it has no membership there that counts, and the record stays as it is.
  */
 extern bool membership_enter(const Model *model, UserRecord *user, const char *tenant_key);
+extern bool membership_rows_enter(const ModelRows *rows, UserRecord *user, const char *tenant_key);
 
 /*
  * Has a user such a membership? *role: its role, palloc'd, or NULL; role may be NULL. By a snapshot
@@ -41,10 +42,18 @@ typedef struct Membership
 extern List *membership_list(const Model *model, const char *user_id);
 
 /*
- * Lock a membership that is live and active to the end of the transaction, against changes. False:
- * there is none. Who removes it waits, or has been waited for. As the owner of members.
+ * Lock a membership that is live and active to the end of the transaction, against changes, and
+ * read it; its tenant is not looked at. False: there is none. Who removes it waits, or has been
+ * waited for. As the owner of members.
  */
-extern bool membership_lock(const Model *model, const char *user_id, const char *tenant_key);
+extern bool membership_lock(const ModelRows *rows, const char *user_id, const char *tenant_key,
+							Membership *member);
+
+/*
+ * Put a user into the tenant of its membership, which is locked: membership_enter() without looking
+ * at it again. False: the tenant does not count.
+ */
+extern bool membership_take(const ModelRows *rows, UserRecord *user, Membership *member);
 
 /*
  * The keys of the users of a tenant, at most so many: its members, whether they count or not, or

@@ -70,7 +70,7 @@ find_modules(Findings *to)
 		return;
 	tenants = sql_relation(model->relation[MODEL_TENANTS]);
 	column = sql_column(model->relation[MODEL_TENANTS], model->column[TENANTS_MODULES].attnum);
-	switch (getBaseType(model->column[TENANTS_MODULES].type))
+	switch (model->column[TENANTS_MODULES].base)
 	{
 		case JSONBOID:
 			malformed = psprintf(
@@ -100,8 +100,7 @@ find_modules(Findings *to)
 			psprintf(INT64_FORMAT " rows have modules that are NULL or no list: tokens carry none",
 					 rows),
 			psprintf("UPDATE %s SET %s = '%s' WHERE %s;", tenants, column,
-					 type_is_array(getBaseType(model->column[TENANTS_MODULES].type)) ? "{}" : "[]",
-					 malformed));
+					 type_is_array(model->column[TENANTS_MODULES].base) ? "{}" : "[]", malformed));
 }
 
 /* Users of tenants that are not active, or not there. */

@@ -142,6 +142,15 @@ attribute_of(const char *part, const char *name)
 	return attribute;
 }
 
+/* Take the type of a column. */
+static void
+take_type(Oid relid, ModelColumn *column)
+{
+	get_atttypetypmodcoll(relid, column->attnum, &column->type, &column->typmod,
+						  &column->collation);
+	column->base = getBaseType(column->type);
+}
+
 /* Resolve a column as it is now. False: it was dropped. */
 static bool
 resolve(Oid relid, const char *name, ModelColumn *column)
@@ -152,8 +161,7 @@ resolve(Oid relid, const char *name, ModelColumn *column)
 		column->attnum = InvalidAttrNumber;
 		return false;
 	}
-	get_atttypetypmodcoll(relid, column->attnum, &column->type, &column->typmod,
-						  &column->collation);
+	take_type(relid, column);
 	return true;
 }
 
@@ -167,7 +175,7 @@ resolve_soft(Oid relid, bool flag, ModelColumn *column)
 	if (attnum == InvalidAttrNumber)
 		return false;
 	column->attnum = attnum;
-	get_atttypetypmodcoll(relid, attnum, &column->type, &column->typmod, &column->collation);
+	take_type(relid, column);
 	return true;
 }
 
@@ -374,7 +382,7 @@ model_sql_boolean(const Model *found, const char *alias, ModelAttribute attribut
 	if (!model_has(found, attribute))
 		return missing ? "true" : "false";
 	column = model_sql(found, alias, attribute);
-	base = getBaseType(found->column[attribute].type);
+	base = found->column[attribute].base;
 	if (base == BOOLOID)
 		return psprintf("(%s IS TRUE)", column);
 	get_type_category_preferred(base, &category, &preferred);
@@ -392,7 +400,7 @@ model_reads_modules(const Model *model)
 {
 	if (!model_has(model, TENANTS_MODULES))
 		return false;
-	switch (getBaseType(model->column[TENANTS_MODULES].type))
+	switch (model->column[TENANTS_MODULES].base)
 	{
 		case JSONBOID:
 		case JSONOID:
@@ -408,7 +416,7 @@ model_reads_modules(const Model *model)
 Oid
 model_key_type(const Model *found, ModelAttribute attribute)
 {
-	switch (getBaseType(found->column[attribute].type))
+	switch (found->column[attribute].base)
 	{
 		case INT2OID:
 		case INT4OID:

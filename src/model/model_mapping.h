@@ -74,6 +74,7 @@ typedef struct ModelColumn
 {
 	AttrNumber attnum;
 	Oid type;
+	Oid base; /* the same without domains */
 	int32 typmod;
 	Oid collation;
 } ModelColumn;

@@ -148,6 +148,8 @@ model_rows_direct(const ModelRows *rows)
 {
 	const Model *model = rows->model;
 
+	if (rows->rel[MODEL_USERS] == NULL || generation != model->generation)
+		return false;
 	for (ModelPart part = 0; part < MODEL_PARTS; part++)
 	{
 		if (rows->rel[part] == NULL)
@@ -209,13 +211,25 @@ model_rows_open(ModelRows *rows, bool with_profiles)
 	if (generation != model_generation())
 	{
 		memset(tables, 0, sizeof(tables));
-		id_type = getBaseType(rows->model->column[USERS_ID].type);
+		id_type = rows->model->column[USERS_ID].base;
 		attribute = model_tenant_attribute(rows->model);
-		tenant_type = model_has(rows->model, attribute)
-						  ? getBaseType(rows->model->column[attribute].type)
-						  : InvalidOid;
+		tenant_type =
+			model_has(rows->model, attribute) ? rows->model->column[attribute].base : InvalidOid;
 		generation = model_generation();
 	}
+}
+
+/* Open them for as long as this mapping stands; see the header. */
+void
+model_rows_open_as(ModelRows *rows, const Model *model)
+{
+	model_rows_open(rows, true);
+	if (rows->model->generation != model->generation)
+	{
+		model_rows_close(rows);
+		memset(rows->rel, 0, sizeof(rows->rel));
+	}
+	rows->model = model;
 }
 
 /* Close the tables. */
@@ -323,7 +337,7 @@ model_rows_key(const ModelRows *rows, ModelAttribute attribute, TupleTableSlot *
 	if (*isnull)
 		return (Datum) 0;
 	if (attribute != USERS_ID && attribute != model_tenant_attribute(rows->model))
-		return widen(value, getBaseType(rows->model->column[attribute].type));
+		return widen(value, rows->model->column[attribute].base);
 	return widen(value, type_of_key(attribute));
 }
 

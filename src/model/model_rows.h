@@ -23,8 +23,15 @@ extern void model_rows_open(ModelRows *rows, bool with_profiles);
 extern void model_rows_close(ModelRows *rows);
 
 /*
+ * The same with profiles, of a mapping that the caller keeps; rows may then be used until it goes.
+ * Where the mapping is another by now, none is open, and model_rows_direct() says no.
+ */
+extern void model_rows_open_as(ModelRows *rows, const Model *model);
+
+/*
  * Can the rows of all tables that are open be looked at without a statement? Then a look says what
- * the model's texts say. Else only a statement, as the owner of users, can.
+ * the model's texts say. Else only a statement, as the owner of users, can. It may be another
+ * answer after anything that reads the mapping.
  */
 extern bool model_rows_direct(const ModelRows *rows);
 

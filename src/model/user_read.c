@@ -24,7 +24,7 @@
 static bool
 is_text(const Model *model, ModelAttribute attribute)
 {
-	Oid type = model_has(model, attribute) ? getBaseType(model->column[attribute].type) : TEXTOID;
+	Oid type = model_has(model, attribute) ? model->column[attribute].base : TEXTOID;
 
 	return type == TEXTOID || type == VARCHAROID;
 }
@@ -33,7 +33,7 @@ is_text(const Model *model, ModelAttribute attribute)
 static bool
 is_boolean(const Model *model, ModelAttribute attribute)
 {
-	return !model_has(model, attribute) || getBaseType(model->column[attribute].type) == BOOLOID;
+	return !model_has(model, attribute) || model->column[attribute].base == BOOLOID;
 }
 
 /*
@@ -44,18 +44,19 @@ bool
 user_read_direct(const ModelRows *rows)
 {
 	static uint64 generation = 0; /* of the model that this is said of; 0: none */
-	static bool direct;
+	static bool readable;
 	const Model *model = rows->model;
 
-	if (generation == model->generation)
-		return direct;
-	direct = model_rows_direct(rows) && is_text(model, USERS_EMAIL) &&
-			 is_text(model, USERS_USERNAME) && is_text(model, USERS_PASSWORD) &&
-			 is_text(model, TENANTS_SLUG) && is_text(model, TENANTS_NAME) &&
-			 is_text(model, PROFILES_ROLE) && is_text(model, MEMBERS_ROLE) &&
-			 is_boolean(model, USERS_IS_STAFF) && is_boolean(model, USERS_IS_SUPERUSER);
-	generation = model->generation;
-	return direct;
+	if (generation != model->generation)
+	{
+		readable = is_text(model, USERS_EMAIL) && is_text(model, USERS_USERNAME) &&
+				   is_text(model, USERS_PASSWORD) && is_text(model, TENANTS_SLUG) &&
+				   is_text(model, TENANTS_NAME) && is_text(model, PROFILES_ROLE) &&
+				   is_text(model, MEMBERS_ROLE) && is_boolean(model, USERS_IS_STAFF) &&
+				   is_boolean(model, USERS_IS_SUPERUSER);
+		generation = model->generation;
+	}
+	return readable && model_rows_direct(rows);
 }
 
 /* The text of an attribute in a row; NULL for NULL, and where there is no such column. */
@@ -160,24 +161,41 @@ user_read_key(const ModelRows *rows, Datum key, Snapshot snapshot)
 	return user;
 }
 
-/*
- * Read the tenant of a membership. False: it is not there, or deleted, or not active.
- */
-static bool
-read_active_tenant(const ModelRows *rows, Datum key, Snapshot snapshot, UserRecord *user)
+/* Put a member into its tenant; see the header. */
+bool
+user_read_enter(const ModelRows *rows, Datum tenant_key, char *role, Snapshot snapshot,
+				UserRecord *user)
 {
+	UserRecord entered = *user;
 	LookupScan scan;
 
+	entered.is_member = true;
+	entered.modules_isnull = true;
+	entered.tenant_is_active = true;
+	entered.tenant_key = model_rows_key_text(MEMBERS_TENANT, tenant_key);
+	entered.tenant_role = role;
 	if (rows->rel[MODEL_TENANTS] == NULL)
+		entered.tenant_id = entered.tenant_key;
+	else if (model_rows_find(rows, MODEL_TENANTS, tenant_key, snapshot, &scan))
 	{
-		user->tenant_id = user->tenant_key;
-		return true;
+		read_tenant(rows, scan.slot, &entered);
+		lookup_end(&scan);
 	}
-	if (!model_rows_find(rows, MODEL_TENANTS, key, snapshot, &scan))
+	else
 		return false;
-	read_tenant(rows, scan.slot, user);
-	lookup_end(&scan);
-	return user->tenant_is_active;
+	if (entered.tenant_is_active)
+		*user = entered;
+	return entered.tenant_is_active;
+}
+
+/* Does the row of a membership count? *role: its role there. */
+static bool
+take_member(const ModelRows *rows, TupleTableSlot *slot, char **role)
+{
+	if (!model_row_is_live(MODEL_MEMBERS, slot) || !model_row_is_active(MODEL_MEMBERS, slot))
+		return false;
+	*role = read_text(rows->model, MEMBERS_ROLE, slot);
+	return true;
 }
 
 /* Put a user into a tenant; see the header. */
@@ -185,27 +203,15 @@ bool
 user_read_membership(const ModelRows *rows, Datum user_key, Datum tenant_key, Snapshot snapshot,
 					 UserRecord *user)
 {
-	UserRecord entered = *user;
 	LookupScan scan;
+	char *role;
 	bool counts;
 
 	if (!model_rows_find_member(rows, user_key, tenant_key, snapshot, &scan))
 		return false;
-	counts = model_row_is_live(MODEL_MEMBERS, scan.slot) &&
-			 model_row_is_active(MODEL_MEMBERS, scan.slot);
-	if (counts)
-	{
-		entered.is_member = true;
-		entered.modules_isnull = true;
-		entered.tenant_is_active = true;
-		entered.tenant_key = model_rows_key_text(MEMBERS_TENANT, tenant_key);
-		entered.tenant_role = read_text(rows->model, MEMBERS_ROLE, scan.slot);
-		counts = read_active_tenant(rows, tenant_key, snapshot, &entered);
-	}
+	counts = take_member(rows, scan.slot, &role);
 	lookup_end(&scan);
-	if (counts)
-		*user = entered;
-	return counts;
+	return counts && user_read_enter(rows, tenant_key, role, snapshot, user);
 }
 
 /* So often a membership is looked for anew because the row has changed under the look. */
@@ -241,7 +247,7 @@ is_membership(const ModelRows *rows, TupleTableSlot *slot, Datum user_key, Datum
 
 /* Lock a membership; see the header. */
 bool
-user_read_lock_membership(const ModelRows *rows, Datum user_key, Datum tenant_key)
+user_read_lock_membership(const ModelRows *rows, Datum user_key, Datum tenant_key, char **role)
 {
 	Relation rel = rows->rel[MODEL_MEMBERS];
 	TupleTableSlot *slot;
@@ -264,8 +270,7 @@ user_read_lock_membership(const ModelRows *rows, Datum user_key, Datum tenant_ke
 		if (!found || held)
 			break;
 	}
-	held =
-		held && model_row_is_live(MODEL_MEMBERS, slot) && model_row_is_active(MODEL_MEMBERS, slot);
+	held = held && take_member(rows, slot, role);
 	ExecDropSingleTupleTableSlot(slot);
 	return held;
 }

@@ -47,10 +47,18 @@ extern bool user_read_membership(const ModelRows *rows, Datum user_key, Datum te
 								 Snapshot snapshot, UserRecord *user);
 
 /*
- * Lock such a membership to the end of the transaction, against changes. False: there is none that
- * is live and active. Within a command of its own.
+ * Lock such a membership to the end of the transaction, against changes. *role: its role, palloc'd,
+ * or NULL. False: there is none that is live and active. Within a command of its own.
  */
-extern bool user_read_lock_membership(const ModelRows *rows, Datum user_key, Datum tenant_key);
+extern bool user_read_lock_membership(const ModelRows *rows, Datum user_key, Datum tenant_key,
+									  char **role);
+
+/*
+ * Put a user into the tenant of such a membership, in this role. False: the tenant is not there,
+ * deleted or not active, and the record stays as it is. Registered snapshot.
+ */
+extern bool user_read_enter(const ModelRows *rows, Datum tenant_key, char *role, Snapshot snapshot,
+							UserRecord *user);
 
 /*
  * The key, as text, of the live tenant that an id or slug names; NULL: there is none. The id

@@ -199,34 +199,36 @@ take_record(MemoryContext context, uint64 n)
 	return user;
 }
 
-/*
- * The user with a key, if it can be read without a statement. False: it cannot, or the model is
- * another by now.
- */
-static bool
-read_direct(const Model *model, Datum key, UserRecord **user)
+/* The user with a key, without a statement. */
+static UserRecord *
+read_direct(const ModelRows *rows, Datum key)
 {
-	ModelRows rows;
-	Snapshot snapshot;
-	bool direct;
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	UserRecord *user = user_read_key(rows, key, snapshot);
 
-	model_rows_open(&rows, true);
-	direct = rows.model->generation == model->generation && user_read_direct(&rows);
-	if (direct)
-	{
-		snapshot = RegisterSnapshot(GetLatestSnapshot());
-		*user = user_read_key(&rows, key, snapshot);
-		UnregisterSnapshot(snapshot);
-	}
-	model_rows_close(&rows);
-	return direct;
+	UnregisterSnapshot(snapshot);
+	return user;
 }
 
 /* The user of this id, or NULL. */
 UserRecord *
 model_user_by_id(const Model *model, const char *user_id)
 {
+	UserRecord *user;
+	ModelRows rows;
+
+	model_rows_open_as(&rows, model);
+	user = model_rows_user(&rows, user_id);
+	model_rows_close(&rows);
+	return user;
+}
+
+/* The same in rows that are open. */
+UserRecord *
+model_rows_user(const ModelRows *rows, const char *user_id)
+{
 	MemoryContext caller = CurrentMemoryContext;
+	const Model *model = rows->model;
 	Oid type = model_key_type(model, USERS_ID);
 	UserRecord *user = NULL;
 	KeptStatement *plan;
@@ -235,8 +237,8 @@ model_user_by_id(const Model *model, const char *user_id)
 
 	if (!model_key_value(model, USERS_ID, user_id, &key))
 		return NULL;
-	if (read_direct(model, key, &user))
-		return user;
+	if (user_read_direct(rows))
+		return read_direct(rows, key);
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_MODEL_USER, model->relation[MODEL_USERS], InvalidOid);
@@ -444,22 +446,33 @@ model_tenant(const Model *model, const char *tenant, bool *is_active)
 char *
 model_tenant_key(const Model *model, const char *tenant, bool *is_active)
 {
+	ModelRows rows;
+	char *key;
+
+	model_rows_open_as(&rows, model);
+	key = model_rows_tenant_key(&rows, tenant, is_active);
+	model_rows_close(&rows);
+	return key;
+}
+
+/* The same in rows that are open. */
+char *
+model_rows_tenant_key(const ModelRows *rows, const char *tenant, bool *is_active)
+{
+	const Model *model = rows->model;
 	bool asked = false;
 	char *key = NULL;
-	ModelRows rows;
 
 	*is_active = true;
 	if (!OidIsValid(model->relation[MODEL_TENANTS]))
 		return model_normal_key(model, model_tenant_attribute(model), tenant);
-	model_rows_open(&rows, true);
-	if (rows.model->generation == model->generation && user_read_direct(&rows))
+	if (user_read_direct(rows))
 	{
 		Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 
-		key = user_read_tenant_key(&rows, tenant, snapshot, is_active, &asked);
+		key = user_read_tenant_key(rows, tenant, snapshot, is_active, &asked);
 		UnregisterSnapshot(snapshot);
 	}
-	model_rows_close(&rows);
 	return asked ? key : model_tenant(model, tenant, is_active);
 }
 

@@ -9,6 +9,7 @@
 
 /* The user of this id, deleted and inactive ones too; NULL: there is none, or the id is no key. */
 extern UserRecord *model_user_by_id(const Model *model, const char *user_id);
+extern UserRecord *model_rows_user(const ModelRows *rows, const char *user_id);
 
 /*
  * Lock the row of a live user to the end of the transaction: against changes (FOR SHARE), or to
@@ -34,6 +35,7 @@ extern char *model_tenant(const Model *model, const char *tenant, bool *is_activ
  * there is none. *is_active: is it active?
  */
 extern char *model_tenant_key(const Model *model, const char *tenant, bool *is_active);
+extern char *model_rows_tenant_key(const ModelRows *rows, const char *tenant, bool *is_active);
 
 /* A tenant was named: raise 55000 where users have none. */
 extern void model_require_tenant(const Model *model);
