@@ -33,6 +33,12 @@ my $users = q{
 	'node.md: Prisma, TypeORM, Sequelize, Knex, node-postgres' => q{
 		CREATE TABLE "Users" (id serial PRIMARY KEY, email text UNIQUE);
 		CREATE TABLE "Profiles" ("userId" int PRIMARY KEY REFERENCES "Users");},
+	'node.md: Prisma' => q{
+		CREATE TABLE "User" (id serial PRIMARY KEY, email text NOT NULL, password text, "deletedAt" timestamp(3)); CREATE UNIQUE INDEX "User_email_key" ON "User" (email);
+		CREATE TABLE "Profile" ("userId" int PRIMARY KEY REFERENCES "User" ON UPDATE CASCADE ON DELETE CASCADE, "displayName" text, "deletedAt" timestamp(3));
+		CREATE TABLE "Post" (id serial PRIMARY KEY, title text NOT NULL, "authorId" int NOT NULL REFERENCES "User" ON UPDATE CASCADE ON DELETE CASCADE, "deletedAt" timestamp(3));},
+	'node.md: TypeORM' => q{
+		CREATE TABLE "user" (id serial PRIMARY KEY, email varchar NOT NULL CONSTRAINT "UQ_e12875dfb3b1d92d7d7c5377e22" UNIQUE);},
 	'redmine.md: Redmine' => q{
 		CREATE TABLE users (id serial PRIMARY KEY, login varchar NOT NULL DEFAULT '', type varchar);
 		CREATE TABLE email_addresses (id serial PRIMARY KEY, user_id int NOT NULL, address varchar); CREATE INDEX ON email_addresses (user_id);

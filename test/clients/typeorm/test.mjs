@@ -1,5 +1,6 @@
-// TypeORM: save, remove, delete and its count, upsert, query builders, quoted camelCase names.
+// TypeORM: save, remove, delete and its count, upsert, query builders, quoted camelCase names; what its migrations propose.
 import { Deal, Organisation, Post, Profile, User, database, members, register, users } from './crm.mjs';
+import { tryRecipe } from './recipe.mjs';
 import { done, equal, ok, refused } from '../../lib/tap.mjs';
 
 await database.initialize();
@@ -61,4 +62,6 @@ equal((await sql(`SELECT relation::text FROM account.cleanup('organisation', $1,
 equal([await sql('SELECT account.cleanup($1, $2)', 'organisation', acme.id), await emails(), await database.getRepository(Profile).count()], [[], ['cat@example.com'], 1],
     'a second run finds nothing; one user with its profile is left');
 await database.destroy();
+
+await tryRecipe();
 done();
