@@ -202,6 +202,9 @@ resets() {
     }
     while IFS='|' read -r who result; do sample "reset|$who"; done < <(grep -F '|' "$work/log/resets")
     about 'requests for a new password' account.request_password_reset
+    for who in unknown inactive deleted; do
+        row "request for a new password: $who user" 'a known user' "$(mid 'reset|known')" "$(mid "reset|$who")" -
+    done
     kinds=$(for who in known unknown inactive deleted; do mid "reset|$who"; done | sort -g)
     row "slowest of $(pick 200 20) requests by known, unknown, inactive, deleted logins" 'the quickest' "$(head -n 1 <<<"$kinds")" "$(tail -n 1 <<<"$kinds")" 1.05 '<'
 }
