@@ -11,9 +11,11 @@
  * batches counts as gone.
  *
  * Locks: the rows of the tenants, against each other, in the order of their keys; then members are
- * looked for, on a snapshot of now. Of two that would take the last two members from one tenant at
- * once the second waits for the first, and sees what it did; under a transaction snapshot, in which
- * it would have been allowed, it is 40001.
+ * looked for, on a snapshot of now, and of each tenant the row of one user who is left, for who
+ * ends a user does not see that it has just become the last: of those that are free if there is
+ * one. Of two that would take the last two members from one tenant at once the second waits for the
+ * first, and sees what it did; under a transaction snapshot, in which it would have been allowed,
+ * it is 40001.
  */
 #include "postgres.h"
 
@@ -327,7 +329,9 @@ typedef enum Look
 	LOOK_TENANTS_OF, /* of users: the tenants in which they have the role */
 	LOOK_TENANTS,    /* the live ones, locked */
 	LOOK_MEMBERS,    /* of tenants: key and user of each member that has the role */
-	LOOK_USERS,      /* those that count */
+	LOOK_USERS,      /* those that count, */
+	LOOK_USERS_FREE, /* of which nobody has locked the row, which is locked then, */
+	LOOK_USERS_HELD, /* or whose row is waited for */
 	LOOK_ALL_TENANTS /* in which anybody has the role */
 } Look;
 
@@ -363,11 +367,16 @@ look_text(const LastMemberRule *rule, Look look)
 							last_member_same_key("m", members, rule->columns.tenant, "k.v", tenant),
 							last_member_sql(rule));
 		case LOOK_USERS:
-			return psprintf(OWN_STATEMENT
-							"SELECT k.v, NULL::pg_catalog.text FROM %s JOIN %s u ON %s WHERE %s",
-							keys, sql_relation(rule->users),
-							last_member_same_key("u", rule->users, rule->users_key, "k.v", user),
-							last_member_user_sql(rule->users));
+		case LOOK_USERS_FREE:
+		case LOOK_USERS_HELD:
+			return psprintf(
+				OWN_STATEMENT
+				"SELECT k.v, NULL::pg_catalog.text FROM %s JOIN %s u ON %s WHERE %s%s%s",
+				keys, sql_relation(rule->users),
+				last_member_same_key("u", rule->users, rule->users_key, "k.v", user),
+				last_member_user_sql(rule->users),
+				look == LOOK_USERS ? "" : " ORDER BY k.v COLLATE \"C\" FOR SHARE OF u",
+				look == LOOK_USERS_FREE ? " SKIP LOCKED" : "");
 		default:
 			return psprintf(OWN_STATEMENT "SELECT (m.%s)::pg_catalog.text, NULL::pg_catalog.text "
 										  "FROM %s m WHERE %s AND $1 IS NOT NULL",
@@ -380,7 +389,17 @@ look_text(const LastMemberRule *rule, Look look)
 static Oid
 look_relation(const LastMemberRule *rule, Look look)
 {
-	return look == LOOK_TENANTS ? rule->tenants : look == LOOK_USERS ? rule->users : rule->members;
+	switch (look)
+	{
+		case LOOK_TENANTS:
+			return rule->tenants;
+		case LOOK_USERS:
+		case LOOK_USERS_FREE:
+		case LOOK_USERS_HELD:
+			return rule->users;
+		default:
+			return rule->members;
+	}
 }
 
 /*
@@ -441,37 +460,88 @@ run_look(const LastMemberRule *rule, Look look, const KeyTexts *keys, KeyTexts *
 	return found;
 }
 
-/* Is a text among sorted ones? */
-static bool
-is_among(const KeyTexts *keys, const char *text)
+/* Where a text is among sorted ones; -1: it is not. */
+static int
+place_of(const KeyTexts *keys, const char *text)
 {
-	return text != NULL && keys->n > 0 &&
-		   bsearch(&text, keys->texts, keys->n, sizeof(char *), compare_texts) != NULL;
+	char **found = text == NULL || keys->n == 0
+					   ? NULL
+					   : bsearch(&text, keys->texts, keys->n, sizeof(char *), compare_texts);
+
+	return found == NULL ? -1 : (int) (found - keys->texts);
 }
 
-/* The tenants, of these, that have no member of the role who counts. */
-static KeyTexts
-tenants_without(const LastMemberRule *rule, const KeyTexts *tenants, StatementSnapshot snapshot)
+/* The members of the role in some tenants, and which of the tenants have one whose user counts. */
+typedef struct Served
 {
-	KeyTexts users;
-	KeyTexts with = run_look(rule, LOOK_MEMBERS, tenants, &users, snapshot);
+	const KeyTexts *tenants; /* sorted */
+	KeyTexts with;           /* the tenant of each member, */
+	KeyTexts users;          /* and its user, or NULL */
+	bool *is_served;
+	int n;
+} Served;
+
+/*
+ * Look at the users of members in tenants that are not served yet; only_first: at one for each.
+ */
+static void
+serve(Served *served, const LastMemberRule *rule, Look look, bool only_first,
+	  StatementSnapshot snapshot)
+{
+	bool *has_one = palloc0(Max(served->tenants->n, 1) * sizeof(bool));
 	KeyTexts asked = {0};
 	KeyTexts there;
-	KeyTexts served = {0};
+
+	for (int i = 0; i < served->with.n; i++)
+	{
+		int tenant = place_of(served->tenants, served->with.texts[i]);
+
+		if (tenant < 0 || served->is_served[tenant] || served->users.texts[i] == NULL ||
+			(only_first && has_one[tenant]))
+			continue;
+		has_one[tenant] = true;
+		add_key(&asked, CurrentMemoryContext, served->users.texts[i]);
+	}
+	sort_keys(&asked);
+	if (asked.n == 0)
+		return;
+	there = run_look(rule, look, &asked, NULL, snapshot);
+	sort_keys(&there);
+	for (int i = 0; i < served->with.n; i++)
+	{
+		int tenant = place_of(served->tenants, served->with.texts[i]);
+
+		if (tenant < 0 || served->is_served[tenant] || place_of(&there, served->users.texts[i]) < 0)
+			continue;
+		served->is_served[tenant] = true;
+		served->n++;
+	}
+}
+
+/*
+ * The tenants, of these, that have no member of the role who counts. lock: of the others, one
+ * user's row.
+ */
+static KeyTexts
+tenants_without(const LastMemberRule *rule, const KeyTexts *tenants, bool lock,
+				StatementSnapshot snapshot)
+{
+	Served served = {.tenants = tenants, .is_served = palloc0(Max(tenants->n, 1) * sizeof(bool))};
 	KeyTexts without = {0};
 
-	for (int i = 0; i < users.n; i++)
-		if (users.texts[i] != NULL)
-			add_key(&asked, CurrentMemoryContext, users.texts[i]);
-	sort_keys(&asked);
-	there = asked.n > 0 ? run_look(rule, LOOK_USERS, &asked, NULL, snapshot) : (KeyTexts){0};
-	sort_keys(&there);
-	for (int i = 0; i < with.n; i++)
-		if (is_among(&there, users.texts[i]))
-			add_key(&served, CurrentMemoryContext, with.texts[i]);
-	sort_keys(&served);
+	served.with = run_look(rule, LOOK_MEMBERS, tenants, &served.users, snapshot);
+	if (lock)
+	{
+		serve(&served, rule, LOOK_USERS_FREE, true, snapshot);
+		if (served.n < tenants->n)
+			serve(&served, rule, LOOK_USERS_FREE, false, snapshot);
+		if (served.n < tenants->n)
+			serve(&served, rule, LOOK_USERS_HELD, false, snapshot);
+	}
+	else
+		serve(&served, rule, LOOK_USERS, false, snapshot);
 	for (int i = 0; i < tenants->n; i++)
-		if (!is_among(&served, tenants->texts[i]))
+		if (!served.is_served[i])
 			add_key(&without, CurrentMemoryContext, tenants->texts[i]);
 	return without;
 }
@@ -483,7 +553,7 @@ refuse(const LastMemberRule *rule, const KeyTexts *without)
 	Relation members = table_open(rule->members, AccessShareLock);
 
 	if (IsolationUsesXactSnapshot() &&
-		tenants_without(rule, without, SNAPSHOT_OF_STATEMENT).n < without->n)
+		tenants_without(rule, without, false, SNAPSHOT_OF_STATEMENT).n < without->n)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						errmsg("could not serialize access due to concurrent update"),
 						errdetail("Another transaction has changed the members of the tenant."),
@@ -535,10 +605,11 @@ check_batch(Batch *batch)
 	if (tenants->n == 0)
 		return;
 	live = run_look(&rule, LOOK_TENANTS, tenants, NULL, SNAPSHOT_OF_NOW);
+	sort_keys(&live);
 	leave_out_removed(&rule, &live);
 	if (live.n == 0)
 		return;
-	without = tenants_without(&rule, &live, SNAPSHOT_OF_NOW);
+	without = tenants_without(&rule, &live, true, SNAPSHOT_OF_NOW);
 	if (without.n > 0)
 		refuse(&rule, &without);
 }
