@@ -573,27 +573,45 @@ keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid)
 	return keys;
 }
 
+/*
+ * SQL: the keys as a table with the columns k1, k2 … In the select list, as in FROM a value of a
+ * composite type would be as many columns.
+ */
+char *
+keys_table(const KeySet *keys, int first)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "(SELECT ");
+	for (int i = 0; i < keys->ncols; i++)
+		appendStringInfo(&sql, "%spg_catalog.unnest($%d) AS k%d", i > 0 ? ", " : "", first + i,
+						 i + 1);
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+/* SQL: has the row `alias` the key that the row `other` of keys_table() has? */
+char *
+keys_match(const KeySet *keys, const char *alias, const char *other)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < keys->ncols; i++)
+		appendStringInfo(&sql, "%s%s.%s %s %s.k%d", i > 0 ? " AND " : "", alias,
+						 sql_column(keys->relid, keys->columns[i]), sql_equality(keys->types[i]),
+						 other, i + 1);
+	return sql.data;
+}
+
 /* SQL: is the row `alias` one of the keys? */
 char *
 keys_condition(const KeySet *keys, const char *alias, int first)
 {
-	StringInfoData sql;
-
 	if (keys->ncols == 1)
 		return psprintf("%s.%s %s ANY ($%d)", alias, sql_column(keys->relid, keys->columns[0]),
 						sql_equality(keys->types[0]), first);
-
-	initStringInfo(&sql);
-	/* in the select list: in FROM a value of a composite type would be as many columns */
-	appendStringInfoString(&sql, "EXISTS (SELECT 1 FROM (SELECT ");
-	for (int i = 0; i < keys->ncols; i++)
-		appendStringInfo(&sql, "%spg_catalog.unnest($%d) AS k%d", i > 0 ? ", " : "", first + i,
-						 i + 1);
-	appendStringInfoString(&sql, ") AS key WHERE ");
-	for (int i = 0; i < keys->ncols; i++)
-		appendStringInfo(&sql, "%s%s.%s %s key.k%d", i > 0 ? " AND " : "", alias,
-						 sql_column(keys->relid, keys->columns[i]), sql_equality(keys->types[i]),
-						 i + 1);
-	appendStringInfoChar(&sql, ')');
-	return sql.data;
+	return psprintf("EXISTS (SELECT 1 FROM %s AS key WHERE %s)", keys_table(keys, first),
+					keys_match(keys, alias, "key"));
 }

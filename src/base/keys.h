@@ -42,4 +42,11 @@ extern struct List *primary_key_columns(Oid relid);
 /* SQL: is the row `alias` one of the keys? Parameters $first… are the arrays. */
 extern char *keys_condition(const KeySet *keys, const char *alias, int first);
 
+/*
+ * SQL: the keys as a table, for FROM, with the columns k1, k2 …, and: has the row `alias` the key
+ * that a row of it, `other`, has? The parameters are the same.
+ */
+extern char *keys_table(const KeySet *keys, int first);
+extern char *keys_match(const KeySet *keys, const char *alias, const char *other);
+
 #endif /* PGACCOUNT_KEYS_H */

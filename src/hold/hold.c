@@ -131,28 +131,14 @@ find_rows(Oid target, KeySet *keys, List *columns)
 static uint64
 keys_without_row(Oid target, const KeySet *keys)
 {
-	StringInfoData from;
-	StringInfoData names;
-	StringInfoData same;
-	RoleState caller;
-	uint64 n;
+	RoleState caller = run_as(relation_owner(target));
+	uint64 n = statement_run_once(psprintf(OWN_STATEMENT "SELECT 1 FROM %s AS k WHERE NOT EXISTS"
+														 " (SELECT 1 FROM %s c WHERE %s)",
+										   keys_table(keys, 1), sql_relation(target),
+										   keys_match(keys, "c", "k")),
+								  keys->ncols, keys->array_types, keys->arrays, NULL,
+								  &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 
-	initStringInfo(&from);
-	initStringInfo(&names);
-	initStringInfo(&same);
-	for (int i = 0; i < keys->ncols; i++)
-	{
-		appendStringInfo(&from, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", i + 1);
-		appendStringInfo(&names, "%sk%d", i > 0 ? ", " : "", i);
-		appendStringInfo(&same, "%sc.%s %s k.k%d", i > 0 ? " AND " : "",
-						 sql_column(target, keys->columns[i]), sql_equality(keys->types[i]), i);
-	}
-	caller = run_as(relation_owner(target));
-	n = statement_run_once(psprintf(OWN_STATEMENT "SELECT 1 FROM ROWS FROM (%s) AS k(%s)"
-												  " WHERE NOT EXISTS (SELECT 1 FROM %s c WHERE %s)",
-									from.data, names.data, sql_relation(target), same.data),
-						   keys->ncols, keys->array_types, keys->arrays, NULL,
-						   &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	run_as_end(caller);
 	return n;
 }

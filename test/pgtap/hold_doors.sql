@@ -340,6 +340,13 @@ SELECT lives_ok($$DELETE FROM tree WHERE id = 5$$, 'a circle that has none');
 -- arguments
 SELECT throws_ok($$SELECT account.place_hold('tree', 99, 'a')$$, 'PT404', NULL, 'no such row');
 SELECT throws_ok($$SELECT account.place_hold('tree', ARRAY[1, 99], 'a')$$, 'PT404', NULL, 'nor one of several');
+CREATE TYPE place AS (shelf int, name text);
+CREATE TABLE placed (at place, room int, PRIMARY KEY (at, room));
+INSERT INTO placed VALUES ('(1,a)', 1);
+SELECT throws_ok($$SELECT account.place_hold('placed', '[{"at": "(1,a)", "room": 1}, {"at": "(2,b)", "room": 1}]'::jsonb, 'a')$$,
+	'PT404', NULL, 'nor one whose key has a composite value');
+SELECT lives_ok($$SELECT account.place_hold('placed', '{"at": "(1,a)", "room": 1}'::jsonb, 'a')$$, 'one that is there takes it');
+SELECT is(attempt('DELETE FROM placed'), 'PT423', 'and is under the hold');
 SELECT throws_ok($$SELECT account.place_hold('tree', 'x', 'a')$$, '22023', NULL, 'no key');
 SELECT throws_ok($$SELECT account.place_hold('tree', 1, ' ')$$, '22023', NULL, 'no reason');
 SELECT throws_ok($$SELECT account.place_hold('tree', 1, NULL)$$, '22023', NULL, 'NULL');
