@@ -133,8 +133,9 @@ tables_with_rows(Cleanup *cleanup, List *tables, bool by_purge)
 		{
 			StampType stamp = soft->stamp;
 
-			table->set = erase_not_yet(
-				relid, table->set, psprintf("c.%s", sql_column(relid, soft->deleted_at)), &stamp);
+			table->set =
+				erase_not_yet(relid, table->set,
+							  psprintf("c.%s", sql_column(relid, soft->deleted_at)), &stamp, NULL);
 		}
 		if (table->set->n > 0)
 			busy = lappend(busy, table);
@@ -300,12 +301,13 @@ note_candidate(TupleTableSlot *slot, void *arg)
 	MemoryContextSwitchTo(old);
 }
 
-/* Those of some rows that have not been erased since they were deleted. */
+/* Those of some rows that have not been erased since they were deleted; see the header. */
 RowSet *
-erase_not_yet(Oid target, RowSet *rows, const char *stamp, const StampType *type)
+erase_not_yet(Oid target, RowSet *rows, const char *stamp, const StampType *type,
+			  const Datum *cutoff)
 {
-	Oid types[Max(ROW_SET_CONDITION_ARGS, 4)];
-	Datum values[Max(ROW_SET_CONDITION_ARGS, 4)];
+	Oid types[Max(1 + ROW_SET_CONDITION_ARGS, 4)];
+	Datum values[Max(1 + ROW_SET_CONDITION_ARGS, 4)];
 	OneRun run = {.types = types, .values = values};
 	static const StampType instant = {TIMESTAMPTZOID, -1, TIMESTAMPTZOID, -1};
 	Candidates candidates = {.context = CurrentMemoryContext};
@@ -324,6 +326,13 @@ erase_not_yet(Oid target, RowSet *rows, const char *stamp, const StampType *type
 	initStringInfo(&sql);
 	appendStringInfo(&sql, OWN_STATEMENT "SELECT c.tableoid, c.ctid, %s, %s FROM %s c WHERE ",
 					 erase_key_sql(target), stamp, sql_keyed_relation(target));
+	if (cutoff != NULL)
+	{
+		types[0] = type->base;
+		values[0] = *cutoff;
+		run.nargs = 1;
+		appendStringInfo(&sql, "%s OPERATOR(pg_catalog.<=) $1 AND ", stamp);
+	}
 	row_set_append_condition(&sql, &run, target, rows, 0, row_set_rows(rows), rows->n);
 	SPI_connect();
 	level = hold_formats_begin();

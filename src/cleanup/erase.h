@@ -34,9 +34,11 @@ extern int64 erase_deleted_rows(Oid target, RowSet *rows);
 
 /*
  * Those of some rows that have not been erased since they were deleted. stamp: SQL, when the row c
- * was, of this type. In the current memory context.
+ * was, of this type. cutoff: NULL, or a value of it: nor were deleted later, or are live. In the
+ * current memory context.
  */
-extern RowSet *erase_not_yet(Oid target, RowSet *rows, const char *stamp, const StampType *type);
+extern RowSet *erase_not_yet(Oid target, RowSet *rows, const char *stamp, const StampType *type,
+							 const Datum *cutoff);
 #endif
 
 #endif /* PGACCOUNT_ERASE_H */

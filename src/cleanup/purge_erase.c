@@ -144,11 +144,13 @@ purge_erase(const OverdueRows *due, RowSet *slice, RowTids *blocked, List **hold
 	Oid base;
 	char *sql = overdue_stamp_sql(due, &base);
 	StampType stamp = stamp_type(due, base);
+	Datum cutoff = overdue_cutoff(due);
 	RowSet *rest;
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	rest = erase_not_yet(due->target, slice, sql, &stamp);
+	/* where a batch has been committed since, another row may be where one of the slice was */
+	rest = erase_not_yet(due->target, slice, sql, &stamp, &cutoff);
 	if (hold_concerns(due->target))
 		rest = free_rows(&erasing, rest);
 	erase_rows(&erasing, rest);
