@@ -21,7 +21,9 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -197,7 +199,8 @@ above_is_unchanged(const Removal *removal, Frame *frame, const Cleanup *cleanup,
 
 		if (node == NULL)
 			return false;
-		if (node->component > component && !seen_rows_unchanged(above->rows, frame->xmin))
+		if (node->component > component &&
+			!seen_rows_unchanged(above->rows, frame->xmin, frame->files))
 			return false;
 	}
 	return true;
@@ -233,6 +236,24 @@ add_belonging(Cleanup *cleanup, Ascent *ascent, FkNode *node, RowSet *rows, Snap
 }
 
 /*
+ * Lock the tables of some rows, which nobody puts elsewhere from then on. Whoever has done so since
+ * the rows were listed has taken a transaction number, or left another file.
+ */
+static void
+lock_places(const List *nodes)
+{
+	ListCell *lc;
+
+	foreach (lc, nodes)
+	{
+		Oid relid = ((NodeRows *) lfirst(lc))->node->relid;
+
+		LockRelationOid(relid, AccessShareLock);
+		list_free(find_all_inheritors(relid, AccessShareLock, NULL));
+	}
+}
+
+/*
  * Let those of the rows of a frame's list join a cleanup that follow the root still; *n: how many.
  * In the snapshot that is active. *sure: what is further up is as planned. False: it was to be so,
  * and is not.
@@ -245,6 +266,7 @@ add_hints(const Removal *removal, Frame *frame, Cleanup *cleanup, Ascent *ascent
 	bool undisturbed;
 	ListCell *lc;
 
+	lock_places(hints->nodes);
 	*sure = above_is_unchanged(removal, frame, cleanup, hints->nodes, nroots, &may_be_sure);
 	undisturbed = *sure && frame_is_undisturbed(removal, frame);
 	*n = 0;
@@ -272,7 +294,7 @@ add_hints(const Removal *removal, Frame *frame, Cleanup *cleanup, Ascent *ascent
 		others = row_set_make(entry->node->relid, NIL);
 		row_set_keep_places(unchanged, false);
 		row_set_keep_places(others, false);
-		seen_rows_sort_out(entry->rows, frame->xmin, unchanged, others);
+		seen_rows_sort_out(entry->rows, frame->xmin, frame->files, unchanged, others);
 		cleanup_add_rows(cleanup, entry->node, unchanged, GetActiveSnapshot());
 		*n += unchanged->n;
 		row_set_free(unchanged);

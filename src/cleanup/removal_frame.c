@@ -150,13 +150,17 @@ frame_note_above(const Removal *removal, Frame *frame, const Cleanup *plan, RowS
 	frame->numbers = numbers_taken(removal);
 	frame->was_alone =
 		snapshot->xcnt == 0 && frame->next_number - snapshot->xmax == own && !plan_has_code(plan);
+	frame->files = seen_files_make();
 	foreach (lc, plan->nodes)
 	{
 		FkNode *node = lfirst(lc);
 		CleanupTable *table = node->data;
 		Above *above;
 
-		if (table->keys == NIL || table->set->n == 0)
+		if (table->set->n == 0)
+			continue;
+		seen_files_note(frame->files, node->relid);
+		if (table->keys == NIL)
 			continue;
 		above = palloc(sizeof(Above));
 		above->relid = node->relid;

@@ -35,6 +35,7 @@ typedef struct Frame
 	ItemPointerData tid;
 	int in_circle;
 	TransactionId xmin; /* below, for the list of the sealed row: of the snapshot of its plan */
+	SeenFiles *files;   /* where its tables were */
 	List *above;        /* Above, of each table that others follow */
 	uint64 nroots;
 	int doubts; /* batches that met changed rows there */

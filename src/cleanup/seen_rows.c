@@ -7,7 +7,8 @@
  * that a snapshot saw was there before the snapshot; what has been put in its place since is of a
  * transaction that the snapshot did not see as over, and so not older than its xmin. So a version
  * with an older xmin, that nobody has deleted, is the very one. Of younger ones nothing is said:
- * who asks finds out otherwise.
+ * who asks finds out otherwise. The same of all rows of a table that has been written anew: CLUSTER
+ * and VACUUM FULL put rows elsewhere as they are, xmin and all.
  *
  * A page whose LSN is not later than the last time that all of its rows were looked at has not been
  * changed since, and is not looked at again. Changes of tables without WAL leave no such trace.
@@ -18,8 +19,10 @@
 #include "access/relation.h"
 #include "access/transam.h"
 #include "access/xlog.h"
+#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "utils/hsearch.h"
 #include "utils/rel.h"
 
 #include "seen_rows.h"
@@ -38,6 +41,18 @@ struct SeenRows
 	PageRows *pages; /* by table, block and line pointer */
 	int n;
 	XLogRecPtr looked_at; /* where the WAL was; InvalidXLogRecPtr: not yet */
+};
+
+/* Where a table was. */
+typedef struct SeenFile
+{
+	Oid tab; /* hash key */
+	Oid file;
+} SeenFile;
+
+struct SeenFiles
+{
+	HTAB *files; /* SeenFile */
 };
 
 /* Called for each row, whether it is unchanged or not. False: that is enough. */
@@ -105,6 +120,49 @@ seen_rows_make(RowSet *set, RowSet *but)
 	return rows;
 }
 
+/* Tables, none yet. */
+SeenFiles *
+seen_files_make(void)
+{
+	SeenFiles *files = palloc(sizeof(SeenFiles));
+	HASHCTL ctl = {
+		.keysize = sizeof(Oid), .entrysize = sizeof(SeenFile), .hcxt = CurrentMemoryContext};
+
+	files->files =
+		hash_create("pgaccount files of tables", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	return files;
+}
+
+/* Note where a table and its parts are. */
+void
+seen_files_note(SeenFiles *files, Oid relid)
+{
+	List *parts = find_all_inheritors(relid, AccessShareLock, NULL);
+	ListCell *lc;
+
+	foreach (lc, parts)
+	{
+		Relation rel = try_relation_open(lfirst_oid(lc), NoLock);
+		SeenFile *file;
+
+		if (rel == NULL)
+			continue;
+		file = hash_search(files->files, &RelationGetRelid(rel), HASH_ENTER, NULL);
+		file->file = rel->rd_rel->relfilenode;
+		relation_close(rel, NoLock);
+	}
+	list_free(parts);
+}
+
+/* Is a table, which is open, where it was? */
+static bool
+is_same_file(const SeenFiles *files, Relation rel)
+{
+	const SeenFile *file = hash_search(files->files, &RelationGetRelid(rel), HASH_FIND, NULL);
+
+	return file != NULL && file->file == rel->rd_rel->relfilenode;
+}
+
 /* Is the version at a line pointer the one that was seen? The buffer is locked. */
 static bool
 is_unchanged(Page page, OffsetNumber offset, TransactionId xmin)
@@ -161,8 +219,8 @@ look_at_page(const SeenRows *rows, int *i, Relation rel, BlockNumber nblocks, Tr
 
 /* Look at all rows. since: pages that were not changed since then are passed over. */
 static void
-look_at_rows(const SeenRows *rows, TransactionId xmin, XLogRecPtr since, SeenCallback callback,
-			 void *arg)
+look_at_rows(const SeenRows *rows, TransactionId xmin, const SeenFiles *files, XLogRecPtr since,
+			 SeenCallback callback, void *arg)
 {
 	int i = 0;
 	bool goes_on = true;
@@ -171,7 +229,8 @@ look_at_rows(const SeenRows *rows, TransactionId xmin, XLogRecPtr since, SeenCal
 	{
 		Oid tab = rows->pages[i].tab;
 		Relation rel = try_relation_open(tab, AccessShareLock);
-		BlockNumber nblocks = rel != NULL ? RelationGetNumberOfBlocks(rel) : 0;
+		BlockNumber nblocks =
+			rel != NULL && is_same_file(files, rel) ? RelationGetNumberOfBlocks(rel) : 0;
 
 		while (goes_on && i < rows->n && rows->pages[i].tab == tab)
 		{
@@ -195,12 +254,12 @@ note_changed(Oid tab, ItemPointer tid, bool unchanged, void *arg)
 
 /* Is each of them unchanged? */
 bool
-seen_rows_unchanged(SeenRows *rows, TransactionId xmin)
+seen_rows_unchanged(SeenRows *rows, TransactionId xmin, const SeenFiles *files)
 {
 	XLogRecPtr now = GetXLogInsertRecPtr();
 	bool unchanged = true;
 
-	look_at_rows(rows, xmin, rows->looked_at, note_changed, &unchanged);
+	look_at_rows(rows, xmin, files, rows->looked_at, note_changed, &unchanged);
 	rows->looked_at = unchanged ? now : InvalidXLogRecPtr;
 	return unchanged;
 }
@@ -224,12 +283,13 @@ sort_row(Oid tab, ItemPointer tid, bool unchanged, void *arg)
 
 /* Sort the rows of a set. */
 void
-seen_rows_sort_out(RowSet *set, TransactionId xmin, RowSet *unchanged, RowSet *others)
+seen_rows_sort_out(RowSet *set, TransactionId xmin, const SeenFiles *files, RowSet *unchanged,
+				   RowSet *others)
 {
 	Sorting sorting = {unchanged, others};
 	SeenRows *rows = seen_rows_make(set, NULL);
 
-	look_at_rows(rows, xmin, InvalidXLogRecPtr, sort_row, &sorting);
+	look_at_rows(rows, xmin, files, InvalidXLogRecPtr, sort_row, &sorting);
 	pfree(rows->pages);
 	pfree(rows);
 }
