@@ -66,6 +66,17 @@ SELECT account.cleanup_graph('users', 1);
 SELECT account.cleanup_graph('users');
 SELECT account.cleanup_graph('users', 'x'); -- fails
 \echo :LAST_ERROR_SQLSTATE
+-- rows of the target are counted, whichever of its tables they go from: the dog goes with its owner
+CREATE TABLE animals (id int PRIMARY KEY, owner int REFERENCES animals ON DELETE CASCADE, deleted_at timestamptz);
+CREATE TABLE dogs (PRIMARY KEY (id), FOREIGN KEY (owner) REFERENCES animals ON DELETE CASCADE) INHERITS (animals);
+INSERT INTO animals VALUES (1, NULL), (2, 1);
+INSERT INTO dogs VALUES (3, 2), (4, NULL);
+SELECT account.enable_soft_delete('animals') \g /dev/null
+DELETE FROM animals WHERE id <= 3;
+SELECT account.purge('animals', '0');
+SET pgaccount.show_deleted = on;
+SELECT id FROM animals;
+RESET pgaccount.show_deleted;
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA pu CASCADE;

@@ -66,6 +66,7 @@ typedef struct RowsAlong
 typedef struct Purge
 {
 	OverdueRows due; /* those of the table that is at hand */
+	List *tables;    /* the target, and those that inherit from it */
 	bool force;
 	bool erase;     /* rows stay, without what says who they were */
 	bool as_owners; /* see purge_rows() */
@@ -142,33 +143,47 @@ part_of(Purge *purge, RowSet *slice, uint64 n, RowSet *others)
 	return rest;
 }
 
-/* Note what went along with the rows of a cleanup. */
+/* Note that rows of another table went along. */
 static void
-note_along(Purge *purge, const Cleanup *cleanup)
+note_along(Purge *purge, Oid relid, uint64 rows)
 {
 	MemoryContext old = MemoryContextSwitchTo(purge->due.context);
+	RowsAlong *along = NULL;
+	ListCell *lc;
+
+	foreach (lc, purge->along)
+		if (((RowsAlong *) lfirst(lc))->relid == relid)
+			along = lfirst(lc);
+	if (along == NULL)
+	{
+		along = palloc0(sizeof(RowsAlong));
+		along->relid = relid;
+		purge->along = lappend(purge->along, along);
+	}
+	along->rows += rows;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Count what a cleanup removed: rows of the target, in whichever of its tables they were, and
+ * rows of others.
+ */
+static void
+count_removed(Purge *purge, const Cleanup *cleanup)
+{
 	ListCell *lc;
 
 	foreach (lc, cleanup->steps)
 	{
 		CleanupStep *step = lfirst(lc);
-		RowsAlong *along = NULL;
-		ListCell *lc2;
 
-		if (step->action != CLEANUP_DELETE || step->node == cleanup->node || step->rows == 0)
+		if (step->action != CLEANUP_DELETE || step->rows == 0)
 			continue;
-		foreach (lc2, purge->along)
-			if (((RowsAlong *) lfirst(lc2))->relid == step->node->relid)
-				along = lfirst(lc2);
-		if (along == NULL)
-		{
-			along = palloc0(sizeof(RowsAlong));
-			along->relid = step->node->relid;
-			purge->along = lappend(purge->along, along);
-		}
-		along->rows += step->rows;
+		if (list_member_oid(purge->tables, step->node->relid))
+			purge->purged += step->rows;
+		else if (purge->tells)
+			note_along(purge, step->node->relid, step->rows);
 	}
-	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -210,9 +225,7 @@ try_slice(Purge *purge, RowSet *slice, MemoryContext keep_in)
 	{
 		FAILURE_POINT("purge-slice");
 		cleanup_execute(cleanup);
-		purge->purged += cleanup_target_rows(cleanup);
-		if (purge->tells)
-			note_along(purge, cleanup);
+		count_removed(purge, cleanup);
 	}
 	cleanup_free(cleanup);
 	return rest;
@@ -476,15 +489,15 @@ purge_table(Purge *purge, Oid table)
 static uint64
 purge_target(Purge *purge, Oid target)
 {
-	List *tables = list_make1_oid(target);
 	ListCell *lc;
 
 	purge->due.context = CurrentMemoryContext;
 	purge->reported_at = GetCurrentTimestamp();
 	/* partitions are parts of their table, those that inherit are tables of their own */
-	if (get_rel_relkind(target) != RELKIND_PARTITIONED_TABLE)
-		tables = find_all_inheritors(target, RowExclusiveLock, NULL);
-	foreach (lc, tables)
+	purge->tables = get_rel_relkind(target) == RELKIND_PARTITIONED_TABLE
+						? list_make1_oid(target)
+						: find_all_inheritors(target, RowExclusiveLock, NULL);
+	foreach (lc, purge->tables)
 		if (lfirst_oid(lc) == target || mapping_declared(lfirst_oid(lc)) != NULL)
 			purge_table(purge, lfirst_oid(lc));
 	purge->due.target = target;
