@@ -313,6 +313,23 @@ BEGIN ATOMIC
     FROM lost AS l
     GROUP BY l.parent
     UNION ALL
+    -- nor rows of account.erasure and account.purge_action
+    SELECT 'warning', 'erasure_lost', e.target::text,
+           format('what was said of erasing columns of the table is not there any more, as after '
+               'the restore of a dump of the schema alone: of %s',
+               string_agg(quote_ident(e.column_name), ', ' ORDER BY e.column_name COLLATE "C")),
+           string_agg(format('SELECT account.set_erasure(%L, %L, %L);', e.target::text,
+                   e.column_name, e.method), ' ' ORDER BY e.column_name COLLATE "C")
+               || CASE WHEN bool_or(e.by_purge)
+                       THEN format(' SELECT account.set_purge(%L, %L);', e.target::text, 'erase')
+                       ELSE '' END
+    FROM account.noted_erasure() AS e
+    JOIN pg_attribute AS a ON a.attrelid = e.target AND a.attname = e.column_name
+        AND NOT a.attisdropped
+    WHERE NOT EXISTS (SELECT FROM account.erasure AS r WHERE r.target = e.target
+        AND r.column_name = e.column_name)
+    GROUP BY e.target
+    UNION ALL
     -- where nothing was noted, or of tables that have other names now
     SELECT 'info', 'policies_lost', s.relation::text,
            'no rows follow when rows of the table are deleted, though a trigger is there that lets '

@@ -61,6 +61,22 @@ CREATE EVENT TRIGGER pgaccount_erasure_renamed ON ddl_command_end
     EXECUTE FUNCTION account.erasure_renamed();
 ALTER EVENT TRIGGER pgaccount_erasure_renamed ENABLE ALWAYS;
 
+CREATE FUNCTION account.erasure_note() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'erasure_note' LANGUAGE C;
+GRANT EXECUTE ON FUNCTION account.erasure_note() TO PUBLIC;
+COMMENT ON FUNCTION account.erasure_note() IS
+'Trigger for TRUNCATE that does nothing: its arguments are what was said of the erasure of the '
+'table, which a dump of the schema alone has, too.';
+
+CREATE FUNCTION account.noted_erasure(OUT target regclass, OUT column_name text, OUT method text,
+        OUT by_purge boolean)
+            RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'noted_erasure' LANGUAGE C STABLE;
+REVOKE ALL ON FUNCTION account.noted_erasure() FROM PUBLIC;
+COMMENT ON FUNCTION account.noted_erasure() IS
+'What tables have noted of the erasure of their columns, on a trigger, which a dump of the schema '
+'alone has too. by_purge: purges were to erase rows of the table.';
+
 CREATE FUNCTION account.set_erasure(target regclass, column_name name, method text) RETURNS void
     AS 'MODULE_PATHNAME', 'set_erasure' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 GRANT EXECUTE ON FUNCTION account.set_erasure(regclass, name, text) TO PUBLIC;

@@ -3,7 +3,8 @@
  *		What owners say of the erasure of their tables' columns, and of purges.
  *
  * account.erasure has a row for each column that is erased, account.purge_action one for each table
- * whose rows a purge erases. They follow the names of columns, and go with these and with tables.
+ * whose rows a purge erases. They follow the names of columns, and go with these and with tables;
+ * the table has a note of them, see erasure_note.c.
  */
 #include "postgres.h"
 
@@ -37,6 +38,7 @@
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
 #include "erasure.h"
+#include "erasure_note.h"
 
 ACCOUNT_OPERATION(set_erasure, "set_erasure", NO_SUBJECT);
 ACCOUNT_OPERATION(set_purge, "set_purge", NO_SUBJECT);
@@ -426,7 +428,8 @@ target_argument(FunctionCallInfo fcinfo)
 						errdetail("Rows are erased in all partitions alike."),
 						errhint("Name %s.", display_relation(fk_node_table(target)))));
 	check_owner(target);
-	LockRelationOid(target, ShareUpdateExclusiveLock);
+	/* that of the trigger that has the note */
+	LockRelationOid(target, ShareRowExclusiveLock);
 	return target;
 }
 
@@ -476,6 +479,7 @@ set_erasure_operation(PG_FUNCTION_ARGS)
 								  " AND e.column_name OPERATOR(pg_catalog.=) $2",
 								  2, types, values, NULL, NULL);
 	run_as_end(caller);
+	note_erasure(target);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -517,6 +521,7 @@ set_purge_operation(PG_FUNCTION_ARGS)
 								  " WHERE p.target OPERATOR(pg_catalog.=) $1",
 								  1, types, values, NULL, NULL);
 	run_as_end(caller);
+	note_erasure(target);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -579,6 +584,8 @@ erasure_renamed(PG_FUNCTION_ARGS)
 	Datum *oids;
 	List *tables;
 	Oid relid;
+	SPITupleTable *renamed;
+	uint64 n;
 	RoleState caller;
 
 	if (stmt == NULL || !IsA(stmt, RenameStmt) || stmt->renameType != OBJECT_COLUMN ||
@@ -597,11 +604,20 @@ erasure_renamed(PG_FUNCTION_ARGS)
 	values[2] = DirectFunctionCall1(namein, CStringGetDatum(stmt->newname));
 	SPI_connect();
 	caller = run_as_owner("erasure");
-	(void) statement_run_once("UPDATE account.erasure AS e SET column_name = $3"
-							  " WHERE e.target::pg_catalog.oid OPERATOR(pg_catalog.=) ANY ($1)"
-							  " AND e.column_name OPERATOR(pg_catalog.=) $2",
-							  3, types, values, NULL, NULL);
+	n = statement_run_once("UPDATE account.erasure AS e SET column_name = $3"
+						   " WHERE e.target::pg_catalog.oid OPERATOR(pg_catalog.=) ANY ($1)"
+						   " AND e.column_name OPERATOR(pg_catalog.=) $2"
+						   " RETURNING e.target::pg_catalog.oid",
+						   3, types, values, NULL, NULL);
+	renamed = SPI_tuptable;
 	run_as_end(caller);
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+		Datum target = SPI_getbinval(renamed->vals[i], renamed->tupdesc, 1, &isnull);
+
+		note_erasure(DatumGetObjectId(target));
+	}
 	SPI_finish();
 	PG_RETURN_NULL();
 }

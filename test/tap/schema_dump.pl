@@ -1,4 +1,4 @@
-# What a dump of the schema alone, pg_dump -s, keeps of soft delete, profiles and the account model; and that the doctor
+# What a dump of the schema alone, pg_dump -s, keeps of soft delete, profiles, erasure and the account model; and that the doctor
 # names the rest, with calls that bring it back.
 use strict;
 use warnings;
@@ -32,12 +32,16 @@ CREATE TABLE part_cards (part int UNIQUE REFERENCES parts, role text);
 SELECT account.enable_soft_delete('users'), account.enable_soft_delete('posts');
 SELECT account.set_reference_policy('posts', 'author', 'cascade');
 CREATE TABLE "to\kens" (id int PRIMARY KEY, "its 'key'" bigint, CONSTRAINT "a ""key""" FOREIGN KEY ("its 'key'") REFERENCES users);
-CREATE TABLE marks (id int PRIMARY KEY, marked bigint, a int, b int); CREATE INDEX ON marks (marked);
+CREATE TABLE marks (id int PRIMARY KEY, marked bigint, a int, b int, note text); CREATE INDEX ON marks (marked);
 CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b));
 SELECT account.enable_soft_delete('marks'), account.enable_soft_delete('pairs');
 SELECT account.set_reference_policy('"to\kens"', 'a "key"', 'cascade', on_soft_delete => 'remove');
 SELECT account.set_reference('marks', '{marked}', 'users', 'set null', on_soft_delete => 'follow');
 SELECT account.set_reference('marks', '{a,b}', 'pairs', 'protect');
+CREATE TABLE orders (id int PRIMARY KEY, buyer bigint REFERENCES users ON DELETE CASCADE, "to" text, note text); CREATE INDEX ON orders (buyer);
+SELECT account.set_erasure('users', 'mail', 'hash'), account.set_erasure('orders', 'note', 'null'), account.set_erasure('orders', 'to', 'constant:it''s \ "gone"'), account.set_purge('users', 'erase');
+ALTER TABLE orders RENAME "to" TO "ship'\to";
+SELECT account.set_erasure('marks', 'note', 'null'), account.set_erasure('marks', 'note', NULL), account.set_erasure('cards', 'id', NULL);
 ALTER TABLE "to\kens" RENAME CONSTRAINT "a ""key""" TO "another 'key'";
 ALTER TABLE marks RENAME COLUMN marked TO "by whom";
 SELECT account.enable_profile('users', '"prof\iles"', 'who', '{"role": "it''s \"x\" \\\\"}');
@@ -52,7 +56,8 @@ SELECT part, attribute, relation, column_name, source, given FROM account.model_
 SELECT * FROM account.profile_rule ORDER BY users::text COLLATE "C", profiles::text COLLATE "C";
 SELECT users, profiles, column_name, value FROM account.profile_default ORDER BY users::text COLLATE "C", profiles::text COLLATE "C";
 SELECT * FROM account.reference_policy ORDER BY child::text COLLATE "C", constraint_name;
-SELECT child, columns, parent, policy, on_soft_delete FROM account.declared_reference ORDER BY child::text COLLATE "C", columns;};
+SELECT child, columns, parent, policy, on_soft_delete FROM account.declared_reference ORDER BY child::text COLLATE "C", columns;
+SELECT * FROM account.erasure ORDER BY target::text COLLATE "C", column_name; SELECT * FROM account.purge_action;};
 my $before = $node->safe_psql('postgres', $settings);
 like($before, qr/is_active.*state/, 'there are settings');
 
@@ -67,6 +72,8 @@ error|model_lost|"It's".users
 error|profile_rule_lost|"It's".parts
 error|profile_rule_lost|"It's".users
 error|profile_rule_lost|"It's".users
+warning|erasure_lost|"It's".orders
+warning|erasure_lost|"It's".users
 warning|policies_lost|"It's".pairs
 warning|policies_lost|"It's".users
 EOF
@@ -80,13 +87,29 @@ SELECT count(*) FROM "It's".users WHERE deleted_at IS NOT NULL; DELETE FROM "It'
 # its calls are run as they stand, by the owner of the tables
 $node->safe_psql('copy', q{GRANT EXECUTE ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb, regclass) TO app;
 SET ROLE app; SET client_min_messages = warning;
-SELECT remedy FROM account.doctor() WHERE code IN ('model_lost', 'profile_rule_lost', 'policies_lost') \gexec});
+SELECT remedy FROM account.doctor() WHERE code IN ('model_lost', 'profile_rule_lost', 'policies_lost', 'erasure_lost') \gexec});
 is($node->safe_psql('copy', $settings), $before, 'the calls bring it back');
 is($node->safe_psql('copy', $lost), '', 'and nothing is said any more');
 is($node->safe_psql('postgres', $lost), '', 'nor was it where nothing was lost');
 is($node->safe_psql('copy', q{INSERT INTO "It's".users VALUES (2, 'b', NULL); INSERT INTO "It's".parts VALUES (2);
 SELECT role FROM "It's"."prof\iles" WHERE who = 2; SELECT count(*) FROM "It's".cards WHERE owner = 2; SELECT role FROM "It's".part_cards}),
 	qq{it's "x" \\\n1\np}, 'profiles are made again');
+
+# erasing goes on; what is taken back is lost no more
+is($node->safe_psql('copy', q{INSERT INTO "It's".orders VALUES (1, 2, 'here', 'x'); SELECT account.erase('"It''s".users', 2); SELECT "ship'\to", note IS NULL FROM "It's".orders}), qq{2\nit's \\ "gone"|t},
+	'rows are erased again');
+is($node->safe_psql('copy', q{SELECT tgrelid::regclass FROM pg_trigger WHERE tgname = 'zz_account_erasure' ORDER BY tgrelid::regclass::text}), qq{"It's".orders\n"It's".users}, 'a table of which nothing is said has no note');
+$node->safe_psql('copy', q{SET ROLE app; SET search_path = "It's"; SELECT account.set_purge('users', NULL), account.set_erasure('users', 'mail', NULL); ALTER TABLE orders DROP COLUMN note; ALTER TABLE orders ADD COLUMN note text});
+is($node->safe_psql('copy', q{SELECT object, remedy FROM account.doctor() WHERE code = 'erasure_lost'}), q{"It's".orders|SELECT account.set_erasure('"It''s".orders', 'note', 'null');}, 'a column that was made again is not erased');
+$node->safe_psql('copy', q{SELECT account.set_erasure('"It''s".orders', 'note', NULL)});
+is($node->safe_psql('copy', $lost), '', 'which it need not be');
+for my $case ([ '', '' ], [ q{'erase'}, '' ], [ q{'erase', 'note'}, '' ], [ q{'x', 'nothing', 'null'}, '' ], [ q{'remove', 'note', 'null', 'id'}, q{SELECT account.set_erasure('"It''s".orders', 'note', 'null');} ],
+	[ q{'erase', 'note', ''') DROP'}, q{SELECT account.set_erasure('"It''s".orders', 'note', ''') DROP'); SELECT account.set_purge('"It''s".orders', 'erase');} ])
+{
+	$node->safe_psql('copy', qq{SET ROLE app; CREATE OR REPLACE TRIGGER zz_account_erasure BEFORE TRUNCATE ON "It's".orders FOR EACH STATEMENT EXECUTE FUNCTION account.erasure_note($case->[0])});
+	is($node->safe_psql('copy', q{SELECT remedy FROM account.doctor() WHERE code = 'erasure_lost'}), $case->[1], "the doctor answers to a note of ($case->[0])");
+}
+$node->safe_psql('copy', q{SELECT account.set_erasure('"It''s".orders', 'note', NULL)});
 
 # a key that is made again has lost what was said of it; taking that back is remembered, too; anybody's arguments are no call
 $node->safe_psql('copy', q{SET ROLE app; SET search_path = "It's"; ALTER TABLE posts DROP CONSTRAINT posts_author_fkey; ALTER TABLE posts ADD FOREIGN KEY (author) REFERENCES users});
