@@ -23,7 +23,8 @@ $old->init(extra => [ '-E', 'UTF8', '--locale=C' ]);
 # 18 has checksums unless told, and pg_upgrade wants clusters to agree
 my @checksums = $new->pg_version >= 18 && $old->pg_version < 18 ? ('--no-data-checksums') : ();
 $new->init(extra => [ '-E', 'UTF8', '--locale=C', @checksums ]);
-$_->append_conf('postgresql.conf', $conf) for $old, $new;
+# PostgreSQL::Test sets minimal, with which REPACK (CONCURRENTLY) is refused
+$_->append_conf('postgresql.conf', "wal_level = replica\n$conf") for $old, $new;
 cmp_ok($old->pg_version, '<', $new->pg_version, 'the old server is older') if $ENV{OLD_INSTALL};
 
 # --- before --------------------------------------------------------------------------------------------
