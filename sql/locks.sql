@@ -46,6 +46,28 @@ BEGIN; SELECT account.disable_profile('users', 'profiles') \gset
 TABLE locks; COMMIT;
 BEGIN; SELECT account.disable_soft_delete('users') \gset
 TABLE locks; ROLLBACK;
+-- isolation, the last member, erasure, holds
+BEGIN; SELECT account.enable_tenant_isolation('users') \gset
+TABLE locks; SELECT account.disable_tenant_isolation('users') \gset
+ROLLBACK;
+CREATE TABLE members (user_id int REFERENCES users, tenant_id int REFERENCES tenants, role text, PRIMARY KEY (user_id, tenant_id));
+BEGIN; SELECT account.protect_last_member('members', 'tenant_id', 'role') \gset
+TABLE locks; COMMIT;
+BEGIN; SELECT account.unprotect_last_member('members') \gset
+TABLE locks; COMMIT;
+BEGIN; SELECT account.set_erasure('users', 'email', 'hash') \gset
+TABLE locks; COMMIT;
+BEGIN; SELECT account.set_purge('users', 'erase') \gset
+TABLE locks; SELECT account.set_purge('users', NULL) \gset
+COMMIT;
+BEGIN; SELECT account.set_erasure('users', 'email', NULL) \gset
+TABLE locks; COMMIT;
+INSERT INTO users VALUES (0, 'held');
+INSERT INTO posts VALUES (0, 0);
+BEGIN; SELECT account.place_hold('users', 0, 'case') \gset
+TABLE locks; SELECT account.release_hold(id, 'closed') FROM account.hold \gset
+ROLLBACK;
+DELETE FROM posts; DELETE FROM users; SELECT account.purge('users', '0', force => true) \gset
 -- what runs while the application serves
 INSERT INTO users VALUES (1, 'a');
 INSERT INTO posts VALUES (1, 1);
