@@ -10,8 +10,8 @@
  *
  * Keys are values, compared as the type's default btree compares them, in sorted arrays. They are
  * read as the owner of the table, under fixed settings for dates and numbers. Where one cannot be
- * read any more (a column is gone, a label of an enum has another name), every row of the table
- * counts as being under its hold.
+ * read any more (a column is gone, a label of an enum has another name, a composite type another
+ * attribute), every row of the table counts as being under its hold.
  */
 #include "postgres.h"
 
@@ -33,8 +33,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "base/base.h"
@@ -172,19 +172,75 @@ held_keys(HoldTable *table, List *names)
 	return held;
 }
 
-/* Read a value. False: it is none of its type any more. */
+/* Is a value of a type one for ever, whatever becomes of other objects? */
 static bool
-read_value(const KeyType *type, const char *text, Datum *value)
+is_steadfast(Oid type)
 {
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case UUIDOID:
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * Read a value. False: it is none of its type any more. Labels of an enum, attributes of a composite
+ * type, domains within and what a name stands for may have changed: then that is an answer, and
+ * no error in whatever statement comes to ask; a subtransaction takes it.
+ */
+static bool
+read_value(const KeyType *type, char *text, Datum *value)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool is_value = true;
 	Oid input;
 	Oid param;
 
-	if (get_typtype(type->type) == TYPTYPE_ENUM &&
-		!SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type->type), CStringGetDatum(text)))
-		return false;
 	getTypeInputInfo(type->type, &input, &param);
-	*value = OidInputFunctionCall(input, unconstify(char *, text), param, -1);
-	return true;
+	if (is_steadfast(type->type))
+	{
+		*value = OidInputFunctionCall(input, text, param, -1);
+		return true;
+	}
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		MemoryContextSwitchTo(context);
+		*value = OidInputFunctionCall(input, text, param, -1);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		FreeErrorData(error);
+		is_value = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return is_value;
 }
 
 /* Add the key of a row under a hold. */

@@ -329,6 +329,34 @@ SELECT throws_ok($$DELETE FROM paint WHERE id = 'rouge'$$, 'PT423', NULL, 'of an
 SELECT account.release_hold(:a, 'x') \g /dev/null
 SELECT lives_ok($$DELETE FROM paint WHERE id = 'rouge'$$, 'until the hold is over');
 
+-- keys that are none of their type any more: all rows of that table are kept, and nobody else's statement fails
+CREATE TYPE crate AS (shelf int, name text);
+CREATE TABLE crates (id crate PRIMARY KEY);
+CREATE TYPE hue AS RANGE (subtype = color);
+CREATE TABLE hues (id hue PRIMARY KEY);
+CREATE TABLE names (id regclass PRIMARY KEY);
+CREATE DOMAIN small AS int;
+CREATE TYPE measure AS (inches small);
+CREATE TABLE sizes (id measure PRIMARY KEY);
+INSERT INTO crates VALUES ('(1,a)'), ('(2,b)');
+INSERT INTO hues VALUES ('[blue,blue]'), ('[rouge,rouge]');
+INSERT INTO names VALUES ('crates'), ('hues');
+INSERT INTO sizes VALUES ('(1)'), ('(2)');
+SELECT account.place_hold('crates', (1, 'a')::crate, 'a'), account.place_hold('hues', hue('blue', 'blue', '[]'), 'a'), account.place_hold('names', 'crates'::regclass, 'a'), account.place_hold('sizes', ROW(1)::measure, 'a') \g /dev/null
+ALTER TYPE crate ADD ATTRIBUTE weight int;
+ALTER TYPE color RENAME VALUE 'blue' TO 'bleu';
+ALTER TABLE crates RENAME TO boxes;
+ALTER DOMAIN small ADD CHECK (VALUE < 0) NOT VALID;
+SELECT throws_ok($$DELETE FROM boxes$$, 'PT423', NULL, 'a composite type with another attribute');
+SELECT throws_ok($$DELETE FROM hues$$, 'PT423', NULL, 'a range of a label that has another name');
+SELECT throws_ok($$DELETE FROM names$$, 'PT423', NULL, 'a table that has another name');
+SELECT throws_ok($$DELETE FROM sizes$$, 'PT423', NULL, 'a row of a domain that does not take it');
+SELECT lives_ok($$CREATE TABLE another (id int)$$, 'somebody else makes a table');
+SELECT lives_ok($$DELETE FROM price WHERE id < 0$$, 'and deletes where another hold is');
+SELECT lives_ok($$SELECT * FROM account.doctor()$$, 'and asks the doctor');
+SELECT account.release_hold(id, 'x') FROM account.hold WHERE target IN ('boxes'::regclass, 'hues'::regclass, 'names'::regclass, 'sizes'::regclass) \g /dev/null
+SELECT lives_ok($$DELETE FROM boxes; DELETE FROM hues; DELETE FROM names; DELETE FROM sizes$$, 'they go when the holds are over');
+
 -- rows that reference one another
 CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree ON DELETE CASCADE);
 INSERT INTO tree VALUES (1, NULL), (2, 1), (3, 2), (4, NULL), (5, 4);
