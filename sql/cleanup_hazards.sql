@@ -11,6 +11,17 @@ CREATE TRIGGER put_back AFTER DELETE ON ch.kept FOR EACH ROW EXECUTE FUNCTION ch
 SELECT * FROM account.cleanup('ch.kept', 1); -- fails
 TABLE ch.kept;
 
+-- a trigger empties the table that is next
+CREATE TABLE ch.emptied_first (id int REFERENCES ch.kept ON DELETE CASCADE);
+CREATE TABLE ch.emptied_last (id int REFERENCES ch.kept ON DELETE CASCADE);
+INSERT INTO ch.emptied_first VALUES (2);
+INSERT INTO ch.emptied_last VALUES (2);
+CREATE FUNCTION ch.empty() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN TRUNCATE ch.emptied_last; RETURN NULL; END $$;
+CREATE TRIGGER empty AFTER DELETE ON ch.emptied_first FOR EACH ROW EXECUTE FUNCTION ch.empty();
+SELECT * FROM account.cleanup('ch.kept', 2); -- fails
+SELECT count(*) FROM ch.emptied_last;
+DROP TABLE ch.emptied_first, ch.emptied_last;
+
 -- a trigger adds a row to those that follow, for each that goes; no check tells it at once
 CREATE TABLE ch.doc (id int PRIMARY KEY);
 CREATE TABLE ch.log (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, doc int REFERENCES ch.doc ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED);

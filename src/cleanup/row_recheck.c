@@ -80,8 +80,12 @@ row_recheck_one(Relation rel, ItemPointer tid, ItemPointer next)
 	if (rel->rd_tableam != GetHeapamTableAmRoutine())
 		refuse_concurrent_change(RelationGetRelid(rel));
 	tuple.t_self = *tid;
-	/* our oldest snapshot sees the version, so it cannot have been pruned */
-	if (!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
+	/*
+	 * our oldest snapshot sees the version, so it cannot have been pruned; a trigger may have had
+	 * the table truncated
+	 */
+	if (ItemPointerGetBlockNumber(tid) >= RelationGetNumberOfBlocks(rel) ||
+		!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
 		refuse_concurrent_change(RelationGetRelid(rel));
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	memcpy(&header, tuple.t_data, SizeofHeapTupleHeader);
