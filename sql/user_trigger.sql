@@ -89,4 +89,57 @@ END $$;
 SELECT type, t.* FROM (VALUES ('boolean', 'false', 'true'), ('ut.yes_no', 'false', 'true'), ('ut.switch', 'false', 'true'), ('smallint', '0', '1'),
         ('numeric', '0.00', '-1'), ('text', 'no', 'YES'), ('varchar(3)', 'n', 'y'), ('char(5)', 'off', 'on')) AS c (type, live, deleted),
     ut.try_flag(type, live, deleted) AS t;
+
+-- TRUNCATE: others may be given the keys, and are not who was logged in, was mailed a token, was invited
+CREATE TABLE ut.tenants (id serial PRIMARY KEY, name text);
+CREATE TABLE ut.users (id serial PRIMARY KEY, email text, password text, tenant_id int REFERENCES ut.tenants, is_superuser boolean DEFAULT true);
+SELECT count(*) > 0 AS mapped FROM account.use_tables('ut.users', tenants => 'ut.tenants');
+CREATE FUNCTION ut.begin() RETURNS text LANGUAGE sql AS $$
+    INSERT INTO ut.tenants (name) VALUES ('one');
+    INSERT INTO ut.users (email, tenant_id) VALUES ('old@x.org', 1), ('none@x.org', NULL);
+    SELECT account.act_as('1', false), account.invite('new@x.org', 'member', '1'), account.apply_for_role('king'), account.sign_out();
+    SELECT (account.issue_tokens('2')).refresh_token;
+    SELECT (account.issue_tokens('1')).refresh_token;
+$$;
+CREATE FUNCTION ut.kept() RETURNS text LANGUAGE sql AS $$ SELECT concat_ws(' ', (SELECT count(*) FILTER (WHERE ended_at IS NULL) FROM account.session WHERE user_id IN ('1', '2')),
+    (SELECT count(*) FROM account.invitation), (SELECT count(*) FROM account.role_application)) $$;
+SELECT ut.begin() AS token \gset
+SELECT token AS reset FROM account.request_password_reset('old@x.org') \gset
+SELECT ut.kept();
+TRUNCATE ut.users RESTART IDENTITY;
+SELECT ut.kept();
+INSERT INTO ut.users (email, tenant_id) VALUES ('new@x.org', 1);
+SELECT status, error FROM account.refresh(:'token');
+\set VERBOSITY terse
+SELECT account.reset_password(:'reset', 'secret123');	-- fails
+\set VERBOSITY default
+-- of tenants, whose users are gone with them, or are not
+TRUNCATE ut.tenants, ut.users RESTART IDENTITY;
+SELECT ut.begin() AS token \gset
+ALTER TABLE ut.users DROP CONSTRAINT users_tenant_id_fkey;
+TRUNCATE ut.tenants RESTART IDENTITY;
+SELECT ut.kept();
+INSERT INTO ut.tenants (name) VALUES ('another one');
+SELECT status, error FROM account.refresh(:'token');
+-- undone
+SELECT (account.issue_tokens('1')).refresh_token AS token \gset
+BEGIN;
+TRUNCATE ut.users;
+SELECT ut.kept();
+ROLLBACK;
+SELECT ut.kept();
+SELECT status, error FROM account.refresh(:'token');
+SELECT account.forget_tables();
+DROP TABLE ut.users, ut.tenants;
+-- of one partition: whose users they were is not known any more, and what else there is of users stays
+CREATE TABLE ut.users (id int PRIMARY KEY, email text, password text, is_superuser boolean DEFAULT true) PARTITION BY RANGE (id);
+CREATE TABLE ut.users_1 PARTITION OF ut.users FOR VALUES FROM (0) TO (2);
+CREATE TABLE ut.users_2 PARTITION OF ut.users FOR VALUES FROM (2) TO (100);
+SELECT count(*) > 0 AS mapped FROM account.use_tables('ut.users');
+INSERT INTO ut.users VALUES (1, 'one@x.org'), (2, 'two@x.org');
+SELECT account.act_as('2', false), account.invite('new@x.org', 'member') IS NOT NULL AS invited, account.sign_out();
+SELECT count(access_token) FROM ut.users, account.issue_tokens(id::text);
+TRUNCATE ut.users_1;
+SELECT ut.kept();
+SELECT account.forget_tables();
 DROP SCHEMA ut CASCADE;

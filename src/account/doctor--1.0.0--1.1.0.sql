@@ -28,11 +28,12 @@ BEGIN ATOMIC
     FROM pg_trigger AS t
     JOIN pg_class AS r ON r.oid = t.tgrelid,
     LATERAL (SELECT CASE WHEN t.tgnargs = 1 THEN account.noted_model(t.tgargs) END AS call) AS m
-    WHERE t.tgfoid = 'account.end_sessions'::regproc AND t.tgtype & 1 = 0
+    -- each statement's UPDATE and DELETE
+    WHERE t.tgfoid = 'account.end_sessions'::regproc AND t.tgtype & (1 + 32) = 0
           AND NOT r.relispartition AND NOT EXISTS (SELECT FROM account.model_column)
-          -- that of members is none of users
-          AND NOT EXISTS (SELECT FROM pg_trigger AS e WHERE e.tgrelid = t.tgrelid
-              AND e.tgfoid = t.tgfoid AND e.tgtype & 32 <> 0)
+          -- that of members, which says nothing, is none of users
+          AND (t.tgnargs > 0 OR NOT EXISTS (SELECT FROM pg_trigger AS e
+              WHERE e.tgrelid = t.tgrelid AND e.tgfoid = t.tgfoid AND e.tgtype & 32 <> 0))
           AND NOT EXISTS (SELECT FROM pg_inherits AS h JOIN pg_trigger AS above
               ON above.tgrelid = h.inhparent AND above.tgfoid = t.tgfoid
               WHERE h.inhrelid = t.tgrelid)
@@ -139,8 +140,8 @@ BEGIN ATOMIC
     JOIN (VALUES ('zz_account_sessions', 'ROW', 'UPDATE OR DELETE'),
                  ('zz_account_statement', 'STATEMENT', 'UPDATE OR DELETE'),
                  ('zz_account_truncate', 'STATEMENT', 'TRUNCATE')) AS want (name, level, events)
-         ON want.level = 'ROW' OR m.part IN ('users', 'members') AND NOT m.cloned
-             AND (want.events <> 'TRUNCATE' OR m.part = 'members')
+         ON want.level = 'ROW' OR NOT m.cloned
+             AND (m.part <> 'tenants' OR want.events = 'TRUNCATE')
     WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
                       WHERE t.tgrelid = m.relation AND t.tgname = want.name
                           AND t.tgfoid = 'account.end_sessions'::regproc)

@@ -290,7 +290,7 @@ leave_tables(Oid users)
 		memcpy(mapped, model->relation, sizeof(mapped));
 	if (mapped[MODEL_USERS] != users)
 	{
-		session_end_all();
+		session_end_all(SESSION_END_UNMAPPED);
 		mailed_tokens_void_all();
 		own_deletions_forget_all();
 	}

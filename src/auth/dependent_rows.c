@@ -71,3 +71,21 @@ dependent_rows_remove(char **user_ids, char **addresses, int n)
 		(void) own_statement_run(&removals[i], values, NULL);
 	SPI_finish();
 }
+
+/* Remove what there is of all users; see the header. */
+void
+dependent_rows_remove_all(void)
+{
+	static const char *const all[][2] = {
+		{"session", "UPDATE account.session SET ip = NULL, user_agent = NULL"},
+		{"role_application", "DELETE FROM account.role_application"},
+		{"invitation", "DELETE FROM account.invitation"}};
+
+	for (int i = 0; i < lengthof(all); i++)
+	{
+		RoleState saved = run_as_owner(all[i][0]);
+
+		run_sql(OWN_STATEMENT "%s", all[i][1]);
+		run_as_end(saved);
+	}
+}

@@ -15,4 +15,7 @@
  */
 extern void dependent_rows_remove(char **user_ids, char **addresses, int n);
 
+/* The same of all users, who are gone all at once. Within SPI_connect. */
+extern void dependent_rows_remove_all(void);
+
 #endif /* PGACCOUNT_DEPENDENT_ROWS_H */

@@ -27,7 +27,8 @@ COMMENT ON FUNCTION account.end_sessions() IS
 'Trigger of the mapped users, tenants and members tables: ends the sessions of a user that is '
 'deleted, deactivated, moved to another tenant or given another password, those of a tenant that '
 'is deleted or deactivated, and those in a tenant of a user that is no active member of it any '
-'more; records users that are deleted, restored or removed. Created by account.use_tables.';
+'more; after TRUNCATE all that might be such. Records users that are deleted, restored or removed. '
+'Created by account.use_tables.';
 
 COMMENT ON FUNCTION account.login(text, text, inet, text, text) IS
 'Opens a session: status 200 with tokens; else, as a row, 401 invalid_credentials, 403 '

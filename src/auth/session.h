@@ -22,8 +22,11 @@
 #define SESSION_END_MEMBER   "member_changed"
 #define SESSION_END_UNMAPPED "tables_changed"
 
-/* End all sessions: users are those of another table by now. Within SPI_connect. */
-extern void session_end_all(void);
+/*
+ * End all sessions: users are those of another table by now, or gone all at once. Within
+ * SPI_connect.
+ */
+extern void session_end_all(const char *reason);
 
 /* End the sessions of a user, but the one of this id (NULL: all). Returns their number. */
 extern uint64 session_end_user(const char *user_id, const char *except, const char *reason);
@@ -39,7 +42,7 @@ extern void session_end_tenant(const char *tenant_id);
 
 /* End those of users in tenants, pair by pair, and those in any tenant. */
 extern void session_end_members(char **user_ids, char **tenant_ids, int n);
-extern void session_end_in_tenants(void);
+extern void session_end_in_tenants(const char *reason);
 
 /*
  * While the caller itself changes the password of this user, the trigger ends no session

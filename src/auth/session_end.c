@@ -49,14 +49,15 @@ session_keeps_all(const char *user_id)
 	return keep_user != NULL && keep_all_sessions && strcmp(keep_user, user_id) == 0;
 }
 
-/* End all sessions: users are those of another table by now. */
+/* End all sessions; see the header. */
 void
-session_end_all(void)
+session_end_all(const char *reason)
 {
 	RoleState saved = run_as_owner("session");
 
 	run_sql(OWN_STATEMENT "UPDATE account.session SET ended_at = pg_catalog.clock_timestamp(), "
-						  "end_reason = '" SESSION_END_UNMAPPED "' WHERE ended_at IS NULL");
+						  "end_reason = %s WHERE ended_at IS NULL",
+			sql_literal(reason));
 	run_as_end(saved);
 }
 
@@ -182,11 +183,11 @@ session_end_members(char **user_ids, char **tenant_ids, int n)
 	pfree(DatumGetPointer(values[1]));
 }
 
-/* End all sessions in tenants: no membership is left. */
+/* End all sessions in tenants; see the header. */
 void
-session_end_in_tenants(void)
+session_end_in_tenants(const char *reason)
 {
-	Datum values[] = {CStringGetTextDatum(SESSION_END_MEMBER)};
+	Datum values[] = {CStringGetTextDatum(reason)};
 
 	SPI_connect();
 	(void) own_statement_run(&end_in_tenants, values, NULL);

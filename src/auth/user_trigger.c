@@ -3,7 +3,7 @@
  *		The triggers on the mapped tables: what became of a user, a tenant or a membership.
  *
  * account.end_sessions() is an AFTER UPDATE OR DELETE trigger for each row of users, tenants and
- * members, for each statement on users and members, and AFTER TRUNCATE of members. It has no WHEN
+ * members, for each statement on users and members, and AFTER TRUNCATE of any. It has no WHEN
  * clause and names no columns: these would forbid dropping a column that the model can do without.
  * It compares the columns itself, and looks for sessions by index before it runs a statement.
  *
@@ -32,8 +32,10 @@
 #include "base/base.h"
 #include "model/model.h"
 #include "softdelete/softdelete.h"
+#include "dependent_rows.h"
 #include "mailed_token.h"
 #include "member_changes.h"
+#include "own_deletion.h"
 #include "session.h"
 #include "user_changes.h"
 #include "user_trigger.h"
@@ -68,6 +70,8 @@ static const PartTrigger part_triggers[] = {
 	{TRIGGER_SESSIONS, "UPDATE OR DELETE", MODEL_TENANTS, true},
 	{TRIGGER_SESSIONS, "UPDATE OR DELETE", MODEL_MEMBERS, true},
 	{TRIGGER_STATEMENT, "UPDATE OR DELETE", MODEL_MEMBERS, false},
+	{TRIGGER_EMPTIED, "TRUNCATE", MODEL_USERS, false},
+	{TRIGGER_EMPTIED, "TRUNCATE", MODEL_TENANTS, false},
 	{TRIGGER_EMPTIED, "TRUNCATE", MODEL_MEMBERS, false},
 };
 
@@ -131,8 +135,8 @@ user_trigger_detach(const Oid *relation)
 }
 
 /*
- * Put the triggers on the mapped tables. call: the other arguments of use_tables, as JSON. The
- * trigger for statements carries it, for what is dumped without data: then it is all that the
+ * Put the triggers on the mapped tables. call: the other arguments of use_tables, as JSON. That for
+ * each statement on users carries it, for what is dumped without data: then it is all that the
  * doctor knows of the mapping. Triggers that are there, from such a dump, are replaced.
  */
 void
@@ -142,7 +146,7 @@ user_trigger_attach(const Oid *relation, const char *call)
 	for (int i = 0; i < lengthof(part_triggers); i++)
 	{
 		const PartTrigger *trigger = &part_triggers[i];
-		bool tells = trigger->part == MODEL_USERS && !trigger->row;
+		bool tells = trigger->part == MODEL_USERS && strcmp(trigger->name, TRIGGER_STATEMENT) == 0;
 
 		if (OidIsValid(relation[trigger->part]))
 			create_trigger(relation[trigger->part], trigger, tells ? sql_literal(call) : "");
@@ -400,9 +404,40 @@ is_table(Relation rel, Oid relid)
 }
 
 /*
+ * What follows where all rows of a table are gone at once. Which users or tenants they were is not
+ * known any more, and others may be given their keys: so no session goes on that might be theirs,
+ * also where the table is but a part of the mapped one.
+ */
+static void
+table_emptied(const Model *found, Relation rel)
+{
+	Model model = *found;
+
+	if (is_table(rel, model.relation[MODEL_USERS]))
+	{
+		bool whole =
+			RelationGetRelid(rel) == model.relation[MODEL_USERS] &&
+			(rel->rd_rel->relkind != RELKIND_RELATION || !has_subclass(RelationGetRelid(rel)));
+
+		SPI_connect();
+		session_end_all(SESSION_END_USER);
+		mailed_tokens_void_all();
+		if (whole)
+		{
+			own_deletions_forget_all();
+			dependent_rows_remove_all();
+		}
+		SPI_finish();
+	}
+	else if (is_table(rel, model.relation[MODEL_TENANTS]))
+		session_end_in_tenants(SESSION_END_TENANT);
+	else if (is_table(rel, model.relation[MODEL_MEMBERS]))
+		session_end_in_tenants(SESSION_END_MEMBER);
+}
+
+/*
  * account.end_sessions() RETURNS trigger: AFTER UPDATE OR DELETE, for each row; on users and
- * members also for each statement, when what follows from its rows is done; AFTER TRUNCATE of
- * members.
+ * members also for each statement, when what follows from its rows is done; AFTER TRUNCATE.
  */
 Datum
 end_sessions(PG_FUNCTION_ARGS)
@@ -412,8 +447,8 @@ end_sessions(PG_FUNCTION_ARGS)
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 	{
-		if (model != NULL && is_table(trigger->tg_relation, model->relation[MODEL_MEMBERS]))
-			session_end_in_tenants();
+		if (model != NULL)
+			table_emptied(model, trigger->tg_relation);
 		return PointerGetDatum(NULL);
 	}
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
