@@ -8,7 +8,8 @@
  * the one table that it reads, at all of them together: which of these tenants are live, who are
  * their members of the role, which of those users are there. What a cleanup removes is looked at
  * when it is done: it removes members before their tenant; a tenant that is being removed in
- * batches counts as gone.
+ * batches counts as gone. A tenant that had no such member before has nothing to lose: what is
+ * left there of users who have ended goes.
  *
  * Locks: the rows of the tenants, against each other, in the order of their keys; then members are
  * looked for, on a snapshot of now, and of each tenant the row of one user who is left, for who
@@ -38,6 +39,7 @@
 #include "model/model.h"
 #include "softdelete/softdelete.h"
 #include "last_member.h"
+#include "last_member_look.h"
 #include "last_member_rule.h"
 
 PG_FUNCTION_INFO_V1(last_member);
@@ -45,15 +47,15 @@ PG_FUNCTION_INFO_V1(last_member_user);
 PG_FUNCTION_INFO_V1(last_member_tenant);
 PG_FUNCTION_INFO_V1(last_member_check);
 
-/* Keys as text. */
-typedef struct KeyTexts
+/* A row that had the role and has it no more, if its user counted. */
+typedef struct Loss
 {
-	int n;
-	int room;
-	char **texts;
-	bool has_last; /* the value that the last one was made of */
-	Datum last;
-} KeyTexts;
+	char *tenant;
+	char *user;
+} Loss;
+
+/* So many are kept of a batch. Of more it is not asked whose they were. */
+#define MANY_LOSSES 10000
 
 /* What waits for the end of a statement, of one table of members. */
 typedef struct Batch
@@ -62,6 +64,13 @@ typedef struct Batch
 	Oid members;
 	KeyTexts tenants;
 	KeyTexts users;
+	int nlosses;
+	int room;
+	Loss *losses;
+	bool unknown;  /* there are more losses, of any user */
+	KeyTexts lost; /* the users of the losses, and */
+	bool is_sorted;
+	KeyTexts gone; /* those whose rows were removed, and had not counted before */
 } Batch;
 
 static void flush(void);
@@ -77,62 +86,30 @@ last_member_init(void)
 	pending_follow(&batches);
 }
 
-/* Compare two texts. */
-static int
-compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-/* Sort keys, and leave out what is there twice. */
-static void
-sort_keys(KeyTexts *keys)
-{
-	int n = 0;
-
-	if (keys->n == 0)
-		return;
-	qsort(keys->texts, keys->n, sizeof(char *), compare_texts);
-	for (int i = 1; i < keys->n; i++)
-		if (strcmp(keys->texts[n], keys->texts[i]) != 0)
-			keys->texts[++n] = keys->texts[i];
-		else
-			pfree(keys->texts[i]);
-	keys->n = n + 1;
-}
-
-/* Add a key, to the memory of a context. */
-static void
-add_key(KeyTexts *keys, MemoryContext context, const char *text)
-{
-	if (keys->n == keys->room)
-	{
-		sort_keys(keys);
-		if (keys->texts == NULL)
-			keys->texts = MemoryContextAlloc(context, (keys->room = 8) * sizeof(char *));
-		else if (keys->n > keys->room / 2)
-		{
-			keys->room *= 2;
-			keys->texts = repalloc_huge(keys->texts, keys->room * sizeof(char *));
-		}
-	}
-	if (keys->n == 0 || strcmp(keys->texts[keys->n - 1], text) != 0)
-		keys->texts[keys->n++] = MemoryContextStrdup(context, text);
-}
-
-/* The batch of this subtransaction for a table of members. */
+/* The batch of this subtransaction for a table of members; NULL: there is none. */
 static Batch *
-open_batch(Oid members)
+find_batch(Oid members)
 {
-	Batch *batch;
 	ListCell *lc;
 
 	foreach (lc, batches.batches)
 	{
-		batch = lfirst(lc);
+		Batch *batch = lfirst(lc);
+
 		if (batch->members == members && pending_is_ours(&batch->pending))
 			return batch;
 	}
+	return NULL;
+}
+
+/* The same; it is made. */
+static Batch *
+open_batch(Oid members)
+{
+	Batch *batch = find_batch(members);
+
+	if (batch != NULL)
+		return batch;
 	batch = pending_begin(&batches, sizeof(Batch));
 	batch->members = members;
 	batch->pending.n = 1;
@@ -227,11 +204,69 @@ collect(TriggerData *trigger, const KnownTable *known, AttrNumber attnum, bool i
 	{
 		char *key = model_column_text(rel, trigger->tg_trigslot, attnum);
 
-		add_key(keys, batch->pending.context, key);
+		key_texts_add(keys, batch->pending.context, key);
 		pfree(key);
 	}
 	if (!known->flushed)
 		flush();
+}
+
+/* Keep whose row it was that had the role. False: nobody's. */
+static bool
+note_loss(TriggerData *trigger, const KnownTable *known)
+{
+	Relation rel = trigger->tg_relation;
+	bool no_tenant;
+	bool no_user;
+	MemoryContext caller;
+	Batch *batch;
+	Loss *loss;
+
+	(void) column_value(RelationGetRelid(rel), trigger->tg_trigslot, known->columns.tenant,
+						&no_tenant);
+	(void) column_value(RelationGetRelid(rel), trigger->tg_trigslot, known->columns.user, &no_user);
+	if (no_tenant || no_user)
+		return false;
+	batch = open_batch(known->members);
+	batch->unknown |= batch->nlosses == MANY_LOSSES;
+	if (batch->unknown)
+		return true;
+	caller = MemoryContextSwitchTo(batch->pending.context);
+	if (batch->nlosses == batch->room)
+	{
+		batch->room = batch->room == 0 ? 8 : batch->room * 2;
+		batch->losses = batch->losses == NULL ? palloc(batch->room * sizeof(Loss))
+											  : repalloc(batch->losses, batch->room * sizeof(Loss));
+	}
+	loss = &batch->losses[batch->nlosses++];
+	loss->tenant = model_column_text(rel, trigger->tg_trigslot, known->columns.tenant);
+	loss->user = model_column_text(rel, trigger->tg_trigslot, known->columns.user);
+	MemoryContextSwitchTo(caller);
+	key_texts_add(&batch->lost, batch->pending.context, loss->user);
+	batch->is_sorted = false;
+	return true;
+}
+
+/*
+ * A row of users was removed that did not count: did it not before this transaction, either, keep
+ * that, of users of whom a loss is kept.
+ */
+static void
+note_gone(TriggerData *trigger, const KnownTable *known)
+{
+	Batch *batch = find_batch(known->members);
+	char *key;
+
+	if (batch == NULL || batch->nlosses == 0 ||
+		TransactionIdIsCurrentTransactionId(
+			HeapTupleHeaderGetRawXmin(trigger->tg_trigtuple->t_data)))
+		return;
+	if (!batch->is_sorted)
+		key_texts_sort(&batch->lost);
+	batch->is_sorted = true;
+	key = model_column_text(trigger->tg_relation, trigger->tg_trigslot, known->key);
+	if (key_texts_place(&batch->lost, key) >= 0)
+		key_texts_add(&batch->gone, batch->pending.context, key);
 }
 
 /* Is it a row trigger, fired after the row has changed? */
@@ -272,7 +307,8 @@ last_member(PG_FUNCTION_ARGS)
 		counts(&known.liveness, trigger->tg_newslot) && is_same(trigger, known.columns.tenant) &&
 		is_same(trigger, known.columns.role) && is_same(trigger, known.columns.user))
 		return PointerGetDatum(NULL);
-	collect(trigger, &known, known.columns.tenant, false);
+	if (note_loss(trigger, &known))
+		collect(trigger, &known, known.columns.tenant, false);
 	return PointerGetDatum(NULL);
 }
 
@@ -302,7 +338,11 @@ last_member_user(PG_FUNCTION_ARGS)
 		known.relid = relid;
 	}
 	if (!counts(&known.liveness, trigger->tg_trigslot))
+	{
+		if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event) && known.flushed)
+			note_gone(trigger, &known);
 		return PointerGetDatum(NULL);
+	}
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) &&
 		counts(&known.liveness, trigger->tg_newslot) && is_same(trigger, known.key))
 		return PointerGetDatum(NULL);
@@ -319,157 +359,6 @@ last_member_tenant(PG_FUNCTION_ARGS)
 }
 
 /* --- the check --- */
-
-/* So many keys are looked for by a kept statement, by index; more by one planned for them. */
-#define MANY_KEYS 100
-
-/* The statements; all take text[], of keys. */
-typedef enum Look
-{
-	LOOK_TENANTS_OF, /* of users: the tenants in which they have the role */
-	LOOK_TENANTS,    /* the live ones, locked */
-	LOOK_MEMBERS,    /* of tenants: key and user of each member that has the role */
-	LOOK_USERS,      /* those that count, */
-	LOOK_USERS_FREE, /* of which nobody has locked the row, which is locked then, */
-	LOOK_USERS_HELD, /* or whose row is waited for */
-	LOOK_ALL_TENANTS /* in which anybody has the role */
-} Look;
-
-/* The text of a statement. */
-static char *
-look_text(const LastMemberRule *rule, Look look)
-{
-	Oid members = rule->members;
-	Oid user = get_atttype(members, rule->columns.user);
-	Oid tenant = get_atttype(members, rule->columns.tenant);
-	const char *keys = "pg_catalog.unnest($1) AS k(v)";
-
-	switch (look)
-	{
-		case LOOK_TENANTS_OF:
-			return psprintf(OWN_STATEMENT "SELECT (m.%s)::pg_catalog.text, NULL::pg_catalog.text "
-										  "FROM %s JOIN %s m ON %s WHERE %s",
-							sql_column(members, rule->columns.tenant), keys, sql_relation(members),
-							last_member_same_key("m", members, rule->columns.user, "k.v",
-												 get_atttype(rule->users, rule->users_key)),
-							last_member_sql(rule));
-		case LOOK_TENANTS:
-			return psprintf(
-				OWN_STATEMENT "SELECT k.v, NULL::pg_catalog.text FROM %s JOIN %s t ON %s WHERE %s "
-							  "ORDER BY k.v COLLATE \"C\" FOR NO KEY UPDATE OF t",
-				keys, sql_relation(rule->tenants),
-				last_member_same_key("t", rule->tenants, rule->tenants_key, "k.v", tenant),
-				last_member_tenant_sql(rule->tenants));
-		case LOOK_MEMBERS:
-			return psprintf(OWN_STATEMENT
-							"SELECT k.v, (m.%s)::pg_catalog.text FROM %s JOIN %s m ON %s WHERE %s",
-							sql_column(members, rule->columns.user), keys, sql_relation(members),
-							last_member_same_key("m", members, rule->columns.tenant, "k.v", tenant),
-							last_member_sql(rule));
-		case LOOK_USERS:
-		case LOOK_USERS_FREE:
-		case LOOK_USERS_HELD:
-			return psprintf(
-				OWN_STATEMENT
-				"SELECT k.v, NULL::pg_catalog.text FROM %s JOIN %s u ON %s WHERE %s%s%s",
-				keys, sql_relation(rule->users),
-				last_member_same_key("u", rule->users, rule->users_key, "k.v", user),
-				last_member_user_sql(rule->users),
-				look == LOOK_USERS ? "" : " ORDER BY k.v COLLATE \"C\" FOR SHARE OF u",
-				look == LOOK_USERS_FREE ? " SKIP LOCKED" : "");
-		default:
-			return psprintf(OWN_STATEMENT "SELECT (m.%s)::pg_catalog.text, NULL::pg_catalog.text "
-										  "FROM %s m WHERE %s AND $1 IS NOT NULL",
-							sql_column(members, rule->columns.tenant), sql_relation(members),
-							last_member_sql(rule));
-	}
-}
-
-/* The table that a statement reads, whose owner runs it. */
-static Oid
-look_relation(const LastMemberRule *rule, Look look)
-{
-	switch (look)
-	{
-		case LOOK_TENANTS:
-			return rule->tenants;
-		case LOOK_USERS:
-		case LOOK_USERS_FREE:
-		case LOOK_USERS_HELD:
-			return rule->users;
-		default:
-			return rule->members;
-	}
-}
-
-/*
- * Run a statement, which returns keys and what belongs to each, or NULL; texts in the current
- * memory context. other may be NULL.
- */
-static KeyTexts
-run_look(const LastMemberRule *rule, Look look, const KeyTexts *keys, KeyTexts *other,
-		 StatementSnapshot snapshot)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	Oid relid = look_relation(rule, look);
-	Oid type = TEXTARRAYOID;
-	StatementOptions options = {.look = snapshot, .within = true};
-	KeyTexts found = {0};
-	Datum *elements = palloc(Max(keys->n, 1) * sizeof(Datum));
-	KeptStatement *plan;
-	RoleState saved;
-	Datum value;
-
-	for (int i = 0; i < keys->n; i++)
-		elements[i] = CStringGetTextDatum(keys->texts[i]);
-	value = PointerGetDatum(construct_array(elements, keys->n, TEXTOID, -1, false, TYPALIGN_INT));
-	SPI_connect();
-	saved = run_as(relation_owner(relid));
-	if (keys->n > MANY_KEYS)
-		found.n = (int) statement_run_once(look_text(rule, look), 1, &type, &value, NULL, &options);
-	else
-	{
-		plan = plan_lookup(PLAN_LAST_MEMBER, rule->members, (Oid) look);
-		if (plan == NULL)
-			plan = plan_keep_lookup(PLAN_LAST_MEMBER, rule->members, (Oid) look,
-									look_text(rule, look), 1, &type);
-		found.n = (int) statement_run(plan, &value, NULL, &options);
-	}
-	found.room = found.n;
-	run_as_end(saved);
-	found.texts = MemoryContextAllocHuge(caller, Max(found.n, 1) * sizeof(char *));
-	if (other != NULL)
-	{
-		other->n = other->room = found.n;
-		other->texts = MemoryContextAllocHuge(caller, Max(found.n, 1) * sizeof(char *));
-	}
-	for (int i = 0; i < found.n; i++)
-	{
-		char *first = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-
-		CHECK_FOR_INTERRUPTS();
-		found.texts[i] = MemoryContextStrdup(caller, first != NULL ? first : "");
-		if (other != NULL)
-		{
-			char *second = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
-
-			other->texts[i] = second != NULL ? MemoryContextStrdup(caller, second) : NULL;
-		}
-	}
-	SPI_finish();
-	return found;
-}
-
-/* Where a text is among sorted ones; -1: it is not. */
-static int
-place_of(const KeyTexts *keys, const char *text)
-{
-	char **found = text == NULL || keys->n == 0
-					   ? NULL
-					   : bsearch(&text, keys->texts, keys->n, sizeof(char *), compare_texts);
-
-	return found == NULL ? -1 : (int) (found - keys->texts);
-}
 
 /* The members of the role in some tenants, and which of the tenants have one whose user counts. */
 typedef struct Served
@@ -494,24 +383,25 @@ serve(Served *served, const LastMemberRule *rule, Look look, bool only_first,
 
 	for (int i = 0; i < served->with.n; i++)
 	{
-		int tenant = place_of(served->tenants, served->with.texts[i]);
+		int tenant = key_texts_place(served->tenants, served->with.texts[i]);
 
 		if (tenant < 0 || served->is_served[tenant] || served->users.texts[i] == NULL ||
 			(only_first && has_one[tenant]))
 			continue;
 		has_one[tenant] = true;
-		add_key(&asked, CurrentMemoryContext, served->users.texts[i]);
+		key_texts_add(&asked, CurrentMemoryContext, served->users.texts[i]);
 	}
-	sort_keys(&asked);
+	key_texts_sort(&asked);
 	if (asked.n == 0)
 		return;
-	there = run_look(rule, look, &asked, NULL, snapshot);
-	sort_keys(&there);
+	there = last_member_look(rule, look, &asked, NULL, snapshot);
+	key_texts_sort(&there);
 	for (int i = 0; i < served->with.n; i++)
 	{
-		int tenant = place_of(served->tenants, served->with.texts[i]);
+		int tenant = key_texts_place(served->tenants, served->with.texts[i]);
 
-		if (tenant < 0 || served->is_served[tenant] || place_of(&there, served->users.texts[i]) < 0)
+		if (tenant < 0 || served->is_served[tenant] ||
+			key_texts_place(&there, served->users.texts[i]) < 0)
 			continue;
 		served->is_served[tenant] = true;
 		served->n++;
@@ -529,7 +419,7 @@ tenants_without(const LastMemberRule *rule, const KeyTexts *tenants, bool lock,
 	Served served = {.tenants = tenants, .is_served = palloc0(Max(tenants->n, 1) * sizeof(bool))};
 	KeyTexts without = {0};
 
-	served.with = run_look(rule, LOOK_MEMBERS, tenants, &served.users, snapshot);
+	served.with = last_member_look(rule, LOOK_MEMBERS, tenants, &served.users, snapshot);
 	if (lock)
 	{
 		serve(&served, rule, LOOK_USERS_FREE, true, snapshot);
@@ -542,7 +432,7 @@ tenants_without(const LastMemberRule *rule, const KeyTexts *tenants, bool lock,
 		serve(&served, rule, LOOK_USERS, false, snapshot);
 	for (int i = 0; i < tenants->n; i++)
 		if (!served.is_served[i])
-			add_key(&without, CurrentMemoryContext, tenants->texts[i]);
+			key_texts_add(&without, CurrentMemoryContext, tenants->texts[i]);
 	return without;
 }
 
@@ -580,12 +470,63 @@ leave_out_removed(const LastMemberRule *rule, KeyTexts *tenants)
 	tenants->n = n;
 }
 
+/* Was a row made what it is by another transaction? */
+static bool
+is_of_others(const char *xid)
+{
+	return !TransactionIdIsCurrentTransactionId((TransactionId) strtoul(xid, NULL, 10));
+}
+
+/*
+ * Leave out tenants that had none before, either: each member who is gone was a user who did not
+ * count any more. ended: tenants of users who did, sorted.
+ */
+static void
+leave_out_unserved(const LastMemberRule *rule, Batch *batch, const KeyTexts *ended,
+				   KeyTexts *tenants)
+{
+	bool *has_lost = palloc0(tenants->n * sizeof(bool));
+	KeyTexts asked = {0};
+	KeyTexts dead = {0};
+	KeyTexts found = {0};
+	KeyTexts since;
+	int n = 0;
+
+	if (batch->unknown)
+		return;
+	for (int i = 0; i < batch->nlosses; i++)
+		if (key_texts_place(tenants, batch->losses[i].tenant) >= 0)
+			key_texts_add(&asked, CurrentMemoryContext, batch->losses[i].user);
+	key_texts_sort(&asked);
+	if (asked.n > 0)
+		found = last_member_look(rule, LOOK_USERS_ENDED, &asked, &since, SNAPSHOT_OF_NOW);
+	for (int i = 0; i < found.n; i++)
+		if (since.texts[i] != NULL && is_of_others(since.texts[i]))
+			key_texts_add(&dead, CurrentMemoryContext, found.texts[i]);
+	key_texts_sort(&dead);
+	key_texts_sort(&batch->gone);
+	for (int i = 0; i < batch->nlosses; i++)
+	{
+		const Loss *loss = &batch->losses[i];
+		int tenant = key_texts_place(tenants, loss->tenant);
+
+		if (tenant >= 0 && key_texts_place(&dead, loss->user) < 0 &&
+			key_texts_place(&batch->gone, loss->user) < 0)
+			has_lost[tenant] = true;
+	}
+	for (int i = 0; i < tenants->n; i++)
+		if (has_lost[i] || key_texts_place(ended, tenants->texts[i]) >= 0)
+			tenants->texts[n++] = tenants->texts[i];
+	tenants->n = n;
+}
+
 /* Check what a batch has collected. */
 static void
 check_batch(Batch *batch)
 {
 	LastMemberRule rule;
 	KeyTexts *tenants = &batch->tenants;
+	KeyTexts ended = {0};
 	KeyTexts live;
 	KeyTexts without;
 
@@ -594,22 +535,23 @@ check_batch(Batch *batch)
 	CommandCounterIncrement(); /* what this command has changed counts */
 	if (batch->users.n > 0)
 	{
-		KeyTexts more;
-
-		sort_keys(&batch->users);
-		more = run_look(&rule, LOOK_TENANTS_OF, &batch->users, NULL, SNAPSHOT_OF_NOW);
-		for (int i = 0; i < more.n; i++)
-			add_key(tenants, batch->pending.context, more.texts[i]);
+		key_texts_sort(&batch->users);
+		ended = last_member_look(&rule, LOOK_TENANTS_OF, &batch->users, NULL, SNAPSHOT_OF_NOW);
+		key_texts_sort(&ended);
+		for (int i = 0; i < ended.n; i++)
+			key_texts_add(tenants, batch->pending.context, ended.texts[i]);
 	}
-	sort_keys(tenants);
+	key_texts_sort(tenants);
 	if (tenants->n == 0)
 		return;
-	live = run_look(&rule, LOOK_TENANTS, tenants, NULL, SNAPSHOT_OF_NOW);
-	sort_keys(&live);
+	live = last_member_look(&rule, LOOK_TENANTS, tenants, NULL, SNAPSHOT_OF_NOW);
+	key_texts_sort(&live);
 	leave_out_removed(&rule, &live);
 	if (live.n == 0)
 		return;
 	without = tenants_without(&rule, &live, true, SNAPSHOT_OF_NOW);
+	if (without.n > 0)
+		leave_out_unserved(&rule, batch, &ended, &without);
 	if (without.n > 0)
 		refuse(&rule, &without);
 }
@@ -645,12 +587,13 @@ collect_all(Oid members)
 
 	if (!last_member_rule(members, &rule))
 		return;
-	tenants = run_look(&rule, LOOK_ALL_TENANTS, &none, NULL, SNAPSHOT_OF_NOW);
+	tenants = last_member_look(&rule, LOOK_ALL_TENANTS, &none, NULL, SNAPSHOT_OF_NOW);
 	if (tenants.n == 0)
 		return;
 	batch = open_batch(rule.members);
+	batch->unknown = true;
 	for (int i = 0; i < tenants.n; i++)
-		add_key(&batch->tenants, batch->pending.context, tenants.texts[i]);
+		key_texts_add(&batch->tenants, batch->pending.context, tenants.texts[i]);
 }
 
 /*

@@ -254,6 +254,37 @@ INSERT INTO try (answer, statement) VALUES
 SELECT is(lm.answer(statement), answer, statement) FROM try ORDER BY n;
 SELECT account.forget_tables();
 
+-- a tenant that has none who counts loses none: what is left of members goes, whoever removes it
+CREATE TABLE lm.old_orgs (id int PRIMARY KEY);
+CREATE TABLE lm.old_users (id int PRIMARY KEY, is_active boolean DEFAULT true);
+CREATE TABLE lm.old (user_id int REFERENCES lm.old_users ON DELETE CASCADE, org_id int REFERENCES lm.old_orgs, role text, PRIMARY KEY (user_id, org_id));
+SELECT account.enable_soft_delete('lm.old_users');
+INSERT INTO lm.old_orgs VALUES (1), (2), (3);
+INSERT INTO lm.old_users VALUES (1, true), (2, true), (3, true), (4, false);
+INSERT INTO lm.old VALUES (1, 1, 'owner'), (2, 1, 'member'), (3, 2, 'owner'), (4, 2, 'owner'), (4, 3, 'owner');
+DELETE FROM lm.old_users WHERE id = 1;
+SELECT account.protect_last_member('lm.old', 'org_id', 'role');
+CREATE FUNCTION lm.with_user() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM lm.old WHERE user_id = OLD.id; RETURN NULL; END';
+TRUNCATE try;
+INSERT INTO try (answer, statement) VALUES
+    ('done', 'DELETE FROM lm.old WHERE user_id = 1'),
+    ('done', 'UPDATE lm.old SET role = ''member'' WHERE user_id IN (1, 4)'),
+    ('done', 'SELECT account.purge(''lm.old_users'', ''0'')'),
+    ('done', 'SELECT account.cleanup(''lm.old_users'', 1)'),
+    ('done', 'SELECT account.cleanup(''lm.old_users'', ''[1, 4]''::jsonb::text)'),
+    ('23514', 'SELECT account.cleanup(''lm.old_users'', ''[1, 3, 4]'')'),
+    ('23514', 'DELETE FROM lm.old WHERE user_id <> 2'),
+    ('23514', 'SELECT account.cleanup(''lm.old_users'', 3)'),
+    ('23514', 'UPDATE lm.old_users SET is_active = false; DELETE FROM lm.old'),
+    -- one that is ended with the statement that takes its membership counted before
+    ('23514', 'CREATE TRIGGER a AFTER UPDATE ON lm.old_users FOR EACH ROW EXECUTE FUNCTION lm.with_user(); UPDATE lm.old_users SET is_active = false WHERE id = 3'),
+    ('23514', 'CREATE TRIGGER a AFTER UPDATE ON lm.old_users FOR EACH ROW EXECUTE FUNCTION lm.with_user(); DELETE FROM lm.old_users WHERE id = 3'),
+    ('23514', 'SELECT account.disable_soft_delete(''lm.old_users''); DELETE FROM lm.old_users WHERE id = 3'),
+    ('23514', 'WITH off AS (UPDATE lm.old_users SET is_active = false WHERE id = 3 RETURNING id) DELETE FROM lm.old USING off WHERE user_id = off.id'),
+    ('23514', 'TRUNCATE lm.old');
+SELECT is(lm.answer(statement), answer, statement) FROM try ORDER BY n;
+SELECT account.unprotect_last_member('lm.old');
+
 -- foreign tables take no trigger for TRUNCATE
 CREATE FOREIGN DATA WRAPPER lm_none;
 CREATE SERVER lm_nowhere FOREIGN DATA WRAPPER lm_none;
