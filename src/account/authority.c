@@ -49,6 +49,15 @@ authority_no_such_user(void)
 			 errdetail("No live user has this id."), errhint("Pass the id of a live user.")));
 }
 
+/* Raise PT404 where a deleted user would do. */
+void
+authority_unknown_user(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such user"),
+					errdetail("No user has this id, live or deleted."),
+					errhint("Pass the id of a user.")));
+}
+
 /*
  * The user of the identity, whether it may come in or not; NULL: there is none, or it is no member
  * of the identity's tenant any more.
@@ -284,9 +293,9 @@ covers_user(const Model *model, const UserRecord *actor, const UserRecord *targe
 	return authority_covers_tenant(actor, target->tenant_key);
 }
 
-/* The user on whom the identity may act, deleted or not; see the header. */
-UserRecord *
-authority_over_any(const Model *model, const char *user_id, bool self, bool *is_self)
+/* The user on whom the identity may act, deleted or not; NULL: there is none. See the header. */
+static UserRecord *
+find_over(const Model *model, const char *user_id, bool self, bool *is_self)
 {
 	UserRecord *actor = identity_user(model);
 	UserRecord *target = user_id != NULL ? model_user_by_id(model, user_id) : NULL;
@@ -305,8 +314,17 @@ authority_over_any(const Model *model, const char *user_id, bool self, bool *is_
 	authority_require_staff(actor);
 	if (target != NULL && !covers_user(model, actor, target))
 		refuse_forbidden();
+	return target;
+}
+
+/* The user on whom the identity may act, deleted or not; see the header. */
+UserRecord *
+authority_over_any(const Model *model, const char *user_id, bool self, bool *is_self)
+{
+	UserRecord *target = find_over(model, user_id, self, is_self);
+
 	if (target == NULL)
-		authority_no_such_user();
+		authority_unknown_user();
 	return target;
 }
 
@@ -314,8 +332,10 @@ authority_over_any(const Model *model, const char *user_id, bool self, bool *is_
 UserRecord *
 authority_over(const Model *model, const char *user_id, bool self, bool *is_self)
 {
-	UserRecord *target = authority_over_any(model, user_id, self, is_self);
+	UserRecord *target = find_over(model, user_id, self, is_self);
 
+	if (target == NULL)
+		authority_no_such_user();
 	if (!target->is_live)
 	{
 		(void) authority_actor(model);

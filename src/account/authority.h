@@ -75,7 +75,10 @@ extern UserRecord *authority_over_any(const Model *model, const char *user_id, b
 /* The id of the session of the identity's token, or NULL. */
 extern char *authority_own_session(void);
 
-/* Raise PT404: there is no such user. */
+/* Raise PT404: there is no such live user. */
 compat_noreturn extern void authority_no_such_user(void);
+
+/* Raise PT404: there is no such user, live or deleted. */
+compat_noreturn extern void authority_unknown_user(void);
 
 #endif /* PGACCOUNT_AUTHORITY_H */

@@ -268,7 +268,7 @@ delete_live(const Model *model, const UserRecord *user, Deletion deletion, Times
 		UserRecord *now = model_user_by_id(model, user->user_id);
 
 		if (now == NULL)
-			authority_no_such_user();
+			authority_unknown_user();
 		if (!now->is_live)
 			refuse_nothing_to_do("user is already deleted",
 								 "account.restore_user() brings it back.");
@@ -416,7 +416,7 @@ lifecycle_restore(const Model *model, const UserRecord *user, const char *reason
 	event_reason(NULL);
 	now = model_user_by_id(model, user->user_id);
 	if (now == NULL)
-		authority_no_such_user();
+		authority_unknown_user();
 	if (restored == 0 && now->is_live)
 		refuse_nothing_to_do("user is not deleted", "Pass the id of a deleted user.");
 	if (!now->is_live)
