@@ -361,6 +361,45 @@ forget_dropped(void)
 	}
 }
 
+/* Raise PT423 if rows under a hold are not where their keys say any more. */
+static void
+check_rows_are_there(Oid relid)
+{
+	const HoldTable *table = OidIsValid(relid) ? hold_table_of(fk_node_table(relid)) : NULL;
+	int64 lost = table != NULL ? hold_without_row(table) : 0;
+
+	if (lost != 0)
+		refuse_command(
+			get_rel_name(relid),
+			psprintf("The table would have no row with the key that hold " INT64_FORMAT " names.",
+					 lost),
+			psprintf("End it with account.release_hold(" INT64_FORMAT ", reason).", lost));
+}
+
+/*
+ * Raise PT423 if columns were dropped that rows under a hold are named by, whatever they went with:
+ * their type, domain or collation.
+ */
+static void
+check_dropped_columns(const RunningCommand *running)
+{
+	uint64 n = run_sql("SELECT DISTINCT d.objid FROM"
+					   " pg_catalog.pg_event_trigger_dropped_objects() AS d"
+					   " WHERE d.classid OPERATOR(pg_catalog.=)"
+					   " 'pg_catalog.pg_class'::pg_catalog.regclass"
+					   " AND d.objsubid OPERATOR(pg_catalog.>) 0 ORDER BY d.objid");
+	SPITupleTable *rows = SPI_tuptable;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+		Oid relid = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
+
+		if (list_member_oid(running->concerned, relid) && get_rel_name(relid) != NULL)
+			check_rows_are_there(relid);
+	}
+}
+
 /* account.hold_dropped() RETURNS event_trigger, ON sql_drop. */
 Datum
 hold_dropped(PG_FUNCTION_ARGS)
@@ -389,6 +428,7 @@ hold_dropped(PG_FUNCTION_ARGS)
 			check_dropped(running, rows->vals[i], rows->tupdesc);
 			SPI_tuptable = rows;
 		}
+		check_dropped_columns(running);
 	}
 	forget_dropped();
 	SPI_finish();
@@ -413,21 +453,6 @@ may_lose_rows(const AlterTableStmt *stmt)
 				break;
 		}
 	return false;
-}
-
-/* Raise PT423 if rows under a hold are not where their keys say any more. */
-static void
-check_rows_are_there(Oid relid)
-{
-	const HoldTable *table = OidIsValid(relid) ? hold_table_of(fk_node_table(relid)) : NULL;
-	int64 lost = table != NULL ? hold_without_row(table) : 0;
-
-	if (lost != 0)
-		refuse_command(
-			get_rel_name(relid),
-			psprintf("The table would have no row with the key that hold " INT64_FORMAT " names.",
-					 lost),
-			psprintf("End it with account.release_hold(" INT64_FORMAT ", reason).", lost));
 }
 
 /* Raise PT423 if a command has kept triggers of ours from firing; superusers may have it so. */

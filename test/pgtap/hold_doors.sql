@@ -222,6 +222,32 @@ SELECT throws_ok($$ALTER TABLE page_a DISABLE TRIGGER USER$$, 'PT423', NULL, 'no
 SELECT throws_ok($$ALTER TABLE book ENABLE REPLICA TRIGGER "00_account_hold"$$, 'PT423', NULL, 'in any way');
 SELECT throws_ok($$ALTER TABLE book DROP CONSTRAINT book_pkey CASCADE, DROP COLUMN id CASCADE$$, 'PT423', NULL, 'nor drops the key');
 SELECT throws_ok($$DROP OWNED BY hold_owner CASCADE$$, 'PT423', NULL, 'nor all it has');
+CREATE TYPE spine AS (color text, width int);
+CREATE DOMAIN isbn AS text;
+CREATE COLLATION shelf FROM "C";
+CREATE TABLE folio (id spine, code isbn, place text COLLATE shelf, PRIMARY KEY (id, code, place));
+CREATE TABLE quarto (id int PRIMARY KEY);
+CREATE TABLE octavo (PRIMARY KEY (id)) INHERITS (quarto);
+CREATE TABLE loose (id int PRIMARY KEY, code isbn);
+INSERT INTO folio VALUES ('(red,3)', 'x', 'y');
+INSERT INTO octavo VALUES (1);
+INSERT INTO loose VALUES (1, 'x');
+RESET ROLE;
+SELECT account.place_hold('folio', '{"id": "(red,3)", "code": "x", "place": "y"}'::jsonb, 'c') AS c, account.place_hold('octavo', 1, 'c') AS d, account.place_hold('loose', 1, 'c') AS e \gset
+SET ROLE hold_owner;
+SELECT throws_ok($$DROP TYPE spine CASCADE$$, 'PT423', NULL, 'nor the type of a key, with its column');
+SELECT throws_ok($$DROP DOMAIN isbn CASCADE$$, 'PT423', NULL, 'nor its domain');
+SELECT throws_ok($$DROP COLLATION shelf CASCADE$$, 'PT423', NULL, 'nor its collation');
+SELECT throws_ok($$ALTER TABLE quarto DROP COLUMN id CASCADE$$, 'PT423', NULL, 'nor the column that it inherits');
+RESET ROLE;
+SELECT account.release_hold(:c, 'x'), account.release_hold(:d, 'x') \g /dev/null
+SET ROLE hold_owner;
+SELECT lives_ok($$DROP DOMAIN isbn CASCADE$$, 'the type of another column may go');
+SELECT throws_ok($$DELETE FROM loose$$, 'PT423', NULL, 'and the row stays');
+RESET ROLE;
+SELECT account.release_hold(:e, 'x') \g /dev/null
+SET ROLE hold_owner;
+DROP TABLE folio, octavo, quarto, loose;
 SELECT lives_ok($$ALTER TABLE book RENAME id TO number$$, 'another name of the key is fine');
 SELECT lives_ok($$CREATE TABLE page_z PARTITION OF page FOR VALUES FROM (10) TO (20)$$, 'and another partition');
 INSERT INTO page VALUES (11, 1), (12, 2);
