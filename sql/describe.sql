@@ -31,6 +31,13 @@ SELECT account.set_reference('logs', '{user_id}', '"Users"', 'cascade');
 SELECT account.enable_profile('"Users"', 'profiles');
 SELECT account.enable_tenant_isolation('"Users"');
 SELECT account.describe('"Users"');
+-- the same however the planner joins what it is made of
+SELECT account.describe('"Users"') AS described \gset
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SELECT account.describe('"Users"') = :'described' AS the_same;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
 SELECT account.describe('posts');
 SELECT account.describe('profiles');
 

@@ -410,13 +410,15 @@ static void
 describe_findings(StringInfo out, Oid relid)
 {
 	static const char sql[] = OWN_STATEMENT
-		"SELECT f.severity, f.code, f.message, f.remedy FROM account.doctor() AS f"
+		"SELECT f.severity, f.code, f.message, f.remedy FROM account.doctor()"
+		" WITH ORDINALITY AS f(severity, code, object, message, remedy, n)"
 		" WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n"
 		" ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
 		" WHERE (c.oid OPERATOR(pg_catalog.=) $1 OR EXISTS (SELECT FROM pg_catalog.pg_index AS i"
 		" WHERE i.indexrelid OPERATOR(pg_catalog.=) c.oid"
 		" AND i.indrelid OPERATOR(pg_catalog.=) $1))"
-		" AND pg_catalog.format('%I.%I', n.nspname, c.relname) OPERATOR(pg_catalog.=) f.object)";
+		" AND pg_catalog.format('%I.%I', n.nspname, c.relname) OPERATOR(pg_catalog.=) f.object)"
+		" ORDER BY f.n";
 	Oid types[] = {OIDOID};
 	Datum values[] = {ObjectIdGetDatum(relid)};
 
