@@ -280,6 +280,49 @@ SET ROLE regress_sd_owner;
 \set VERBOSITY terse
 SELECT account.enable_soft_delete('users', guard_references => true); -- fails
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
+-- a row that its transaction changes once more, its key left alone, before the guard judges it
+CREATE TABLE parents (id int PRIMARY KEY);
+CREATE TABLE later (id int PRIMARY KEY, parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED, n int);
+CREATE TABLE sooner (id int PRIMARY KEY, parent int REFERENCES parents, n int);
+CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE sd_guard.sooner SET n = NEW.id WHERE id = NEW.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER a_first AFTER INSERT ON sooner FOR EACH ROW EXECUTE FUNCTION count_up();
+INSERT INTO parents VALUES (1), (2), (3);
+SELECT account.enable_soft_delete('parents', guard_references => true) \gset
+DELETE FROM parents WHERE id = 1;
+\set VERBOSITY terse
+INSERT INTO sooner VALUES (1, 1); -- fails
+INSERT INTO sooner VALUES (2, 2);
+UPDATE sooner SET parent = 1 WHERE id = 2; -- fails
+BEGIN;
+INSERT INTO later VALUES (1, 1);
+UPDATE later SET n = 1;
+COMMIT; -- fails
+BEGIN;
+INSERT INTO later VALUES (1, 2);
+UPDATE later SET parent = 1;
+UPDATE later SET n = 1;
+SAVEPOINT a;
+UPDATE later SET n = 2;
+ROLLBACK TO a;
+COMMIT; -- fails
+BEGIN;
+INSERT INTO later VALUES (1, 1), (2, 1), (3, 3);
+UPDATE later SET parent = 2 WHERE id = 1;
+DELETE FROM later WHERE id = 2;
+COMMIT;
+-- what was judged before its parent was deleted stays
+BEGIN;
+INSERT INTO sooner VALUES (3, 3);
+DELETE FROM parents WHERE id = 3;
+UPDATE sooner SET n = 4 WHERE id = 3;
+COMMIT;
+SELECT * FROM later ORDER BY id;
+SELECT * FROM sooner ORDER BY id;
 
 \set QUIET on
 RESET ROLE;

@@ -373,6 +373,31 @@ guard_check(const FkEdge *edge, const KeyList *keys)
 	SPI_finish();
 }
 
+/*
+ * The row of an event as it is now, NULL where it is gone. Deferred, or behind a trigger of the
+ * table that fired first, a command of ours may have changed the row since; where that left the key
+ * alone nobody else judges it.
+ */
+static HeapTuple
+row_by_now(Relation rel, TupleTableSlot *version, HeapTuple row)
+{
+	ItemPointerData tid = row->t_self;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+	HeapTuple now = NULL;
+
+	if (table_tuple_satisfies_snapshot(rel, version, SnapshotSelf))
+		return row;
+	scan = table_beginscan_tid(rel, SnapshotSelf);
+	table_tuple_get_latest_tid(scan, &tid);
+	table_endscan(scan);
+	slot = table_slot_create(rel, NULL);
+	if (table_tuple_fetch_row_version(rel, &tid, SnapshotSelf, slot))
+		now = ExecCopySlotHeapTuple(slot);
+	ExecDropSingleTupleTableSlot(slot);
+	return now;
+}
+
 /* account.guard_reference() RETURNS trigger: AFTER INSERT OR UPDATE, for each row of a child. */
 Datum
 guard_reference(PG_FUNCTION_ARGS)
@@ -382,6 +407,7 @@ guard_reference(PG_FUNCTION_ARGS)
 	Oid parent = trigger->tg_trigger->tgconstrrelid;
 	bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
 	HeapTuple row = update ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	HeapTuple now;
 	const SoftDelete *child_mapping;
 	const SoftDelete *found;
 	SoftDelete mapping;
@@ -394,20 +420,21 @@ guard_reference(PG_FUNCTION_ARGS)
 	found = mapping_active(parent);
 	if (found == NULL || !found->options.guard_references)
 		return PointerGetDatum(NULL);
-	/* deferred, the row may have been deleted or changed again since, as in RI_FKey_check */
-	if (!table_tuple_satisfies_snapshot(rel, update ? trigger->tg_newslot : trigger->tg_trigslot,
-										SnapshotSelf))
-		return PointerGetDatum(NULL);
 	mapping = *found;
+	now = row_by_now(rel, update ? trigger->tg_newslot : trigger->tg_trigslot, row);
+	if (now == NULL)
+		return PointerGetDatum(NULL);
 
 	child_mapping = mapping_declared(RelationGetRelid(rel));
 	if (child_mapping != NULL)
 	{
 		bool is_live;
+		bool stays_live;
 		bool was_live = true;
 
 		(void) heap_getattr(row, child_mapping->deleted_at, RelationGetDescr(rel), &is_live);
-		if (!is_live)
+		(void) heap_getattr(now, child_mapping->deleted_at, RelationGetDescr(rel), &stays_live);
+		if (!is_live || !stays_live)
 			return PointerGetDatum(NULL); /* a deleted row may reference deleted rows */
 		if (update)
 			(void) heap_getattr(trigger->tg_trigtuple, child_mapping->deleted_at,
@@ -421,11 +448,15 @@ guard_reference(PG_FUNCTION_ARGS)
 		FkEdge *edge = lfirst(lc);
 		Datum keys[INDEX_MAX_KEYS];
 		Datum old_keys[INDEX_MAX_KEYS];
+		Datum keys_now[INDEX_MAX_KEYS];
 		Oid types[INDEX_MAX_KEYS];
 		bool had_key = false;
 
 		if (edge->parent != parent || !read_key(rel, row, edge, keys, types))
 			continue;
+		if (now != row &&
+			(!read_key(rel, now, edge, keys_now, types) || !same_key(edge, keys, keys_now, types)))
+			continue; /* for the event of the command that changed it */
 		if (update && !revived)
 		{
 			had_key = read_key(rel, trigger->tg_trigtuple, edge, old_keys, types);
