@@ -297,18 +297,13 @@ typedef enum ParentState
 	PARENT_DELETED
 } ParentState;
 
-/* The row that this key references. Locks it against deletion. Within SPI_connect. */
+/* What a snapshot has of the row that this key references. Locks it against deletion. */
 static ParentState
-parent_state(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *types)
+parent_seen(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *types,
+			StatementSnapshot look)
 {
-	RoleState caller = run_as(relation_owner(edge->parent));
 	KeptStatement *plan = plan_lookup(PLAN_GUARD_PARENT, edge->constraint, edge->declared);
-	/* under a transaction snapshot the row's newest version counts, as in referential checks */
-	StatementOptions options = {.look = IsolationUsesXactSnapshot() ? SNAPSHOT_OF_NOW
-																	: SNAPSHOT_OF_STATEMENT,
-								.limit = 1,
-								.within = true};
-	uint64 found;
+	StatementOptions options = {.look = look, .limit = 1, .within = true};
 	bool isnull;
 	bool deleted;
 
@@ -324,13 +319,34 @@ parent_state(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *ty
 		plan =
 			plan_keep(PLAN_GUARD_PARENT, edge->constraint, edge->declared, sql, edge->nkeys, types);
 	}
-	found = statement_run(plan, keys, NULL, &options);
-	run_as_end(caller);
-	if (found == 0)
+	if (statement_run(plan, keys, NULL, &options) == 0)
 		return PARENT_MISSING;
 	deleted = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	statement_free_rows();
 	return deleted ? PARENT_DELETED : PARENT_LIVE;
+}
+
+/*
+ * The row that this key references. Under a transaction snapshot its newest version counts, as in
+ * referential checks; where that lives again, which the transaction has not seen, no order of the
+ * two transactions would give what both have seen: 40001. Within SPI_connect.
+ */
+static ParentState
+parent_state(const FkEdge *edge, const SoftDelete *mapping, Datum *keys, Oid *types)
+{
+	bool one_snapshot = IsolationUsesXactSnapshot();
+	RoleState caller = run_as(relation_owner(edge->parent));
+	ParentState state = parent_seen(edge, mapping, keys, types,
+									one_snapshot ? SNAPSHOT_OF_NOW : SNAPSHOT_OF_STATEMENT);
+
+	if (one_snapshot && state == PARENT_LIVE &&
+		parent_seen(edge, mapping, keys, types, SNAPSHOT_OF_STATEMENT) == PARENT_DELETED)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent update"),
+						errdetail("Another transaction has restored a row that is referenced."),
+						errhint("Try the transaction again.")));
+	run_as_end(caller);
+	return state;
 }
 
 /* Raise 23503 for a key that references a deleted row. */
