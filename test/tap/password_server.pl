@@ -56,7 +56,7 @@ my $argon2 = '$argon2id$v=19$m=256,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$ylI1cFZhZ64Lhe
 my $pbkdf2 = 'pbkdf2_sha1$1000$seasalt$ljleU4wBmTtz/MoG5YTwxpM0d7I=';    # lètmein
 my $scrypt = '00112233445566778899aabbccddeeff:c99f4ab8106e1086dc3851b5dddd9cd9aa382293481292e1b6a4346239804e276c4e930a3f461d8be40d6fa218066223f928e55a455c7259e46282154c009e52';    # pässword, hashed in the form NFKC
 # 19 has it no more
-my @mule = $node->pg_version < 19 ? 'MULE_INTERNAL' : ();
+my @mule = $node->pg_version->major < 19 ? 'MULE_INTERNAL' : ();
 $node->safe_psql('postgres', "CREATE DATABASE \"in_$_\" TEMPLATE template0 ENCODING '$_' LOCALE 'C'") for qw(LATIN1 SQL_ASCII EUC_JP WIN1252), @mule;
 for my $encoding (qw(LATIN1 WIN1252 SQL_ASCII))
 {

@@ -21,7 +21,7 @@ my $new = PostgreSQL::Test::Cluster->new('new');
 my $old = PostgreSQL::Test::Cluster->new('old', $ENV{OLD_INSTALL} ? (install_path => $ENV{OLD_INSTALL}) : ());
 $old->init(extra => [ '-E', 'UTF8', '--locale=C' ]);
 # 18 has checksums unless told, and pg_upgrade wants clusters to agree
-my @checksums = $new->pg_version >= 18 && $old->pg_version < 18 ? ('--no-data-checksums') : ();
+my @checksums = $new->pg_version->major >= 18 && $old->pg_version->major < 18 ? ('--no-data-checksums') : ();
 $new->init(extra => [ '-E', 'UTF8', '--locale=C', @checksums ]);
 # PostgreSQL::Test sets minimal, with which REPACK (CONCURRENTLY) is refused
 $_->append_conf('postgresql.conf', "wal_level = replica\n$conf") for $old, $new;
