@@ -58,13 +58,13 @@ take_key(TupleTableSlot *slot, void *arg)
 
 /* The keys of tenants that were deleted longer ago than the grace period, as documents. */
 static List *
-find_tenants(const Model *model)
+find_tenants(const Model *model, TimestampTz cutoff)
 {
 	Oid tenants = model->relation[MODEL_TENANTS];
 	Keys keys = {CurrentMemoryContext, NIL};
 	Oid types[] = {TIMESTAMPTZOID, TEXTOID};
 	Datum values[] = {
-		TimestampTzGetDatum(purge_cutoff()),
+		TimestampTzGetDatum(cutoff),
 		CStringGetTextDatum(get_attname(tenants, model->column[TENANTS_ID].attnum, false))};
 	OneRun run = {.nargs = 2, .types = types, .values = values};
 	char *stamp = sql_row_stamp(tenants, "c");
@@ -90,6 +90,7 @@ purge_tenants_operation(PG_FUNCTION_ARGS)
 				  castNode(CallContext, fcinfo->context)->atomic;
 	RemovalRequest request = {.max_lag = -1, .max_runtime = -1};
 	MemoryContext context = CurrentMemoryContext;
+	TimestampTz cutoff;
 	uint64 removed = 0;
 	List *keys = NIL;
 	ListCell *lc;
@@ -114,8 +115,10 @@ purge_tenants_operation(PG_FUNCTION_ARGS)
 		Model model = require_tenants();
 
 		request.target = model.relation[MODEL_TENANTS];
-		if (!purge_erased(request.target, purge_cutoff(), &removed))
-			keys = find_tenants(&model);
+		cutoff = purge_cutoff();
+		request.cutoff = &cutoff;
+		if (!purge_erased(request.target, cutoff, &removed))
+			keys = find_tenants(&model, cutoff);
 	}
 	foreach (lc, keys)
 	{

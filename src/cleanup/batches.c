@@ -42,6 +42,7 @@
 #include "plan_hash.h"
 #include "removal_batch.h"
 #include "removal_rights.h"
+#include "removal_scope.h"
 #include "removal_task.h"
 #include "seal.h"
 
@@ -491,12 +492,46 @@ begin_removal(Removal *removal)
 	return true;
 }
 
+/*
+ * Are the rows still deleted, and for long enough? Nobody restores them until this transaction has
+ * ended.
+ */
+static bool
+is_still_due(const Removal *removal)
+{
+	const RemovalRequest *request = removal->request;
+	KeySet *keys = removal->keys;
+	RoleState caller;
+	uint64 n;
+
+	if (request->cutoff == NULL)
+		return true;
+	SPI_connect();
+	caller = run_as(relation_owner(request->target));
+	n = statement_run_once(psprintf(OWN_STATEMENT "SELECT FROM %s c WHERE %s AND %s FOR UPDATE",
+									sql_keyed_relation(request->target),
+									keys_condition(keys, "c", 1),
+									sql_deleted_by(request->target, *request->cutoff)),
+						   keys->ncols, keys->array_types, keys->arrays, NULL, NULL);
+	run_as_end(caller);
+	SPI_finish();
+	return n > 0;
+}
+
 /* All of it, once it is claimed; see removal_in_batches(). */
 static bool
 run_removal(Removal *removal)
 {
 	Outcome outcome;
 
+	if (!is_still_due(removal))
+	{
+		ereport(NOTICE, (errmsg("a row of \"%s\" is not to be removed any more",
+								get_rel_name(removal->request->target)),
+						 errdetail("It was restored, or deleted again, meanwhile.")));
+		commit_batch(removal);
+		return false;
+	}
 	if (!begin_removal(removal))
 	{
 		ereport(NOTICE, (errmsg("there is nothing to remove from \"%s\"",

@@ -75,11 +75,20 @@ batch_is_undisturbed(const Cleanup *cleanup, void *arg)
 
 /* ---- Rows ---- */
 
-/* The rows that the removal is about, which are there. */
+/*
+ * The rows that the removal is about, which are there. Until they are sealed those alone that were
+ * deleted by the time that is asked for: others may restore them.
+ */
 RowSet *
 removal_roots(const Removal *removal)
 {
-	return rows_with_keys(removal->keys, NULL, false);
+	const RemovalRequest *request = removal->request;
+
+	return rows_with_keys(removal->keys,
+						  request->cutoff != NULL && !removal->sealed
+							  ? sql_deleted_by(request->target, *request->cutoff)
+							  : NULL,
+						  false);
 }
 
 /* Raise 55000 where the sealed row has been restored. */

@@ -5,6 +5,8 @@
 #ifndef PGACCOUNT_REMOVAL_REQUEST_H
 #define PGACCOUNT_REMOVAL_REQUEST_H
 
+#include "datatype/timestamp.h"
+
 /* What account.cleanup_batches was asked for. */
 typedef struct RemovalRequest
 {
@@ -12,10 +14,11 @@ typedef struct RemovalRequest
 	const char *key;
 	bool force;
 	uint64 batch_size;
-	int64 max_lag;       /* microseconds; negative: whatever it is */
-	int64 max_wal;       /* bytes a second; 0: as many as it writes */
-	int64 max_runtime;   /* microseconds; negative: as long as it takes */
-	const char *approve; /* NULL: any plan */
+	int64 max_lag;             /* microseconds; negative: whatever it is */
+	int64 max_wal;             /* bytes a second; 0: as many as it writes */
+	int64 max_runtime;         /* microseconds; negative: as long as it takes */
+	const char *approve;       /* NULL: any plan */
+	const TimestampTz *cutoff; /* NULL; else rows that were deleted by then, and are still */
 } RemovalRequest;
 
 #endif /* PGACCOUNT_REMOVAL_REQUEST_H */

@@ -11,6 +11,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/base.h"
+#include "softdelete/softdelete.h"
 #include "ascent.h"
 #include "removal_scope.h"
 #include "removal_task.h"
@@ -20,6 +21,16 @@ static void
 note_tid(TupleTableSlot *slot, void *arg)
 {
 	(void) row_set_add_tid(arg, SLOT_TAB(slot, 0), SLOT_TID(slot, 0));
+}
+
+/* SQL: were rows of a table deleted by then? See the header. */
+char *
+sql_deleted_by(Oid relid, TimestampTz cutoff)
+{
+	if (mapping_declared(relid) == NULL)
+		return pstrdup("false");
+	return psprintf("%s OPERATOR(pg_catalog.<=) %s::pg_catalog.timestamptz",
+					sql_row_stamp(relid, "c"), sql_literal(timestamptz_to_str(cutoff)));
 }
 
 /* The rows of a table with some keys. */

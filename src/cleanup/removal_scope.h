@@ -15,6 +15,12 @@
 extern RowSet *rows_with_keys(const KeySet *keys, const char *condition, bool as_owner);
 
 /*
+ * SQL, a condition on `c`: is a row deleted, and was by then? Of a table without soft delete none
+ * is.
+ */
+extern char *sql_deleted_by(Oid relid, TimestampTz cutoff);
+
+/*
  * Hand an expression, of row `c`, to callback in the first column, for each row that goes from a
  * node's table, and that is there in the snapshot that is active.
  */
