@@ -92,6 +92,7 @@ purge_tenants_operation(PG_FUNCTION_ARGS)
 	MemoryContext context = CurrentMemoryContext;
 	TimestampTz cutoff;
 	uint64 removed = 0;
+	uint64 erased = 0;
 	List *keys = NIL;
 	ListCell *lc;
 
@@ -123,11 +124,14 @@ purge_tenants_operation(PG_FUNCTION_ARGS)
 	foreach (lc, keys)
 	{
 		CHECK_FOR_INTERRUPTS();
+		/* the table's owner may have said so meanwhile, of those that are left */
+		if (foreach_current_index(lc) > 0 && purge_erased(request.target, cutoff, &erased))
+			break;
 		request.key = lfirst(lc);
 		if (!removal_is_blocked(&request))
 			removed += removal_in_batches(&request) ? 1 : 0;
 	}
 	SPI_finish();
-	ereport(NOTICE, (errmsg("purged " UINT64_FORMAT " tenants", removed)));
+	ereport(NOTICE, (errmsg("purged " UINT64_FORMAT " tenants", removed + erased)));
 	PG_RETURN_VOID();
 }

@@ -310,6 +310,18 @@ check_target(Oid target)
 	(void) mapping_of_table(target);
 }
 
+/* Does a purge of a table erase its rows? */
+static bool
+is_erased(Oid table)
+{
+	bool erases;
+
+	SPI_connect();
+	erases = erasure_by_purge(table);
+	SPI_finish();
+	return erases;
+}
+
 /* Commit what was purged, and go on in a new transaction. */
 static void
 next_batch(Purge *purge)
@@ -319,9 +331,10 @@ next_batch(Purge *purge)
 	deferred_fire();
 	SPI_commit();
 	purge->batch_taken = 0;
-	/* everything may have changed: the table may be gone, or its declaration */
+	/* everything may have changed: the table may be gone, or what is declared of it */
 	check_target(purge->due.target);
 	purge->due.deleted_at = mapping_of_table(purge->due.target)->deleted_at;
+	purge->erase = is_erased(purge->due.target);
 	now = GetCurrentTimestamp();
 	if (!TimestampDifferenceExceeds(purge->reported_at, now, REPORT_EVERY_MS))
 		return;
@@ -437,18 +450,6 @@ purge_alone(Purge *purge)
 	purge->purged += rows;
 	cleanup_free(cleanup);
 	return done;
-}
-
-/* Does a purge of a table erase its rows? */
-static bool
-is_erased(Oid table)
-{
-	bool erases;
-
-	SPI_connect();
-	erases = erasure_by_purge(table);
-	SPI_finish();
-	return erases;
 }
 
 /* Remove the rows of one table that were deleted long enough ago, and report which are kept. */
