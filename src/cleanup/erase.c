@@ -145,16 +145,21 @@ tables_with_rows(Cleanup *cleanup, List *tables, bool by_purge)
 
 /*
  * Raise 55000 if a column has become part of a key or a reference since its owner said that it is
- * erased. As for account.set_erasure, whose words these are.
+ * erased, or has another type. As for account.set_erasure, whose words these are.
  */
 static void
 check_columns(const ErasedTable *table)
 {
+	Oid relid = table->node->relid;
 	ListCell *lc;
 
 	foreach (lc, table->columns)
-		erasure_check_is_no_key(table->node->relid, ((ErasureColumn *) lfirst(lc))->attnum,
-								ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
+	{
+		const ErasureColumn *column = lfirst(lc);
+
+		erasure_check_is_no_key(relid, column->attnum, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
+		erasure_check_type(relid, column, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
+	}
 }
 
 /* Erase rows of these tables; returns how many. Within SPI_connect. */

@@ -291,9 +291,9 @@ erasure_check_is_no_key(Oid relid, AttrNumber attnum, int sqlstate)
 	}
 }
 
-/* Raise 22023 unless the type of a column takes a value. As the table's owner. */
+/* Raise unless the type of a column takes a value. As the table's owner. */
 static void
-check_constant(Oid relid, AttrNumber attnum, const char *constant)
+check_constant(Oid relid, AttrNumber attnum, const char *constant, int sqlstate)
 {
 	int characters = erasure_characters(relid, attnum);
 	Oid types[] = {TEXTOID};
@@ -303,7 +303,7 @@ check_constant(Oid relid, AttrNumber attnum, const char *constant)
 
 	/* a cast would cut it */
 	if (characters >= 0 && pg_mbstrlen(constant) > characters)
-		refuse_column(relid, attnum, ERRCODE_INVALID_PARAMETER_VALUE,
+		refuse_column(relid, attnum, sqlstate,
 					  psprintf("The constant is longer than its %d characters.", characters),
 					  "Give a shorter one.");
 	caller = run_as(relation_owner(relid));
@@ -321,7 +321,7 @@ check_constant(Oid relid, AttrNumber attnum, const char *constant)
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION ||
 			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
 		{
-			error->sqlerrcode = ERRCODE_INVALID_PARAMETER_VALUE;
+			error->sqlerrcode = sqlstate;
 			error->detail = psprintf("Column \"%s\" does not take the constant.",
 									 get_attname(relid, attnum, false));
 			error->hint = "Give a value of its type.";
@@ -331,6 +331,22 @@ check_constant(Oid relid, AttrNumber attnum, const char *constant)
 	}
 	PG_END_TRY();
 	run_as_end(caller);
+}
+
+/* Raise for a column whose type does not take what it is set to; see the header. */
+void
+erasure_check_type(Oid relid, const ErasureColumn *column, int sqlstate)
+{
+	char category;
+	bool preferred;
+
+	get_type_category_preferred(getBaseType(get_atttype(relid, column->attnum)), &category,
+								&preferred);
+	if (column->method == ERASE_HASH && category != TYPCATEGORY_STRING)
+		refuse_column(relid, column->attnum, sqlstate, "A hash is text, and its type is another.",
+					  "Use 'null', 'default' or 'constant:' and a value.");
+	if (column->method == ERASE_CONSTANT)
+		check_constant(relid, column->attnum, column->constant, sqlstate);
 }
 
 /* What a column is like. */
@@ -387,8 +403,6 @@ check_method(Oid relid, const ErasureColumn *column)
 	bool varies = column->method == ERASE_DEFAULT && default_varies(relid, attnum, &no_default);
 	bool becomes_null =
 		column->method == ERASE_NULL || (column->method == ERASE_DEFAULT && no_default);
-	char category;
-	bool preferred;
 
 	erasure_check_is_no_key(relid, attnum, ERRCODE_INVALID_PARAMETER_VALUE);
 	if (att->attgenerated != '\0' || att->attidentity != '\0')
@@ -402,13 +416,7 @@ check_method(Oid relid, const ErasureColumn *column)
 		refuse_column(relid, attnum, ERRCODE_INVALID_PARAMETER_VALUE,
 					  "It is unique: erased rows would have the same value.",
 					  "Use 'hash' or 'null'.");
-	get_type_category_preferred(getBaseType(att->atttypid), &category, &preferred);
-	if (column->method == ERASE_HASH && category != TYPCATEGORY_STRING)
-		refuse_column(relid, attnum, ERRCODE_INVALID_PARAMETER_VALUE,
-					  "A hash is text, and its type is another.",
-					  "Use 'null', 'default' or 'constant:' and a value.");
-	if (column->method == ERASE_CONSTANT)
-		check_constant(relid, attnum, column->constant);
+	erasure_check_type(relid, column, ERRCODE_INVALID_PARAMETER_VALUE);
 }
 
 /* The table argument of its owner. */

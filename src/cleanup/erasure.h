@@ -48,4 +48,7 @@ extern int erasure_characters(Oid relid, AttrNumber attnum);
  */
 extern void erasure_check_is_no_key(Oid relid, AttrNumber attnum, int sqlstate);
 
+/* The same for a column whose type is none of text, and it would be hashed, or takes no constant. */
+extern void erasure_check_type(Oid relid, const ErasureColumn *column, int sqlstate);
+
 #endif /* PGACCOUNT_ERASURE_H */

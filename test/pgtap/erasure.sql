@@ -208,6 +208,18 @@ SELECT throws_ok($$SELECT account.erase('later', 1)$$, '55000', NULL, 'nor break
 RESET pgaccount.show_deleted;
 SELECT account.set_erasure('later', 'code', NULL) \g /dev/null
 SELECT is(account.erase('later', 1), 1::bigint, 'without that it goes on');
+-- what is of another type since
+CREATE TYPE mood AS ENUM ('fine', 'sad');
+CREATE TABLE shifted (id int PRIMARY KEY, number text, mood mood);
+INSERT INTO shifted VALUES (1, '5', 'fine');
+SELECT account.set_erasure('shifted', 'number', 'hash'), account.set_erasure('shifted', 'mood', 'constant:sad') \g /dev/null
+ALTER TYPE mood RENAME VALUE 'sad' TO 'blue';
+SELECT throws_ok($$SELECT account.erase('shifted', 1)$$, '55000', NULL, 'a constant that its type does not take any more is named as such');
+SELECT account.set_erasure('shifted', 'mood', 'constant:blue') \g /dev/null
+ALTER TABLE shifted ALTER number TYPE int USING number::int;
+SELECT throws_ok($$SELECT account.erase('shifted', 1)$$, '55000', 'column "number" of "shifted" cannot be erased so', 'and so is a hash in a column that is no text any more');
+SELECT account.set_erasure('shifted', 'number', 'null') \g /dev/null
+SELECT is(account.erase('shifted', 1), 1::bigint, 'until the owner says otherwise');
 
 -- users
 SELECT account.create_starter('app') \g /dev/null
