@@ -4,7 +4,7 @@
  *
  * It is rows of account.erasure and account.purge_action, which a dump of the schema alone leaves
  * behind: purges would then remove what they are to erase. So it is noted as arguments of a trigger
- * for TRUNCATE, which does nothing: the doctor finds there what is missing. Nothing else reads them.
+ * for TRUNCATE, which does nothing: the doctor finds there what is missing. Nothing else reads it.
  *
  * The arguments: 'erase' or 'remove', for purges; then each column, and its method.
  */

@@ -31,8 +31,8 @@ extern SeenFiles *seen_files_make(void);
 extern void seen_files_note(SeenFiles *files, Oid relid);
 
 /*
- * Is each of them there, unchanged, and not being changed? xmin: that of the snapshot; files: where its
- * tables were. False: one is not, or that cannot be told.
+ * Is each of them there, unchanged, and not being changed? xmin: that of the snapshot; files: where
+ * its tables were. False: one is not, or that cannot be told.
  */
 extern bool seen_rows_unchanged(SeenRows *rows, TransactionId xmin, const SeenFiles *files);
 

@@ -196,9 +196,9 @@ is_steadfast(Oid type)
 }
 
 /*
- * Read a value. False: it is none of its type any more. Labels of an enum, attributes of a composite
- * type, domains within and what a name stands for may have changed: then that is an answer, and
- * no error in whatever statement comes to ask; a subtransaction takes it.
+ * Read a value. False: it is none of its type any more. Labels of an enum, attributes of a
+ * composite type, domains within and what a name stands for may have changed: then that is an
+ * answer, and no error in whatever statement comes to ask; a subtransaction takes it.
  */
 static bool
 read_value(const KeyType *type, char *text, Datum *value)
