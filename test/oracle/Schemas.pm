@@ -329,6 +329,7 @@ sub enable
 	push @options, "on_reinsert => '" . pick('replace', 'replace', 'refuse') . "'" if $feature{replace} && chance(0.3);
 	if (chance(0.15) && ($feature{children_keep} || !$case->{own})) { push @options, 'children => true'; $case->{children} = 1 }
 	$table->{was} = $table->{soft} = 1;
+	$table->{perhaps} = 1 if $case->{open};    # the transaction may be rolled back
 	add($case, "SELECT account.enable_soft_delete('s.$table->{name}'" . join('', map { ", $_" } @options) . ')', 'enable', allow => [qw(22023 55000), $case->{open} ? '55006' : ()]);
 	add($case, "SELECT account.unique_among_live('s.$table->{name}', 'mail')", 'ddl', allow => [qw(22023 23505)]) if $table->{mail} && chance(0.6);
 	return;
@@ -581,7 +582,7 @@ sub ddl
 	my $kind = rand;
 	if ($kind < 0.1) { return add($case, "ALTER TABLE $t ADD COLUMN IF NOT EXISTS more int DEFAULT " . n(9), 'ddl') if !$table->{of} }
 	if ($kind < 0.2 && !$table->{of}) { return add($case, "ALTER TABLE $t DROP COLUMN IF EXISTS more", 'ddl') }
-	if ($kind < 0.3 && $table->{soft} && ($feature{children_keep} || !$case->{children}) && !$table->{of} && !$table->{heirs} && !$table->{view})
+	if ($kind < 0.3 && $table->{soft} && !$table->{perhaps} && ($feature{children_keep} || !$case->{children}) && !$table->{of} && !$table->{heirs} && !$table->{view})
 	{
 		my $name = 'gone' . ++$case->{renamed};
 		add($case, "ALTER TABLE $t RENAME COLUMN $table->{stamp} TO $name", 'ddl');
