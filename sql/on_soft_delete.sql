@@ -125,6 +125,15 @@ DELETE FROM tree WHERE id = 3; -- fails: the bird's leaf
 DELETE FROM bird; DELETE FROM worm;
 DELETE FROM tree WHERE id = 3;
 SELECT * FROM rows_of('tree', 'leaf', 'worm');
+-- a row that references itself is deleted softly, and is not what goes for good because of that
+INSERT INTO tree VALUES (20, 20), (21, 20);
+DELETE FROM tree WHERE id = 20 RETURNING id, deleted_at IS NOT NULL AS softly;
+SELECT account.restore('tree', 20);
+SELECT id, up FROM tree WHERE id >= 20;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+DELETE FROM tree WHERE id = 20;
+COMMIT;
+SELECT account.restore('tree', 20);
 
 -- many: all are told, and all go -------------------------------------------------------------------------------------
 CREATE TABLE many (id int PRIMARY KEY);

@@ -37,14 +37,24 @@ cascade_removal_is(RemoveRows remove)
 	remove_rows = remove;
 }
 
+/* SQL, a further condition on `c`: it references another row, not itself alone. */
+static char *
+but_itself(const FkEdge *edge)
+{
+	if (fk_node_table(edge->child) != fk_node_table(edge->parent))
+		return "";
+	return psprintf(" AND (%s) IS NOT TRUE", fk_join(edge, "c", false, "c", false));
+}
+
 /* SQL, after FROM: the rows `c` that reference those of a batch. */
 static char *
 referencing_sql(const Batch *batch)
 {
 	const FkEdge *edge = batch->edge;
 
-	return psprintf("%s c, %s WHERE %s", sql_keyed_relation(edge->child),
-					key_list_sql(&batch->rows, 1, "k"), fk_join(edge, "k.k", true, "c", false));
+	return psprintf("%s c, %s WHERE %s%s", sql_keyed_relation(edge->child),
+					key_list_sql(&batch->rows, 1, "k"), fk_join(edge, "k.k", true, "c", false),
+					but_itself(edge));
 }
 
 /* The statement that finds rows that reference those of a batch. */
@@ -212,8 +222,8 @@ remove_referencing(Batch *batch)
 	const FkEdge *edge = batch->edge;
 	int nargs = key_list_types(&batch->rows, 1, types) - 1;
 	char *condition =
-		psprintf("EXISTS (SELECT 1 FROM %s WHERE %s)", key_list_sql(&batch->rows, 1, "k"),
-				 fk_join(edge, "k.k", true, "c", false));
+		psprintf("EXISTS (SELECT 1 FROM %s WHERE %s)%s", key_list_sql(&batch->rows, 1, "k"),
+				 fk_join(edge, "k.k", true, "c", false), but_itself(edge));
 
 	/* a cleanup reads all foreign keys: most rows have none that reference them */
 	if (!is_referenced(batch))
