@@ -254,6 +254,24 @@ SELECT account.set_reference('of_doc', '{doc}', 'doc', 'cascade', 'keep');
 RESET ROLE;
 SELECT code, object, message FROM account.doctor() WHERE object ~ 'of_doc' ORDER BY 1, 3;
 
+-- a type that is cast to an integer
+CREATE TABLE dr.owned (id int PRIMARY KEY);
+ALTER TABLE dr.owned OWNER TO regress_dr_other;
+GRANT CREATE ON SCHEMA dr TO regress_dr_other;
+SET ROLE regress_dr_other;
+CREATE TYPE dr.label AS ENUM ('1', '2');
+CREATE FUNCTION dr.number(dr.label) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN enum_out($1)::text::int; END $$;
+CREATE CAST (dr.label AS int) WITH FUNCTION dr.number(dr.label) AS IMPLICIT;
+CREATE TABLE dr.labelled (l dr.label);
+INSERT INTO dr.labelled VALUES ('1'), ('2');
+SELECT account.set_reference('dr.labelled', '{l}', 'dr.owned', 'cascade');
+INSERT INTO dr.owned VALUES (1), (2);
+CREATE TABLE dr.keyed (l dr.label REFERENCES dr.owned ON DELETE CASCADE);
+INSERT INTO dr.keyed VALUES ('1'), ('2');
+SELECT * FROM account.cleanup('dr.owned', 1);
+SELECT * FROM dr.labelled;
+SELECT * FROM dr.keyed;
+RESET ROLE;
 DROP SCHEMA dr CASCADE;
 SELECT count(*) AS declared_left FROM account.declared_reference;
 DROP ROLE regress_dr_owner, regress_dr_other;

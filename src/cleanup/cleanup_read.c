@@ -67,7 +67,22 @@ cleanup_child_key(const FkEdge *edge, int i)
 	return same_column(edge->child, edge->child_cols[i], edge->child_node->relid);
 }
 
-/* Does an edge compare integers, and nothing else? */
+/* Is a column an integer, or of a domain over it? */
+static bool
+is_integer(Oid relid, AttrNumber attnum)
+{
+	switch (getBaseType(get_atttype(relid, attnum)))
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Does an edge compare integers, and nothing else: not what is cast to integers, either? */
 bool
 cleanup_compares_integers(const FkEdge *edge)
 {
@@ -84,7 +99,8 @@ cleanup_compares_integers(const FkEdge *edge)
 		case F_INT48EQ:
 		case F_INT82EQ:
 		case F_INT84EQ:
-			return true;
+			return is_integer(edge->child, edge->child_cols[0]) &&
+				   is_integer(edge->parent, edge->parent_cols[0]);
 		default:
 			return false;
 	}
