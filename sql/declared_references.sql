@@ -254,16 +254,20 @@ SELECT account.set_reference('of_doc', '{doc}', 'doc', 'cascade', 'keep');
 RESET ROLE;
 SELECT code, object, message FROM account.doctor() WHERE object ~ 'of_doc' ORDER BY 1, 3;
 
--- a type that is cast to an integer
+-- a type whose cast is somebody else's code, which would run as the owner of what is referenced
+CREATE TABLE dr.whole (id int PRIMARY KEY);
 CREATE TABLE dr.owned (id int PRIMARY KEY);
+ALTER TABLE dr.whole OWNER TO regress_dr_owner;
 ALTER TABLE dr.owned OWNER TO regress_dr_other;
 GRANT CREATE ON SCHEMA dr TO regress_dr_other;
+GRANT REFERENCES ON dr.whole TO regress_dr_other;
 SET ROLE regress_dr_other;
 CREATE TYPE dr.label AS ENUM ('1', '2');
 CREATE FUNCTION dr.number(dr.label) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN enum_out($1)::text::int; END $$;
 CREATE CAST (dr.label AS int) WITH FUNCTION dr.number(dr.label) AS IMPLICIT;
 CREATE TABLE dr.labelled (l dr.label);
 INSERT INTO dr.labelled VALUES ('1'), ('2');
+SELECT account.set_reference('dr.labelled', '{l}', 'dr.whole', 'cascade'); -- fails
 SELECT account.set_reference('dr.labelled', '{l}', 'dr.owned', 'cascade');
 INSERT INTO dr.owned VALUES (1), (2);
 CREATE TABLE dr.keyed (l dr.label REFERENCES dr.owned ON DELETE CASCADE);

@@ -19,6 +19,8 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_coerce.h"
 #include "utils/array.h"
@@ -78,13 +80,35 @@ read_primary_key(Oid relid, PrimaryKey *key)
 	return found;
 }
 
+/* Is the code that casts a type to another the server's, a superuser's, or of this role? */
+static bool
+is_own_cast(Oid from, Oid to, Oid role)
+{
+	Oid function;
+	HeapTuple tuple;
+	Oid owner;
+
+	from = getBaseType(from);
+	if (IsPolymorphicType(to) || IsBinaryCoercible(from, to) ||
+		find_coercion_pathway(to, from, COERCION_IMPLICIT, &function) != COERCION_PATH_FUNC)
+		return true;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner == role || superuser_arg(owner);
+}
+
 /*
  * The operator that compares a column of a primary key with one that references it, as a foreign
  * key would: the one of the key's operator family for the two types, else the key's own where both
- * cast to its type implicitly. InvalidOid: there is none.
+ * cast to its type implicitly. InvalidOid: there is none. What a row references is looked for as
+ * the owner of the table with the key, so a cast of somebody else's would run as that owner, and is
+ * none.
  */
 static Oid
-find_equality(Oid opclass, Oid key_type, Oid type)
+find_equality(Oid opclass, Oid key_type, Oid type, Oid owner)
 {
 	Oid family = get_opclass_family(opclass);
 	Oid input = get_opclass_input_type(opclass);
@@ -94,7 +118,8 @@ find_equality(Oid opclass, Oid key_type, Oid type)
 
 	if (OidIsValid(equality))
 		return equality;
-	return can_coerce_type(2, types, targets, COERCION_IMPLICIT)
+	return can_coerce_type(2, types, targets, COERCION_IMPLICIT) &&
+				   is_own_cast(key_type, input, owner) && is_own_cast(type, input, owner)
 			   ? get_opfamily_member(family, input, input, BTEqualStrategyNumber)
 			   : InvalidOid;
 }
@@ -141,9 +166,9 @@ fk_reference_edge(const FkReference *reference, ReferenceFault *fault, int *wher
 	for (*where = 0; *where < n; (*where)++)
 	{
 		edge->parent_cols[*where] = key.columns[*where];
-		edge->equality[*where] =
-			find_equality(key.classes[*where], get_atttype(edge->parent, key.columns[*where]),
-						  get_atttype(edge->child, edge->child_cols[*where]));
+		edge->equality[*where] = find_equality(
+			key.classes[*where], get_atttype(edge->parent, key.columns[*where]),
+			get_atttype(edge->child, edge->child_cols[*where]), relation_owner(edge->parent));
 		*fault = REFERENCE_NO_EQUALITY;
 		if (!OidIsValid(edge->equality[*where]))
 			return NULL;
