@@ -29,6 +29,8 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "parser/parser.h"
 #include "storage/lmgr.h"
@@ -303,8 +305,9 @@ typedef struct SealedKey
 	FkEdge *edge;
 	AttrNumber columns[INDEX_MAX_KEYS]; /* of the table itself */
 	FmgrInfo equality[INDEX_MAX_KEYS];
-	FmgrInfo casts[INDEX_MAX_KEYS];        /* of the table's values; without function: none */
-	FmgrInfo parent_casts[INDEX_MAX_KEYS]; /* and of those they reference */
+	ExprState *casts[INDEX_MAX_KEYS];        /* of the table's values; NULL: none */
+	ExprState *parent_casts[INDEX_MAX_KEYS]; /* and of those they reference */
+	ExprContext *econtext;
 	Oid collations[INDEX_MAX_KEYS];
 	int nrows;
 	Datum *keys; /* of the rows that are being removed, as the edge references them */
@@ -316,11 +319,23 @@ typedef struct Sealed
 	List *keys; /* SealedKey */
 } Sealed;
 
-/* A value as an operator takes it. */
+/* A value, which is not NULL, as an operator takes it. In the current memory context. */
 static Datum
-cast_value(FmgrInfo *cast, Datum value)
+cast_value(ExprState *cast, ExprContext *econtext, Datum value)
 {
-	return OidIsValid(cast->fn_oid) ? FunctionCall1(cast, value) : value;
+	bool isnull;
+
+	if (cast == NULL)
+		return value;
+	econtext->caseValue_datum = value;
+	econtext->caseValue_isNull = false;
+	value = ExecEvalExpr(cast, econtext, &isnull);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the cast of a key made it NULL"),
+				 errdetail("A referential check could not compare it either."),
+				 errhint("Mend the function of the cast.")));
+	return value;
 }
 
 /* Read the keys, as an edge references them, of rows of a table with one of some keys. */
@@ -360,7 +375,7 @@ read_sealed_rows(SealedKey *sealed, KeySet *keys, MemoryContext context)
 				/* what is NULL in a unique key is referenced by nobody */
 				sealed->keys[sealed->nrows * edge->nkeys + i] =
 					isnull ? (Datum) 0
-						   : cast_value(&sealed->parent_casts[i],
+						   : cast_value(sealed->parent_casts[i], sealed->econtext,
 										datumCopy(value, att->attbyval, att->attlen));
 				if (isnull)
 					break;
@@ -372,25 +387,32 @@ read_sealed_rows(SealedKey *sealed, KeySet *keys, MemoryContext context)
 	statement_free_rows();
 }
 
-/* How values of a type become what an operator takes, where they are not such already. */
-static void
-prepare_cast(FmgrInfo *cast, Oid from, Oid to, MemoryContext context)
+/*
+ * How values of a column become what an operator takes, whatever kind of cast that is: as the
+ * server's own check has it. NULL: they are such already. In the current memory context.
+ */
+static ExprState *
+prepare_cast(Oid relid, AttrNumber attnum, Oid to)
 {
-	Oid function;
+	CaseTestExpr *value = makeNode(CaseTestExpr);
+	Node *cast;
 
-	cast->fn_oid = InvalidOid;
-	from = getBaseType(from);
-	if (!IsBinaryCoercible(from, to) &&
-		find_coercion_pathway(to, from, COERCION_IMPLICIT, &function) == COERCION_PATH_FUNC)
-		fmgr_info_cxt(function, cast, context);
+	get_atttypetypmodcoll(relid, attnum, &value->typeId, &value->typeMod, &value->collation);
+	cast = coerce_to_target_type(NULL, (Node *) value, value->typeId, to, -1, COERCION_IMPLICIT,
+								 COERCE_IMPLICIT_CAST, -1);
+	if (cast == NULL || cast == (Node *) value)
+		return NULL;
+	return ExecInitExpr(expression_planner((Expr *) cast), NULL);
 }
 
 /* Prepare to compare the keys of an edge. */
 static void
 prepare_comparison(SealedKey *sealed, Relation rel, MemoryContext context)
 {
+	MemoryContext old = MemoryContextSwitchTo(context);
 	FkEdge *edge = sealed->edge;
 
+	sealed->econtext = CreateStandaloneExprContext();
 	for (int i = 0; i < edge->nkeys; i++)
 	{
 		int32 typmod;
@@ -406,10 +428,10 @@ prepare_comparison(SealedKey *sealed, Relation rel, MemoryContext context)
 		get_atttypetypmodcoll(edge->parent, edge->parent_cols[i], &type, &typmod,
 							  &sealed->collations[i]);
 		op_input_types(edge->equality[i], &left, &right);
-		prepare_cast(&sealed->parent_casts[i], type, left, context);
-		prepare_cast(&sealed->casts[i], get_atttype(RelationGetRelid(rel), sealed->columns[i]),
-					 right, context);
+		sealed->parent_casts[i] = prepare_cast(edge->parent, edge->parent_cols[i], left);
+		sealed->casts[i] = prepare_cast(RelationGetRelid(rel), sealed->columns[i], right);
 	}
+	MemoryContextSwitchTo(old);
 }
 
 /* What is refused of a table's rows in this statement. */
@@ -474,9 +496,9 @@ matches(SealedKey *sealed, const Datum *keys)
 		int i = 0;
 
 		while (i < edge->nkeys &&
-			   DatumGetBool(FunctionCall2Coll(&sealed->equality[i], sealed->collations[i],
-											  sealed->keys[row * edge->nkeys + i],
-											  cast_value(&sealed->casts[i], keys[i]))))
+			   DatumGetBool(FunctionCall2Coll(
+				   &sealed->equality[i], sealed->collations[i], sealed->keys[row * edge->nkeys + i],
+				   cast_value(sealed->casts[i], sealed->econtext, keys[i]))))
 			i++;
 		if (i == edge->nkeys)
 			return true;
