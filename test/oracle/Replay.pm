@@ -183,6 +183,8 @@ sub replay
 			  : $erases ? Erasure::purge($state, $stay, \%said, \%erased, @matched)
 			  : Model::purge($state, $stay, $step->{force}, @matched);
 			$p->{set}{$_}{$stamp} = 'any' for @plain;
+			# of two reasons either may be said
+			$allowed{PT423} = 1 if %$stay && $op eq 'delete' && %{ $p->{must} };
 			my $complaint = judge($step, $state, $after, $p, $result, $code, $said, $open, \%allowed, $plan, @matched);
 			return $fail->(@$complaint) if $complaint;
 			if (!$refused && ($op eq 'erase' || $erases)) { $erased{$_} = $after->{rows}{$_}{stamp} for keys %{ $p->{set} } }
@@ -322,7 +324,9 @@ sub refer_to_dead
 	{
 		my $key = $after->{keys}{$name};
 		next if $which && !$which->($key);
-		next if !$key->{guarded} || !$before->{keys}{$name}{guarded} || $open && $key->{may_wait};
+		# one trigger guards all keys of a pair of tables, that of the key which came first, and may wait for another's sake
+		next if !$key->{guarded} || !$before->{keys}{$name}{guarded} || $open && ($key->{declared}
+			|| grep { $_->{may_wait} && $_->{child} eq $key->{child} && $_->{parent} eq $key->{parent} } values %{ $after->{keys} });
 		my %had = map { ("@$_" => 1) } @{ $before->{edges}{$name} // [] };
 		for (@{ $after->{edges}{$name} })
 		{
