@@ -436,6 +436,19 @@ tenants_without(const LastMemberRule *rule, const KeyTexts *tenants, bool lock,
 	return without;
 }
 
+/* Count live tenants without such a member; see the header. */
+int64
+last_member_count_without(const LastMemberRule *rule)
+{
+	KeyTexts nothing = {0};
+	KeyTexts tenants = last_member_look(rule, LOOK_LIVE, &nothing, NULL, SNAPSHOT_ACTIVE);
+
+	if (tenants.n == 0)
+		return 0;
+	key_texts_sort(&tenants);
+	return tenants_without(rule, &tenants, false, SNAPSHOT_ACTIVE).n;
+}
+
 /* Raise 23514 about a tenant, or 40001: this transaction still sees a member. */
 static void
 refuse(const LastMemberRule *rule, const KeyTexts *without)

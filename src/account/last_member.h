@@ -7,4 +7,14 @@
 
 extern void last_member_init(void);
 
+#ifdef IN_account
+#include "last_member_rule.h"
+
+/*
+ * How many live tenants have no member of the role who counts, in the snapshot that is active. Each
+ * table is looked at as its owner: whoever asks runs nobody's code.
+ */
+extern int64 last_member_count_without(const LastMemberRule *rule);
+#endif
+
 #endif /* PGACCOUNT_LAST_MEMBER_H */

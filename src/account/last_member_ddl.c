@@ -32,6 +32,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/tuplestore.h"
 
 #include "base/base.h"
@@ -39,6 +40,7 @@
 #include "model/model.h"
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
+#include "last_member.h"
 #include "last_member_rule.h"
 
 ACCOUNT_OPERATION(protect_last_member, "protect_last_member", NO_SUBJECT);
@@ -440,50 +442,18 @@ last_member_part_left(Oid relid)
 
 /* --- what does not hold --- */
 
-/* SQL: how many live tenants have no member of the role. */
-static char *
-count_sql(const LastMemberRule *rule)
-{
-	Oid members = rule->members;
-	char *user = psprintf("m.%s", sql_column(members, rule->columns.user));
-	char *tenant = psprintf("m.%s", sql_column(members, rule->columns.tenant));
-
-	return psprintf(OWN_STATEMENT
-					"SELECT pg_catalog.count(*) FROM %s t WHERE %s AND NOT EXISTS (SELECT FROM %s "
-					"m JOIN %s u ON %s WHERE %s AND %s AND %s)",
-					sql_relation(rule->tenants), last_member_tenant_sql(rule->tenants),
-					sql_relation(members), sql_relation(rule->users),
-					last_member_same_key("u", rule->users, rule->users_key, user,
-										 get_atttype(members, rule->columns.user)),
-					last_member_same_key("t", rule->tenants, rule->tenants_key, tenant,
-										 get_atttype(members, rule->columns.tenant)),
-					last_member_sql(rule), last_member_user_sql(rule->users));
-}
-
-/* How many there are, as the current role sees them. Within SPI_connect. */
-static int64
-count_without(const LastMemberRule *rule)
-{
-	bool isnull;
-
-	(void) statement_run_once(count_sql(rule), 0, NULL, NULL, NULL,
-							  &(StatementOptions){.look = SNAPSHOT_ACTIVE});
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-}
-
 /* Tell of tenants that have no such member already, if the caller may know. */
 static void
 tell_without(const LastMemberRule *rule)
 {
+	Oid tables[] = {rule->members, rule->users, rule->tenants};
 	int64 n;
-	RoleState caller;
 
-	if (pg_class_aclcheck(rule->users, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
-		pg_class_aclcheck(rule->tenants, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		return;
-	caller = run_as_self();
-	n = count_without(rule);
-	run_as_end(caller);
+	for (int i = 0; i < lengthof(tables); i++)
+		if (pg_class_aclcheck(tables[i], GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+			check_enable_rls(tables[i], InvalidOid, true) == RLS_ENABLED)
+			return;
+	n = last_member_count_without(rule);
 	if (n > 0)
 		ereport(NOTICE,
 				(errmsg_plural(INT64_FORMAT " live tenant has no live member of role \"%s\"",
@@ -558,7 +528,7 @@ last_member_findings(PG_FUNCTION_ARGS)
 			continue;
 		}
 		SPI_connect();
-		n = count_without(&rule);
+		n = last_member_count_without(&rule);
 		SPI_finish();
 		if (n > 0)
 			put_finding(result, members, "tenant_without_member",

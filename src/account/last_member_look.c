@@ -101,6 +101,11 @@ look_text(const LastMemberRule *rule, Look look)
 				keys, sql_relation(rule->tenants),
 				last_member_same_key("t", rule->tenants, rule->tenants_key, "k.v", tenant),
 				last_member_tenant_sql(rule->tenants));
+		case LOOK_LIVE:
+			return psprintf(OWN_STATEMENT "SELECT (t.%s)::pg_catalog.text, NULL::pg_catalog.text "
+										  "FROM %s t WHERE %s AND $1 IS NOT NULL",
+							sql_column(rule->tenants, rule->tenants_key),
+							sql_relation(rule->tenants), last_member_tenant_sql(rule->tenants));
 		case LOOK_MEMBERS:
 			return psprintf(OWN_STATEMENT
 							"SELECT k.v, (m.%s)::pg_catalog.text FROM %s JOIN %s m ON %s WHERE %s",
@@ -139,6 +144,7 @@ look_relation(const LastMemberRule *rule, Look look)
 	switch (look)
 	{
 		case LOOK_TENANTS:
+		case LOOK_LIVE:
 			return rule->tenants;
 		case LOOK_USERS:
 		case LOOK_USERS_FREE:

@@ -36,6 +36,7 @@ typedef enum Look
 {
 	LOOK_TENANTS_OF,  /* of users: the tenants in which they have the role */
 	LOOK_TENANTS,     /* the live ones, locked */
+	LOOK_LIVE,        /* of nothing: all live tenants */
 	LOOK_MEMBERS,     /* of tenants: key and user of each member that has the role */
 	LOOK_USERS,       /* those that count, */
 	LOOK_USERS_FREE,  /* of which nobody has locked the row, which is locked then, */

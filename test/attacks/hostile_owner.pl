@@ -567,6 +567,52 @@ for my $caller (qw(postgres plain))
 	copy_database('keys', "keys_$caller");
 	attacked("keys_$caller", 'mallory', $caller, 'keys and relations that are code', steps => \@steps, may_fail => 40);
 }
+# --- casts of the columns' types are code, which hangs on no table ---------------------------------------------
+# A model of mallory's, whose keys, roles and states are of a type with casts; its tables are asked about by others.
+my $casts = join "\n", map {
+	my ($to, $value) = @$_;
+	"CREATE FUNCTION mallory.as_$to(mallory.label) RETURNS $to LANGUAGE plpgsql IMMUTABLE AS \$\$ BEGIN PERFORM mallory.caught('cast to $to', 'mallory.key_of'); RETURN $value; END \$\$;\n"
+	  . "CREATE CAST (mallory.label AS $to) WITH FUNCTION mallory.as_$to(mallory.label);"
+} ([ text => 'pg_catalog.enum_out($1)' ], [ boolean => '$1 = \'active\'' ], [ json => 'pg_catalog.to_json(pg_catalog.enum_out($1)::pg_catalog.text)' ],
+	[ jsonb => 'pg_catalog.to_jsonb(pg_catalog.enum_out($1)::pg_catalog.text)' ]);
+make_database('casts', <<"SQL");
+SET SESSION AUTHORIZATION mallory;
+SET search_path = mallory;
+CREATE TYPE label AS ENUM ('active', 'banned', 'owner', 'admin', 'member', '1', '2', '3', '4');
+$casts
+CREATE TABLE tenants (id label PRIMARY KEY, slug text UNIQUE, state label DEFAULT 'active', deleted_at timestamptz);
+CREATE TABLE users (id label PRIMARY KEY, email text UNIQUE, username text, password text, state label DEFAULT 'active', is_superuser boolean DEFAULT false, deleted_at timestamptz);
+CREATE TABLE profiles (user_id label PRIMARY KEY REFERENCES users ON DELETE CASCADE, role label);
+CREATE TABLE members (user_id label REFERENCES users ON DELETE CASCADE, tenant_id label REFERENCES tenants ON DELETE CASCADE, role label, state label DEFAULT 'active', deleted_at timestamptz, PRIMARY KEY (user_id, tenant_id));
+SELECT account.enable_soft_delete(t::regclass, on_parent_delete => 'delete') FROM unnest('{tenants,users,members}'::text[]) t;
+SELECT account.enable_profile('users', 'profiles', defaults => '{"role": "member"}');
+SELECT account.protect_last_member('members', 'tenant_id', 'role');
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA mallory TO PUBLIC;
+GRANT SELECT ON ALL TABLES IN SCHEMA mallory TO PUBLIC;
+INSERT INTO tenants VALUES ('1', 'acme'), ('2', 'other');
+INSERT INTO users (id, email, username, password, is_superuser) SELECT l, l || '\@x.org', 'u' || l, account.hash_password('a-right-secret'), l = '3' FROM unnest('{1,2,3,4}'::label[]) l;
+INSERT INTO members VALUES ('1', '1', 'owner'), ('2', '1', 'admin'), ('1', '2', 'owner'), ('4', '1', 'member');
+RESET SESSION AUTHORIZATION;
+SELECT account.use_tables('mallory.users', 'mallory.profiles', 'mallory.tenants', members => 'mallory.members', columns => '{"users": {"is_active": {"column": "state", "in": ["active"]}},
+	"tenants": {"is_active": {"column": "state", "in": ["active"]}}, "members": {"is_active": {"column": "state", "in": ["active"]}}}');
+SELECT account.create_key(), account.grant_api('api');
+SQL
+for my $caller (qw(postgres api plain))
+{
+	my $db = "casts_$caller";
+	copy_database('casts', $db);
+	my %token = map { $_ => [ split /\|/, $node->safe_psql($db, "SELECT access_token, refresh_token FROM account.login('u$_', 'a-right-secret', tenant => " . ($_ eq '3' ? 'NULL' : "'1'") . ')') ] } qw(1 2 3);
+	my $as = sub { my ($who, $sql) = @_; (($sql =~ /account\.(\w+)/)[0], "SELECT account.authenticate('$token{$who}[0]') IS NULL; $sql") };
+	my @steps = ([ 'doctor', 'SELECT * FROM account.doctor()' ], [ 'missing_profiles', q{SELECT account.missing_profiles('mallory.users')} ], [ 'deleted', 'SELECT * FROM account.deleted(NULL::mallory.users)' ]);
+	push @steps, ([ 'login', q{SELECT account.login('u1', 'a-right-secret', tenant => 'acme')} ], [ 'refresh', "SELECT account.refresh('$token{1}[1]')" ], [ 'switch_tenant', "SELECT account.switch_tenant('$token{2}[1]', 'acme')" ],
+		[ $as->(1, 'SELECT account.memberships(), account.tenant_role()') ], [ $as->(1, q{SELECT account.set_member_role('4', '1', 'admin')}) ], [ $as->(1, q{SELECT account.invite('q@x.org', 'member')}) ],
+		[ $as->(1, 'SELECT account.sessions()') ], [ $as->(1, q{SELECT account.export_user('1')}) ], [ $as->(1, q{SELECT account.export_tenant('1')}) ], [ $as->(3, q{SELECT account.set_password('2', 'another-secret')}) ],
+		[ $as->(3, q{SELECT account.remove_member('4', '1')}) ], [ $as->(3, q{SELECT account.delete_tenant('2')}) ], [ $as->(3, q{SELECT account.restore_tenant('2')}) ], [ $as->(3, q{SELECT account.delete_user('4')}) ],
+		[ $as->(3, q{SELECT account.restore_user('4')}) ], [ 'request_password_reset', q{SELECT account.request_password_reset('u1')} ]) if $caller ne 'plain';
+	push @steps, ([ 'describe', q{SELECT account.describe('mallory.members')} ], [ 'protect_last_member', q{SELECT account.protect_last_member('mallory.members', 'tenant_id', 'role')} ],
+		[ 'act_as', q{SELECT account.act_as('1')} ], [ 'issue_tokens', q{SELECT account.issue_tokens('1')} ], [ 'health', 'SELECT account.health()' ]) if $caller eq 'postgres';
+	attacked($db, 'mallory', $caller, 'casts', steps => \@steps);
+}
 stop_server($node);
 
 # --- not preloaded: the triggers do it, row by row --------------------------------------------------------------
