@@ -3,6 +3,7 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL pgaccount.password_memory = '8kB';
 SET LOCAL pgaccount.password_ops = 1;
+SET LOCAL pgaccount.refresh_grace = '1h';
 SELECT no_plan();
 SELECT account.create_key('HS256', 'msw') \g /dev/null
 SELECT account.create_starter('msw', members => true) \g /dev/null
