@@ -323,6 +323,13 @@ UPDATE sooner SET n = 4 WHERE id = 3;
 COMMIT;
 SELECT * FROM later ORDER BY id;
 SELECT * FROM sooner ORDER BY id;
+-- a deferred guard and one that is not have names of their own: what is deferred can be fired
+ALTER TABLE sooner DISABLE TRIGGER a_first;
+BEGIN;
+INSERT INTO later VALUES (9, 2);
+SELECT account.enable_soft_delete('later') \gset
+COMMIT;
+SELECT tgrelid::regclass, tgname, tgdeferrable FROM pg_trigger WHERE tgconstrrelid = 'parents'::regclass AND tgname LIKE 'zz_account_guard%' ORDER BY tgrelid::regclass::text COLLATE "C";
 
 \set QUIET on
 RESET ROLE;

@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/defrem.h"
@@ -31,6 +32,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -45,14 +47,50 @@
 
 PG_FUNCTION_INFO_V1(guard_reference);
 
-/* A name for a guard that the child has no trigger of yet. */
-static char *
-new_guard_name(Oid child, Oid parent)
+/*
+ * May a guard of a key not have this name? SET CONSTRAINTS, by which what is deferred is fired, is
+ * about all constraints of a schema that have a name: none of them may be of another kind, or,
+ * where they may be deferred, another owner's.
+ */
+static bool
+name_is_taken(const FkEdge *edge, Oid child, const char *name)
 {
-	char *name = makeObjectName(TRIGGER_GUARD_PREFIX "of", get_rel_name(parent), NULL);
+	Relation constraints;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+	bool taken = OidIsValid(get_trigger_oid(child, name, true));
 
-	for (int i = 1; OidIsValid(get_trigger_oid(child, name, true)); i++)
-		name = makeObjectName(TRIGGER_GUARD_PREFIX "of", get_rel_name(parent), psprintf("%d", i));
+	if (taken)
+		return true;
+	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_constraint_conname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum(name));
+	ScanKeyInit(&keys[1], Anum_pg_constraint_connamespace, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(get_rel_namespace(child)));
+	scan = systable_beginscan(constraints, ConstraintNameNspIndexId, true, NULL, 2, keys);
+	while (!taken && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		taken = form->condeferrable != edge->deferrable || form->condeferred != edge->deferred ||
+				(edge->deferrable && OidIsValid(form->conrelid) &&
+				 relation_owner(form->conrelid) != relation_owner(child));
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return taken;
+}
+
+/* A name for a guard that the child does not have yet. */
+static char *
+new_guard_name(const FkEdge *edge, Oid child)
+{
+	const char *parent = get_rel_name(edge->parent);
+	char *name = makeObjectName(TRIGGER_GUARD_PREFIX "of", parent, NULL);
+
+	for (int i = 1; name_is_taken(edge, child, name); i++)
+		name = makeObjectName(TRIGGER_GUARD_PREFIX "of", parent, psprintf("%d", i));
 	return name;
 }
 
@@ -65,7 +103,7 @@ create_guard(const FkEdge *edge, Oid child)
 {
 	char *sql = psprintf("CREATE CONSTRAINT TRIGGER %s AFTER INSERT OR UPDATE ON %s FROM %s %s"
 						 " FOR EACH ROW EXECUTE FUNCTION account.guard_reference()",
-						 quote_identifier(new_guard_name(child, edge->parent)), sql_relation(child),
+						 quote_identifier(new_guard_name(edge, child)), sql_relation(child),
 						 sql_relation(edge->parent),
 						 edge->deferred     ? "DEFERRABLE INITIALLY DEFERRED"
 						 : edge->deferrable ? "DEFERRABLE"
