@@ -48,7 +48,10 @@ extern int erasure_characters(Oid relid, AttrNumber attnum);
  */
 extern void erasure_check_is_no_key(Oid relid, AttrNumber attnum, int sqlstate);
 
-/* The same for a column whose type is none of text, and it would be hashed, or takes no constant. */
+/*
+ * The same for a column that would be hashed and is of no type of text, or whose type does not take
+ * the constant.
+ */
 extern void erasure_check_type(Oid relid, const ErasureColumn *column, int sqlstate);
 
 #endif /* PGACCOUNT_ERASURE_H */
