@@ -29,6 +29,15 @@ SELECT account.unique_among_live('press_article_readers', 'article_id', 'user_id
 -- A name, an address or a profile of a deleted user may be another's.
 SELECT account.unique_among_live('auth_user', 'username');
 SELECT account.unique_among_live('account_emailaddress', 'email');
+-- Later versions of allauth have more keys of addresses: the doctor names them, with these calls.
+DO $$
+DECLARE
+    remedy text;
+BEGIN
+    FOR remedy IN SELECT d.remedy FROM account.doctor() d WHERE code = 'unique_blocks_reuse' AND message LIKE '%account_emailaddress%' LOOP
+        EXECUTE remedy;
+    END LOOP;
+END $$;
 SELECT account.unique_among_live('press_publisher', 'name');
 SELECT account.unique_among_live('press_profile', 'user_id');
 CREATE INDEX press_profile_user_id ON press_profile (user_id);     -- restoring looks for deleted ones
