@@ -316,6 +316,8 @@ typedef struct SealedKey
 /* What is refused in a statement. */
 typedef struct Sealed
 {
+	List *edges; /* by which rows of the table reference others */
+	bool is_read;
 	List *keys; /* SealedKey */
 } Sealed;
 
@@ -405,6 +407,16 @@ prepare_cast(Oid relid, AttrNumber attnum, Oid to)
 	return ExecInitExpr(expression_planner((Expr *) cast), NULL);
 }
 
+/* The column of an edge in a table that has it, from its parent or itself. */
+static AttrNumber
+column_in(Relation rel, const FkEdge *edge, int i)
+{
+	return edge->child == RelationGetRelid(rel)
+			   ? edge->child_cols[i]
+			   : get_attnum(RelationGetRelid(rel),
+							get_attname(edge->child, edge->child_cols[i], false));
+}
+
 /* Prepare to compare the keys of an edge. */
 static void
 prepare_comparison(SealedKey *sealed, Relation rel, MemoryContext context)
@@ -420,10 +432,7 @@ prepare_comparison(SealedKey *sealed, Relation rel, MemoryContext context)
 		Oid left;
 		Oid right;
 
-		sealed->columns[i] = edge->child == RelationGetRelid(rel)
-								 ? edge->child_cols[i]
-								 : get_attnum(RelationGetRelid(rel),
-											  get_attname(edge->child, edge->child_cols[i], false));
+		sealed->columns[i] = column_in(rel, edge, i);
 		fmgr_info_cxt(get_opcode(edge->equality[i]), &sealed->equality[i], context);
 		get_atttypetypmodcoll(edge->parent, edge->parent_cols[i], &type, &typmod,
 							  &sealed->collations[i]);
@@ -434,20 +443,56 @@ prepare_comparison(SealedKey *sealed, Relation rel, MemoryContext context)
 	MemoryContextSwitchTo(old);
 }
 
-/* What is refused of a table's rows in this statement. */
+/* What is refused of a table's rows in this statement, not read yet. */
 static Sealed *
 make_sealed(Relation rel, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Sealed *sealed = palloc0(sizeof(Sealed));
-	List *edges;
+
+	sealed->edges = fk_of_with_periods(RelationGetRelid(rel));
+	MemoryContextSwitchTo(old);
+	return sealed;
+}
+
+/* Did an UPDATE change a column that references? */
+static bool
+changes_reference(const Sealed *sealed, Relation rel, HeapTuple old, HeapTuple new)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+	ListCell *lc;
+
+	foreach (lc, sealed->edges)
+	{
+		const FkEdge *edge = lfirst(lc);
+
+		for (int i = 0; i < edge->nkeys; i++)
+		{
+			AttrNumber column = column_in(rel, edge, i);
+			Form_pg_attribute att = TupleDescAttr(desc, column - 1);
+			bool was_null;
+			bool is_null;
+			Datum was = heap_getattr(old, column, desc, &was_null);
+			Datum is = heap_getattr(new, column, desc, &is_null);
+
+			if (!is_null && (was_null || !datum_image_eq(was, is, att->attbyval, att->attlen)))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Read the keys that are refused. */
+static void
+read_sealed(Sealed *sealed, Relation rel, MemoryContext context)
+{
+	MemoryContext old;
 	List *targets;
 	ListCell *lc;
 
-	edges = fk_of_with_periods(RelationGetRelid(rel));
-	MemoryContextSwitchTo(old);
+	SPI_connect();
 	targets = removal_task_targets();
-	foreach (lc, edges)
+	foreach (lc, sealed->edges)
 	{
 		FkEdge *edge = lfirst(lc);
 		SealedKey *key = NULL;
@@ -479,7 +524,8 @@ make_sealed(Relation rel, MemoryContext context)
 			MemoryContextSwitchTo(old);
 		}
 	}
-	return sealed;
+	SPI_finish();
+	sealed->is_read = true;
 }
 
 /*
@@ -534,11 +580,13 @@ refuse_sealed(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	if (sealed == NULL)
 	{
-		SPI_connect();
 		sealed = make_sealed(rel, fcinfo->flinfo->fn_mcxt);
-		SPI_finish();
 		fcinfo->flinfo->fn_extra = sealed;
 	}
+	if (update && !changes_reference(sealed, rel, trigger->tg_trigtuple, row))
+		return PointerGetDatum(NULL);
+	if (!sealed->is_read)
+		read_sealed(sealed, rel, fcinfo->flinfo->fn_mcxt);
 	foreach (lc, sealed->keys)
 	{
 		SealedKey *key = lfirst(lc);
