@@ -211,21 +211,21 @@ SELECT state, count(*) FROM account.removal GROUP BY state ORDER BY state;
 DROP TABLE essays, songs, authors, labels CASCADE;
 
 -- references by types that are cast to the key's, by a function or by their text: none is let in, none crashes
-CREATE TYPE by_text AS ENUM ('a', 'b');
-CREATE TYPE by_function AS ENUM ('a', 'b');
-CREATE FUNCTION as_text(by_function) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT enum_out($1)::text';
-CREATE CAST (by_text AS text) WITH INOUT AS IMPLICIT;
-CREATE CAST (by_function AS text) WITH FUNCTION as_text(by_function) AS IMPLICIT;
-CREATE TABLE codes (code text PRIMARY KEY);
-CREATE TABLE of_codes (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t by_text REFERENCES codes ON DELETE CASCADE, f by_function REFERENCES codes ON DELETE CASCADE, n name REFERENCES codes ON DELETE CASCADE);
-INSERT INTO codes VALUES ('a'), ('b');
-INSERT INTO of_codes (t, f, n) SELECT 'a', 'a', 'a' FROM generate_series(1, 10);
-CALL account.cleanup_batches('codes', 'a', batch_size => 3, max_runtime => '0');
-INSERT INTO of_codes (t) VALUES ('a'); -- fails
-INSERT INTO of_codes (f) VALUES ('a'); -- fails
-INSERT INTO of_codes (n) VALUES ('a'); -- fails
-INSERT INTO of_codes (t, f, n) VALUES ('b', 'b', 'b');
-CALL account.cleanup_batches('codes', 'a', batch_size => 3);
+CREATE TYPE by_text AS ENUM ('1', '2');
+CREATE TYPE by_function AS ENUM ('1', '2');
+CREATE FUNCTION as_number(by_function) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT enum_out($1)::text::int';
+CREATE CAST (by_text AS int) WITH INOUT AS IMPLICIT;
+CREATE CAST (by_function AS int) WITH FUNCTION as_number(by_function) AS IMPLICIT;
+CREATE TABLE codes (code int PRIMARY KEY);
+CREATE TABLE of_codes (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t by_text REFERENCES codes ON DELETE CASCADE, f by_function REFERENCES codes ON DELETE CASCADE, n smallint REFERENCES codes ON DELETE CASCADE);
+INSERT INTO codes VALUES (1), (2);
+INSERT INTO of_codes (t, f, n) SELECT '1', '1', 1 FROM generate_series(1, 10);
+CALL account.cleanup_batches('codes', '1', batch_size => 3, max_runtime => '0');
+INSERT INTO of_codes (t) VALUES ('1'); -- fails
+INSERT INTO of_codes (f) VALUES ('1'); -- fails
+INSERT INTO of_codes (n) VALUES (1); -- fails
+INSERT INTO of_codes (t, f, n) VALUES ('2', '2', 2);
+CALL account.cleanup_batches('codes', '1', batch_size => 3);
 SELECT t, f, n FROM of_codes;
 DROP TABLE of_codes, codes;
 
