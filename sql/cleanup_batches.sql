@@ -211,13 +211,15 @@ SELECT state, count(*) FROM account.removal GROUP BY state ORDER BY state;
 DROP TABLE essays, songs, authors, labels CASCADE;
 
 -- references by types that are cast to the key's, by a function or by their text: none is let in, none crashes
+-- (19's own check takes no key that is cast by its text.)
 CREATE TYPE by_text AS ENUM ('1', '2');
 CREATE TYPE by_function AS ENUM ('1', '2');
 CREATE FUNCTION as_number(by_function) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT enum_out($1)::text::int';
 CREATE CAST (by_text AS int) WITH INOUT AS IMPLICIT;
 CREATE CAST (by_function AS int) WITH FUNCTION as_number(by_function) AS IMPLICIT;
 CREATE TABLE codes (code int PRIMARY KEY);
-CREATE TABLE of_codes (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t by_text REFERENCES codes ON DELETE CASCADE, f by_function REFERENCES codes ON DELETE CASCADE, n smallint REFERENCES codes ON DELETE CASCADE);
+SELECT CASE WHEN current_setting('server_version_num')::int < 190000 THEN 'by_text' ELSE 'by_function' END AS type_of_t \gset
+CREATE TABLE of_codes (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t :type_of_t REFERENCES codes ON DELETE CASCADE, f by_function REFERENCES codes ON DELETE CASCADE, n smallint REFERENCES codes ON DELETE CASCADE);
 INSERT INTO codes VALUES (1), (2);
 INSERT INTO of_codes (t, f, n) SELECT '1', '1', 1 FROM generate_series(1, 10);
 CALL account.cleanup_batches('codes', '1', batch_size => 3, max_runtime => '0');
