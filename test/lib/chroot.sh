@@ -213,7 +213,7 @@ chroot_compile() {
 # system's packages that it owns, and against what was installed before. Usage: chroot_installcheck major tree
 # more options of pg_virtualenv...
 chroot_installcheck() {
-    local major=$1 tree=$2 passed
+    local major=$1 tree=$2 passed diffs
     shift 2
     chroot_user builder
     chroot_run "$chroot_dir" chown -R builder: "$tree"
@@ -221,7 +221,9 @@ chroot_installcheck() {
         pg_virtualenv -v "$major" -i '--locale=C.UTF-8' -o shared_preload_libraries=pgaccount -o max_prepared_transactions=10 \
         -o pgaccount.slow_threshold=-1 "$@" make -s installcheck PG_CONFIG="/usr/lib/postgresql/$major/bin/pg_config" || {
         grep -E '^not ok|FAILED' "$work/log/installcheck" || tail -n 60 "$work/log/installcheck"
-        head -n 200 "$chroot_dir$tree"/regression.diffs "$chroot_dir$tree"/output_iso/regression.diffs 2>/dev/null || true
+        for diffs in "$chroot_dir$tree"/{,output_iso/}regression.diffs; do
+            [ ! -e "$diffs" ] || head -n 200 "$diffs"
+        done
         die "make installcheck fails on PostgreSQL $major"
     }
     passed=$(grep -cE '^ok [0-9]|\.\.\. ok' "$work/log/installcheck") || die "make installcheck ran no test on PostgreSQL $major"
