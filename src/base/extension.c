@@ -4,12 +4,15 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -108,4 +111,41 @@ called_as_trigger(FunctionCallInfo fcinfo, const char *function)
 						errmsg("function account.%s() must be called as a trigger", function),
 						errhint("Call account.enable_soft_delete to put it on a table.")));
 	return (TriggerData *) fcinfo->context;
+}
+
+/* The callback for a trigger of a table, if both are there still. */
+static void
+give_trigger(Oid relid, Oid trigger, OwnTriggerCallback callback, void *arg)
+{
+	Relation rel = try_table_open(relid, AccessShareLock);
+	TriggerDesc *triggers;
+
+	if (rel == NULL)
+		return;
+	triggers = CopyTriggerDesc(rel->trigdesc);
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if (triggers->triggers[i].tgoid == trigger)
+			callback(relid, &triggers->triggers[i], arg);
+	table_close(rel, AccessShareLock);
+}
+
+/* Each trigger that has a function of ours and arguments; see the header. */
+void
+own_triggers_with_arguments(const char *function, OwnTriggerCallback callback, void *arg)
+{
+	Oid wanted = account_function(function);
+	Relation rel = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		CHECK_FOR_INTERRUPTS();
+		if (form->tgfoid == wanted && form->tgnargs > 0)
+			give_trigger(form->tgrelid, form->oid, callback, arg);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
 }

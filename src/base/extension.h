@@ -36,4 +36,14 @@ extern struct TriggerData *called_as_trigger(FunctionCallInfo fcinfo, const char
 extern struct EventTriggerData *called_as_event_trigger(FunctionCallInfo fcinfo,
 														const char *function);
 
+/*
+ * Call this for each trigger, of whatever table, that has a function of the extension and
+ * arguments. They are what whoever owns the table has written. The table is open and locked; the
+ * trigger is a copy.
+ */
+struct Trigger;
+typedef void (*OwnTriggerCallback)(Oid relid, const struct Trigger *trigger, void *arg);
+extern void own_triggers_with_arguments(const char *function, OwnTriggerCallback callback,
+										void *arg);
+
 #endif /* PGACCOUNT_EXTENSION_H */

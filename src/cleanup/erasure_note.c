@@ -109,55 +109,28 @@ erasure_note(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* Give what a table's trigger has noted, which anybody may have written who owns the table. */
+/* OwnTriggerCallback: give what a table's trigger has noted. */
 static void
-give_notes(ReturnSetInfo *result, Oid relid, Oid trigger)
+give_notes(Oid relid, const Trigger *note, void *arg)
 {
-	Relation rel = try_table_open(relid, AccessShareLock);
-	TriggerDesc *triggers = rel != NULL ? CopyTriggerDesc(rel->trigdesc) : NULL;
+	ReturnSetInfo *result = arg;
 
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	for (int n = 1; n + 1 < note->tgnargs; n += 2)
 	{
-		Trigger *note = &triggers->triggers[i];
+		bool erases = strcmp(note->tgargs[0], "erase") == 0;
+		Datum values[] = {ObjectIdGetDatum(relid), CStringGetTextDatum(note->tgargs[n]),
+						  CStringGetTextDatum(note->tgargs[n + 1]), BoolGetDatum(erases)};
+		bool nulls[lengthof(values)] = {false};
 
-		if (note->tgoid != trigger)
-			continue;
-		for (int n = 1; n + 1 < note->tgnargs; n += 2)
-		{
-			bool erases = strcmp(note->tgargs[0], "erase") == 0;
-			Datum values[] = {ObjectIdGetDatum(relid), CStringGetTextDatum(note->tgargs[n]),
-							  CStringGetTextDatum(note->tgargs[n + 1]), BoolGetDatum(erases)};
-			bool nulls[lengthof(values)] = {false};
-
-			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-		}
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
-	if (rel != NULL)
-		table_close(rel, AccessShareLock);
 }
 
 /* account.noted_erasure(): what tables have noted of their erasure. */
 Datum
 noted_erasure(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid function = account_function("erasure_note");
-	Relation rel;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
 	InitMaterializedSRF(fcinfo, 0);
-	rel = table_open(TriggerRelationId, AccessShareLock);
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-
-		CHECK_FOR_INTERRUPTS();
-		if (form->tgfoid == function && form->tgnargs > 0)
-			give_notes(result, form->tgrelid, form->oid);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	own_triggers_with_arguments("erasure_note", give_notes, fcinfo->resultinfo);
 	return (Datum) 0;
 }

@@ -161,29 +161,19 @@ read_note(Words *words, Datum *values, bool *nulls, bool *known)
 	return true;
 }
 
-/* Give the notes of a table's trigger whose tables are there. */
+/* OwnTriggerCallback: give the notes of a table's trigger whose tables are there. */
 static void
-give_notes(ReturnSetInfo *result, Oid relid, Oid trigger)
+give_notes(Oid relid, const Trigger *trigger, void *arg)
 {
-	Relation rel = try_table_open(relid, AccessShareLock);
-	TriggerDesc *triggers = rel != NULL ? CopyTriggerDesc(rel->trigdesc) : NULL;
+	ReturnSetInfo *result = arg;
+	Words words = {trigger->tgargs, trigger->tgargs + trigger->tgnargs};
+	Datum values[6] = {ObjectIdGetDatum(relid)};
+	bool nulls[6] = {false};
+	bool known;
 
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		Words words = {triggers->triggers[i].tgargs,
-					   triggers->triggers[i].tgargs + triggers->triggers[i].tgnargs};
-		Datum values[6] = {ObjectIdGetDatum(relid)};
-		bool nulls[6] = {false};
-		bool known;
-
-		if (triggers->triggers[i].tgoid != trigger)
-			continue;
-		while (read_note(&words, values, nulls, &known))
-			if (known)
-				tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-	if (rel != NULL)
-		table_close(rel, AccessShareLock);
+	while (read_note(&words, values, nulls, &known))
+		if (known)
+			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
 /*
@@ -193,24 +183,7 @@ give_notes(ReturnSetInfo *result, Oid relid, Oid trigger)
 Datum
 noted_policies(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid function = account_function("soft_delete_truncate");
-	Relation rel;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
 	InitMaterializedSRF(fcinfo, 0);
-	rel = table_open(TriggerRelationId, AccessShareLock);
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-
-		CHECK_FOR_INTERRUPTS();
-		if (form->tgfoid == function && form->tgnargs > 0)
-			give_notes(result, form->tgrelid, form->oid);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	own_triggers_with_arguments("soft_delete_truncate", give_notes, fcinfo->resultinfo);
 	return (Datum) 0;
 }
