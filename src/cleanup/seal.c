@@ -29,6 +29,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/bitmapset.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
@@ -38,6 +39,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -316,8 +318,6 @@ typedef struct SealedKey
 /* What is refused in a statement. */
 typedef struct Sealed
 {
-	List *edges; /* by which rows of the table reference others */
-	bool is_read;
 	List *keys; /* SealedKey */
 } Sealed;
 
@@ -443,56 +443,115 @@ prepare_comparison(SealedKey *sealed, Relation rel, MemoryContext context)
 	MemoryContextSwitchTo(old);
 }
 
-/* What is refused of a table's rows in this statement, not read yet. */
-static Sealed *
-make_sealed(Relation rel, MemoryContext context)
+/* The columns by which rows of a table reference others, of the table itself. */
+typedef struct ReferencingColumns
 {
-	MemoryContext old = MemoryContextSwitchTo(context);
-	Sealed *sealed = palloc0(sizeof(Sealed));
+	Oid relid; /* the key of the hash table */
+	Bitmapset *columns;
+} ReferencingColumns;
 
-	sealed->edges = fk_of_with_periods(RelationGetRelid(rel));
-	MemoryContextSwitchTo(old);
-	return sealed;
-}
+/*
+ * Those of tables that have the trigger, as they were when no relation had changed since: every
+ * UPDATE asks for them, and reads nothing else where it leaves them alone.
+ */
+static MemoryContext known_context = NULL;
+static HTAB *known_columns = NULL;
+static uint64 known_changes = 0;
 
-/* Did an UPDATE change a column that references? */
-static bool
-changes_reference(const Sealed *sealed, Relation rel, HeapTuple old, HeapTuple new)
+/* Read the columns by which rows of a table reference others. */
+static Bitmapset *
+read_referencing_columns(Relation rel)
 {
-	TupleDesc desc = RelationGetDescr(rel);
+	Bitmapset *columns = NULL;
 	ListCell *lc;
 
-	foreach (lc, sealed->edges)
+	foreach (lc, fk_of_with_periods(RelationGetRelid(rel)))
 	{
 		const FkEdge *edge = lfirst(lc);
 
 		for (int i = 0; i < edge->nkeys; i++)
-		{
-			AttrNumber column = column_in(rel, edge, i);
-			Form_pg_attribute att = TupleDescAttr(desc, column - 1);
-			bool was_null;
-			bool is_null;
-			Datum was = heap_getattr(old, column, desc, &was_null);
-			Datum is = heap_getattr(new, column, desc, &is_null);
+			columns = bms_add_member(columns, column_in(rel, edge, i));
+	}
+	return columns;
+}
 
-			if (!is_null && (was_null || !datum_image_eq(was, is, att->attbyval, att->attlen)))
-				return true;
-		}
+/* The same, kept until a relation changes. */
+static const Bitmapset *
+referencing_columns(Relation rel)
+{
+	Oid relid = RelationGetRelid(rel);
+	uint64 changes = relation_changes_seen();
+	ReferencingColumns *entry;
+	Bitmapset *columns;
+	MemoryContext old;
+
+	if (known_columns != NULL && known_changes == changes)
+	{
+		entry = hash_search(known_columns, &relid, HASH_FIND, NULL);
+		if (entry != NULL)
+			return entry->columns;
+	}
+	columns = read_referencing_columns(rel);
+	if (changes != relation_changes_seen())
+		return columns;
+	if (known_context == NULL)
+		known_context =
+			AllocSetContextCreate(TopMemoryContext, "pgaccount seals", ALLOCSET_SMALL_SIZES);
+	if (known_columns == NULL || known_changes != changes)
+	{
+		HASHCTL ctl = {
+			.keysize = sizeof(Oid), .entrysize = sizeof(ReferencingColumns), .hcxt = known_context};
+
+		known_columns = NULL;
+		MemoryContextReset(known_context);
+		known_columns =
+			hash_create("pgaccount seals", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		known_changes = changes;
+	}
+	old = MemoryContextSwitchTo(known_context);
+	columns = bms_copy(columns);
+	MemoryContextSwitchTo(old);
+	entry = hash_search(known_columns, &relid, HASH_ENTER, NULL);
+	entry->columns = columns;
+	return columns;
+}
+
+/* Did an UPDATE change a column that references? */
+static bool
+changes_reference(Relation rel, HeapTuple old, HeapTuple new)
+{
+	const Bitmapset *columns = referencing_columns(rel);
+	TupleDesc desc = RelationGetDescr(rel);
+	int column = -1;
+
+	while ((column = bms_next_member(columns, column)) >= 0)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, column - 1);
+		bool was_null;
+		bool is_null;
+		Datum was = heap_getattr(old, column, desc, &was_null);
+		Datum is = heap_getattr(new, column, desc, &is_null);
+
+		if (!is_null && (was_null || !datum_image_eq(was, is, att->attbyval, att->attlen)))
+			return true;
 	}
 	return false;
 }
 
-/* Read the keys that are refused. */
-static void
-read_sealed(Sealed *sealed, Relation rel, MemoryContext context)
+/* Read the keys that are refused in this statement. In a memory context of the statement's. */
+static Sealed *
+read_sealed(Relation rel, MemoryContext context)
 {
-	MemoryContext old;
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Sealed *sealed = palloc0(sizeof(Sealed));
+	List *edges = fk_of_with_periods(RelationGetRelid(rel));
 	List *targets;
 	ListCell *lc;
 
+	MemoryContextSwitchTo(old);
 	SPI_connect();
 	targets = removal_task_targets();
-	foreach (lc, sealed->edges)
+	foreach (lc, edges)
 	{
 		FkEdge *edge = lfirst(lc);
 		SealedKey *key = NULL;
@@ -525,7 +584,7 @@ read_sealed(Sealed *sealed, Relation rel, MemoryContext context)
 		}
 	}
 	SPI_finish();
-	sealed->is_read = true;
+	return sealed;
 }
 
 /*
@@ -578,15 +637,13 @@ refuse_sealed(PG_FUNCTION_ARGS)
 	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		return PointerGetDatum(NULL);
+	if (update && !changes_reference(rel, trigger->tg_trigtuple, row))
+		return PointerGetDatum(NULL);
 	if (sealed == NULL)
 	{
-		sealed = make_sealed(rel, fcinfo->flinfo->fn_mcxt);
+		sealed = read_sealed(rel, fcinfo->flinfo->fn_mcxt);
 		fcinfo->flinfo->fn_extra = sealed;
 	}
-	if (update && !changes_reference(sealed, rel, trigger->tg_trigtuple, row))
-		return PointerGetDatum(NULL);
-	if (!sealed->is_read)
-		read_sealed(sealed, rel, fcinfo->flinfo->fn_mcxt);
 	foreach (lc, sealed->keys)
 	{
 		SealedKey *key = lfirst(lc);
