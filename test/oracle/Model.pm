@@ -179,11 +179,16 @@ sub under_hold
 	return \%stay;
 }
 
-# Whatever else would be refused: nothing goes that must stay. first: that is said before anything else.
+# Whatever else would be refused: nothing goes that must stay, and what may go or not, may be refused. first: that is said before
+# anything else.
 sub refuse_held
 {
 	my ($p, $stay, $first) = @_;
-	return $p if !grep { $stay->{$_} } keys %{ $p->{gone} };
+	if (!grep { $stay->{$_} } keys %{ $p->{gone} })
+	{
+		$p->{may}{PT423} = 1 if grep { $stay->{$_} } keys %{ $p->{either} };
+		return $p;
+	}
 	$p->{may} = $first ? {} : { %{ $p->{may} }, %{ $p->{must} } };
 	$p->{must} = { PT423 => 1 };
 	return $p;
