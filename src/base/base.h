@@ -6,6 +6,7 @@
 #define PGACCOUNT_BASE_H
 
 #include "compat.h"
+#include "cast_code.h"
 #include "citus.h"
 #include "column_value.h"
 #include "deferred.h"

@@ -28,6 +28,7 @@
 #include "utils/resowner.h"
 #include "utils/syscache.h"
 
+#include "cast_code.h"
 #include "identifiers.h"
 #include "keys.h"
 #include "statement.h"
@@ -225,12 +226,32 @@ object_key(Oid relid, Jsonb *object)
 }
 
 /*
+ * Act as whoever's code may run while values of a type are cast to the set's: a domain within the
+ * key's type is the table's owner's, but the caller has chosen the type of the values, and that may
+ * have casts of the caller's own. Those of others are refused: cast_code_check().
+ */
+static RoleState
+run_as_caster(const KeySet *keys, Oid from)
+{
+	for (int i = 0; i < keys->ncols; i++)
+	{
+		bool arrays = type_is_array(from) && !type_is_array(keys->types[i]);
+
+		if (cast_code_owner(from, arrays ? keys->array_types[i] : keys->types[i],
+							COERCION_EXPLICIT) == GetUserId())
+			return run_as_self();
+	}
+	return run_as(relation_owner(keys->relid));
+}
+
+/*
  * Run a query that casts the caller's value, $1, into the set's arrays; each is one result column.
- * What a cast refuses is no key.
+ * from: the type of what is cast there. What a cast refuses is no key.
  */
 static void
-cast_into(KeySet *keys, const char *sql, Oid type, Datum value)
+cast_into(KeySet *keys, const char *sql, Oid type, Datum value, Oid from)
 {
+	StatementOptions options = {.analyzed = cast_code_check};
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 
@@ -240,9 +261,8 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value)
 		RoleState saved;
 
 		SPI_connect();
-		/* a domain's check is the code of whoever owns the table */
-		saved = run_as(relation_owner(keys->relid));
-		if (statement_run_once(sql, 1, &type, &value, NULL, NULL) != 1)
+		saved = run_as_caster(keys, from);
+		if (statement_run_once(sql, 1, &type, &value, NULL, &options) != 1)
 			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 							errmsg("the number would be rounded"),
 							errdetail("The key's column holds no such number."),
@@ -383,7 +403,7 @@ keys_of_jsonb(Oid relid, Jsonb *jsonb)
 			sql_type(keys->types[0], -1));
 	}
 	appendStringInfoString(&sql, elements);
-	cast_into(keys, sql.data, JSONBOID, JsonbPGetDatum(jsonb));
+	cast_into(keys, sql.data, JSONBOID, JsonbPGetDatum(jsonb), TEXTOID);
 	return keys;
 }
 
@@ -463,7 +483,7 @@ keys_of_text(Oid relid, const char *text)
 	cast_into(keys,
 			  psprintf(is_array ? "SELECT $1::%s[]" : "SELECT ARRAY[$1::%s]",
 					   sql_type(keys->types[0], -1)),
-			  TEXTOID, CStringGetTextDatum(text));
+			  TEXTOID, CStringGetTextDatum(text), TEXTOID);
 	return keys;
 }
 
@@ -569,7 +589,7 @@ keys_of_argument(FunctionCallInfo fcinfo, int n, Oid relid)
 	check_single(keys);
 	is_array = OidIsValid(element) && !type_is_array(keys->types[0]);
 	cast_into(keys, cast_query(keys->types[0], is_array ? element : type, is_array), type,
-			  PG_GETARG_DATUM(n));
+			  PG_GETARG_DATUM(n), type);
 	return keys;
 }
 

@@ -38,6 +38,9 @@ typedef enum StatementSnapshot
 /* Called on the executor's state between ExecutorStart and ExecutorRun. */
 typedef void (*ExecutorCallback)(EState *estate, void *arg);
 
+/* Called on a text that is parsed, before any of it is evaluated. */
+typedef void (*QueryCallback)(Query *query);
+
 /* How a statement is run. All zero: as a client's own. */
 typedef struct StatementOptions
 {
@@ -48,8 +51,9 @@ typedef struct StatementOptions
 	uint64 limit; /* rows to read at most; 0: all */
 	/* AFTER triggers fire at the end of the running statement, as for referential actions */
 	bool within;
-	bool physical;         /* a DELETE removes rows of soft-delete tables */
-	QueryEnvironment *env; /* tables of ours that it names */
+	bool physical;          /* a DELETE removes rows of soft-delete tables */
+	QueryCallback analyzed; /* of statement_run_once() */
+	QueryEnvironment *env;  /* tables of ours that it names */
 	ExecutorCallback callback;
 	void *arg;
 	DestReceiver *dest; /* NULL: rows are left in SPI_tuptable */

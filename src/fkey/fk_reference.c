@@ -19,8 +19,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
-#include "catalog/pg_proc.h"
-#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_coerce.h"
 #include "utils/array.h"
@@ -84,20 +82,9 @@ read_primary_key(Oid relid, PrimaryKey *key)
 static bool
 is_own_cast(Oid from, Oid to, Oid role)
 {
-	Oid function;
-	HeapTuple tuple;
-	Oid owner;
+	Oid owner = cast_code_owner(from, to, COERCION_IMPLICIT);
 
-	from = getBaseType(from);
-	if (IsPolymorphicType(to) || IsBinaryCoercible(from, to) ||
-		find_coercion_pathway(to, from, COERCION_IMPLICIT, &function) != COERCION_PATH_FUNC)
-		return true;
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	return owner == role || superuser_arg(owner);
+	return !OidIsValid(owner) || owner == role;
 }
 
 /*

@@ -131,5 +131,46 @@ SELECT is(public.state_of($$SELECT account.restore('s.mine', 3)$$), '42501', 'an
 RESET ROLE;
 SELECT is((SELECT string_agg(DISTINCT who, ', ') FROM s.ran), 'tap_owner', 'the triggers ran as the owner');
 
+-- keys of a type that the caller has made, whose casts are somebody's code
+CREATE FUNCTION s.cast_ran(what text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN INSERT INTO s.ran VALUES (current_user, '', what); RETURN 1; END $$;
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.keyed (id int PRIMARY KEY, deleted_at timestamptz);
+SELECT account.enable_soft_delete('s.keyed') \g /dev/null
+INSERT INTO s.keyed VALUES (1, now()), (2, NULL);
+GRANT SELECT, UPDATE ON s.keyed TO tap_other;
+CREATE TYPE s.of_owner AS ENUM ('1');
+CREATE FUNCTION s.as_int(s.of_owner) RETURNS int LANGUAGE sql AS $$ SELECT s.cast_ran('of_owner') $$;
+CREATE CAST (s.of_owner AS int) WITH FUNCTION s.as_int(s.of_owner);
+SET LOCAL ROLE tap_other;
+CREATE TYPE s.of_other AS (n int);
+CREATE FUNCTION s.as_int(s.of_other) RETURNS int LANGUAGE sql AS $$ SELECT s.cast_ran('of_other') $$;
+CREATE CAST (s.of_other AS int) WITH FUNCTION s.as_int(s.of_other);
+RESET ROLE;
+DELETE FROM s.ran;
+SET LOCAL ROLE tap_other;
+SELECT is(account.is_deleted('s.keyed', '(1)'::s.of_other), true, 'a key of a type with a cast of the caller''s');
+SELECT is(account.restore('s.keyed', ARRAY['(1)', '(2)']::s.of_other[]), 1::bigint, 'an array of such');
+RESET ROLE;
+SELECT is(ran(), 'of_other: tap_other ()', 'its cast ran as the caller, not as the owner of the table');
+SET LOCAL ROLE tap_other;
+SELECT is(account.is_deleted('s.keyed', '1'::s.of_owner), false, 'one with a cast of the table''s owner');
+RESET ROLE;
+SELECT is(ran(), 'of_owner: tap_owner ()', 'runs it as that owner');
+GRANT SELECT ON s.keyed TO tap_caller;
+SET LOCAL ROLE tap_caller;
+SELECT is(public.state_of($$SELECT account.is_deleted('s.keyed', '(1)'::s.of_other)$$), '22023', 'one with a cast of a third role is no key');
+SELECT is(public.state_of($$SELECT account.is_deleted('s.keyed', ARRAY['(1)']::s.of_other[])$$), '22023', 'nor are several');
+RESET ROLE;
+ALTER TABLE s.keyed DROP CONSTRAINT keyed_pkey;
+ALTER TABLE s.keyed ALTER id TYPE s.of_other USING row(id)::s.of_other;
+ALTER TABLE s.keyed ADD PRIMARY KEY (id);
+SET LOCAL ROLE tap_other;
+CREATE FUNCTION s.of_text(text) RETURNS s.of_other LANGUAGE sql AS $$ SELECT row(s.cast_ran('text'))::s.of_other $$;
+CREATE CAST (text AS s.of_other) WITH FUNCTION s.of_text(text);
+SET LOCAL ROLE tap_caller;
+SELECT is(public.state_of($$SELECT account.is_deleted('s.keyed', '(1)')$$), '22023', 'nor is a text where the key''s type has such a cast');
+RESET ROLE;
+SELECT is(ran(), '', 'and nothing of it runs');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,0 +1,21 @@
+/*
+ * cast_code.h
+ *		Whose code a cast is.
+ */
+#ifndef PGACCOUNT_CAST_CODE_H
+#define PGACCOUNT_CAST_CODE_H
+
+#include "nodes/parsenodes.h"
+
+/*
+ * The role whose function makes a value of one type one of another, where a cast in this context
+ * is meant. InvalidOid: no function does, or it is the server's or a superuser's.
+ */
+extern Oid cast_code_owner(Oid from, Oid to, CoercionContext context);
+
+/*
+ * Raise 42846 for a query that calls a function of anybody but a superuser and the current user.
+ */
+extern void cast_code_check(Query *query);
+
+#endif /* PGACCOUNT_CAST_CODE_H */
