@@ -273,13 +273,19 @@ sub refuse_softly
 sub remove_softly
 {
 	my ($state, $p, $children, @soft) = @_;
-	my ($all, @held) = removed($state, $p, $children, {});
+	my %soft = map { $_ => 1 } @soft;
+	my ($all, @held) = removed($state, $p, $children, {}, \%soft);
 	return if !%$all;
-	my ($least) = removed($state, $p, $children, $all);
+	my ($least) = removed($state, $p, $children, $all, \%soft);
 	for (@held)
 	{
-		my ($key, $child, $set) = @$_;
-		next if $set->{$child};
+		my ($key, $child, $set, $rid) = @$_;
+		if ($set->{$child})
+		{
+			# gone with what it references, or only when another row has followed
+			$p->{may}{$_} = 1 for $set->{$child} eq 'at once' && $set->{$rid} eq 'at once' ? () : qw(23001 23502 23503);
+			next;
+		}
 		my $stays = $all->{$child} ? 'may' : 'must';
 		if ($key->{action} =~ /[acr]/) { $p->{$stays}{23001} = 1; next }
 		write_keys($p, $key, $child) if $stays eq 'must';
@@ -304,20 +310,22 @@ sub remove_softly
 	return;
 }
 
-# The rows that are removed because of those that are deleted, but for some, and what stands by: [ key, row, the set it references ].
+# The rows that are removed because of those that are deleted, but for some, and what stands by: [ key, row, the set it references, the
+# row of it ]. In a set: those 'at once' that go with the rows which the statement names.
 sub removed
 {
-	my ($state, $p, $children, $but) = @_;
+	my ($state, $p, $children, $but, $soft) = @_;
 	my $rows = $state->{rows};
 	my (%seeds, %gone, @held);
 	for my $rid (grep { !$but->{$_} } keys %{ $p->{dead} })
 	{
-		for (@{ $children->{$rid} }) { push @{ $seeds{ $_->[0] } }, $_->[1] if ($state->{keys}{ $_->[0] }{on_soft} // '') eq 'remove' }
+		for (@{ $children->{$rid} }) { push @{ $seeds{ $_->[0] } }, [ $_->[1], $soft->{$rid} ] if ($state->{keys}{ $_->[0] }{on_soft} // '') eq 'remove' }
 	}
 	for my $name (sort keys %seeds)
 	{
-		my %set = map { $_ => 1 } @{ $seeds{$name} };
-		my @queue = keys %set;
+		my %set = map { $_->[0] => 'later' } @{ $seeds{$name} };
+		$set{ $_->[0] } = 'at once' for grep { $_->[1] } @{ $seeds{$name} };
+		my @queue = sort { $set{$a} cmp $set{$b} } keys %set;
 		my $target = $state->{keys}{$name}{child};
 		while (defined(my $rid = shift @queue))
 		{
@@ -327,8 +335,12 @@ sub removed
 				my $key = $state->{keys}{$by};
 				my $row = $rows->{$child};
 				my $refuses = $row->{soft} && $key->{child} ne $target && $state->{tables}{ $row->{leaf} }{on_parent} ne 'delete';
-				if ($key->{action} eq 'c' && !$refuses) { push @queue, $child if !$set{$child}++ }
-				else { push @held, [ $key, $child, \%set ] }
+				if ($key->{action} ne 'c' || $refuses) { push @held, [ $key, $child, \%set, $rid ] }
+				elsif (!$set{$child})
+				{
+					$set{$child} = $set{$rid};
+					push @queue, $child;
+				}
 			}
 		}
 		$gone{$_} = 1 for keys %set;
