@@ -30,6 +30,10 @@ SELECT count(*) FROM account.use_tables('hd.plain', columns => '{"users": {"emai
 ALTER TABLE hd.plain DROP COLUMN mail;
 SELECT account.health() ->> 'status' AS status, account.health() ->> 'model' AS model;
 SELECT code, object FROM account.doctor() WHERE code = 'model_incomplete' AND severity = 'error';
+DROP TABLE hd.plain CASCADE;
+SELECT account.health() ->> 'status' AS status, account.health() ->> 'model' AS model;
+SELECT account.forget_tables();
+SELECT account.health() ->> 'status' AS status, account.health() ->> 'model' AS model;
 ROLLBACK;
 
 -- each finding, and its remedy

@@ -51,7 +51,10 @@ look(Health *health)
 	keys = key_store_keys(&health->verifying);
 	health->signing = health->verifying > 0 && keys[0].signs && keys[0].usable;
 	model = model_get();
-	health->model = model == NULL ? "none" : model_is_whole(model) ? "mapped" : "incomplete";
+	if (model != NULL)
+		health->model = model_is_whole(model) ? "mapped" : "incomplete";
+	else
+		health->model = model_is_dropped() ? "incomplete" : "none";
 }
 
 /* The same in a subtransaction, so that an error leaves the caller's transaction as it was. */

@@ -70,6 +70,9 @@ static List *retired_rules = NIL;
 /* A dropped column that the model cannot do without; MODEL_ATTRIBUTES: none. */
 static ModelAttribute model_lost = MODEL_ATTRIBUTES;
 
+/* Is there a mapping whose users table was dropped? */
+static bool model_dropped = false;
+
 /* A relation changed: if it is of the model, the mapping is outdated. */
 static void
 relation_changed(Oid relid)
@@ -214,8 +217,14 @@ take_row(Model *fresh, HeapTuple tuple, TupleDesc desc)
 	ModelAttribute attribute = attribute_of(part, name);
 	Datum given;
 
-	if (attribute == MODEL_ATTRIBUTES || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+	if (attribute == MODEL_ATTRIBUTES)
 		return;
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+	{
+		if (model_attributes[attribute].part == MODEL_USERS)
+			model_dropped = true;
+		return;
+	}
 	fresh->relation[model_attributes[attribute].part] = relid;
 	if (isnull)
 		return;
@@ -250,6 +259,7 @@ model_get(void)
 
 	changes = model_changes;
 	model_lost = MODEL_ATTRIBUTES;
+	model_dropped = false;
 	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		take_row(&fresh, tuple, RelationGetDescr(rel));
@@ -279,6 +289,13 @@ uint64
 model_generation(void)
 {
 	return model_reads;
+}
+
+/* Why is there no mapping: was its users table dropped? */
+bool
+model_is_dropped(void)
+{
+	return model_get() == NULL && model_dropped;
 }
 
 /* Has the mapping all that it cannot do without? */

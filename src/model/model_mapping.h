@@ -105,6 +105,9 @@ extern void model_init(void);
  */
 extern const Model *model_get(void);
 
+/* Is there none because its users table was dropped? Nobody can log in then. */
+extern bool model_is_dropped(void);
+
 /* The same; raises 55000 where there is none, or where a required column was dropped. */
 extern const Model *model_require(void);
 
