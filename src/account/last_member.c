@@ -84,6 +84,7 @@ void
 last_member_init(void)
 {
 	pending_follow(&batches);
+	secret_constraint_is(LAST_MEMBER_NAME);
 }
 
 /* The batch of this subtransaction for a table of members; NULL: there is none. */

@@ -10,12 +10,20 @@
 #include "secret.h"
 
 static SecretTable is_secret_table = NULL;
+static const char *own_constraint = NULL;
 
 /* Which tables hold secrets; set by the module that has them. */
 void
 secret_tables_are(SecretTable is_secret)
 {
 	is_secret_table = is_secret;
+}
+
+/* The constraint of ours; set by the module that has it. */
+void
+secret_constraint_is(const char *name)
+{
+	own_constraint = name;
 }
 
 /* No error shows so many characters of a hash. */
@@ -64,6 +72,18 @@ names_hash(const char *text)
 	return false;
 }
 
+/*
+ * Is it the error of our constraint? A table that holds secrets may have a constraint of that name
+ * itself.
+ */
+static bool
+is_own(const ErrorData *error, const char *secret)
+{
+	return own_constraint != NULL && error->constraint_name != NULL &&
+		   strcmp(error->constraint_name, own_constraint) == 0 && error->table_name != NULL &&
+		   (secret == NULL || strcmp(error->table_name, secret) != 0);
+}
+
 /* The name of a table if it holds secrets, else NULL. */
 char *
 secret_table(Oid relid)
@@ -98,6 +118,8 @@ secret_rethrow(MemoryContext context, const char *secret)
 				error->sqlerrcode != ERRCODE_NOT_NULL_VIOLATION &&
 				(secret == NULL || (error->sqlerrcode != ERRCODE_EXCLUSION_VIOLATION &&
 									(error->detail == NULL || strchr(error->detail, '$') == NULL))))
+				break;
+			if (is_own(error, secret))
 				break;
 			error->detail = NULL;
 			error->detail_log = NULL;

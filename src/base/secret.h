@@ -11,6 +11,9 @@ typedef bool (*SecretTable)(Oid relid);
 extern void secret_tables_are(SecretTable is_secret);
 extern char *secret_table(Oid relid); /* its name, or NULL */
 
+/* A constraint of ours, not of the server's: what its error says is no row, and stays. */
+extern void secret_constraint_is(const char *name);
+
 /*
  * In PG_CATCH: raise the error again, in this memory context, without "Failing row contains (...)".
  * The server shows that to whoever may read the columns, and that is the owner here, not the

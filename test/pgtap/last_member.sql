@@ -285,6 +285,29 @@ INSERT INTO try (answer, statement) VALUES
 SELECT is(lm.answer(statement), answer, statement) FROM try ORDER BY n;
 SELECT account.unprotect_last_member('lm.old');
 
+-- a statement of ours on users tells the same, and still no row of users
+SELECT account.create_starter('lm_app', members => true);
+SELECT account.create_key() \g /dev/null
+INSERT INTO lm_app.tenants (id, slug) VALUES ('00000000-0000-0000-0000-000000000001', 'one');
+INSERT INTO lm_app.users (id, email, password) VALUES ('00000000-0000-0000-0000-000000000002', 'o@x.org', '$argon2id$secret');
+INSERT INTO lm_app.memberships (tenant_id, user_id, role) SELECT t.id, u.id, 'owner' FROM lm_app.tenants t, lm_app.users u;
+SELECT account.protect_last_member('lm_app.memberships', 'tenant_id', 'role');
+CREATE FUNCTION lm.of_deletion() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE c text; t text; d text;
+BEGIN
+    PERFORM account.delete_user('00000000-0000-0000-0000-000000000002');
+    RETURN 'done';
+EXCEPTION WHEN check_violation THEN
+    GET STACKED DIAGNOSTICS c = CONSTRAINT_NAME, t = TABLE_NAME, d = PG_EXCEPTION_DETAIL;
+    RETURN concat_ws(' | ', c, t, d);
+END $$;
+SELECT account.act_as('00000000-0000-0000-0000-000000000002', false) \g /dev/null
+SELECT is(lm.of_deletion(), 'account_last_member | memberships | Key (id)=(00000000-0000-0000-0000-000000000001) of table "tenants" would have none.', 'delete_user says which tenant');
+ALTER TABLE lm_app.users ADD CONSTRAINT account_last_member CHECK (deleted_at IS NULL);
+SELECT account.unprotect_last_member('lm_app.memberships');
+SELECT is(lm.of_deletion(), 'account_last_member | users | ', 'a constraint of users by that name shows no row');
+SELECT account.sign_out() \g /dev/null
+
 -- foreign tables take no trigger for TRUNCATE
 CREATE FOREIGN DATA WRAPPER lm_none;
 CREATE SERVER lm_nowhere FOREIGN DATA WRAPPER lm_none;
