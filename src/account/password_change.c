@@ -95,7 +95,7 @@ set_password_operation(PG_FUNCTION_ARGS)
 	version_check();
 	model = *model_require();
 	user = authority_over(&model, id_argument(fcinfo, 0), true, &is_self);
-	password_require_length(password);
+	password_require_length(password, "password");
 	write_password(&model, user, model_hash_password(&model, password, user->password),
 				   is_self ? authority_own_session() : NULL);
 	secret_call_end(&hiding);
@@ -118,7 +118,7 @@ change_password_operation(PG_FUNCTION_ARGS)
 	model = *model_require();
 	user = authority_actor(&model);
 	operation_concerns(user->user_id, user->tenant_id);
-	password_require_length(new);
+	password_require_length(new, "new");
 	confirmation_by_password(user, old);
 	write_password(&model, user, model_hash_password(&model, new, user->password),
 				   authority_own_session());
@@ -248,7 +248,7 @@ reset_password_operation(PG_FUNCTION_ARGS)
 	model = *model_require();
 	token = one_time_token_hash(fcinfo, 0);
 	user = token_user(&model, token);
-	password_require_length(password);
+	password_require_length(password, "password");
 	hash = model_hash_password(&model, password, user->password);
 	/* that took its time: look again, with the row locked */
 	if (!model_user_lock(&model, user->user_id, true))

@@ -323,7 +323,7 @@ register_user_operation(PG_FUNCTION_ARGS)
 						  errhint("Map a column with account.use_tables to keep usernames.")));
 		reg.username = NULL;
 	}
-	password_require_length(password);
+	password_require_length(password, "password");
 
 	users = open_users(&reg);
 	if (reg.username == NULL && model_has(&reg.model, USERS_USERNAME) &&

@@ -73,12 +73,12 @@ check_application_table(Oid relid, const char *what)
 		IsToastNamespace(form->relnamespace))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is a system catalog", NameStr(form->relname)),
-						errdetail("%s is for tables of an application.", what),
+						errdetail("Only a table of an application can be named for %s.", what),
 						errhint("Name a table of the application.")));
 	if (form->relnamespace == account_schema())
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" belongs to the extension pgaccount", NameStr(form->relname)),
-						errdetail("%s is for tables of an application.", what),
+						errdetail("Only a table of an application can be named for %s.", what),
 						errhint("Name a table of the application.")));
 	ReleaseSysCache(tuple);
 }

@@ -623,7 +623,7 @@ password_rehash(text *password, text *stored, bool django)
 
 /* Raise 22023 if a new password is too short; see the header. */
 void
-password_require_length(text *password)
+password_require_length(text *password, const char *argument)
 {
 	ErrorContextCallback hiding;
 	text *packed;
@@ -631,7 +631,7 @@ password_require_length(text *password)
 
 	secret_call_begin(&hiding);
 	if (password == NULL)
-		refuse_null_argument("password");
+		refuse_null_argument(argument);
 	packed = pg_detoast_datum_packed(password);
 	characters = pg_mbstrlen_with_len(VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed));
 	if (packed != password)

@@ -41,7 +41,7 @@ extern void password_dummy_verify(text *password);
 extern text *password_rehash(text *password, text *hash, bool django);
 
 /* Raise 22023 if a new password has fewer characters than pgaccount.password_min_length. */
-extern void password_require_length(text *password);
+extern void password_require_length(text *password, const char *argument);
 
 extern void password_init(void);
 

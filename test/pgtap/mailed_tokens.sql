@@ -153,6 +153,7 @@ SELECT account.authenticate(:'access_token') \g /dev/null
 SELECT throws_ok($$SELECT account.change_password('wrong1234', 'another12')$$, 'PT403', NULL, 'a wrong one');
 SELECT throws_ok($$SELECT account.change_password(NULL, 'another12')$$, 'PT403', NULL, 'none');
 SELECT throws_ok($$SELECT account.change_password('secret123', 'short')$$, '22023', NULL, 'a short new one');
+SELECT throws_ok($$SELECT account.change_password('secret123', NULL)$$, '22023', 'argument "new" must not be NULL', 'no new one, by the name of the argument');
 SELECT lives_ok($$SELECT account.change_password('secret123', 'another12')$$, 'the right one');
 SELECT is((SELECT count(*) FROM account.session WHERE user_id = :'id' AND ended_at IS NULL), 1::bigint, 'other sessions have ended');
 SELECT is(account.authenticate(:'access_token'), :'id', 'not the one that asks');
