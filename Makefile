@@ -137,7 +137,8 @@ lint:
 sanitize:
 	@test/sanitize
 
-# The suites while the server throws its caches away whenever it may: slow. make discard-caches SUITES=regress ONLY=guard
+# The suites while the server throws its caches away, at one of so many steps. make discard-caches SUITES=regress EVERY=1 ONLY=guard
+discard-caches: export EVERY := $(EVERY)
 discard-caches:
 	@test/discard-caches
 
