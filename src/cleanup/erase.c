@@ -203,8 +203,8 @@ erase_tables(Cleanup *cleanup, List *busy)
 
 /*
  * Close a seeded cleanup, and erase what it finds in these tables; returns how many rows. Rows that
- * a hold keeps raise PT423, or, of a purge, whose *hold is given, keep all as it is. Within
- * SPI_connect.
+ * a hold keeps, and those asked for, whatever is erased of them, raise PT423, or, of a purge, whose
+ * *hold is given, keep all as it is. Within SPI_connect.
  */
 static uint64
 erase_seeded(Cleanup *cleanup, List *tables, int64 *hold)
@@ -218,6 +218,8 @@ erase_seeded(Cleanup *cleanup, List *tables, int64 *hold)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	level = cleanup_join_memory();
 	cleanup_close(cleanup, GetActiveSnapshot());
+	if (hold == NULL)
+		row_set_check_holds(((CleanupTable *) cleanup->node->data)->set);
 	busy = tables_with_rows(cleanup, tables, hold != NULL);
 	foreach (lc, busy)
 	{
@@ -409,8 +411,7 @@ erase_keys(Oid relid, KeySet *keys, uint64 *rows)
 	cleanup->seed.run.nargs = keys->ncols;
 	cleanup->seed.run.types = keys->array_types;
 	cleanup->seed.run.values = keys->arrays;
-	if (tables != NIL)
-		*rows += erase_seeded(cleanup, tables, NULL);
+	*rows += erase_seeded(cleanup, tables, NULL);
 	cleanup_free(cleanup);
 	return tables != NIL;
 }

@@ -129,6 +129,11 @@ SELECT account.place_hold('person', 11, 'a') AS hold \gset
 SELECT throws_ok($$SELECT account.erase('person', 11)$$, 'PT423', NULL, 'a row under a hold is not erased');
 SELECT throws_ok($$SELECT account.erase('invoice', 11)$$, 'PT423', NULL, 'nor what would go with it');
 SELECT throws_ok($$SELECT account.erase('person', ARRAY[10, 11]::bigint[])$$, 'PT423', NULL, 'nor others beside it');
+CREATE TABLE bare (id int PRIMARY KEY);
+INSERT INTO bare VALUES (1), (2);
+SELECT account.place_hold('bare', 1, 'a') \g /dev/null
+SELECT throws_ok($$SELECT account.erase('bare', 1)$$, 'PT423', NULL, 'nor where nothing would be: a hold is judged first');
+SELECT throws_ok($$SELECT account.erase('bare', 2)$$, '22023', NULL, 'of the others there is nothing to erase');
 SELECT is(account.purge('person', '-1 s', max_rows => 1), 1::bigint, 'a purge erases as many as it may');
 SELECT is(account.purge('person', '-1 s'), 1::bigint, 'and goes round what is under a hold');
 SELECT is(account.purge('person', '-1 s'), 0::bigint, 'and passes what was erased');
