@@ -23,6 +23,16 @@ INSERT INTO pe.users VALUES (1, 'a');  -- fails
 -- what is told without an error has no such context
 CREATE OR REPLACE FUNCTION pe.raise() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'a profile of %', NEW.role; RAISE WARNING 'a warning'; RETURN NEW; END $$;
 INSERT INTO pe.users VALUES (1, 'a');
+-- a key that does not fit into its column is no profile of another user
+CREATE TABLE pe.names (name text PRIMARY KEY);
+CREATE TABLE pe.named (user_id varchar(3) PRIMARY KEY);
+INSERT INTO pe.names VALUES ('long');
+SELECT account.enable_profile('pe.names', 'pe.named');  -- fails
+DELETE FROM pe.names;
+SELECT account.enable_profile('pe.names', 'pe.named');
+INSERT INTO pe.names VALUES ('long');  -- fails
+INSERT INTO pe.names VALUES ('abc');
+SELECT * FROM pe.named;
 -- partitions
 CREATE TABLE pe.people (id int PRIMARY KEY);
 CREATE TABLE pe.parts (user_id int PRIMARY KEY REFERENCES pe.people, note text) PARTITION BY HASH (user_id);

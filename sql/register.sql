@@ -96,3 +96,18 @@ SELECT email FROM account.register('o@example.com', 'secret123', profile => '{"r
 SELECT email, is_staff, tenant_id, role, bio FROM public.one_table;
 SELECT account.forget_tables();
 DROP TABLE public.one_table;
+-- the key of a tenant, or of a user, that does not fit into its column is not another's
+CREATE TABLE public.long_tenants (id text PRIMARY KEY, slug text);
+CREATE TABLE public.long_users (id text PRIMARY KEY DEFAULT 'abcd', email text, password text, tenant_id varchar(3));
+CREATE TABLE public.long_profiles (user_id varchar(3) PRIMARY KEY, bio text);
+INSERT INTO public.long_tenants VALUES ('abc', 'short'), ('abcd', 'long');
+SELECT count(*) FROM account.use_tables('public.long_users', tenants => 'public.long_tenants');
+SELECT email, tenant_id FROM account.register('l@example.com', 'secret123', tenant => 'long');	-- fails
+SELECT email, tenant_id FROM account.register('l@example.com', 'secret123', tenant => 'short');
+DELETE FROM public.long_users;
+SELECT count(*) FROM account.use_tables('public.long_users', 'public.long_profiles');
+SELECT email FROM account.register('l@example.com', 'secret123');	-- fails
+SELECT email FROM account.register('l@example.com', 'secret123', profile => '{"bio": "b"}');	-- fails
+SELECT (SELECT count(*) FROM public.long_users) AS users, (SELECT count(*) FROM public.long_profiles) AS profiles;
+SELECT account.forget_tables();
+DROP TABLE public.long_users, public.long_profiles, public.long_tenants;

@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -284,7 +285,7 @@ join_text(const Model *model)
 	return psprintf(OWN_STATEMENT
 					"UPDATE %s u SET %s = $2::%s WHERE %s AND %s AND %s AND %s IS NULL",
 					sql_relation(users), sql_column(users, column->attnum),
-					sql_type(column->type, column->typmod), model_sql_key(model, "u", USERS_ID, 1),
+					sql_type(getBaseType(column->type), -1), model_sql_key(model, "u", USERS_ID, 1),
 					live_sql(model, "u", MODEL_USERS), active_sql(model, "u", MODEL_USERS),
 					model_sql(model, "u", USERS_TENANT));
 }

@@ -273,7 +273,7 @@ insert_text(const Model *model, Relation members, bool with_role)
 			continue;
 		column = TupleDescAttr(RelationGetDescr(members), model->column[a].attnum - 1);
 		if (a == MEMBERS_USER || a == MEMBERS_TENANT)
-			value = psprintf("$%d::%s", i + 1, sql_type(column->atttypid, column->atttypmod));
+			value = psprintf("$%d::%s", i + 1, sql_type(getBaseType(column->atttypid), -1));
 		else if (a == MEMBERS_ROLE && with_role)
 			value = "$3";
 		else if (a == MEMBERS_ROLE && column_needs_value(members, column))

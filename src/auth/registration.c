@@ -187,7 +187,7 @@ insert_text(const Registration *reg, Relation users)
 		if (a <= USERS_PASSWORD)
 			value = given[a];
 		else if (a == USERS_TENANT && reg->tenant != NULL) /* not where members are mapped */
-			value = psprintf("$4::%s", sql_type(column->atttypid, column->atttypmod));
+			value = psprintf("$4::%s", sql_type(getBaseType(column->atttypid), -1));
 		else if (a == USERS_IS_ACTIVE && build_column_default(users, column->attnum) == NULL)
 			value = active_value(model, MODEL_USERS, column);
 		else if (a == USERS_IS_STAFF || a == USERS_IS_SUPERUSER || a == USERS_FLAG)

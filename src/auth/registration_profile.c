@@ -255,8 +255,8 @@ registration_profile_write(const Model *model, const char *user_id, ProfileValue
 	}
 	saved = run_as(profiles->rd_rel->relowner);
 	make_parameters(model, user_id, profile, &types, &values, &nulls);
-	key = psprintf(
-		"$1::%s", sql_type(model->column[PROFILES_USER].type, model->column[PROFILES_USER].typmod));
+	/* without a length: what is too long is refused as it is assigned, where a cast would cut it */
+	key = psprintf("$1::%s", sql_type(getBaseType(model->column[PROFILES_USER].type), -1));
 	if (statement_run_once(update_text(model, profiles, profile, key), profile->n + 1, types,
 						   values, nulls, NULL) == 0)
 		(void) statement_run_once(insert_text(model, profiles, profile, key), profile->n + 1, types,

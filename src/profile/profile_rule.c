@@ -638,16 +638,8 @@ profile_insert_text(StringInfo sql, ProfileRule *rule, const char *key)
 	for (int i = 0; i < rule->nvalues; i++)
 		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "",
 						 sql_column(rule->profiles, rule->columns[i]));
+	/* assigned, not cast: a cast would cut a key that is too long for its column */
 	appendStringInfo(sql, ") SELECT %s", key);
-	if (rule->key_type != rule->column_type)
-	{
-		Oid type;
-		Oid collation;
-		int32 typmod;
-
-		get_atttypetypmodcoll(rule->profiles, rule->user_column, &type, &typmod, &collation);
-		appendStringInfo(sql, "::%s", sql_type(type, typmod));
-	}
 	for (int i = 1; i < rule->nvalues; i++)
 		appendStringInfo(sql, ", $%d", i + 1);
 }
