@@ -15,6 +15,10 @@ COPY pe.users FROM stdin;
 ALTER TABLE pe.profiles ALTER bio DROP NOT NULL;
 ALTER TABLE pe.profiles ADD CONSTRAINT no_members CHECK (role <> 'member');
 INSERT INTO pe.users VALUES (1, 'a');  -- fails
+-- with error_detail = generic no values of the row, for its owner neither
+SET pgaccount.error_detail = generic;
+INSERT INTO pe.users VALUES (1, 'a');  -- fails
+RESET pgaccount.error_detail;
 ALTER TABLE pe.profiles DROP CONSTRAINT no_members;
 -- what the table's own trigger raises keeps its words
 CREATE FUNCTION pe.raise() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no profile' USING ERRCODE = 'P0042', DETAIL = 'Its detail.', HINT = 'Its hint.'; END $$;

@@ -32,15 +32,22 @@ refuse_null_beside_secret(const char *argument)
 					errhint("Give a value for \"%s\".", argument), errhidesecrets()));
 }
 
-/* Raise an error again, without the data of a row where that is not wanted; see the header. */
+/* Where row data is not wanted, the DETAIL of an error goes to the log alone. */
 void
-rethrow_discreetly(ErrorData *error)
+error_be_discreet(ErrorData *error)
 {
 	if (pgaccount_error_detail == ERROR_DETAIL_GENERIC && error->detail_log == NULL)
 	{
 		error->detail_log = error->detail;
 		error->detail = NULL;
 	}
+}
+
+/* Raise an error again, without the data of a row where that is not wanted; see the header. */
+void
+rethrow_discreetly(ErrorData *error)
+{
+	error_be_discreet(error);
 	FlushErrorState();
 	ReThrowError(error);
 }

@@ -39,6 +39,9 @@ extern void refuse_null_argument(const char *argument);
 /* The same in a function that is called with secrets: the log does not get the statement. */
 extern void refuse_null_beside_secret(const char *argument);
 
+/* With pgaccount.error_detail = 'generic': the DETAIL of an error goes to the log alone. */
+extern void error_be_discreet(ErrorData *error);
+
 /*
  * In PG_CATCH, once the memory context has been left: raise the error again. With
  * pgaccount.error_detail = 'generic' its DETAIL, which an application's table may have filled with

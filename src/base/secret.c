@@ -7,6 +7,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "errors.h"
 #include "secret.h"
 
 static SecretTable is_secret_table = NULL;
@@ -118,7 +119,11 @@ secret_rethrow(MemoryContext context, const char *secret)
 				error->sqlerrcode != ERRCODE_NOT_NULL_VIOLATION &&
 				(secret == NULL || (error->sqlerrcode != ERRCODE_EXCLUSION_VIOLATION &&
 									(error->detail == NULL || strchr(error->detail, '$') == NULL))))
+			{
+				if (error->sqlerrcode != ERRCODE_RESTRICT_VIOLATION)
+					error_be_discreet(error);
 				break;
+			}
 			if (is_own(error, secret))
 				break;
 			error->detail = NULL;
@@ -138,4 +143,20 @@ secret_rethrow(MemoryContext context, const char *secret)
 	}
 	FlushErrorState();
 	ReThrowError(error);
+}
+
+/*
+ * Raise an error again, without what a constraint says of a row where that is not wanted; see the
+ * header. The references that stand in the way (23001) are counted, not shown.
+ */
+void
+discreet_rethrow(MemoryContext context)
+{
+	int code = geterrcode();
+
+	if (pgaccount_error_detail != ERROR_DETAIL_GENERIC || code == ERRCODE_RESTRICT_VIOLATION ||
+		ERRCODE_TO_CATEGORY(code) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+		PG_RE_THROW();
+	MemoryContextSwitchTo(context);
+	rethrow_discreetly(CopyErrorData());
 }

@@ -22,4 +22,10 @@ extern void secret_constraint_is(const char *name);
  */
 extern void secret_rethrow(MemoryContext context, const char *secret);
 
+/*
+ * The same where the caller itself acts, on a table without secrets, and may see the rows: but with
+ * pgaccount.error_detail = 'generic' what a constraint says of one is for the log alone.
+ */
+extern void discreet_rethrow(MemoryContext context);
+
 #endif /* PGACCOUNT_SECRET_H */

@@ -233,7 +233,7 @@ run_planned(PlannedStmt *stmt, const char *sql, ParamListInfo params,
 	{
 		judge_back_to(judge);
 		if (!other && secret == NULL)
-			PG_RE_THROW();
+			discreet_rethrow(context);
 		secret_rethrow(context, secret);
 	}
 	PG_END_TRY();

@@ -25,6 +25,7 @@
 
 #include "compat.h"
 #include "deferred.h"
+#include "errors.h"
 #include "held_open.h"
 #include "run_as.h"
 #include "secret.h"
@@ -228,6 +229,8 @@ write_hidden_tuple(TupleWriter *writer, TupleTableSlot *old)
 	}
 	PG_CATCH();
 	{
+		if (!writer->as_owner && writer->secret == NULL)
+			discreet_rethrow(context);
 		secret_rethrow(context, writer->secret);
 	}
 	PG_END_TRY();
@@ -247,7 +250,8 @@ end_tuple(TupleWriter *writer, TupleTableSlot *old)
 		put_defaults(writer);
 	ExecStoreVirtualTuple(writer->slot);
 	MemoryContextSwitchTo(writer->estate->es_query_cxt);
-	if (writer->as_owner || writer->secret != NULL)
+	if (writer->as_owner || writer->secret != NULL ||
+		pgaccount_error_detail == ERROR_DETAIL_GENERIC)
 		write_hidden_tuple(writer, old);
 	else
 		write_tuple(writer, old);
