@@ -219,12 +219,25 @@ cleanup_ordered_steps(Cleanup *cleanup)
 	return last ? lappend(ordered, last) : ordered;
 }
 
+/* What a caller can do about protected rows. hidden: all would go, if row security showed them. */
+static const char *
+hint_of(const Cleanup *cleanup, bool hidden)
+{
+	if (cleanup->hint != NULL)
+		return cleanup->hint;
+	if (hidden)
+		return "Row security hides these rows from the caller: let a role that sees them call "
+			   "this.";
+	return "Remove or change these rows first, or give force => true to remove them as well.";
+}
+
 /* Raise 23001 if there are protected rows outside. */
 void
 cleanup_refuse_protected(Cleanup *cleanup)
 {
 	StringInfoData detail;
 	FkEdge *first = NULL;
+	bool hidden = true;
 	ListCell *lc;
 
 	initStringInfo(&detail);
@@ -236,6 +249,7 @@ cleanup_refuse_protected(Cleanup *cleanup)
 			continue;
 		if (first == NULL)
 			first = step->edge;
+		hidden = hidden && (cleanup->force || !fk_edge_protects(step->edge));
 		appendStringInfo(&detail, "%s%s.%s: " INT64_FORMAT " rows", detail.len > 0 ? "\n" : "",
 						 display_relation(step->node->relid), reference_column(step->edge),
 						 step->rows);
@@ -244,11 +258,7 @@ cleanup_refuse_protected(Cleanup *cleanup)
 		ereport(ERROR, (errcode(ERRCODE_RESTRICT_VIOLATION),
 						errmsg("protected references stand in the way of removing rows of \"%s\"",
 							   get_rel_name(cleanup->target)),
-						errdetail("%s", detail.data),
-						errhint("%s", cleanup->hint != NULL
-										  ? cleanup->hint
-										  : "Remove or change these rows first, or give force => "
-											"true to remove them as well."),
+						errdetail("%s", detail.data), errhint("%s", hint_of(cleanup, hidden)),
 						err_constraint(first)));
 }
 
