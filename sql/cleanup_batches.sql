@@ -214,7 +214,9 @@ DROP TABLE essays, songs, authors, labels CASCADE;
 -- (19's own check takes no key that is cast by its text.)
 CREATE TYPE by_text AS ENUM ('1', '2');
 CREATE TYPE by_function AS ENUM ('1', '2');
-CREATE FUNCTION as_number(by_function) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT enum_out($1)::text::int';
+CREATE TABLE cast_as (who name PRIMARY KEY);
+CREATE FUNCTION as_number(by_function) RETURNS int LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO cb.cast_as VALUES (current_user) ON CONFLICT DO NOTHING; RETURN enum_out($1)::text::int; END';
 CREATE CAST (by_text AS int) WITH INOUT AS IMPLICIT;
 CREATE CAST (by_function AS int) WITH FUNCTION as_number(by_function) AS IMPLICIT;
 CREATE TABLE codes (code int PRIMARY KEY);
@@ -226,10 +228,17 @@ CALL account.cleanup_batches('codes', '1', batch_size => 3, max_runtime => '0');
 INSERT INTO of_codes (t) VALUES ('1'); -- fails
 INSERT INTO of_codes (f) VALUES ('1'); -- fails
 INSERT INTO of_codes (n) VALUES (1); -- fails
+-- the cast runs as the owner of what is referenced, as in the server's check, and not as whoever writes
+GRANT INSERT ON cast_as, of_codes TO regress_cb_clerk;
+GRANT SELECT ON cast_as TO regress_cb_clerk;
+DELETE FROM cast_as;
+SET ROLE regress_cb_clerk;
 INSERT INTO of_codes (t, f, n) VALUES ('2', '2', 2);
+SET ROLE regress_cb_owner;
+TABLE cast_as;
 CALL account.cleanup_batches('codes', '1', batch_size => 3);
 SELECT t, f, n FROM of_codes;
-DROP TABLE of_codes, codes;
+DROP TABLE of_codes, codes, cast_as;
 
 -- what others may -------------------------------------------------------------------------------------------------
 GRANT SELECT, DELETE ON ALL TABLES IN SCHEMA cb TO regress_cb_clerk;

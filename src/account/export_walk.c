@@ -32,7 +32,6 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -64,11 +63,11 @@ static const char *const token_columns[] = {"key", "hash", "digest", "code", NUL
  */
 typedef struct Naming
 {
+	FkComparison *comparison;
 	int n;
+	int columns[INDEX_MAX_KEYS]; /* of the reference */
 	int keys[INDEX_MAX_KEYS];
 	Datum values[INDEX_MAX_KEYS];
-	FmgrInfo equal[INDEX_MAX_KEYS];
-	Oid collations[INDEX_MAX_KEYS];
 } Naming;
 
 /* The place of a column among the keys that are kept of a table; it is there. */
@@ -127,6 +126,7 @@ naming_of(const ExportWalk *walk, const CleanupTable *table, List *edges)
 		FkEdge *edge = lfirst(lc);
 		Naming *one = palloc0(sizeof(Naming));
 
+		one->comparison = fk_comparison(edge);
 		for (int i = 0; i < edge->nkeys; i++)
 		{
 			AttrNumber parent = cleanup_parent_key(edge, i);
@@ -135,12 +135,8 @@ naming_of(const ExportWalk *walk, const CleanupTable *table, List *edges)
 			if (slot->tts_isnull[place])
 				continue;
 			one->keys[one->n] = key_place(table, child_key(edge, i));
-			one->values[one->n] = datumCopy(slot->tts_values[place],
-											TupleDescAttr(tenants->set->desc, place)->attbyval,
-											TupleDescAttr(tenants->set->desc, place)->attlen);
-			fmgr_info(get_opcode(edge->equality[i]), &one->equal[one->n]);
-			one->collations[one->n] = TupleDescAttr(tenants->set->desc, place)->attcollation;
-			one->n++;
+			one->values[one->n] = fk_parent_value(one->comparison, i, slot->tts_values[place]);
+			one->columns[one->n++] = i;
 		}
 		naming = lappend(naming, one);
 	}
@@ -200,8 +196,8 @@ names_other_tenant(const ExportTable *table, const Datum *keys, const bool *null
 		for (int i = 0; i < naming->n; i++)
 			some_null |= nulls[naming->keys[i]];
 		for (int i = 0; i < naming->n && !some_null && same; i++)
-			same = DatumGetBool(FunctionCall2Coll(&naming->equal[i], naming->collations[i],
-												  naming->values[i], keys[naming->keys[i]]));
+			same = fk_equal(naming->comparison, naming->columns[i], naming->values[i],
+							keys[naming->keys[i]]);
 		if (!some_null && !same)
 			return true;
 	}

@@ -30,9 +30,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/bitmapset.h"
-#include "nodes/makefuncs.h"
-#include "optimizer/optimizer.h"
-#include "parser/parse_coerce.h"
 #include "parser/parser.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
@@ -306,13 +303,9 @@ typedef struct SealedKey
 {
 	FkEdge *edge;
 	AttrNumber columns[INDEX_MAX_KEYS]; /* of the table itself */
-	FmgrInfo equality[INDEX_MAX_KEYS];
-	ExprState *casts[INDEX_MAX_KEYS];        /* of the table's values; NULL: none */
-	ExprState *parent_casts[INDEX_MAX_KEYS]; /* and of those they reference */
-	ExprContext *econtext;
-	Oid collations[INDEX_MAX_KEYS];
+	FkComparison *comparison;
 	int nrows;
-	Datum *keys; /* of the rows that are being removed, as the edge references them */
+	Datum *keys; /* of the rows that are being removed, as they are compared */
 } SealedKey;
 
 /* What is refused in a statement. */
@@ -320,25 +313,6 @@ typedef struct Sealed
 {
 	List *keys; /* SealedKey */
 } Sealed;
-
-/* A value, which is not NULL, as an operator takes it. In the current memory context. */
-static Datum
-cast_value(ExprState *cast, ExprContext *econtext, Datum value)
-{
-	bool isnull;
-
-	if (cast == NULL)
-		return value;
-	econtext->caseValue_datum = value;
-	econtext->caseValue_isNull = false;
-	value = ExecEvalExpr(cast, econtext, &isnull);
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the cast of a key made it NULL"),
-				 errdetail("A referential check could not compare it either."),
-				 errhint("Mend the function of the cast.")));
-	return value;
-}
 
 /* Read the keys, as an edge references them, of rows of a table with one of some keys. */
 static void
@@ -369,16 +343,13 @@ read_sealed_rows(SealedKey *sealed, KeySet *keys, MemoryContext context)
 		for (uint64 row = 0; row < n; row++)
 			for (int i = 0; i < edge->nkeys; i++)
 			{
-				Form_pg_attribute att = TupleDescAttr(SPI_tuptable->tupdesc, i);
 				bool isnull;
 				Datum value =
 					SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, i + 1, &isnull);
 
 				/* what is NULL in a unique key is referenced by nobody */
 				sealed->keys[sealed->nrows * edge->nkeys + i] =
-					isnull ? (Datum) 0
-						   : cast_value(sealed->parent_casts[i], sealed->econtext,
-										datumCopy(value, att->attbyval, att->attlen));
+					isnull ? (Datum) 0 : fk_parent_value(sealed->comparison, i, value);
 				if (isnull)
 					break;
 				if (i == edge->nkeys - 1)
@@ -387,24 +358,6 @@ read_sealed_rows(SealedKey *sealed, KeySet *keys, MemoryContext context)
 		MemoryContextSwitchTo(old);
 	}
 	statement_free_rows();
-}
-
-/*
- * How values of a column become what an operator takes, whatever kind of cast that is: as the
- * server's own check has it. NULL: they are such already. In the current memory context.
- */
-static ExprState *
-prepare_cast(Oid relid, AttrNumber attnum, Oid to)
-{
-	CaseTestExpr *value = makeNode(CaseTestExpr);
-	Node *cast;
-
-	get_atttypetypmodcoll(relid, attnum, &value->typeId, &value->typeMod, &value->collation);
-	cast = coerce_to_target_type(NULL, (Node *) value, value->typeId, to, -1, COERCION_IMPLICIT,
-								 COERCE_IMPLICIT_CAST, -1);
-	if (cast == NULL || cast == (Node *) value)
-		return NULL;
-	return ExecInitExpr(expression_planner((Expr *) cast), NULL);
 }
 
 /* The column of an edge in a table that has it, from its parent or itself. */
@@ -422,24 +375,10 @@ static void
 prepare_comparison(SealedKey *sealed, Relation rel, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
-	FkEdge *edge = sealed->edge;
 
-	sealed->econtext = CreateStandaloneExprContext();
-	for (int i = 0; i < edge->nkeys; i++)
-	{
-		int32 typmod;
-		Oid type;
-		Oid left;
-		Oid right;
-
-		sealed->columns[i] = column_in(rel, edge, i);
-		fmgr_info_cxt(get_opcode(edge->equality[i]), &sealed->equality[i], context);
-		get_atttypetypmodcoll(edge->parent, edge->parent_cols[i], &type, &typmod,
-							  &sealed->collations[i]);
-		op_input_types(edge->equality[i], &left, &right);
-		sealed->parent_casts[i] = prepare_cast(edge->parent, edge->parent_cols[i], left);
-		sealed->casts[i] = prepare_cast(RelationGetRelid(rel), sealed->columns[i], right);
-	}
+	for (int i = 0; i < sealed->edge->nkeys; i++)
+		sealed->columns[i] = column_in(rel, sealed->edge, i);
+	sealed->comparison = fk_comparison(sealed->edge);
 	MemoryContextSwitchTo(old);
 }
 
@@ -601,9 +540,7 @@ matches(SealedKey *sealed, const Datum *keys)
 		int i = 0;
 
 		while (i < edge->nkeys &&
-			   DatumGetBool(FunctionCall2Coll(
-				   &sealed->equality[i], sealed->collations[i], sealed->keys[row * edge->nkeys + i],
-				   cast_value(sealed->casts[i], sealed->econtext, keys[i]))))
+			   fk_equal(sealed->comparison, i, sealed->keys[row * edge->nkeys + i], keys[i]))
 			i++;
 		if (i == edge->nkeys)
 			return true;

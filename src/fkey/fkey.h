@@ -5,6 +5,7 @@
 #ifndef PGACCOUNT_FKEY_H
 #define PGACCOUNT_FKEY_H
 
+#include "fk_compare.h"
 #include "fk_graph.h"
 #include "policy_follower.h"
 
