@@ -73,7 +73,7 @@ live_claims(const CheckedToken *checked, const LiveIdentity *live)
 		refuse_token(JWT_BAD_CLAIMS);
 	compat_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	push_claim(&state, "sub", live->uid);
-	if (live->is_member)
+	if (live->has_members)
 		push_claim(&state, "tenant_role", live->tenant_role);
 	compat_push_jsonb(&state, WJB_END_OBJECT, NULL);
 	other = JsonbValueToJsonb(state.result);
@@ -91,7 +91,7 @@ claims_are_live(const JsonMember *members, const char *subject, const LiveIdenti
 
 	if (subject != NULL && strcmp(live->uid, subject) != 0)
 		return false;
-	if (!live->is_member)
+	if (!live->has_members)
 		return true;
 	role = member_string(&members[TOKEN_TENANT_ROLE]);
 	return role == NULL || live->tenant_role == NULL ? role == live->tenant_role

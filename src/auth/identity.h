@@ -22,8 +22,8 @@ typedef struct IdentityClaims
 typedef struct LiveIdentity
 {
 	const char *uid;         /* the user's key as its row has it, palloc'd */
-	bool is_member;          /* its tenant is one of its memberships', */
-	const char *tenant_role; /* with this role, or NULL */
+	bool has_members;        /* users are of tenants by memberships: the role is a row's */
+	const char *tenant_role; /* the membership's, or NULL: none, or no tenant */
 } LiveIdentity;
 
 /*

@@ -94,7 +94,6 @@ ask_membership(const Model *model, Look *look)
 	if (look->said_tenant == NULL || !membership_enter(model, &user, look->said_tenant))
 		return;
 	look->tenant = user.tenant_id;
-	look->live->is_member = true;
 	look->live->tenant_role = user.tenant_role;
 }
 
@@ -154,25 +153,23 @@ look_at_membership(const ModelRows *rows, Look *look)
 	LookupScan scan;
 	Datum key;
 	Datum role;
+	bool is_member;
 	bool isnull;
 
 	if (look->said_tenant == NULL ||
 		!model_key_value(model, MEMBERS_TENANT, look->said_tenant, &key) ||
 		!model_rows_find_member(rows, look->key, key, look->snapshot, &scan))
 		return;
-	if (model_row_is_live(MODEL_MEMBERS, scan.slot) &&
-		model_row_is_active(MODEL_MEMBERS, scan.slot))
+	is_member = model_row_is_live(MODEL_MEMBERS, scan.slot) &&
+				model_row_is_active(MODEL_MEMBERS, scan.slot);
+	if (is_member)
 	{
 		role = model_row_value(model, MEMBERS_ROLE, scan.slot, &isnull);
 		look->live->tenant_role = isnull ? NULL : TextDatumGetCString(role);
-		look->live->is_member = true;
 	}
 	lookup_end(&scan);
-	if (!look->live->is_member)
-		return;
-	if (!look_at_tenant(rows, key, look))
+	if (is_member && !look_at_tenant(rows, key, look))
 		look->tenant = NULL;
-	look->live->is_member = look->tenant != NULL;
 }
 
 /* Look without a statement. */
@@ -224,16 +221,18 @@ look_at_rows(const char *uid, Look *look)
 void
 identity_live_check(const IdentityClaims *claims, LiveIdentity *live)
 {
+	const Model *model = model_get();
 	Look look = {.said_tenant = claims->tenant_id, .live = live};
 	pg_uuid_t session;
 
-	if (model_get() == NULL)
+	if (model == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("no users table is mapped"),
 				 errdetail("authenticate() looks at the live row of the user."),
 				 errhint("Map it with account.use_tables(), or set pgaccount.live_check off."),
 				 errhidesecrets()));
+	live->has_members = model_has_members(model);
 	look.snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (claims->uid != NULL)
 		look_at_rows(claims->uid, &look);

@@ -85,5 +85,13 @@ SELECT is((SELECT string_agg("to", ' ') FROM msw.by_index WHERE name = 'gone'), 
 CREATE TABLE msw.child () INHERITS (msw.tenants);
 SELECT is((SELECT jsonb_agg(n) FROM (SELECT name, msw.goes(name) FROM msw.named EXCEPT TABLE msw.by_index) n), NULL, 'the same by a statement');
 SELECT cmp_ok((SELECT count(*) FROM msw.by_index WHERE "to" <> 'not_a_member'), '>=', 6::bigint, 'of as many as there are');
+
+-- a role of no tenant, which a token may say that is older than the mapping of members
+SELECT account.forget_tables() \g /dev/null
+SELECT count(*) FROM account.use_tables('msw.users', tenants => 'msw.tenants') \g /dev/null
+SELECT account.issue_access_token(:'id', extra => '{"tenant_role": "owner"}') AS old \gset
+SELECT count(*) FROM account.use_tables('msw.users', tenants => 'msw.tenants', members => 'msw.memberships') \g /dev/null
+SELECT is(account.authenticate(:'old'), :'id', 'an older token is good');
+SELECT is(concat_ws(' ', account.tenant_role(), account.has_tenant_role('owner'), account.claim('tenant_role')), 'f', 'but gives no role where there is no membership');
 SELECT * FROM finish();
 ROLLBACK;
