@@ -98,6 +98,12 @@ RESET pgaccount.show_deleted;
 RESET ROLE;
 SET pgaccount.error_detail = 'generic';
 INSERT INTO posts VALUES (22, 2); -- fails
+-- nor of the row that a rewritten DELETE writes
+CREATE TABLE kept (id int PRIMARY KEY, note text, deleted_at timestamptz CHECK (deleted_at IS NULL));
+SELECT account.enable_soft_delete('kept') \gset
+INSERT INTO kept VALUES (1, 'secret');
+DELETE FROM kept; -- fails
+DROP TABLE kept;
 RESET pgaccount.error_detail;
 SET ROLE regress_sd_owner;
 -- restored, it may be referenced again

@@ -94,14 +94,17 @@ run_writer(COMPAT_EXECUTOR_RUN_PARAMS)
 	PG_END_TRY();
 }
 
-/* Run a rewritten deletion, whose UPDATE is ours: no error of it shows a hash. */
+/*
+ * Run a rewritten deletion, whose UPDATE is ours: no error of it shows a hash, nor a row where
+ * pgaccount.error_detail is generic.
+ */
 static void
 run_deletion(COMPAT_EXECUTOR_RUN_PARAMS)
 {
 	MemoryContext context = CurrentMemoryContext;
 	const char *secret = delete_call_secret(desc);
 
-	if (secret == NULL)
+	if (secret == NULL && pgaccount_error_detail != ERROR_DETAIL_GENERIC)
 	{
 		run_executor(COMPAT_EXECUTOR_RUN_ARGS);
 		return;
@@ -112,6 +115,8 @@ run_deletion(COMPAT_EXECUTOR_RUN_PARAMS)
 	}
 	PG_CATCH();
 	{
+		if (secret == NULL)
+			discreet_rethrow(context);
 		secret_rethrow(context, secret);
 	}
 	PG_END_TRY();

@@ -55,7 +55,7 @@ delete_call_start(QueryDesc *desc)
 		return;
 	secret = secret_table(
 		rt_fetch(linitial_int(node->resultRelations), desc->plannedstmt->rtable)->relid);
-	if (!stats_kept() && secret == NULL)
+	if (!stats_kept() && secret == NULL && pgaccount_error_detail != ERROR_DETAIL_GENERIC)
 		return;
 	call = MemoryContextAlloc(desc->estate->es_query_cxt, sizeof(DeleteCall));
 	call->desc = desc;
