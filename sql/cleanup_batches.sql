@@ -240,6 +240,27 @@ CALL account.cleanup_batches('codes', '1', batch_size => 3);
 SELECT t, f, n FROM of_codes;
 DROP TABLE of_codes, codes, cast_as;
 
+-- the row is the one that was named when it began, though another has that name now, or a session reads the text otherwise
+CREATE TABLE firms (day date PRIMARY KEY, name text UNIQUE);
+CREATE TABLE staff (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, firm date REFERENCES firms ON DELETE CASCADE);
+INSERT INTO firms VALUES ('2026-02-01', 'one'), ('2026-12-25', 'two'), ('2026-01-02', 'three');
+INSERT INTO staff (firm) SELECT day FROM firms, generate_series(1, 10);
+SELECT account.plan_hash('firms', '{"name": "two"}') AS hash \gset
+CALL account.cleanup_batches('firms', '{"name": "two"}', batch_size => 3, max_runtime => '0', approve => :'hash');
+UPDATE firms SET name = 'old two' WHERE name = 'two';
+INSERT INTO firms VALUES ('2026-03-03', 'two');
+CALL account.cleanup_batches('firms', '{"name": "two"}', batch_size => 3, approve => :'hash'); -- fails
+SET datestyle = 'SQL, DMY';
+CALL account.cleanup_batches('firms', '25/12/2026', batch_size => 3, approve => :'hash');
+CALL account.cleanup_batches('firms', '01/02/2026', batch_size => 3, max_runtime => '0');
+RESET datestyle;
+INSERT INTO staff (firm) VALUES ('2026-01-02');
+INSERT INTO staff (firm) VALUES ('2026-02-01'); -- fails
+CALL account.cleanup_batches('firms', '2026-02-01', batch_size => 3);
+SELECT day, name, count(id) FROM firms LEFT JOIN staff ON firm = day GROUP BY day ORDER BY day;
+SELECT key, state FROM account.removal WHERE target = 'firms'::regclass ORDER BY id;
+DROP TABLE staff, firms;
+
 -- what others may -------------------------------------------------------------------------------------------------
 GRANT SELECT, DELETE ON ALL TABLES IN SCHEMA cb TO regress_cb_clerk;
 RESET ROLE;

@@ -32,6 +32,7 @@
 #include "text_argument.h"
 #include "tuple_write.h"
 #include "uuid_text.h"
+#include "value_formats.h"
 #include "version.h"
 
 #endif /* PGACCOUNT_BASE_H */

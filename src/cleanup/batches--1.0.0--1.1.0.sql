@@ -58,7 +58,9 @@ COMMENT ON VIEW account.removal IS
 'longer ago than pgaccount.event_retention go when another begins.';
 COMMENT ON COLUMN account.removal.id IS 'For account.cancel_removal.';
 COMMENT ON COLUMN account.removal.target IS 'The table that was given.';
-COMMENT ON COLUMN account.removal.key IS 'The key that was given.';
+COMMENT ON COLUMN account.removal.key IS
+'The key that was given; the primary key, where that was another one, or is of a type that sessions '
+'write in several ways.';
 COMMENT ON COLUMN account.removal.state IS
 'running; paused: max_runtime was over, the same CALL goes on; interrupted: the session that was '
 'running it is gone, or failed, and the same CALL goes on; finished; cancelled. On a standby what '

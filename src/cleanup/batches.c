@@ -41,6 +41,7 @@
 #include "pace.h"
 #include "plan_hash.h"
 #include "removal_batch.h"
+#include "removal_key.h"
 #include "removal_rights.h"
 #include "removal_scope.h"
 #include "removal_task.h"
@@ -473,7 +474,7 @@ begin_removal(Removal *removal)
 	}
 	MemoryContextSwitchTo(removal->context);
 	if (removal->task == NULL)
-		removal->task = removal_task_begin(request->target, request->key, request->force,
+		removal->task = removal_task_begin(request->target, removal->key, request->force,
 										   request->approve, plan->rows);
 	if (removal->task == NULL || !removal_task_claim(removal->task, true))
 		refuse_second(request->target);
@@ -555,6 +556,18 @@ run_removal(Removal *removal)
 	return outcome == OUTCOME_FINISHED;
 }
 
+/* Read the key that the caller names the row by. */
+static void
+read_key(Removal *removal)
+{
+	const RemovalRequest *request = removal->request;
+
+	removal->keys = keys_of_text(request->target, request->key);
+	removal->key = removal_key_text(removal->keys, request->key);
+	if (removal->key != request->key)
+		removal->keys = removal_key_read(request->target, removal->key);
+}
+
 /* Do it. */
 bool
 removal_in_batches(const RemovalRequest *request)
@@ -566,9 +579,9 @@ removal_in_batches(const RemovalRequest *request)
 	removal.context = AllocSetContextCreate(caller, "pgaccount removal", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(removal.context);
 	lock_target(request->target);
-	removal.keys = keys_of_text(request->target, request->key);
+	read_key(&removal);
 	removal.pace = pace_begin(request->max_lag, request->max_wal);
-	removal.task = removal_task_find(request->target, request->key);
+	removal.task = removal_task_find(request->target, removal.key);
 	if (removal.task != NULL && !removal_task_claim(removal.task, true))
 		refuse_second(request->target);
 	PG_TRY();
@@ -596,8 +609,8 @@ try_plan(const RemovalRequest *request)
 	Cleanup *plan;
 
 	lock_target(request->target);
-	removal.keys = keys_of_text(request->target, request->key);
-	removal.task = removal_task_find(request->target, request->key);
+	read_key(&removal);
+	removal.task = removal_task_find(request->target, removal.key);
 	if (removal.task != NULL && !removal_task_claim(removal.task, false))
 		refuse_second(request->target);
 	PushActiveSnapshot(GetTransactionSnapshot());

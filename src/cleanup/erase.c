@@ -342,7 +342,7 @@ erase_not_yet(Oid target, RowSet *rows, const char *stamp, const StampType *type
 	}
 	row_set_append_condition(&sql, &run, target, rows, 0, row_set_rows(rows), rows->n);
 	SPI_connect();
-	level = hold_formats_begin();
+	level = value_formats_begin();
 	caller = run_as(relation_owner(target));
 	(void) cleanup_run_knowing(sql.data, &run, (KnownSets){&rows, 1}, note_candidate, &candidates);
 	run_as_end(caller);

@@ -256,7 +256,7 @@ read_rows(ReadRows *rows, RowSet *set)
 	appendStringInfo(&sql, " FROM %s c WHERE ", sql_keyed_relation(rows->relid));
 	row_set_append_condition(&sql, &run, rows->relid, set, 0, row_set_rows(set), set->n);
 	appendStringInfoString(&sql, " FOR NO KEY UPDATE OF c");
-	level = hold_formats_begin();
+	level = value_formats_begin();
 	(void) cleanup_run_knowing(sql.data, &run, (KnownSets){&set, 1}, note_row, rows);
 	AtEOXact_GUC(true, level);
 	if (rows->n != set->n)

@@ -34,17 +34,6 @@ ACCOUNT_OPERATION(plan_hash, "plan_hash", NO_SUBJECT);
 /* What is hashed changes with this. */
 #define PLAN_HASH_VERSION "pgaccount plan 1"
 
-/* Settings on which the texts of keys depend. */
-static const char *const text_settings[][2] = {
-	{"datestyle", "ISO, YMD"},
-	{"intervalstyle", "postgres"},
-	{"timezone", "UTC"},
-	{"bytea_output", "hex"},
-	{"extra_float_digits", "1"},
-	{"lc_monetary", "C"},
-	{"search_path", "pg_catalog, pg_temp"},
-};
-
 /* Hash a text, so that no two texts are as one. NULL is none. */
 static void
 hash_text(crypto_generichash_state *state, const char *text)
@@ -121,10 +110,8 @@ hash_rows(crypto_generichash_state *state, const Cleanup *cleanup, Oid relid, Ro
 	row_set_append_condition(&sql, &run, relid, rows, 0, NULL, rows->n);
 	appendStringInfoString(&sql, " ORDER BY 1 USING OPERATOR(pg_catalog.<)");
 	reader = cleanup->as_owners ? run_as(relation_owner(relid)) : run_as_reader(relid);
-	level = NewGUCNestLevel();
-	for (int i = 0; i < lengthof(text_settings); i++)
-		(void) set_config_option(text_settings[i][0], text_settings[i][1], PGC_SUSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+	level = value_formats_begin();
+	(void) names_begin();
 	(void) cleanup_run_knowing(sql.data, &run, known, hash_row, state);
 	AtEOXact_GUC(true, level);
 	run_as_end(reader);

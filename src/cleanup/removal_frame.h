@@ -51,6 +51,7 @@ typedef struct Removal
 	const RemovalRequest *request;
 	MemoryContext context; /* outlives transactions */
 	RemovalTask *task;
+	const char *key; /* of removal_key_text() */
 	KeySet *keys;
 	Pace *pace;
 	List *frames; /* the last is worked on */

@@ -14,6 +14,7 @@
 #include "base/base.h"
 #include "softdelete/softdelete.h"
 #include "ascent.h"
+#include "removal_key.h"
 #include "removal_scope.h"
 #include "removal_task.h"
 
@@ -103,7 +104,7 @@ takes_row(Oid target, const RemovalSeal *seal, const KeySet *key)
 	if (node == NULL)
 		return false;
 	rows = rows_with_keys(key, NULL, true);
-	ascent = ascent_make(cleanup, rows_with_keys(keys_of_text(target, seal->key), NULL, true),
+	ascent = ascent_make(cleanup, rows_with_keys(removal_key_read(target, seal->key), NULL, true),
 						 GetActiveSnapshot());
 	ascent_add(ascent, node, rows);
 	ascent_run(ascent);

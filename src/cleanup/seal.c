@@ -47,6 +47,7 @@
 #include "fkey/fkey.h"
 #include "monitor/monitor.h"
 #include "softdelete/softdelete.h"
+#include "removal_key.h"
 #include "removal_task.h"
 #include "seal.h"
 
@@ -511,7 +512,7 @@ read_sealed(Relation rel, MemoryContext context)
 					key->edge = edge;
 					prepare_comparison(key, rel, context);
 				}
-				read_sealed_rows(key, keys_of_text(target, ((RemovalSeal *) lfirst(lc3))->key),
+				read_sealed_rows(key, removal_key_read(target, ((RemovalSeal *) lfirst(lc3))->key),
 								 context);
 			}
 		}

@@ -99,7 +99,7 @@ find_rows(Oid target, KeySet *keys, List *columns)
 		appendStringInfo(&sql, ", c.%s", sql_column(target, list_nth_int(columns, i)));
 	appendStringInfo(&sql, " FROM %s c WHERE %s", sql_relation(target),
 					 keys_condition(keys, "c", 1));
-	level = hold_formats_begin();
+	level = value_formats_begin();
 	caller = run_as(relation_owner(target));
 	n = statement_run_once(sql.data, keys->ncols, keys->array_types, keys->arrays, NULL,
 						   &(StatementOptions){.look = SNAPSHOT_OF_NOW});

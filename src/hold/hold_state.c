@@ -104,23 +104,6 @@ hold_state_init(void)
 	relation_changes_follow(relation_changed);
 }
 
-/* Have values read and written in one form. */
-int
-hold_formats_begin(void)
-{
-	static const char *const settings[][2] = {{"datestyle", "ISO, YMD"},
-											  {"intervalstyle", "postgres"},
-											  {"timezone", "UTC"},
-											  {"extra_float_digits", "3"},
-											  {"bytea_output", "hex"}};
-	int level = NewGUCNestLevel();
-
-	for (int i = 0; i < lengthof(settings); i++)
-		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	return level;
-}
-
 /* Are the values of a key in these columns, of these types? Else they cannot be compared. */
 static bool
 find_types(HeldKeys *held)
@@ -441,7 +424,7 @@ build(List *holds)
 	int level;
 
 	state.parts = hash_create("pgaccount holds", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	level = hold_formats_begin();
+	level = value_formats_begin();
 	foreach (lc, holds)
 	{
 		StoredHold *stored = lfirst(lc);

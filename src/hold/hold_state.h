@@ -50,10 +50,4 @@ extern Bitmapset *hold_key_columns(const HoldTable *table);
 /* The number of a column, declared in relid, in a partition of it. */
 extern AttrNumber hold_column_in(Relation rel, Oid relid, AttrNumber attnum);
 
-/*
- * Have values read and written in one form, whatever the session's settings, until
- * AtEOXact_GUC() of the returned level.
- */
-extern int hold_formats_begin(void);
-
 #endif /* PGACCOUNT_HOLD_STATE_H */
