@@ -584,7 +584,7 @@ sub ddl
 	my $kind = rand;
 	if ($kind < 0.1) { return add($case, "ALTER TABLE $t ADD COLUMN IF NOT EXISTS more int DEFAULT " . n(9), 'ddl') if !$table->{of} }
 	if ($kind < 0.2 && !$table->{of}) { return add($case, "ALTER TABLE $t DROP COLUMN IF EXISTS more", 'ddl') }
-	if ($kind < 0.3 && $table->{soft} && !$table->{perhaps} && ($feature{children_keep} || !$case->{children}) && !$table->{of} && !$table->{heirs} && !$table->{view})
+	if ($kind < 0.3 && $table->{soft} && !$table->{perhaps} && !$case->{children} && !$table->{of} && !$table->{heirs} && !$table->{view})
 	{
 		my $name = 'gone' . ++$case->{renamed};
 		add($case, "ALTER TABLE $t RENAME COLUMN $table->{stamp} TO $name", 'ddl');
