@@ -74,6 +74,7 @@ _PG_init(void)
 	user_erasure_init();
 	member_changes_init();
 	last_member_init();
+	last_member_removal_init();
 	stats_init();
 	failure_queue_init();
 	failure_worker_init();

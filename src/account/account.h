@@ -6,5 +6,6 @@
 #define PGACCOUNT_ACCOUNT_H
 
 #include "last_member.h"
+#include "last_member_removal.h"
 
 #endif /* PGACCOUNT_ACCOUNT_H */

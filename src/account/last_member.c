@@ -450,9 +450,9 @@ last_member_count_without(const LastMemberRule *rule)
 	return tenants_without(rule, &tenants, false, SNAPSHOT_ACTIVE).n;
 }
 
-/* Raise 23514 about a tenant, or 40001: this transaction still sees a member. */
-static void
-refuse(const LastMemberRule *rule, const KeyTexts *without)
+/* Raise 23514 about a tenant, or 40001; see the header. */
+void
+last_member_refuse(const LastMemberRule *rule, const KeyTexts *without)
 {
 	Relation members = table_open(rule->members, AccessShareLock);
 
@@ -472,9 +472,9 @@ refuse(const LastMemberRule *rule, const KeyTexts *without)
 			 errtable(members), err_generic_string(PG_DIAG_CONSTRAINT_NAME, LAST_MEMBER_NAME)));
 }
 
-/* Leave out tenants that are being removed in batches, members first. */
-static void
-leave_out_removed(const LastMemberRule *rule, KeyTexts *tenants)
+/* Leave out tenants that are being removed; see the header. */
+void
+last_member_leave_out_removed(const LastMemberRule *rule, KeyTexts *tenants)
 {
 	int n = 0;
 
@@ -560,14 +560,14 @@ check_batch(Batch *batch)
 		return;
 	live = last_member_look(&rule, LOOK_TENANTS, tenants, NULL, SNAPSHOT_OF_NOW);
 	key_texts_sort(&live);
-	leave_out_removed(&rule, &live);
+	last_member_leave_out_removed(&rule, &live);
 	if (live.n == 0)
 		return;
 	without = tenants_without(&rule, &live, true, SNAPSHOT_OF_NOW);
 	if (without.n > 0)
 		leave_out_unserved(&rule, batch, &ended, &without);
 	if (without.n > 0)
-		refuse(&rule, &without);
+		last_member_refuse(&rule, &without);
 }
 
 /* Check what was collected so far, unless something runs to whose end it is left. */

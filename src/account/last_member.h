@@ -8,6 +8,7 @@
 extern void last_member_init(void);
 
 #ifdef IN_account
+#include "last_member_look.h"
 #include "last_member_rule.h"
 
 /*
@@ -15,6 +16,12 @@ extern void last_member_init(void);
  * table is looked at as its owner: whoever asks runs nobody's code.
  */
 extern int64 last_member_count_without(const LastMemberRule *rule);
+
+/* Leave out tenants that are being removed in batches, members first. */
+extern void last_member_leave_out_removed(const LastMemberRule *rule, KeyTexts *tenants);
+
+/* Raise 23514 about a tenant, or 40001: this transaction still sees a member. */
+compat_noreturn extern void last_member_refuse(const LastMemberRule *rule, const KeyTexts *without);
 #endif
 
 #endif /* PGACCOUNT_LAST_MEMBER_H */

@@ -70,11 +70,19 @@ ACCOUNT_OPERATION(cancel_removal, "cancel_removal", NO_SUBJECT);
 #define FIRST_WAIT_MS   20
 #define LONGEST_WAIT_MS 2000
 
-static RemovalSealed removal_sealed = NULL;
+static RemovalFollower removal_judge = NULL;
+static RemovalFollower removal_sealed = NULL;
+
+/* Have a function called before a removal begins, or goes on. */
+void
+removal_judged_by(RemovalFollower judge)
+{
+	removal_judge = judge;
+}
 
 /* Have a function called when a row is sealed. */
 void
-removal_sealed_is(RemovalSealed sealed)
+removal_sealed_is(RemovalFollower sealed)
 {
 	removal_sealed = sealed;
 }
@@ -366,6 +374,8 @@ plan_removal(Removal *removal)
 	cleanup_refuse_protected(plan);
 	cleanup_check_allowed(plan);
 	refuse_not_null(plan);
+	if (removal_judge != NULL)
+		removal_judge(plan);
 	removal->remaining = plan->rows;
 	frame_note_above(removal, frame, plan, roots, GetActiveSnapshot());
 	frame_push(removal, frame);

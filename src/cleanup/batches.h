@@ -21,12 +21,13 @@ extern bool removal_in_batches(const RemovalRequest *request);
  */
 extern bool removal_is_blocked(const RemovalRequest *request);
 
-/*
- * Called when the row is sealed, with the plan of what goes: for what else there is of users who
- * are removed.
- */
-typedef void (*RemovalSealed)(Cleanup *plan);
+/* Called with the plan of what goes, whose rows the snapshot that is active sees. */
+typedef void (*RemovalFollower)(Cleanup *plan);
 
-extern void removal_sealed_is(RemovalSealed sealed);
+/* Before anything is done: raises what else stands in the way. */
+extern void removal_judged_by(RemovalFollower judge);
+
+/* When the row is sealed: for what else there is of users who are removed. */
+extern void removal_sealed_is(RemovalFollower sealed);
 
 #endif /* PGACCOUNT_BATCHES_H */
