@@ -33,6 +33,13 @@ sub quiet { my $db = shift // 'postgres'; return $node->poll_query_until($db, 'S
 sub no_doubles { my $db = shift // 'postgres'; return $node->safe_psql($db, "SELECT count(*) FROM (SELECT subject FROM account.event WHERE detail ->> 'operation' = 'activate_key' GROUP BY subject HAVING count(*) > 1) AS d"); }
 sub worker_pid { my $db = shift // 'postgres'; return $node->safe_psql('postgres', "SELECT coalesce(min(pid), 0) FROM pg_stat_activity WHERE backend_type = 'pgaccount worker' AND datname = '$db'"); }
 
+# At least so many are recorded, or told to be lost by a crash.
+sub told_at_least
+{
+	return $node->poll_query_until('postgres', "SELECT count(*) FILTER (WHERE type = 'operation_failed' AND detail ->> 'operation' = 'activate_key')
+		+ coalesce(sum((detail ->> 'dropped')::int) FILTER (WHERE detail ->> 'reason' = 'server_crash'), 0) >= $_[0] FROM account.event");
+}
+
 # The server has noticed a crash, and is there again.
 sub back { sleep 1; $node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back'; }
 
@@ -122,8 +129,10 @@ is($node->safe_psql('postgres', 'SELECT account.health() ->> $$status$$'), 'heal
 failures('postgres', 3);
 $node->stop('immediate');
 $node->start;
-ok(quiet(), 'quiet after an immediate shutdown');
-is(recorded() + dropped('server_crash'), 22 + 3 + 7, 'which loses none, or tells it');
+# What is committed when the server dies, and still in the queue, is recorded and counts as dropped.
+ok(told_at_least(22 + 7 + 3), 'an immediate shutdown loses none, or tells it');
+my $told = recorded() + dropped('server_crash');
+cmp_ok(recorded(), '<=', 22 + 3, 'and records none twice');
 $session = hold();
 failures('postgres', 4);
 my @children = split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity');
@@ -132,10 +141,8 @@ $session->{run}->kill_kill;
 for (1 .. 60) { last unless kill 0, @children; sleep 1; }
 $node->start;
 # Who held the table dies with the postmaster, so the worker may yet write what waited before it dies, too.
-ok($node->poll_query_until('postgres', "SELECT count(*) FILTER (WHERE type = 'operation_failed' AND detail ->> 'operation' = 'activate_key')
-		+ coalesce(sum((detail ->> 'dropped')::int) FILTER (WHERE detail ->> 'reason' = 'server_crash'), 0) >= 36 FROM account.event"),
-	'the death of the postmaster is a crash, too');
-is(recorded() + dropped('server_crash'), 22 + 3 + 7 + 4, 'that loses what waited, and tells it');
+ok(told_at_least($told + 4), 'the death of the postmaster is a crash, too, that loses what waited, and tells it');
+cmp_ok(recorded(), '<=', 22 + 3 + 4, 'and records none twice');
 
 # --- more than the queue holds -------------------------------------------------------------------------
 my $guess = $node->basedir . '/fail.sql';
