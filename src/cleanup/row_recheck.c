@@ -37,11 +37,12 @@ typedef struct MovedRow
 void
 recheck_refuse_kept_back(Oid relid, uint64 n)
 {
-	ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-					errmsg("rows of \"%s\" were kept back", get_rel_name(relid)),
-					errdetail("%s: " UINT64_FORMAT " rows", display_relation(relid), n),
-					errhint("A trigger, a rule or a policy of the table kept them from being "
-							"changed or deleted; nothing was removed.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("rows of \"%s\" were kept back", get_rel_name(relid)),
+			 errdetail("%s: " UINT64_FORMAT " rows", display_relation(relid), n),
+			 errhint("A trigger, a rule or a policy of the table keeps them: let it pass them, and "
+					 "call this again.")));
 }
 
 /* Fail because a row left the set under our hands. */
