@@ -49,17 +49,37 @@ typedef struct RowPlace
 	ItemPointerData tid;
 } RowPlace;
 
+/* A parent that must stay, and why; so must whatever would go with it. */
+typedef struct HeldParent
+{
+	ParentKey key;
+	HoldFound found;
+} HeldParent;
+
 struct HoldJudge
 {
 	MemoryContext context;
 	HTAB *free; /* ParentKey: neither this row nor what it references is under a hold */
+	HTAB *held; /* HeldParent; NULL: none yet */
 };
+
+/* A row that a walk has come to. */
+typedef struct WalkRow
+{
+	RowPlace place;
+	int from;       /* the row of the walk that references it; START */
+	ParentKey *key; /* by which; NULL: it is too long */
+} WalkRow;
+
+/* The row that a walk begins with. */
+#define START (-1)
 
 /* One walk. */
 typedef struct Walk
 {
 	HoldJudge *judge;
-	List *rows;  /* RowPlace: to be looked at, and those that were */
+	List *rows;  /* WalkRow: to be looked at, and those that were */
+	int at;      /* which is looked at; START */
 	HTAB *seen;  /* RowPlace; NULL: few yet */
 	List *asked; /* ParentKey */
 	HoldFound *found;
@@ -74,6 +94,7 @@ hold_judge_make(void)
 		.keysize = sizeof(ParentKey), .entrysize = sizeof(ParentKey), .hcxt = CurrentMemoryContext};
 
 	judge->context = CurrentMemoryContext;
+	judge->held = NULL;
 	judge->free =
 		hash_create("pgaccount free parents", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	return judge;
@@ -121,12 +142,68 @@ make_parent_key(const FkEdge *edge, const Datum *keys, const Oid *types, ParentK
 	return true;
 }
 
-/* Add a row to those that are to be looked at, unless it was. */
+/* Is a parent known to have to stay? */
+static bool
+is_known_held(Walk *walk, const ParentKey *key)
+{
+	HeldParent *parent =
+		walk->judge->held == NULL ? NULL : hash_search(walk->judge->held, key, HASH_FIND, NULL);
+
+	if (parent != NULL)
+		*walk->found = parent->found;
+	return parent != NULL;
+}
+
+/* Remember a parent that has to stay. */
 static void
-add_row(Walk *walk, Oid tab, ItemPointer tid)
+remember_held(HoldJudge *judge, const ParentKey *key, const HoldFound *found)
+{
+	HeldParent *parent;
+	bool known;
+
+	if (judge->held == NULL)
+	{
+		HASHCTL ctl = {
+			.keysize = sizeof(ParentKey), .entrysize = sizeof(HeldParent), .hcxt = judge->context};
+
+		judge->held =
+			hash_create("pgaccount held parents", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	if (hash_get_num_entries(judge->held) >= MAX_FREE)
+		return;
+	parent = hash_search(judge->held, key, HASH_ENTER, &known);
+	if (known)
+		return;
+	parent->found = *found;
+	parent->found.own = false;
+	parent->found.key = MemoryContextStrdup(judge->context, found->key);
+}
+
+/*
+ * The walk has come to a row that must stay: so must those over which it came there. Each is looked
+ * at once: of a chain of rows under a hold every one would be the begin of a walk to its end.
+ */
+static void
+remember_way(Walk *walk)
+{
+	int i = walk->at;
+
+	while (i != START)
+	{
+		const WalkRow *row = list_nth(walk->rows, i);
+
+		if (row->key != NULL)
+			remember_held(walk->judge, row->key, walk->found);
+		i = row->from;
+	}
+}
+
+/* Add a row to those that are to be looked at, unless it was; key: what has led to it. */
+static void
+add_row(Walk *walk, Oid tab, ItemPointer tid, ParentKey *key)
 {
 	RowPlace place;
-	RowPlace *row;
+	WalkRow *row;
 	bool found;
 
 	memset(&place, 0, sizeof(place));
@@ -144,29 +221,37 @@ add_row(Walk *walk, Oid tab, ItemPointer tid)
 	(void) hash_search(walk->seen, &place, HASH_ENTER, &found);
 	if (found)
 		return;
-	row = palloc(sizeof(RowPlace));
-	*row = place;
+	row = palloc(sizeof(WalkRow));
+	row->place = place;
+	row->from = walk->at;
+	row->key = key;
 	walk->rows = lappend(walk->rows, row);
 }
 
-/* Add the rows that a row references over an edge. Within SPI_connect. */
-static void
+/*
+ * Add the rows that a row references over an edge. True: they are known to have to stay. Within
+ * SPI_connect.
+ */
+static bool
 add_parents(Walk *walk, const FkEdge *edge, Relation rel, TupleTableSlot *slot,
 			MemoryContext memory)
 {
 	Datum keys[INDEX_MAX_KEYS];
 	Oid types[INDEX_MAX_KEYS];
 	ParentKey parent;
+	ParentKey *asked = NULL;
 	bool short_key;
 	KeptStatement *plan;
 	RoleState caller;
 	MemoryContext old;
 
 	if (!read_key(edge, rel, slot, keys, types))
-		return;
+		return false;
 	short_key = make_parent_key(edge, keys, types, &parent);
 	if (short_key && hash_search(walk->judge->free, &parent, HASH_FIND, NULL) != NULL)
-		return;
+		return false;
+	if (short_key && is_known_held(walk, &parent))
+		return true;
 	caller = run_as(relation_owner(edge->parent));
 	plan = plan_lookup(PLAN_HOLD_PARENT, edge->constraint, edge->declared);
 	if (plan == NULL)
@@ -184,8 +269,7 @@ add_parents(Walk *walk, const FkEdge *edge, Relation rel, TupleTableSlot *slot,
 	old = MemoryContextSwitchTo(memory);
 	if (short_key)
 	{
-		ParentKey *asked = palloc(sizeof(ParentKey));
-
+		asked = palloc(sizeof(ParentKey));
 		*asked = parent;
 		walk->asked = lappend(walk->asked, asked);
 	}
@@ -197,10 +281,11 @@ add_parents(Walk *walk, const FkEdge *edge, Relation rel, TupleTableSlot *slot,
 		ItemPointer tid = (ItemPointer) DatumGetPointer(
 			SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
 
-		add_row(walk, tab, tid);
+		add_row(walk, tab, tid, asked);
 	}
 	MemoryContextSwitchTo(old);
 	statement_free_rows();
+	return false;
 }
 
 /* `(a, b)=(1, 2)`: the key of a row under a hold, as messages show it. */
@@ -252,11 +337,13 @@ look_at(Walk *walk, Relation rel, TupleTableSlot *slot, MemoryContext memory)
 
 		walk->found->target = table->relid;
 		walk->found->key = display_key(table, rel, slot);
+		walk->found->own = walk->at == START;
 		MemoryContextSwitchTo(old);
 		return true;
 	}
 	foreach (lc, table->up)
-		add_parents(walk, lfirst(lc), rel, slot, memory);
+		if (add_parents(walk, lfirst(lc), rel, slot, memory))
+			return true;
 	return false;
 }
 
@@ -299,14 +386,17 @@ judge(Walk *walk, Relation rel, TupleTableSlot *slot, const RowPlace *place)
 
 	SPI_connect();
 	PushActiveSnapshot(GetLatestSnapshot());
+	walk->at = START;
 	held = place != NULL ? look_at_tid(walk, place, memory) : look_at(walk, rel, slot, memory);
-	walk->found->own = held;
 	for (int i = 0; !held && i < list_length(walk->rows); i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		held = look_at_tid(walk, list_nth(walk->rows, i), memory);
+		walk->at = i;
+		held = look_at_tid(walk, &((WalkRow *) list_nth(walk->rows, i))->place, memory);
 	}
-	if (!held)
+	if (held)
+		remember_way(walk);
+	else
 		remember(walk);
 	PopActiveSnapshot();
 	SPI_finish();
