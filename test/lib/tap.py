@@ -19,14 +19,14 @@ def equal(got, expected, name):
 
 
 @contextlib.contextmanager
-def raises(error, name, sqlstate=None):
-    """What is inside must raise this error, and with this SQLSTATE where one is given."""
+def raises(error, name, *sqlstates):
+    """What is inside must raise this error, and with one of these SQLSTATEs where any is given."""
     try:
         yield
     except error as raised:
         cause = getattr(raised, "orig", None) or raised
         state = getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
-        if not ok(sqlstate in (None, state), name):
+        if not ok(not sqlstates or state in sqlstates, name):
             print("# SQLSTATE %s: %s" % (state, raised), flush=True)
     else:
         ok(False, name)

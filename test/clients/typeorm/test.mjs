@@ -15,7 +15,7 @@ const ann = await register('ann@example.com', await hash("ann's password"), 'Ann
 const bob = await register('bob@example.com', await hash("bob's password"), 'Bob', acme);
 await database.getRepository(Post).save([{ title: 'One', author: ann }, { title: 'Two', author: ann }]);
 await database.getRepository(Deal).save({ amount: 4200, organisation: acme, createdBy: ann });
-await refused('23503', 'without pgaccount: a user with a deal cannot be removed, 500', async () => users.remove(await users.findOneBy({ id: ann.id })));
+await refused('23503|23001', 'without pgaccount: a user with a deal cannot be removed, 500', async () => users.remove(await users.findOneBy({ id: ann.id })));
 
 await database.query(`SELECT account.enable_soft_delete('"user"', 'deletedAt', children => true);
     SELECT account.unique_among_live('"user"', 'email'); SELECT account.enable_profile('"user"', 'profile', 'userId');
