@@ -61,29 +61,55 @@ cast_code_owner(Oid from, Oid to, CoercionContext context)
 }
 
 /* Raise for a function of somebody else. */
-static bool
-check_owner_of(Oid function, void *context)
+static void
+check_owner_of(Oid function)
 {
 	Oid owner = distrusted_owner(function);
 
 	if (OidIsValid(owner) && owner != GetUserId())
 		ereport(ERROR, (errcode(ERRCODE_CANNOT_COERCE),
-						errmsg("function %s of the cast is the code of \"%s\"",
+						errmsg("function %s of a cast is the code of \"%s\"",
 							   format_procedure(function), GetUserNameFromId(owner, false)),
 						errdetail("It would run as \"%s\".", GetUserNameFromId(GetUserId(), false)),
-						errhint("Cast the value where it is given.")));
-	return false;
+						errhint("Let both have one owner, or give the column another type.")));
 }
 
-/* The same for all that is in an expression. */
+static bool check_expression(Node *node, void *context);
+
+/* The same for all casts of a query, but for those of policies, which are their table's. */
+static void
+check_query(Query *query)
+{
+	ListCell *lc;
+
+	(void) check_expression((Node *) query->targetList, NULL);
+	(void) check_expression((Node *) query->jointree, NULL);
+	(void) check_expression((Node *) query->onConflict, NULL);
+	(void) check_expression((Node *) query->returningList, NULL);
+	(void) check_expression((Node *) query->cteList, NULL);
+	(void) check_expression(query->havingQual, NULL);
+	foreach (lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		(void) check_expression((Node *) rte->subquery, NULL);
+		(void) check_expression((Node *) rte->functions, NULL);
+	}
+}
+
+/* The same for all of an expression. */
 static bool
 check_expression(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, check_expression, context, 0);
-	(void) check_functions_in_node(node, check_owner_of, context);
+	{
+		check_query((Query *) node);
+		return false;
+	}
+	if (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat == COERCE_EXPLICIT_CAST)
+		check_owner_of(((FuncExpr *) node)->funcid);
 	return expression_tree_walker(node, check_expression, context);
 }
 
@@ -91,5 +117,5 @@ check_expression(Node *node, void *context)
 void
 cast_code_check(Query *query)
 {
-	(void) check_expression((Node *) query, NULL);
+	check_query(query);
 }

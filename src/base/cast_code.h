@@ -14,7 +14,8 @@
 extern Oid cast_code_owner(Oid from, Oid to, CoercionContext context);
 
 /*
- * Raise 42846 for a query that calls a function of anybody but a superuser and the current user.
+ * Raise 42846 for a query in which a cast that is written there calls a function of anybody but a
+ * superuser and the current user. Of casts that nobody wrote see doc/security.md: foreign keys.
  */
 extern void cast_code_check(Query *query);
 

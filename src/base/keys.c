@@ -228,7 +228,7 @@ object_key(Oid relid, Jsonb *object)
 /*
  * Act as whoever's code may run while values of a type are cast to the set's: a domain within the
  * key's type is the table's owner's, but the caller has chosen the type of the values, and that may
- * have casts of the caller's own. Those of others are refused: cast_code_check().
+ * have casts of the caller's own. Those of others are refused as the statement is planned.
  */
 static RoleState
 run_as_caster(const KeySet *keys, Oid from)
@@ -251,7 +251,6 @@ run_as_caster(const KeySet *keys, Oid from)
 static void
 cast_into(KeySet *keys, const char *sql, Oid type, Datum value, Oid from)
 {
-	StatementOptions options = {.analyzed = cast_code_check};
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 
@@ -262,7 +261,7 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value, Oid from)
 
 		SPI_connect();
 		saved = run_as_caster(keys, from);
-		if (statement_run_once(sql, 1, &type, &value, NULL, &options) != 1)
+		if (statement_run_once(sql, 1, &type, &value, NULL, NULL) != 1)
 			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 							errmsg("the number would be rounded"),
 							errdetail("The key's column holds no such number."),

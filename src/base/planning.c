@@ -12,6 +12,7 @@
 #include "utils/resowner.h"
 
 #include "compat.h"
+#include "cast_code.h"
 #include "planning.h"
 #include "run_as.h"
 #include "table_code.h"
@@ -52,6 +53,7 @@ plan_as_own(COMPAT_PLANNER_PARAMS, planner_hook_type planner)
 		return planner(COMPAT_PLANNER_ARGS);
 	if (strcmp(planned_under, namespace_search_path) != 0) /* it was parsed anew */
 		level = path_begin(planned_under);
+	cast_code_check(parse);
 	planning_begin(&planning, parse);
 	PG_TRY();
 	{

@@ -163,8 +163,6 @@ plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
 	if (options->judge != NULL)
 		owner = run_as_caller(options->judge);
 	query = plan_analyze(raw, sql, types, nargs, options->env);
-	if (options->analyzed != NULL)
-		options->analyzed(query);
 	if (options->judge != NULL || tables != NIL) /* who starts it is another */
 		privileges_of(query, GetUserId());
 	if (options->judge != NULL)

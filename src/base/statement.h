@@ -38,9 +38,6 @@ typedef enum StatementSnapshot
 /* Called on the executor's state between ExecutorStart and ExecutorRun. */
 typedef void (*ExecutorCallback)(EState *estate, void *arg);
 
-/* Called on a text that is parsed, before any of it is evaluated. */
-typedef void (*QueryCallback)(Query *query);
-
 /* How a statement is run. All zero: as a client's own. */
 typedef struct StatementOptions
 {
@@ -52,7 +49,6 @@ typedef struct StatementOptions
 	/* AFTER triggers fire at the end of the running statement, as for referential actions */
 	bool within;
 	bool physical;          /* a DELETE removes rows of soft-delete tables */
-	QueryCallback analyzed; /* of statement_run_once() */
 	QueryEnvironment *env;  /* tables of ours that it names */
 	ExecutorCallback callback;
 	void *arg;

@@ -172,5 +172,22 @@ SELECT is(public.state_of($$SELECT account.is_deleted('s.keyed', '(1)')$$), '220
 RESET ROLE;
 SELECT is(ran(), '', 'and nothing of it runs');
 
+-- tables of two owners in one statement, one of which has keys that are cast to text by a function of its owner
+SET LOCAL ROLE tap_other;
+CREATE TYPE s.tenant_no AS ENUM ('1');
+CREATE FUNCTION s.as_text(s.tenant_no) RETURNS text LANGUAGE sql AS $$ SELECT s.cast_ran('tenant_no')::text $$;
+CREATE CAST (s.tenant_no AS text) WITH FUNCTION s.as_text(s.tenant_no) AS ASSIGNMENT;
+CREATE TABLE s.tenants (id s.tenant_no PRIMARY KEY, slug text);
+INSERT INTO s.tenants VALUES ('1', 'acme');
+GRANT SELECT ON s.tenants TO tap_owner;
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.users (id int PRIMARY KEY, email text UNIQUE, tenant_id int);
+INSERT INTO s.users VALUES (1, 'a@x.org', 1);
+RESET ROLE;
+SELECT count(*) FROM account.use_tables('s.users', tenants => 's.tenants') \g /dev/null
+DELETE FROM s.ran;
+SELECT is(state_of($$SELECT account.act_as('1')$$), '42846', 'users are not read by a cast of who owns the tenants');
+SELECT is(ran(), '', 'which does not run as the owner of the users');
+
 SELECT * FROM finish();
 ROLLBACK;
