@@ -622,10 +622,10 @@ disable_profile_operation(PG_FUNCTION_ARGS)
 
 /*
  * The query for the keys of users without profile, of all rules of this users table that work;
- * NULL: none. broken is set for a rule that does not.
+ * NULL: none. broken is set for a rule that does not; the tables of profiles are added to *profiles.
  */
 static char *
-missing_text(Oid users, bool *broken)
+missing_text(Oid users, bool *broken, List **profiles)
 {
 	StringInfoData sql;
 	ListCell *cell;
@@ -645,6 +645,7 @@ missing_text(Oid users, bool *broken)
 			*broken = true;
 			continue;
 		}
+		*profiles = lappend_oid(*profiles, rule->profiles);
 		key = psprintf("u.%s", sql_column(users, rule->key));
 		appendStringInfo(&sql, "%sSELECT %s::pg_catalog.text%s",
 						 sql.len == 0 ? OWN_STATEMENT : " UNION ", key,
@@ -659,13 +660,15 @@ missing_profiles_operation(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	StatementOptions options = {.dest = CreateTuplestoreDestReceiver()};
+	List *profiles = NIL;
 	bool broken = false;
+	RoleState caller;
 	char *sql;
 
 	if (PG_ARGISNULL(0))
 		refuse_null_argument("users");
 	version_check();
-	sql = missing_text(PG_GETARG_OID(0), &broken);
+	sql = missing_text(PG_GETARG_OID(0), &broken, &profiles);
 	if (sql == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -678,7 +681,11 @@ missing_profiles_operation(PG_FUNCTION_ARGS)
 	SetTuplestoreDestReceiverParams(options.dest, result->setResult,
 									result->econtext->ecxt_per_query_memory, false, NULL, NULL);
 	SPI_connect();
+	/* a key is read as text by the cast of its type, which may be the owner's code */
+	caller = list_length(profiles) == 1 ? run_as_reader_of(PG_GETARG_OID(0), linitial_oid(profiles))
+										: run_as_self();
 	(void) statement_run_once(sql, 0, NULL, NULL, NULL, &options);
+	run_as_end(caller);
 	SPI_finish();
 	return (Datum) 0;
 }
