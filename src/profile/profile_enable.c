@@ -622,7 +622,7 @@ disable_profile_operation(PG_FUNCTION_ARGS)
 
 /*
  * The query for the keys of users without profile, of all rules of this users table that work;
- * NULL: none. broken is set for a rule that does not; the tables of profiles are added to *profiles.
+ * NULL: none. broken is set for a rule that does not; the tables of profiles are added to a list.
  */
 static char *
 missing_text(Oid users, bool *broken, List **profiles)
