@@ -48,7 +48,7 @@ CREATE TABLE "User" ("userId" uuid PRIMARY KEY DEFAULT gen_random_uuid(), "email
 CREATE TABLE "UserProfile" ("profileId" serial PRIMARY KEY, "userId" uuid UNIQUE REFERENCES "User", "userRole" text);
 SELECT * FROM account.use_tables('"User"', '"UserProfile"', '"Organization"');
 SELECT * FROM account.model ORDER BY part DESC, attribute;
-SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE '%account%' ORDER BY 1::text;
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE '%account%' ORDER BY tgrelid::regclass::text, tgname;
 
 -- soft delete tells its columns
 CREATE TABLE members (id int PRIMARY KEY, mail text, gone timestamptz, hidden boolean);

@@ -4,7 +4,7 @@ SET pgaccount.password_memory = '8kB';
 SET pgaccount.password_ops = 1;
 SELECT account.create_starter('st');
 SELECT relname, conname, contype FROM pg_constraint c JOIN pg_class r ON r.oid = conrelid WHERE r.relnamespace = 'st'::regnamespace AND contype <> 'n' ORDER BY 1, 2;
-SELECT indexrelid::regclass, indisunique, pg_get_expr(indpred, indrelid) AS predicate FROM pg_index WHERE indrelid IN ('st.users'::regclass, 'st.tenants'::regclass, 'st.profiles'::regclass) ORDER BY 1::text;
+SELECT indexrelid::regclass, indisunique, pg_get_expr(indpred, indrelid) AS predicate FROM pg_index WHERE indrelid IN ('st.users'::regclass, 'st.tenants'::regclass, 'st.profiles'::regclass) ORDER BY indexrelid::regclass::text;
 SELECT relname, obj_description(oid, 'pg_class') FROM pg_class WHERE relnamespace = 'st'::regnamespace AND relkind = 'r' ORDER BY 1;
 SELECT code FROM account.doctor() WHERE object LIKE 'st.%';
 INSERT INTO st.tenants (slug) VALUES ('north'), ('south');

@@ -215,7 +215,7 @@ is(shop(q{INSERT INTO users (email) VALUES ('u5@example.com') ON CONFLICT (email
 SELECT role FROM profiles JOIN users u ON u.id = user_id WHERE u.email = 'u5@example.com'}), "u5\@example.com\nmember", 'a new user has its profile');
 is(shop(q{SELECT count(*) FROM parts; DELETE FROM parts WHERE id = 2; SELECT count(*) FROM parts; SELECT count(*) FROM parts_2}), "4\n2\n1", 'partitions');
 refused('0A000', 'TRUNCATE parts_1', 'not to be truncated');
-is(shop(q{SELECT relation, action FROM account.cleanup_plan('tenants', 1) WHERE action = 'protected' ORDER BY 1::text}), "branches|protected\nusers|protected", 'policies say what a plan says');
+is(shop(q{SELECT relation, action FROM account.cleanup_plan('tenants', 1) WHERE action = 'protected' ORDER BY relation::text}), "branches|protected\nusers|protected", 'policies say what a plan says');
 is($new->safe_psql('shop', "SELECT account.authenticate('$access') = '00000000-0000-0000-0000-000000000001', account.tenant_id(), count(*) FROM \"The shop\".documents GROUP BY 1, 2",
 	extra_params => [ '-U', 'app' ], on_error_stop => 1), '', 'a snapshot taken before the token is nobody\'s');
 is($new->safe_psql('shop', "BEGIN; SELECT account.authenticate('$access') IS NOT NULL; SELECT account.tenant_id(), count(*) FROM \"The shop\".documents; COMMIT",

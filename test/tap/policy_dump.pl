@@ -23,7 +23,7 @@ SELECT account.set_reference('"My app"."No key"', '{P}', '"My app".p', 'cascade'
 INSERT INTO "My app"."No key" VALUES (1, 1, 2), (2, 2, 1);
 INSERT INTO "My app".p VALUES (1), (2); INSERT INTO "My app"."C ""c""" VALUES (1, 1), (2, 2); INSERT INTO parts VALUES (1, 1), (2, 2);
 });
-my $state = q{SELECT child::regclass, constraint_name, policy, on_soft_delete FROM account.reference_policy ORDER BY 1::text; SELECT * FROM account.declared_reference ORDER BY number; SELECT * FROM account.cleanup_plan('"My app".p', 1);};
+my $state = q{SELECT child::regclass, constraint_name, policy, on_soft_delete FROM account.reference_policy ORDER BY child::regclass::text, constraint_name; SELECT * FROM account.declared_reference ORDER BY number; SELECT * FROM account.cleanup_plan('"My app".p', 1);};
 my $before = $node->safe_psql('from_here', $state);
 like($before, qr/cascade.*set null/s, 'policies are there');
 my $file = PostgreSQL::Test::Utils::tempdir() . '/dump';
