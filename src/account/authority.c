@@ -344,6 +344,18 @@ authority_over(const Model *model, const char *user_id, bool self, bool *is_self
 	return target;
 }
 
+/* The same, its row locked; see the header. */
+UserRecord *
+authority_over_locked(const Model *model, const char *user_id, bool to_change, bool self,
+					  bool *is_self)
+{
+	UserRecord *user = authority_over(model, user_id, self, is_self);
+
+	if (!model_user_lock(model, user->user_id, to_change))
+		authority_no_such_user();
+	return authority_over(model, user_id, self, is_self);
+}
+
 /* The session of the identity's token; see the header. */
 char *
 authority_own_session(void)

@@ -68,6 +68,12 @@ compat_noreturn extern void authority_refuse_tenant(const char *message, const c
 extern UserRecord *authority_over(const Model *model, const char *user_id, bool self,
 								  bool *is_self);
 
+/*
+ * The same, its row locked, to be changed or not: it is as it is read until the transaction ends.
+ */
+extern UserRecord *authority_over_locked(const Model *model, const char *user_id, bool to_change,
+										 bool self, bool *is_self);
+
 /* The same of a user that may be deleted: the caller looks at is_live. */
 extern UserRecord *authority_over_any(const Model *model, const char *user_id, bool self,
 									  bool *is_self);

@@ -45,7 +45,7 @@ request_deletion_operation(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("account.request_deletion()");
 	version_check();
 	model = *model_require();
-	user = authority_over(&model, id_argument(fcinfo, 0), true, NULL);
+	user = authority_over_locked(&model, id_argument(fcinfo, 0), false, true, NULL);
 	ttl = ttl_argument(fcinfo, 1, "A token");
 	mail_request_of_user(MAIL_DELETION, user->user_id);
 	token = mailed_token_make(MAIL_DELETION, user->user_id, NULL, false, ttl, NULL);

@@ -6,7 +6,8 @@
  * looked for, and a unique index decides against who does not call us. When it is asked for it is
  * not looked for: that would tell who has it.
  *
- * Locks: the name, then the user's row, then the token.
+ * Locks: the name, then the user's row, then the token. Who asks for a token shares the user's row,
+ * so that what makes it void sees it.
  */
 #include "postgres.h"
 
@@ -58,7 +59,7 @@ request_email_change_operation(PG_FUNCTION_ARGS)
 	version_check();
 	model = *model_require();
 	require_email(&model);
-	user = authority_over(&model, id_argument(fcinfo, 0), true, NULL);
+	user = authority_over_locked(&model, id_argument(fcinfo, 0), false, true, NULL);
 	email = text_argument(fcinfo, 1, "email", MAX_EMAIL);
 	registration_check_email(email);
 	registration_check_fits(&model, USERS_EMAIL, email);

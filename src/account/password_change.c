@@ -4,9 +4,9 @@
  *
  * A request for somebody who is not there, is deleted or not active does the same work as any
  * other, writes as much, and is counted by what was asked for alone; what remains is that a row is
- * read or is not, some microseconds, and each request takes its time. So neither time nor refusals
- * tell who there is. That a user gets no more mails than that, whichever of its names is given, is
- * counted besides, and then answered as if there was nobody.
+ * read and locked or is not, some microseconds, and each request takes its time. So neither time
+ * nor refusals tell who there is. That a user gets no more mails than that, whichever of its names
+ * is given, is counted besides, and then answered as if there was nobody.
  */
 #include "postgres.h"
 
@@ -139,6 +139,21 @@ take_time(TimestampTz begin)
 		pg_usleep((long) Min(left, REQUEST_USECS));
 }
 
+/*
+ * The one live user of a login, its row locked: what voids its tokens has been, and is seen, or
+ * waits till there is this one. NULL: there is none.
+ */
+static UserRecord *
+lock_by_login(const Model *model, const char *login)
+{
+	UserRecord *user = model_user_by_login(model, login, NULL);
+	UserRecord *now = NULL;
+
+	if (user != NULL && model_user_lock(model, user->user_id, false))
+		now = model_user_by_login(model, login, NULL);
+	return now != NULL && strcmp(now->user_id, user->user_id) == 0 ? now : NULL;
+}
+
 /* Where a user's mail goes; NULL: nowhere. */
 static const char *
 mail_address(const Model *model, const UserRecord *user)
@@ -188,7 +203,7 @@ request_password_reset_operation(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	ttl = ttl_argument(fcinfo, 1, "A token");
 	login = login_argument(fcinfo, 0);
-	user = login != NULL ? model_user_by_login(&model, login, NULL) : NULL;
+	user = login != NULL ? lock_by_login(&model, login) : NULL;
 	email = user != NULL ? mail_address(&model, user) : NULL;
 	if (user != NULL && (!model_user_admitted(user) || email == NULL))
 		user = NULL;

@@ -9,7 +9,8 @@
  * A request for somebody who is not there does the same work, and leaves a row that no token opens:
  * its user is a digest of what was asked for.
  *
- * Locks: the user's row, then the token's, in requests by way of the unique key alone.
+ * Locks: the user's row, then the token's. A request shares the user's row: what voids tokens has
+ * been then, and is seen, or waits, and sees this one.
  */
 #include "postgres.h"
 

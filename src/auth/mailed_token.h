@@ -43,7 +43,8 @@ extern void mail_request_of_user(MailPurpose purpose, const char *user_id);
 /*
  * Make the token of a user, in place of the one that is open. email: the one that it confirms, or
  * NULL; verifies: it is the user's present one, and a new password leaves the token good. ttl in
- * microseconds. user_id NULL: what looks the same, and is good for nothing, for this digest.
+ * microseconds. The caller has locked the user's row, against what voids tokens. user_id NULL: what
+ * looks the same, and is good for nothing, for this digest.
  */
 extern text *mailed_token_make(MailPurpose purpose, const char *user_id, const char *email,
 							   bool verifies, int64 ttl, const unsigned char *digest);
