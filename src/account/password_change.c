@@ -7,8 +7,13 @@
  * read and locked or is not, some microseconds, and each request takes its time. So neither time
  * nor refusals tell who there is. That a user gets no more mails than that, whichever of its names
  * is given, is counted besides, and then answered as if there was nobody.
+ *
+ * Hashes take their time. So whoever writes one looks at the user again, with its row locked: who
+ * was first has given the password that counts.
  */
 #include "postgres.h"
+
+#include <sodium.h>
 
 #include "executor/spi.h"
 #include "catalog/pg_type.h"
@@ -32,7 +37,10 @@ ACCOUNT_OPERATION(change_password, "change_password", NO_SUBJECT);
 ACCOUNT_OPERATION(request_password_reset, "request_password_reset", 0);
 ACCOUNT_OPERATION(reset_password, "reset_password", NO_SUBJECT);
 
-/* Store the hash, as the owner of users. Raises 55000 where there is no column that can hold it. */
+/*
+ * Store the hash of a live user, whose row is locked, as the owner of users. Raises 55000 where
+ * there is no column that can hold it, or a trigger keeps it back.
+ */
 static void
 store_hash(const Model *model, const char *user_id, text *hash)
 {
@@ -54,7 +62,12 @@ store_hash(const Model *model, const char *user_id, text *hash)
 										 sql_column(users, model->column[USERS_PASSWORD].attnum),
 										 model_sql_key(model, "u", USERS_ID, 1)),
 								2, types);
-	(void) statement_run(plan, values, NULL, NULL);
+	if (statement_run(plan, values, NULL, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the password was not changed"),
+				 errdetail("A trigger or rule of %s kept the row back.", display_relation(users)),
+				 errhint("Let the trigger or rule pass what pgaccount does."), errhidesecrets()));
 	run_as_end(saved);
 	SPI_finish();
 }
@@ -86,20 +99,34 @@ set_password_operation(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hiding;
 	text *password = PG_ARGISNULL(1) ? NULL : (text *) PG_GETARG_POINTER(1);
+	char *id;
 	Model model;
 	UserRecord *user;
+	text *hash;
 	bool is_self;
 
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.set_password()");
 	version_check();
 	model = *model_require();
-	user = authority_over(&model, id_argument(fcinfo, 0), true, &is_self);
+	id = id_argument(fcinfo, 0);
+	user = authority_over(&model, id, true, &is_self);
 	password_require_length(password, "password");
-	write_password(&model, user, model_hash_password(&model, password, user->password),
-				   is_self ? authority_own_session() : NULL);
+	hash = model_hash_password(&model, password, user->password);
+	user = authority_over_locked(&model, id, true, true, &is_self);
+	write_password(&model, user, hash, is_self ? authority_own_session() : NULL);
 	secret_call_end(&hiding);
 	PG_RETURN_VOID();
+}
+
+/* Is it the hash that it was? */
+static bool
+is_same_hash(const text *was, const text *is)
+{
+	if (was == NULL || is == NULL)
+		return was == is;
+	return VARSIZE_ANY_EXHDR(was) == VARSIZE_ANY_EXHDR(is) &&
+		   sodium_memcmp(VARDATA_ANY(was), VARDATA_ANY(is), VARSIZE_ANY_EXHDR(is)) == 0;
 }
 
 /* account.change_password(old text, new text): by who knows the old one; ends other sessions. */
@@ -111,6 +138,8 @@ change_password_operation(PG_FUNCTION_ARGS)
 	text *new = PG_ARGISNULL(1) ? NULL : (text *) PG_GETARG_POINTER(1);
 	Model model;
 	UserRecord *user;
+	text *verified;
+	text *hash;
 
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.change_password()");
@@ -120,8 +149,15 @@ change_password_operation(PG_FUNCTION_ARGS)
 	operation_concerns(user->user_id, user->tenant_id);
 	password_require_length(new, "new");
 	confirmation_by_password(user, old);
-	write_password(&model, user, model_hash_password(&model, new, user->password),
-				   authority_own_session());
+	verified = user->password;
+	hash = model_hash_password(&model, new, verified);
+	if (!model_user_lock(&model, user->user_id, true))
+		authority_no_such_user();
+	user = authority_actor(&model);
+	/* another one was given meanwhile, or a login has hashed it anew */
+	if (!is_same_hash(verified, user->password))
+		confirmation_by_password(user, old);
+	write_password(&model, user, hash, authority_own_session());
 	secret_call_end(&hiding);
 	PG_RETURN_VOID();
 }
@@ -265,7 +301,6 @@ reset_password_operation(PG_FUNCTION_ARGS)
 	user = token_user(&model, token);
 	password_require_length(password, "password");
 	hash = model_hash_password(&model, password, user->password);
-	/* that took its time: look again, with the row locked */
 	if (!model_user_lock(&model, user->user_id, true))
 		mailed_token_unknown();
 	user = token_user(&model, token);

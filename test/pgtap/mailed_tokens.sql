@@ -237,6 +237,19 @@ SELECT is((account.cancel_deletion(l, 'secret123')).error, 'invalid_credentials'
 SELECT is((SELECT array_agg(DISTINCT (type, outcome, detail ->> 'reason')::text ORDER BY (type, outcome, detail ->> 'reason')::text) FROM account.event WHERE type IN ('user_restored', 'login_succeeded') AND detail ->> 'reason' IS NOT NULL),
     '{"(user_restored,success,\"deletion cancelled\")"}'::text[], 'a return is recorded with its reason');
 
+-- a password that a trigger of the application keeps back is none that was given
+SELECT mt.newcomer() AS kept \gset
+SELECT mt.ask('password_reset', :'kept') AS token \gset
+CREATE FUNCTION mt.keep_back() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER keep_back BEFORE UPDATE OF password ON app.users FOR EACH ROW EXECUTE FUNCTION mt.keep_back();
+SELECT account.act_as(:'kept') \g /dev/null
+SELECT throws_ok(format('SELECT account.set_password(%L, %L)', :'kept', 'another12'), '55000', 'the password was not changed', 'set');
+SELECT throws_ok($$SELECT account.change_password('secret123', 'another12')$$, '55000', 'the password was not changed', 'changed');
+SELECT throws_ok(format('SELECT account.reset_password(%L, %L)', :'token', 'another12'), '55000', 'the password was not changed', 'reset');
+DROP TRIGGER keep_back ON app.users;
+SELECT account.sign_out() \g /dev/null
+SELECT lives_ok(format('SELECT account.reset_password(%L, %L)', :'token', 'another12'), 'and the token is good still');
+
 -- what is swept, and what goes with who is gone
 UPDATE account.mailed_token SET expires_at = now() - interval '1 hour';
 SELECT count((account.issue_tokens(:'id')).status) FROM generate_series(1, 200) \g /dev/null
