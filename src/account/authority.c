@@ -95,6 +95,17 @@ authority_actor(const Model *model)
 	return actor;
 }
 
+/* The same, its row locked; see the header. */
+UserRecord *
+authority_actor_locked(const Model *model)
+{
+	UserRecord *actor = authority_actor(model);
+
+	if (!model_user_lock(model, actor->user_id, false))
+		refuse_unauthenticated();
+	return authority_actor(model);
+}
+
 /* Raise PT403 unless this is staff, or a superuser. */
 void
 authority_require_staff(const UserRecord *actor)

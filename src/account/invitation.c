@@ -11,8 +11,9 @@
  * raises itself. Where members are mapped the role is that of the membership; the profile's, which
  * is the user's everywhere, stays as it is.
  *
- * Locks: the invitation's row, then the user's. Of callers at once one finds it open, the others
- * see it used. Expiry is by the clock, once the row is locked.
+ * Locks: who invites shares its own row; who accepts takes the invitation's, then its own. Of
+ * callers at once one finds it open, the others see it used. Expiry is by the clock, once the row
+ * is locked.
  */
 #include "postgres.h"
 
@@ -197,7 +198,8 @@ invite_operation(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("account.invite()");
 	version_check();
 	model = *model_require();
-	actor = authority_actor(&model);
+	/* with who invites go its invitations: it does not go before this one is seen */
+	actor = authority_actor_locked(&model);
 	if (!model_has_members(&model))
 		authority_require_staff(actor);
 	invitation.email = text_argument(fcinfo, 0, "email", MAX_EMAIL);

@@ -3,7 +3,8 @@
  *		Users apply for a role, staff approves or rejects: apply_for_role, review_application.
  *
  * One application is open for a user and a role, by a unique index; it is reviewed once, under the
- * lock of its row, and never by who made it.
+ * lock of its row, and never by who made it. Whoever applies, and whose application is reviewed,
+ * stays till then: what is known of users goes with them.
  */
 #include "postgres.h"
 
@@ -70,7 +71,7 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("account.apply_for_role()");
 	version_check();
 	model = *model_require();
-	user = authority_actor(&model);
+	user = authority_actor_locked(&model);
 	operation_concerns(user->user_id, user->tenant_id);
 	role = role_argument(fcinfo, 0);
 	note = text_argument(fcinfo, 1, "note", MAX_NOTE);
@@ -197,7 +198,7 @@ review_application_operation(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such application"),
 						errdetail("No application has this id."),
 						errhint("Pass the id that account.apply_for_role() returned.")));
-	user = authority_over(&model, user_id, false, &is_self);
+	user = authority_over_locked(&model, user_id, false, false, &is_self);
 	if (is_self)
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
 						errdetail("Nobody reviews its own application."),
@@ -209,8 +210,6 @@ review_application_operation(PG_FUNCTION_ARGS)
 				 errhint("Let the user apply again.")));
 	if (approve)
 	{
-		if (!model_user_lock(&model, user->user_id, false))
-			authority_no_such_user();
 		grant = profile_grant_read(&model, actor, role, grants);
 		profile_grant_write(&model, user->user_id, grant);
 	}
