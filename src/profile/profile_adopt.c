@@ -28,6 +28,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -42,6 +43,7 @@
 #include "utils/rel.h"
 
 #include "base/base.h"
+#include "fkey/fkey.h"
 #include "hold/hold.h"
 #include "profile_rule.h"
 
@@ -49,17 +51,22 @@ PG_FUNCTION_INFO_V1(adopt_profile);
 PG_FUNCTION_INFO_V1(keep_profile);
 PG_FUNCTION_INFO_V1(replaced_profile);
 
-/* A foreign key that references profiles. */
+/* A foreign key, or a declared reference, to profiles. */
 typedef struct Reference
 {
-	Oid constraint;
+	Oid number; /* of the constraint, or of what is declared */
 	Oid relid;
+	Oid part; /* of profiles, whose rows alone it references; InvalidOid: any row */
 	int nkeys;
 	AttrNumber referencing[INDEX_MAX_KEYS];
 	AttrNumber referenced[INDEX_MAX_KEYS];
 	Oid equality[INDEX_MAX_KEYS]; /* referenced = referencing */
 	int first;                    /* where its referenced columns begin in the row found */
 } Reference;
+
+/* The row found begins with its place: p.ctid, p.tableoid. */
+#define FOUND_TID   1
+#define FOUND_TABLE 2
 
 /* What an automatic row of a rule looks like, and what may reference it. */
 struct AutomaticRow
@@ -109,19 +116,27 @@ known_value(Relation profiles, Form_pg_attribute column, Datum *value, bool *isn
 	return true;
 }
 
-/* The foreign keys that reference this table. */
+/* Add a reference: its columns are looked at behind those of the others. */
 static List *
-find_references(Oid profiles)
+add_reference(List *references, Reference *reference)
+{
+	const Reference *last = references != NIL ? llast(references) : NULL;
+
+	reference->first = last != NULL ? last->first + last->nkeys : FOUND_TABLE + 1;
+	return lappend(references, reference);
+}
+
+/* Add the foreign keys that reference profiles, or this part of it. */
+static List *
+add_foreign_keys(List *references, Oid profiles, Oid part)
 {
 	Relation rel = table_open(ConstraintRelationId, AccessShareLock);
-	List *result = NIL;
-	int column = 1;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
 
 	ScanKeyInit(&key, Anum_pg_constraint_confrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(profiles));
+				ObjectIdGetDatum(part));
 	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -131,18 +146,63 @@ find_references(Oid profiles)
 		if (form->contype != CONSTRAINT_FOREIGN || OidIsValid(form->conparentid))
 			continue;
 		reference = palloc0_object(Reference);
-		reference->constraint = form->oid;
+		reference->number = form->oid;
 		reference->relid = form->conrelid;
 		DeconstructFkConstraintRow(tuple, &reference->nkeys, reference->referencing,
 								   reference->referenced, reference->equality, NULL, NULL, NULL,
 								   NULL);
-		reference->first = column;
-		column += reference->nkeys;
-		result = lappend(result, reference);
+		if (part != profiles)
+			reference->part = part;
+		/* a part may have its columns in another order */
+		for (int i = 0; part != profiles && i < reference->nkeys; i++)
+			reference->referenced[i] =
+				get_attnum(profiles, get_attname(part, reference->referenced[i], false));
+		references = add_reference(references, reference);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return result;
+	return references;
+}
+
+/* Add the references to profiles that no foreign key declares. */
+static List *
+add_declared(List *references, Oid profiles)
+{
+	ListCell *lc;
+
+	foreach (lc, fk_referencing(profiles))
+	{
+		const FkEdge *edge = lfirst(lc);
+		Reference *reference;
+
+		if (OidIsValid(edge->constraint))
+			continue;
+		reference = palloc0_object(Reference);
+		reference->number = edge->declared;
+		reference->relid = edge->child;
+		reference->nkeys = edge->nkeys;
+		for (int i = 0; i < edge->nkeys; i++)
+		{
+			reference->referencing[i] = edge->child_cols[i];
+			reference->referenced[i] = edge->parent_cols[i];
+			reference->equality[i] = edge->equality[i];
+		}
+		references = add_reference(references, reference);
+	}
+	return references;
+}
+
+/* What references profiles, or a part of it. */
+static List *
+find_references(const ProfileRule *rule)
+{
+	List *parts = rule->partitioned ? rule->parts : list_make1_oid(rule->profiles);
+	List *references = NIL;
+	ListCell *lc;
+
+	foreach (lc, parts)
+		references = add_foreign_keys(references, rule->profiles, lfirst_oid(lc));
+	return add_declared(references, rule->profiles);
 }
 
 /* What an automatic row of this rule looks like; read once, kept with the rule. */
@@ -191,7 +251,7 @@ automatic_row(ProfileRule *rule)
 		row->nulls[n] = isnull ? 'n' : ' ';
 		row->ncolumns++;
 	}
-	row->references = find_references(rule->profiles);
+	row->references = find_references(rule);
 	table_close(profiles, NoLock);
 	MemoryContextSwitchTo(caller);
 	rule->adopted = row;
@@ -207,7 +267,7 @@ find_text(ProfileRule *rule, struct AutomaticRow *row)
 	ListCell *cell;
 
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, OWN_STATEMENT "SELECT p.ctid");
+	appendStringInfoString(&sql, OWN_STATEMENT "SELECT p.ctid, p.tableoid");
 	foreach (cell, row->references)
 	{
 		Reference *reference = lfirst(cell);
@@ -253,7 +313,7 @@ find_automatic(ProfileRule *rule, Datum key)
 }
 
 /*
- * The statement that looks for rows of one foreign key; its parameters are the referenced columns.
+ * The statement that looks for rows of one reference; its parameters are the referenced columns.
  */
 static char *
 reference_text(Reference *reference)
@@ -271,6 +331,18 @@ reference_text(Reference *reference)
 	return sql.data;
 }
 
+/* Is the profile found one of those that a reference is about? */
+static bool
+concerns(const Reference *reference, HeapTuple found, TupleDesc desc)
+{
+	bool isnull;
+	Oid table = DatumGetObjectId(heap_getattr(found, FOUND_TABLE, desc, &isnull));
+
+	return !OidIsValid(reference->part) || reference->part == table ||
+		   (get_rel_relispartition(table) &&
+			list_member_oid(get_partition_ancestors(table), reference->part));
+}
+
 /*
  * Does a row reference the profile found? With the rights of the owner of the referencing table, as
  * the server's referential checks look. Within SPI_connect.
@@ -284,19 +356,21 @@ is_referenced(Reference *reference, HeapTuple found, TupleDesc desc)
 	RoleState saved;
 	bool result;
 
+	if (!concerns(reference, found, desc))
+		return false;
 	for (int i = 0; i < reference->nkeys; i++)
 	{
 		bool isnull;
 
-		values[i] = heap_getattr(found, reference->first + i + 1, desc, &isnull);
+		values[i] = heap_getattr(found, reference->first + i, desc, &isnull);
 		if (isnull)
 			return false; /* nothing equals it */
-		types[i] = TupleDescAttr(desc, reference->first + i)->atttypid;
+		types[i] = TupleDescAttr(desc, reference->first + i - 1)->atttypid;
 	}
 	saved = run_as(relation_owner(reference->relid));
-	plan = plan_lookup(PLAN_PROFILE_REFERENCED, reference->relid, reference->constraint);
+	plan = plan_lookup(PLAN_PROFILE_REFERENCED, reference->relid, reference->number);
 	if (plan == NULL)
-		plan = plan_keep_generic(PLAN_PROFILE_REFERENCED, reference->relid, reference->constraint,
+		plan = plan_keep_generic(PLAN_PROFILE_REFERENCED, reference->relid, reference->number,
 								 reference_text(reference), reference->nkeys, types);
 	result = statement_run(plan, values, NULL,
 						   &(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = 1}) > 0;
@@ -423,7 +497,7 @@ adopt(ProfileRule *rule, Datum key)
 		HeapTuple found = SPI_tuptable->vals[0];
 		TupleDesc desc = SPI_tuptable->tupdesc;
 		bool isnull;
-		Datum ctid = SPI_getbinval(found, desc, 1, &isnull);
+		Datum ctid = SPI_getbinval(found, desc, FOUND_TID, &isnull);
 		/* a version that another session has just made is not the one that the policies passed */
 		bool kept = under_rls && !ItemPointerEquals((ItemPointer) DatumGetPointer(ctid), &row_tid);
 		ListCell *cell;

@@ -22,6 +22,7 @@
 #include "access/xact.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -95,7 +96,8 @@ relation_changed(Oid relid)
 	}
 	hash_seq_init(&scan, rules);
 	while ((rule = hash_seq_search(&scan)) != NULL)
-		if (rule->key.users == relid || rule->key.profiles == relid)
+		if (rule->key.users == relid || rule->key.profiles == relid ||
+			(rule->rule != NULL && list_member_oid(rule->rule->parts, relid)))
 			current_generation++;
 	hash_seq_init(&scan, triggers);
 	while ((trigger = hash_seq_search(&scan)) != NULL)
@@ -422,6 +424,8 @@ fill_rule(Oid users, Oid profiles)
 	rule->owner = profiles_rel->rd_rel->relowner;
 	rule->name = display_relation(profiles);
 	rule->partitioned = profiles_rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	if (rule->partitioned)
+		rule->parts = find_all_inheritors(profiles, NoLock, NULL);
 	rule->user_column = profile_user_column(profiles_rel, users);
 	if (rule->user_column != InvalidAttrNumber)
 	{

@@ -25,6 +25,7 @@ typedef struct ProfileRule
 	bool adopt;
 	Oid owner;              /* of profiles: whose rights make them */
 	bool partitioned;       /* profiles is */
+	List *parts;            /* then it, and its partitions */
 	AttrNumber key;         /* of users */
 	AttrNumber user_column; /* of profiles */
 	Oid key_type;
