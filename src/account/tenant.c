@@ -165,6 +165,11 @@ restore_with_users(const Model *model, const TenantRecord *tenant)
 
 	if (!model_key_value(model, TENANTS_ID, tenant->tenant_id, &key))
 		tenant_refuse_unknown();
+	if (has_users)
+		names_check_returning(model, &(ReturningUsers){.condition = others.keys.condition,
+													   .n = others.keys.n,
+													   .types = user_types,
+													   .values = user_values});
 	saved = run_as(model->owner[MODEL_TENANTS]);
 	restored = restore_rows(tenants, &keys, has_users ? &others : NULL, caller, NULL, false);
 	run_as_end(saved);

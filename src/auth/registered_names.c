@@ -343,6 +343,81 @@ names_claim(const Model *model, const UserRecord *user)
 }
 
 /*
+ * SQL: has user u in an attribute the name that user t has in `own`, as a login compares them? Each
+ * column may have a collation of its own: that of u's, or of its index, decides.
+ */
+static char *
+same_name_sql(const Model *model, ModelAttribute own, ModelAttribute attribute)
+{
+	bool folds = own != attribute || own == USERS_EMAIL || name_username_folds(model);
+	Oid collation = InvalidOid;
+
+	if (folds)
+		(void) name_has_index(model, attribute, true, &collation);
+	if (!OidIsValid(collation))
+		collation = model->column[attribute].collation;
+	return psprintf(folds ? "pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower(%s)%s%s"
+						  : "%s OPERATOR(pg_catalog.=) %s%s%s",
+					model_sql_text(model, "u", attribute), model_sql_text(model, "t", own),
+					OidIsValid(collation) ? " COLLATE " : "",
+					OidIsValid(collation) ? sql_collation(collation) : "");
+}
+
+/* The name of a user that comes back, in `own`, which a live user has in an attribute; or NULL. */
+static char *
+find_taken(const RegisteredNames *names, const ReturningUsers *returning, ModelAttribute own,
+		   ModelAttribute attribute)
+{
+	const Model *model = names->model;
+	MemoryContext caller = CurrentMemoryContext;
+	char *users = sql_relation(model->relation[MODEL_USERS]);
+	char *taken = NULL;
+	RoleState saved;
+
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	/* as in clash_sql() */
+	if (statement_run_once(
+			psprintf(OWN_STATEMENT "SELECT %s FROM %s t JOIN %s u ON %s WHERE %s AND %s%s%s%s "
+								   "LIMIT 1",
+					 model_sql_text(model, "t", own), users, users,
+					 same_name_sql(model, own, attribute), returning->condition,
+					 live_sql(model, "u", MODEL_USERS), has_index(names, own) ? " AND (" : "",
+					 has_index(names, own) ? same_name_sql(model, own, own) : "",
+					 has_index(names, own) ? ") IS NOT TRUE" : ""),
+			returning->n, returning->types, returning->values, NULL,
+			&(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = 1}) > 0)
+		taken = MemoryContextStrdup(caller,
+									SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	run_as_end(saved);
+	SPI_finish();
+	return taken;
+}
+
+/* Raise 23505 where a live user has a name of users that are to come back; see the header. */
+void
+names_check_returning(const Model *model, const ReturningUsers *returning)
+{
+	RegisteredNames names = {.model = model};
+	Relation users = table_open(model->relation[MODEL_USERS], RowExclusiveLock);
+
+	names_find_unique(&names, users);
+	for (ModelAttribute own = USERS_EMAIL; own <= USERS_USERNAME; own++)
+		for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
+		{
+			char *taken;
+
+			if (!model_has(model, own) || !model_has(model, a) ||
+				(a == own && has_index(&names, own)))
+				continue;
+			taken = find_taken(&names, returning, own, a);
+			if (taken != NULL)
+				refuse_taken(&names, users, own, taken);
+		}
+	table_close(users, NoLock);
+}
+
+/*
  * The lines of an error's context but the first, if that is about a statement of ours: it says
  * nothing to a caller.
  */

@@ -42,4 +42,19 @@ extern void names_complete_error(const RegisteredNames *names, Relation users, E
  */
 extern void names_claim(const Model *model, const UserRecord *user);
 
+/* Users that are to come back: the condition of user t, and its parameters. */
+typedef struct ReturningUsers
+{
+	const char *condition;
+	int n;
+	const Oid *types;
+	Datum *values;
+} ReturningUsers;
+
+/*
+ * The same of many users, whose names are not locked: raise 23505 where a live user has one by now.
+ * Not within SPI_connect.
+ */
+extern void names_check_returning(const Model *model, const ReturningUsers *returning);
+
 #endif /* PGACCOUNT_REGISTERED_NAMES_H */
