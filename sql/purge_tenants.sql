@@ -52,6 +52,24 @@ BEGIN;
 CALL account.purge_tenants(); -- fails
 ROLLBACK;
 \set VERBOSITY default
+-- a user that came back alone keeps its tenant, whether that would go at once or in batches
+SELECT account.forget_tables() \g /dev/null
+CREATE TABLE pt.firms (id int PRIMARY KEY, slug text);
+CREATE TABLE pt.staff (id int PRIMARY KEY, firm int REFERENCES pt.firms ON DELETE CASCADE, email text);
+SELECT account.enable_soft_delete('pt.firms'), account.enable_soft_delete('pt.staff', on_parent_delete => 'delete') \g /dev/null
+SELECT account.use_tables('pt.staff', tenants => 'pt.firms', columns => '{"users": {"tenant": "firm"}}') \g /dev/null
+INSERT INTO pt.firms VALUES (1, 'one');
+INSERT INTO pt.staff SELECT i, 1, i || '@x.org' FROM generate_series(1, 5) i;
+UPDATE pt.firms SET deleted_at = now() - interval '40 days';
+SELECT account.restore('pt.staff', 3);
+CALL account.purge_tenants(2);
+CALL account.purge_tenants();
+SET pgaccount.show_deleted = on;
+SELECT (SELECT count(*) FROM pt.firms) AS firms, count(*) AS staff FROM pt.staff;
+DELETE FROM pt.staff WHERE id = 3;
+CALL account.purge_tenants(2);
+SELECT (SELECT count(*) FROM pt.firms) AS firms, count(*) AS staff FROM pt.staff;
+RESET pgaccount.show_deleted;
 SELECT account.forget_tables() \g /dev/null
 DROP SCHEMA pt CASCADE;
 DELETE FROM account.removal_task;

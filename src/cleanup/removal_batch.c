@@ -331,6 +331,9 @@ removal_cleanup(const Removal *removal)
 		cleanup_make(removal->request->target, removal->request->force, CLEANUP_TO_EXECUTE, false);
 
 	cleanup->remover = GetUserId();
+	/* a purge that has not begun takes no live row: some may have come back alone */
+	cleanup->live_rows_hold = removal->request->cutoff != NULL && !removal->sealed &&
+							  (removal->task == NULL || removal->task->batches == 0);
 	cleanup->seed.by_tid = true; /* the proof does not look for more */
 	cleanup->activity =
 		psprintf("account.cleanup_batches: " UINT64_FORMAT " rows removed, " UINT64_FORMAT " to go",
