@@ -22,6 +22,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "catalog/pg_collation.h"
@@ -121,14 +122,30 @@ event_reason_given(void)
 	return given_reason;
 }
 
+/*
+ * Lock the sequence of the ids before the table, as DROP EXTENSION does, which comes to it first:
+ * else the two would wait for one another.
+ */
+static void
+lock_sequence(void)
+{
+	Oid schema = account_schema();
+	Oid sequence = OidIsValid(schema) ? get_relname_relid("event_id_seq", schema) : InvalidOid;
+
+	if (OidIsValid(sequence))
+		LockRelationOid(sequence, RowExclusiveLock);
+}
+
 /* Open the table of events for writing; see the header. */
 EventWriter *
 event_writer_open(void)
 {
-	Relation rel = own_table_open("event", RowExclusiveLock);
+	Relation rel;
 	Oid sequence;
 	EventWriter *writer;
 
+	lock_sequence();
+	rel = own_table_open("event", RowExclusiveLock);
 	if (rel == NULL)
 		return NULL;
 	sequence = get_relname_relid("event_id_seq", RelationGetNamespace(rel));
