@@ -221,6 +221,9 @@ erase_seeded(Cleanup *cleanup, List *tables, int64 *hold)
 	if (hold == NULL)
 		row_set_check_holds(((CleanupTable *) cleanup->node->data)->set);
 	busy = tables_with_rows(cleanup, tables, hold != NULL);
+	/* whoever places a hold there has done so, and is seen, or waits */
+	foreach (lc, busy)
+		LockRelationOid(((ErasedTable *) lfirst(lc))->node->relid, RowExclusiveLock);
 	foreach (lc, busy)
 	{
 		ErasedTable *table = lfirst(lc);
