@@ -29,6 +29,7 @@ PIECES_1.0.0--1.1.0 = \
     hold/hold \
     base/column_comments \
     softdelete/policy_note \
+    softdelete/attach \
     model/members \
     auth/members \
     auth/sessions \

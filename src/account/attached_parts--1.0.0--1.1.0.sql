@@ -9,5 +9,5 @@ COMMENT ON FUNCTION account.parts_attached() IS
 'account.protect_last_member, get the triggers that PostgreSQL does not clone; those that leave '
 'lose them.';
 CREATE EVENT TRIGGER pgaccount_parts_attached ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE')
+    WHEN TAG IN ('ALTER TABLE', 'CREATE SCHEMA', 'CREATE TABLE')
     EXECUTE FUNCTION account.parts_attached();

@@ -5,11 +5,11 @@
  *
  * PostgreSQL clones row triggers to partitions, but none for statements and TRUNCATE; and those
  * FROM another table are each partition's own. An event trigger looks at every CREATE and ALTER
- * TABLE, and makes and drops them. Locks are those of the command, on the part alone.
+ * TABLE, and at what CREATE SCHEMA makes, and makes and drops them. Locks are those of the command,
+ * on the part alone.
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
@@ -79,41 +79,37 @@ part_left(Oid relid)
 		last_member_part_left(relid);
 }
 
-/* A table that a command names, which holds a lock on it. */
-static Oid
-named_table(RangeVar *name)
-{
-	return RangeVarGetRelid(name, NoLock, true);
-}
-
 /* See to what one command of ALTER TABLE has brought or taken away. */
 static void
 table_altered(RangeVar *table, const AlterTableCmd *command)
 {
-	bool is_index = get_rel_relkind(named_table(table)) != RELKIND_PARTITIONED_TABLE;
+	bool is_index = get_rel_relkind(command_table(table)) != RELKIND_PARTITIONED_TABLE;
 
 	switch (command->subtype)
 	{
 		case AT_AttachPartition:
 			if (!is_index)
-				part_came(named_table(castNode(PartitionCmd, command->def)->name));
+				part_came(command_table(castNode(PartitionCmd, command->def)->name));
 			break;
 		case AT_DetachPartition:
 		case AT_DetachPartitionFinalize:
-			part_left(named_table(castNode(PartitionCmd, command->def)->name));
+			part_left(command_table(castNode(PartitionCmd, command->def)->name));
 			break;
 		case AT_AddInherit:
-			part_came(named_table(table));
+			part_came(command_table(table));
 			break;
 		case AT_DropInherit:
-			part_left(named_table(table));
+			part_left(command_table(table));
 			break;
 		default:
 			break;
 	}
 }
 
-/* account.parts_attached() RETURNS event_trigger, ON ddl_command_end of CREATE and ALTER TABLE. */
+/*
+ * account.parts_attached() RETURNS event_trigger, ON ddl_command_end of CREATE and ALTER TABLE, and
+ * of CREATE SCHEMA.
+ */
 Datum
 parts_attached(PG_FUNCTION_ARGS)
 {
@@ -123,9 +119,10 @@ parts_attached(PG_FUNCTION_ARGS)
 	if (creating_extension || command == NULL || !OidIsValid(account_schema()))
 		PG_RETURN_NULL();
 	SPI_connect();
-	if (IsA(command, CreateStmt) && ((CreateStmt *) command)->inhRelations != NIL)
-		part_came(named_table(((CreateStmt *) command)->relation));
-	else if (IsA(command, AlterTableStmt))
+	foreach (lc, command_creates(command))
+		if (lfirst_node(CreateStmt, lc)->inhRelations != NIL)
+			part_came(command_table(lfirst_node(CreateStmt, lc)->relation));
+	if (IsA(command, AlterTableStmt))
 		foreach (lc, ((AlterTableStmt *) command)->cmds)
 			table_altered(((AlterTableStmt *) command)->relation, lfirst_node(AlterTableCmd, lc));
 	SPI_finish();

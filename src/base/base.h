@@ -9,6 +9,7 @@
 #include "cast_code.h"
 #include "citus.h"
 #include "column_value.h"
+#include "command_tables.h"
 #include "deferred.h"
 #include "errors.h"
 #include "extension.h"

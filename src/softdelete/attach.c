@@ -2,12 +2,12 @@
  * attach.c
  *		Tables that come below others, as partitions or by INHERIT, after soft delete was enabled.
  *
- * An event trigger looks at every CREATE and ALTER TABLE: what cannot be right is refused, and what
- * PostgreSQL does not clone is made. Locks are those of the command.
+ * An event trigger looks at every CREATE and ALTER TABLE, and at what CREATE SCHEMA makes: what
+ * cannot be right is refused, and what PostgreSQL does not clone is made. Locks are those of the
+ * command.
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -102,16 +102,9 @@ table_joined(Oid relid, Oid parent, bool attached)
 		guard_partition(relid);
 }
 
-/* A table that a command names, which holds a lock on it. */
-static Oid
-named_table(RangeVar *name)
-{
-	return RangeVarGetRelid(name, NoLock, true);
-}
-
 /*
- * Does this command bring tables below others? Asked of every CREATE and ALTER TABLE. Sees to those
- * that come.
+ * Does this command bring tables below others? Asked of every CREATE and ALTER TABLE, also within
+ * CREATE SCHEMA. Sees to those that come.
  */
 static bool
 brings_tables(Node *parsetree)
@@ -119,17 +112,17 @@ brings_tables(Node *parsetree)
 	bool found = false;
 	ListCell *lc;
 
-	if (parsetree != NULL && IsA(parsetree, CreateStmt) &&
-		((CreateStmt *) parsetree)->partbound != NULL)
+	foreach (lc, command_creates(parsetree))
 	{
-		Oid relid = named_table(((CreateStmt *) parsetree)->relation);
+		CreateStmt *create = lfirst_node(CreateStmt, lc);
+		Oid relid = create->partbound != NULL ? command_table(create->relation) : InvalidOid;
 
 		if (OidIsValid(relid))
 			guard_partition(relid);
-		return true;
+		found |= create->partbound != NULL;
 	}
 	if (parsetree == NULL || !IsA(parsetree, AlterTableStmt))
-		return false;
+		return found;
 	foreach (lc, ((AlterTableStmt *) parsetree)->cmds)
 	{
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
@@ -137,11 +130,11 @@ brings_tables(Node *parsetree)
 
 		if (cmd->subtype != AT_AttachPartition && cmd->subtype != AT_AddInherit)
 			continue;
-		relid = named_table(((AlterTableStmt *) parsetree)->relation);
+		relid = command_table(((AlterTableStmt *) parsetree)->relation);
 		if (cmd->subtype == AT_AddInherit)
-			table_joined(relid, named_table(castNode(RangeVar, cmd->def)), false);
+			table_joined(relid, command_table(castNode(RangeVar, cmd->def)), false);
 		else if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE) /* else an index */
-			table_joined(named_table(castNode(PartitionCmd, cmd->def)->name), relid, true);
+			table_joined(command_table(castNode(PartitionCmd, cmd->def)->name), relid, true);
 		found = true;
 	}
 	return found;
