@@ -376,9 +376,10 @@ static UserRecord *
 admit_member(const Model *model, const Invitation *invitation, UserRecord **user, bool *joins)
 {
 	UserRecord *inviter;
+	bool is_active;
 
-	/* the locks in the order in which a login takes them */
-	session_lock_tenant(invitation->tenant_id, false);
+	/* the locks in the order in which the end of the tenant takes them */
+	(void) tenant_hold(model, invitation->tenant_id, &is_active);
 	*user = authority_actor(model);
 	if (!model_user_lock(model, (*user)->user_id, true))
 		authority_no_such_user();

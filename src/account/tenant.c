@@ -8,13 +8,15 @@
  * there is none; of members those that have no other live tenant. As with a user the extension acts
  * for itself, as the owners of the tables.
  *
- * Locks: the tenant's row, the advisory lock of the tenant (session_end_tenant()), then users. Who
- * joins a tenant takes them in the same order; see auth/tenant_hold.c.
+ * Locks: the tenant's row, the advisory lock of the tenant, its members in the order of their keys
+ * where members are mapped, then sessions and users. Who joins a tenant takes them in the same
+ * order; see auth/tenant_hold.c.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -94,6 +96,33 @@ users_that_go(const Model *model)
 	return psprintf("%s AND %s AND NOT %s", live,
 					has_membership(model, live_sql(model, "m", MODEL_MEMBERS)),
 					has_other_membership(model));
+}
+
+/*
+ * Lock the live members of a tenant against the other tenants of theirs: whoever lets one join
+ * another, or ends or brings back another, has done so, and is seen, or waits. Without members
+ * mapped a user has no other. In the order of their keys.
+ */
+static void
+lock_members(const Model *model, const char *tenant_id)
+{
+	Oid types[] = {model_key_type(model, model_tenant_attribute(model))};
+	Datum values[1];
+	RoleState saved;
+
+	if (!model_has_members(model) || !model_key_value(model, MEMBERS_TENANT, tenant_id, &values[0]))
+		return;
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	(void) statement_run_once(
+		psprintf(OWN_STATEMENT "SELECT pg_catalog.count(*) FROM (SELECT 1 FROM %s t WHERE %s AND %s"
+							   " ORDER BY %s COLLATE \"C\" FOR UPDATE OF t) AS locked",
+				 sql_relation(model->relation[MODEL_USERS]), live_sql(model, "t", MODEL_USERS),
+				 has_membership(model, live_sql(model, "m", MODEL_MEMBERS)),
+				 model_sql_text(model, "t", USERS_ID)),
+		lengthof(types), types, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
+	run_as_end(saved);
+	SPI_finish();
 }
 
 /* SQL: is deleted user `t` one of tenant $1, and has the stamp of the tenant, $2? */
@@ -241,6 +270,8 @@ delete_tenant_operation(PG_FUNCTION_ARGS)
 	operation_concerns(NULL, tenant->tenant_id);
 	open_tables(&model);
 	tenant = lock_tenant(&model, tenant, true);
+	session_lock_tenant(tenant->tenant_id, true);
+	lock_members(&model, tenant->tenant_id);
 	session_end_tenant(tenant->tenant_id);
 	event_reason(reason);
 	PG_TRY();
@@ -293,6 +324,7 @@ restore_tenant_operation(PG_FUNCTION_ARGS)
 	operation_concerns(NULL, tenant->tenant_id);
 	open_tables(&model);
 	tenant = lock_tenant(&model, tenant, false);
+	lock_members(&model, tenant->tenant_id);
 	event_reason(reason);
 	PG_TRY();
 	{
