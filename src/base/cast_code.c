@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
@@ -19,6 +20,8 @@
 #include "utils/syscache.h"
 
 #include "cast_code.h"
+#include "identifiers.h"
+#include "run_as.h"
 
 /* The owner of a function; InvalidOid: a superuser, whom everybody trusts. */
 static Oid
@@ -72,6 +75,32 @@ check_owner_of(Oid function)
 							   format_procedure(function), GetUserNameFromId(owner, false)),
 						errdetail("It would run as \"%s\".", GetUserNameFromId(GetUserId(), false)),
 						errhint("Let both have one owner, or give the column another type.")));
+}
+
+/* A value as text; see the header. */
+text *
+cast_code_text(Oid relid, Oid type, Oid collation, Datum value)
+{
+	Oid function;
+	bool is_varlena;
+	RoleState saved;
+	text *result;
+
+	type = getBaseType(type);
+	if (type == TEXTOID || type == VARCHAROID)
+		return DatumGetTextPP(value);
+	if (find_coercion_pathway(TEXTOID, type, COERCION_EXPLICIT, &function) != COERCION_PATH_FUNC)
+	{
+		getTypeOutputInfo(type, &function, &is_varlena);
+		return cstring_to_text(OidOutputFunctionCall(function, value));
+	}
+	if (!OidIsValid(distrusted_owner(function)))
+		return DatumGetTextPP(OidFunctionCall1Coll(function, collation, value));
+	saved = run_as(relation_owner(relid));
+	check_owner_of(function);
+	result = DatumGetTextPP(OidFunctionCall1Coll(function, collation, value));
+	run_as_end(saved);
+	return result;
 }
 
 static bool check_expression(Node *node, void *context);

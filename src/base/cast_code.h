@@ -19,4 +19,11 @@ extern Oid cast_code_owner(Oid from, Oid to, CoercionContext context);
  */
 extern void cast_code_check(Query *query);
 
+/*
+ * The text of a value in a column of a table, as a cast that a statement writes gives it. A
+ * function of the cast runs as the table's owner, whose it has to be, unless it is a superuser's;
+ * else it is 42846.
+ */
+extern text *cast_code_text(Oid relid, Oid type, Oid collation, Datum value);
+
 #endif /* PGACCOUNT_CAST_CODE_H */

@@ -165,5 +165,6 @@ row_is_active(const Liveness *liveness, TupleTableSlot *slot)
 	if (liveness->rule == NULL)
 		return is_true(liveness->relid, column, slot);
 	value = column_value(liveness->relid, slot, column->attnum, &isnull);
-	return model_rule_holds(liveness->rule, column->type, column->collation, value, isnull);
+	return model_rule_holds(liveness->rule, liveness->relid, column->type, column->collation, value,
+							isnull);
 }

@@ -23,7 +23,6 @@
 #include "lib/stringinfo.h"
 #include "fmgr.h"
 #include "catalog/pg_collation.h"
-#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -570,18 +569,13 @@ model_changed(PG_FUNCTION_ARGS)
 char *
 model_column_text(Relation rel, TupleTableSlot *slot, AttrNumber attnum)
 {
-	Oid type = getBaseType(TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid);
+	Oid relid = RelationGetRelid(rel);
 	bool isnull;
-	Datum value = column_value(RelationGetRelid(rel), slot, attnum, &isnull);
-	Oid function;
-	bool is_varlena;
+	Datum value = column_value(relid, slot, attnum, &isnull);
 
 	if (isnull)
 		return NULL;
-	if (type == TEXTOID || type == VARCHAROID)
-		return TextDatumGetCString(value);
-	if (find_coercion_pathway(TEXTOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC)
-		return TextDatumGetCString(OidFunctionCall1Coll(function, DEFAULT_COLLATION_OID, value));
-	getTypeOutputInfo(type, &function, &is_varlena);
-	return OidOutputFunctionCall(function, value);
+	return text_to_cstring(
+		cast_code_text(relid, TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid,
+					   DEFAULT_COLLATION_OID, value));
 }

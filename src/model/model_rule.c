@@ -13,7 +13,6 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/formatting.h"
@@ -240,35 +239,30 @@ model_rule_read(Jsonb *stored)
 
 /* The text of a column's value that is not NULL. */
 static text *
-value_text(Oid type, Oid collation, Datum value)
+value_text(Oid relid, Oid type, Oid collation, Datum value)
 {
 	Oid base = getBaseType(type);
-	RuleKind kind = kind_of(base);
-	Oid function;
+	Oid output;
 	bool is_varlena;
 
-	if (base == TEXTOID || base == VARCHAROID)
-		return DatumGetTextPP(value);
 	if (base == NUMERICOID)
 		return cstring_to_text(number_text(DatumGetNumeric(value)));
-	if (kind != RULE_FOLDED &&
-		find_coercion_pathway(TEXTOID, base, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC)
-		return DatumGetTextPP(OidFunctionCall1Coll(function, text_collation(collation), value));
-	getTypeOutputInfo(base, &function, &is_varlena);
-	return cstring_to_text(kind == RULE_FOLDED
-							   ? fold(OidOutputFunctionCall(function, value), collation)
-							   : OidOutputFunctionCall(function, value));
+	if (kind_of(base) != RULE_FOLDED)
+		return cast_code_text(relid, base, text_collation(collation), value);
+	getTypeOutputInfo(base, &output, &is_varlena);
+	return cstring_to_text(fold(OidOutputFunctionCall(output, value), collation));
 }
 
 /* Does a value fulfil the rule? */
 bool
-model_rule_holds(const ModelRule *rule, Oid type, Oid collation, Datum value, bool isnull)
+model_rule_holds(const ModelRule *rule, Oid relid, Oid type, Oid collation, Datum value,
+				 bool isnull)
 {
 	bool listed = isnull && rule->with_null;
 
 	if (!isnull && rule->n > 0)
 	{
-		Datum text = PointerGetDatum(value_text(type, collation, value));
+		Datum text = PointerGetDatum(value_text(relid, type, collation, value));
 
 		for (int i = 0; i < rule->n && !listed; i++)
 			listed = DatumGetBool(
@@ -317,7 +311,7 @@ model_rule_value(const ModelRule *rule, Oid type)
 	if (kind_of(type) != RULE_BOOLEAN)
 		return NULL;
 	for (int truth = 0; truth < 2; truth++)
-		if (model_rule_holds(rule, BOOLOID, InvalidOid, BoolGetDatum(truth), false))
+		if (model_rule_holds(rule, InvalidOid, BOOLOID, InvalidOid, BoolGetDatum(truth), false))
 			return truth ? "'true'" : "'false'";
 	return NULL;
 }

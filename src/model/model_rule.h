@@ -25,8 +25,8 @@ extern Jsonb *model_rule_make(JsonbContainer *object, Oid type, Oid collation,
 /* The rule of a stored object. What is none is a rule that no row fulfils. */
 extern ModelRule *model_rule_read(Jsonb *stored);
 
-/* Does a value of the column fulfil the rule? */
-extern bool model_rule_holds(const ModelRule *rule, Oid type, Oid collation, Datum value,
+/* Does a value of the column of this table fulfil the rule? */
+extern bool model_rule_holds(const ModelRule *rule, Oid relid, Oid type, Oid collation, Datum value,
 							 bool isnull);
 
 /* The same as SQL, never NULL. */

@@ -189,5 +189,24 @@ DELETE FROM s.ran;
 SELECT is(state_of($$SELECT account.act_as('1')$$), '42846', 'users are not read by a cast of who owns the tenants');
 SELECT is(ran(), '', 'which does not run as the owner of the users');
 
+-- a rule of the mapping compares the text of a column, which rows give without a statement, too
+SET LOCAL ROLE tap_owner;
+CREATE TYPE s.status AS ENUM ('active', 'banned');
+CREATE FUNCTION s.as_text(s.status) RETURNS text LANGUAGE sql AS $$ SELECT CASE s.cast_ran('status') WHEN 1 THEN 'active' END $$;
+CREATE CAST (s.status AS text) WITH FUNCTION s.as_text(s.status) AS ASSIGNMENT;
+CREATE TABLE s.people (id int PRIMARY KEY, email text UNIQUE, status s.status);
+INSERT INTO s.people VALUES (1, 'a@x.org', 'active');
+RESET ROLE;
+SELECT count(*) FROM account.use_tables('s.people', columns => '{"users": {"is_active": {"column": "status", "in": ["active"]}}}') \g /dev/null
+DELETE FROM s.ran;
+SELECT is(state_of($$SELECT account.act_as('1')$$), 'no error', 'a user is read whose status is cast to text');
+SELECT is(ran(), 'status: tap_owner ()', 'the cast runs as the owner of the users, not as who asks for them');
+UPDATE s.people SET status = 'banned';
+SELECT is(ran(), 'status: tap_owner ()', 'nor as who changes them');
+ALTER FUNCTION s.as_text(s.status) OWNER TO tap_other;
+SELECT is(state_of($$SELECT account.act_as('1')$$), '42846', 'one of a third role is refused');
+SELECT is(state_of($$UPDATE s.people SET status = 'active'$$), '42846', 'in what follows a statement as well');
+SELECT is(ran(), '', 'and runs as nobody');
+
 SELECT * FROM finish();
 ROLLBACK;
