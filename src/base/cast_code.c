@@ -9,23 +9,24 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "cast_code.h"
 #include "identifiers.h"
 #include "run_as.h"
 
-/* The owner of a function; InvalidOid: a superuser, whom everybody trusts. */
-static Oid
-distrusted_owner(Oid function)
+/* The owner of a function; see the header. */
+Oid
+code_owner(Oid function)
 {
 	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Oid owner;
@@ -52,7 +53,7 @@ cast_code_owner(Oid from, Oid to, CoercionContext context)
 		switch (find_coercion_pathway(to, from, context, &function))
 		{
 			case COERCION_PATH_FUNC:
-				return distrusted_owner(function);
+				return code_owner(function);
 			case COERCION_PATH_ARRAYCOERCE:
 				from = get_element_type(from);
 				to = get_element_type(to);
@@ -63,11 +64,11 @@ cast_code_owner(Oid from, Oid to, CoercionContext context)
 	}
 }
 
-/* Raise for a function of somebody else. */
-static void
-check_owner_of(Oid function)
+/* Raise for a cast of somebody else. */
+void
+cast_code_check(Oid function)
 {
-	Oid owner = distrusted_owner(function);
+	Oid owner = code_owner(function);
 
 	if (OidIsValid(owner) && owner != GetUserId())
 		ereport(ERROR, (errcode(ERRCODE_CANNOT_COERCE),
@@ -94,57 +95,39 @@ cast_code_text(Oid relid, Oid type, Oid collation, Datum value)
 		getTypeOutputInfo(type, &function, &is_varlena);
 		return cstring_to_text(OidOutputFunctionCall(function, value));
 	}
-	if (!OidIsValid(distrusted_owner(function)))
+	if (!OidIsValid(code_owner(function)))
 		return DatumGetTextPP(OidFunctionCall1Coll(function, collation, value));
 	saved = run_as(relation_owner(relid));
-	check_owner_of(function);
+	cast_code_check(function);
 	result = DatumGetTextPP(OidFunctionCall1Coll(function, collation, value));
 	run_as_end(saved);
 	return result;
 }
 
-static bool check_expression(Node *node, void *context);
-
-/* The same for all casts of a query, but for those of policies, which are their table's. */
-static void
-check_query(Query *query)
-{
-	ListCell *lc;
-
-	(void) check_expression((Node *) query->targetList, NULL);
-	(void) check_expression((Node *) query->jointree, NULL);
-	(void) check_expression((Node *) query->onConflict, NULL);
-	(void) check_expression((Node *) query->returningList, NULL);
-	(void) check_expression((Node *) query->cteList, NULL);
-	(void) check_expression(query->havingQual, NULL);
-	foreach (lc, query->rtable)
-	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-
-		(void) check_expression((Node *) rte->subquery, NULL);
-		(void) check_expression((Node *) rte->functions, NULL);
-	}
-}
-
-/* The same for all of an expression. */
-static bool
-check_expression(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-	{
-		check_query((Query *) node);
-		return false;
-	}
-	if (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat == COERCE_EXPLICIT_CAST)
-		check_owner_of(((FuncExpr *) node)->funcid);
-	return expression_tree_walker(node, check_expression, context);
-}
-
-/* Whoever's code a query runs; see the header. */
+/*
+ * Raise for a cast to json of somebody else, which to_jsonb() and its kin look for: of the type, or
+ * of one within it.
+ */
 void
-cast_code_check(Query *query)
+cast_code_check_json(Oid type)
 {
-	check_query(query);
+	Oid function;
+
+	check_stack_depth();
+	type = getBaseType(type);
+	if (type < FirstNormalObjectId)
+		return;
+	if (OidIsValid(get_element_type(type)))
+		cast_code_check_json(get_element_type(type));
+	else if (type_is_rowtype(type))
+	{
+		TupleDesc desc = lookup_rowtype_tupdesc_copy(type, -1);
+
+		for (int i = 0; i < desc->natts; i++)
+			if (!TupleDescAttr(desc, i)->attisdropped)
+				cast_code_check_json(TupleDescAttr(desc, i)->atttypid);
+	}
+	else if (find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, &function) ==
+			 COERCION_PATH_FUNC)
+		cast_code_check(function);
 }

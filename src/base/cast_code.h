@@ -5,7 +5,10 @@
 #ifndef PGACCOUNT_CAST_CODE_H
 #define PGACCOUNT_CAST_CODE_H
 
-#include "nodes/parsenodes.h"
+#include "parser/parse_coerce.h"
+
+/* The owner of a function; InvalidOid: a superuser, whom everybody trusts. */
+extern Oid code_owner(Oid function);
 
 /*
  * The role whose function makes a value of one type one of another, where a cast in this context
@@ -13,11 +16,11 @@
  */
 extern Oid cast_code_owner(Oid from, Oid to, CoercionContext context);
 
-/*
- * Raise 42846 for a query in which a cast that is written there calls a function of anybody but a
- * superuser and the current user. Of casts that nobody wrote see doc/security.md: foreign keys.
- */
-extern void cast_code_check(Query *query);
+/* Raise 42846 for a function of a cast that is neither a superuser's nor the current user's. */
+extern void cast_code_check(Oid function);
+
+/* The same for what makes json of a value of a type. */
+extern void cast_code_check_json(Oid type);
 
 /*
  * The text of a value in a column of a table, as a cast that a statement writes gives it. A

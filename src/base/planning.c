@@ -12,8 +12,8 @@
 #include "utils/resowner.h"
 
 #include "compat.h"
-#include "cast_code.h"
 #include "planning.h"
+#include "query_code.h"
 #include "run_as.h"
 #include "table_code.h"
 
@@ -53,7 +53,7 @@ plan_as_own(COMPAT_PLANNER_PARAMS, planner_hook_type planner)
 		return planner(COMPAT_PLANNER_ARGS);
 	if (strcmp(planned_under, namespace_search_path) != 0) /* it was parsed anew */
 		level = path_begin(planned_under);
-	cast_code_check(parse);
+	query_code_check(parse);
 	planning_begin(&planning, parse);
 	PG_TRY();
 	{
@@ -166,11 +166,14 @@ plan_own_source(CachedPlanSource *source, ParamListInfo params, QueryEnvironment
 	{
 		plan = GetCachedPlan(source, params, CurrentResourceOwner, env);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		end_planning(outer);
+		source->is_valid = false; /* what its names have come to mean may be the reason */
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	end_planning(outer);
 	return plan;
 }
 

@@ -326,6 +326,17 @@ run_as_other(void)
 	return (sec_context & SECURITY_RUN_AS_OTHER) != 0;
 }
 
+/* Does run_as() say as whom code runs here? */
+bool
+run_as_acts(void)
+{
+	Oid userid;
+	int sec_context;
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	return (sec_context & SECURITY_RUN_AS) != 0;
+}
+
 /* Look names up by this search_path until names_end(). */
 int
 path_begin(const char *path)

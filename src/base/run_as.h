@@ -51,6 +51,9 @@ extern RoleState run_as_caller(const RoleState *caller);
 /* Does code run here as another role than whoever called? */
 extern bool run_as_other(void);
 
+/* Is it run_as() that says as whom, and not the caller? */
+extern bool run_as_acts(void);
+
 /*
  * Look names up in pg_catalog alone until names_end(): where our own texts are parsed, and
  * expressions deparsed. Nobody's code may run meanwhile. An error undoes it.

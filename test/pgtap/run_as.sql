@@ -208,5 +208,66 @@ SELECT is(state_of($$SELECT account.act_as('1')$$), '42846', 'one of a third rol
 SELECT is(state_of($$UPDATE s.people SET status = 'active'$$), '42846', 'in what follows a statement as well');
 SELECT is(ran(), '', 'and runs as nobody');
 
+-- tables of two owners in one statement, one of which has policies
+SET LOCAL ROLE tap_other;
+CREATE FUNCTION s.lets_see(int) RETURNS boolean LANGUAGE sql AS $$ SELECT s.cast_ran('policy') = 1 $$;
+CREATE TABLE s.firms (id int PRIMARY KEY, slug text UNIQUE);
+INSERT INTO s.firms VALUES (1, 'acme');
+ALTER TABLE s.firms ENABLE ROW LEVEL SECURITY;
+CREATE POLICY lets_see ON s.firms USING (s.lets_see(id));
+GRANT SELECT ON s.firms TO tap_owner;
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.accounts (id int PRIMARY KEY, email text UNIQUE, tenant_id int);
+INSERT INTO s.accounts VALUES (1, 'a@x.org', 1);
+RESET ROLE;
+SELECT count(*) FROM account.use_tables('s.accounts', tenants => 's.firms') \g /dev/null
+DELETE FROM s.ran;
+SELECT is(state_of($$SELECT account.act_as('1')$$), '55000', 'users are not read by a policy of who owns the tenants');
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA account TO tap_owner;
+SET LOCAL ROLE tap_owner;
+SELECT is(public.state_of($$SELECT account.act_as('1')$$), '55000', 'nor where the owner of the users asks');
+RESET ROLE;
+SELECT is(ran(), '', 'which does not run as the owner of the users');
+SET LOCAL ROLE tap_other;
+DROP POLICY lets_see ON s.firms;
+CREATE POLICY lets_see ON s.firms USING (id = 1 AND (SELECT count(*) < 9 FROM s.ran));
+RESET ROLE;
+SELECT is(state_of($$SELECT account.act_as('1')$$), 'no error', 'one that calls the functions of superusers alone is asked');
+
+-- what becomes JSON is cast to it, where somebody has made such a cast
+SET LOCAL ROLE tap_other;
+CREATE TYPE s.mood AS ENUM ('well');
+CREATE FUNCTION s.as_json(s.mood) RETURNS json LANGUAGE sql AS $$ SELECT to_json(s.cast_ran('json')) $$;
+CREATE CAST (s.mood AS json) WITH FUNCTION s.as_json(s.mood);
+CREATE TYPE s.moods AS (all_of s.mood[]);
+SET LOCAL ROLE tap_owner;
+ALTER TABLE s.accounts ADD moods s.moods DEFAULT row(ARRAY['well']::s.mood[])::s.moods;
+RESET ROLE;
+SELECT account.act_as('1') \g /dev/null
+DELETE FROM s.ran;
+SELECT is(state_of($$SELECT account.export_user('1')$$), '42846', 'an export is cast by nobody but superusers and the owner of the table');
+SELECT is(ran(), '', 'and so the cast of a third role does not run');
+ALTER FUNCTION s.as_json(s.mood) OWNER TO tap_owner;
+SELECT is(account.export_user('1') -> 's.accounts' -> 0 -> 'moods', '{"all_of": [1]}', 'that of the owner does');
+SELECT is(ran(), 'json: tap_owner ()', 'as it');
+
+-- an operator that fits a domain better than that of its type, in a schema in which others may create
+CREATE EXTENSION citext SCHEMA s;
+SET LOCAL ROLE tap_owner;
+CREATE DOMAIN s.mail AS s.citext;
+CREATE TABLE s.mails (id s.mail PRIMARY KEY, deleted_at timestamptz);
+SELECT account.enable_soft_delete('s.mails') \g /dev/null
+INSERT INTO s.mails VALUES ('a@x.org', now());
+RESET ROLE;
+SELECT is(account.is_deleted('s.mails', 'A@x.org'), true, 'a key is compared by the operator of its type');
+SET LOCAL ROLE tap_other;
+CREATE FUNCTION s.same(s.mail, s.citext) RETURNS boolean LANGUAGE sql AS $$ SELECT s.cast_ran('operator') = 1 $$;
+CREATE OPERATOR s.= (LEFTARG = s.mail, RIGHTARG = s.citext, FUNCTION = s.same);
+RESET ROLE;
+DELETE FROM s.ran;
+SELECT is(state_of($$SELECT account.is_deleted('s.mails', 'a@x.org')$$), '55000', 'and by no other');
+SELECT is(state_of($$SELECT account.restore('s.mails', 'a@x.org')$$), '55000', 'whatever is asked');
+SELECT is(ran(), '', 'which does not run as the owner of the table');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,0 +1,219 @@
+/*
+ * query_code.c
+ *		Whose code a statement of ours would run.
+ *
+ * Which cast or operator a text means is looked up by the types of the columns, and whoever owns a
+ * type makes casts of it; an operator of an extension's type is named by a schema in which others
+ * may create one that fits better, such as one of a domain. The policies of a table run as whoever
+ * reads it. Where that is the caller, so it is to be; but where we read tables of several owners as
+ * one of them, that one has not asked for it.
+ *
+ * Texts name tables, and whoever owns one can give its name to another, or to a view, while we wait
+ * for the lock. So whatever comes to be read that is not the acting role's own is looked at, as if
+ * somebody else had written it: views are refused, and casts that nobody wrote are as those that we
+ * write. Of the acting role's own tables these are left alone; see doc/security.md: foreign keys.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+#include "utils/catcache.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#include "cast_code.h"
+#include "identifiers.h"
+#include "query_code.h"
+#include "run_as.h"
+
+/* What is found in a query. */
+typedef struct Found
+{
+	bool makes_json;
+	List *types;     /* of its columns */
+	bool of_others;  /* it names a table of another role, no superuser's */
+	List *unwritten; /* the functions of casts that nobody wrote */
+} Found;
+
+static bool check_expression(Node *node, void *context);
+
+/* Is an operator of an operator class? These are superusers'. */
+static bool
+is_of_class(Oid operator_id)
+{
+	CatCList *members = SearchSysCacheList1(AMOPOPID, ObjectIdGetDatum(operator_id));
+	bool some = members->n_members > 0;
+
+	ReleaseSysCacheList(members);
+	return some;
+}
+
+/* Raise for an operator of somebody else. */
+static void
+check_operator(Oid operator_id)
+{
+	Oid owner = code_owner(get_opcode(operator_id));
+
+	if (OidIsValid(owner) && owner != GetUserId() && !is_of_class(operator_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("operator %s is the code of \"%s\"", format_operator(operator_id),
+						GetUserNameFromId(owner, false)),
+				 errdetail("It would run as \"%s\".", GetUserNameFromId(GetUserId(), false)),
+				 errhint("It fits types of columns better than the operator of their keys: drop "
+						 "it, and let nobody else create objects in its schema.")));
+}
+
+/* Raise for a function of a policy of the table in context, if it is somebody else's. */
+static bool
+check_policy_function(Oid function, void *context)
+{
+	Oid owner = code_owner(function);
+
+	if (OidIsValid(owner) && owner != GetUserId())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a policy of table \"%s\" calls function %s, the code of \"%s\"",
+						get_rel_name(*(Oid *) context), format_procedure(function),
+						GetUserNameFromId(owner, false)),
+				 errdetail("It would run as \"%s\", who owns another table that is read.",
+						   GetUserNameFromId(GetUserId(), false)),
+				 errhint("Let both tables have one owner, or let a superuser own the function.")));
+	return false;
+}
+
+/* The same for all of a policy, and of the policies of tables that it reads. */
+static bool
+check_policy(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, check_policy, context, 0);
+	(void) check_functions_in_node(node, check_policy_function, context);
+	return expression_tree_walker(node, check_policy, context);
+}
+
+/* The same for policies of a table that a statement names, unless its owner acts, or the caller. */
+static void
+check_policies(List *policies, Oid relid)
+{
+	if (policies != NIL && run_as_acts() && relation_owner(relid) != GetUserId())
+		(void) check_policy((Node *) policies, &relid);
+}
+
+/*
+ * Raise for a view of somebody else: we name none, but a table that has given its name to it since.
+ */
+static void
+check_view(Oid relid)
+{
+	Oid owner = relation_owner(relid);
+
+	if (owner != GetUserId() && !superuser_arg(owner))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("\"%s\" has become a view of \"%s\"", get_rel_name(relid),
+							   GetUserNameFromId(owner, false)),
+						errdetail("What it calls would run as \"%s\".",
+								  GetUserNameFromId(GetUserId(), false)),
+						errhint("Try again: then the table is found by its new name.")));
+}
+
+/* Look at what a query names. */
+static void
+check_relation(const RangeTblEntry *rte, Found *found)
+{
+	Oid owner;
+
+	if (!OidIsValid(rte->relid))
+		return;
+	/* the rewriter leaves a view beside its query, or, from 16 on, with it */
+	if (rte->relkind == RELKIND_VIEW)
+		check_view(rte->relid);
+	if (rte->rtekind != RTE_RELATION)
+		return;
+	check_policies(rte->securityQuals, rte->relid);
+	owner = relation_owner(rte->relid);
+	found->of_others |= owner != GetUserId() && !superuser_arg(owner);
+}
+
+/* Look at a query. */
+static void
+check_query(Query *query, Found *found)
+{
+	ListCell *lc;
+
+	(void) check_expression((Node *) query->targetList, found);
+	(void) check_expression((Node *) query->jointree, found);
+	(void) check_expression((Node *) query->onConflict, found);
+	(void) check_expression((Node *) query->returningList, found);
+	(void) check_expression((Node *) query->cteList, found);
+	(void) check_expression(query->havingQual, found);
+	if (query->resultRelation > 0)
+		check_policies(query->withCheckOptions,
+					   rt_fetch(query->resultRelation, query->rtable)->relid);
+	foreach (lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		check_relation(rte, found);
+		(void) check_expression((Node *) rte->subquery, found);
+		(void) check_expression((Node *) rte->functions, found);
+	}
+}
+
+/* Look at all of an expression. */
+static bool
+check_expression(Node *node, void *context)
+{
+	Found *found = context;
+
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Query:
+			check_query((Query *) node, found);
+			return false;
+		case T_Var:
+			found->types = list_append_unique_oid(found->types, ((Var *) node)->vartype);
+			break;
+		case T_FuncExpr:
+			if (((FuncExpr *) node)->funcformat == COERCE_EXPLICIT_CAST)
+				cast_code_check(((FuncExpr *) node)->funcid);
+			if (((FuncExpr *) node)->funcformat == COERCE_IMPLICIT_CAST)
+				found->unwritten = lappend_oid(found->unwritten, ((FuncExpr *) node)->funcid);
+			found->makes_json |= ((FuncExpr *) node)->funcid == F_TO_JSONB ||
+								 ((FuncExpr *) node)->funcid == F_JSONB_BUILD_OBJECT_ANY;
+			break;
+		case T_OpExpr:
+			check_operator(((OpExpr *) node)->opno);
+			break;
+		case T_ScalarArrayOpExpr:
+			check_operator(((ScalarArrayOpExpr *) node)->opno);
+			break;
+		default:
+			break;
+	}
+	return expression_tree_walker(node, check_expression, context);
+}
+
+/* Look at a statement of ours; see the header. */
+void
+query_code_check(Query *query)
+{
+	Found found = {0};
+	ListCell *lc;
+
+	check_query(query, &found);
+	if (found.of_others)
+		foreach (lc, found.unwritten)
+			cast_code_check(lfirst_oid(lc));
+	if (found.makes_json)
+		foreach (lc, found.types)
+			cast_code_check_json(lfirst_oid(lc));
+}
