@@ -260,6 +260,30 @@ CALL account.cleanup_batches('firms', '2026-02-01', batch_size => 3);
 SELECT day, name, count(id) FROM firms LEFT JOIN staff ON firm = day GROUP BY day ORDER BY day;
 SELECT key, state FROM account.removal WHERE target = 'firms'::regclass ORDER BY id;
 DROP TABLE staff, firms;
+-- until the end it keeps its key, and no other row has it; and there is one removal, however its key is given
+CREATE TABLE firms (id int PRIMARY KEY, name text UNIQUE);
+CREATE TABLE staff (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, firm int REFERENCES firms ON UPDATE CASCADE ON DELETE CASCADE);
+INSERT INTO firms VALUES (1, 'one'), (2, 'two');
+INSERT INTO staff (firm) SELECT id FROM firms, generate_series(1, 30);
+CALL account.cleanup_batches('firms', '1', batch_size => 3, max_runtime => '0');
+UPDATE firms SET id = 10 WHERE id = 1; -- fails
+\set VERBOSITY sqlstate
+UPDATE firms SET id = 10 WHERE id = 1; -- fails
+\set VERBOSITY default
+UPDATE firms SET name = name || '!';
+UPDATE firms SET id = 20 WHERE id = 2;
+CALL account.cleanup_batches('firms', '{"id": 1}', batch_size => 3, max_runtime => '0');
+CALL account.cleanup_batches('firms', '[1]', batch_size => 3, max_runtime => '0');
+CALL account.cleanup_batches('firms', '{"name": "one!"}', batch_size => 3, max_runtime => '0');
+DELETE FROM firms WHERE id = 1;
+INSERT INTO firms VALUES (1, 'another'); -- fails
+UPDATE firms SET id = 1 WHERE id = 20; -- fails
+CALL account.cleanup_batches('firms', '01');
+INSERT INTO firms VALUES (1, 'another');
+SELECT f.id, name, count(s.id) FROM firms f LEFT JOIN staff s ON firm = f.id GROUP BY f.id ORDER BY f.id;
+SELECT key, state FROM account.removal WHERE target = 'firms'::regclass ORDER BY id;
+SELECT count(*) FROM pg_trigger WHERE tgfoid = 'account.refuse_sealed'::regproc;
+DROP TABLE staff, firms;
 
 -- what others may -------------------------------------------------------------------------------------------------
 GRANT SELECT, DELETE ON ALL TABLES IN SCHEMA cb TO regress_cb_clerk;

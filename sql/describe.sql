@@ -62,7 +62,7 @@ INSERT INTO describing.posts SELECT i, 3 FROM generate_series(1, 10) AS i;
 SELECT account.place_hold('describing."Users"', ARRAY[1, 2], 'a case') > 0;
 CALL account.cleanup_batches('describing."Users"', '3', batch_size => 4, max_runtime => '1 us');
 SET ROLE describe_owner;
-SELECT regexp_replace(line, '^Removal \d+', 'Removal N') FROM regexp_split_to_table(account.describe('"Users"'), '\n') AS line WHERE line ~ '^(Purge|Erasure|Holds|Removal|New|Members)|among live';
+SELECT regexp_replace(line, '^Removal \d+', 'Removal N') FROM regexp_split_to_table(account.describe('"Users"'), '\n') AS line WHERE line ~ '^(Purge|Erasure|Holds|Removal|New|Such|Members)|among live';
 SELECT account.describe('posts');
 SELECT account.describe('members');
 SELECT account.describe('logs');

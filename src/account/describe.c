@@ -344,7 +344,10 @@ describe_removals(StringInfo out, Oid relid)
 	ask_about("removal_task", sql, relid);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		appendStringInfo(out, "%s\n", answer(i, 1));
-	if (own_trigger(relid, "refuse_sealed", InvalidOid) != NULL)
+	if (SPI_processed > 0)
+		appendStringInfoString(out, "Such a row keeps its key, and new references to it are "
+									"refused, until it is gone.\n");
+	else if (own_trigger(relid, "refuse_sealed", InvalidOid) != NULL)
 		appendStringInfoString(out, "New references to a row that is removed in batches are "
 									"refused, until it is gone.\n");
 }

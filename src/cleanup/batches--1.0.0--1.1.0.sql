@@ -29,7 +29,8 @@ COMMENT ON TABLE account.removal_task IS
 'Removals by account.cleanup_batches. Written by it and account.cancel_removal alone; the view '
 'account.removal shows them. Those that ended longer ago than pgaccount.event_retention go when '
 'another begins.';
-COMMENT ON COLUMN account.removal_task.key IS 'As it was given: the same CALL goes on.';
+COMMENT ON COLUMN account.removal_task.key IS
+'The primary key, in one form, however it was given: the same CALL goes on.';
 COMMENT ON COLUMN account.removal_task.approved IS
 'The hash of the plan that was approved, before the first row went; NULL: none was asked for.';
 COMMENT ON COLUMN account.removal_task.keys_set IS
@@ -59,8 +60,7 @@ COMMENT ON VIEW account.removal IS
 COMMENT ON COLUMN account.removal.id IS 'For account.cancel_removal.';
 COMMENT ON COLUMN account.removal.target IS 'The table that was given.';
 COMMENT ON COLUMN account.removal.key IS
-'The key that was given; the primary key, where that was another one, or is of a type that sessions '
-'write in several ways.';
+'The primary key, in one form; the key that was given where the table has none.';
 COMMENT ON COLUMN account.removal.state IS
 'running; paused: max_runtime was over, the same CALL goes on; interrupted: the session that was '
 'running it is gone, or failed, and the same CALL goes on; finished; cancelled. On a standby what '
@@ -78,8 +78,9 @@ CREATE FUNCTION account.refuse_sealed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'refuse_sealed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 GRANT EXECUTE ON FUNCTION account.refuse_sealed() TO PUBLIC;
 COMMENT ON FUNCTION account.refuse_sealed() IS
-'Trigger on tables that reference one of whose rows are being removed in batches: refuses new '
-'references to those rows (23503). Put there by account.cleanup_batches, and taken off at its end.';
+'Trigger on tables of whose rows some are being removed in batches, and on those that reference '
+'them: refuses new references to those rows, another key of theirs, and another row with their key '
+'(23503). Put there by account.cleanup_batches, and taken off at its end.';
 
 CREATE PROCEDURE account.cleanup_batches(target regclass, key text, force boolean DEFAULT false,
         batch_size integer DEFAULT 10000, max_lag interval DEFAULT NULL,

@@ -3,13 +3,16 @@
  *		The key of the row that a removal is about, as it lasts.
  *
  * A removal goes on in other transactions, and in other sessions; whoever writes a reference reads
- * its key, too. Another unique key than the primary key may be given to another row meanwhile, and
- * how a session reads a date is set there: then the primary key is kept, in one form.
+ * its key, too. Another unique key than the primary key may be given to another row meanwhile, how
+ * a session reads a date is set there, and a key can be given in several ways: so the primary key
+ * is kept, in one form.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
@@ -17,9 +20,9 @@
 
 #include "removal_key.h"
 
-/* Is the text of a value of this type the same in every session? */
+/* Have equal values of this type one text, as it is given and as it is stored? */
 static bool
-has_one_form(Oid type)
+has_one_form(Oid type, Oid collation)
 {
 	switch (type)
 	{
@@ -27,61 +30,94 @@ has_one_form(Oid type)
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:
-		case NUMERICOID:
 		case OIDOID:
-		case TEXTOID:
-		case VARCHAROID:
-		case BPCHAROID:
-		case NAMEOID:
 		case UUIDOID:
 			return true;
+		case TEXTOID:
+		case VARCHAROID:
+		case NAMEOID:
+			return !OidIsValid(collation) || get_collation_isdeterministic(collation);
 		default:
 			return type_is_enum(type);
 	}
 }
 
-/* Does a text that names these keys of a table with this primary key go on to do so? */
+/* Are the columns of these keys a table's primary key, and the values in one form? */
 static bool
 lasts(const KeySet *keys, const List *primary)
 {
 	if (keys->ncols != list_length(primary))
 		return false;
 	for (int i = 0; i < keys->ncols; i++)
-		if (!list_member_int(primary, keys->columns[i]) || !has_one_form(keys->types[i]))
+	{
+		int32 typmod;
+		Oid type;
+		Oid collation;
+
+		get_atttypetypmodcoll(keys->relid, keys->columns[i], &type, &typmod, &collation);
+		if (!list_member_int(primary, keys->columns[i]) || !has_one_form(keys->types[i], collation))
 			return false;
+	}
 	return true;
 }
 
-/* Add a row's primary key as an object. */
+/* The texts of some keys, a column of the primary key after the other. */
+typedef struct KeyTexts
+{
+	Oid target;
+	List *primary;
+	int n;
+	char **texts;
+} KeyTexts;
+
+/* Add the text of a value. */
 static void
-append_row(StringInfo text, Oid target, const List *primary, SPITupleTable *rows, uint64 row)
+put_text(KeyTexts *texts, int row, AttrNumber column, char *text)
 {
 	ListCell *lc;
 
-	appendStringInfoChar(text, '{');
-	foreach (lc, primary)
-	{
-		int i = foreach_current_index(lc);
-
-		if (i > 0)
-			appendStringInfoString(text, ", ");
-		escape_json(text, get_attname(target, (AttrNumber) lfirst_int(lc), false));
-		appendStringInfoString(text, ": ");
-		escape_json(text, SPI_getvalue(rows->vals[row], rows->tupdesc, i + 1));
-	}
-	appendStringInfoChar(text, '}');
+	foreach (lc, texts->primary)
+		if (lfirst_int(lc) == column)
+			texts->texts[row * list_length(texts->primary) + foreach_current_index(lc)] = text;
 }
 
-/* Find the rows, and name them by their primary key. NULL: there are none. Within SPI_connect. */
-static char *
-name_rows(const KeySet *keys, const List *primary)
+/* The texts of keys as the caller gave them. */
+static KeyTexts
+texts_given(const KeySet *keys, List *primary)
 {
-	StringInfoData text;
+	KeyTexts texts = {keys->relid, primary, keys->nkeys};
+
+	texts.texts = palloc0(Max(texts.n, 1) * keys->ncols * sizeof(char *));
+	for (int i = 0; i < keys->ncols; i++)
+	{
+		int16 len;
+		bool by_value;
+		char align;
+		Datum *values;
+		bool *nulls;
+		int n;
+		Oid output;
+		bool is_varlena;
+
+		get_typlenbyvalalign(keys->types[i], &len, &by_value, &align);
+		deconstruct_array(DatumGetArrayTypeP(keys->arrays[i]), keys->types[i], len, by_value, align,
+						  &values, &nulls, &n);
+		getTypeOutputInfo(keys->types[i], &output, &is_varlena);
+		for (int row = 0; row < n; row++)
+			put_text(&texts, row, keys->columns[i], OidOutputFunctionCall(output, values[row]));
+	}
+	return texts;
+}
+
+/* The texts of the primary keys of the rows that have these keys. Within SPI_connect. */
+static KeyTexts
+texts_stored(const KeySet *keys, List *primary, MemoryContext context)
+{
+	KeyTexts texts = {keys->relid, primary};
 	StringInfoData sql;
 	RoleState caller;
+	MemoryContext old;
 	ListCell *lc;
-	uint64 n;
-	int level;
 
 	initStringInfo(&sql);
 	foreach (lc, primary)
@@ -89,22 +125,64 @@ name_rows(const KeySet *keys, const List *primary)
 						 sql_column(keys->relid, (AttrNumber) lfirst_int(lc)));
 	appendStringInfo(&sql, " FROM %s c WHERE %s ORDER BY c.ctid", sql_keyed_relation(keys->relid),
 					 keys_condition(keys, "c", 1));
-	level = value_formats_begin();
 	caller = run_as(relation_owner(keys->relid));
-	n = statement_run_once(sql.data, keys->ncols, keys->array_types, keys->arrays, NULL,
-						   &(StatementOptions){.look = SNAPSHOT_OF_NOW});
-	initStringInfo(&text);
-	for (uint64 row = 0; row < n; row++)
-	{
-		appendStringInfoString(&text, row > 0 ? ", " : n > 1 ? "[" : "");
-		append_row(&text, keys->relid, primary, SPI_tuptable, row);
-	}
-	if (n > 1)
-		appendStringInfoChar(&text, ']');
+	texts.n = (int) statement_run_once(sql.data, keys->ncols, keys->array_types, keys->arrays, NULL,
+									   &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	run_as_end(caller);
-	AtEOXact_GUC(true, level);
+	old = MemoryContextSwitchTo(context);
+	texts.texts = palloc0(Max(texts.n, 1) * list_length(primary) * sizeof(char *));
+	for (int row = 0; row < texts.n; row++)
+		foreach (lc, primary)
+			put_text(&texts, row, (AttrNumber) lfirst_int(lc),
+					 SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+								  foreach_current_index(lc) + 1));
+	MemoryContextSwitchTo(old);
 	statement_free_rows();
-	return n > 0 ? text.data : NULL;
+	return texts;
+}
+
+/* Is a text read as no document, and so as what it is? */
+static bool
+is_plain(const char *text)
+{
+	const char *start = text + strspn(text, " \t\r\n");
+
+	return *start != '{' && *start != '[';
+}
+
+/*
+ * One text of some keys: of one value itself, so that however it was given there is one removal of
+ * its row; else documents.
+ */
+static char *
+text_of(const KeyTexts *texts)
+{
+	int ncols = list_length(texts->primary);
+	StringInfoData text;
+
+	if (texts->n == 1 && ncols == 1 && is_plain(texts->texts[0]))
+		return texts->texts[0];
+	initStringInfo(&text);
+	for (int row = 0; row < texts->n; row++)
+	{
+		ListCell *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		appendStringInfoString(&text, row > 0 ? ", " : texts->n > 1 ? "[" : "");
+		foreach (lc, texts->primary)
+		{
+			int i = foreach_current_index(lc);
+
+			appendStringInfoString(&text, i > 0 ? ", " : "{");
+			escape_json(&text, get_attname(texts->target, (AttrNumber) lfirst_int(lc), false));
+			appendStringInfoString(&text, ": ");
+			escape_json(&text, texts->texts[row * ncols + i]);
+		}
+		appendStringInfoChar(&text, '}');
+	}
+	if (texts->n > 1)
+		appendStringInfoChar(&text, ']');
+	return text.data;
 }
 
 /* The text that lasts; see the header. */
@@ -113,16 +191,22 @@ removal_key_text(const KeySet *keys, const char *given)
 {
 	MemoryContext context = CurrentMemoryContext;
 	List *primary = primary_key_columns(keys->relid);
-	const char *text;
+	KeyTexts texts;
+	int level;
 
-	if (primary == NIL || lasts(keys, primary))
+	if (primary == NIL)
 		return given;
-	SPI_connect();
-	text = name_rows(keys, primary);
-	if (text != NULL)
-		text = MemoryContextStrdup(context, text);
-	SPI_finish();
-	return text != NULL ? text : given;
+	level = value_formats_begin();
+	if (lasts(keys, primary))
+		texts = texts_given(keys, primary);
+	else
+	{
+		SPI_connect();
+		texts = texts_stored(keys, primary, context);
+		SPI_finish();
+	}
+	AtEOXact_GUC(true, level);
+	return texts.n > 0 ? text_of(&texts) : given;
 }
 
 /* The keys that it names. */

@@ -12,9 +12,10 @@
 #include "base/base.h"
 
 /*
- * The text that names the same rows in every session, whatever is changed meanwhile but their
- * primary key: the one that was given where it does so, or where there is no such row. keys: those
- * it names in this session. In the current memory context. Not within SPI_connect.
+ * The text that names the same rows in every session, whatever is changed meanwhile, and is one for
+ * each row: its primary key. The one that was given where the table has none, or the row is not
+ * there. keys: those it names in this session. In the current memory context. Not within
+ * SPI_connect.
  */
 extern const char *removal_key_text(const KeySet *keys, const char *given);
 

@@ -1,8 +1,9 @@
 /*
  * seal.c
- *		The row that a removal in batches is about: nothing new may reference it.
+ *		The row that a removal in batches is about: nothing new may reference it, and by its key the
+ *		removal goes on, so that stays its own.
  *
- * Each table that references the row's table has a trigger until the end of the removal, one for
+ * The row's table, and each that references it, has a trigger until the end of the removal, one for
  * all removals, which asks account.removal_task for the keys. It is not a constraint trigger FROM
  * the other table, as a guard is (softdelete/guard.c): PostgreSQL gives partitions that come, and
  * takes from those that go, clones of ordinary ones.
@@ -19,6 +20,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
@@ -50,6 +52,7 @@
 #include "removal_key.h"
 #include "removal_task.h"
 #include "seal.h"
+#include "sealed_rows.h"
 
 PG_FUNCTION_INFO_V1(refuse_sealed);
 
@@ -138,13 +141,13 @@ references(const FkEdge *edge, Oid target)
 	return edge->parent == target || fk_node_table(edge->parent) == fk_node_table(target);
 }
 
-/* The tables that reference a table, and lack the trigger. */
+/* A table, and those that reference it, as far as they lack the trigger. */
 List *
 seal_tables_without(Oid target)
 {
 	FkGraph *graph = fk_graph_load();
 	List *with = tables_with_trigger();
-	List *tables = NIL;
+	List *tables = list_member_oid(with, target) ? NIL : list_make1_oid(target);
 	ListCell *lc;
 
 	foreach (lc, graph->edges)
@@ -183,7 +186,7 @@ seal_tables_left(void)
 	ListCell *lc;
 
 	foreach (lc, tables_with_trigger())
-		if (!references_any(lfirst_oid(lc), targets))
+		if (!list_member_oid(targets, lfirst_oid(lc)) && !references_any(lfirst_oid(lc), targets))
 			tables = lappend_oid(tables, lfirst_oid(lc));
 	return tables;
 }
@@ -313,6 +316,7 @@ typedef struct SealedKey
 typedef struct Sealed
 {
 	List *keys; /* SealedKey */
+	List *rows; /* of sealed_rows_read() */
 } Sealed;
 
 /* Read the keys, as an edge references them, of rows of a table with one of some keys. */
@@ -383,12 +387,13 @@ prepare_comparison(SealedKey *sealed, Relation rel, MemoryContext context)
 	MemoryContextSwitchTo(old);
 }
 
-/* The columns by which rows of a table reference others, of the table itself. */
-typedef struct ReferencingColumns
+/* The columns of a table that the trigger looks at. */
+typedef struct WatchedColumns
 {
-	Oid relid; /* the key of the hash table */
-	Bitmapset *columns;
-} ReferencingColumns;
+	Oid relid;              /* the key of the hash table */
+	Bitmapset *referencing; /* by which its rows reference others */
+	Bitmapset *naming;      /* of its unique keys, by which removals find them */
+} WatchedColumns;
 
 /*
  * Those of tables that have the trigger, as they were when no relation had changed since: every
@@ -398,49 +403,55 @@ static MemoryContext known_context = NULL;
 static HTAB *known_columns = NULL;
 static uint64 known_changes = 0;
 
-/* Read the columns by which rows of a table reference others. */
-static Bitmapset *
-read_referencing_columns(Relation rel)
+/* Read the columns of a table that are to be watched. */
+static WatchedColumns
+read_watched_columns(Relation rel)
 {
-	Bitmapset *columns = NULL;
+	WatchedColumns watched = {.relid = RelationGetRelid(rel)};
+	Bitmapset *keys = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
+	int member = -1;
 	ListCell *lc;
 
+	while ((member = bms_next_member(keys, member)) >= 0)
+		if (member + FirstLowInvalidHeapAttributeNumber > 0)
+			watched.naming =
+				bms_add_member(watched.naming, member + FirstLowInvalidHeapAttributeNumber);
 	foreach (lc, fk_of_with_periods(RelationGetRelid(rel)))
 	{
 		const FkEdge *edge = lfirst(lc);
 
 		for (int i = 0; i < edge->nkeys; i++)
-			columns = bms_add_member(columns, column_in(rel, edge, i));
+			watched.referencing = bms_add_member(watched.referencing, column_in(rel, edge, i));
 	}
-	return columns;
+	return watched;
 }
 
 /* The same, kept until a relation changes. */
-static const Bitmapset *
-referencing_columns(Relation rel)
+static WatchedColumns
+watched_columns(Relation rel)
 {
 	Oid relid = RelationGetRelid(rel);
 	uint64 changes = relation_changes_seen();
-	ReferencingColumns *entry;
-	Bitmapset *columns;
+	WatchedColumns *entry;
+	WatchedColumns watched;
 	MemoryContext old;
 
 	if (known_columns != NULL && known_changes == changes)
 	{
 		entry = hash_search(known_columns, &relid, HASH_FIND, NULL);
 		if (entry != NULL)
-			return entry->columns;
+			return *entry;
 	}
-	columns = read_referencing_columns(rel);
+	watched = read_watched_columns(rel);
 	if (changes != relation_changes_seen())
-		return columns;
+		return watched;
 	if (known_context == NULL)
 		known_context =
 			AllocSetContextCreate(TopMemoryContext, "pgaccount seals", ALLOCSET_SMALL_SIZES);
 	if (known_columns == NULL || known_changes != changes)
 	{
 		HASHCTL ctl = {
-			.keysize = sizeof(Oid), .entrysize = sizeof(ReferencingColumns), .hcxt = known_context};
+			.keysize = sizeof(Oid), .entrysize = sizeof(WatchedColumns), .hcxt = known_context};
 
 		known_columns = NULL;
 		MemoryContextReset(known_context);
@@ -449,33 +460,22 @@ referencing_columns(Relation rel)
 		known_changes = changes;
 	}
 	old = MemoryContextSwitchTo(known_context);
-	columns = bms_copy(columns);
+	watched.referencing = bms_copy(watched.referencing);
+	watched.naming = bms_copy(watched.naming);
 	MemoryContextSwitchTo(old);
 	entry = hash_search(known_columns, &relid, HASH_ENTER, NULL);
-	entry->columns = columns;
-	return columns;
+	*entry = watched;
+	return watched;
 }
 
-/* Did an UPDATE change a column that references? */
+/* Did an UPDATE change what is watched? */
 static bool
-changes_reference(Relation rel, HeapTuple old, HeapTuple new)
+changes_watched(Relation rel, HeapTuple old, HeapTuple new)
 {
-	const Bitmapset *columns = referencing_columns(rel);
-	TupleDesc desc = RelationGetDescr(rel);
-	int column = -1;
+	WatchedColumns watched = watched_columns(rel);
 
-	while ((column = bms_next_member(columns, column)) >= 0)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, column - 1);
-		bool was_null;
-		bool is_null;
-		Datum was = heap_getattr(old, column, desc, &was_null);
-		Datum is = heap_getattr(new, column, desc, &is_null);
-
-		if (!is_null && (was_null || !datum_image_eq(was, is, att->attbyval, att->attlen)))
-			return true;
-	}
-	return false;
+	return columns_changed(rel, old, new, watched.referencing, false) ||
+		   columns_changed(rel, old, new, watched.naming, true);
 }
 
 /* Read the keys that are refused in this statement. In a memory context of the statement's. */
@@ -491,6 +491,9 @@ read_sealed(Relation rel, MemoryContext context)
 	MemoryContextSwitchTo(old);
 	SPI_connect();
 	targets = removal_task_targets();
+	old = MemoryContextSwitchTo(context);
+	sealed->rows = sealed_rows_read(rel, targets);
+	MemoryContextSwitchTo(old);
 	foreach (lc, edges)
 	{
 		FkEdge *edge = lfirst(lc);
@@ -561,7 +564,10 @@ refuse_row(const FkEdge *edge)
 					err_constraint(edge)));
 }
 
-/* account.refuse_sealed() RETURNS trigger: AFTER INSERT OR UPDATE, for each row of a child. */
+/*
+ * account.refuse_sealed() RETURNS trigger: AFTER INSERT OR UPDATE, for each row of a child, or of
+ * the table itself.
+ */
 Datum
 refuse_sealed(PG_FUNCTION_ARGS)
 {
@@ -575,13 +581,14 @@ refuse_sealed(PG_FUNCTION_ARGS)
 	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		return PointerGetDatum(NULL);
-	if (update && !changes_reference(rel, trigger->tg_trigtuple, row))
+	if (update && !changes_watched(rel, trigger->tg_trigtuple, row))
 		return PointerGetDatum(NULL);
 	if (sealed == NULL)
 	{
 		sealed = read_sealed(rel, fcinfo->flinfo->fn_mcxt);
 		fcinfo->flinfo->fn_extra = sealed;
 	}
+	sealed_rows_refuse(rel, sealed->rows, update ? trigger->tg_trigtuple : NULL, row);
 	foreach (lc, sealed->keys)
 	{
 		SealedKey *key = lfirst(lc);
