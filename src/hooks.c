@@ -51,6 +51,7 @@ account_planner(COMPAT_PLANNER_PARAMS)
 static void
 account_ExecutorStart(QueryDesc *desc, int eflags)
 {
+	run_as_refuse_temporary(desc->plannedstmt);
 	eflags |= run_as_started();
 	if (hooks_installed())
 		identity_statement_begins();

@@ -25,6 +25,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
@@ -376,6 +377,41 @@ refuse(const char *what)
 }
 
 /*
+ * Refuse a temporary table or view of somebody else: what hangs on it, its triggers and what a view
+ * calls, would run as who acts. The session's are found by names that are nowhere else, such as
+ * that of CREATE TEMP TABLE IF NOT EXISTS.
+ */
+static void
+refuse_temporary(Oid relid)
+{
+	if (OidIsValid(relid) && get_rel_persistence(relid) == RELPERSISTENCE_TEMP &&
+		relation_owner(relid) != GetUserId())
+		refuse("a temporary table of the session");
+}
+
+/* The same for the tables of a statement that is started. */
+void
+run_as_refuse_temporary(const PlannedStmt *statement)
+{
+	ListCell *lc;
+
+	if (run_as_other())
+		foreach (lc, statement->rtable)
+			refuse_temporary(lfirst_node(RangeTblEntry, lc)->relid);
+}
+
+/* The same for those that a utility statement names. */
+static void
+refuse_temporary_names(List *names)
+{
+	ListCell *lc;
+
+	if (run_as_other())
+		foreach (lc, names)
+			refuse_temporary(RangeVarGetRelid(lfirst_node(RangeVar, lc), NoLock, true));
+}
+
+/*
  * Refuse a utility statement that leaves something behind in the session, or reads what is there.
  */
 void
@@ -387,6 +423,13 @@ run_as_refuse_utility(Node *statement)
 			if ((((DeclareCursorStmt *) statement)->options & CURSOR_OPT_HOLD) == 0)
 				return;
 			break;
+		case T_TruncateStmt:
+			refuse_temporary_names(((TruncateStmt *) statement)->relations);
+			return;
+		case T_CopyStmt:
+			if (((CopyStmt *) statement)->relation != NULL)
+				refuse_temporary_names(list_make1(((CopyStmt *) statement)->relation));
+			return;
 		case T_PrepareStmt:
 		case T_ExecuteStmt:
 		case T_DeallocateStmt:

@@ -63,6 +63,7 @@ extern int path_begin(const char *path); /* another search_path, the same way */
 extern void names_end(int level);
 
 struct Node;
+struct PlannedStmt;
 struct QueryDesc;
 
 /*
@@ -73,6 +74,9 @@ struct QueryDesc;
 extern void run_as_refuse_utility(struct Node *statement);
 extern void run_as_refuse_object(Oid class_id, Oid object_id);
 extern void run_as_refuse_function(Oid function);
+
+/* The same for a statement that reads or writes a temporary table or view of somebody else. */
+extern void run_as_refuse_temporary(const struct PlannedStmt *statement);
 
 /*
  * The same for going on with a statement that somebody else has started, such as a cursor of the

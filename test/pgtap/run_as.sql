@@ -269,5 +269,37 @@ SELECT is(state_of($$SELECT account.is_deleted('s.mails', 'a@x.org')$$), '55000'
 SELECT is(state_of($$SELECT account.restore('s.mails', 'a@x.org')$$), '55000', 'whatever is asked');
 SELECT is(ran(), '', 'which does not run as the owner of the table');
 
+-- temporary tables and views of the session, which an owner's code finds where it means to make its own
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.staged (id int PRIMARY KEY, deleted_at timestamptz);
+CREATE FUNCTION s.stage() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE TEMP TABLE IF NOT EXISTS stage (id int);
+    INSERT INTO stage VALUES (NEW.id);
+    RETURN NEW;
+END $$;
+CREATE FUNCTION s.unstage() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN TRUNCATE stage; RETURN NEW; END $$;
+CREATE TRIGGER stage BEFORE UPDATE ON s.staged FOR EACH ROW EXECUTE FUNCTION s.stage();
+SELECT account.enable_soft_delete('s.staged') \g /dev/null
+INSERT INTO s.staged VALUES (1, now());
+GRANT SELECT, UPDATE ON s.staged TO tap_caller;
+RESET ROLE;
+GRANT CREATE ON SCHEMA s TO tap_caller;
+SELECT format('GRANT TEMPORARY ON DATABASE %I TO tap_caller', current_database()) \gexec
+SET LOCAL ROLE tap_caller;
+CREATE TEMP TABLE stage (id int);
+CREATE FUNCTION s.on_stage() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM s.cast_ran('stage'); RETURN NULL; END $$;
+CREATE TRIGGER on_stage AFTER INSERT ON stage FOR EACH ROW EXECUTE FUNCTION s.on_stage();
+CREATE TRIGGER on_truncate AFTER TRUNCATE ON stage EXECUTE FUNCTION s.on_stage();
+GRANT ALL ON stage TO tap_owner;
+SELECT is(public.state_of($$SELECT account.restore('s.staged', 1)$$), '42501', 'an owner''s trigger does not write a temporary table of the caller''s');
+RESET ROLE;
+DROP TRIGGER stage ON s.staged;
+CREATE TRIGGER stage BEFORE UPDATE ON s.staged FOR EACH ROW EXECUTE FUNCTION s.unstage();
+SET LOCAL ROLE tap_caller;
+SELECT is(public.state_of($$SELECT account.restore('s.staged', 1)$$), '42501', 'nor does it empty one');
+RESET ROLE;
+SELECT is(ran(), '', 'so that the triggers of it do not run as the owner');
+
 SELECT * FROM finish();
 ROLLBACK;
