@@ -9,7 +9,6 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_authid.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -22,7 +21,6 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "base/base.h"
@@ -147,20 +145,6 @@ noted_model(PG_FUNCTION_ARGS)
 		!has_object(call, "columns", false))
 		PG_RETURN_NULL();
 	PG_RETURN_JSONB_P(call);
-}
-
-/* Whoever owns a function. */
-Oid
-function_owner(Oid function)
-{
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	return owner;
 }
 
 /* May the current user see the findings of all tables? owner: of the functions of the doctor. */

@@ -9,9 +9,6 @@
 #error "doctor.h is private to src/account"
 #endif
 
-/* Whoever owns a function. */
-extern Oid function_owner(Oid function);
-
 /* May the current user see the findings of all tables? owner: of the functions of the doctor. */
 extern bool sees_all_findings(Oid owner);
 

@@ -24,9 +24,9 @@
 #include "identifiers.h"
 #include "run_as.h"
 
-/* The owner of a function; see the header. */
+/* Whoever owns a function. */
 Oid
-code_owner(Oid function)
+function_owner(Oid function)
 {
 	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Oid owner;
@@ -35,6 +35,15 @@ code_owner(Oid function)
 		elog(ERROR, "cache lookup failed for function %u", function);
 	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
 	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* The owner of a function; see the header. */
+Oid
+code_owner(Oid function)
+{
+	Oid owner = function_owner(function);
+
 	return superuser_arg(owner) ? InvalidOid : owner;
 }
 

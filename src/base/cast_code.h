@@ -7,6 +7,9 @@
 
 #include "parser/parse_coerce.h"
 
+/* Whoever owns a function. */
+extern Oid function_owner(Oid function);
+
 /* The owner of a function; InvalidOid: a superuser, whom everybody trusts. */
 extern Oid code_owner(Oid function);
 
