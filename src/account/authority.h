@@ -15,7 +15,7 @@
 /* The user of the identity, if that may come in; raises PT401. */
 extern UserRecord *authority_actor(const Model *model);
 
-/* The same, its row locked: whatever ends it has been, and is seen, or waits for the transaction. */
+/* The same, its row locked: whatever ends it has been and is seen, or waits for the transaction. */
 extern UserRecord *authority_actor_locked(const Model *model);
 
 /* Raise PT403 unless this is staff, or a superuser. */

@@ -48,8 +48,8 @@ typedef struct StatementOptions
 	uint64 limit; /* rows to read at most; 0: all */
 	/* AFTER triggers fire at the end of the running statement, as for referential actions */
 	bool within;
-	bool physical;          /* a DELETE removes rows of soft-delete tables */
-	QueryEnvironment *env;  /* tables of ours that it names */
+	bool physical;         /* a DELETE removes rows of soft-delete tables */
+	QueryEnvironment *env; /* tables of ours that it names */
 	ExecutorCallback callback;
 	void *arg;
 	DestReceiver *dest; /* NULL: rows are left in SPI_tuptable */

@@ -2,8 +2,8 @@
  * sealed_rows.c
  *		Rows that removals in batches are about keep their keys, and no others have these.
  *
- * By its key a removal finds its row again, in the next batch and in the next call: what has the key
- * by then is what it removes.
+ * By its key a removal finds its row again, in the next batch and in the next call: what has the
+ * key by then is what it removes.
  */
 #include "postgres.h"
 

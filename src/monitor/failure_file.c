@@ -8,7 +8,8 @@
  * holds, and for each database, how many failures are only a number yet. It is mapped into all
  * processes and not synced: it outlives them, not the machine. The next start counts what it finds
  * as dropped, and with it what a worker had committed and not yet taken from its slot: of two wrong
- * numbers the larger. While the server runs there is the marker alone, and base backups leave it out.
+ * numbers the larger. While the server runs there is the marker alone, and base backups leave it
+ * out.
  *
  * The postmaster alone reads and writes the files; the marker is written under the queue's lock.
  * Nothing raises but for lack of memory at the start.
