@@ -6,26 +6,25 @@
 # One client, client and server on one core. Processor time of both is compared, not the clock's: what
 # else the machine does falls on a long conversation otherwise than on a short one. The section account leaves
 # argon2 out: the server runs with a hash that is ready (ready_hash.c), as the plain statements have it. The
-# section argon2 has it at its default cost, and the plain statements have libsodium's of that cost. Refused
-# logins are measured by the clock, as who guesses does.
+# section argon2 has it at its default cost, and the plain statements have libsodium's of that cost; there they are
+# called within one backend. Refused logins are measured by the clock, as who guesses does.
 
 # A contender as a pgbench script; n counts on from run to run. Usage: account_script contender
 account_script() {
-    local hash="'argon2id-hash-of-ninety-seven-characters-or-so-as-stored-by-everyone-who-does-it-well-nowadays-'" verified=''
-    case $1 in *_libsodium) hash="public.libsodium_hash('secret123')" verified=", public.libsodium_verify(password, 'secret123')" ;; esac
+    local hash="'argon2id-hash-of-ninety-seven-characters-or-so-as-stored-by-everyone-who-does-it-well-nowadays-'"
     echo '\set n :n + 1'
     echo '\set u random(1, 10000)'
     case $1 in
-        login_plain | login_beside | login_libsodium)
+        login_plain | login_beside)
             echo 'BEGIN;'
-            echo "SELECT *$verified FROM plain.users WHERE lower(email) = 'u:u@example.org' AND deleted_at IS NULL \\gset r_"
+            echo "SELECT * FROM plain.users WHERE lower(email) = 'u:u@example.org' AND deleted_at IS NULL \\gset r_"
             cat <<'SQL'
 INSERT INTO plain.session (id, user_id, tenant_id, token_hash, created_at, refreshed_at, expires_at) VALUES (gen_random_uuid(), ':r_id', ':r_tenant_id', '\x0123456789012345678901234567890101234567890123456789012345678901', now(), now(), now() + interval '30 days');
 UPDATE plain.users SET last_login = now() WHERE id = ':r_id';
 COMMIT;
 SQL
             ;;
-        login_ours | login_silent | login_argon2) echo "SELECT * FROM account.login('u:u@example.org', 'secret123');" ;;
+        login_ours | login_silent) echo "SELECT * FROM account.login('u:u@example.org', 'secret123');" ;;
         refresh_plain | refresh_beside)
             cat <<'SQL'
 BEGIN;
@@ -39,11 +38,11 @@ SQL
             echo '\set t 1 + :n % 2'
             echo "SELECT refresh_token AS token FROM account.switch_tenant(':token', 't:t') \\gset"
             ;;
-        register_plain | register_beside | register_libsodium)
+        register_plain | register_beside)
             printf "BEGIN;\nINSERT INTO plain.users (email, password) VALUES ('n' || :n || '@example.org', %s) RETURNING id \\\\gset\n" "$hash"
             printf "INSERT INTO plain.profiles (user_id, role) VALUES (':id', 'member');\nCOMMIT;\n"
             ;;
-        register_ours | register_silent | register_argon2) echo "SELECT * FROM account.register('n' || :n || '@example.org', 'secret123');" ;;
+        register_ours | register_silent) echo "SELECT * FROM account.register('n' || :n || '@example.org', 'secret123');" ;;
     esac
 }
 
@@ -68,7 +67,6 @@ account_once() {
     # others register other emails
     case $2 in
         *_silent | *_beside) variables[1]=n=$((1000000000 + $3 * $1)) ;;
-        *_argon2 | *_libsodium) variables[1]=n=$((2000000000 + $3 * $1)) ;;
     esac
     case $2 in *_silent) options='-c pgaccount.log_events=off' ;; esac
     spent
@@ -153,41 +151,37 @@ section_account() {
     restart_with ''
 }
 
-# A few dozen a turn: they take fifty milliseconds each.
 section_argon2() {
     account_tables
     restart_with ''
-    psql -XqAt -v ON_ERROR_STOP=1 -d bench_account <<'SQL'
-CREATE FUNCTION public.libsodium_hash(text) RETURNS text LANGUAGE c STRICT AS '$libdir/pgaccount', 'libsodium_hash';
-CREATE FUNCTION public.libsodium_verify(text, text) RETURNS boolean LANGUAGE c STRICT AS '$libdir/pgaccount', 'libsodium_verify';
-UPDATE app.users SET password = (SELECT account.hash_password('secret123'));
-UPDATE plain.users SET password = (SELECT public.libsodium_hash('secret123'));
-VACUUM (FREEZE, ANALYZE);
-SQL
-    pin
-    take_turns "$(pick 15 3)" account_once 40 -- login_libsodium login_argon2 register_libsodium register_argon2
-    unpin
+    account_medians argon2 "$(pick 200 20)"
     about 'argon2 at its default cost' account.login
-    row 'login, argon2' 'SELECT, libsodium, INSERT session, UPDATE' "$(mid 'account|login_libsodium')" "$(mid 'account|login_argon2')" 1.02
+    row 'login, argon2' 'SELECT, libsodium, INSERT session, UPDATE' "$(mid 'argon2|login_libsodium')" "$(mid 'argon2|login_argon2')" 1.02
     about 'argon2 at its default cost' account.register
-    row 'register, argon2' 'BEGIN; two INSERTs, libsodium; COMMIT' "$(mid 'account|register_libsodium')" "$(mid 'account|register_argon2')" 1.02
+    row 'register, argon2' 'BEGIN; two INSERTs, libsodium; COMMIT' "$(mid 'argon2|register_libsodium')" "$(mid 'argon2|register_argon2')" 1.02
     refusals
     resets
     dropdb bench_account
+}
+
+# Medians that a script of bench/account prints. Usage: account_medians script rounds
+account_medians() {
+    local who
+    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/$1" psql -XqAt -v ON_ERROR_STOP=1 -d bench_account -v rounds="$2" -f "$work/tree/bench/account/$1.sql" || {
+        cat "$work/log/$1"
+        die "account/$1.sql failed"
+    }
+    while IFS='|' read -r who result; do sample "$1|$who"; done < <(grep -F '|' "$work/log/$1")
 }
 
 # The clock would tell who exists, if one refusal took longer than another. What else the machine does is in that
 # time too; processor time shows what is ours.
 refusals() {
     local who
-    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/refusals" psql -XqAt -v ON_ERROR_STOP=1 -d bench_account -v rounds="$(pick 200 20)" -f "$work/tree/bench/account/refusals.sql" || {
-        cat "$work/log/refusals"
-        die "account/refusals.sql failed"
-    }
-    while IFS='|' read -r who result; do sample "refusal|$who"; done < <(grep -F '|' "$work/log/refusals")
+    account_medians refusals "$(pick 200 20)"
     about 'refused logins' account.login
     for who in unknown inactive deleted; do
-        row "refused login: $who user" 'a wrong password' "$(mid 'refusal|wrong')" "$(mid "refusal|$who")" -
+        row "refused login: $who user" 'a wrong password' "$(mid 'refusals|wrong')" "$(mid "refusals|$who")" -
     done
     refusals_row "slowest of $(pick 200 20) refused logins" '' 1.05
     refusals_row 'the same in processor time' ' cpu' -
@@ -196,22 +190,18 @@ refusals() {
 # The same of requests for a new password.
 resets() {
     local who kinds
-    QUIET=1 STEP_TIMEOUT=3600 step "$work/log/resets" psql -XqAt -v ON_ERROR_STOP=1 -d bench_account -v rounds="$(pick 200 20)" -f "$work/tree/bench/account/resets.sql" || {
-        cat "$work/log/resets"
-        die "account/resets.sql failed"
-    }
-    while IFS='|' read -r who result; do sample "reset|$who"; done < <(grep -F '|' "$work/log/resets")
+    account_medians resets "$(pick 200 20)"
     about 'requests for a new password' account.request_password_reset
     for who in unknown inactive deleted; do
-        row "request for a new password: $who user" 'a known user' "$(mid 'reset|known')" "$(mid "reset|$who")" -
+        row "request for a new password: $who user" 'a known user' "$(mid 'resets|known')" "$(mid "resets|$who")" -
     done
-    kinds=$(for who in known unknown inactive deleted; do mid "reset|$who"; done | sort -g)
+    kinds=$(for who in known unknown inactive deleted; do mid "resets|$who"; done | sort -g)
     row "slowest of $(pick 200 20) requests by known, unknown, inactive, deleted logins" 'the quickest' "$(head -n 1 <<<"$kinds")" "$(tail -n 1 <<<"$kinds")" 1.05 '<'
 }
 
 # The dearest kind of refusal against the cheapest. Usage: refusals_row work suffix bar
 refusals_row() {
     local who kinds
-    kinds=$(for who in wrong unknown inactive deleted; do mid "refusal|$who$2"; done | sort -g)
+    kinds=$(for who in wrong unknown inactive deleted; do mid "refusals|$who$2"; done | sort -g)
     row "$1" 'the quickest' "$(head -n 1 <<<"$kinds")" "$(tail -n 1 <<<"$kinds")" "$3" '<'
 }
