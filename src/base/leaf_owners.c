@@ -5,7 +5,11 @@
  *
  * A statement about the parent would run their triggers and checks as the owner of the parent. So
  * it is run once for each owner, over the tables of that owner. One that writes several tables at
- * once, of a cycle, is refused.
+ * once, of a cycle, is refused, and so is one that may move rows to a partition of somebody else:
+ * then triggers of both would run.
+ *
+ * Code comes down, too: partitions have the row triggers, checks and indexes of the tables above
+ * them, each of which may have an owner of its own.
  */
 #include "postgres.h"
 
@@ -18,14 +22,17 @@
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_partitioned_table.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
@@ -151,6 +158,37 @@ has_own_generated(Relation rel)
 	return true;
 }
 
+/* Has a table a trigger that was made for it, which is none of ours? row: one for each row. */
+static bool
+has_own_trigger(Relation rel, bool row)
+{
+	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (!trigger->tgisinternal && !trigger->tgisclone &&
+			(!row || TRIGGER_FOR_ROW(trigger->tgtype)) &&
+			get_func_namespace(trigger->tgfoid) != account_schema())
+			return true;
+	}
+	return false;
+}
+
+/* Has it an index that was made for it and runs functions? any: or has a condition at all. */
+static bool
+has_own_index_code(Relation rel, bool any)
+{
+	bool found = false;
+	ListCell *lc;
+
+	foreach (lc, RelationGetIndexList(rel))
+		if (!get_rel_relispartition(lfirst_oid(lc)))
+			found |= any ? index_has_code(lfirst_oid(lc)) : index_calls_code(lfirst_oid(lc));
+	return found;
+}
+
 /*
  * May a write of this table, in a statement about its parent, run code that is its owner's own, not
  * its parent's?
@@ -159,49 +197,24 @@ static bool
 has_own_code(Relation rel)
 {
 	TupleConstr *constr = RelationGetDescr(rel)->constr;
-	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
-	ListCell *lc;
 
-	if ((constr != NULL && constr->num_check > 0 && has_own_check(RelationGetRelid(rel))) ||
-		has_own_generated(rel))
-		return true;
-	if (has_key_expressions(RelationGetRelid(rel)))
-		return true;
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-		if (!triggers->triggers[i].tgisinternal && !triggers->triggers[i].tgisclone &&
-			get_func_namespace(triggers->triggers[i].tgfoid) != account_schema())
-			return true;
-	foreach (lc, RelationGetIndexList(rel))
-		if (!get_rel_relispartition(lfirst_oid(lc)) && index_has_code(lfirst_oid(lc)))
-			return true;
-	return false;
+	return (constr != NULL && constr->num_check > 0 && has_own_check(RelationGetRelid(rel))) ||
+		   has_own_generated(rel) || has_key_expressions(RelationGetRelid(rel)) ||
+		   has_own_trigger(rel, false) || has_own_index_code(rel, true);
 }
 
-/*
- * Refuse a partition that has code of its own owner's and of its parent's: one would run as the
- * owner of the other.
- */
-static void
-refuse_mixed(Oid relid)
+/* Has a partitioned table code of its own that its partitions have from it? */
+static bool
+hands_code_down(Oid relid)
 {
-	Relation rel = table_open(relid, NoLock);
-	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
+	Relation rel = table_open(relid, AccessShareLock);
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+	bool found = has_own_trigger(rel, true) || has_own_index_code(rel, false);
 
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		Trigger *trigger = &triggers->triggers[i];
-
-		if (trigger->tgisclone && !trigger->tgisinternal &&
-			get_func_namespace(trigger->tgfoid) != account_schema())
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("partition \"%s\" belongs to another role than its parent",
-							RelationGetRelationName(rel)),
-					 errdetail("The parent's trigger \"%s\" would run as \"%s\".", trigger->tgname,
-							   GetUserNameFromId(rel->rd_rel->relowner, false)),
-					 errhint("Give the partition the owner of its parent.")));
-	}
-	table_close(rel, NoLock);
+	for (int i = 0; !found && constr != NULL && i < constr->num_check; i++)
+		found = expression_calls_code(stringToNode(constr->check[i].ccbin)) && has_own_check(relid);
+	table_close(rel, AccessShareLock);
+	return found;
 }
 
 /* Does a table belong to somebody else, and have code of its own? */
@@ -220,6 +233,18 @@ is_foreign(Oid relid)
 	return result;
 }
 
+/* Refuse to write a table where code of another would run as the present user. */
+static void
+refuse_code_of(Oid relid, Oid other, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("partition \"%s\" belongs to another role than \"%s\"",
+						   get_rel_name(relid), get_rel_name(other)),
+					errdetail("Its triggers, checks or indexes would run as \"%s\".",
+							  GetUserNameFromId(GetUserId(), false)),
+					errhint("%s", hint)));
+}
+
 /* Refuse to route rows to partitions of another owner. */
 static void
 check_routing(Oid root)
@@ -229,32 +254,155 @@ check_routing(Oid root)
 	/* as many locks as there are partitions would be too many for an INSERT of one row */
 	foreach (lc, find_all_inheritors(root, NoLock, NULL))
 		if (is_foreign(lfirst_oid(lc)))
-			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-							errmsg("partition \"%s\" belongs to another role than \"%s\"",
-								   get_rel_name(lfirst_oid(lc)), get_rel_name(root)),
-							errdetail("Its triggers, checks or indexes would run as \"%s\".",
-									  GetUserNameFromId(GetUserId(), false)),
-							errhint("Give the partition the owner of its table.")));
+			refuse_code_of(lfirst_oid(lc), root, "Give the partition the owner of its table.");
+	if (!get_rel_relispartition(root))
+		return;
+	foreach (lc, get_partition_ancestors(root))
+		if (relation_owner(lfirst_oid(lc)) != GetUserId() && hands_code_down(lfirst_oid(lc)))
+			refuse_code_of(root, lfirst_oid(lc), "Give the partition the owner of its table.");
+}
+
+/* May an UPDATE give a row of this table values that belong into another partition? */
+static bool
+decides_partition(Oid relid, const List *columns)
+{
+	Relation rel = table_open(relid, NoLock);
+	Bitmapset *deciding = NULL;
+	bool found = false;
+	ListCell *lc;
+
+	pull_varattnos((Node *) RelationGetPartitionQual(rel), 1, &deciding);
+	table_close(rel, NoLock);
+	foreach (lc, columns)
+		found |= bms_is_member(lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber, deciding);
+	return found;
+}
+
+/*
+ * Refuse an UPDATE that may move rows, by what it sets, where there are partitions of another owner
+ * that they may come into.
+ */
+static void
+check_moves(const PlannedStmt *stmt, const Plan *plan)
+{
+	const ModifyTable *node = (const ModifyTable *) plan;
+	ListCell *target;
+	ListCell *columns;
+
+	if (plan == NULL || !IsA(plan, ModifyTable) || node->operation != CMD_UPDATE ||
+		node->rootRelation == 0)
+		return;
+	forboth (target, node->resultRelations, columns, node->updateColnosLists)
+	{
+		Oid relid = rt_fetch(lfirst_int(target), stmt->rtable)->relid;
+
+		if (get_rel_relispartition(relid) && decides_partition(relid, lfirst(columns)))
+		{
+			check_routing(rt_fetch(node->rootRelation, stmt->rtable)->relid);
+			return;
+		}
+	}
+}
+
+/*
+ * The tables above those that a statement writes which hand code down to them, where not all have
+ * one owner, the present user.
+ */
+static List *
+code_above(PlannedStmt *stmt)
+{
+	List *tables = NIL;
+	List *found = NIL;
+	bool others = false;
+	ListCell *lc;
+
+	foreach (lc, stmt->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_PARTITIONED_TABLE &&
+			rte->rellockmode == RowExclusiveLock)
+			tables = list_append_unique_oid(tables, rte->relid);
+	}
+	foreach (lc, compat_result_relations(stmt))
+	{
+		const RangeTblEntry *rte = rt_fetch(lfirst_int(lc), stmt->rtable);
+
+		others |= relation_owner(rte->relid) != GetUserId();
+		if (tables == NIL && get_rel_relispartition(rte->relid))
+			tables = list_copy(get_partition_ancestors(rte->relid));
+	}
+	foreach (lc, tables)
+	{
+		if (get_rel_relispartition(lfirst_oid(lc)))
+			tables = list_concat_unique_oid(tables, get_partition_ancestors(lfirst_oid(lc)));
+		others |= relation_owner(lfirst_oid(lc)) != GetUserId();
+	}
+	if (!others)
+		return NIL;
+	foreach (lc, tables)
+		if (hands_code_down(lfirst_oid(lc)))
+			found = lappend_oid(found, lfirst_oid(lc));
+	return found;
+}
+
+/* A table that hands code down to this one, and belongs to another than a role; InvalidOid: none. */
+static Oid
+code_of_another(Oid relid, const List *above, Oid role)
+{
+	List *ancestors;
+	ListCell *lc;
+
+	if (above == NIL || !get_rel_relispartition(relid))
+		return InvalidOid;
+	ancestors = get_partition_ancestors(relid);
+	foreach (lc, above)
+		if (relation_owner(lfirst_oid(lc)) != role && list_member_oid(ancestors, lfirst_oid(lc)))
+			return lfirst_oid(lc);
+	return InvalidOid;
+}
+
+/* Refuse a table that has code of another than the role as which it is written. */
+static void
+refuse_mixed(Oid relid, const List *above, Oid role)
+{
+	Oid other = code_of_another(relid, above, role);
+
+	if (OidIsValid(other))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("partition \"%s\" belongs to another role than \"%s\"",
+							   get_rel_name(relid), get_rel_name(other)),
+						errdetail("Triggers, checks or indexes of \"%s\" would run as \"%s\".",
+								  get_rel_name(other), GetUserNameFromId(role, false)),
+						errhint("Give the partition the owner of its parent.")));
 }
 
 /* The tables of other owners that a statement may write; see the header. */
 List *
 leaf_owners_find(PlannedStmt *stmt)
 {
+	List *above = code_above(stmt);
 	List *found = NIL;
 	ListCell *lc;
 
+	check_moves(stmt, stmt->planTree);
+	foreach (lc, stmt->subplans)
+		check_moves(stmt, lfirst(lc));
 	foreach (lc, compat_result_relations(stmt))
 	{
 		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), stmt->rtable);
 
 		if (stmt->commandType == CMD_INSERT && rte->relkind == RELKIND_PARTITIONED_TABLE)
 			check_routing(rte->relid);
-		else if (is_foreign(rte->relid))
+		else if (is_foreign(rte->relid) ||
+				 (relation_owner(rte->relid) != GetUserId() &&
+				  OidIsValid(code_of_another(rte->relid, above, GetUserId()))))
 		{
-			refuse_mixed(rte->relid);
+			refuse_mixed(rte->relid, above, relation_owner(rte->relid));
 			found = lappend_oid(found, rte->relid);
 		}
+		else
+			refuse_mixed(rte->relid, above, GetUserId());
 	}
 	if (found != NIL && stmt->hasModifyingCTE)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

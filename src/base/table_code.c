@@ -14,6 +14,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -294,6 +295,45 @@ index_has_code(Oid index_id)
 			!heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
 	ReleaseSysCache(tuple);
 	return found;
+}
+
+/* Is it anything but an immutable or stable function of the server's own? */
+static bool
+may_be_code(Oid function, void *context)
+{
+	return function >= FirstUnpinnedObjectId || func_volatile(function) == PROVOLATILE_VOLATILE;
+}
+
+/* The same for what an expression calls; domains have checks. */
+static bool
+calls_code(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, may_be_code, context) || IsA(node, CoerceToDomain) ||
+		   expression_tree_walker(node, calls_code, context);
+}
+
+bool
+expression_calls_code(Node *expression)
+{
+	return calls_code(expression, NULL);
+}
+
+/* The same for an index. */
+bool
+index_calls_code(Oid index_id)
+{
+	Relation index;
+	bool result;
+
+	if (!index_has_code(index_id))
+		return false;
+	index = index_open(index_id, AccessShareLock);
+	result = calls_code((Node *) index_expressions(index), NULL) ||
+			 calls_code((Node *) index_predicate(index), NULL);
+	index_close(index, AccessShareLock);
+	return result;
 }
 
 /* Is there anything in an expression but columns, constants and IS NOT NULL? */

@@ -53,4 +53,11 @@ extern bool write_runs_code(const ResultRelInfo *target, CmdType command);
 /* Does an index have expressions or a condition, which may run functions that somebody wrote? */
 extern bool index_has_code(Oid index_id);
 
+/*
+ * Does an index, or an expression, call functions that somebody may have written: any but the
+ * server's own immutable and stable ones?
+ */
+extern bool index_calls_code(Oid index_id);
+extern bool expression_calls_code(Node *expression);
+
 #endif /* PGACCOUNT_TABLE_CODE_H */
