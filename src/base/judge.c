@@ -2,15 +2,18 @@
  * judge.c
  *		A statement that the caller's policies judge, while the owner of the table acts.
  *
- * It is parsed as the caller, so that the caller's policies are in it, and made to ask for the
- * caller's privileges. The parts of its plan that find rows, and the policies' checks of new rows,
- * run as the caller, under the caller's search_path; whatever runs in between (planning, triggers,
+ * It is parsed and planned as the caller, so that the caller's policies are in it and what planning
+ * evaluates of them runs as the caller, and made to ask for the caller's privileges. The parts of
+ * its plan that find rows, and the policies' checks of new rows, run as the caller, under the
+ * caller's search_path; whatever else runs (what columns are set to: defaults, domains; triggers,
  * constraints, indexes) as the owner.
  */
 #include "postgres.h"
 
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "nodes/plannodes.h"
 
 #include "judge.h"
 
@@ -41,35 +44,99 @@ find_as_caller(PlanState *node)
 	elog(ERROR, "a plan is run outside its statement");
 }
 
-/*
- * Evaluate a policy's check of a new row, as the caller. The expression may choose another
- * evaluator for itself.
- */
+/* An expression that is not evaluated as who happens to run it. */
+typedef struct JudgedExpr
+{
+	ExprState *state;
+	ExprStateEvalFunc eval;
+	bool by_actor; /* what columns are set to; else the check of a policy */
+} JudgedExpr;
+
+/* Evaluate such an expression. It may choose another evaluator for itself. */
 static Datum
-check_as_caller(ExprState *state, ExprContext *econtext, bool *isnull)
+evaluate_judged(ExprState *state, ExprContext *econtext, bool *isnull)
 {
 	for (Judge *judge = judges; judge != NULL; judge = judge->outer)
 	{
-		ListCell *check;
-		ListCell *eval;
+		ListCell *lc;
 
-		forboth (check, judge->checks, eval, judge->evals)
+		foreach (lc, judge->states)
 		{
-			RoleState owner;
+			JudgedExpr *expr = lfirst(lc);
+			RoleState saved;
 			Datum result;
 
-			if (lfirst(check) != state)
+			if (expr->state != state)
 				continue;
-			state->evalfunc = (ExprStateEvalFunc) lfirst(eval);
-			owner = run_as_caller(judge->caller);
+			state->evalfunc = expr->eval;
+			saved = expr->by_actor ? run_as(judge->actor) : run_as_caller(judge->caller);
 			result = state->evalfunc(state, econtext, isnull);
-			run_as_end(owner);
-			lfirst(eval) = (void *) state->evalfunc;
-			state->evalfunc = check_as_caller;
+			run_as_end(saved);
+			expr->eval = state->evalfunc;
+			state->evalfunc = evaluate_judged;
 			return result;
 		}
 	}
 	elog(ERROR, "a policy is evaluated outside its statement");
+}
+
+/* Have an expression evaluated as the caller, or as who acts. */
+static void
+judge_expression(Judge *judge, ExprState *state, bool by_actor)
+{
+	JudgedExpr *expr = palloc(sizeof(JudgedExpr));
+
+	*expr = (JudgedExpr){.state = state, .eval = state->evalfunc, .by_actor = by_actor};
+	state->evalfunc = evaluate_judged;
+	judge->states = lappend(judge->states, expr);
+}
+
+/* Are these but columns and values that are there? */
+static bool
+are_plain(const List *targets)
+{
+	ListCell *lc;
+
+	foreach (lc, targets)
+	{
+		const Expr *expr = lfirst_node(TargetEntry, lc)->expr;
+
+		if (!IsA(expr, Var) && !IsA(expr, Const) && !IsA(expr, Param))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * What the parts of a plan compute, but for the conditions by which they find rows: the values that
+ * columns are set to. Policies are such conditions, and what is below them is not looked at.
+ */
+static void
+judge_values(Judge *judge, PlanState *node)
+{
+	PlanState **parts = NULL;
+	int nparts = 0;
+
+	if (node == NULL)
+		return;
+	if (node->ps_ProjInfo != NULL && !are_plain(node->plan->targetlist))
+		judge_expression(judge, &node->ps_ProjInfo->pi_state, true);
+	judge_values(judge, outerPlanState(node));
+	judge_values(judge, innerPlanState(node));
+	if (IsA(node, SubqueryScanState))
+		judge_values(judge, ((SubqueryScanState *) node)->subplan);
+	if (IsA(node, AppendState))
+	{
+		parts = ((AppendState *) node)->appendplans;
+		nparts = ((AppendState *) node)->as_nplans;
+	}
+	if (IsA(node, MergeAppendState))
+	{
+		parts = ((MergeAppendState *) node)->mergeplans;
+		nparts = ((MergeAppendState *) node)->ms_nplans;
+	}
+	for (int i = 0; i < nparts; i++)
+		judge_values(judge, parts[i]);
 }
 
 /* Let a part of the plan run as the caller. */
@@ -81,6 +148,7 @@ judge_plan(Judge *judge, PlanState *node)
 	judge->plans = lappend(judge->plans, node);
 	judge->nodes = lappend(judge->nodes, (void *) node->ExecProcNodeReal);
 	node->ExecProcNodeReal = find_as_caller;
+	judge_values(judge, node);
 }
 
 /*
@@ -95,6 +163,7 @@ judge_begin(Judge *judge, QueryDesc *desc)
 	ListCell *lc;
 
 	judge->outer = judges;
+	judge->actor = GetUserId();
 	judges = judge;
 	foreach (lc, writers)
 	{
@@ -109,13 +178,7 @@ judge_begin(Judge *judge, QueryDesc *desc)
 		ListCell *expr;
 
 		foreach (expr, ((ResultRelInfo *) lfirst(lc))->ri_WithCheckOptionExprs)
-		{
-			ExprState *check = lfirst(expr);
-
-			judge->checks = lappend(judge->checks, check);
-			judge->evals = lappend(judge->evals, (void *) check->evalfunc);
-			check->evalfunc = check_as_caller;
-		}
+			judge_expression(judge, lfirst(expr), false);
 	}
 }
 

@@ -18,15 +18,15 @@
 typedef struct Judge
 {
 	const RoleState *caller;
+	Oid actor;    /* the owner, who sets columns */
 	List *plans;  /* PlanState nodes, */
 	List *nodes;  /* and what runs them */
-	List *checks; /* ExprStates, */
-	List *evals;  /* and what evaluates them */
+	List *states; /* JudgedExpr */
 	struct Judge *outer;
 } Judge;
 
 /*
- * Begin, after the statement was planned and started as judge->caller; it is run as the present
+ * Begin, after the statement was planned as judge->caller and started; it is run as the present
  * user until judge_end(). An error leaves it to judge_back_to(), with what judge_now() said before.
  */
 extern void judge_begin(Judge *judge, QueryDesc *desc);

@@ -24,6 +24,7 @@
 static const char *planned_text = NULL;
 static OwnStatement planned_as = NOT_OWN_STATEMENT;
 static const char *planned_under = NULL; /* the search_path */
+static bool planned_judged = false;      /* as the caller, whose policies decide */
 
 /* What is set while a statement of ours is planned, and was before. */
 typedef struct PlanningState
@@ -31,6 +32,7 @@ typedef struct PlanningState
 	const char *text;
 	OwnStatement as;
 	const char *under;
+	bool judged;
 	bool print_plan;
 } PlanningState;
 
@@ -53,7 +55,7 @@ plan_as_own(COMPAT_PLANNER_PARAMS, planner_hook_type planner)
 		return planner(COMPAT_PLANNER_ARGS);
 	if (strcmp(planned_under, namespace_search_path) != 0) /* it was parsed anew */
 		level = path_begin(planned_under);
-	query_code_check(parse);
+	query_code_check(parse, planned_judged);
 	planning_begin(&planning, parse);
 	PG_TRY();
 	{
@@ -133,13 +135,15 @@ make_params(int nargs, const Oid *types, Datum *values, const char *nulls)
  * caller has set.
  */
 static PlanningState
-begin_planning(const char *sql, bool physical)
+begin_planning(const char *sql, bool physical, bool judged)
 {
-	PlanningState outer = {planned_text, planned_as, planned_under, Debug_print_plan};
+	PlanningState outer = {planned_text, planned_as, planned_under, planned_judged,
+						   Debug_print_plan};
 
 	planned_text = sql;
 	planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
 	planned_under = namespace_search_path;
+	planned_judged = judged;
 	Debug_print_plan = false;
 	return outer;
 }
@@ -151,6 +155,7 @@ end_planning(PlanningState outer)
 	planned_text = outer.text;
 	planned_as = outer.as;
 	planned_under = outer.under;
+	planned_judged = outer.judged;
 	Debug_print_plan = outer.print_plan;
 }
 
@@ -160,7 +165,7 @@ plan_own_source(CachedPlanSource *source, ParamListInfo params, QueryEnvironment
 				bool physical)
 {
 	CachedPlan *volatile plan = NULL;
-	PlanningState outer = begin_planning(source->query_string, physical);
+	PlanningState outer = begin_planning(source->query_string, physical, false);
 
 	PG_TRY();
 	{
@@ -179,10 +184,10 @@ plan_own_source(CachedPlanSource *source, ParamListInfo params, QueryEnvironment
 
 /* Plan a query. */
 PlannedStmt *
-plan_own_query(Query *query, const char *sql, ParamListInfo params, bool physical)
+plan_own_query(Query *query, const char *sql, ParamListInfo params, bool physical, bool judged)
 {
 	PlannedStmt *volatile plan = NULL;
-	PlanningState outer = begin_planning(sql, physical);
+	PlanningState outer = begin_planning(sql, physical, judged);
 
 	PG_TRY();
 	{

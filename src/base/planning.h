@@ -42,10 +42,10 @@ extern ParamListInfo make_params(int nargs, const Oid *types, Datum *values, con
 
 /*
  * Plan a query, or a source of the server's plan cache, as one of ours. physical: a DELETE removes
- * rows.
+ * rows. judged: query_code_settle() has seen to what its columns are set to.
  */
 extern PlannedStmt *plan_own_query(Query *query, const char *sql, ParamListInfo params,
-								   bool physical);
+								   bool physical, bool judged);
 extern CachedPlan *plan_own_source(CachedPlanSource *source, ParamListInfo params,
 								   QueryEnvironment *env, bool physical);
 

@@ -18,6 +18,7 @@
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/catcache.h"
 #include "utils/fmgroids.h"
@@ -141,16 +142,22 @@ check_relation(const RangeTblEntry *rte, Found *found)
 	found->of_others |= owner != GetUserId() && !superuser_arg(owner);
 }
 
-/* Look at a query. */
+/* Look at what a query gives, or sets columns to. */
+static void
+check_targets(Query *query, Found *found)
+{
+	(void) check_expression((Node *) query->targetList, found);
+	(void) check_expression((Node *) query->returningList, found);
+}
+
+/* Look at the rest of it. */
 static void
 check_query(Query *query, Found *found)
 {
 	ListCell *lc;
 
-	(void) check_expression((Node *) query->targetList, found);
 	(void) check_expression((Node *) query->jointree, found);
 	(void) check_expression((Node *) query->onConflict, found);
-	(void) check_expression((Node *) query->returningList, found);
 	(void) check_expression((Node *) query->cteList, found);
 	(void) check_expression(query->havingQual, found);
 	if (query->resultRelation > 0)
@@ -177,6 +184,7 @@ check_expression(Node *node, void *context)
 	switch (nodeTag(node))
 	{
 		case T_Query:
+			check_targets((Query *) node, found);
 			check_query((Query *) node, found);
 			return false;
 		case T_Var:
@@ -202,18 +210,40 @@ check_expression(Node *node, void *context)
 	return expression_tree_walker(node, check_expression, context);
 }
 
-/* Look at a statement of ours; see the header. */
-void
-query_code_check(Query *query)
+/* Raise for what was found that depends on the rest. */
+static void
+check_found(const Found *found)
 {
-	Found found = {0};
 	ListCell *lc;
 
-	check_query(query, &found);
-	if (found.of_others)
-		foreach (lc, found.unwritten)
+	if (found->of_others)
+		foreach (lc, found->unwritten)
 			cast_code_check(lfirst_oid(lc));
-	if (found.makes_json)
-		foreach (lc, found.types)
+	if (found->makes_json)
+		foreach (lc, found->types)
 			cast_code_check_json(lfirst_oid(lc));
+}
+
+/* Look at a statement of ours; see the header. */
+void
+query_code_check(Query *query, bool judged)
+{
+	Found found = {0};
+
+	if (!judged)
+		check_targets(query, &found);
+	check_query(query, &found);
+	check_found(&found);
+}
+
+/* Look at what it sets columns to, and evaluate what is constant in it. */
+void
+query_code_settle(Query *query)
+{
+	Found found = {0};
+
+	check_targets(query, &found);
+	check_found(&found);
+	query->targetList = (List *) eval_const_expressions(NULL, (Node *) query->targetList);
+	query->returningList = (List *) eval_const_expressions(NULL, (Node *) query->returningList);
 }

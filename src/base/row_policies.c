@@ -82,8 +82,8 @@ find_tid(Query *query, const char *sql, Oid role, bool own, Oid type, Datum valu
 	query = linitial_node(Query, QueryRewrite(query));
 	compat_set_check_as_user(query, rt_fetch(1, query->rtable), role);
 	desc = ExecCleanTypeFromTL(query->targetList);
-	options.plan =
-		own ? plan_own_query(query, sql, params, false) : compat_plan_query(query, sql, params);
+	options.plan = own ? plan_own_query(query, sql, params, false, false)
+					   : compat_plan_query(query, sql, params);
 	SetTuplestoreDestReceiverParams(options.dest, rows, CurrentMemoryContext, false, NULL, NULL);
 	(void) statement_run_once(sql, 1, &type, &value, NULL, &options);
 

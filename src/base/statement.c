@@ -27,6 +27,7 @@
 #include "identifiers.h"
 #include "judge.h"
 #include "leaf_owners.h"
+#include "query_code.h"
 #include "secret.h"
 #include "statement.h"
 #include "table_code.h"
@@ -148,7 +149,7 @@ action_snapshot_end(const StatementOptions *options)
 
 /*
  * Parse and plan a text; the snapshot is pushed. The judge's policies and privileges are in it, if
- * there is one. tables: NIL, or the tables whose rows alone it writes, or does not write.
+ * there is one, who plans it, too. tables: NIL, or the tables whose rows alone it writes, or does not write.
  */
 static PlannedStmt *
 plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
@@ -166,13 +167,27 @@ plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
 	if (options->judge != NULL || tables != NIL) /* who starts it is another */
 		privileges_of(query, GetUserId());
 	if (options->judge != NULL)
+	{
 		run_as_end(owner);
+		query_code_settle(query);
+	}
 	if (tables != NIL)
 		leaf_owners_restrict(query, tables, others);
 	level = NewGUCNestLevel();
 	if (options->without != NULL)
 		plan_without(options->without);
-	plan = plan_own_query(query, sql, params, options->physical);
+	if (options->judge != NULL)
+	{
+		/*
+		 * Partitions would be left out as the executor starts, by what policies say of who starts
+		 * it; and those that rows may move to would lack the checks that the caller makes.
+		 */
+		plan_without("enable_partition_pruning, constraint_exclusion");
+		owner = run_as_caller(options->judge);
+	}
+	plan = plan_own_query(query, sql, params, options->physical, options->judge != NULL);
+	if (options->judge != NULL)
+		run_as_end(owner);
 	AtEOXact_GUC(false, level);
 	return plan;
 }
