@@ -142,4 +142,37 @@ SELECT count(access_token) FROM ut.users, account.issue_tokens(id::text);
 TRUNCATE ut.users_1;
 SELECT ut.kept();
 SELECT account.forget_tables();
+DROP TABLE ut.users;
+
+-- a row that an UPDATE moves to another partition is the one that it was: what follows is what would if it had not moved
+CREATE TABLE ut.tenants (id int, plan text, is_active boolean DEFAULT true, PRIMARY KEY (id, plan)) PARTITION BY LIST (plan);
+CREATE TABLE ut.tenants_a PARTITION OF ut.tenants FOR VALUES IN ('a');
+CREATE TABLE ut.tenants_b PARTITION OF ut.tenants FOR VALUES IN ('b');
+CREATE TABLE ut.users (id int, region text, email text, password text, tenant_id int, is_active boolean DEFAULT true, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE ut.users_a PARTITION OF ut.users FOR VALUES IN ('a');
+CREATE TABLE ut.users_b PARTITION OF ut.users FOR VALUES IN ('b');
+SELECT account.enable_soft_delete('ut.users');
+SELECT count(*) > 0 AS mapped FROM account.use_tables('ut.users', tenants => 'ut.tenants');
+INSERT INTO ut.tenants VALUES (1, 'a'), (2, 'a');
+INSERT INTO ut.users SELECT i, 'a', 'm' || i || '@x.org', NULL, 1 FROM generate_series(7201, 7208) AS i;
+SELECT count(access_token) FROM ut.users, account.issue_tokens(id::text);
+SELECT token FROM account.request_password_reset('m7201@x.org') \gset
+UPDATE ut.users SET region = 'b' WHERE id = 7201;
+UPDATE ut.users SET region = 'b', email = 'other@x.org' WHERE id = 7202;
+UPDATE ut.users SET region = 'b', password = 'another' WHERE id = 7203;
+UPDATE ut.users SET region = 'b', is_active = false WHERE id = 7204;
+UPDATE ut.users SET region = 'b', tenant_id = 2 WHERE id = 7205;
+UPDATE ut.users SET region = 'b', id = 7900 WHERE id = 7206;
+UPDATE ut.users SET region = 'b', deleted_at = now() WHERE id = 7207;
+SELECT s.user_id, s.ended_at IS NULL AS open, e.type, e.detail ->> 'deletion' AS deletion
+    FROM account.session s LEFT JOIN account.event e ON e.subject = s.user_id AND e.type LIKE 'user\_%'
+    WHERE s.user_id LIKE '720_' ORDER BY s.user_id, e.id;
+-- nor is the mail void
+SELECT account.reset_password(:'token', 'a long enough password');
+-- a tenant that moves goes on; one that is not active any more does not
+UPDATE ut.tenants SET plan = 'b' WHERE id = 1;
+SELECT ended_at IS NULL AS goes_on FROM account.session WHERE user_id = '7208';
+UPDATE ut.tenants SET plan = 'a', is_active = false WHERE id = 1;
+SELECT ended_at IS NULL AS goes_on FROM account.session WHERE user_id = '7208';
+SELECT account.forget_tables();
 DROP SCHEMA ut CASCADE;

@@ -225,26 +225,37 @@ old_text(const Model *model, ModelAttribute attribute, TriggerData *trigger)
 	return model_column_text(trigger->tg_relation, trigger->tg_trigslot, attnum);
 }
 
+/* Was the row deleted here because an UPDATE has moved it to another partition? */
+static bool
+is_moved(TriggerData *trigger)
+{
+	return TRIGGER_FIRED_BY_DELETE(trigger->tg_event) &&
+		   trigger->tg_relation->rd_rel->relispartition &&
+		   HeapTupleHeaderIndicatesMovedPartitions(trigger->tg_trigtuple->t_data);
+}
+
 /*
- * Where a row is that was deleted here because it moved to another partition; NULL: it is gone. The
- * trigger has no command of its own, and would still see the row as it was.
+ * The user whose row has moved, by the key that it had; NULL: it has another now. The trigger has
+ * no command of its own, and would still see the row as it was.
  */
 static UserRecord *
 moved_row(const Model *model, TriggerData *trigger)
 {
-	char *key;
+	char *key = old_text(model, USERS_ID, trigger);
 
-	if (!trigger->tg_relation->rd_rel->relispartition)
-		return NULL;
-	key = old_text(model, USERS_ID, trigger);
 	CommandCounterIncrement();
 	return key == NULL ? NULL : model_user_by_id(model, key);
 }
 
-/* What became of the user, whose row is there, or moved, or is gone. */
+/*
+ * What became of the user, whose row is there, or moved, or is gone. Of one that moved and has
+ * another key no row is known: it counts as what it was.
+ */
 static UserChange
-what_became(const Model *model, TriggerData *trigger, const UserRecord *moved, bool removed)
+what_became(const Model *model, TriggerData *trigger, bool removed)
 {
+	bool has_moved = is_moved(trigger);
+	UserRecord *moved = has_moved ? moved_row(model, trigger) : NULL;
 	Liveness liveness;
 	bool was_live;
 	bool live;
@@ -253,7 +264,10 @@ what_became(const Model *model, TriggerData *trigger, const UserRecord *moved, b
 	was_live = row_is_live(&liveness, trigger->tg_trigslot);
 	if (removed)
 		return was_live ? USER_DELETED_HARD : USER_PURGED;
-	live = moved != NULL ? moved->is_live : row_is_live(&liveness, trigger->tg_newslot);
+	if (has_moved)
+		live = moved != NULL ? moved->is_live : was_live;
+	else
+		live = row_is_live(&liveness, trigger->tg_newslot);
 	return was_live == live ? USER_UNCHANGED : was_live ? USER_DELETED : USER_RESTORED;
 }
 
@@ -282,11 +296,10 @@ static void
 user_ends(const Model *found, TriggerData *trigger, bool lapsed)
 {
 	Model model = *found;
-	bool deleted = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
-	UserRecord *moved = deleted ? moved_row(&model, trigger) : NULL;
-	ChangedUser user = {.removed = deleted && moved == NULL, .lapsed = lapsed};
+	ChangedUser user = {.removed = TRIGGER_FIRED_BY_DELETE(trigger->tg_event) && !is_moved(trigger),
+						.lapsed = lapsed};
 
-	user.change = what_became(&model, trigger, moved, user.removed);
+	user.change = what_became(&model, trigger, user.removed);
 	user.user_id = old_text(&model, USERS_ID, trigger);
 	user.tenant_id = old_text(&model, USERS_TENANT, trigger);
 	user.email = old_text(&model, USERS_EMAIL, trigger);
@@ -296,13 +309,10 @@ user_ends(const Model *found, TriggerData *trigger, bool lapsed)
 	user_changes_add(&user, is_flushed(RelationGetRelid(trigger->tg_relation)));
 }
 
-/* What follows for a user whose row changed, but not that it is there, and may come in. */
+/* What follows for a user whose password or email changed, but not that it may come in. */
 static void
-user_changed_names(const Model *model, TriggerData *trigger)
+user_changed_names(const Model *model, TriggerData *trigger, bool password, bool email)
 {
-	bool password =
-		column_changed(trigger, model_attnum_in(model, USERS_PASSWORD, trigger->tg_relation));
-	bool email = column_changed(trigger, model_attnum_in(model, USERS_EMAIL, trigger->tg_relation));
 	char *key;
 
 	if (!password && !email)
@@ -317,6 +327,37 @@ user_changed_names(const Model *model, TriggerData *trigger)
 		session_end_password(key);
 }
 
+/* Are two texts, or no texts, the same? */
+static bool
+same_text(const char *one, const char *other)
+{
+	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+/* What follows for a user whose row moved to another partition: what would if it had not. */
+static void
+user_moved(const Model *found, TriggerData *trigger)
+{
+	Model model = *found;
+	char *tenant = old_text(&model, USERS_TENANT, trigger);
+	char *password = old_text(&model, USERS_PASSWORD, trigger);
+	char *email = old_text(&model, USERS_EMAIL, trigger);
+	UserRecord *now = moved_row(&model, trigger);
+	Liveness liveness;
+	bool lapsed;
+
+	liveness_of(&model, MODEL_USERS, trigger->tg_relation, &liveness);
+	lapsed = now == NULL || now->is_live != row_is_live(&liveness, trigger->tg_trigslot) ||
+			 now->is_active != row_is_active(&liveness, trigger->tg_trigslot);
+	if (lapsed || (!model_has_members(&model) && !same_text(tenant, now->tenant_key)))
+		user_ends(&model, trigger, lapsed);
+	if (!lapsed)
+		user_changed_names(
+			&model, trigger,
+			!same_text(password, now->password != NULL ? text_to_cstring(now->password) : NULL),
+			!same_text(email, now->email));
+}
+
 /* What follows for a user whose row changed. */
 static void
 user_changed(const Model *model, TriggerData *trigger)
@@ -324,6 +365,11 @@ user_changed(const Model *model, TriggerData *trigger)
 	static const ModelAttribute ending[] = {USERS_ID, USERS_DELETED_AT, USERS_FLAG};
 	bool lapsed = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
 
+	if (is_moved(trigger))
+	{
+		user_moved(model, trigger);
+		return;
+	}
 	for (int i = 0; !lapsed && i < lengthof(ending); i++)
 		lapsed = column_changed(trigger, model_attnum_in(model, ending[i], trigger->tg_relation));
 	lapsed =
@@ -332,7 +378,23 @@ user_changed(const Model *model, TriggerData *trigger)
 		column_changed(trigger, model_attnum_in(model, USERS_TENANT, trigger->tg_relation)))
 		user_ends(model, trigger, lapsed);
 	if (!lapsed)
-		user_changed_names(model, trigger);
+		user_changed_names(
+			model, trigger,
+			column_changed(trigger, model_attnum_in(model, USERS_PASSWORD, trigger->tg_relation)),
+			column_changed(trigger, model_attnum_in(model, USERS_EMAIL, trigger->tg_relation)));
+}
+
+/* Is the tenant of a row that moved to another partition live and active there? */
+static bool
+tenant_goes_on(const Model *found, const char *key)
+{
+	Model model = *found;
+	bool is_active;
+	char *id;
+
+	CommandCounterIncrement(); /* as in moved_row() */
+	id = model_tenant(&model, key, &is_active);
+	return id != NULL && is_active && strcmp(id, key) == 0;
 }
 
 /* What follows for a tenant whose row changed. */
@@ -346,7 +408,7 @@ tenant_changed(const Model *model, TriggerData *trigger)
 		!active_changed(model, MODEL_TENANTS, trigger) && !soft_delete_changed_here(trigger))
 		return;
 	key = old_text(model, TENANTS_ID, trigger);
-	if (key != NULL)
+	if (key != NULL && !(is_moved(trigger) && tenant_goes_on(model, key)))
 		session_end_tenant(key);
 }
 
