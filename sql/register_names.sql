@@ -65,5 +65,37 @@ SELECT rl.try('Old@x.org', 'old');
 DELETE FROM rl.users WHERE username = 'old';
 SELECT rl.try('Old@x.org', 'old'), rl.try('old@x.org');
 SELECT count(*) FROM rl.users WHERE lower(email) = 'old@x.org';
+-- a user comes back under a name that a live one has by now, in other letters, whatever index is there
+CREATE FUNCTION rl.back(index text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    outcome text := 'it came back';
+    c text; col text; h text;
+    ann bigint;
+BEGIN
+    EXECUTE index;
+    INSERT INTO rl.users (email, username) VALUES ('Ann@x.org', 'ann') RETURNING id INTO ann;
+    DELETE FROM rl.users WHERE id = ann;
+    PERFORM rl.try('ann@X.org', 'ann2');
+    BEGIN
+        PERFORM account.restore_user(ann);
+    EXCEPTION WHEN unique_violation THEN
+        GET STACKED DIAGNOSTICS c = CONSTRAINT_NAME, col = COLUMN_NAME, h = PG_EXCEPTION_HINT;
+        outcome := concat_ws(' ', SQLSTATE, c, col, h <> '');
+    END;
+    RAISE EXCEPTION USING ERRCODE = 'RL000', MESSAGE = outcome;
+EXCEPTION WHEN SQLSTATE 'RL000' THEN
+    RETURN SQLERRM;
+END $$;
+DROP INDEX rl.j;
+ALTER TABLE rl.users ADD is_superuser boolean NOT NULL DEFAULT false;
+SELECT count(*) FROM account.use_tables('rl.users');
+INSERT INTO rl.users (email, is_superuser) VALUES ('root@x.org', true) RETURNING id AS root \gset
+BEGIN;
+SELECT account.act_as(:root) IS NOT NULL AS identified;
+SELECT i AS index, rl.back(i) FROM (VALUES ('SELECT 1'), ('CREATE UNIQUE INDEX k ON rl.users (email) WHERE gone IS NULL'),
+    ('CREATE UNIQUE INDEX k ON rl.users (lower(email)) WHERE gone IS NULL'),
+    ('CREATE UNIQUE INDEX k ON rl.users (email) WHERE gone IS NULL AND is_active'),
+    ('CREATE UNIQUE INDEX k ON rl.users (email, is_active) WHERE gone IS NULL')) v(i);
+ROLLBACK;
 SELECT account.forget_tables();
 DROP SCHEMA rl CASCADE;

@@ -31,16 +31,17 @@ typedef struct UniqueName
 {
 	const char *index;
 	AttrNumber column;
+	bool within; /* it is about other columns, too: unique in each tenant, say */
 	/* no two live users share this email or username; MODEL_ATTRIBUTES: none */
 	ModelAttribute proves;
 } UniqueName;
 
 /*
  * The column that a unique index is about: the one that holds the email or the username, else its
- * first.
+ * first. *within: are there others?
  */
 static AttrNumber
-index_subject(const Model *model, Relation index)
+index_subject(const Model *model, Relation index, bool *within)
 {
 	Bitmapset *columns = NULL;
 
@@ -49,6 +50,7 @@ index_subject(const Model *model, Relation index)
 		if (index->rd_index->indkey.values[i] > 0)
 			columns = bms_add_member(columns, index->rd_index->indkey.values[i] -
 												  FirstLowInvalidHeapAttributeNumber);
+	*within = bms_membership(columns) == BMS_MULTIPLE;
 	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
 		if (model_has(model, a) &&
 			bms_is_member(model->column[a].attnum - FirstLowInvalidHeapAttributeNumber, columns))
@@ -100,7 +102,7 @@ names_find_unique(RegisteredNames *names, Relation users)
 			UniqueName *name = palloc(sizeof(UniqueName));
 
 			name->index = pstrdup(RelationGetRelationName(index));
-			name->column = index_subject(names->model, index);
+			name->column = index_subject(names->model, index, &name->within);
 			name->proves = index_proves(names->model, index);
 			names->unique = lappend(names->unique, name);
 		}
@@ -269,15 +271,23 @@ names_check_free(const RegisteredNames *names, Relation users)
 	refuse_taken(names, users, USERS_USERNAME, names->username ? names->username : names->email);
 }
 
-/* Does a unique index look after the names that this attribute holds? */
+/*
+ * Does a unique index look after the names that this attribute holds: as a login compares them, or
+ * within something else? One that tells letters apart by their case does not.
+ */
 static bool
 has_index(const RegisteredNames *names, ModelAttribute attribute)
 {
 	ListCell *cell;
 
 	foreach (cell, names->unique)
-		if (((UniqueName *) lfirst(cell))->column == names->model->column[attribute].attnum)
+	{
+		const UniqueName *name = lfirst(cell);
+
+		if (name->proves == attribute ||
+			(name->within && name->column == names->model->column[attribute].attnum))
 			return true;
+	}
 	return false;
 }
 
