@@ -397,6 +397,24 @@ new_secret(FunctionCallInfo fcinfo, JwtAlg alg, size_t *len)
 	return secret;
 }
 
+/* Raise 23505 if there is a key of this kid. Within SPI_connect, the keys locked. */
+static void
+refuse_taken(Datum kid)
+{
+	Oid type = TEXTOID;
+
+	if (run_on_keys("SELECT 1 FROM account.signing_key WHERE kid OPERATOR(pg_catalog.=) $1", 1,
+					&type, &kid, NULL) == 0)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION), errmsg("kid is taken"),
+					errdetail("Key (kid)=(%s) already exists.", TextDatumGetCString(kid)),
+					errhint("Give another kid, or none, and one is made up."),
+					err_generic_string(PG_DIAG_SCHEMA_NAME, "account"),
+					err_generic_string(PG_DIAG_TABLE_NAME, "signing_key"),
+					err_generic_string(PG_DIAG_COLUMN_NAME, "kid"),
+					err_generic_string(PG_DIAG_CONSTRAINT_NAME, "signing_key_pkey")));
+}
+
 /* account.create_key(alg text, kid text, secret bytea, activate boolean): the kid. */
 static Datum
 create_key_operation(PG_FUNCTION_ARGS)
@@ -456,6 +474,7 @@ create_key_operation(PG_FUNCTION_ARGS)
 		nulls[4] = 'n';
 	SPI_connect();
 	lock_keys("account.create_key()");
+	refuse_taken(values[0]);
 	if (activate)
 		run_on_keys("UPDATE account.signing_key SET signs = false WHERE signs", 0, NULL, NULL,
 					NULL);
