@@ -41,11 +41,12 @@ static void
 require_soft_delete(Oid relid)
 {
 	if (mapping_active(relid) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("%s has no soft delete", display_relation(relid)),
-				 errdetail("Tenants and their users are deleted softly, so that they can return."),
-				 errhint("SELECT account.enable_soft_delete('%s');", display_relation(relid))));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s has no soft delete", display_relation(relid)),
+			 errdetail("Tenants and their users are deleted softly, so that they can return."),
+			 errhint("SELECT account.enable_soft_delete(%s);", sql_literal(sql_relation(relid)))));
 }
 
 /* Lock the tables, which have soft delete, as a statement would. */

@@ -38,8 +38,8 @@ tenant_require_mapped(const Model *model)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no tenants are mapped"),
 				 errdetail("The account model has no table of tenants."),
-				 errhint("Map it with account.use_tables('%s', tenants => ...).",
-						 display_relation(model->relation[MODEL_USERS]))));
+				 errhint("Map it with account.use_tables(%s, tenants => ...).",
+						 sql_literal(sql_relation(model->relation[MODEL_USERS])))));
 	model_require_tenant(model);
 }
 
