@@ -195,6 +195,7 @@ doctor(PG_FUNCTION_ARGS)
 	Datum values[2];
 	RoleState caller;
 
+	version_check();
 	values[0] = ObjectIdGetDatum(GetUserId());
 	values[1] = BoolGetDatum(sees_all_findings(owner));
 	InitMaterializedSRF(fcinfo, 0);

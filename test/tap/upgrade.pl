@@ -103,8 +103,11 @@ for my $version (@releases[1 .. $#releases])
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
 	my ($status, undef, $error) = $node->psql($database, "CREATE EXTENSION pgaccount VERSION '$version'");
 	is($status, 0, "$version can be installed") or diag($error);
-	(undef, undef, $error) = $node->psql($database, q{SELECT account.login('nobody', 'nothing')});
-	like($error, qr/ALTER EXTENSION pgaccount UPDATE/, "$version: the library says what to do");
+	for my $call (q{account.login('nobody', 'nothing')}, 'account.doctor()')
+	{
+		(undef, undef, $error) = $node->psql($database, "SELECT $call");
+		like($error, qr/ALTER EXTENSION pgaccount UPDATE/, "$version: the library says what to do: $call");
+	}
 	$node->safe_psql($database, $fill);
 	my $of_old_columns = $node->safe_psql($database, $rows);
 	my $before = $node->safe_psql($database, $of_old_columns);
