@@ -10,7 +10,7 @@
  * then the INSERT meets it, as without the option.
  *
  * Two INSERTs of one key: the later waits for the removal by the other. If that commits, nothing is
- * left to remove, and a live row has the key (40001 in REPEATABLE READ and above); else it retids
+ * left to remove, and a live row has the key (40001 in REPEATABLE READ and above); else it removes
  * the row itself.
  */
 #include "postgres.h"
