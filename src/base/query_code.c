@@ -210,6 +210,43 @@ check_expression(Node *node, void *context)
 	return expression_tree_walker(node, check_expression, context);
 }
 
+/* Is there a value in an expression that was not written in it? */
+static bool
+takes_values(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return IsA(node, Var) || IsA(node, Param) ||
+		   expression_tree_walker(node, takes_values, context);
+}
+
+/* Raise for a cast of somebody else that nobody wrote. */
+static bool
+check_assignment(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat == COERCE_IMPLICIT_CAST)
+		cast_code_check(((FuncExpr *) node)->funcid);
+	return expression_tree_walker(node, check_assignment, context);
+}
+
+/*
+ * The same of the values that a statement is given, or reads, and assigns to columns. Whoever owns
+ * their type chose the cast; what a default casts is its owner's.
+ */
+static void
+check_assignments(Query *query)
+{
+	ListCell *lc;
+
+	if (query->commandType != CMD_INSERT && query->commandType != CMD_UPDATE)
+		return;
+	foreach (lc, query->targetList)
+		if (takes_values((Node *) lfirst_node(TargetEntry, lc)->expr, NULL))
+			(void) check_assignment((Node *) lfirst_node(TargetEntry, lc)->expr, NULL);
+}
+
 /* Raise for what was found that depends on the rest. */
 static void
 check_found(const Found *found)
@@ -231,7 +268,10 @@ query_code_check(Query *query, bool judged)
 	Found found = {0};
 
 	if (!judged)
+	{
 		check_targets(query, &found);
+		check_assignments(query);
+	}
 	check_query(query, &found);
 	check_found(&found);
 }
@@ -243,6 +283,7 @@ query_code_settle(Query *query)
 	Found found = {0};
 
 	check_targets(query, &found);
+	check_assignments(query);
 	check_found(&found);
 	query->targetList = (List *) eval_const_expressions(NULL, (Node *) query->targetList);
 	query->returningList = (List *) eval_const_expressions(NULL, (Node *) query->returningList);

@@ -600,19 +600,21 @@ ensure_text(ProfileRule *rule)
 
 /*
  * A value of profiles.user_column as the key's type; they are one, or integers of different width.
+ * It is only compared: what a domain of users checks is not for the owner of profiles to run.
  */
 static Datum
 as_key(ProfileRule *rule, Datum value)
 {
+	Oid key_type = getBaseType(rule->key_type);
 	Oid output;
 	Oid input;
 	Oid param;
 	bool varlena;
 
-	if (getBaseType(rule->key_type) == getBaseType(rule->column_type))
+	if (key_type == getBaseType(rule->column_type))
 		return value;
 	getTypeOutputInfo(rule->column_type, &output, &varlena);
-	getTypeInputInfo(rule->key_type, &input, &param);
+	getTypeInputInfo(key_type, &input, &param);
 	return OidInputFunctionCall(input, OidOutputFunctionCall(output, value), param, -1);
 }
 
