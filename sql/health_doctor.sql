@@ -41,6 +41,12 @@ CREATE TABLE hd.notes (id int PRIMARY KEY, tenant_id uuid REFERENCES hd.tenants)
 CREATE INDEX ON hd.notes (tenant_id);
 CREATE TABLE hd.secured (id int PRIMARY KEY, tenant_id uuid REFERENCES hd.tenants);
 CREATE INDEX ON hd.secured (tenant_id);
+-- a partition that came to an isolated table
+CREATE TABLE hd.filed (id int PRIMARY KEY, tenant_id uuid REFERENCES hd.tenants) PARTITION BY RANGE (id);
+CREATE INDEX ON hd.filed (tenant_id);
+CREATE TABLE hd.filed_1 PARTITION OF hd.filed FOR VALUES FROM (0) TO (10);
+SELECT account.enable_tenant_isolation('hd.filed');
+CREATE TABLE hd.filed_2 PARTITION OF hd.filed FOR VALUES FROM (10) TO (20);
 ALTER TABLE hd.secured ENABLE ROW LEVEL SECURITY;
 UPDATE account.signing_key SET activated_at = now() - interval '2 years' WHERE kid = 'health';
 UPDATE account.event SET at = at - interval '2 years' WHERE id = (SELECT min(id) FROM account.event);

@@ -59,8 +59,10 @@ BEGIN ATOMIC
     FROM pg_constraint AS f
     JOIN pg_class AS r ON r.oid = f.conrelid
     JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = f.conkey[1]
-    WHERE f.contype = 'f' AND cardinality(f.conkey) = 1 AND NOT r.relispartition
-        AND NOT r.relrowsecurity
+    -- of partitions those that came to a table that is isolated
+    WHERE f.contype = 'f' AND cardinality(f.conkey) = 1 AND NOT r.relrowsecurity
+        AND (NOT r.relispartition OR EXISTS (SELECT FROM pg_policy AS p
+            WHERE p.polrelid = pg_partition_root(f.conrelid) AND p.polname = 'pgaccount_tenant'))
           AND f.confrelid IN (SELECT c.relation FROM account.model_column AS c
               WHERE c.part = 'tenants')
           AND f.conrelid NOT IN (SELECT c.relation FROM account.model_column AS c)
