@@ -407,7 +407,7 @@ refuse_taken(Datum kid)
 					&type, &kid, NULL) == 0)
 		return;
 	ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION), errmsg("kid is taken"),
-					errdetail("Key (kid)=(%s) already exists.", TextDatumGetCString(kid)),
+					errdetail_row("Key (kid)=(%s) already exists.", TextDatumGetCString(kid)),
 					errhint("Give another kid, or none, and one is made up."),
 					err_generic_string(PG_DIAG_SCHEMA_NAME, "account"),
 					err_generic_string(PG_DIAG_TABLE_NAME, "signing_key"),
