@@ -475,6 +475,15 @@ run_as_refuse_function(Oid function)
 		case F_SETSEED:
 		case F_CURSOR_TO_XML:
 		case F_CURSOR_TO_XMLSCHEMA:
+		case F_LOREAD: /* of large objects that the session has opened, and may read */
+		case F_LOWRITE:
+		case F_LO_LSEEK:
+		case F_LO_LSEEK64:
+		case F_LO_TELL:
+		case F_LO_TELL64:
+		case F_LO_TRUNCATE:
+		case F_LO_TRUNCATE64:
+		case F_LO_CLOSE:
 			refuse(psprintf("%s()", get_func_name(function)));
 	}
 }

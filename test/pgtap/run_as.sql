@@ -301,5 +301,16 @@ SELECT is(public.state_of($$SELECT account.restore('s.staged', 1)$$), '42501', '
 RESET ROLE;
 SELECT is(ran(), '', 'so that the triggers of it do not run as the owner');
 
+-- large objects that the session has opened
+CREATE FUNCTION s.peek() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO s.ran VALUES (current_user, '', encode(loread(0, 100), 'escape')); RETURN NEW; END $$;
+DROP TRIGGER stage ON s.staged;
+SET LOCAL ROLE tap_owner;
+CREATE TRIGGER peek BEFORE UPDATE ON s.staged FOR EACH ROW EXECUTE FUNCTION s.peek();
+RESET ROLE;
+SELECT lo_open(lo_from_bytea(0, 'secret'), x'60000'::int) \g /dev/null
+SET LOCAL ROLE tap_caller;
+SELECT is(public.state_of($$SELECT account.restore('s.staged', 1)$$), '42501', 'an owner''s trigger does not read a large object of the session''s');
+RESET ROLE;
+
 SELECT * FROM finish();
 ROLLBACK;
