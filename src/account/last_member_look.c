@@ -76,6 +76,14 @@ key_texts_place(const KeyTexts *keys, const char *text)
 	return found == NULL ? -1 : (int) (found - keys->texts);
 }
 
+/* SQL: a column as text, as rows are read without a statement. */
+static char *
+column_text(const char *alias, Oid relid, AttrNumber attnum)
+{
+	return sql_as_text(psprintf("%s.%s", alias, sql_column(relid, attnum)),
+					   get_atttype(relid, attnum));
+}
+
 /* The text of a statement. */
 static char *
 look_text(const LastMemberRule *rule, Look look)
@@ -88,9 +96,10 @@ look_text(const LastMemberRule *rule, Look look)
 	switch (look)
 	{
 		case LOOK_TENANTS_OF:
-			return psprintf(OWN_STATEMENT "SELECT (m.%s)::pg_catalog.text, NULL::pg_catalog.text "
+			return psprintf(OWN_STATEMENT "SELECT %s, NULL::pg_catalog.text "
 										  "FROM %s JOIN %s m ON %s WHERE %s",
-							sql_column(members, rule->columns.tenant), keys, sql_relation(members),
+							column_text("m", members, rule->columns.tenant), keys,
+							sql_relation(members),
 							last_member_same_key("m", members, rule->columns.user, "k.v",
 												 get_atttype(rule->users, rule->users_key)),
 							last_member_sql(rule));
@@ -102,14 +111,14 @@ look_text(const LastMemberRule *rule, Look look)
 				last_member_same_key("t", rule->tenants, rule->tenants_key, "k.v", tenant),
 				last_member_tenant_sql(rule->tenants));
 		case LOOK_LIVE:
-			return psprintf(OWN_STATEMENT "SELECT (t.%s)::pg_catalog.text, NULL::pg_catalog.text "
+			return psprintf(OWN_STATEMENT "SELECT %s, NULL::pg_catalog.text "
 										  "FROM %s t WHERE %s AND $1 IS NOT NULL",
-							sql_column(rule->tenants, rule->tenants_key),
+							column_text("t", rule->tenants, rule->tenants_key),
 							sql_relation(rule->tenants), last_member_tenant_sql(rule->tenants));
 		case LOOK_MEMBERS:
-			return psprintf(OWN_STATEMENT
-							"SELECT k.v, (m.%s)::pg_catalog.text FROM %s JOIN %s m ON %s WHERE %s",
-							sql_column(members, rule->columns.user), keys, sql_relation(members),
+			return psprintf(OWN_STATEMENT "SELECT k.v, %s FROM %s JOIN %s m ON %s WHERE %s",
+							column_text("m", members, rule->columns.user), keys,
+							sql_relation(members),
 							last_member_same_key("m", members, rule->columns.tenant, "k.v", tenant),
 							last_member_sql(rule));
 		case LOOK_USERS_ENDED:
@@ -130,9 +139,9 @@ look_text(const LastMemberRule *rule, Look look)
 				look == LOOK_USERS ? "" : " ORDER BY k.v COLLATE \"C\" FOR SHARE OF u",
 				look == LOOK_USERS_FREE ? " SKIP LOCKED" : "");
 		default:
-			return psprintf(OWN_STATEMENT "SELECT (m.%s)::pg_catalog.text, NULL::pg_catalog.text "
+			return psprintf(OWN_STATEMENT "SELECT %s, NULL::pg_catalog.text "
 										  "FROM %s m WHERE %s AND $1 IS NOT NULL",
-							sql_column(members, rule->columns.tenant), sql_relation(members),
+							column_text("m", members, rule->columns.tenant), sql_relation(members),
 							last_member_sql(rule));
 	}
 }

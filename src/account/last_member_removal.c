@@ -152,7 +152,8 @@ note_user(TupleTableSlot *slot, void *arg)
 static void
 each_key(Going *going, Oid relid, AttrNumber key, RowCallback callback)
 {
-	char *expression = psprintf("(c.%s)::pg_catalog.text", sql_column(relid, key));
+	char *expression =
+		sql_as_text(psprintf("c.%s", sql_column(relid, key)), get_atttype(relid, key));
 	ListCell *lc;
 
 	foreach (lc, going->plan->nodes)
@@ -170,10 +171,12 @@ each_member(Going *going)
 {
 	const LastMemberRule *rule = &going->rule;
 	char *expression =
-		psprintf("(SELECT (m.%s)::pg_catalog.text FROM (SELECT c.*) AS m WHERE %s), "
-				 "(c.%s)::pg_catalog.text",
-				 sql_column(rule->members, rule->columns.tenant), last_member_sql(rule),
-				 sql_column(rule->members, rule->columns.user));
+		psprintf("(SELECT %s FROM (SELECT c.*) AS m WHERE %s), %s",
+				 sql_as_text(psprintf("m.%s", sql_column(rule->members, rule->columns.tenant)),
+							 get_atttype(rule->members, rule->columns.tenant)),
+				 last_member_sql(rule),
+				 sql_as_text(psprintf("c.%s", sql_column(rule->members, rule->columns.user)),
+							 get_atttype(rule->members, rule->columns.user)));
 	ListCell *lc;
 
 	foreach (lc, going->plan->nodes)

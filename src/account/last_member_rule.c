@@ -356,8 +356,9 @@ last_member_same_key(const char *alias, Oid relid, AttrNumber attnum, const char
 	Oid type = get_atttype(relid, attnum);
 
 	if (is_string(type) != is_string(from))
-		return psprintf("(%s.%s)::pg_catalog.text OPERATOR(pg_catalog.=) (%s)::pg_catalog.text",
-						alias, sql_column(relid, attnum), key);
+		return psprintf("%s OPERATOR(pg_catalog.=) (%s)::pg_catalog.text",
+						sql_as_text(psprintf("%s.%s", alias, sql_column(relid, attnum)), type),
+						key);
 	return psprintf("%s.%s %s (%s)::%s", alias, sql_column(relid, attnum),
 					sql_equality(getBaseType(type)), key, sql_column_type(relid, attnum));
 }

@@ -23,6 +23,7 @@
 #include "cast_code.h"
 #include "identifiers.h"
 #include "run_as.h"
+#include "value_formats.h"
 
 /* Whoever owns a function. */
 Oid
@@ -99,6 +100,8 @@ cast_code_text(Oid relid, Oid type, Oid collation, Datum value)
 	type = getBaseType(type);
 	if (type == TEXTOID || type == VARCHAROID)
 		return DatumGetTextPP(value);
+	if (type == BYTEAOID)
+		return cstring_to_text(bytea_as_text(DatumGetByteaPP(value)));
 	if (find_coercion_pathway(TEXTOID, type, COERCION_EXPLICIT, &function) != COERCION_PATH_FUNC)
 	{
 		getTypeOutputInfo(type, &function, &is_varlena);

@@ -11,4 +11,13 @@
  */
 extern int value_formats_begin(void);
 
+/*
+ * A bytea as text, in hexadecimal, whatever bytea_output is; a text in one of the two
+ * formats that a bytea is read from in that form, or NULL, where it is in none; and SQL that gives
+ * a value of any type as text, of a bytea in that form.
+ */
+extern char *bytea_as_text(bytea *value);
+extern char *bytea_text_normal(const char *text);
+extern char *sql_as_text(const char *value, Oid type);
+
 #endif /* PGACCOUNT_VALUE_FORMATS_H */

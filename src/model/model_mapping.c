@@ -383,7 +383,7 @@ model_sql_text(const Model *found, const char *alias, ModelAttribute attribute)
 {
 	if (!model_has(found, attribute))
 		return "NULL::pg_catalog.text";
-	return psprintf("(%s)::pg_catalog.text", model_sql(found, alias, attribute));
+	return sql_as_text(model_sql(found, alias, attribute), found->column[attribute].type);
 }
 
 /* SQL: the column as a condition that is never NULL. */
@@ -484,8 +484,11 @@ model_key_value(const Model *found, ModelAttribute attribute, const char *text, 
 		case UUIDOID:
 			return read_uuid(text, value);
 		default:
-			*value = CStringGetTextDatum(text);
-			return true;
+			if (found->column[attribute].base == BYTEAOID)
+				text = bytea_text_normal(text);
+			if (text != NULL)
+				*value = CStringGetTextDatum(text);
+			return text != NULL;
 	}
 }
 
@@ -504,7 +507,7 @@ model_normal_key(const Model *found, ModelAttribute attribute, const char *key)
 		case UUIDOID:
 			return DatumGetCString(DirectFunctionCall1(uuid_out, value));
 		default:
-			return pstrdup(key);
+			return TextDatumGetCString(value);
 	}
 }
 
