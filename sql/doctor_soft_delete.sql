@@ -148,6 +148,27 @@ SELECT severity, code, object FROM account.doctor() WHERE object ~ 'owners|api_k
 RESET ROLE;
 RESET search_path;
 
+-- new rows that are deleted ones, by defaults that came later
+SET ROLE regress_sd_owner;
+SET search_path = sd_doctor;
+CREATE DOMAIN moment AS timestamptz;
+CREATE TABLE born (id int PRIMARY KEY, deleted_at moment, is_deleted boolean DEFAULT false, note text DEFAULT 'true');
+CREATE TABLE born_parts (id int, "is Deleted" boolean, deleted_at timestamptz) PARTITION BY LIST (id);
+CREATE TABLE born_part PARTITION OF born_parts FOR VALUES IN (1);
+SELECT account.enable_soft_delete('born'), account.enable_soft_delete('born_parts', flag => 'is Deleted') \gset
+SELECT count(*) FROM account.doctor() WHERE code = 'born_deleted';
+ALTER DOMAIN moment SET DEFAULT now();
+ALTER TABLE born ALTER is_deleted SET DEFAULT true;
+ALTER TABLE born_part ALTER "is Deleted" SET DEFAULT true;
+SELECT severity, object, message, remedy FROM account.doctor() WHERE code = 'born_deleted';
+SELECT DISTINCT mend FROM mend('born_deleted') ORDER BY 1;
+SELECT count(*) FROM account.doctor() WHERE code = 'born_deleted';
+INSERT INTO born VALUES (1);
+INSERT INTO born_part VALUES (1);
+SELECT count(*) FROM born, born_parts;
+RESET ROLE;
+RESET search_path;
+
 SET client_min_messages = warning;
 DROP SCHEMA sd_doctor, "sd doctor", sd_other CASCADE;
 DROP OWNED BY regress_sd_owner;

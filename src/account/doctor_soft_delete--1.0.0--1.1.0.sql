@@ -1,6 +1,7 @@
 -- That of 1.0.0, but for foreign keys that are not enforced, or over periods: nothing follows over
 -- them, and nothing guards them (majors before 18 have no such columns in pg_constraint); for
--- indexes that the flag keeps free of deleted rows; and for what tables have noted of references.
+-- indexes that the flag keeps free of deleted rows; for what tables have noted of references; and
+-- for new rows that are deleted by default.
 CREATE OR REPLACE FUNCTION account.doctor_soft_delete()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
@@ -188,6 +189,23 @@ BEGIN ATOMIC
           -- a profile stays with its user
           AND NOT EXISTS (SELECT FROM account.profile_rule AS r WHERE r.users = f.confrelid
               AND r.profiles = f.conrelid)
+    UNION ALL
+    -- refused when soft delete is enabled, and nothing tells of it afterwards: the rows go unseen
+    SELECT 'error', 'born_deleted', c.relation::regclass::text,
+           format('column %I is %s by default: every new row is a deleted one', a.attname,
+               value.expression),
+           format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s;', c.relation::regclass,
+               a.attname, CASE WHEN a.attname = s.deleted_at THEN 'NULL' ELSE 'false' END)
+    FROM soft AS s
+    JOIN covered AS c ON c.declared = s.relation
+    JOIN pg_attribute AS a ON a.attrelid = c.relation AND a.attname IN (s.deleted_at, s.flag)
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum,
+    LATERAL (SELECT coalesce(pg_get_expr(d.adbin, d.adrelid), t.typdefault) AS expression) AS value
+    WHERE a.attgenerated = ''
+          AND CASE WHEN a.attname = s.deleted_at
+                   THEN value.expression !~ '^\(*NULL\M'
+                   ELSE value.expression ~ '^\(*true\M' END
     UNION ALL
     SELECT 'warning', 'delete_trigger_silent', t.tgrelid::regclass::text,
            format('trigger %I does not fire on DELETE, which is an UPDATE of the table', t.tgname),
