@@ -6,6 +6,7 @@
 
 #include "nodes/parsenodes.h"
 #include "parser/analyze.h"
+#include "parser/parsetree.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -25,6 +26,7 @@ static const char *planned_text = NULL;
 static OwnStatement planned_as = NOT_OWN_STATEMENT;
 static const char *planned_under = NULL; /* the search_path */
 static bool planned_judged = false;      /* as the caller, whose policies decide */
+static bool planned_kept = false;        /* the server may have parsed it anew */
 
 /* What is set while a statement of ours is planned, and was before. */
 typedef struct PlanningState
@@ -33,6 +35,7 @@ typedef struct PlanningState
 	OwnStatement as;
 	const char *under;
 	bool judged;
+	bool kept;
 	bool print_plan;
 } PlanningState;
 
@@ -41,6 +44,32 @@ OwnStatement
 planning_own(const char *sql)
 {
 	return sql != NULL && sql == planned_text ? planned_as : NOT_OWN_STATEMENT;
+}
+
+/* Does a rule, or a view, have a query write a table that its text did not name? */
+static bool
+is_redirected(Query *query)
+{
+	RangeTblEntry *target;
+	ListCell *lc;
+
+	foreach (lc, query->cteList)
+	{
+		Node *part = lfirst_node(CommonTableExpr, lc)->ctequery;
+
+		if (IsA(part, Query) && is_redirected((Query *) part))
+			return true;
+	}
+	if (query->resultRelation == 0)
+		return false;
+	target = rt_fetch(query->resultRelation, query->rtable);
+	if (OidIsValid(compat_check_as_user(query, target)))
+		return true;
+	foreach (lc, query->rtable)
+		if (lfirst_node(RangeTblEntry, lc)->relkind == RELKIND_VIEW &&
+			lfirst_node(RangeTblEntry, lc)->rellockmode == RowExclusiveLock)
+			return true;
+	return false;
 }
 
 /* Plan a query, as whoever is to run it, if it is ours; see table_code.c. */
@@ -55,6 +84,8 @@ plan_as_own(COMPAT_PLANNER_PARAMS, planner_hook_type planner)
 		return planner(COMPAT_PLANNER_ARGS);
 	if (strcmp(planned_under, namespace_search_path) != 0) /* it was parsed anew */
 		level = path_begin(planned_under);
+	if (planned_kept && is_redirected(parse))
+		refuse_rules(query_string);
 	query_code_check(parse, planned_judged);
 	planning_begin(&planning, parse);
 	PG_TRY();
@@ -81,34 +112,45 @@ refuse_rules(const char *sql)
 					errhint("Drop the table's rules, or make them triggers.")));
 }
 
-/* What a text asks for. */
-static CmdType
-command_of(const RawStmt *raw)
+/* The tables that a query writes, its own and those of its common table expressions, as oids. */
+static List *
+written_tables(const Query *query)
 {
-	switch (nodeTag(raw->stmt))
+	List *tables = list_make1_oid(query->resultRelation == 0
+									  ? InvalidOid
+									  : rt_fetch(query->resultRelation, query->rtable)->relid);
+	ListCell *lc;
+
+	foreach (lc, query->cteList)
 	{
-		case T_InsertStmt:
-			return CMD_INSERT;
-		case T_UpdateStmt:
-			return CMD_UPDATE;
-		case T_DeleteStmt:
-			return CMD_DELETE;
-		default:
-			return CMD_SELECT;
+		const Node *part = lfirst_node(CommonTableExpr, lc)->ctequery;
+
+		if (IsA(part, Query))
+			tables = list_concat(tables, written_tables((const Query *) part));
 	}
+	return tables;
 }
 
-/* Parse and rewrite a text under pg_catalog; see the header. */
+/*
+ * Parse and rewrite a text under pg_catalog; see the header. A rule that has the same command write
+ * another table is refused as well: that may be one of another owner, as whom it would be run.
+ */
 Query *
 plan_analyze(RawStmt *raw, const char *sql, const Oid *types, int nargs, QueryEnvironment *env)
 {
 	int level = names_begin();
-	List *queries = pg_analyze_and_rewrite_fixedparams(raw, sql, types, nargs, env);
+	Query *query = parse_analyze_fixedparams(raw, sql, types, nargs, env);
+	CmdType command = query->commandType;
+	List *written = written_tables(query);
+	List *queries = pg_rewrite_query(query);
 
 	names_end(level);
-	if (list_length(queries) != 1 || linitial_node(Query, queries)->commandType != command_of(raw))
+	if (list_length(queries) != 1)
 		refuse_rules(sql);
-	return linitial_node(Query, queries);
+	query = linitial_node(Query, queries);
+	if (query->commandType != command || !equal(written_tables(query), written))
+		refuse_rules(sql);
+	return query;
 }
 
 /* Parameters, in the current memory context. */
@@ -135,15 +177,16 @@ make_params(int nargs, const Oid *types, Datum *values, const char *nulls)
  * caller has set.
  */
 static PlanningState
-begin_planning(const char *sql, bool physical, bool judged)
+begin_planning(const char *sql, bool physical, bool judged, bool kept)
 {
-	PlanningState outer = {planned_text, planned_as, planned_under, planned_judged,
-						   Debug_print_plan};
+	PlanningState outer = {planned_text,   planned_as,   planned_under,
+						   planned_judged, planned_kept, Debug_print_plan};
 
 	planned_text = sql;
 	planned_as = physical ? OWN_PHYSICAL : OWN_LOGICAL;
 	planned_under = namespace_search_path;
 	planned_judged = judged;
+	planned_kept = kept;
 	Debug_print_plan = false;
 	return outer;
 }
@@ -156,6 +199,7 @@ end_planning(PlanningState outer)
 	planned_as = outer.as;
 	planned_under = outer.under;
 	planned_judged = outer.judged;
+	planned_kept = outer.kept;
 	Debug_print_plan = outer.print_plan;
 }
 
@@ -165,7 +209,7 @@ plan_own_source(CachedPlanSource *source, ParamListInfo params, QueryEnvironment
 				bool physical)
 {
 	CachedPlan *volatile plan = NULL;
-	PlanningState outer = begin_planning(source->query_string, physical, false);
+	PlanningState outer = begin_planning(source->query_string, physical, false, true);
 
 	PG_TRY();
 	{
@@ -187,7 +231,7 @@ PlannedStmt *
 plan_own_query(Query *query, const char *sql, ParamListInfo params, bool physical, bool judged)
 {
 	PlannedStmt *volatile plan = NULL;
-	PlanningState outer = begin_planning(sql, physical, judged);
+	PlanningState outer = begin_planning(sql, physical, judged, false);
 
 	PG_TRY();
 	{

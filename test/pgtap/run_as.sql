@@ -301,6 +301,27 @@ SELECT is(public.state_of($$SELECT account.restore('s.staged', 1)$$), '42501', '
 RESET ROLE;
 SELECT is(ran(), '', 'so that the triggers of it do not run as the owner');
 
+-- a rule that has a statement write another table, whose owner has triggers on it
+CREATE TABLE s.settings (id int PRIMARY KEY, v text);
+INSERT INTO s.settings VALUES (1, 'x'), (2, 'x');
+CREATE TRIGGER audit BEFORE UPDATE OR DELETE ON s.settings FOR EACH ROW EXECUTE FUNCTION s.note();
+GRANT SELECT, UPDATE, DELETE ON s.settings TO tap_owner;
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.ruled (id int PRIMARY KEY, parent int, deleted_at timestamptz);
+CREATE TABLE s.follows (id int PRIMARY KEY, parent int REFERENCES s.ruled ON DELETE CASCADE, deleted_at timestamptz);
+SELECT account.enable_soft_delete('s.ruled'), account.enable_soft_delete('s.follows') \g /dev/null
+INSERT INTO s.ruled VALUES (1, NULL, NULL), (2, NULL, now());
+INSERT INTO s.follows VALUES (1, 1, NULL);
+CREATE RULE redirected AS ON UPDATE TO s.ruled DO INSTEAD UPDATE s.settings SET v = s.cast_ran('rule')::text WHERE id = NEW.id;
+CREATE RULE redirected AS ON UPDATE TO s.follows DO INSTEAD UPDATE s.settings SET v = s.cast_ran('rule')::text WHERE id = NEW.id;
+SELECT is(public.state_of($$SELECT account.restore('s.ruled', 2)$$), '55000', 'a statement of ours writes no other table, whatever a rule says');
+DROP RULE redirected ON s.ruled;
+SELECT is(public.state_of($$DELETE FROM s.ruled$$), '55000', 'nor does what follows one');
+CREATE RULE also_redirected AS ON DELETE TO s.follows DO INSTEAD DELETE FROM s.settings WHERE id = OLD.id AND s.cast_ran('rule') = 1;
+SELECT is(public.state_of($$SELECT account.cleanup('s.ruled', 1, true)$$), '55000', 'nor a removal');
+RESET ROLE;
+SELECT is(ran(), '', 'so that the rule does not run as the owner of the other table');
+
 -- large objects that the session has opened
 CREATE FUNCTION s.peek() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO s.ran VALUES (current_user, '', encode(loread(0, 100), 'escape')); RETURN NEW; END $$;
 DROP TRIGGER stage ON s.staged;
