@@ -30,6 +30,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
@@ -86,6 +87,24 @@ has_key_expressions(Oid relid)
 				 !heap_attisnull(tuple, Anum_pg_partitioned_table_partexprs, NULL);
 		ReleaseSysCache(tuple);
 	}
+	return found;
+}
+
+/* Does the key of a partitioned table call functions? */
+static bool
+key_calls_code(Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(relid));
+	bool isnull = true;
+	bool found = false;
+	Datum expressions;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	expressions = SysCacheGetAttr(PARTRELID, tuple, Anum_pg_partitioned_table_partexprs, &isnull);
+	if (!isnull)
+		found = expression_calls_code(stringToNode(TextDatumGetCString(expressions)));
+	ReleaseSysCache(tuple);
 	return found;
 }
 
@@ -213,8 +232,12 @@ hands_code_down(Oid relid)
 
 	for (int i = 0; !found && constr != NULL && i < constr->num_check; i++)
 		found = expression_calls_code(stringToNode(constr->check[i].ccbin)) && has_own_check(relid);
+	for (int i = 0; !found && constr != NULL && i < constr->num_defval; i++)
+		found = TupleDescAttr(RelationGetDescr(rel), constr->defval[i].adnum - 1)->attgenerated ==
+					ATTRIBUTE_GENERATED_STORED &&
+				expression_calls_code(stringToNode(constr->defval[i].adbin));
 	table_close(rel, AccessShareLock);
-	return found;
+	return found || key_calls_code(relid);
 }
 
 /* Does a table belong to somebody else, and have code of its own? */
@@ -415,6 +438,31 @@ leaf_owners_find(PlannedStmt *stmt)
 	return found;
 }
 
+/*
+ * Refuse to set columns of partitions, as their owner, to what functions give that the owner of the
+ * whole has chosen: its defaults.
+ */
+static void
+check_values(const Query *query, Oid part)
+{
+	Oid whole = rt_fetch(query->resultRelation, query->rtable)->relid;
+	ListCell *lc;
+
+	foreach (lc, query->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, lc);
+
+		if (!target->resjunk && expression_calls_functions((Node *) target->expr))
+			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("partition \"%s\" belongs to another role than \"%s\"",
+								   get_rel_name(part), get_rel_name(whole)),
+							errdetail("The default of column \"%s\" of \"%s\" would run as \"%s\".",
+									  get_attname(whole, target->resno, false), get_rel_name(whole),
+									  GetUserNameFromId(relation_owner(part), false)),
+							errhint("Give the partition the owner of its table.")));
+	}
+}
+
 /* Restrict a statement to rows of some tables. */
 void
 leaf_owners_restrict(Query *query, List *tables, bool others)
@@ -424,6 +472,8 @@ leaf_owners_restrict(Query *query, List *tables, bool others)
 	Node *condition = (Node *) among;
 	ListCell *lc;
 
+	if (!others)
+		check_values(query, linitial_oid(tables));
 	foreach (lc, tables)
 		oids[foreach_current_index(lc)] = ObjectIdGetDatum(lfirst_oid(lc));
 	among->opno = lookup_type_cache(OIDOID, TYPECACHE_EQ_OPR)->eq_opr;

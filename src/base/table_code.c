@@ -14,12 +14,12 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/transam.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
@@ -32,6 +32,7 @@
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
 #include "identifiers.h"
@@ -297,27 +298,75 @@ index_has_code(Oid index_id)
 	return found;
 }
 
-/* Is it anything but an immutable or stable function of the server's own? */
+/* Functions of the server that run a query they are given. */
+static const char *const query_runners[] = {"query_to_xml",
+											"query_to_xmlschema",
+											"query_to_xml_and_xmlschema",
+											"cursor_to_xml",
+											"cursor_to_xmlschema",
+											"table_to_xml",
+											"table_to_xmlschema",
+											"table_to_xml_and_xmlschema",
+											"schema_to_xml",
+											"schema_to_xmlschema",
+											"schema_to_xml_and_xmlschema",
+											"database_to_xml",
+											"database_to_xmlschema",
+											"database_to_xml_and_xmlschema",
+											"ts_stat",
+											"ts_rewrite"};
+
+/* Might this function run somebody's SQL? */
 static bool
-may_be_code(Oid function, void *context)
+runs_user_code(Oid funcid, void *context)
 {
-	return function >= FirstUnpinnedObjectId || func_volatile(function) == PROVOLATILE_VOLATILE;
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	Form_pg_proc form;
+	bool result;
+
+	if (!HeapTupleIsValid(tuple))
+		return true;
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	if (form->prolang == INTERNALlanguageId)
+	{
+		result = false;
+		for (int i = 0; i < lengthof(query_runners); i++)
+			result |= strcmp(NameStr(form->proname), query_runners[i]) == 0;
+	}
+	else if (form->prolang == ClanguageId)
+		result = form->provolatile != PROVOLATILE_IMMUTABLE && form->pronargs > 0;
+	else
+		result = true;
+	ReleaseSysCache(tuple);
+	return result;
 }
 
-/* The same for what an expression calls; domains have checks. */
+/* Does an expression call such a function? domains: or check a domain? */
 static bool
-calls_code(Node *node, void *context)
+calls_code(Node *node, void *domains)
 {
 	if (node == NULL)
 		return false;
-	return check_functions_in_node(node, may_be_code, context) || IsA(node, CoerceToDomain) ||
-		   expression_tree_walker(node, calls_code, context);
+	if (check_functions_in_node(node, runs_user_code, NULL))
+		return true;
+	if (domains != NULL && IsA(node, CoerceToDomain) &&
+		compat_domain_has_constraints(((CoerceToDomain *) node)->resulttype))
+		return true;
+	return expression_tree_walker(node, calls_code, domains);
+}
+
+bool
+expression_calls_functions(Node *expression)
+{
+	return calls_code(expression, NULL);
 }
 
 bool
 expression_calls_code(Node *expression)
 {
-	return calls_code(expression, NULL);
+	bool domains = true;
+
+	return calls_code(expression, &domains);
 }
 
 /* The same for an index. */
@@ -330,8 +379,8 @@ index_calls_code(Oid index_id)
 	if (!index_has_code(index_id))
 		return false;
 	index = index_open(index_id, AccessShareLock);
-	result = calls_code((Node *) index_expressions(index), NULL) ||
-			 calls_code((Node *) index_predicate(index), NULL);
+	result = expression_calls_code((Node *) index_expressions(index)) ||
+			 expression_calls_code((Node *) index_predicate(index));
 	index_close(index, AccessShareLock);
 	return result;
 }

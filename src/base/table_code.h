@@ -54,10 +54,11 @@ extern bool write_runs_code(const ResultRelInfo *target, CmdType command);
 extern bool index_has_code(Oid index_id);
 
 /*
- * Does an index, or an expression, call functions that somebody may have written: any but the
- * server's own immutable and stable ones?
+ * Does an expression, or an index, call functions that might run somebody's SQL, or check a domain?
+ * The last asks for functions alone.
  */
 extern bool index_calls_code(Oid index_id);
 extern bool expression_calls_code(Node *expression);
+extern bool expression_calls_functions(Node *expression);
 
 #endif /* PGACCOUNT_TABLE_CODE_H */

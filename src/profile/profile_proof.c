@@ -64,63 +64,6 @@
 #include "base/base.h"
 #include "profile_rule.h"
 
-/* Functions of the server that run a query they are given. */
-static const char *const query_runners[] = {"query_to_xml",
-											"query_to_xmlschema",
-											"query_to_xml_and_xmlschema",
-											"cursor_to_xml",
-											"cursor_to_xmlschema",
-											"table_to_xml",
-											"table_to_xmlschema",
-											"table_to_xml_and_xmlschema",
-											"schema_to_xml",
-											"schema_to_xmlschema",
-											"schema_to_xml_and_xmlschema",
-											"database_to_xml",
-											"database_to_xmlschema",
-											"database_to_xml_and_xmlschema",
-											"ts_stat",
-											"ts_rewrite"};
-
-/* Might this function run somebody's SQL? */
-static bool
-runs_user_code(Oid funcid, void *context)
-{
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	Form_pg_proc form;
-	bool result;
-
-	if (!HeapTupleIsValid(tuple))
-		return true;
-	form = (Form_pg_proc) GETSTRUCT(tuple);
-	if (form->prolang == INTERNALlanguageId)
-	{
-		result = false;
-		for (int i = 0; i < lengthof(query_runners); i++)
-			result |= strcmp(NameStr(form->proname), query_runners[i]) == 0;
-	}
-	else if (form->prolang == ClanguageId)
-		result = form->provolatile != PROVOLATILE_IMMUTABLE && form->pronargs > 0;
-	else
-		result = true;
-	ReleaseSysCache(tuple);
-	return result;
-}
-
-/* Does this expression call a function that might run somebody's SQL, or check a domain? */
-static bool
-expression_runs_user_code(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (check_functions_in_node(node, runs_user_code, context))
-		return true;
-	if (IsA(node, CoerceToDomain) &&
-		compat_domain_has_constraints(((CoerceToDomain *) node)->resulttype))
-		return true;
-	return expression_tree_walker(node, expression_runs_user_code, context);
-}
-
 /* Does a BEFORE INSERT trigger on this table run somebody's code? */
 static bool
 trigger_runs_user_code(Relation rel)
@@ -157,11 +100,11 @@ row_runs_user_code(Relation rel, ProfileRule *rule)
 			return true;
 		for (int j = 0; j < rule->nvalues; j++)
 			given |= rule->columns[j] == column->attnum;
-		if (!given && expression_runs_user_code(build_column_default(rel, column->attnum), NULL))
+		if (!given && expression_calls_code(build_column_default(rel, column->attnum)))
 			return true;
 	}
 	for (int i = 0; desc->constr != NULL && i < desc->constr->num_check; i++)
-		if (expression_runs_user_code(stringToNode(desc->constr->check[i].ccbin), NULL))
+		if (expression_calls_code(stringToNode(desc->constr->check[i].ccbin)))
 			return true;
 	return false;
 }
@@ -178,8 +121,8 @@ index_runs_user_code(Relation rel)
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		result |= index->rd_index->indisexclusion ||
-				  expression_runs_user_code((Node *) index_expressions(index), NULL) ||
-				  expression_runs_user_code((Node *) index_predicate(index), NULL);
+				  expression_calls_code((Node *) index_expressions(index)) ||
+				  expression_calls_code((Node *) index_predicate(index));
 		index_close(index, AccessShareLock);
 	}
 	return result;

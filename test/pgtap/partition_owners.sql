@@ -83,5 +83,49 @@ SELECT is(account.restore('s.m', 2), 1::bigint, 'where the partitions are of one
 RESET ROLE;
 SELECT is(ran(), 'index: tap_other', 'and it runs as that owner');
 
+-- what columns are set to is the default of the whole
+SET LOCAL ROLE tap_owner;
+CREATE FUNCTION s.value() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM s.note('default'); RETURN 0; END $$;
+CREATE TABLE s.parent (id int PRIMARY KEY);
+CREATE TABLE s.child (id int PRIMARY KEY, parent int DEFAULT 0 REFERENCES s.parent ON DELETE SET DEFAULT) PARTITION BY RANGE (id);
+CREATE TABLE s.child_1 PARTITION OF s.child DEFAULT;
+INSERT INTO s.parent VALUES (0), (1), (2);
+INSERT INTO s.child VALUES (1, 1), (2, 2);
+GRANT SELECT, DELETE ON s.parent TO tap_caller;
+GRANT SELECT, UPDATE ON s.child TO tap_caller;
+RESET ROLE;
+ALTER TABLE s.child_1 OWNER TO tap_other;
+SET LOCAL ROLE tap_other;
+CREATE TRIGGER mine BEFORE UPDATE ON s.child_1 FOR EACH ROW EXECUTE FUNCTION s.note();
+SET LOCAL ROLE tap_caller;
+SELECT is((SELECT sum(rows) FROM account.cleanup('s.parent', 1)), 2::numeric, 'a value is the default of a partition of another owner');
+RESET ROLE;
+SELECT is(ran(), 'mine UPDATE: tap_other', 'whose trigger runs as that owner');
+SET LOCAL ROLE tap_owner;
+ALTER TABLE ONLY s.child ALTER parent SET DEFAULT s.value();
+SET LOCAL ROLE tap_caller;
+SELECT is(public.state_of($$SELECT account.cleanup('s.parent', 2)$$), '55000', 'a function of the owner of the whole is none');
+RESET ROLE;
+SELECT is(ran(), '', 'and does not run');
+
+-- what is generated, too
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.g (id int, v int GENERATED ALWAYS AS (s.fold(id)) STORED, deleted_at timestamptz) PARTITION BY LIST (id);
+CREATE TABLE s.g_1 PARTITION OF s.g DEFAULT;
+SELECT account.enable_soft_delete('s.g') \g /dev/null
+ALTER TABLE s.g ADD PRIMARY KEY (id);
+INSERT INTO s.g VALUES (1, DEFAULT, now());
+GRANT SELECT, UPDATE ON s.g TO tap_caller;
+RESET ROLE;
+ALTER TABLE s.g_1 OWNER TO tap_other;
+SET LOCAL ROLE tap_other;
+CREATE TRIGGER mine BEFORE UPDATE ON s.g_1 FOR EACH ROW EXECUTE FUNCTION s.note();
+RESET ROLE;
+SELECT ran() \g /dev/null
+SET LOCAL ROLE tap_caller;
+SELECT is(public.state_of($$SELECT account.restore('s.g', 1)$$), '55000', 'a column that a function of the owner of the whole generates is not computed as another');
+RESET ROLE;
+SELECT is(ran(), '', 'which does not run');
+
 SELECT * FROM finish();
 ROLLBACK;
