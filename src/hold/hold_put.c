@@ -47,11 +47,14 @@ typedef struct HoldTriggers
 {
 	HoldTriggerFound on_delete;
 	HoldTriggerFound on_update;
+	HoldTriggerFound after_update;
 	HoldTriggerFound on_truncate;
 } HoldTriggers;
 
-#define ON_DELETE   (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_DELETE)
-#define ON_UPDATE   (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE)
+#define ON_DELETE (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_DELETE)
+#define ON_UPDATE (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE)
+#define AFTER_UPDATE                                                                               \
+	(TRIGGER_TYPE_AFTER | TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE) /* and DELETE, of a partition */
 #define ON_TRUNCATE (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE)
 
 /*
@@ -114,7 +117,13 @@ triggers_of(Oid relid)
 		if (function == on_delete)
 			read_trigger(catalog, tuple, ON_DELETE, &found.on_delete);
 		else if (function == on_update)
+		{
 			read_trigger(catalog, tuple, ON_UPDATE, &found.on_update);
+			read_trigger(catalog, tuple,
+						 get_rel_relispartition(relid) ? AFTER_UPDATE | TRIGGER_TYPE_DELETE
+													   : AFTER_UPDATE,
+						 &found.after_update);
+		}
 		else if (function == on_truncate)
 			read_trigger(catalog, tuple, ON_TRUNCATE, &found.on_truncate);
 	}
@@ -137,7 +146,7 @@ create_trigger(Oid relid, const char *name, const char *event, const char *level
 
 	while (OidIsValid(get_trigger_oid(relid, name, true)))
 		name = psprintf("%s_", name);
-	sql = psprintf("CREATE TRIGGER %s BEFORE %s ON %s FOR EACH %s EXECUTE FUNCTION account.%s()",
+	sql = psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION account.%s()",
 				   quote_identifier(name), event, sql_relation(relid), level, function);
 	parsed = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT));
 	caller = run_as_for_server_code(BOOTSTRAP_SUPERUSERID);
@@ -190,10 +199,25 @@ create_update_trigger(Oid relid, const HoldTable *table, const HoldTriggerFound 
 		CommandCounterIncrement();
 	}
 	initStringInfo(&event);
-	appendStringInfoString(&event, "UPDATE");
+	appendStringInfoString(&event, "BEFORE UPDATE");
 	while ((attnum = bms_next_member(columns, attnum)) >= 0)
-		appendStringInfo(&event, "%s%s", event.len == 6 ? " OF " : ", ", sql_column(relid, attnum));
+		appendStringInfo(&event, "%s%s", event.len == strlen("BEFORE UPDATE") ? " OF " : ", ",
+						 sql_column(relid, attnum));
 	create_trigger(relid, TRIGGER_HOLD_UPDATE, event.data, "ROW", "hold_update");
+}
+
+/* Does a table need the trigger that looks at rows once they are written? */
+static bool
+needs_after_update(const HoldTable *table)
+{
+	return !bms_is_empty(hold_key_columns(table));
+}
+
+/* Is the one that it has enough? */
+static bool
+after_update_suffices(const HoldTable *table, const HoldTriggerFound *found)
+{
+	return !needs_after_update(table) || (OidIsValid(found->oid) && found->all_columns);
 }
 
 /* Enable a trigger that a table has. */
@@ -218,10 +242,12 @@ hold_has_triggers(Oid relid, const HoldTable *table, bool enabled)
 	HoldTriggers found = triggers_of(relid);
 
 	if (!OidIsValid(found.on_delete.oid) || !OidIsValid(found.on_truncate.oid) ||
-		!update_suffices(relid, table, &found.on_update))
+		!update_suffices(relid, table, &found.on_update) ||
+		!after_update_suffices(table, &found.after_update))
 		return false;
 	return !enabled || (found.on_delete.enabled && found.on_truncate.enabled &&
-						(!OidIsValid(found.on_update.oid) || found.on_update.enabled));
+						(!OidIsValid(found.on_update.oid) || found.on_update.enabled) &&
+						(!needs_after_update(table) || found.after_update.enabled));
 }
 
 /* Put what it lacks on a table. */
@@ -232,14 +258,21 @@ put_triggers_on(Oid relid)
 	const HoldTable *table;
 
 	if (!OidIsValid(found.on_delete.oid))
-		create_trigger(relid, TRIGGER_HOLD, "DELETE", "ROW", "hold_delete");
+		create_trigger(relid, TRIGGER_HOLD, "BEFORE DELETE", "ROW", "hold_delete");
 	if (!OidIsValid(found.on_truncate.oid))
-		create_trigger(relid, TRIGGER_HOLD_TRUNCATE, "TRUNCATE", "STATEMENT", "hold_truncate");
+		create_trigger(relid, TRIGGER_HOLD_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT",
+					   "hold_truncate");
 	table = hold_table_of(relid);
 	if (table != NULL && !update_suffices(relid, table, &found.on_update))
 		create_update_trigger(relid, table, &found.on_update);
 	else
 		enable_trigger(relid, &found.on_update);
+	if (table != NULL && !after_update_suffices(table, &found.after_update))
+		create_trigger(relid, TRIGGER_HOLD_UPDATED,
+					   get_rel_relispartition(relid) ? "AFTER UPDATE OR DELETE" : "AFTER UPDATE",
+					   "ROW", "hold_update");
+	else
+		enable_trigger(relid, &found.after_update);
 	enable_trigger(relid, &found.on_delete);
 	enable_trigger(relid, &found.on_truncate);
 }

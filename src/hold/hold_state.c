@@ -670,3 +670,23 @@ hold_without_row(const HoldTable *table)
 	run_as_end(saved);
 	return lost;
 }
+
+/* Is there a row with the key that a hold names? */
+bool
+hold_has_row(const HoldTable *table, int64 hold)
+{
+	RoleState saved = run_as(relation_owner(table->relid));
+	bool found = true;
+	ListCell *lc;
+
+	foreach (lc, table->held)
+	{
+		const HeldKeys *held = lfirst(lc);
+
+		for (int i = 0; i < held->n; i++)
+			if (held->keys[i].hold == hold)
+				found = has_row(held, &held->keys[i]);
+	}
+	run_as_end(saved);
+	return found;
+}

@@ -18,6 +18,7 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/plannodes.h"
 #include "storage/bufmgr.h"
@@ -128,39 +129,76 @@ changes_columns(TriggerData *trigger, Oid relid, const Bitmapset *columns)
 	return false;
 }
 
+/* Raise PT423 for a row under a hold that would have another key. */
+static void
+refuse_key(Relation rel, int64 hold)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ACCOUNT_HELD),
+			 errmsg("the key of a row of \"%s\" must stay: it is under a legal hold",
+					RelationGetRelationName(rel)),
+			 errdetail("Hold " INT64_FORMAT " names the row by its key.", hold),
+			 errhint("The key can change once account.release_hold(" INT64_FORMAT
+					 ", reason) has ended the hold.",
+					 hold),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, get_namespace_name(RelationGetNamespace(rel))),
+			 err_generic_string(PG_DIAG_TABLE_NAME, RelationGetRelationName(rel))));
+}
+
+/* Raise PT423 if a row has lost its key, by a trigger that fired after ours. */
+static void
+judge_written(const HoldTable *table, TriggerData *trigger)
+{
+	int64 hold = hold_of_row(table, trigger->tg_relation, trigger->tg_trigslot);
+	bool kept;
+
+	if (hold == 0)
+		return;
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		kept = !changes_columns(trigger, table->relid, hold_key_columns(table));
+	else
+	{
+		/* it has been moved to another partition */
+		SPI_connect();
+		kept = hold_has_row(table, hold);
+		SPI_finish();
+	}
+	if (!kept)
+		refuse_key(trigger->tg_relation, hold);
+}
+
 /*
- * account.hold_update() RETURNS trigger: BEFORE UPDATE, for each row. The hold names the row by its
- * key. In a partition it is fired by any UPDATE, to know which rows move.
+ * account.hold_update() RETURNS trigger: BEFORE UPDATE and AFTER it, for each row. The hold names
+ * the row by its key. In a partition it is fired by any UPDATE, to know which rows move; those are
+ * deleted, which it looks at as well.
  */
 Datum
 hold_update(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = called_as_trigger(fcinfo, "hold_update");
 	Relation rel = trigger->tg_relation;
+	bool before = TRIGGER_FIRED_BEFORE(trigger->tg_event);
 	const HoldTable *table;
-	HoldFound found = {0};
+	int64 hold;
 
-	check_fired(TRIGGER_FIRED_BEFORE(trigger->tg_event) &&
-					TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
-					TRIGGER_FIRED_BY_UPDATE(trigger->tg_event),
-				"hold_update", "BEFORE UPDATE FOR EACH ROW");
+	check_fired(TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
+					(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ||
+					 (!before && TRIGGER_FIRED_BY_DELETE(trigger->tg_event))),
+				"hold_update", "BEFORE UPDATE FOR EACH ROW, or AFTER UPDATE OR DELETE");
 	table = hold_table_of(RelationGetRelid(rel));
+	if (!before)
+	{
+		if (table != NULL)
+			judge_written(table, trigger);
+		return PointerGetDatum(NULL);
+	}
 	if (table == NULL)
 		return PointerGetDatum(trigger->tg_newtuple);
 	if (rel->rd_rel->relispartition)
 		row_moves_note(fcinfo->flinfo, rel, &trigger->tg_trigtuple->t_self);
-	found.hold = hold_of_row(table, rel, trigger->tg_trigslot);
-	if (found.hold != 0 && changes_columns(trigger, table->relid, hold_key_columns(table)))
-		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_HELD),
-						errmsg("the key of a row of \"%s\" must stay: it is under a legal hold",
-							   RelationGetRelationName(rel)),
-						errdetail("Hold " INT64_FORMAT " names the row by its key.", found.hold),
-						errhint("The key can change once account.release_hold(" INT64_FORMAT
-								", reason) has ended the hold.",
-								found.hold),
-						err_generic_string(PG_DIAG_SCHEMA_NAME,
-										   get_namespace_name(RelationGetNamespace(rel))),
-						err_generic_string(PG_DIAG_TABLE_NAME, RelationGetRelationName(rel))));
+	hold = hold_of_row(table, rel, trigger->tg_trigslot);
+	if (hold != 0 && changes_columns(trigger, table->relid, hold_key_columns(table)))
+		refuse_key(rel, hold);
 	return PointerGetDatum(trigger->tg_newtuple);
 }
 

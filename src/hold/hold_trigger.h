@@ -11,6 +11,7 @@
 /* BEFORE triggers fire in the order of their names: a hold is judged before anything else. */
 #define TRIGGER_HOLD          "00_account_hold"
 #define TRIGGER_HOLD_UPDATE   "00_account_hold_update"
+#define TRIGGER_HOLD_UPDATED  "00_account_hold_updated"
 #define TRIGGER_HOLD_TRUNCATE "00_account_hold_truncate"
 
 /* Disable them in a statement that was started on tables that no hold is about. */

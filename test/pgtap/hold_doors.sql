@@ -436,6 +436,29 @@ SELECT cmp_ok((SELECT seq_scan + idx_scan FROM pg_stat_xact_user_tables WHERE re
 COMMIT;
 SELECT matches(detail_of('SELECT account.cleanup(''chain'', 400)'), 'would go with key \(id\)=\(1\) of public\.chain', 'the end of it would go with its begin');
 DROP TABLE chain;
+
+-- a trigger of the owner's that changes the key, which the UPDATE does not set, or does once our trigger has looked
+CREATE FUNCTION other_key() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := OLD.id + 100; RETURN NEW; END $$;
+CREATE TABLE renamed (id int PRIMARY KEY, v int);
+CREATE TABLE moved (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
+CREATE TABLE moved_a PARTITION OF moved FOR VALUES FROM (0) TO (100);
+CREATE TABLE moved_b PARTITION OF moved FOR VALUES FROM (100) TO (200);
+CREATE TRIGGER zz BEFORE UPDATE ON renamed FOR EACH ROW WHEN (NEW.v = 9) EXECUTE FUNCTION other_key();
+CREATE TRIGGER zz BEFORE UPDATE ON moved_a FOR EACH ROW WHEN (NEW.v = 9) EXECUTE FUNCTION other_key();
+INSERT INTO renamed VALUES (1, 1), (2, 2);
+INSERT INTO moved VALUES (1, 1), (2, 2), (150, 1);
+SELECT account.place_hold('renamed', 1, 'a'), account.place_hold('moved', 1, 'b') \g /dev/null
+SELECT throws_ok('UPDATE renamed SET v = 9', 'PT423', NULL, 'a row under a hold gets no other key by a trigger');
+SELECT throws_ok('UPDATE renamed SET id = id, v = 9', 'PT423', NULL, 'whatever the statement sets');
+SELECT throws_ok('UPDATE moved SET v = 9', 'PT423', NULL, 'nor is it moved to another partition with another key');
+SELECT lives_ok('UPDATE renamed SET v = 9 WHERE id = 2', 'other rows do as their triggers say');
+SELECT lives_ok('UPDATE moved SET v = 9 WHERE id = 2', 'and are moved');
+SELECT lives_ok('UPDATE renamed SET v = 3 WHERE id = 1', 'a row under a hold may change otherwise');
+ALTER TABLE renamed OWNER TO hold_owner;
+SET ROLE hold_owner;
+SELECT throws_ok('DROP TRIGGER "00_account_hold_updated" ON renamed', 'PT423', NULL, 'its owner does not drop the trigger that looks');
+RESET ROLE;
+DROP TABLE renamed, moved;
 DROP OWNED BY hold_owner CASCADE;
 DROP ROLE hold_owner;
 SELECT * FROM finish();
