@@ -231,6 +231,7 @@ delete_rows(Execution *execution, List *nodes)
 							  .arg = &execution->triggers}};
 	KnownSets known = {palloc(ntables * sizeof(RowSet *)), ntables};
 	TimestampTz start = GetCurrentTimestamp();
+	List *relids = NIL;
 	RoleState caller;
 	StringInfoData sql;
 	uint64 done;
@@ -247,13 +248,14 @@ delete_rows(Execution *execution, List *nodes)
 
 		begin_step(execution->cleanup, "delete from", node->relid);
 		cleanup_check_delete(execution->cleanup, node);
+		relids = lappend_oid(relids, node->relid);
 		known.sets[i] = ((CleanupTable *) node->data)->set;
 		if (i < ntables - 1)
 			appendStringInfo(&sql, "%sd%d AS (", i > 0 ? ", " : "WITH ", i);
 		append_delete(execution, &sql, &run, node, i);
 		appendStringInfoString(&sql, i < ntables - 1 ? ")" : " ");
 	}
-	removal_run_as_owner(execution->cleanup, nodes, &run, &caller);
+	removal_run_as_owner(execution->cleanup, relids, &run, &caller);
 	done = run_deletion(execution, sql.data, &run, known);
 	run_as_end(caller);
 	MemoryContextSwitchTo(old);
@@ -601,7 +603,7 @@ cleanup_delete_alone(Cleanup *cleanup, const char *condition, int nargs, Oid *ty
 		return false;
 	cleanup_check_delete(cleanup, cleanup->node);
 	begin_step(cleanup, "delete from", cleanup->target);
-	removal_run_as_owner(cleanup, list_make1(cleanup->node), &run, &caller);
+	removal_run_as_owner(cleanup, list_make1_oid(cleanup->node->relid), &run, &caller);
 	*rows = cleanup_run_knowing(psprintf(OWN_STATEMENT "DELETE FROM %s c WHERE %s",
 										 sql_keyed_relation(cleanup->target), condition),
 								&run, (KnownSets){NULL, 0}, NULL, NULL);

@@ -138,7 +138,8 @@ keys_write(Cleanup *cleanup, FkEdge *edge, RowSet *set)
 						 cleanup_columns(edge->child_node, edge->child, keys));
 	}
 	cleanup_check_set(cleanup, edge);
-	removal_run_as_owner(cleanup, list_make1(edge->child_node), &run, &caller);
+	/* a partition that has the key for itself may belong to another role than the whole */
+	removal_run_as_owner(cleanup, list_make1_oid(edge->child), &run, &caller);
 	row_set_register(run.options.env, SET_NAME, set->desc, set->all, set->n);
 	done = to_default ? cleanup_query(sql.data, &run, note_written, &written)
 					  : run_once(sql.data, &run);

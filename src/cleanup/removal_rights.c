@@ -18,19 +18,17 @@
  * as the caller, where nobody's code can run: else the statement is refused.
  */
 void
-removal_run_as_owner(Cleanup *cleanup, List *nodes, OneRun *run, RoleState *caller)
+removal_run_as_owner(Cleanup *cleanup, const List *relids, OneRun *run, RoleState *caller)
 {
-	Oid owner = relation_owner(((FkNode *) linitial(nodes))->relid);
+	Oid owner = relation_owner(linitial_oid(relids));
 	bool under_rls = false;
 	bool several = false;
 	ListCell *lc;
 
-	foreach (lc, nodes)
+	foreach (lc, relids)
 	{
-		Oid relid = ((FkNode *) lfirst(lc))->relid;
-
-		under_rls |= cleanup_under_rls(cleanup, relid);
-		several |= relation_owner(relid) != owner;
+		under_rls |= cleanup_under_rls(cleanup, lfirst_oid(lc));
+		several |= relation_owner(lfirst_oid(lc)) != owner;
 	}
 	*caller = several ? run_as_self() : run_as(owner);
 	if (under_rls && !several)

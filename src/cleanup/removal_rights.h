@@ -25,6 +25,7 @@ extern void cleanup_check_set(const Cleanup *cleanup, const FkEdge *edge);
 extern void cleanup_check_allowed(Cleanup *cleanup);
 
 /* Act as the owner of these tables, which are written in one statement; run: it. */
-extern void removal_run_as_owner(Cleanup *cleanup, List *nodes, OneRun *run, RoleState *caller);
+extern void removal_run_as_owner(Cleanup *cleanup, const List *relids, OneRun *run,
+								 RoleState *caller);
 
 #endif /* PGACCOUNT_REMOVAL_RIGHTS_H */

@@ -108,6 +108,33 @@ SELECT is(public.state_of($$SELECT account.cleanup('s.parent', 2)$$), '55000', '
 RESET ROLE;
 SELECT is(ran(), '', 'and does not run');
 
+-- a partition that has the key for itself
+SET LOCAL ROLE tap_owner;
+CREATE TABLE s.above (id int PRIMARY KEY);
+CREATE TABLE s.below (id int PRIMARY KEY, above int) PARTITION BY RANGE (id);
+CREATE TABLE s.below_1 PARTITION OF s.below DEFAULT;
+INSERT INTO s.above VALUES (0), (1), (2);
+INSERT INTO s.below VALUES (1, 1), (2, 2);
+GRANT REFERENCES ON s.above TO tap_other;
+GRANT SELECT, DELETE ON s.above TO tap_caller;
+RESET ROLE;
+ALTER TABLE s.below_1 OWNER TO tap_other;
+SET LOCAL ROLE tap_other;
+CREATE FUNCTION s.of_other() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM s.note('default'); RETURN 0; END $$;
+ALTER TABLE s.below_1 ALTER above SET DEFAULT s.of_other();
+ALTER TABLE s.below_1 ADD FOREIGN KEY (above) REFERENCES s.above ON DELETE SET DEFAULT;
+GRANT SELECT, UPDATE ON s.below_1 TO tap_caller;
+SET LOCAL ROLE tap_caller;
+SELECT is((SELECT sum(rows) FROM account.cleanup('s.above', 1)), 2::numeric, 'a reference of a partition alone is set default');
+RESET ROLE;
+SELECT is(ran(), 'default: tap_other', 'as the owner of the partition, whether that of the whole may write it or not');
+SET LOCAL ROLE tap_other;
+GRANT ALL ON s.below_1 TO tap_owner;
+SET LOCAL ROLE tap_caller;
+SELECT is((SELECT sum(rows) FROM account.cleanup('s.above', 2)), 2::numeric, 'another');
+RESET ROLE;
+SELECT is(ran(), 'default: tap_other', 'and where it may');
+
 -- what is generated, too
 SET LOCAL ROLE tap_owner;
 CREATE TABLE s.g (id int, v int GENERATED ALWAYS AS (s.fold(id)) STORED, deleted_at timestamptz) PARTITION BY LIST (id);
