@@ -394,12 +394,14 @@ keys_of_jsonb(Oid relid, Jsonb *jsonb)
 	else
 	{
 		keys = primary_key(relid);
-		check_single(keys);
-		appendStringInfo(
-			&sql,
-			"SELECT pg_catalog.array_agg((o OPERATOR(pg_catalog.#>>) '{}')::%s ORDER BY"
-			" n)",
-			sql_type(keys->types[0], -1));
+		/* no keys are of any number of columns */
+		if (JB_ROOT_COUNT(jsonb) > 0)
+			check_single(keys);
+		appendStringInfoString(&sql, "SELECT ");
+		for (int i = 0; i < keys->ncols; i++)
+			appendStringInfo(
+				&sql, "%spg_catalog.array_agg((o OPERATOR(pg_catalog.#>>) '{}')::%s ORDER BY n)",
+				i > 0 ? ", " : "", sql_type(keys->types[i], -1));
 	}
 	appendStringInfoString(&sql, elements);
 	cast_into(keys, sql.data, JSONBOID, JsonbPGetDatum(jsonb), TEXTOID);
