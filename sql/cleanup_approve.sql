@@ -34,7 +34,7 @@ UPDATE users SET seen = 1;
 CREATE TEMP TABLE kept AS SELECT * FROM marks ORDER BY who DESC;
 DELETE FROM marks;
 INSERT INTO marks SELECT * FROM kept;
-SET LOCAL datestyle = 'German'; SET LOCAL timezone = 'Asia/Tokyo'; SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL extra_float_digits = -10; SET LOCAL client_encoding = 'LATIN1'; SET LOCAL search_path = pg_catalog;
+SET LOCAL datestyle = 'German'; SET LOCAL timezone = 'Asia/Tokyo'; SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL extra_float_digits = -10; SET LOCAL client_encoding = 'LATIN1'; SET LOCAL quote_all_identifiers = on; SET LOCAL search_path = pg_catalog;
 SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_sort = off; SET LOCAL work_mem = '64kB';
 SELECT hash = :'hash' AS same FROM ca.same;
 ROLLBACK;

@@ -49,6 +49,10 @@ SELECT * FROM sd_doctor.findings();
 -- owners_see_their_own_findings
 SET ROLE regress_sd_owner;
 SELECT (SELECT count(*) FROM sd_doctor.findings()) = count(*) AS the_same FROM account.doctor();
+CREATE TEMP TABLE found AS SELECT * FROM account.doctor();
+SET quote_all_identifiers = on;
+SELECT count(*) AS others FROM (TABLE found EXCEPT SELECT * FROM account.doctor()) AS d;
+RESET quote_all_identifiers;
 SET ROLE regress_sd_other;
 SELECT * FROM account.doctor();
 RESET ROLE;

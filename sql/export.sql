@@ -140,6 +140,11 @@ SELECT account.export_user('1'); -- fails
 -- a superuser
 SELECT account.act_as('5', false);
 SELECT (SELECT count(*) FROM jsonb_object_keys(account.export_user('7'))) AS tables;
+-- by the same names in every session
+SELECT account.export_user('7') AS exported \gset
+SET quote_all_identifiers = on;
+SELECT account.export_user('7') = :'exported' AS the_same;
+RESET quote_all_identifiers;
 SELECT account.export_user('8'); -- fails: deleted
 \echo :LAST_ERROR_SQLSTATE
 SELECT account.export_user('99'); -- fails

@@ -18,6 +18,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -194,17 +195,23 @@ doctor(PG_FUNCTION_ARGS)
 	Oid types[] = {OIDOID, BOOLOID};
 	Datum values[2];
 	RoleState caller;
+	int level;
 
 	version_check();
 	values[0] = ObjectIdGetDatum(GetUserId());
 	values[1] = BoolGetDatum(sees_all_findings(owner));
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
+	/* names are compared, and are the same in every session */
+	level = NewGUCNestLevel();
+	(void) set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	caller = run_as(owner);
 	/* a standby has a doctor, too: it only reads */
 	(void) statement_run_once(findings_sql, lengthof(types), types, values, NULL,
 							  &(StatementOptions){.look = SNAPSHOT_ACTIVE, .without = "jit"});
 	run_as_end(caller);
+	AtEOXact_GUC(true, level);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		Datum row[5];

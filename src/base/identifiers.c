@@ -10,6 +10,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_operator.h"
+#include "common/keywords.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -27,6 +28,25 @@ no_such_relation(Oid relid)
 			 errhint("It may have been dropped by another session: try again.")));
 }
 
+/*
+ * A name, quoted as needed: quote_identifier() whatever quote_all_identifiers is, for names are in
+ * answers, notes and hashes, which are the same in every session. May be the argument itself.
+ */
+static const char *
+quoted(const char *name)
+{
+	bool safe = (*name >= 'a' && *name <= 'z') || *name == '_';
+	int keyword;
+
+	if (!quote_all_identifiers)
+		return quote_identifier(name);
+	for (const char *c = name; safe && *c != '\0'; c++)
+		safe = (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '_';
+	keyword = safe ? ScanKeywordLookup(name, &ScanKeywords) : -1;
+	safe = safe && (keyword < 0 || ScanKeywordCategories[keyword] == UNRESERVED_KEYWORD);
+	return safe ? name : quote_identifier(name);
+}
+
 /* schema.table, quoted as needed. palloc'd. */
 char *
 sql_relation(Oid relid)
@@ -36,7 +56,7 @@ sql_relation(Oid relid)
 
 	if (schema == NULL)
 		no_such_relation(relid);
-	return quote_qualified_identifier(schema, name);
+	return psprintf("%s.%s", quoted(schema), quoted(name));
 }
 
 /* The same, as a referential check names it. */
@@ -82,7 +102,7 @@ sql_collation(Oid collation)
 char *
 sql_column(Oid relid, AttrNumber attnum)
 {
-	return pstrdup(quote_identifier(get_attname(relid, attnum, false)));
+	return pstrdup(quoted(get_attname(relid, attnum, false)));
 }
 
 /* The type's name, schema-qualified, with its typmod. */
