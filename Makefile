@@ -63,6 +63,9 @@ ISOLATION_OPTS  = --inputdir=$(TOP)/test/isolation --load-extension=pgaccount
 # with TAP_TESTS=1 those as well that make servers of their own: they take minutes, and want Perl's IPC::Run
 PROVE_TESTS     = test/tap/*.pl test/attacks/*.pl
 
+# No bitcode: the server's JIT compiler would inline functions from it, and what they call is hidden in the library.
+override with_llvm = no
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(MAKECMDGOALS), check)
@@ -87,12 +90,18 @@ $(foreach update,$(UPDATES),$(eval $(call joined_update,$(update))))
 
 $(OBJS): $(wildcard $(TOP)/src/*.h $(TOP)/src/*/*.h) pgaccount.control | directories
 
+# Of what was installed before with bitcode, the JIT compiler would run the old functions in place of the library's.
+.PHONY: no-bitcode
+install uninstall: no-bitcode
+no-bitcode:
+	rm -rf $(addprefix '$(DESTDIR)$(pkglibdir)'/bitcode/,$(MODULE_big) $(MODULE_big).index.bc)
+
 .PHONY: directories
 directories:
 	@mkdir -p src $(FOLDERS:%=src/%)
 
 # What is private to a folder does not compile elsewhere: others include <folder>/<folder>.h.
-$(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS) $(OBJS:.o=.bc)): override CPPFLAGS += -DIN_$(folder)))
+$(foreach folder,$(FOLDERS),$(eval $(filter src/$(folder)/%,$(OBJS)): override CPPFLAGS += -DIN_$(folder)))
 
 # --- below: the project's own targets, each a script that says in its header what it does ----------
 

@@ -35,7 +35,7 @@ build_without_gate() {
     copy_tree "$work/without_gate"
     objects=$(cd "$work/without_gate" && printf '%s ' src/*.c src/*/*.c bench/instructions/without_gate.c | sed 's/\.c /.o /g')
     for name in run_as run_as_self run_as_end names_begin names_end; do wrapped+=" -Wl,--wrap=$name"; done
-    QUIET=1 step "$work/log/without_gate" make -C "$work/without_gate" -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" with_llvm=no \
+    QUIET=1 step "$work/log/without_gate" make -C "$work/without_gate" -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" \
         OBJS="$objects" SHLIB_LINK="-lsodium$wrapped" || {
         cat "$work/log/without_gate"
         die "the library without the gate could not be built"

@@ -203,7 +203,7 @@ chroot_name() { sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' "$chroot_dir/etc/os-releas
 chroot_compile() {
     copy_tree "$chroot_dir$chroot_tmp/strict"
     say "compiling for $(chroot_run "$chroot_dir" "/usr/lib/postgresql/$chroot_major/bin/pg_config" --version)"
-    step "$work/log/build" bash -c 'chroot_run "$@"' - "$chroot_dir" make -C "$chroot_tmp/strict" -s -j"$(nproc)" with_llvm=no \
+    step "$work/log/build" bash -c 'chroot_run "$@"' - "$chroot_dir" make -C "$chroot_tmp/strict" -s -j"$(nproc)" \
         COPT="$strict_flags" PG_CONFIG="/usr/lib/postgresql/$chroot_major/bin/pg_config" ||
         die "it does not compile for PostgreSQL $chroot_major"
     say "it compiles for PostgreSQL $chroot_major, without a warning"

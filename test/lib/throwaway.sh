@@ -306,8 +306,7 @@ copy_tree() {
         tar -C "$1" --no-same-owner -xf -
 }
 
-# Build a copy of the sources, or with IN_PLACE what has changed of them, and install it: without bitcode, which takes
-# longer to make than all else. Arguments: variables for make.
+# Build a copy of the sources, or with IN_PLACE what has changed of them, and install it. Arguments: variables for make.
 throwaway_build() {
     local become=()
     say "building for $("$PG_CONFIG" --version)"
@@ -316,7 +315,6 @@ throwaway_build() {
     else
         copy_tree "$work/tree"
     fi
-    set -- with_llvm=no "$@"
     if ! QUIET=1 step "$work/log/build" make -C "$work/tree" -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" "$@"; then
         cat "$work/log/build"
         die "the build failed"

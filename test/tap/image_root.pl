@@ -14,7 +14,7 @@ my $tree = realpath(dirname(__FILE__) . '/../..');
 my $image = PostgreSQL::Test::Utils::tempdir_short();
 my $build = PostgreSQL::Test::Utils::tempdir();
 chdir $build or die "$build: $!";
-is(system("make -s -f '$tree/Makefile' with_llvm=no PG_CONFIG='$ENV{PG_CONFIG}' IMAGE='$image' image-root >make.log 2>&1"), 0, 'the image is made')
+is(system("make -s -f '$tree/Makefile' PG_CONFIG='$ENV{PG_CONFIG}' IMAGE='$image' image-root >make.log 2>&1"), 0, 'the image is made')
 	or diag(slurp_file('make.log'));
 ok(-e "$image/lib/pgaccount.so" && -e "$image/share/extension/pgaccount.control", 'with its layout');
 ok(scalar(glob "$image/system/libsodium.so.*"), 'and the library that it needs beside it');
