@@ -186,6 +186,7 @@ find_collisions(const RestoreSet *set, Oid index_id, Oid caller, Collisions *fou
 	Datum pred;
 	Oid types[] = {OIDARRAYOID, TIDARRAYOID};
 	Datum values[] = {set->tables, set->ctids};
+	int qualified = names_begin(); /* what is deparsed */
 
 	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index_id));
 	if (!HeapTupleIsValid(tuple))
@@ -247,6 +248,7 @@ find_collisions(const RestoreSet *set, Oid index_id, Oid caller, Collisions *fou
 							 i + 1);
 	appendStringInfo(&sql, " GROUP BY %s HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1",
 					 group.data);
+	names_end(qualified);
 	(void) statement_run_once(sql.data, 2, types, values, NULL, NULL);
 
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -347,12 +349,10 @@ refuse_taken_keys(const Comeback *comeback, Oid caller)
 	{
 		RestoreSet set = set_of_table(comeback, lfirst_oid(lc));
 		RoleState saved = run_as(relation_owner(set.relid));
-		int names = names_begin();
 
 		CHECK_FOR_INTERRUPTS();
 		foreach (lc2, partial_unique_indexes(set.relid))
 			find_collisions(&set, lfirst_oid(lc2), caller, &found);
-		names_end(names);
 		run_as_end(saved);
 	}
 	if (found.n > 0)

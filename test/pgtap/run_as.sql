@@ -301,6 +301,24 @@ SELECT is(public.state_of($$SELECT account.restore('s.staged', 1)$$), '42501', '
 RESET ROLE;
 SELECT is(ran(), '', 'so that the triggers of it do not run as the owner');
 
+-- a function of an index finds what it calls by its owner's search_path, also where keys that are taken are looked up
+ALTER ROLE tap_owner SET search_path = s;
+SET LOCAL ROLE tap_owner;
+CREATE FUNCTION s.plain(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.lower($1) $$;
+CREATE FUNCTION s.folded(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN plain($1); END $$;
+CREATE TABLE s.named (id int PRIMARY KEY, name text, deleted_at timestamptz);
+SELECT account.enable_soft_delete('s.named') \g /dev/null
+SET LOCAL search_path = s;
+CREATE UNIQUE INDEX named_folded ON named (folded(name)) WHERE deleted_at IS NULL;
+INSERT INTO named VALUES (1, 'A', now()), (2, 'a', NULL);
+GRANT SELECT, UPDATE ON named TO tap_caller;
+RESET ROLE;
+RESET search_path;
+SET LOCAL ROLE tap_caller;
+SELECT is(public.state_of($$SELECT account.restore('s.named', 1)$$), '23505', 'keys that are taken are looked up under the path of their table''s owner');
+RESET ROLE;
+ALTER ROLE tap_owner RESET search_path;
+
 -- a rule that has a statement write another table, whose owner has triggers on it
 CREATE TABLE s.settings (id int PRIMARY KEY, v text);
 INSERT INTO s.settings VALUES (1, 'x'), (2, 'x');
