@@ -411,6 +411,14 @@ refuse_temporary_names(List *names)
 			refuse_temporary(RangeVarGetRelid(lfirst_node(RangeVar, lc), NoLock, true));
 }
 
+/* Refuse the utility statement that another one, such as EXPLAIN, is about. */
+static void
+refuse_within(Node *query)
+{
+	if (IsA(query, Query) && ((Query *) query)->commandType == CMD_UTILITY)
+		run_as_refuse_utility(((Query *) query)->utilityStmt);
+}
+
 /*
  * Refuse a utility statement that leaves something behind in the session, or reads what is there.
  */
@@ -419,6 +427,12 @@ run_as_refuse_utility(Node *statement)
 {
 	switch (nodeTag(statement))
 	{
+		case T_ExplainStmt:
+			refuse_within(((ExplainStmt *) statement)->query);
+			return;
+		case T_CreateTableAsStmt:
+			refuse_within(((CreateTableAsStmt *) statement)->query);
+			return;
 		case T_DeclareCursorStmt:
 			if ((((DeclareCursorStmt *) statement)->options & CURSOR_OPT_HOLD) == 0)
 				return;
@@ -475,6 +489,8 @@ run_as_refuse_function(Oid function)
 		case F_SETSEED:
 		case F_CURSOR_TO_XML:
 		case F_CURSOR_TO_XMLSCHEMA:
+		case F_PG_CURSOR: /* the texts of statements */
+		case F_PG_PREPARED_STATEMENT:
 		case F_LOREAD: /* of large objects that the session has opened, and may read */
 		case F_LOWRITE:
 		case F_LO_LSEEK:

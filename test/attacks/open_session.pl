@@ -58,7 +58,8 @@ sub while_registering
 my $register = q{SELECT account.register('open%n@x.org', 'the-plain-password', 'open%n', 'acme') IS NULL;};
 
 # --- cursors of the session ---------------------------------------------------------------------------------
-for my $try ('fetch', 'move', q{SELECT cursor_to_xml('opened', 3, true, false, '')}, q{SELECT cursor_to_xmlschema('opened', true, false, '')})
+for my $try ('fetch', 'move', q{SELECT cursor_to_xml('opened', 3, true, false, '')}, q{SELECT cursor_to_xmlschema('opened', true, false, '')},
+	q{INSERT INTO mallory.loot SELECT name, statement FROM pg_catalog.pg_cursors})
 {
 	my (undef, $err) = while_registering($try, "BEGIN;\nDECLARE opened CURSOR FOR SELECT s FROM public.secret;\n$register\nCOMMIT;");
 	like($err, qr/42501/, "a cursor of the session is not open to $try");
@@ -69,6 +70,19 @@ for my $try ('fetch', 'move', q{SELECT cursor_to_xml('opened', 3, true, false, '
 	my (undef, $err) = while_registering(q{DO $d$ DECLARE r record; c CURSOR FOR SELECT relname FROM pg_catalog.pg_class LIMIT 3; n int := 0; BEGIN OPEN c; FETCH c INTO r; MOVE c; CLOSE c; FOR r IN SELECT 1 FROM pg_catalog.pg_class LIMIT 60 LOOP n := n + 1; END LOOP; INSERT INTO mallory.loot VALUES ('own', n); END $d$}, $register);
 	is($err, '', 'its own cursors are open to it');
 	is($node->safe_psql('postgres', 'SELECT value FROM mallory.loot'), '60', '... and read');
+}
+
+# --- prepared statements: what they say, and what they give ------------------------------------------------------
+for my $try (q{INSERT INTO mallory.loot SELECT name, statement FROM pg_catalog.pg_prepared_statements}, q{CREATE TABLE mallory.stolen AS EXECUTE told}, q{EXPLAIN (VERBOSE) EXECUTE told},
+	q{EXPLAIN ANALYZE CREATE TABLE mallory.stolen AS EXECUTE told})
+{
+	my (undef, $err) = while_registering($try, "PREPARE told AS SELECT 'of the session'::text AS word;\n$register");
+	like($err, qr/42501/, "$try is refused");
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM mallory.loot}), '0', '... and nothing was read');
+}
+{
+	my (undef, $err) = while_registering(q{DO $d$ DECLARE r record; BEGIN FOR r IN EXECUTE 'EXPLAIN SELECT 1' LOOP END LOOP; CREATE TABLE mallory.made AS SELECT 1 AS n; DROP TABLE mallory.made; END $d$}, $register);
+	is($err, '', 'statements of its own are explained and made tables of');
 }
 
 # --- what outlives the transaction, or concerns the rest of it --------------------------------------------------
