@@ -8,7 +8,7 @@
  * there is none; of members those that have no other live tenant. As with a user the extension acts
  * for itself, as the owners of the tables.
  *
- * Locks: the tenant's row, the advisory lock of the tenant, its members in the order of their keys
+ * Locks: who restores, those of names (auth/registered_names.c); the tenant's row, the advisory lock of the tenant, its members in the order of their keys
  * where members are mapped, then sessions and users. Who joins a tenant takes them in the same
  * order; see auth/tenant_hold.c.
  */
@@ -324,6 +324,7 @@ restore_tenant_operation(PG_FUNCTION_ARGS)
 		tenant_refuse_unknown();
 	operation_concerns(NULL, tenant->tenant_id);
 	open_tables(&model);
+	names_begin_taking_all();
 	tenant = lock_tenant(&model, tenant, false);
 	lock_members(&model, tenant->tenant_id);
 	event_reason(reason);

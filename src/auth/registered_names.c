@@ -9,6 +9,10 @@
  *
  * The look is FOR SHARE, on a snapshot of now: it waits for a deletion that is under way, and then
  * sees what came of it.
+ *
+ * The users of a tenant that comes back may be more than there is room for locks: whoever takes
+ * names shares a lock of them all, which restore_tenant takes alone. It is the first lock of all of
+ * them, before those of tenants, names and rows.
  */
 #include "postgres.h"
 
@@ -145,6 +149,20 @@ refuse_taken(const RegisteredNames *names, Relation users, ModelAttribute attrib
 			 errdetail_row("Key (%s)=(%s) already exists.", column, value),
 			 errhint("Ask the user for another %s.", model_attributes[attribute].name),
 			 errtablecol(users, attnum), err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
+}
+
+/* Begin to take names; see the header. */
+void
+names_begin_taking(void)
+{
+	session_lock_names(false);
+}
+
+/* Begin to take those of users who come back together; see the header. */
+void
+names_begin_taking_all(void)
+{
+	session_lock_names(true);
 }
 
 /* Lock the names that are about to be taken, in one order for all. */
@@ -328,6 +346,7 @@ names_claim(const Model *model, const UserRecord *user)
 	bool isnull;
 
 	names_find_unique(&names, users);
+	names_begin_taking();
 	names_lock(&names);
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);

@@ -24,6 +24,15 @@ typedef struct RegisteredNames
  */
 extern void names_find_unique(RegisteredNames *names, Relation users);
 
+/*
+ * Whoever takes names begins with this: it keeps off those who take more than can be locked one by
+ * one. To be done before a tenant is held.
+ */
+extern void names_begin_taking(void);
+
+/* The same for who lets users come back whose names are not known yet; before any row is locked. */
+extern void names_begin_taking_all(void);
+
 /* Lock the names to the end of the transaction, in one order for all. */
 extern void names_lock(const RegisteredNames *names);
 

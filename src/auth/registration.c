@@ -343,6 +343,7 @@ register_user_operation(PG_FUNCTION_ARGS)
 	else
 		ereport(WARNING, (errmsg("users have no password"),
 						  errhint("Map a column with account.use_tables to keep passwords.")));
+	names_begin_taking();
 	hold_tenant(&reg);
 	make_account(&reg, users, profile);
 	table_close(users, NoLock);

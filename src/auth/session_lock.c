@@ -31,3 +31,10 @@ session_lock_name(const char *name)
 {
 	lock_text(OWN_LOCK_NAME, name, ExclusiveLock);
 }
+
+/* Lock all names. */
+void
+session_lock_names(bool exclusive)
+{
+	own_lock(OWN_LOCK_NAMES, 0, exclusive ? ExclusiveLock : ShareLock);
+}

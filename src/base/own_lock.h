@@ -16,7 +16,8 @@ typedef enum OwnLock
 	OWN_LOCK_TENANT = 1,
 	OWN_LOCK_NAME,
 	OWN_LOCK_REMOVAL,
-	OWN_LOCK_REMOVAL_BATCH
+	OWN_LOCK_REMOVAL_BATCH,
+	OWN_LOCK_NAMES
 } OwnLock;
 
 /* Take a lock to the end of the transaction. */
