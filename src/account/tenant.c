@@ -8,9 +8,10 @@
  * there is none; of members those that have no other live tenant. As with a user the extension acts
  * for itself, as the owners of the tables.
  *
- * Locks: who restores, those of names (auth/registered_names.c); the tenant's row, the advisory lock of the tenant, its members in the order of their keys
- * where members are mapped, then sessions and users. Who joins a tenant takes them in the same
- * order; see auth/tenant_hold.c.
+ * Locks: who restores, those of names (auth/registered_names.c); the tenant's row, the advisory lock
+ * of the tenant, its users in the order of their keys, then sessions. Who joins a tenant takes them
+ * in the same order (see auth/tenant_hold.c), and who changes a user takes its row before its
+ * sessions.
  */
 #include "postgres.h"
 
@@ -100,18 +101,20 @@ users_that_go(const Model *model)
 }
 
 /*
- * Lock the live members of a tenant against the other tenants of theirs: whoever lets one join
- * another, or ends or brings back another, has done so, and is seen, or waits. Without members
- * mapped a user has no other. In the order of their keys.
+ * Lock the live users of a tenant, in the order of their keys: who changes one of them has done so,
+ * or waits, and holds none of its sessions. Of members it is against the other tenants of theirs,
+ * too: whoever lets one join another, or ends or brings back another, has done so, and is seen, or
+ * waits.
  */
 static void
-lock_members(const Model *model, const char *tenant_id)
+lock_users(const Model *model, const char *tenant_id)
 {
-	Oid types[] = {model_key_type(model, model_tenant_attribute(model))};
+	ModelAttribute tenant = model_tenant_attribute(model);
+	Oid types[] = {model_key_type(model, tenant)};
 	Datum values[1];
 	RoleState saved;
 
-	if (!model_has_members(model) || !model_key_value(model, MEMBERS_TENANT, tenant_id, &values[0]))
+	if (!model_key_value(model, tenant, tenant_id, &values[0]))
 		return;
 	SPI_connect();
 	saved = run_as(model->owner[MODEL_USERS]);
@@ -119,7 +122,9 @@ lock_members(const Model *model, const char *tenant_id)
 		psprintf(OWN_STATEMENT "SELECT pg_catalog.count(*) FROM (SELECT 1 FROM %s t WHERE %s AND %s"
 							   " ORDER BY %s COLLATE \"C\" FOR UPDATE OF t) AS locked",
 				 sql_relation(model->relation[MODEL_USERS]), live_sql(model, "t", MODEL_USERS),
-				 has_membership(model, live_sql(model, "m", MODEL_MEMBERS)),
+				 model_has_members(model)
+					 ? has_membership(model, live_sql(model, "m", MODEL_MEMBERS))
+					 : model_sql_key(model, "t", USERS_TENANT, 1),
 				 model_sql_text(model, "t", USERS_ID)),
 		lengthof(types), types, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	run_as_end(saved);
@@ -272,7 +277,7 @@ delete_tenant_operation(PG_FUNCTION_ARGS)
 	open_tables(&model);
 	tenant = lock_tenant(&model, tenant, true);
 	session_lock_tenant(tenant->tenant_id, true);
-	lock_members(&model, tenant->tenant_id);
+	lock_users(&model, tenant->tenant_id);
 	session_end_tenant(tenant->tenant_id);
 	event_reason(reason);
 	PG_TRY();
@@ -326,7 +331,7 @@ restore_tenant_operation(PG_FUNCTION_ARGS)
 	open_tables(&model);
 	names_begin_taking_all();
 	tenant = lock_tenant(&model, tenant, false);
-	lock_members(&model, tenant->tenant_id);
+	lock_users(&model, tenant->tenant_id);
 	event_reason(reason);
 	PG_TRY();
 	{
