@@ -50,11 +50,13 @@ static const TableStatement count_failure = {
 				  "FROM pg_catalog.unnest($1) AS k(key) WHERE $2 IS NOT NULL",
 	2,
 	{BYTEAARRAYOID, TIMESTAMPTZOID}};
+/* What another is at is left to it: nobody who logs in waits for who has failed to. */
 static const TableStatement prune_failures = {
 	PLAN_LOGIN_PRUNE,
 	FAILURES,
-	OWN_STATEMENT "DELETE FROM account.login_failure f "
-				  "WHERE f.at OPERATOR(pg_catalog.<=) $2 AND $1 IS NOT NULL",
+	OWN_STATEMENT "DELETE FROM account.login_failure f WHERE f.ctid OPERATOR(pg_catalog.=) ANY "
+				  "(ARRAY(SELECT e.ctid FROM account.login_failure e WHERE e.at "
+				  "OPERATOR(pg_catalog.<=) $2 AND $1 IS NOT NULL FOR UPDATE SKIP LOCKED))",
 	2,
 	{BYTEAARRAYOID, TIMESTAMPTZOID}};
 static const TableStatement forget_failures = {
