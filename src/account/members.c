@@ -90,6 +90,7 @@ begin_call(MemberCall *call, const char *user_id, const char *tenant, bool self)
 	if (call->row == NULL)
 		refuse_no_member();
 	/* as it is under the locks */
+	call->actor = authority_actor(&call->model);
 	call->rights = authority_in_tenant(&call->model, call->actor, call->tenant);
 	if (!(self && call->is_self) && !rights_cover_role(&call->rights, call->row->role))
 		authority_refuse_tenant("not allowed", "The member's role comes before one's own.");
