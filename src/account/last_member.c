@@ -28,6 +28,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/array.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -544,6 +545,8 @@ check_batch(Batch *batch)
 	KeyTexts live;
 	KeyTexts without;
 
+	/* before statements name it and its columns */
+	LockRelationOid(batch->members, AccessShareLock);
 	if (!last_member_rule(batch->members, &rule))
 		return;
 	CommandCounterIncrement(); /* what this command has changed counts */

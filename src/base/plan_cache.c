@@ -18,6 +18,7 @@
 #include "nodes/parsenodes.h"
 #include "parser/parse_node.h"
 #include "parser/parse_param.h"
+#include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/hsearch.h"
@@ -139,6 +140,30 @@ plan_cache_init(void)
 	RegisterXactCallback(transaction_ends, NULL);
 }
 
+/*
+ * Lock the tables of a statement, as its run will. What another session is changing of them has
+ * been changed then, and makes the statement invalid: its text has names that may be others now,
+ * and the server would parse it anew after it has waited for the locks.
+ */
+static void
+lock_tables(const CachedPlanSource *source)
+{
+	ListCell *lc;
+
+	foreach (lc, source->query_list)
+	{
+		ListCell *lc2;
+
+		foreach (lc2, lfirst_node(Query, lc)->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc2);
+
+			if (rte->rtekind == RTE_RELATION)
+				LockRelationOid(rte->relid, rte->rellockmode);
+		}
+	}
+}
+
 /* The kept statement, or NULL. */
 KeptStatement *
 plan_lookup(PlanKind kind, Oid relid, Oid other)
@@ -148,6 +173,8 @@ plan_lookup(PlanKind kind, Oid relid, Oid other)
 
 	if (entry == NULL || entry->statement == NULL)
 		return NULL;
+	if (CachedPlanIsValid(entry->statement->source))
+		lock_tables(entry->statement->source);
 	if (CachedPlanIsValid(entry->statement->source))
 		return entry->statement;
 

@@ -22,6 +22,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/plannodes.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -422,6 +423,8 @@ cleanup_read_edges(List *edges, const EdgeQuery *query, RowCallback callback, vo
 	int next;
 
 	CHECK_FOR_INTERRUPTS();
+	/* before statements name it and its columns */
+	LockRelationOid(((FkEdge *) linitial(edges))->child, AccessShareLock);
 	caller = query->as_owners ? run_as(relation_owner(((FkEdge *) linitial(edges))->child))
 							  : run_as_reader(((FkEdge *) linitial(edges))->child);
 	for (int i = 0; i < n; i++)

@@ -19,6 +19,7 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/queryenvironment.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -199,6 +200,11 @@ make_profile(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_FOR_STATEMENT(trigdata->tg_event) &&
 		tuplestore_tuple_count(trigdata->tg_newtable) == 0)
 		return PointerGetDatum(NULL);
+	rule = profile_rule_of_trigger(trigdata, &key);
+	if (rule == NULL)
+		return PointerGetDatum(NULL);
+	/* as its statement does, before that names the table and its columns */
+	LockRelationOid(rule->profiles, RowExclusiveLock);
 	rule = profile_rule_of_trigger(trigdata, &key);
 	if (rule == NULL)
 		return PointerGetDatum(NULL);

@@ -26,6 +26,7 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -187,6 +188,8 @@ static void
 run_batch(Batch *batch)
 {
 	FAILURE_POINT("follow");
+	/* as the server's own actions: before statements name it and its columns */
+	LockRelationOid(batch->edge->child, RowExclusiveLock);
 	if (edge_effect(batch->edge) == EDGE_REMOVES)
 		run_removal(batch);
 	else if (batch->change == CHANGE_RESTORED)

@@ -15,6 +15,7 @@
 
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -123,6 +124,8 @@ count_referencing(const Batch *batch)
 	bool isnull;
 	uint64 count;
 
+	/* before the statement names it and its columns */
+	LockRelationOid(batch->edge->child, AccessShareLock);
 	SPI_connect();
 	(void) key_list_values(&batch->rows, 1, values);
 	caller = run_as(relation_owner(batch->edge->child));
