@@ -552,7 +552,7 @@ members_argument(FunctionCallInfo fcinfo, int n)
 	members = PG_GETARG_OID(n);
 	check_application_table(members, "protection of the last member");
 	check_owner(members);
-	LockRelationOid(members, ShareRowExclusiveLock);
+	lock_checked_table(members, ShareRowExclusiveLock, "protection of the last member", true);
 	if (hierarchy_top(members) != members)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("%s is a part of another table", display_relation(members)),

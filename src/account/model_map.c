@@ -348,7 +348,7 @@ use_tables_operation(PG_FUNCTION_ARGS)
 						   "Keep the tables of the accounts local to the coordinator, and "
 						   "distribute what the users work on.");
 		check_owner(relation[part]);
-		LockRelationOid(relation[part], ShareRowExclusiveLock);
+		lock_checked_table(relation[part], ShareRowExclusiveLock, "accounts", true);
 		check_heap(relation[part], "Rows of accounts are locked and looked up as heap does it.");
 	}
 	check_readable(relation);

@@ -58,7 +58,7 @@ target_argument(FunctionCallInfo fcinfo)
 	relid = PG_GETARG_OID(0);
 	check_application_table(relid, "tenant isolation");
 	check_owner(relid);
-	LockRelationOid(relid, AccessExclusiveLock);
+	lock_checked_table(relid, AccessExclusiveLock, "tenant isolation", true);
 	return relid;
 }
 

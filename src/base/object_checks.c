@@ -13,6 +13,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -144,6 +145,16 @@ check_owner(Oid relid)
 {
 	if (!compat_object_ownercheck(RelationRelationId, relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+}
+
+/* Lock a table that was checked; see the header. */
+void
+lock_checked_table(Oid relid, LOCKMODE mode, const char *what, bool owned)
+{
+	LockRelationOid(relid, mode);
+	check_application_table(relid, what);
+	if (owned)
+		check_owner(relid);
 }
 
 /* The attribute number of a user column. */

@@ -6,6 +6,7 @@
 #define PGACCOUNT_OBJECT_CHECKS_H
 
 #include "access/attnum.h"
+#include "storage/lockdefs.h"
 
 /* Raise unless relid is an application's table, plain or partitioned. what: "soft delete", … */
 extern void check_application_table(Oid relid, const char *what);
@@ -21,6 +22,12 @@ extern bool is_heap(Oid relid);
 
 /* Raise unless the current user owns the relation. */
 extern void check_owner(Oid relid);
+
+/*
+ * Lock a table that was checked, and check it again as it is then: another session may have dropped
+ * it meanwhile, or given it to somebody else. owned: check_owner(), too.
+ */
+extern void lock_checked_table(Oid relid, LOCKMODE mode, const char *what, bool owned);
 
 /* The attribute number of a user column; InvalidAttrNumber: none of that name. System: 22023. */
 extern AttrNumber find_column(Oid relid, const char *name, const char *argument);

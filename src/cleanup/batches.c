@@ -173,7 +173,7 @@ lock_target(Oid target)
 	check_application_table(target, "a cleanup");
 	refuse_citus_beside_shards(target, "a cleanup",
 							   "json_agg(c) FROM account.cleanup('%s', key) c");
-	LockRelationOid(target, RowExclusiveLock);
+	lock_checked_table(target, RowExclusiveLock, "a cleanup", false);
 }
 
 /* Raise 55006: another session runs it. */

@@ -312,7 +312,7 @@ cleanup_of_arguments(FunctionCallInfo fcinfo, LOCKMODE lockmode, CleanupUse use)
 	check_application_table(target, "a cleanup");
 	refuse_citus_beside_shards(target, "a cleanup",
 							   "json_agg(c) FROM account.cleanup('%s', key) c");
-	LockRelationOid(target, lockmode);
+	lock_checked_table(target, lockmode, "a cleanup", false);
 	cleanup = cleanup_make(target, force, use, false);
 	cleanup->remover = GetUserId();
 	if (PG_NARGS() > 2 || !PG_ARGISNULL(1))

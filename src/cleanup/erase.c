@@ -436,7 +436,7 @@ erase_operation(PG_FUNCTION_ARGS)
 	target = PG_GETARG_OID(0);
 	check_application_table(target, "an erasure");
 	refuse_citus_beside_shards(target, "account.erase", "account.erase('%s', key)");
-	LockRelationOid(target, RowExclusiveLock);
+	lock_checked_table(target, RowExclusiveLock, "an erasure", false);
 	keys = keys_of_argument(fcinfo, 1, target);
 	/* partitions are parts of their table, those that inherit are tables of their own */
 	tables = get_rel_relkind(target) == RELKIND_PARTITIONED_TABLE

@@ -437,7 +437,7 @@ target_argument(FunctionCallInfo fcinfo)
 						errhint("Name %s.", display_relation(fk_node_table(target)))));
 	check_owner(target);
 	/* that of the trigger that has the note */
-	LockRelationOid(target, ShareRowExclusiveLock);
+	lock_checked_table(target, ShareRowExclusiveLock, "an erasure", true);
 	return target;
 }
 

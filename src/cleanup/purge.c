@@ -306,7 +306,7 @@ check_target(Oid target)
 {
 	check_application_table(target, "a purge");
 	refuse_citus_beside_shards(target, "account.purge", "account.purge('%s')");
-	LockRelationOid(target, RowExclusiveLock);
+	lock_checked_table(target, RowExclusiveLock, "a purge", false);
 	(void) mapping_of_table(target);
 }
 

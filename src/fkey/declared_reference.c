@@ -277,8 +277,8 @@ set_reference_operation(PG_FUNCTION_ARGS)
 						errmsg("a reference without policy has no \"on_soft_delete\""),
 						errdetail("NULL as its policy takes the reference back."),
 						errhint("Give 'cascade', 'protect' or 'set null' as its policy.")));
-	LockRelationOid(reference.child, ShareUpdateExclusiveLock);
-	LockRelationOid(reference.parent, AccessShareLock);
+	lock_checked_table(reference.child, ShareUpdateExclusiveLock, "a reference policy", true);
+	lock_checked_table(reference.parent, AccessShareLock, "a reference", false);
 	read_columns(fcinfo, 1, &reference);
 	if (policy != NULL)
 	{

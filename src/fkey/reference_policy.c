@@ -175,7 +175,7 @@ set_reference_policy_operation(PG_FUNCTION_ARGS)
 	check_policy_owner(child);
 	policy = policy_argument(fcinfo, 2);
 	on_soft_delete = soft_delete_argument(fcinfo, 3);
-	LockRelationOid(child, ShareUpdateExclusiveLock);
+	lock_checked_table(child, ShareUpdateExclusiveLock, "a reference policy", true);
 	edge = find_edge(child, NameStr(*PG_GETARG_NAME(1)));
 	check_owner(edge->child);
 	check_policies(edge, policy, on_soft_delete);

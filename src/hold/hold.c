@@ -243,6 +243,7 @@ place_hold_operation(PG_FUNCTION_ARGS)
 	check_heap(target, "A hold is kept by triggers of tables that have rows.");
 	refuse_citus_table(target, "a hold", "On a shard its triggers would not know the hold.");
 	LockRelationOid(fk_node_table(target), ShareRowExclusiveLock);
+	check_application_table(target, "a hold");
 	(void) find_all_inheritors(fk_node_table(target), ShareRowExclusiveLock, NULL);
 	keys = keys_of_argument(fcinfo, 1, target);
 	columns = key_columns(target, keys);

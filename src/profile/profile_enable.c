@@ -56,9 +56,9 @@ refuse_table(Oid relid, const char *why, const char *hint)
 					errdetail_internal("%s", why), errhint("%s", hint)));
 }
 
-/* Check kind and ownership of a table, then lock and open it. The lock stays. */
-static Relation
-open_table(Oid relid)
+/* Check kind and ownership of a table. */
+static void
+check_table(Oid relid)
 {
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Form_pg_class form;
@@ -89,7 +89,16 @@ open_table(Oid relid)
 				 errmsg("must be owner of table %s", display_relation(relid)),
 				 errdetail("Profiles are made with the rights of the profiles table's owner."),
 				 errhint("Call as a role that owns both tables, or is a member of their owner.")));
-	return table_open(relid, ShareRowExclusiveLock);
+}
+
+/* Check a table, lock it, check it as it is then, and open it. The lock stays. */
+static Relation
+open_table(Oid relid)
+{
+	check_table(relid);
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	check_table(relid);
+	return table_open(relid, NoLock);
 }
 
 /* Find the user column; refuse what cannot hold a user's key. */

@@ -88,8 +88,30 @@ table_argument(FunctionCallInfo fcinfo)
 								"account.deleted(NULL::users).")));
 	check_application_table(relid, "soft delete");
 	refuse_citus_beside_shards(relid, "account.deleted", "count(*) FROM account.deleted(NULL::%s)");
-	LockRelationOid(relid, AccessShareLock);
+	lock_checked_table(relid, AccessShareLock, "soft delete", false);
 	return relid;
+}
+
+/*
+ * Raise 40001 where a command has changed the columns while the call waited for the table: the
+ * statement was planned for others, and the server asks for the type of one that is gone.
+ */
+static void
+check_columns(Oid relid, const ReturnSetInfo *result)
+{
+	TupleDesc now = result->setDesc;
+	TupleDesc expected = result->expectedDesc;
+	bool same = expected == NULL || expected->natts == now->natts;
+
+	for (int i = 0; same && expected != NULL && i < now->natts; i++)
+		same = TupleDescAttr(now, i)->attisdropped == TupleDescAttr(expected, i)->attisdropped &&
+			   (TupleDescAttr(now, i)->attisdropped ||
+				TupleDescAttr(now, i)->atttypid == TupleDescAttr(expected, i)->atttypid);
+	if (!same)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("the columns of table \"%s\" have changed", get_rel_name(relid)),
+						errdetail("They were others when the statement began."),
+						errhint("Try it again.")));
 }
 
 /* account.deleted(anyelement) RETURNS SETOF anyelement */
@@ -111,6 +133,7 @@ deleted(PG_FUNCTION_ARGS)
 	relid = table_argument(fcinfo);
 	deleted_at = mapping_of_table(relid)->deleted_at;
 	InitMaterializedSRF(fcinfo, 0);
+	check_columns(relid, result);
 	receiver.result = result;
 	receiver.values = palloc(result->setDesc->natts * sizeof(Datum));
 	receiver.nulls = palloc(result->setDesc->natts * sizeof(bool));

@@ -44,7 +44,7 @@ mapping_of_target(Oid relid, const char *function)
 {
 	check_application_table(relid, "soft delete");
 	refuse_citus_beside_shards(relid, function, psprintf("%s('%%s', key)", function));
-	LockRelationOid(relid, AccessShareLock);
+	lock_checked_table(relid, AccessShareLock, "soft delete", false);
 	return *mapping_of_table(relid);
 }
 

@@ -462,8 +462,7 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above,
 	check_owner(relid);
 	check_citus_triggers(relid);
 	lockmode = lock_needed(relid, request, above);
-	LockRelationOid(relid, lockmode);
-	check_application_table(relid, "soft delete");
+	lock_checked_table(relid, lockmode, "soft delete", true);
 	check_heap(relid, "A row that is deleted softly is written anew, as heap does it.");
 	check_hierarchy(relid);
 	enable_request_resolve(relid, request, above, &declaration);
@@ -577,7 +576,7 @@ disable_soft_delete_operation(PG_FUNCTION_ARGS)
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
 	check_citus_triggers(relid);
-	LockRelationOid(relid, AccessExclusiveLock);
+	lock_checked_table(relid, AccessExclusiveLock, "soft delete", true);
 	check_not_covered(relid);
 
 	SPI_connect();

@@ -400,7 +400,7 @@ begin_table(Oid relid)
 {
 	check_application_table(relid, "soft delete");
 	check_owner(relid);
-	LockRelationOid(relid, AccessExclusiveLock);
+	lock_checked_table(relid, AccessExclusiveLock, "soft delete", true);
 	(void) mapping_of_table(relid);
 }
 
@@ -515,20 +515,12 @@ unique_among_live_columns_operation(PG_FUNCTION_ARGS)
 	PG_RETURN_NAME(result);
 }
 
-/* account.unique_among_live(index regclass) RETURNS name */
-static Datum
-unique_among_live_index_operation(PG_FUNCTION_ARGS)
+/* Raise unless it is an index. */
+static void
+check_index(Oid index_id)
 {
-	Oid index_id;
-	UniqueIndex unique;
-	char relkind;
-	Name result = palloc0(NAMEDATALEN);
+	char relkind = get_rel_relkind(index_id);
 
-	version_check();
-	if (PG_ARGISNULL(0))
-		refuse_null_argument("index");
-	index_id = PG_GETARG_OID(0);
-	relkind = get_rel_relkind(index_id);
 	if (relkind == '\0')
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("relation with OID %u does not exist", index_id),
@@ -539,7 +531,23 @@ unique_among_live_index_operation(PG_FUNCTION_ARGS)
 						errmsg("\"%s\" is not an index", get_rel_name(index_id)),
 						errdetail("Called with one argument, the function takes an index."),
 						errhint("Name a unique index, or a table and the columns of one.")));
+}
+
+/* account.unique_among_live(index regclass) RETURNS name */
+static Datum
+unique_among_live_index_operation(PG_FUNCTION_ARGS)
+{
+	Oid index_id;
+	UniqueIndex unique;
+	Name result = palloc0(NAMEDATALEN);
+
+	version_check();
+	if (PG_ARGISNULL(0))
+		refuse_null_argument("index");
+	index_id = PG_GETARG_OID(0);
+	check_index(index_id);
 	begin_table(IndexGetRelation(index_id, false));
+	check_index(index_id);
 	unique = examine_index(index_id);
 	SPI_connect();
 	namestrcpy(result, settle_live(&unique));
