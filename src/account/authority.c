@@ -397,7 +397,7 @@ act_as_operation(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		refuse_null_argument("is_local");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	user = session_user_argument(fcinfo, 0, &model);
 	session_token_user(user, NULL, session_actor_argument(fcinfo, 2, user), &token);
 	initStringInfo(&claims);

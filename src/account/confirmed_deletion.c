@@ -44,7 +44,7 @@ request_deletion_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.request_deletion()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	user = authority_over_locked(&model, id_argument(fcinfo, 0), false, true, NULL);
 	ttl = ttl_argument(fcinfo, 1, "A token");
 	mail_request_of_user(MAIL_DELETION, user->user_id);
@@ -104,7 +104,7 @@ confirm_deletion_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.confirm_deletion()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	reason = reason_argument(fcinfo, 1);
 	token = one_time_token_hash(fcinfo, 0);
 	user = token_user(&model, token);
@@ -265,7 +265,7 @@ cancel_deletion_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.cancel_deletion()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	call = (LoginCall){.fcinfo = fcinfo,
 					   .ip = PG_ARGISNULL(2) ? NULL : DatumGetInetPP(PG_GETARG_DATUM(2)),
 					   .login = login_argument(fcinfo, 0),

@@ -57,7 +57,7 @@ request_email_change_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.request_email_change()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	require_email(&model);
 	user = authority_over_locked(&model, id_argument(fcinfo, 0), false, true, NULL);
 	email = text_argument(fcinfo, 1, "email", MAX_EMAIL);
@@ -203,7 +203,7 @@ confirm_email_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.confirm_email()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	require_email(&model);
 	token = one_time_token_hash(fcinfo, 0);
 	user = token_user(&model, token, &email);

@@ -68,7 +68,7 @@ export_tenant_operation(PG_FUNCTION_ARGS)
 	TenantRecord *tenant;
 
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	tenant = tenant_argument(fcinfo, &model);
 	InitMaterializedSRF(fcinfo, 0);
 	walk.model = &model;

@@ -23,7 +23,7 @@ export_user_operation(PG_FUNCTION_ARGS)
 	UserRecord *user;
 
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	user = authority_over(&model, id_argument(fcinfo, 0), true, NULL);
 	PG_RETURN_JSONB_P(export_rows(&model, user->user_id));
 }

@@ -197,7 +197,7 @@ invite_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.invite()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	/* with who invites go its invitations: it does not go before this one is seen */
 	actor = authority_actor_locked(&model);
 	if (!model_has_members(&model))
@@ -458,7 +458,7 @@ accept_invitation_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.accept_invitation()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	user = authority_actor(&model);
 	operation_concerns(user->user_id, user->tenant_id);
 	hash = one_time_token_hash(fcinfo, 0);

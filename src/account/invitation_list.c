@@ -107,7 +107,7 @@ invitations_operation(PG_FUNCTION_ARGS)
 	uint64 n;
 
 	version_check();
-	listing.model = *model_require();
+	listing.model = *model_require_locked();
 	listing.actor = authority_actor(&listing.model);
 	if (tenant != NULL)
 		key = authority_tenant(&listing.model, listing.actor, tenant, &rights, NULL);
@@ -203,7 +203,7 @@ revoke_invitation_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.revoke_invitation()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	actor = authority_actor(&model);
 	if (!may_list_any(&model, actor))
 		authority_require_staff(actor);

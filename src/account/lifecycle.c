@@ -321,7 +321,7 @@ delete_user_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.delete_user()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	reason = reason_argument(fcinfo, 2);
 	user = authority_over_any(&model, id_argument(fcinfo, 0), true, &is_self);
 	if (!user->is_live)
@@ -436,7 +436,7 @@ restore_user_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.restore_user()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	reason = reason_argument(fcinfo, 1);
 	user = authority_over_any(&model, id_argument(fcinfo, 0), false, NULL);
 	if (user->is_live)
@@ -485,7 +485,7 @@ purge_users_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.purge_users()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	column = deletion_column(&model);
 	LockRelationOid(model.relation[MODEL_USERS], RowExclusiveLock);
 	saved = run_as(model.owner[MODEL_USERS]);

@@ -63,7 +63,7 @@ begin_call(MemberCall *call, const char *user_id, const char *tenant, bool self)
 	MemberRow *rows[2];
 
 	version_check();
-	call->model = *model_require();
+	call->model = *model_require_locked();
 	model_require_members(&call->model);
 	call->actor = authority_actor(&call->model);
 	call->user = user_id != NULL ? model_user_by_id(&call->model, user_id) : NULL;
@@ -279,7 +279,7 @@ memberships_operation(PG_FUNCTION_ARGS)
 	bool seen = false;
 
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	model_require_members(&model);
 	actor = authority_actor(&model);
 	InitMaterializedSRF(fcinfo, 0);

@@ -108,7 +108,7 @@ set_password_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.set_password()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	id = id_argument(fcinfo, 0);
 	user = authority_over(&model, id, true, &is_self);
 	password_require_length(password, "password");
@@ -144,7 +144,7 @@ change_password_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.change_password()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	user = authority_actor(&model);
 	operation_concerns(user->user_id, user->tenant_id);
 	password_require_length(new, "new");
@@ -235,7 +235,7 @@ request_password_reset_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.request_password_reset()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	ttl = ttl_argument(fcinfo, 1, "A token");
 	login = login_argument(fcinfo, 0);
@@ -296,7 +296,7 @@ reset_password_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.reset_password()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	token = one_time_token_hash(fcinfo, 0);
 	user = token_user(&model, token);
 	password_require_length(password, "password");

@@ -70,7 +70,7 @@ apply_for_role_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.apply_for_role()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	user = authority_actor_locked(&model);
 	operation_concerns(user->user_id, user->tenant_id);
 	role = role_argument(fcinfo, 0);
@@ -185,7 +185,7 @@ review_application_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.review_application()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	actor = authority_actor(&model);
 	authority_require_staff(actor);
 	if (PG_ARGISNULL(1))

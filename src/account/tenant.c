@@ -264,7 +264,7 @@ delete_tenant_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.delete_tenant()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	name = text_argument(fcinfo, 0, "tenant", MAX_TENANT);
 	reason = reason_argument(fcinfo, 1);
 	actor = authority_actor(&model);
@@ -319,7 +319,7 @@ restore_tenant_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.restore_tenant()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	name = text_argument(fcinfo, 0, "tenant", MAX_TENANT);
 	reason = reason_argument(fcinfo, 1);
 	authority_require_superuser(authority_actor(&model));

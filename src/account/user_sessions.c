@@ -115,7 +115,7 @@ sessions_operation(PG_FUNCTION_ARGS)
 	int n;
 
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	shown = read_sessions(user_argument(fcinfo, 0, &model)->user_id, &n);
 	current = authority_own_session();
@@ -158,7 +158,7 @@ revoke_session_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.revoke_session()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	(void) authority_actor(&model);
 	if (PG_ARGISNULL(0) || (user_id = session_user_of(PG_GETARG_UUID_P(0))) == NULL)
 		refuse_no_session();
@@ -184,7 +184,7 @@ revoke_sessions_operation(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		refuse_null_argument("keep_current");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	user = authority_over(&model, id_argument(fcinfo, 0), true, NULL);
 	ended = session_end_user(user->user_id, PG_GETARG_BOOL(1) ? authority_own_session() : NULL,
 							 SESSION_END_REVOKED);

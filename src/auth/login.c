@@ -176,7 +176,7 @@ login_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.login()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	if (!PG_ARGISNULL(4))
 		model_require_tenant(&model);
 	refused = try_login(fcinfo, &model, &attempt, &user, &status);

@@ -310,7 +310,7 @@ register_user_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.register()");
 	version_check();
-	reg.model = *model_require();
+	reg.model = *model_require_locked();
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	reg.email = text_argument(fcinfo, 0, "email", MAX_EMAIL);
 	registration_check_email(reg.email);

@@ -539,7 +539,7 @@ refresh_operation(PG_FUNCTION_ARGS)
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.refresh()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	result = go_on(fcinfo, &model, token, &call);
 	secret_call_end(&hiding);
 	return result;
@@ -565,7 +565,7 @@ switch_tenant_operation(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		refuse_null_beside_secret("tenant");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	model_require_members(&model);
 	call.tenant = text_argument(fcinfo, 1, "tenant", MAX_TENANT);
 	result = go_on(fcinfo, &model, token, &call);
@@ -689,7 +689,7 @@ issue_tokens_operation(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("account.issue_tokens()");
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -711,7 +711,7 @@ issue_access_token_operation(PG_FUNCTION_ARGS)
 	TokenUser claims;
 
 	version_check();
-	model = *model_require();
+	model = *model_require_locked();
 	if (!PG_ARGISNULL(1))
 	{
 		Interval *interval = PG_GETARG_INTERVAL_P(1);

@@ -219,6 +219,17 @@ model_rows_open(ModelRows *rows, bool with_profiles)
 	}
 }
 
+/* The mapping, its tables locked; see the header. */
+const Model *
+model_require_locked(void)
+{
+	ModelRows rows;
+
+	model_rows_open(&rows, true);
+	model_rows_close(&rows);
+	return rows.model;
+}
+
 /* Open them for as long as this mapping stands; see the header. */
 void
 model_rows_open_as(ModelRows *rows, const Model *model)

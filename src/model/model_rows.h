@@ -23,7 +23,13 @@ extern void model_rows_open(ModelRows *rows, bool with_profiles);
 extern void model_rows_close(ModelRows *rows);
 
 /*
- * The same with profiles, of a mapping that the caller keeps; rows may then be used until it goes.
+ * The mapping, its tables locked as a SELECT does: what a command is changing of them has been
+ * changed, and nothing more is until the transaction ends. Raises as model_require() does.
+ */
+extern const Model *model_require_locked(void);
+
+/*
+ * Open them with profiles, of a mapping that the caller keeps; rows may then be used until it goes.
  * Where the mapping is another by now, none is open, and model_rows_direct() says no.
  */
 extern void model_rows_open_as(ModelRows *rows, const Model *model);
