@@ -10,7 +10,6 @@
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/ruleutils.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
@@ -74,7 +73,7 @@ fk_join_collation(const FkEdge *edge, int i)
 	get_atttypetypmodcoll(edge->child, edge->child_cols[i], &type, &typmod, &child);
 	if (parent == child || !OidIsValid(parent) || !OidIsValid(child))
 		return "";
-	return psprintf(" COLLATE %s", generate_collation_name(parent));
+	return psprintf(" COLLATE %s", sql_collation(parent));
 }
 
 /*

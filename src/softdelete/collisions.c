@@ -99,7 +99,7 @@ index_expression(Oid index_id, int column, Oid collation)
 												Int32GetDatum(column), BoolGetDatum(false)));
 
 	if (OidIsValid(collation))
-		return psprintf("((%s) COLLATE %s)", expression, generate_collation_name(collation));
+		return psprintf("((%s) COLLATE %s)", expression, sql_collation(collation));
 	return psprintf("(%s)", expression);
 }
 

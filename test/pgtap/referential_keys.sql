@@ -301,5 +301,16 @@ SELECT lives_ok('ALTER TABLE page ADD FOREIGN KEY (doc) REFERENCES doc', 'and of
 -- a statement of the application in the same words sees live rows alone
 CREATE TABLE seen AS SELECT fk.doc FROM ONLY page fk LEFT OUTER JOIN ONLY doc pk ON (pk.id OPERATOR(pg_catalog.=) fk.doc) WHERE pk.id IS NULL AND fk.doc IS NOT NULL;
 SELECT is((SELECT count(*) FROM seen), 1::bigint, 'a query in the words of a validation sees live rows alone');
+-- keys of collations that differ, of which the parent's is found by the search_path
+CREATE COLLATION of_parent (provider = libc, locale = 'C');
+CREATE TABLE shelf (id text COLLATE of_parent PRIMARY KEY, deleted_at timestamptz);
+CREATE TABLE book (id int PRIMARY KEY, shelf text COLLATE "POSIX" REFERENCES shelf ON DELETE CASCADE, deleted_at timestamptz);
+SELECT account.enable_soft_delete('shelf', guard_references => true), account.enable_soft_delete('book') \g /dev/null
+INSERT INTO shelf VALUES ('a'), ('b');
+SELECT lives_ok($$INSERT INTO book VALUES (1, 'a'), (2, 'b')$$, 'a reference is compared by the collation of what it references');
+SELECT lives_ok($$DELETE FROM shelf WHERE id = 'a'$$, 'its row is deleted');
+SELECT is((SELECT string_agg(id::text, ',') FROM book), '2', 'and what follows it');
+SELECT is(account.restore('shelf', 'a'), 2::bigint, 'both come back');
+SELECT is((SELECT sum(rows) FROM account.cleanup('shelf', 'b', true)), 2::numeric, 'and are removed');
 SELECT * FROM finish();
 ROLLBACK;
