@@ -116,7 +116,7 @@ BEGIN ATOMIC
     WHERE i.indisunique AND NOT i.indisprimary AND i.indisvalid AND NOT i.indisreplident
           AND (i.indpred IS NULL
                OR p.condition NOT LIKE
-                  '%(' || replace(quote_ident(a.attname), '_', '\_') || ' IS NULL)%')
+                  '%(' || replace(quote_ident(a.attname), '_', E'\\_') || ' IS NULL)%')
           -- nor one that the flag keeps free of deleted rows
           AND NOT coalesce(strpos(p.condition, '(NOT ' || p.flag || ')')
               + strpos(p.condition, '(' || p.flag || ' = false)')
@@ -204,8 +204,8 @@ BEGIN ATOMIC
     LATERAL (SELECT coalesce(pg_get_expr(d.adbin, d.adrelid), t.typdefault) AS expression) AS value
     WHERE a.attgenerated = ''
           AND CASE WHEN a.attname = s.deleted_at
-                   THEN value.expression !~ '^\(*NULL\M'
-                   ELSE value.expression ~ '^\(*true\M' END
+                   THEN value.expression !~ E'^\\(*NULL\\M'
+                   ELSE value.expression ~ E'^\\(*true\\M' END
     UNION ALL
     SELECT 'warning', 'delete_trigger_silent', t.tgrelid::regclass::text,
            format('trigger %I does not fire on DELETE, which is an UPDATE of the table', t.tgname),
@@ -314,7 +314,7 @@ BEGIN ATOMIC
           AND (t.oid IN ('timestamptz'::regtype, 'timestamp'::regtype)
                OR t.typtype = 'd' AND t.typcategory = 'D')
           AND pg_get_expr(i.indpred, i.indrelid) LIKE
-              '%(' || replace(quote_ident(a.attname), '_', '\_') || ' IS NULL)%'
+              '%(' || replace(quote_ident(a.attname), '_', E'\\_') || ' IS NULL)%'
           AND r.relnamespace <> (SELECT oid FROM pg_namespace WHERE nspname = 'account')
           AND NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = r.oid)
           -- a partition that lost it is told of as such

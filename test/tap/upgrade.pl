@@ -45,6 +45,16 @@ $node->safe_psql('fresh', 'CREATE EXTENSION pgaccount');
 my $fresh = $node->safe_psql('fresh', $contents);
 cmp_ok(scalar(split /\n/, $fresh), '>', 100, 'there is much to compare');
 
+# What is made does not depend on the settings of who makes it.
+$node->safe_psql('postgres', 'CREATE DATABASE odd');
+$node->safe_psql('postgres', "ALTER DATABASE odd SET $_")
+	for ('standard_conforming_strings = off', 'backslash_quote = off', 'escape_string_warning = off', 'transform_null_equals = on', 'array_nulls = off',
+		"datestyle = 'German'", "intervalstyle = 'iso_8601'", "timezone = 'Asia/Tokyo'", "bytea_output = 'escape'", 'extra_float_digits = -5',
+		'quote_all_identifiers = on', "search_path = 'nowhere'", "default_transaction_isolation = 'serializable'");
+$node->safe_psql('odd', 'CREATE EXTENSION pgaccount; SELECT account.doctor()');
+$node->safe_psql('postgres', 'ALTER DATABASE odd RESET ALL');
+is($node->safe_psql('odd', $contents), $fresh, 'it is the same whatever the settings of the database are');
+
 # What a release has shipped: the checksums of its scripts as they are installed.
 chomp(my $extensions = `pg_config --sharedir`);
 $extensions .= '/extension';
