@@ -224,9 +224,10 @@ insert_user(Registration *reg, Relation users, MemoryContext context)
 		nulls[1] = 'n';
 	if (with_tenant && model_key_value(model, USERS_TENANT, reg->tenant, &values[3]))
 		nulls[3] = ' ';
+	/* generic: a plan that was made for these values would show the hash to what explains it */
 	if (plan == NULL)
-		plan =
-			plan_keep(PLAN_REGISTER_INSERT, relid, with_tenant, insert_text(reg, users), 4, types);
+		plan = plan_keep_generic(PLAN_REGISTER_INSERT, relid, with_tenant, insert_text(reg, users),
+								 4, types);
 	if (statement_run(plan, values, nulls, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the user was not made"),
