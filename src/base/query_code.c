@@ -15,21 +15,27 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "cast_code.h"
+#include "compat.h"
 #include "identifiers.h"
 #include "query_code.h"
 #include "run_as.h"
+#include "table_code.h"
 
 /* What is found in a query. */
 typedef struct Found
@@ -69,22 +75,59 @@ check_operator(Oid operator_id)
 						 "it, and let nobody else create objects in its schema.")));
 }
 
-/* Raise for a function of a policy of the table in context, if it is somebody else's. */
+/* Raise for what a policy of a table calls. */
+static void
+refuse_policy(Oid relid, const char *what, Oid owner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("a policy of table \"%s\" calls %s, the code of \"%s\"", get_rel_name(relid),
+					what, GetUserNameFromId(owner, false)),
+			 errdetail("It would run as \"%s\", who owns another table that is read.",
+					   GetUserNameFromId(GetUserId(), false)),
+			 errhint("Let both tables have one owner, or let a superuser own the function.")));
+}
+
+/*
+ * Raise for a function of a policy of the table in context, if it is somebody else's, or does what
+ * the policy tells it.
+ */
 static bool
 check_policy_function(Oid function, void *context)
 {
+	Oid relid = *(Oid *) context;
 	Oid owner = code_owner(function);
 
 	if (OidIsValid(owner) && owner != GetUserId())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("a policy of table \"%s\" calls function %s, the code of \"%s\"",
-						get_rel_name(*(Oid *) context), format_procedure(function),
-						GetUserNameFromId(owner, false)),
-				 errdetail("It would run as \"%s\", who owns another table that is read.",
-						   GetUserNameFromId(GetUserId(), false)),
-				 errhint("Let both tables have one owner, or let a superuser own the function.")));
+		refuse_policy(relid, psprintf("function %s", format_procedure(function)), owner);
+	if (function_does_as_told(function))
+		refuse_policy(relid, psprintf("function %s", format_procedure(function)),
+					  relation_owner(relid));
 	return false;
+}
+
+/* The same for what a domain checks, or one that it is over. */
+static void
+check_policy_domain(Oid relid, Oid domain)
+{
+	while (get_typtype(domain) == TYPTYPE_DOMAIN)
+	{
+		HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(domain));
+		Form_pg_type form;
+		Oid owner;
+		Oid base;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for type %u", domain);
+		form = (Form_pg_type) GETSTRUCT(tuple);
+		owner = form->typowner;
+		base = form->typbasetype;
+		ReleaseSysCache(tuple);
+		if (owner != GetUserId() && !superuser_arg(owner) && compat_domain_has_constraints(domain))
+			refuse_policy(relid, psprintf("the checks of domain %s", format_type_be(domain)),
+						  owner);
+		domain = base;
+	}
 }
 
 /* The same for all of a policy, and of the policies of tables that it reads. */
@@ -96,6 +139,8 @@ check_policy(Node *node, void *context)
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, check_policy, context, 0);
 	(void) check_functions_in_node(node, check_policy_function, context);
+	if (IsA(node, CoerceToDomain))
+		check_policy_domain(*(Oid *) context, ((CoerceToDomain *) node)->resulttype);
 	return expression_tree_walker(node, check_policy, context);
 }
 

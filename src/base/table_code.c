@@ -38,6 +38,7 @@
 #include "identifiers.h"
 #include "run_as.h"
 #include "table_code.h"
+#include "version.h"
 
 /* Has an index this attribute of pg_index? */
 static bool
@@ -316,29 +317,64 @@ static const char *const query_runners[] = {"query_to_xml",
 											"ts_stat",
 											"ts_rewrite"};
 
-/* Might this function run somebody's SQL? */
-static bool
-runs_user_code(Oid funcid, void *context)
+/* What of a function says what it may do. */
+typedef struct FunctionTraits
 {
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	bool internal;
+	bool c;
+	bool immutable;
+	bool is_volatile;
+	bool has_arguments;
+	bool runs_query; /* that it is given */
+	bool ours;
+} FunctionTraits;
+
+/* Read them. False: there is no such function. */
+static bool
+read_traits(Oid function, FunctionTraits *traits)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Form_pg_proc form;
-	bool result;
 
 	if (!HeapTupleIsValid(tuple))
-		return true;
+		return false;
 	form = (Form_pg_proc) GETSTRUCT(tuple);
-	if (form->prolang == INTERNALlanguageId)
-	{
-		result = false;
-		for (int i = 0; i < lengthof(query_runners); i++)
-			result |= strcmp(NameStr(form->proname), query_runners[i]) == 0;
-	}
-	else if (form->prolang == ClanguageId)
-		result = form->provolatile != PROVOLATILE_IMMUTABLE && form->pronargs > 0;
-	else
-		result = true;
+	*traits = (FunctionTraits){.internal = form->prolang == INTERNALlanguageId,
+							   .c = form->prolang == ClanguageId,
+							   .immutable = form->provolatile == PROVOLATILE_IMMUTABLE,
+							   .is_volatile = form->provolatile == PROVOLATILE_VOLATILE,
+							   .has_arguments = form->pronargs > 0,
+							   .ours = form->pronamespace == account_schema()};
+	for (int i = 0; traits->internal && i < lengthof(query_runners); i++)
+		traits->runs_query |= strcmp(NameStr(form->proname), query_runners[i]) == 0;
 	ReleaseSysCache(tuple);
-	return result;
+	return true;
+}
+
+/* Might this function run somebody's SQL? */
+static bool
+runs_user_code(Oid function, void *context)
+{
+	FunctionTraits traits;
+
+	if (!read_traits(function, &traits))
+		return true;
+	return traits.internal ? traits.runs_query
+						   : !traits.c || (!traits.immutable && traits.has_arguments);
+}
+
+/* Does it do what it is told, as whoever calls it? See the header. */
+bool
+function_does_as_told(Oid function)
+{
+	FunctionTraits traits;
+
+	if (!read_traits(function, &traits))
+		return false;
+	if (traits.internal)
+		return traits.runs_query || (traits.is_volatile && traits.has_arguments);
+	return traits.c && traits.has_arguments && !traits.immutable &&
+		   (traits.is_volatile || !traits.ours);
 }
 
 /* Does an expression call such a function? domains: or check a domain? */

@@ -61,4 +61,11 @@ extern bool index_calls_code(Oid index_id);
 extern bool expression_calls_code(Node *expression);
 extern bool expression_calls_functions(Node *expression);
 
+/*
+ * Is it a function of the server's, or in C, that runs SQL which it is given, or changes something
+ * that its arguments name? Written in an expression by one role, it acts for another that evaluates
+ * it.
+ */
+extern bool function_does_as_told(Oid function);
+
 #endif /* PGACCOUNT_TABLE_CODE_H */

@@ -9,6 +9,8 @@ CREATE SCHEMA s;
 GRANT USAGE, CREATE ON SCHEMA s TO tap_owner, tap_other;
 GRANT USAGE ON SCHEMA s TO tap_caller;
 CREATE TABLE s.ran (who name, path text, what text);
+CREATE SEQUENCE s.calls;
+GRANT ALL ON SEQUENCE s.calls TO PUBLIC;
 GRANT INSERT, SELECT, DELETE ON s.ran TO PUBLIC;
 CREATE FUNCTION s.note() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -233,6 +235,30 @@ DROP POLICY lets_see ON s.firms;
 CREATE POLICY lets_see ON s.firms USING (id = 1 AND (SELECT count(*) < 9 FROM s.ran));
 RESET ROLE;
 SELECT is(state_of($$SELECT account.act_as('1')$$), 'no error', 'one that calls the functions of superusers alone is asked');
+
+-- nor one that has the server's functions do what it says, or that checks a domain
+SET LOCAL ROLE tap_other;
+CREATE DOMAIN s.checked AS int CHECK (s.lets_see(VALUE));
+DROP POLICY lets_see ON s.firms;
+CREATE POLICY lets_see ON s.firms USING (id::s.checked = 1);
+RESET ROLE;
+SELECT is(state_of($$SELECT account.act_as('1')$$), '55000', 'one that checks a domain of who owns the tenants is not');
+SET LOCAL ROLE tap_other;
+DROP POLICY lets_see ON s.firms;
+CREATE POLICY lets_see ON s.firms USING (query_to_xml('SELECT s.lets_see(1)', true, true, '') IS NOT NULL);
+RESET ROLE;
+SELECT is(state_of($$SELECT account.act_as('1')$$), '55000', 'nor one that hands a text to who runs it');
+SET LOCAL ROLE tap_other;
+DROP POLICY lets_see ON s.firms;
+CREATE POLICY lets_see ON s.firms USING (nextval('s.calls') > 0);
+RESET ROLE;
+SELECT is(state_of($$SELECT account.act_as('1')$$), '55000', 'nor one that changes what it names');
+SELECT is(ran(), '', 'and nothing of it runs as the owner of the users');
+SET LOCAL ROLE tap_other;
+DROP POLICY lets_see ON s.firms;
+CREATE POLICY lets_see ON s.firms USING (current_setting('role') IS NOT NULL AND account.uid() IS NULL AND NOT account.has_module('x'));
+RESET ROLE;
+SELECT is(state_of($$SELECT account.act_as('1')$$), 'no error', 'one that asks for settings and the identity is asked');
 
 -- what becomes JSON is cast to it, where somebody has made such a cast
 SET LOCAL ROLE tap_other;
