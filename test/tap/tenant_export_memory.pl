@@ -12,6 +12,8 @@ my $node = PostgreSQL::Test::Cluster->new('export');
 $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pgaccount'\nautovacuum = off\njit = off\n");
 $node->start;
+plan skip_all => 'AddressSanitizer keeps what was freed'
+	if $node->safe_psql('postgres', q{LOAD 'pgaccount'; SELECT pg_read_file('/proc/self/maps') LIKE '%libasan%'}) eq 't';
 
 # The peak of the backend, in kB, and how many rows came, of a tenant of so many rows: a tree, and what hangs on it.
 sub peak_of
