@@ -10,6 +10,12 @@ INSERT INTO dm.users VALUES (1, 'a@x', NULL, 1), (2, 'b@x', 'md5$x$y', 2), (3, '
 SELECT count(*) FROM account.use_tables('dm.users', tenants => 'dm.tenants');
 SELECT * FROM account.doctor_model() ORDER BY code;
 SELECT code FROM account.doctor() WHERE object LIKE 'dm.%' OR object = 'account.signing_key' ORDER BY 1;
+-- whatever the collation of passwords is
+BEGIN;
+CREATE COLLATION dm.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+ALTER TABLE dm.users ALTER password TYPE text COLLATE dm.blind;
+SELECT message FROM account.doctor() WHERE code = 'weak_password_hash';
+ROLLBACK;
 BEGIN;
 UPDATE account.signing_key SET signs = false;
 SELECT severity, object, message, remedy FROM account.doctor_model() WHERE code = 'no_signing_key';

@@ -243,11 +243,11 @@ find_passwords(Findings *to)
 	if (!model_has(model, USERS_PASSWORD))
 		return;
 	password = model_sql_text(model, "u", USERS_PASSWORD);
-	rows = count_rows(
-		psprintf("FROM %s u WHERE %s AND %s OPERATOR(pg_catalog.<>) '' AND %s "
-				 "OPERATOR(pg_catalog.!~) '^(!|[*]|[$]argon2id[$]|argon2[$]argon2id[$])'",
-				 sql_relation(model->relation[MODEL_USERS]), live_sql(model, "u", MODEL_USERS),
-				 password, password));
+	rows = count_rows(psprintf("FROM %s u WHERE %s AND %s OPERATOR(pg_catalog.<>) '' AND %s "
+							   "COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.!~) "
+							   "'^(!|[*]|[$]argon2id[$]|argon2[$]argon2id[$])'",
+							   sql_relation(model->relation[MODEL_USERS]),
+							   live_sql(model, "u", MODEL_USERS), password, password));
 	if (rows > 0)
 		report(to, "warning", "weak_password_hash", MODEL_USERS,
 			   psprintf(INT64_FORMAT " users have a password hash that is not argon2id", rows),
