@@ -162,6 +162,15 @@ INSERT INTO profiles (user_id, role) VALUES (302, 'again') RETURNING role;
 INSERT INTO profiles (user_id, role) VALUES (304, 'replaced') RETURNING role;
 SELECT count(*) FROM users WHERE id BETWEEN 301 AND 350 AND NOT EXISTS (SELECT FROM profiles WHERE user_id = id);
 
+-- a row whose key is written in another way makes no way for itself
+CREATE TABLE accounts (id numeric PRIMARY KEY);
+CREATE TABLE cards (user_id numeric UNIQUE REFERENCES accounts ON UPDATE CASCADE, bio text);
+SELECT account.enable_profile('accounts', 'cards');
+INSERT INTO accounts VALUES (1);
+UPDATE cards SET user_id = 1.0 WHERE user_id = 1;
+UPDATE accounts SET id = 1.00 WHERE id = 1;
+SELECT trim_scale(user_id) AS user_id, bio FROM cards;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA pa CASCADE;

@@ -478,10 +478,11 @@ find_deletable(ProfileRule *rule, Datum key, ItemPointer row_tid)
 
 /*
  * Remove the profile of this user if it is automatic still, the caller's to delete, and nothing
- * references it.
+ * references it. updated: a row that an UPDATE gives this user, or NULL: it does not make way for
+ * itself, where the key is written in another way.
  */
 static void
-adopt(ProfileRule *rule, Datum key)
+adopt(ProfileRule *rule, Datum key, HeapTuple updated)
 {
 	bool under_rls = row_policies_apply(rule->profiles);
 	ItemPointerData row_tid;
@@ -503,6 +504,10 @@ adopt(ProfileRule *rule, Datum key)
 		ListCell *cell;
 
 		row_tid = *(ItemPointer) DatumGetPointer(ctid);
+		if (updated != NULL && ItemPointerEquals(&row_tid, &updated->t_self) &&
+			DatumGetObjectId(SPI_getbinval(found, desc, FOUND_TABLE, &isnull)) ==
+				updated->t_tableOid)
+			kept = true;
 		foreach (cell, rule->adopted->references)
 			kept = kept || is_referenced(lfirst(cell), found, desc);
 		if (!kept)
@@ -568,7 +573,7 @@ adopt_profile(PG_FUNCTION_ARGS)
 	desc = RelationGetDescr(trigdata->tg_relation);
 	key = heap_getattr(tuple, column, desc, &isnull);
 	if (!isnull && !(update && is_unchanged(trigdata->tg_trigtuple, column, desc, key)))
-		adopt(rule, key);
+		adopt(rule, key, update ? trigdata->tg_trigtuple : NULL);
 	return PointerGetDatum(tuple);
 }
 
