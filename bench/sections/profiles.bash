@@ -84,8 +84,9 @@ eight_register() {
 
 section_clients() {
     local kind
-    for kind in app ours; do sql -c "SELECT bench.make_profiles('o_$kind', '$kind')" >/dev/null; done
-    take_turns "$(pick 5 3)" eight_register "$(pick 8 2)" -- app ours
+    for kind in app ours plpgsql; do sql -c "SELECT bench.make_profiles('o_$kind', '$kind')" >/dev/null; done
+    take_turns "$(pick 5 3)" eight_register "$(pick 8 2)" -- app ours plpgsql
     about 'registrations of 8 clients' 'INSERT of the user'
     row 'registrations of 8 clients, how many more' 'BEGIN; two INSERTs; COMMIT' "$(mid 'eight|app')" "$(mid 'eight|ours')" 1.9 '>='
+    row 'registrations of 8 clients, how many more' 'PL/pgSQL row trigger' "$(mid 'eight|plpgsql')" "$(mid 'eight|ours')" -
 }

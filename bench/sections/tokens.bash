@@ -66,7 +66,7 @@ calls() { awk -v a="$(mid "tokens|$1")" -v b="$2" 'BEGIN { print (a - b) * 10 }'
 
 section_passwords() {
     local name dearest=0 cheapest=1000000 value
-    medians passwords password/password.sql -v rounds="$(pick 15 7)"
+    medians passwords password/password.sql -v rounds="$(pick 60 7)"
     about 'hash a password' account.hash_password
     row 'hash a password' 'libsodium' "$(mid 'passwords|libsodium')" "$(mid 'passwords|hash_password')" 1.05
     about 'logins, whatever is stored' 'its check'
