@@ -153,6 +153,15 @@ static const TableStatement revoke_statement = {
 	OWN_STATEMENT "DELETE FROM account.invitation i WHERE i.id OPERATOR(pg_catalog.=) $1",
 	1,
 	{INT8OID}};
+static const TableStatement wait_statement = {
+	PLAN_INVITATION_WAIT,
+	"invitation",
+	OWN_STATEMENT "SELECT i.id FROM account.invitation i WHERE i.accepted_at IS NULL "
+				  "AND pg_catalog.lower(i.email) OPERATOR(pg_catalog.=) pg_catalog.lower($1) "
+				  "AND i.tenant_id OPERATOR(pg_catalog.=) $2 "
+				  "ORDER BY i.id FOR UPDATE",
+	2,
+	{TEXTOID, TEXTOID}};
 static const TableStatement void_statement = {
 	PLAN_INVITATION_VOID,
 	"invitation",
@@ -162,9 +171,9 @@ static const TableStatement void_statement = {
 	2,
 	{TEXTOID, TEXTOID}};
 
-/* Take back the open invitations of an email into a tenant. */
-void
-invitations_void(const char *email, const char *tenant_id)
+/* Run a statement on the open invitations of an email into a tenant. */
+static void
+run_on_open(const TableStatement *statement, const char *email, const char *tenant_id)
 {
 	Datum values[2];
 
@@ -173,8 +182,22 @@ invitations_void(const char *email, const char *tenant_id)
 	values[0] = CStringGetTextDatum(email);
 	values[1] = CStringGetTextDatum(tenant_id);
 	SPI_connect();
-	(void) own_statement_run(&void_statement, values, NULL);
+	(void) own_statement_run(statement, values, NULL);
 	SPI_finish();
+}
+
+/* Lock the open invitations of an email into a tenant; see the header. */
+void
+invitations_lock(const char *email, const char *tenant_id)
+{
+	run_on_open(&wait_statement, email, tenant_id);
+}
+
+/* Take back the open invitations of an email into a tenant. */
+void
+invitations_void(const char *email, const char *tenant_id)
+{
+	run_on_open(&void_statement, email, tenant_id);
 }
 
 /* A text of the row just read, in a memory context; NULL for NULL. */

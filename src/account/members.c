@@ -52,12 +52,20 @@ typedef struct MemberCall
 	bool is_self;
 } MemberCall;
 
+/* The address that a user is invited by. */
+static const char *
+invited_as(const Model *model, const UserRecord *user)
+{
+	return model_has(model, USERS_EMAIL) ? user->email : user->username;
+}
+
 /*
- * Begin such a call: user_id may be NULL, tenant not. self: a member may do it of itself. Raises
- * PT401, PT403, PT404.
+ * Begin such a call: user_id may be NULL, tenant not. ends: a membership, which a member may do of
+ * itself; its open invitations are locked first, as who accepts one has that before the membership.
+ * Raises PT401, PT403, PT404.
  */
 static void
-begin_call(MemberCall *call, const char *user_id, const char *tenant, bool self)
+begin_call(MemberCall *call, const char *user_id, const char *tenant, bool ends)
 {
 	const char *ids[2];
 	MemberRow *rows[2];
@@ -69,7 +77,7 @@ begin_call(MemberCall *call, const char *user_id, const char *tenant, bool self)
 	call->user = user_id != NULL ? model_user_by_id(&call->model, user_id) : NULL;
 	call->is_self = call->user != NULL && strcmp(call->user->user_id, call->actor->user_id) == 0;
 	operation_concerns(user_id, NULL);
-	if (self && call->is_self)
+	if (ends && call->is_self)
 	{
 		bool is_active;
 
@@ -82,6 +90,8 @@ begin_call(MemberCall *call, const char *user_id, const char *tenant, bool self)
 	operation_concerns(user_id, call->tenant);
 	if (call->user == NULL || !call->user->is_live)
 		refuse_no_member();
+	if (ends)
+		invitations_lock(invited_as(&call->model, call->user), call->tenant);
 	ids[0] = call->actor->user_id;
 	ids[1] = call->user->user_id;
 	member_lock(&call->model, call->tenant, ids, 2, rows);
@@ -92,7 +102,7 @@ begin_call(MemberCall *call, const char *user_id, const char *tenant, bool self)
 	/* as it is under the locks */
 	call->actor = authority_actor(&call->model);
 	call->rights = authority_in_tenant(&call->model, call->actor, call->tenant);
-	if (!(self && call->is_self) && !rights_cover_role(&call->rights, call->row->role))
+	if (!(ends && call->is_self) && !rights_cover_role(&call->rights, call->row->role))
 		authority_refuse_tenant("not allowed", "The member's role comes before one's own.");
 }
 
@@ -139,8 +149,7 @@ remove_member_operation(PG_FUNCTION_ARGS)
 	begin_call(&call, id_argument(fcinfo, 0), tenant, true);
 	member_remove(&call.model, call.user->user_id, call.tenant);
 	/* nor does it come back by an invitation that is open still */
-	invitations_void(model_has(&call.model, USERS_EMAIL) ? call.user->email : call.user->username,
-					 call.tenant);
+	invitations_void(invited_as(&call.model, call.user), call.tenant);
 	event_success(EVENT_MEMBER_REMOVED, call.user->user_id, call.tenant,
 				  call.row->role == NULL ? NULL : event_detail("role", call.row->role));
 	PG_RETURN_VOID();
