@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -204,10 +205,11 @@ erase_tables(Cleanup *cleanup, List *busy)
 /*
  * Close a seeded cleanup, and erase what it finds in these tables; returns how many rows. Rows that
  * a hold keeps, and those asked for, whatever is erased of them, raise PT423, or, of a purge, whose
- * *hold is given, keep all as it is. Within SPI_connect.
+ * *hold is given, keep all as it is. Where *again is given and others have changed rows since they
+ * were found, it is set, and nothing is done but to lock those found. Within SPI_connect.
  */
 static uint64
-erase_seeded(Cleanup *cleanup, List *tables, int64 *hold)
+erase_seeded(Cleanup *cleanup, List *tables, int64 *hold, bool *again)
 {
 	List *busy;
 	uint64 rows = 0;
@@ -233,7 +235,10 @@ erase_seeded(Cleanup *cleanup, List *tables, int64 *hold)
 		else if (*hold == 0)
 			*hold = row_set_find_hold(table->set);
 	}
-	if (busy != NIL && (hold == NULL || *hold == 0))
+	foreach (lc, again != NULL ? busy : NIL)
+		*again |= !erase_lock_rows(((ErasedTable *) lfirst(lc))->node->relid,
+								   ((ErasedTable *) lfirst(lc))->set);
+	if (busy != NIL && (hold == NULL || *hold == 0) && (again == NULL || !*again))
 	{
 		foreach (lc, busy)
 			check_columns(lfirst(lc));
@@ -266,7 +271,7 @@ erase_deleted_rows(Oid target, RowSet *rows)
 	PG_TRY();
 	{
 		SPI_connect();
-		(void) erase_seeded(cleanup, tables_of(cleanup), &hold);
+		(void) erase_seeded(cleanup, tables_of(cleanup), &hold, NULL);
 		SPI_finish();
 	}
 	PG_FINALLY();
@@ -399,12 +404,12 @@ erase_not_yet(Oid target, RowSet *rows, const char *stamp, const StampType *type
 	return rest;
 }
 
-/*
- * Erase the rows of one table that have some keys, which are of it or of a table that it inherits
- * from, and what follows them. False: nothing is to be erased there. Within SPI_connect.
- */
+/* So often the rows are looked for anew because others change them. */
+#define MAX_LOOKS 10
+
+/* The same once. *again: see erase_seeded(). */
 static bool
-erase_keys(Oid relid, KeySet *keys, uint64 *rows)
+try_to_erase(Oid relid, KeySet *keys, uint64 *rows, bool *again)
 {
 	Cleanup *cleanup = cleanup_make_to_erase(relid);
 	List *tables = tables_of(cleanup);
@@ -414,9 +419,33 @@ erase_keys(Oid relid, KeySet *keys, uint64 *rows)
 	cleanup->seed.run.nargs = keys->ncols;
 	cleanup->seed.run.types = keys->array_types;
 	cleanup->seed.run.values = keys->arrays;
-	*rows += erase_seeded(cleanup, tables, NULL);
+	*rows += erase_seeded(cleanup, tables, NULL, again);
 	cleanup_free(cleanup);
 	return tables != NIL;
+}
+
+/*
+ * Erase the rows of one table that have some keys, which are of it or of a table that it inherits
+ * from, and what follows them. False: nothing is to be erased there. Within SPI_connect.
+ *
+ * What others change meanwhile is looked for anew, as an UPDATE would; above READ COMMITTED, and
+ * where they do not cease, it is 40001.
+ */
+static bool
+erase_keys(Oid relid, KeySet *keys, uint64 *rows)
+{
+	int looks = IsolationUsesXactSnapshot() ? 0 : MAX_LOOKS;
+
+	for (; looks > 0; looks--)
+	{
+		bool again = false;
+		bool any = try_to_erase(relid, keys, rows, &again);
+
+		if (!again)
+			return any;
+		CHECK_FOR_INTERRUPTS();
+	}
+	return try_to_erase(relid, keys, rows, NULL);
 }
 
 /* account.erase(target regclass, key "any" | text) RETURNS bigint */

@@ -217,6 +217,13 @@ note_row(TupleTableSlot *slot, void *arg)
 	MemoryContextSwitchTo(old);
 }
 
+/* A row, counted. */
+static void
+count_row(TupleTableSlot *slot, void *arg)
+{
+	(*(uint64 *) arg)++;
+}
+
 /* SQL: the primary key of the row c as one text; see the header. */
 char *
 erase_key_sql(Oid relid)
@@ -233,6 +240,27 @@ erase_key_sql(Oid relid)
 						 sql_column(relid, list_nth_int(columns, i)));
 	appendStringInfoString(&sql, ")::pg_catalog.text");
 	return sql.data;
+}
+
+/* Lock the rows of a set; see the header. */
+bool
+erase_lock_rows(Oid relid, RowSet *set)
+{
+	Oid types[ROW_SET_CONDITION_ARGS];
+	Datum values[ROW_SET_CONDITION_ARGS];
+	OneRun run = {.types = types, .values = values};
+	RoleState caller = run_as(relation_owner(relid));
+	StringInfoData sql;
+	uint64 locked = 0;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, OWN_STATEMENT "SELECT c.ctid FROM %s c WHERE ",
+					 sql_keyed_relation(relid));
+	row_set_append_condition(&sql, &run, relid, set, 0, row_set_rows(set), set->n);
+	appendStringInfoString(&sql, " FOR NO KEY UPDATE OF c");
+	(void) cleanup_run_knowing(sql.data, &run, (KnownSets){&set, 1}, count_row, &locked);
+	run_as_end(caller);
+	return locked == set->n;
 }
 
 /* Read the rows of a set, locked, and hash what is to be hashed. Within SPI_connect. */

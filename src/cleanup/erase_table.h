@@ -17,6 +17,12 @@
 extern void erase_read_secret(unsigned char *secret);
 
 /*
+ * Lock the rows of a set as they were found. False: others have changed or removed some since.
+ * Within SPI_connect.
+ */
+extern bool erase_lock_rows(Oid relid, RowSet *set);
+
+/*
  * Erase these columns (ErasureColumn) of the rows of a set, which are set number 0 of
  * account.row_in_set() meanwhile, and remember them as erased; returns how many. Within
  * SPI_connect.
