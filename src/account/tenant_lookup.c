@@ -78,11 +78,10 @@ find_text(const Model *model, TenantWanted wanted)
 {
 	char *by_id = psprintf("(%s) IS TRUE", model_sql_key(model, "t", TENANTS_ID, 1));
 
-	return psprintf(
-		OWN_STATEMENT "SELECT %s, %s FROM %s t WHERE (%s OR %s OPERATOR(pg_catalog.=) $2)"
-					  " ORDER BY 4 DESC, 2 %s LIMIT 2",
-		record_sql(model), by_id, sql_relation(model->relation[MODEL_TENANTS]), by_id,
-		model_sql_text(model, "t", TENANTS_SLUG), wanted == TENANT_LIVE ? "DESC" : "ASC");
+	return psprintf(OWN_STATEMENT
+					"SELECT %s, %s FROM %s t WHERE (%s OR %s) ORDER BY 4 DESC, 2 %s LIMIT 2",
+					record_sql(model), by_id, sql_relation(model->relation[MODEL_TENANTS]), by_id,
+					model_sql_slug(model, "t", 2), wanted == TENANT_LIVE ? "DESC" : "ASC");
 }
 
 /* Are both rows just read deleted, and none of them named by its id? */

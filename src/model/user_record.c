@@ -20,6 +20,7 @@
 #include "liveness.h"
 #include "login_names.h"
 #include "membership.h"
+#include "model_rule.h"
 #include "user_record.h"
 
 /* Columns of the statement that reads a user. */
@@ -62,6 +63,18 @@ model_sql_named(const Model *model, const char *alias, ModelAttribute attribute,
 		return model_sql_folded(model, alias, attribute, parameter);
 	return psprintf("%s OPERATOR(pg_catalog.=) $%d", model_sql_text(model, alias, attribute),
 					parameter);
+}
+
+/* SQL: is the slug of a tenant this text parameter? Without case where its type says so. */
+char *
+model_sql_slug(const Model *model, const char *alias, int parameter)
+{
+	char *slug = model_sql_text(model, alias, TENANTS_SLUG);
+
+	if (model_has(model, TENANTS_SLUG) && type_is_citext(model->column[TENANTS_SLUG].type))
+		return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)", slug,
+						parameter);
+	return psprintf("%s OPERATOR(pg_catalog.=) $%d", slug, parameter);
 }
 
 /* Append the tenant of user u as t, at most one row. False: the model knows no tenants. */
@@ -314,8 +327,7 @@ login_text(const Model *model, bool with_tenant)
 	appendStringInfo(&sql, " AND (%s OPERATOR(pg_catalog.=) $2",
 					 model_sql_text(model, "u", USERS_TENANT));
 	if (OidIsValid(model->relation[MODEL_TENANTS]) && model_has(model, TENANTS_SLUG))
-		appendStringInfo(&sql, " OR %s OPERATOR(pg_catalog.=) $2",
-						 model_sql_text(model, "t", TENANTS_SLUG));
+		appendStringInfo(&sql, " OR %s", model_sql_slug(model, "t", 2));
 	appendStringInfoChar(&sql, ')');
 	return sql.data;
 }
@@ -426,8 +438,7 @@ model_tenant(const Model *model, const char *tenant, bool *is_active)
 												"ORDER BY (%s) IS TRUE DESC LIMIT 1",
 								  model_sql_text(model, "t", TENANTS_ID),
 								  active_sql(model, "t", MODEL_TENANTS), sql_relation(relid), by_id,
-								  psprintf("%s OPERATOR(pg_catalog.=) $2",
-										   model_sql_text(model, "t", TENANTS_SLUG)),
+								  model_sql_slug(model, "t", 2),
 								  live_sql(model, "t", MODEL_TENANTS), by_id),
 						 2, types);
 	}

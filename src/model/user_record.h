@@ -63,6 +63,9 @@ extern void model_require_room(const Model *model, text *hash);
 extern char *model_sql_folded(const Model *model, const char *alias, ModelAttribute attribute,
 							  int parameter);
 
+/* SQL: is the slug of a tenant this text parameter? Without case where its type says so. */
+extern char *model_sql_slug(const Model *model, const char *alias, int parameter);
+
 /* SQL: is it the login in this text parameter? */
 extern char *model_sql_named(const Model *model, const char *alias, ModelAttribute attribute,
 							 int parameter);

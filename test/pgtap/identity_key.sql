@@ -125,5 +125,19 @@ RESET pgaccount.live_check;
 SELECT is(who(jsonb_build_object('sub', '8', 'is_staff', v, 'user_role', v, 'modules', v)), '8', 'no other type grants: ' || v::text) FROM value WHERE v <> 'true';
 SELECT is(who('{"sub": "8", "is_staff": "true", "user_role": ["admin"], "modules": {"crm": true}}'), '8', 'nor do these');
 SELECT ok(NOT account.is_staff() AND account.user_role() IS NULL AND NOT account.has_module('crm'), 'nothing is granted');
+-- a slug is compared as its type compares: citext without case, by all who name a tenant
+DROP SCHEMA x CASCADE;
+CREATE SCHEMA x;
+CREATE TABLE x.tenants (id int PRIMARY KEY, slug citext UNIQUE);
+CREATE TABLE x.users (id int GENERATED ALWAYS AS IDENTITY (START 100) PRIMARY KEY, tenant_id int REFERENCES x.tenants, email text, password text, is_superuser boolean DEFAULT false);
+SELECT account.enable_soft_delete('x.tenants'), account.enable_soft_delete('x.users') \g /dev/null
+SELECT account.use_tables('x.users', tenants => 'x.tenants') \g /dev/null
+INSERT INTO x.tenants VALUES (1, 'Acme');
+INSERT INTO x.users (email, is_superuser) VALUES ('root@x.org', true);
+SELECT is(tenant_id, '1', 'a registration names it') FROM account.register('bob@x.org', 'a long enough password', tenant => 'aCME');
+SELECT is(status, 200, 'and a login') FROM account.login('bob@x.org', 'a long enough password', tenant => 'ACME');
+SELECT account.act_as(100, false) \g /dev/null
+SELECT is(account.delete_tenant('acme') ->> 'tenant_id', '1', 'who ends it');
+SELECT is(account.restore_tenant('ACME') ->> 'tenant_id', '1', 'and who brings it back');
 SELECT * FROM finish();
 ROLLBACK;
