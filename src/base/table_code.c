@@ -377,32 +377,48 @@ function_does_as_told(Oid function)
 		   (traits.is_volatile || !traits.ours);
 }
 
-/* Does an expression call such a function? domains: or check a domain? */
+/* The same, for check_functions_in_node(). */
 static bool
-calls_code(Node *node, void *domains)
+does_as_told(Oid function, void *context)
+{
+	return function_does_as_told(function);
+}
+
+/* Does an expression call a function that might run somebody's SQL, or check a domain? */
+static bool
+calls_code(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
 	if (check_functions_in_node(node, runs_user_code, NULL))
 		return true;
-	if (domains != NULL && IsA(node, CoerceToDomain) &&
+	if (IsA(node, CoerceToDomain) &&
 		compat_domain_has_constraints(((CoerceToDomain *) node)->resulttype))
 		return true;
-	return expression_tree_walker(node, calls_code, domains);
+	return expression_tree_walker(node, calls_code, context);
+}
+
+/* The same, and such as do what they are told, but no domains. */
+static bool
+calls_functions(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, runs_user_code, NULL) ||
+		   check_functions_in_node(node, does_as_told, NULL) ||
+		   expression_tree_walker(node, calls_functions, context);
 }
 
 bool
 expression_calls_functions(Node *expression)
 {
-	return calls_code(expression, NULL);
+	return calls_functions(expression, NULL);
 }
 
 bool
 expression_calls_code(Node *expression)
 {
-	bool domains = true;
-
-	return calls_code(expression, &domains);
+	return calls_code(expression, NULL);
 }
 
 /* The same for an index. */

@@ -55,7 +55,8 @@ extern bool index_has_code(Oid index_id);
 
 /*
  * Does an expression, or an index, call functions that might run somebody's SQL, or check a domain?
- * The last asks for functions alone.
+ * The last asks for
+ * functions alone, and also for those that do as they are told.
  */
 extern bool index_calls_code(Oid index_id);
 extern bool expression_calls_code(Node *expression);

@@ -105,6 +105,10 @@ SET LOCAL ROLE tap_owner;
 ALTER TABLE ONLY s.child ALTER parent SET DEFAULT s.value();
 SET LOCAL ROLE tap_caller;
 SELECT is(public.state_of($$SELECT account.cleanup('s.parent', 2)$$), '55000', 'a function of the owner of the whole is none');
+SET LOCAL ROLE tap_owner;
+ALTER TABLE ONLY s.child ALTER parent SET DEFAULT lo_unlink(1);
+SET LOCAL ROLE tap_caller;
+SELECT is(public.state_of($$SELECT account.cleanup('s.parent', 2)$$), '55000', 'nor is one of the server''s that does what that owner says');
 RESET ROLE;
 SELECT is(ran(), '', 'and does not run');
 
