@@ -8,10 +8,10 @@
  * there is none; of members those that have no other live tenant. As with a user the extension acts
  * for itself, as the owners of the tables.
  *
- * Locks: who restores, those of names (auth/registered_names.c); the tenant's row, the advisory lock
- * of the tenant, its users in the order of their keys, then sessions. Who joins a tenant takes them
- * in the same order (see auth/tenant_hold.c), and who changes a user takes its row before its
- * sessions.
+ * Locks: who restores, those of names (auth/registered_names.c); the tenant's row, the advisory
+ * lock of the tenant, its users in the order of their keys, then sessions. Who joins a tenant
+ * takes them in the same order (see auth/tenant_hold.c), and who changes a user takes its row
+ * before its sessions.
  */
 #include "postgres.h"
 

@@ -369,7 +369,7 @@ code_above(PlannedStmt *stmt)
 	return found;
 }
 
-/* A table that hands code down to this one, and belongs to another than a role; InvalidOid: none. */
+/* A table that hands code down to this one, and is not the role's own; InvalidOid: none. */
 static Oid
 code_of_another(Oid relid, const List *above, Oid role)
 {

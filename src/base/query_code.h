@@ -10,8 +10,9 @@
 /*
  * Raise for a rewritten query of ours that would run a function of anybody but a superuser and the
  * current user: 42846 for a cast that is written in it, that to_jsonb() looks for, or that nobody
- * wrote where tables of others are read or values are assigned to columns; 55000 for an operator, for a view of somebody else's, and
- * for a policy of another role's table where neither its owner nor the caller acts.
+ * wrote where tables of others are read or values are assigned to columns; 55000 for an operator,
+ * for a view of somebody else's, and for a policy of another role's table where neither its owner
+ * nor the caller acts.
  */
 extern void query_code_check(Query *query, bool judged);
 

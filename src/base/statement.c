@@ -149,7 +149,8 @@ action_snapshot_end(const StatementOptions *options)
 
 /*
  * Parse and plan a text; the snapshot is pushed. The judge's policies and privileges are in it, if
- * there is one, who plans it, too. tables: NIL, or the tables whose rows alone it writes, or does not write.
+ * there is one, who plans it, too. tables: NIL, or the tables whose rows alone it writes, or does
+ * not write.
  */
 static PlannedStmt *
 plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,

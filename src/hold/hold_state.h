@@ -44,7 +44,7 @@ extern int64 hold_of_row(const HoldTable *table, Relation rel, TupleTableSlot *s
 /* A hold that names a row which is not there; 0: there is none. Within SPI_connect. */
 extern int64 hold_without_row(const HoldTable *table);
 
-/* Is there a row with the key that a hold names? Where it cannot be read, so it is said. The same. */
+/* Is there a row with the key that a hold names? Also where that cannot be read. The same. */
 extern bool hold_has_row(const HoldTable *table, int64 hold);
 
 /* The columns of table->relid whose values name rows under a hold. */
