@@ -58,6 +58,31 @@ DELETE FROM later;
 SELECT account.enable_soft_delete('later', hide => false) \gset
 SELECT account.disable_soft_delete('later') \gset
 
+-- another column: what it says is deleted is so from now on
+CREATE TABLE moved (id int PRIMARY KEY, gone timestamptz);
+INSERT INTO moved VALUES (1, now()), (2, NULL);
+SELECT account.enable_soft_delete('moved') \gset
+SELECT account.enable_soft_delete('moved', deleted_at => 'gone') \gset
+SELECT account.enable_soft_delete('moved', hide => false) \gset
+
+-- a column of deletions of another name is not taken unasked, and not passed over in silence
+\set VERBOSITY default
+CREATE TABLE "Discarded" (id int PRIMARY KEY, gone text, discarded_at timestamp(6));
+ALTER TABLE "Discarded" DROP COLUMN gone;
+INSERT INTO "Discarded" VALUES (1, now()), (2, NULL);
+SELECT account.enable_soft_delete('"Discarded"') \gset
+SELECT account.enable_soft_delete('"Discarded"') \gset
+SELECT account.enable_soft_delete('st."Discarded"', deleted_at => 'discarded_at') \gset
+ALTER TABLE st."Discarded" DROP COLUMN deleted_at;
+SELECT id FROM "Discarded";
+CREATE TABLE "Pascal" (id int PRIMARY KEY, "DeletedAt" timestamptz);
+SELECT account.enable_soft_delete('"Pascal"') \gset
+CREATE TABLE silent (id int PRIMARY KEY, deleted boolean, discarded_at timestamptz NOT NULL DEFAULT now(), deleted_by text);
+SELECT account.enable_soft_delete('silent') \gset
+CREATE TABLE named (id int PRIMARY KEY, discarded_at timestamptz);
+SELECT account.enable_soft_delete('named', deleted_at => 'deleted_at') \gset
+\set VERBOSITY terse
+
 -- of a key that a part has alone, the hint names the whole, which a part cannot do without
 \set VERBOSITY default
 CREATE TABLE tops (id int PRIMARY KEY);

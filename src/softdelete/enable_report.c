@@ -19,6 +19,7 @@
 #include "fkey/fkey.h"
 #include "cascade.h"
 #include "enable_report.h"
+#include "enable_request.h"
 #include "hierarchy.h"
 #include "mapping.h"
 #include "rewrite.h"
@@ -48,6 +49,24 @@ report_deleted_rows(Oid relid, uint64 rows)
 		ereport(NOTICE, (errmsg_plural(UINT64_FORMAT " row of \"%s\" counts as deleted from now on",
 									   UINT64_FORMAT " rows of \"%s\" count as deleted from now on",
 									   rows, rows, get_rel_name(relid))));
+}
+
+/* A column of deletions was added beside one that the application has; see the header. */
+void
+report_other_column(Oid relid, const char *added)
+{
+	const char *other = enable_request_other_column(relid, added);
+	char *table = sql_relation(relid);
+
+	if (other == NULL)
+		return;
+	ereport(NOTICE,
+			(errmsg("column \"%s\" is added to \"%s\", which has \"%s\"", added,
+					get_rel_name(relid), other),
+			 errdetail("Rows that \"%s\" says are deleted are seen.", other),
+			 errhint("To have it say what is deleted, call account.enable_soft_delete(%s, "
+					 "deleted_at => %s), and then ALTER TABLE %s DROP COLUMN %s.",
+					 sql_literal(table), sql_literal(other), table, quote_identifier(added))));
 }
 
 /* What the server did with rows that reference a deleted one; NULL: nothing. */

@@ -26,6 +26,9 @@ extern uint64 count_deleted_rows(Oid relid);
 /* So many rows of a table count as deleted from now on, which did not before. */
 extern void report_deleted_rows(Oid relid, uint64 rows);
 
+/* Such a column was added to a table: tell of one that the application has for it already. */
+extern void report_other_column(Oid relid, const char *added);
+
 /* What a call has changed, once it is done. */
 extern void report_enabled(const EnableReport *report);
 

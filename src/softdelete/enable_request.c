@@ -162,6 +162,44 @@ detect_column(Oid relid, const char *argument, const char *above, const char *us
 			   : choose_column(relid, argument, NULL, usual, type_fits, NULL, need_null, &add);
 }
 
+/* Is this the name of a column that says when a row was deleted, as frameworks give it? */
+static bool
+names_deletion(const char *name)
+{
+	static const char *const names[] = {"deletedat", "deletedon", "deleted", "discardedat",
+										"removedat"};
+	char folded[NAMEDATALEN];
+	int length = 0;
+
+	for (; *name != '\0'; name++)
+		if (*name != '_')
+			folded[length++] = pg_ascii_tolower((unsigned char) *name);
+	folded[length] = '\0';
+	for (int i = 0; i < lengthof(names); i++)
+		if (strcmp(folded, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A column that says when a row was deleted, by its name and type; see the header. */
+const char *
+enable_request_other_column(Oid relid, const char *but)
+{
+	Relation rel = table_open(relid, NoLock);
+	int count = RelationGetNumberOfAttributes(rel);
+
+	table_close(rel, NoLock);
+	for (AttrNumber attnum = 1; attnum <= count; attnum++)
+	{
+		char *name = get_attname(relid, attnum, true); /* NULL: it was dropped */
+
+		if (name != NULL && strcmp(name, but) != 0 && names_deletion(name) &&
+			column_fault(relid, attnum, fits_deleted_at, true) == NULL)
+			return name;
+	}
+	return NULL;
+}
+
 /* The name of a mapped column; empty: there is none. */
 static const char *
 mapped_name(Oid relid, AttrNumber attnum)

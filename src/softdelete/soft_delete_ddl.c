@@ -450,7 +450,9 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above,
 	Declaration declaration;
 	LOCKMODE lockmode;
 	ListCell *lc;
+	const SoftDelete *before;
 	bool is_new;
+	bool other_column;
 	uint64 newly_deleted = 0;
 
 	check_stack_depth();
@@ -469,7 +471,9 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above,
 	check_flag_default(relid, &declaration);
 	check_mapping_may_change(relid, &declaration);
 
-	is_new = mapping_declared(relid) == NULL;
+	before = mapping_declared(relid);
+	is_new = before == NULL;
+	other_column = is_new || before->deleted_at != get_attnum(relid, declaration.deleted_at);
 	if (is_new)
 		report->enabled = lappend_oid(report->enabled, relid);
 	if (!declaration_is_there(&declaration, relid))
@@ -495,9 +499,11 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above,
 			note_policies(lfirst_oid(lc));
 	}
 
-	if (is_new && !declaration.add_deleted_at)
+	if (other_column && !declaration.add_deleted_at)
 		newly_deleted = count_deleted_rows(relid);
 	report_deleted_rows(relid, newly_deleted);
+	if (is_new && declaration.add_deleted_at && request->deleted_at == NULL)
+		report_other_column(relid, declaration.deleted_at);
 
 	if (declaration.options.guard_references)
 		guard_create_triggers(relid);
