@@ -219,12 +219,18 @@ cleanup_ordered_steps(Cleanup *cleanup)
 	return last ? lappend(ordered, last) : ordered;
 }
 
-/* What a caller can do about protected rows. hidden: all would go, if row security showed them. */
+/*
+ * What a caller can do about protected rows. hidden: some would go, if row security showed them;
+ * protect: some would not.
+ */
 static const char *
-hint_of(const Cleanup *cleanup, bool hidden)
+hint_of(const Cleanup *cleanup, bool hidden, bool protect)
 {
 	if (cleanup->hint != NULL)
 		return cleanup->hint;
+	if (hidden && protect)
+		return "Row security hides some of these rows from the caller: let a role that sees them "
+			   "call this, with force => true or once the others are removed or changed.";
 	if (hidden)
 		return "Row security hides these rows from the caller: let a role that sees them call "
 			   "this.";
@@ -237,7 +243,8 @@ cleanup_refuse_protected(Cleanup *cleanup)
 {
 	StringInfoData detail;
 	FkEdge *first = NULL;
-	bool hidden = true;
+	bool hidden = false;
+	bool protect = false;
 	ListCell *lc;
 
 	initStringInfo(&detail);
@@ -249,7 +256,10 @@ cleanup_refuse_protected(Cleanup *cleanup)
 			continue;
 		if (first == NULL)
 			first = step->edge;
-		hidden = hidden && (cleanup->force || !fk_edge_protects(step->edge));
+		if (cleanup->force || !fk_edge_protects(step->edge))
+			hidden = true;
+		else
+			protect = true;
 		appendStringInfo(&detail, "%s%s.%s: " INT64_FORMAT " rows", detail.len > 0 ? "\n" : "",
 						 display_relation(step->node->relid), reference_column(step->edge),
 						 step->rows);
@@ -258,8 +268,8 @@ cleanup_refuse_protected(Cleanup *cleanup)
 		ereport(ERROR, (errcode(ERRCODE_RESTRICT_VIOLATION),
 						errmsg("protected references stand in the way of removing rows of \"%s\"",
 							   get_rel_name(cleanup->target)),
-						errdetail("%s", detail.data), errhint("%s", hint_of(cleanup, hidden)),
-						err_constraint(first)));
+						errdetail("%s", detail.data),
+						errhint("%s", hint_of(cleanup, hidden, protect)), err_constraint(first)));
 }
 
 /* The result of a function that returns steps. */
