@@ -32,6 +32,7 @@ SELECT account.health() ->> 'status' AS status, account.health() ->> 'model' AS 
 SELECT code, object FROM account.doctor() WHERE code = 'model_incomplete' AND severity = 'error';
 DROP TABLE hd.plain CASCADE;
 SELECT account.health() ->> 'status' AS status, account.health() ->> 'model' AS model;
+SELECT object, message FROM account.doctor() WHERE code = 'model_incomplete' AND severity = 'error';
 SELECT account.forget_tables();
 SELECT account.health() ->> 'status' AS status, account.health() ->> 'model' AS model;
 ROLLBACK;

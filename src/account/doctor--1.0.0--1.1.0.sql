@@ -79,15 +79,24 @@ BEGIN ATOMIC
                c.column_name),
            'Call account.use_tables again, with the columns as they are now.'
     FROM account.model_column AS c
+    JOIN pg_class AS r ON r.oid = c.relation
     WHERE c.column_name IS NOT NULL
           AND NOT EXISTS (SELECT FROM pg_attribute AS a
                           WHERE a.attrelid = c.relation AND a.attname = c.column_name
                               AND NOT a.attisdropped)
     UNION ALL
+    -- regclass prints the oid of a table that is gone, which tells nobody anything
+    SELECT 'error', 'model_incomplete', c.part, format('the table of %s is gone', c.part),
+           'Call account.use_tables again, with the tables as they are now.'
+    FROM account.model_column AS c
+    WHERE NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation)
+    GROUP BY c.part
+    UNION ALL
     SELECT 'warning', 'model_incomplete', c.relation::text,
            'no column is mapped to users.password: nobody can log in by password',
            'Call account.use_tables again, naming the column.'
     FROM account.model_column AS c
+    JOIN pg_class AS r ON r.oid = c.relation
     WHERE c.part = 'users' AND c.attribute = 'password' AND c.column_name IS NULL
     UNION ALL
     -- a column by whose name it says who may come in; where is_active was named, somebody has
