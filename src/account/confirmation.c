@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <sodium.h>
+
 #include "auth/auth.h"
 #include "base/base.h"
 #include "confirmation.h"
@@ -41,4 +43,15 @@ confirmation_of_deletion(const UserRecord *user, text *password)
 	else if (pgaccount_require_confirmation)
 		refuse("A user that deletes itself must give its password.",
 			   "Ask the user for its password.");
+}
+
+/* Is it the hash that it was? See the header. */
+bool
+confirmed_hash_is(const text *verified, const text *stored)
+{
+	if (verified == NULL || stored == NULL)
+		return verified == stored;
+	return VARSIZE_ANY_EXHDR(verified) == VARSIZE_ANY_EXHDR(stored) &&
+		   sodium_memcmp(VARDATA_ANY(verified), VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored)) ==
+			   0;
 }

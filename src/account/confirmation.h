@@ -20,4 +20,7 @@ extern void confirmation_by_password(const UserRecord *user, text *password);
 /* The same of a user that deletes itself, whose password may not be asked for. */
 extern void confirmation_of_deletion(const UserRecord *user, text *password);
 
+/* Is the hash that is stored now (NULL: none) the one that was verified? */
+extern bool confirmed_hash_is(const text *verified, const text *stored);
+
 #endif /* PGACCOUNT_CONFIRMATION_H */

@@ -23,6 +23,7 @@
 #include "model/model.h"
 #include "monitor/monitor.h"
 #include "authority.h"
+#include "confirmation.h"
 #include "lifecycle.h"
 
 ACCOUNT_OPERATION(request_deletion, "request_deletion", 0);
@@ -176,8 +177,9 @@ deleted_user(const Model *model, const char *login)
 }
 
 /*
- * Bring a user back. False: its email or username is taken. What an error has begun is undone, and
- * the attempt that is counted at commit stays.
+ * Bring a user back whose password was verified. False: its email or username is taken, it is gone
+ * for good, or has another password by now. What was begun is undone then, and the attempt that is
+ * counted at commit stays.
  */
 static bool
 bring_back(const Model *model, const UserRecord *user)
@@ -185,20 +187,27 @@ bring_back(const Model *model, const UserRecord *user)
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile bool back = true;
+	UserRecord *now;
 
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(context);
 		(void) lifecycle_restore(model, user, REASON_CANCELLED);
-		ReleaseCurrentSubTransaction();
+		now = model_user_by_id(model, user->user_id);
+		back = now != NULL && confirmed_hash_is(user->password, now->password);
+		if (back)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
 		int code = geterrcode();
 
 		MemoryContextSwitchTo(context);
-		if (code != ERRCODE_UNIQUE_VIOLATION && code != ERRCODE_ACCOUNT_NOTHING_TO_DO)
+		if (code != ERRCODE_UNIQUE_VIOLATION && code != ERRCODE_ACCOUNT_NOTHING_TO_DO &&
+			code != ERRCODE_ACCOUNT_NOT_FOUND)
 			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();

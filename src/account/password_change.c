@@ -119,16 +119,6 @@ set_password_operation(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Is it the hash that it was? */
-static bool
-is_same_hash(const text *was, const text *is)
-{
-	if (was == NULL || is == NULL)
-		return was == is;
-	return VARSIZE_ANY_EXHDR(was) == VARSIZE_ANY_EXHDR(is) &&
-		   sodium_memcmp(VARDATA_ANY(was), VARDATA_ANY(is), VARSIZE_ANY_EXHDR(is)) == 0;
-}
-
 /* account.change_password(old text, new text): by who knows the old one; ends other sessions. */
 static Datum
 change_password_operation(PG_FUNCTION_ARGS)
@@ -155,7 +145,7 @@ change_password_operation(PG_FUNCTION_ARGS)
 		authority_no_such_user();
 	user = authority_actor(&model);
 	/* another one was given meanwhile, or a login has hashed it anew */
-	if (!is_same_hash(verified, user->password))
+	if (!confirmed_hash_is(verified, user->password))
 		confirmation_by_password(user, old);
 	write_password(&model, user, hash, authority_own_session());
 	secret_call_end(&hiding);
