@@ -43,6 +43,7 @@ PIECES_1.0.0--1.1.0 = \
     account/export_tenant \
     account/starter \
     account/doctor \
+    account/doctor_profile \
     account/doctor_soft_delete \
     account/describe \
     account/grant_api

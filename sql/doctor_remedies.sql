@@ -44,6 +44,30 @@ SELECT * FROM dr.profiles ORDER BY 1;
 DELETE FROM dr.users WHERE id = 1;
 SELECT account.is_deleted('dr.users', 1);
 
+-- columns of profiles that come and go: the doctor knows before a user is refused
+CREATE TABLE dr.members (id int PRIMARY KEY);
+CREATE TABLE dr.cards (id serial PRIMARY KEY, owner int NOT NULL UNIQUE, kind text NOT NULL, theme text NOT NULL, n int GENERATED ALWAYS AS IDENTITY);
+SELECT account.enable_profile('dr.members', 'dr.cards', 'owner', '{"kind": "plain", "theme": "dark"}');
+SELECT code, object, message, remedy FROM account.doctor() WHERE object = 'dr.members';
+SET client_min_messages = error;
+ALTER TABLE dr.cards DROP COLUMN theme;
+ALTER TABLE dr.cards ADD COLUMN lang text NOT NULL DEFAULT 'en', ADD COLUMN "Zone" text NOT NULL DEFAULT 'utc';
+ALTER TABLE dr.cards ALTER COLUMN lang DROP DEFAULT, ALTER COLUMN "Zone" DROP DEFAULT;
+SELECT severity, code, message, remedy FROM account.doctor() WHERE object = 'dr.members' ORDER BY code;
+INSERT INTO dr.members VALUES (1);
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE dr.cards ALTER COLUMN lang SET DEFAULT 'en', ALTER COLUMN "Zone" SET DEFAULT 'utc';
+SELECT remedy FROM account.doctor() WHERE object = 'dr.members' \gexec
+SELECT code FROM account.doctor() WHERE object = 'dr.members';
+SET client_min_messages = warning;
+INSERT INTO dr.members VALUES (1);
+SELECT * FROM dr.cards;
+-- a trigger of the application fills it
+ALTER TABLE dr.cards ALTER COLUMN lang DROP DEFAULT;
+CREATE FUNCTION dr.fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.lang := 'de'; RETURN NEW; END $$;
+CREATE TRIGGER fill BEFORE INSERT ON dr.cards FOR EACH ROW EXECUTE FUNCTION dr.fill();
+SELECT code FROM account.doctor() WHERE object = 'dr.members';
+
 -- no key signs, and then an old one does
 SELECT code, remedy FROM account.doctor() WHERE code IN ('no_signing_key', 'key_old');
 SELECT account.create_key('HS256', 'dr') AS kid;
