@@ -83,6 +83,33 @@ CREATE TABLE named (id int PRIMARY KEY, discarded_at timestamptz);
 SELECT account.enable_soft_delete('named', deleted_at => 'deleted_at') \gset
 \set VERBOSITY terse
 
+-- a flag that is not taken; a rule that a DELETE never gets past; what stands in the way of an exclusion constraint
+\set VERBOSITY default
+CREATE TABLE flagged (id int PRIMARY KEY, deleted boolean NOT NULL DEFAULT false);
+INSERT INTO flagged VALUES (1, true), (2, false);
+SELECT account.enable_soft_delete('flagged') \gset
+SELECT account.enable_soft_delete('st.flagged', flag => 'deleted') \gset
+SELECT * FROM flagged;
+CREATE TABLE ruled (id int PRIMARY KEY, a int);
+CREATE RULE "Keep" AS ON DELETE TO ruled DO INSTEAD UPDATE ruled SET a = 1 WHERE id = OLD.id;
+CREATE RULE also AS ON DELETE TO ruled DO ALSO NOTHING;
+SELECT account.enable_soft_delete('ruled') \gset
+SELECT severity, message, remedy FROM account.doctor() WHERE code = 'delete_rule_first';
+SELECT remedy FROM account.doctor() WHERE code = 'delete_rule_first' \gexec
+SELECT count(*) FROM account.doctor() WHERE code = 'delete_rule_first';
+INSERT INTO ruled VALUES (1);
+DELETE FROM ruled RETURNING id, deleted_at IS NOT NULL AS deleted;
+CREATE TABLE booked (id int PRIMARY KEY, at int4range, EXCLUDE USING gist (at WITH &&));
+SELECT account.enable_soft_delete('booked') \gset
+INSERT INTO booked VALUES (1, '[1,5)');
+DELETE FROM booked;
+INSERT INTO booked VALUES (2, '[2,3)');
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE booked DROP CONSTRAINT booked_at_excl, ADD EXCLUDE USING gist (at WITH &&) WHERE (deleted_at IS NULL);
+INSERT INTO booked VALUES (2, '[2,3)');
+SELECT account.restore('booked', 1);
+\set VERBOSITY terse
+
 -- of a key that a part has alone, the hint names the whole, which a part cannot do without
 \set VERBOSITY default
 CREATE TABLE tops (id int PRIMARY KEY);

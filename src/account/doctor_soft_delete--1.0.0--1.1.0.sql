@@ -221,6 +221,14 @@ BEGIN ATOMIC
                           WHERE u.tgrelid = t.tgrelid AND u.tgfoid = t.tgfoid AND u.tgtype & 16 <> 0
                               AND u.tgenabled <> 'D')
     UNION ALL
+    SELECT 'warning', 'delete_rule_first', w.ev_class::regclass::text,
+           format('rule %I takes the place of a DELETE of the table, which comes to no soft delete',
+               w.rulename),
+           format('DROP RULE %I ON %s;', w.rulename, w.ev_class::regclass)
+    FROM pg_rewrite AS w
+    WHERE w.ev_type = '4' AND w.is_instead AND w.ev_enabled <> 'D'
+          AND EXISTS (SELECT FROM covered AS c WHERE c.relation = w.ev_class)
+    UNION ALL
     -- keys that say something: what nothing makes, and is no mere number, uuid or id, or references
     -- a row
     SELECT 'info', 'primary_key_blocks_reuse', i.indexrelid::regclass::text,

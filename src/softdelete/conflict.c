@@ -407,7 +407,12 @@ conflict_rethrow(MemoryContext context, QueryDesc *desc)
 		estate != NULL &&
 		(may_be_held(error, estate->es_opened_result_relations) ||
 		 may_be_held(error, estate->es_tuple_routing_result_relations)))
-		error->hint = "A deleted row may have the key: " WAYS_OUT;
+		error->hint =
+			error->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION
+				? "A deleted row may stand in the way: restore it with account.restore, remove it "
+				  "with account.purge, or make the constraint anew with a WHERE clause, over live "
+				  "rows alone."
+				: "A deleted row may have the key: " WAYS_OUT;
 	FlushErrorState();
 	ReThrowError(error);
 }

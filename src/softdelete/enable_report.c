@@ -7,11 +7,15 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
+#include "rewrite/rewriteDefine.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -55,7 +59,7 @@ report_deleted_rows(Oid relid, uint64 rows)
 void
 report_other_column(Oid relid, const char *added)
 {
-	const char *other = enable_request_other_column(relid, added);
+	const char *other = enable_request_other_column(relid, added, false);
 	char *table = sql_relation(relid);
 
 	if (other == NULL)
@@ -67,6 +71,22 @@ report_other_column(Oid relid, const char *added)
 			 errhint("To have it say what is deleted, call account.enable_soft_delete(%s, "
 					 "deleted_at => %s), and then ALTER TABLE %s DROP COLUMN %s.",
 					 sql_literal(table), sql_literal(other), table, quote_identifier(added))));
+}
+
+/* A flag that the application has is not kept; see the header. */
+void
+report_other_flag(Oid relid, const char *deleted_at)
+{
+	const char *other = enable_request_other_column(relid, deleted_at, true);
+
+	if (other == NULL)
+		return;
+	ereport(
+		NOTICE,
+		(errmsg("column \"%s\" of \"%s\" is not kept by soft delete", other, get_rel_name(relid)),
+		 errdetail("Rows where it is true are seen, and a DELETE leaves it as it is."),
+		 errhint("To have it kept with \"%s\", call account.enable_soft_delete(%s, flag => %s).",
+				 deleted_at, sql_literal(sql_relation(relid)), sql_literal(other))));
 }
 
 /* What the server did with rows that reference a deleted one; NULL: nothing. */
@@ -189,6 +209,51 @@ report_triggers(Oid relid)
 	}
 }
 
+/* The names of the rules that take the place of a DELETE of a table. */
+static List *
+rules_instead(Oid relid)
+{
+	Relation catalog = table_open(RewriteRelationId, AccessShareLock);
+	List *names = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_rewrite_ev_class, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, RewriteRelRulenameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_rewrite rule = (Form_pg_rewrite) GETSTRUCT(tuple);
+
+		if (rule->ev_type == '0' + CMD_DELETE && rule->is_instead &&
+			rule->ev_enabled != RULE_DISABLED)
+			names = lappend(names, pstrdup(NameStr(rule->rulename)));
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return names;
+}
+
+/* The rules of the application that no DELETE gets past. */
+static void
+report_rules(Oid relid)
+{
+	ListCell *lc;
+
+	foreach (lc, find_all_inheritors(relid, AccessShareLock, NULL))
+	{
+		ListCell *name;
+
+		foreach (name, rules_instead(lfirst_oid(lc)))
+			ereport(WARNING, (errmsg("rule \"%s\" takes the place of a DELETE of \"%s\"",
+									 (char *) lfirst(name), get_rel_name(lfirst_oid(lc))),
+							  errdetail("The DELETE comes to no soft delete."),
+							  errhint("Call DROP RULE %s ON %s.", quote_identifier(lfirst(name)),
+									  sql_relation(lfirst_oid(lc)))));
+	}
+}
+
 /* The tables that were enabled besides the target. */
 static void
 report_children(const EnableReport *report)
@@ -227,6 +292,7 @@ report_enabled(const EnableReport *report)
 				!is_followed(lfirst(edge)))
 				report_stopped(lfirst(edge));
 		report_triggers(lfirst_oid(lc));
+		report_rules(lfirst_oid(lc));
 	}
 	if (!hooks_installed())
 		ereport(WARNING,

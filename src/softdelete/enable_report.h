@@ -29,6 +29,9 @@ extern void report_deleted_rows(Oid relid, uint64 rows);
 /* Such a column was added to a table: tell of one that the application has for it already. */
 extern void report_other_column(Oid relid, const char *added);
 
+/* No flag is kept with this column; tell of one that the application has. */
+extern void report_other_flag(Oid relid, const char *deleted_at);
+
 /* What a call has changed, once it is done. */
 extern void report_enabled(const EnableReport *report);
 

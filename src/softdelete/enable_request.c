@@ -162,12 +162,10 @@ detect_column(Oid relid, const char *argument, const char *above, const char *us
 			   : choose_column(relid, argument, NULL, usual, type_fits, NULL, need_null, &add);
 }
 
-/* Is this the name of a column that says when a row was deleted, as frameworks give it? */
+/* Is this the name of a column, as frameworks write it, one of these? */
 static bool
-names_deletion(const char *name)
+is_named(const char *name, const char *const *names, int count)
 {
-	static const char *const names[] = {"deletedat", "deletedon", "deleted", "discardedat",
-										"removedat"};
 	char folded[NAMEDATALEN];
 	int length = 0;
 
@@ -175,16 +173,19 @@ names_deletion(const char *name)
 		if (*name != '_')
 			folded[length++] = pg_ascii_tolower((unsigned char) *name);
 	folded[length] = '\0';
-	for (int i = 0; i < lengthof(names); i++)
+	for (int i = 0; i < count; i++)
 		if (strcmp(folded, names[i]) == 0)
 			return true;
 	return false;
 }
 
-/* A column that says when a row was deleted, by its name and type; see the header. */
+/* A column that is not taken and could say that a row is deleted; see the header. */
 const char *
-enable_request_other_column(Oid relid, const char *but)
+enable_request_other_column(Oid relid, const char *but, bool flag)
 {
+	static const char *const times[] = {"deletedat", "deletedon", "deleted", "discardedat",
+										"removedat"};
+	static const char *const flags[] = {"deleted", "isdeleted"};
 	Relation rel = table_open(relid, NoLock);
 	int count = RelationGetNumberOfAttributes(rel);
 
@@ -193,8 +194,9 @@ enable_request_other_column(Oid relid, const char *but)
 	{
 		char *name = get_attname(relid, attnum, true); /* NULL: it was dropped */
 
-		if (name != NULL && strcmp(name, but) != 0 && names_deletion(name) &&
-			column_fault(relid, attnum, fits_deleted_at, true) == NULL)
+		if (name != NULL && strcmp(name, but) != 0 &&
+			is_named(name, flag ? flags : times, flag ? lengthof(flags) : lengthof(times)) &&
+			column_fault(relid, attnum, flag ? fits_flag : fits_deleted_at, !flag) == NULL)
 			return name;
 	}
 	return NULL;

@@ -51,10 +51,10 @@ extern void enable_request_resolve(Oid relid, const EnableRequest *request,
 								   const Declaration *above, Declaration *declaration);
 
 /*
- * A column of a table, but for this one, that could say when a row was deleted: by its name, as
- * frameworks give it, and its type; or NULL. The caller holds a lock on the table.
+ * A column of a table, but for this one, that could say when a row was deleted (flag: that it is):
+ * by its name, as frameworks give it, and its type; or NULL. The caller holds a lock on the table.
  */
-extern const char *enable_request_other_column(Oid relid, const char *but);
+extern const char *enable_request_other_column(Oid relid, const char *but, bool flag);
 
 /*
  * Raise 22023 for a flag that a new row has set, of a table or one below it: an inverted one, such

@@ -504,6 +504,8 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above,
 	report_deleted_rows(relid, newly_deleted);
 	if (is_new && declaration.add_deleted_at && request->deleted_at == NULL)
 		report_other_column(relid, declaration.deleted_at);
+	if (is_new && declaration.flag == NULL && request->flag == NULL)
+		report_other_flag(relid, declaration.deleted_at);
 
 	if (declaration.options.guard_references)
 		guard_create_triggers(relid);
