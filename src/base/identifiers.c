@@ -16,10 +16,11 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "compat.h"
 #include "identifiers.h"
 
 /* Raise for a relation that is not there. */
-static void
+compat_noreturn static void
 no_such_relation(Oid relid)
 {
 	ereport(ERROR,
@@ -54,9 +55,9 @@ sql_relation(Oid relid)
 	char *name = get_rel_name(relid);
 	char *schema = name ? get_namespace_name_or_temp(get_rel_namespace(relid)) : NULL;
 
-	if (schema == NULL)
-		no_such_relation(relid);
-	return psprintf("%s.%s", quoted(schema), quoted(name));
+	if (schema != NULL)
+		return psprintf("%s.%s", quoted(schema), quoted(name));
+	no_such_relation(relid);
 }
 
 /* The same, as a referential check names it. */
