@@ -72,8 +72,9 @@ sub erase
 		set_columns(\%p, $rid, $columns, $row->{text});
 		$p{must} = { PT423 => 1 } if $stay->{$rid};
 	}
-	# a table whose rows could follow may have columns to erase, and no rows
+	# a table whose rows could follow may have columns to erase, and no rows; a hold is judged before that is asked
 	$p{may}{22023} = 1 if !$p{count};
+	$p{may}{PT423} = 1 if !$p{count} && grep { $stay->{$_} } @rids;
 	return \%p;
 }
 

@@ -24,6 +24,7 @@ sub replay
 	my ($steps, %params) = @_;
 	my $session = Wire->new(database => $params{database} // 'oracle');
 	my (@log, $state, $open, $savepoint, $begun, $fetched, $failed, $changed_open, $constraints);
+	my %back;    # rows that came back in the transaction: they reference anew, whatever they were when it began
 	# holds in the order in which they were placed, each a set of rows; what is erased, and was; tables whose rows a purge erases
 	my (@holds, %said, %erased, %purge_erases);
 	my $run = sub {
@@ -140,7 +141,7 @@ sub replay
 		$give_up->();
 		if ($step->{op} eq 'fetch') { $fetched = $result->{rows}[0] ? $result->{rows}[0][0] : undef }
 		if ($step->{op} eq 'savepoint' && $code eq '00000') { $savepoint = $state }
-		if ($step->{op} eq 'begin' && !$open) { $begun = $state }
+		if ($step->{op} eq 'begin' && !$open) { $begun = $state; %back = () }
 		$open = $session->{status} eq 'T';
 
 		$after = !$known ? Model::look($session) : $was_open && $code ne '00000' || !$given[0] || $given[0][-1]{error} ? Model::look($session, $state) : Model::read_rows($state, @{ $given[0] });
@@ -161,6 +162,7 @@ sub replay
 			my $changed = Model::same($was_open && $back_to ? $back_to : $state, $after);
 			return $fail->('undone', "a refused statement has changed something ($said): $changed") if $changed;
 		}
+		$back{$_} = 1 for grep { $after->{rows}{$_} && $state->{rows}{$_}{dead} && !$after->{rows}{$_}{dead} } keys %{ $state->{rows} };
 		my %allowed = map { $_ => 1 } @{ $step->{allow} // [] };
 		# what commands do to tables with rows under a hold is not foretold
 		$allowed{PT423} = 1 if %$stay && $step->{op} =~ /^(?:ddl|enable|update|truncate|set_erasure)$/;
@@ -197,7 +199,7 @@ sub replay
 				my $changed = $begun && $was_open && Model::same($begun, $after);
 				return $fail->('rollback', "ROLLBACK has left something: $changed") if $changed;
 			}
-			elsif ($refused) { return $fail->("commit $code", $said) if $code ne '23503' || !$dangles && !refer_to_dead($begun, $state, 0) }
+			elsif ($refused) { return $fail->("commit $code", $said) if $code ne '23503' || !$dangles && !refer_to_dead($begun, $state, 0, undef, \%back) }
 			else
 			{
 				# what is judged at once was: a row may have been deleted since it was referenced
@@ -319,7 +321,7 @@ sub is_mail_of
 # With guard_references no row that is new or changed references a deleted one.
 sub refer_to_dead
 {
-	my ($before, $after, $open, $which) = @_;
+	my ($before, $after, $open, $which, $back) = @_;
 	for my $name (sort keys %{ $after->{edges} })
 	{
 		my $key = $after->{keys}{$name};
@@ -332,7 +334,7 @@ sub refer_to_dead
 		{
 			my ($child, $parent) = @$_;
 			# a child that comes back references its parent anew
-			next if $had{"$child $parent"} && !($before->{rows}{$child} && $before->{rows}{$child}{dead}) || !$after->{rows}{$parent}{dead} || $after->{rows}{$child}{dead};
+			next if $had{"$child $parent"} && !$back->{$child} && !($before->{rows}{$child} && $before->{rows}{$child}{dead}) || !$after->{rows}{$parent}{dead} || $after->{rows}{$child}{dead};
 			return "row $child of $after->{rows}{$child}{leaf} has come to reference the deleted row $parent by the guarded key $name";
 		}
 	}
