@@ -190,7 +190,7 @@ enable_request_other_column(Oid relid, const char *but, bool flag)
 	int count = RelationGetNumberOfAttributes(rel);
 
 	table_close(rel, NoLock);
-	for (AttrNumber attnum = 1; attnum <= count; attnum++)
+	for (int attnum = 1; attnum <= count; attnum++)
 	{
 		char *name = get_attname(relid, attnum, true); /* NULL: it was dropped */
 
