@@ -12,8 +12,6 @@ my $node = PostgreSQL::Test::Cluster->new('export');
 $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pgaccount'\nautovacuum = off\njit = off\n");
 $node->start;
-plan skip_all => 'AddressSanitizer keeps what was freed'
-	if $node->safe_psql('postgres', q{LOAD 'pgaccount'; SELECT pg_read_file('/proc/self/maps') LIKE '%libasan%'}) eq 't';
 
 # The peak of the backend, in kB, and how many rows came, of a tenant of so many rows: a tree, and what hangs on it.
 sub peak_of
@@ -50,6 +48,11 @@ sub peak_of
 my $few = peak_of(20_000);
 my $many = peak_of(200_000);
 note("peak $few kB for 20,000 rows, $many kB for 200,000");
-cmp_ok($many - $few, '<', 24 * 1024, 'ten times the rows: at most 24 MB more, with work_mem of 4 MB');
+SKIP:
+{
+	skip 'AddressSanitizer keeps what was freed: the exports are tried, and not measured', 1
+		if $node->safe_psql('postgres', q{SELECT pg_read_file('/proc/self/maps') LIKE '%libasan%'}) eq 't';
+	cmp_ok($many - $few, '<', 24 * 1024, 'ten times the rows: at most 24 MB more, with work_mem of 4 MB');
+}
 $node->stop;
 done_testing();
