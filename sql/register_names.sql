@@ -96,6 +96,49 @@ SELECT i AS index, rl.back(i) FROM (VALUES ('SELECT 1'), ('CREATE UNIQUE INDEX k
     ('CREATE UNIQUE INDEX k ON rl.users (lower(email)) WHERE gone IS NULL'),
     ('CREATE UNIQUE INDEX k ON rl.users (email) WHERE gone IS NULL AND is_active'),
     ('CREATE UNIQUE INDEX k ON rl.users (email, is_active) WHERE gone IS NULL')) v(i);
+-- what a session knows of the indexes: it follows them, and an index whose own code registers somebody
 ROLLBACK;
+CREATE FUNCTION rl.refused(email text, username text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE c text; col text; h text;
+BEGIN
+    PERFORM account.register($1, 'secret123', $2);
+    RETURN 'registered';
+EXCEPTION WHEN unique_violation THEN
+    GET STACKED DIAGNOSTICS c = CONSTRAINT_NAME, col = COLUMN_NAME, h = PG_EXCEPTION_HINT;
+    RETURN concat_ws(' ', c, col, h);
+END $$;
+CREATE UNIQUE INDEX one ON rl.users (lower(email)) WHERE gone IS NULL;
+SELECT rl.refused('known@x.org', 'known'), rl.refused('Known@x.org', 'other');
+ALTER INDEX rl.one RENAME TO two;
+SELECT rl.refused('Known@x.org', 'other');
+DROP INDEX rl.two;
+SELECT rl.refused('Known@x.org', 'other');
+ALTER TABLE rl.users RENAME email TO mail;
+ALTER TABLE rl.users ADD email text;
+CREATE UNIQUE INDEX three ON rl.users (lower(email)) WHERE gone IS NULL;
+SELECT count(*) FROM account.use_tables('rl.users', columns => '{"users": {"email": "mail"}}');
+SELECT rl.refused('Known@x.org', 'other');
+SELECT count(*) FROM account.use_tables('rl.users', columns => '{"users": {"email": "email"}}');
+SELECT rl.refused('Known@x.org', 'other'), rl.refused('KNOWN@x.org', 'another');
+CREATE FUNCTION rl.registers(int) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('rl.registers', true) = 'on' THEN
+        PERFORM set_config('rl.registers', 'off', false);
+        RAISE NOTICE '%', rl.refused('inner@x.org', 'inner');
+    END IF;
+    RETURN true;
+END $$;
+SET pgaccount.truncate = allow;
+TRUNCATE rl.users;
+RESET pgaccount.truncate;
+CREATE UNIQUE INDEX four ON rl.users (lower(username)) WHERE rl.registers(1);
+\c
+SET client_min_messages = notice;
+SET pgaccount.password_memory = '8kB';
+SET pgaccount.password_ops = 1;
+SET rl.registers = on;
+SELECT rl.refused('outer@x.org', 'outer');
+SELECT rl.refused('Outer@x.org', 'x'), rl.refused('y@x.org', 'Inner');
+SET client_min_messages = warning;
 SELECT account.forget_tables();
 DROP SCHEMA rl CASCADE;

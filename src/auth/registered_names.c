@@ -31,14 +31,24 @@
 #include "session_lock.h"
 
 /* A unique index of the users table, and the column its violation is about. */
-typedef struct UniqueName
+struct UniqueName
 {
-	const char *index;
+	NameData index;
 	AttrNumber column;
 	bool within; /* it is about other columns, too: unique in each tenant, say */
 	/* no two live users share this email or username; MODEL_ATTRIBUTES: none */
 	ModelAttribute proves;
-} UniqueName;
+};
+
+/* What is known of the indexes of a table, as long as no relation changes. */
+static struct
+{
+	Oid users; /* InvalidOid: nothing is */
+	uint64 changes;
+	uint64 generation; /* of the model */
+	int n;
+	UniqueName *unique; /* in TopMemoryContext */
+} known;
 
 /*
  * The column that a unique index is about: the one that holds the email or the username, else its
@@ -89,39 +99,68 @@ index_proves(const Model *model, Relation index)
 }
 
 /*
- * The unique indexes of users, as an error names them. After an error the catalog cannot be asked.
+ * Look at the unique indexes of users. That may run an owner's code, which may register somebody:
+ * what is known changes after it.
  */
-void
-names_find_unique(RegisteredNames *names, Relation users)
+static void
+read_unique(RegisteredNames *names, Relation users)
 {
+	uint64 changes = relation_changes_seen();
+	List *indexes = RelationGetIndexList(users);
+	UniqueName *copy;
 	ListCell *cell;
 
-	names->unique = NIL;
-	foreach (cell, RelationGetIndexList(users))
+	names->unique = palloc(Max(list_length(indexes), 1) * sizeof(UniqueName));
+	foreach (cell, indexes)
 	{
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		if (index->rd_index->indisunique)
 		{
-			UniqueName *name = palloc(sizeof(UniqueName));
+			UniqueName *name = &names->unique[names->nunique++];
 
-			name->index = pstrdup(RelationGetRelationName(index));
+			name->index = index->rd_rel->relname;
 			name->column = index_subject(names->model, index, &name->within);
 			name->proves = index_proves(names->model, index);
-			names->unique = lappend(names->unique, name);
 		}
 		index_close(index, AccessShareLock);
 	}
+	copy = MemoryContextAlloc(TopMemoryContext, Max(names->nunique, 1) * sizeof(UniqueName));
+	memcpy(copy, names->unique, names->nunique * sizeof(UniqueName));
+	if (known.unique != NULL)
+		pfree(known.unique);
+	known.users = RelationGetRelid(users);
+	known.changes = changes;
+	known.generation = names->model->generation;
+	known.n = names->nunique;
+	known.unique = copy;
+}
+
+/*
+ * The unique indexes of users, as an error names them. After an error the catalog cannot be asked,
+ * and what is known may be another table's.
+ */
+void
+names_find_unique(RegisteredNames *names, Relation users)
+{
+	names->nunique = 0;
+	if (known.users != RelationGetRelid(users) || known.changes != relation_changes_seen() ||
+		known.generation != names->model->generation)
+	{
+		read_unique(names, users);
+		return;
+	}
+	names->nunique = known.n;
+	names->unique = palloc(Max(known.n, 1) * sizeof(UniqueName));
+	memcpy(names->unique, known.unique, known.n * sizeof(UniqueName));
 }
 
 /* Does an index see to it that no two live users share this email or username? */
 static bool
 is_proved(const RegisteredNames *names, ModelAttribute attribute)
 {
-	ListCell *cell;
-
-	foreach (cell, names->unique)
-		if (((UniqueName *) lfirst(cell))->proves == attribute)
+	for (int i = 0; i < names->nunique; i++)
+		if (names->unique[i].proves == attribute)
 			return true;
 	return false;
 }
@@ -134,15 +173,10 @@ refuse_taken(const RegisteredNames *names, Relation users, ModelAttribute attrib
 	AttrNumber attnum = names->model->column[attribute].attnum;
 	const char *column = get_attname(RelationGetRelid(users), attnum, false);
 	const char *constraint = psprintf("%s_%s_key", RelationGetRelationName(users), column);
-	ListCell *cell;
 
-	foreach (cell, names->unique)
-	{
-		UniqueName *name = lfirst(cell);
-
-		if (name->column == attnum)
-			constraint = name->index;
-	}
+	for (int i = 0; i < names->nunique; i++)
+		if (names->unique[i].column == attnum)
+			constraint = NameStr(names->unique[i].index);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNIQUE_VIOLATION),
 			 errmsg("duplicate key value violates unique constraint \"%s\"", constraint),
@@ -296,11 +330,9 @@ names_check_free(const RegisteredNames *names, Relation users)
 static bool
 has_index(const RegisteredNames *names, ModelAttribute attribute)
 {
-	ListCell *cell;
-
-	foreach (cell, names->unique)
+	for (int i = 0; i < names->nunique; i++)
 	{
-		const UniqueName *name = lfirst(cell);
+		const UniqueName *name = &names->unique[i];
 
 		if (name->proves == attribute ||
 			(name->within && name->column == names->model->column[attribute].attnum))
@@ -465,15 +497,13 @@ without_own_statement(char *context)
 void
 names_complete_error(const RegisteredNames *names, Relation users, ErrorData *error)
 {
-	ListCell *cell;
-
 	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION || error->constraint_name == NULL)
 		return;
-	foreach (cell, names->unique)
+	for (int i = 0; i < names->nunique; i++)
 	{
-		UniqueName *name = lfirst(cell);
+		const UniqueName *name = &names->unique[i];
 
-		if (strcmp(name->index, error->constraint_name) != 0)
+		if (strcmp(NameStr(name->index), error->constraint_name) != 0)
 			continue;
 		if (error->column_name == NULL && name->column > 0)
 			error->column_name =

@@ -5,10 +5,12 @@
 #ifndef PGACCOUNT_REGISTERED_NAMES_H
 #define PGACCOUNT_REGISTERED_NAMES_H
 
-#include "nodes/pg_list.h"
 #include "utils/rel.h"
 
 #include "model/model.h"
+
+/* A unique index of users. */
+typedef struct UniqueName UniqueName;
 
 /* The names that a user is about to have. */
 typedef struct RegisteredNames
@@ -16,7 +18,8 @@ typedef struct RegisteredNames
 	const Model *model;
 	const char *email;
 	const char *username; /* NULL: none */
-	List *unique;         /* what names_find_unique() found, good as long as the model stays */
+	UniqueName *unique;   /* what names_find_unique() found, good as long as the model stays */
+	int nunique;
 } RegisteredNames;
 
 /*
