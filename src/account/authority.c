@@ -122,9 +122,9 @@ authority_require_superuser(const UserRecord *actor)
 		refuse_unless("Only a superuser may do this.");
 }
 
-/* May staff, or a superuser, act on users of this tenant? */
-bool
-authority_covers_tenant(const UserRecord *actor, const char *tenant_key)
+/* May staff, or a superuser, act on users of this tenant (NULL: on those of none)? */
+static bool
+covers_tenant(const UserRecord *actor, const char *tenant_key)
 {
 	if (actor->is_superuser)
 		return true;
@@ -139,8 +139,7 @@ authority_covers_tenant(const UserRecord *actor, const char *tenant_key)
 TenantRights
 authority_in_tenant(const Model *model, const UserRecord *actor, const char *tenant_key)
 {
-	TenantRights rights = {.all = authority_covers_tenant(actor, tenant_key),
-						   .rank = ROLE_UNRANKED};
+	TenantRights rights = {.all = covers_tenant(actor, tenant_key), .rank = ROLE_UNRANKED};
 	char *role;
 
 	if (tenant_key != NULL && model_has_members(model) &&
@@ -301,7 +300,7 @@ covers_user(const Model *model, const UserRecord *actor, const UserRecord *targe
 		return false;
 	if (model_has_members(model))
 		return staff_covers_member(model, target, actor->tenant_key);
-	return authority_covers_tenant(actor, target->tenant_key);
+	return covers_tenant(actor, target->tenant_key);
 }
 
 /* The user on whom the identity may act, deleted or not; NULL: there is none. See the header. */

@@ -21,9 +21,6 @@ extern UserRecord *authority_actor_locked(const Model *model);
 /* Raise PT403 unless this is staff, or a superuser. */
 extern void authority_require_staff(const UserRecord *actor);
 
-/* May staff, or a superuser, act on users of this tenant (NULL: on those of none)? */
-extern bool authority_covers_tenant(const UserRecord *actor, const char *tenant_key);
-
 /* Raise PT403 unless this is a superuser. */
 extern void authority_require_superuser(const UserRecord *actor);
 

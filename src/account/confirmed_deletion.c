@@ -8,14 +8,12 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "auth/auth.h"
@@ -167,13 +165,33 @@ deleted_user(const Model *model, const char *login)
 		plan =
 			plan_keep_lookup(PLAN_DELETED_LOGIN, users, InvalidOid, deleted_text(model), 3, types);
 	if (statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW}) > 0)
-		user_id = MemoryContextStrdup(
-			caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+		user_id = row_text(0, 1, caller);
 	run_as_end(saved);
 	SPI_finish();
 	if (model_user_by_login(model, login, NULL) != NULL)
 		return NULL;
 	return user_id != NULL ? model_user_by_id(model, user_id) : NULL;
+}
+
+/* A user whose password was verified, and the model. */
+typedef struct Verified
+{
+	const Model *model;
+	const UserRecord *user;
+	bool is_back;
+} Verified;
+
+/* Bring it back, unless it has another password by now. */
+static bool
+restore_verified(void *arg)
+{
+	Verified *verified = arg;
+	UserRecord *now;
+
+	(void) lifecycle_restore(verified->model, verified->user, REASON_CANCELLED);
+	now = model_user_by_id(verified->model, verified->user->user_id);
+	verified->is_back = now != NULL && confirmed_hash_is(verified->user->password, now->password);
+	return verified->is_back;
 }
 
 /*
@@ -184,39 +202,14 @@ deleted_user(const Model *model, const char *login)
 static bool
 bring_back(const Model *model, const UserRecord *user)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool back = true;
-	UserRecord *now;
+	Verified verified = {.model = model, .user = user};
+	ErrorData *error = subtransaction_run(restore_verified, &verified);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		(void) lifecycle_restore(model, user, REASON_CANCELLED);
-		now = model_user_by_id(model, user->user_id);
-		back = now != NULL && confirmed_hash_is(user->password, now->password);
-		if (back)
-			ReleaseCurrentSubTransaction();
-		else
-			RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		int code = geterrcode();
-
-		MemoryContextSwitchTo(context);
-		if (code != ERRCODE_UNIQUE_VIOLATION && code != ERRCODE_ACCOUNT_NOTHING_TO_DO &&
-			code != ERRCODE_ACCOUNT_NOT_FOUND)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		back = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return back;
+	if (error != NULL && error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION &&
+		error->sqlerrcode != ERRCODE_ACCOUNT_NOTHING_TO_DO &&
+		error->sqlerrcode != ERRCODE_ACCOUNT_NOT_FOUND)
+		ReThrowError(error);
+	return error == NULL && verified.is_back;
 }
 
 /* Verify, and bring back. *user is set with NULL returned; else why not. */

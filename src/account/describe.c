@@ -297,13 +297,6 @@ ask_about(const char *table, const char *sql, Oid relid)
 	run_as_end(caller);
 }
 
-/* A column of a row that ask_about() has found. */
-static char *
-answer(uint64 row, int column)
-{
-	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
-}
-
 /* Which rows must stay. Within SPI_connect. */
 static void
 describe_holds(StringInfo out, Oid relid)
@@ -320,9 +313,9 @@ describe_holds(StringInfo out, Oid relid)
 	foreach (lc, holds->up)
 		parents = list_append_unique_oid(parents, ((FkEdge *) lfirst(lc))->parent);
 	ask_about("held_row", sql, holds->relid);
-	if (strcmp(answer(0, 1), "0") != 0)
+	if (strcmp(row_text(0, 1, CurrentMemoryContext), "0") != 0)
 		appendStringInfo(out, "Holds: %s rows are under a hold, and must stay (account.hold).\n",
-						 answer(0, 1));
+						 row_text(0, 1, CurrentMemoryContext));
 	foreach (lc, parents)
 		appendStringInfo(out,
 						 "Holds: rows of %s must stay, and so must the rows here that would "
@@ -343,7 +336,7 @@ describe_removals(StringInfo out, Oid relid)
 
 	ask_about("removal_task", sql, relid);
 	for (uint64 i = 0; i < SPI_processed; i++)
-		appendStringInfo(out, "%s\n", answer(i, 1));
+		appendStringInfo(out, "%s\n", row_text(i, 1, CurrentMemoryContext));
 	if (SPI_processed > 0)
 		appendStringInfoString(out, "Such a row keeps its key, and new references to it are "
 									"refused, until it is gone.\n");
@@ -405,7 +398,7 @@ describe_model(StringInfo out, Oid relid)
 
 	ask_about("model_column", sql, relid);
 	for (uint64 i = 0; i < SPI_processed; i++)
-		appendStringInfo(out, "Account model, %s.\n", answer(i, 1));
+		appendStringInfo(out, "Account model, %s.\n", row_text(i, 1, CurrentMemoryContext));
 }
 
 /* What account.doctor() tells the caller of the table and its indexes. */
@@ -430,8 +423,9 @@ describe_findings(StringInfo out, Oid relid)
 	appendStringInfoString(out, SPI_processed > 0 ? "Findings of account.doctor:\n"
 												  : "Findings of account.doctor: none\n");
 	for (uint64 i = 0; i < SPI_processed; i++)
-		appendStringInfo(out, "  %s %s: %s\n    %s\n", answer(i, 1), answer(i, 2), answer(i, 3),
-						 answer(i, 4));
+		appendStringInfo(out, "  %s %s: %s\n    %s\n", row_text(i, 1, CurrentMemoryContext),
+						 row_text(i, 2, CurrentMemoryContext), row_text(i, 3, CurrentMemoryContext),
+						 row_text(i, 4, CurrentMemoryContext));
 }
 
 /* Has the current user any privilege on the table, or on a column of it? */

@@ -4,10 +4,8 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
@@ -17,7 +15,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -63,17 +60,11 @@ Datum
 soft_delete_tables(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid function = account_function("soft_delete");
-	Relation rel;
-	SysScanDesc scan;
-	HeapTuple tuple;
+	ListCell *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	rel = table_open(TriggerRelationId, AccessShareLock);
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	foreach (lc, tables_with_own_trigger("soft_delete"))
 	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
 		const SoftDelete *found;
 		SoftDelete mapping;
 		Datum values[11];
@@ -82,12 +73,10 @@ soft_delete_tables(PG_FUNCTION_ARGS)
 		Oid whole;
 
 		CHECK_FOR_INTERRUPTS();
-		if (form->tgfoid != function || OidIsValid(form->tgparentid))
-			continue;
-		target = try_relation_open(form->tgrelid, AccessShareLock);
+		target = try_relation_open(lfirst_oid(lc), AccessShareLock);
 		if (target == NULL)
 			continue;
-		found = mapping_declared(form->tgrelid);
+		found = mapping_declared(lfirst_oid(lc));
 		if (found != NULL)
 		{
 			mapping = *found;
@@ -107,8 +96,6 @@ soft_delete_tables(PG_FUNCTION_ARGS)
 		}
 		relation_close(target, AccessShareLock);
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
 	return (Datum) 0;
 }
 

@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
@@ -18,8 +17,6 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "auth/auth.h"
@@ -40,9 +37,10 @@ typedef struct Health
 } Health;
 
 /* Look at what may raise. */
-static void
-look(Health *health)
+static bool
+look(void *arg)
 {
+	Health *health = arg;
 	const Model *model;
 	const StoredKey *keys;
 
@@ -55,36 +53,20 @@ look(Health *health)
 		health->model = model_is_whole(model) ? "mapped" : "incomplete";
 	else
 		health->model = model_is_dropped() ? "incomplete" : "none";
+	return true;
 }
 
 /* The same in a subtransaction, so that an error leaves the caller's transaction as it was. */
 static void
 look_safely(Health *health)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *error = subtransaction_run(look, health);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		look(health);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		int sqlerrcode = geterrcode();
-
-		if (sqlerrcode == ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		health->sqlerrcode = sqlerrcode;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	health->sqlerrcode = error->sqlerrcode;
 }
 
 /* How the library was loaded. */

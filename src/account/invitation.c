@@ -225,15 +225,6 @@ invite_operation(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(token);
 }
 
-/* A text of the row just read, in a memory context; NULL for NULL. */
-static char *
-row_text(int column, MemoryContext context)
-{
-	char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
-
-	return value == NULL ? NULL : MemoryContextStrdup(context, value);
-}
-
 static const TableStatement invitation_lock_statement = {
 	PLAN_INVITATION_LOCK,
 	"invitation",
@@ -268,10 +259,10 @@ lock_invitation(bytea *hash, Invitation *invitation)
 			DatumGetTimestampTz(SPI_getbinval(row, desc, COL_EXPIRES_AT, &isnull));
 		invitation->accepted = DatumGetBool(SPI_getbinval(row, desc, COL_ACCEPTED, &isnull));
 		MemoryContextSwitchTo(spi);
-		invitation->email = row_text(COL_EMAIL, caller);
-		invitation->role = row_text(COL_ROLE, caller);
-		invitation->tenant_id = row_text(COL_TENANT, caller);
-		invitation->invited_by = row_text(COL_INVITED_BY, caller);
+		invitation->email = row_text(0, COL_EMAIL, caller);
+		invitation->role = row_text(0, COL_ROLE, caller);
+		invitation->tenant_id = row_text(0, COL_TENANT, caller);
+		invitation->invited_by = row_text(0, COL_INVITED_BY, caller);
 	}
 	SPI_finish();
 	return found;

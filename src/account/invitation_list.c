@@ -200,15 +200,6 @@ invitations_void(const char *email, const char *tenant_id)
 	run_on_open(&void_statement, email, tenant_id);
 }
 
-/* A text of the row just read, in a memory context; NULL for NULL. */
-static char *
-row_text(int column, MemoryContext context)
-{
-	char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
-
-	return value == NULL ? NULL : MemoryContextStrdup(context, value);
-}
-
 /* account.revoke_invitation(id bigint) RETURNS boolean: was it open? */
 static Datum
 revoke_invitation_operation(PG_FUNCTION_ARGS)
@@ -234,9 +225,9 @@ revoke_invitation_operation(PG_FUNCTION_ARGS)
 	found = own_statement_run(&read_statement, &id, NULL) > 0;
 	if (found)
 	{
-		role = row_text(1, caller);
-		tenant_id = row_text(2, caller);
-		email = row_text(3, caller);
+		role = row_text(0, 1, caller);
+		tenant_id = row_text(0, 2, caller);
+		email = row_text(0, 3, caller);
 	}
 	SPI_finish();
 	if (!found)

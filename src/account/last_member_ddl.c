@@ -16,7 +16,6 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_trigger.h"
@@ -463,28 +462,6 @@ tell_without(const LastMemberRule *rule)
 				 errhint("Give the role to a member of each.")));
 }
 
-/* The tables of members that are protected, no parts of any. */
-static List *
-protected_tables(void)
-{
-	Oid function = account_function(LAST_MEMBER_ROW);
-	Relation rel = table_open(TriggerRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	List *tables = NIL;
-	HeapTuple tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-
-		if (form->tgfoid == function && !OidIsValid(form->tgparentid))
-			tables = list_append_unique_oid(tables, form->tgrelid);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return tables;
-}
-
 /* A row of doctor. */
 static void
 put_finding(ReturnSetInfo *result, Oid members, const char *code, const char *message,
@@ -506,7 +483,7 @@ last_member_findings(PG_FUNCTION_ARGS)
 	ListCell *lc;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	foreach (lc, protected_tables())
+	foreach (lc, tables_with_own_trigger(LAST_MEMBER_ROW))
 	{
 		Oid members = lfirst_oid(lc);
 		LastMemberRule rule;

@@ -205,16 +205,12 @@ last_member_look(const LastMemberRule *rule, Look look, const KeyTexts *keys, Ke
 	}
 	for (int i = 0; i < found.n; i++)
 	{
-		char *first = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		char *first = row_text(i, 1, caller);
 
 		CHECK_FOR_INTERRUPTS();
-		found.texts[i] = MemoryContextStrdup(caller, first != NULL ? first : "");
+		found.texts[i] = first != NULL ? first : MemoryContextStrdup(caller, "");
 		if (other != NULL)
-		{
-			char *second = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
-
-			other->texts[i] = second != NULL ? MemoryContextStrdup(caller, second) : NULL;
-		}
+			other->texts[i] = row_text(i, 2, caller);
 	}
 	SPI_finish();
 	return found;

@@ -185,8 +185,7 @@ former_owner(const Model *model, const char *tenant, const char *owner, const ch
 									   model_sql_text(model, "m", MEMBERS_USER)),
 							  3, types, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	if (rows == 1)
-		found = MemoryContextStrdup(caller,
-									SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+		found = row_text(0, 1, caller);
 	run_as_end(saved);
 	SPI_finish();
 	if (rows > 1)

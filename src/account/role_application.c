@@ -121,13 +121,9 @@ lock_application(int64 id, char **user_id, char **role, bool *reviewed)
 	found = own_statement_run(&application_lock_statement, values, NULL) > 0;
 	if (found)
 	{
-		HeapTuple row = SPI_tuptable->vals[0];
-		TupleDesc desc = SPI_tuptable->tupdesc;
-		bool isnull;
-
-		*user_id = MemoryContextStrdup(caller, SPI_getvalue(row, desc, COL_USER_ID));
-		*role = MemoryContextStrdup(caller, SPI_getvalue(row, desc, COL_ROLE));
-		*reviewed = DatumGetBool(SPI_getbinval(row, desc, COL_REVIEWED, &isnull));
+		*user_id = row_text(0, COL_USER_ID, caller);
+		*role = row_text(0, COL_ROLE, caller);
+		*reviewed = row_boolean(0, COL_REVIEWED);
 	}
 	SPI_finish();
 	return found;

@@ -59,15 +59,13 @@ record_sql(const Model *model)
 static TenantRecord *
 take_record(MemoryContext context)
 {
-	HeapTuple row = SPI_tuptable->vals[0];
-	TupleDesc desc = SPI_tuptable->tupdesc;
 	TenantRecord *tenant = MemoryContextAllocZero(context, sizeof(TenantRecord));
 	bool isnull;
 	Datum stamp;
 
-	tenant->tenant_id = MemoryContextStrdup(context, SPI_getvalue(row, desc, 1));
-	tenant->is_live = DatumGetBool(SPI_getbinval(row, desc, 2, &isnull));
-	stamp = SPI_getbinval(row, desc, 3, &isnull);
+	tenant->tenant_id = row_text(0, 1, context);
+	tenant->is_live = row_boolean(0, 2);
+	stamp = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull);
 	tenant->deleted_at = isnull ? 0 : DatumGetTimestampTz(stamp);
 	return tenant;
 }

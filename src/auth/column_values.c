@@ -28,7 +28,7 @@ column_needs_value(Relation rel, Form_pg_attribute column)
  * SQL: a neutral value for a mandatory column that nobody has a value for: frameworks such as
  * Django keep their defaults to themselves. NULL: there is none for the type.
  */
-const char *
+static const char *
 neutral_value(Form_pg_attribute column)
 {
 	Oid type = getBaseType(column->atttypid);

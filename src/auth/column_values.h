@@ -21,9 +21,6 @@ extern Bitmapset *constrained_columns(Relation rel);
 /* Must a statement give the column a value? */
 extern bool column_needs_value(Relation rel, Form_pg_attribute column);
 
-/* SQL: a neutral value for a mandatory column; NULL: there is none. */
-extern const char *neutral_value(Form_pg_attribute column);
-
 /*
  * Append neutral values of the mandatory columns that are not in given; raises 55000 where there is
  * none.

@@ -54,15 +54,6 @@ live_text(const Model *model)
 	return sql.data;
 }
 
-/* A column of the row just read, in a memory context; NULL for NULL. */
-static char *
-column_text(int column, MemoryContext context)
-{
-	char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
-
-	return value == NULL ? NULL : MemoryContextStrdup(context, value);
-}
-
 /*
  * Can rows be looked at without a statement? A role of another type than text is the statement's.
  */
@@ -115,8 +106,8 @@ ask_statement(const Model *model, Look *look)
 		plan = plan_keep_lookup(PLAN_MODEL_LIVE, users, InvalidOid, live_text(model), 1, &type);
 	if (statement_run(plan, &look->key, NULL, &options) > 0)
 	{
-		look->tenant = column_text(1, caller);
-		look->live->uid = column_text(2, caller);
+		look->tenant = row_text(0, 1, caller);
+		look->live->uid = row_text(0, 2, caller);
 	}
 	run_as_end(saved);
 	SPI_finish();

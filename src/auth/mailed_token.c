@@ -183,11 +183,8 @@ mailed_token_find(MailPurpose purpose, bytea *hash, MailedToken *token)
 	found = own_statement_run(&find_token, values, NULL) > 0;
 	if (found)
 	{
-		char *user_id = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-		char *email = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
-
-		token->user_id = MemoryContextStrdup(caller, user_id);
-		token->email = email != NULL ? MemoryContextStrdup(caller, email) : NULL;
+		token->user_id = row_text(0, 1, caller);
+		token->email = row_text(0, 2, caller);
 	}
 	SPI_finish();
 	return found;

@@ -151,19 +151,15 @@ member_lock(const Model *model, const char *tenant_key, const char *const *user_
 	(void) run_now(plan, values);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		HeapTuple row = SPI_tuptable->vals[i];
-		TupleDesc desc = SPI_tuptable->tupdesc;
-		char *user_id = SPI_getvalue(row, desc, 1);
-		char *role = SPI_getvalue(row, desc, 2);
-		bool isnull;
+		char *user_id = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
 
 		for (int u = 0; u < n; u++)
 		{
 			if (strcmp(user_id, user_ids[u]) != 0)
 				continue;
 			found[u] = MemoryContextAllocZero(caller, sizeof(MemberRow));
-			found[u]->role = role == NULL ? NULL : MemoryContextStrdup(caller, role);
-			found[u]->is_active = DatumGetBool(SPI_getbinval(row, desc, 3, &isnull));
+			found[u]->role = row_text(i, 2, caller);
+			found[u]->is_active = row_boolean(i, 3);
 		}
 	}
 	run_as_end(saved);

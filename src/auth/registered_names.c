@@ -448,8 +448,7 @@ find_taken(const RegisteredNames *names, const ReturningUsers *returning, ModelA
 					 has_index(names, own) ? ") IS NOT TRUE" : ""),
 			returning->n, returning->types, returning->values, NULL,
 			&(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = 1}) > 0)
-		taken = MemoryContextStrdup(caller,
-									SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+		taken = row_text(0, 1, caller);
 	run_as_end(saved);
 	SPI_finish();
 	return taken;

@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/table.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -234,11 +233,7 @@ insert_user(Registration *reg, Relation users, MemoryContext context)
 				 errdetail("A trigger or rule of %s kept the row back.", display_relation(relid)),
 				 errhint("Let the trigger or rule pass what account.register inserts.")));
 	for (int i = 0; i < lengthof(reg->values); i++)
-	{
-		char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1);
-
-		reg->values[i] = value ? MemoryContextStrdup(context, value) : NULL;
-	}
+		reg->values[i] = row_text(0, i + 1, context);
 }
 
 /* Make the user, its profile and its membership, all or none. */

@@ -29,11 +29,7 @@ last_tenant(const char *user_id)
 
 	SPI_connect();
 	if (own_statement_run(&last_session, values, NULL) > 0)
-	{
-		char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-
-		tenant = value == NULL ? NULL : MemoryContextStrdup(caller, value);
-	}
+		tenant = row_text(0, 1, caller);
 	SPI_finish();
 	return tenant;
 }

@@ -29,6 +29,7 @@
 #include "settings.h"
 #include "shown_tables.h"
 #include "statement.h"
+#include "subtransaction.h"
 #include "table_code.h"
 #include "text_argument.h"
 #include "tuple_write.h"

@@ -38,8 +38,8 @@ citus_catalog(void)
 	return get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
 }
 
-/* Is Citus installed in this database? */
-bool
+/* Is Citus installed in this database? Cheap where it is not. */
+static bool
 has_citus(void)
 {
 	return OidIsValid(citus_catalog());

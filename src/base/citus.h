@@ -7,9 +7,6 @@
 
 #include "nodes/parsenodes.h"
 
-/* Is Citus installed in this database? Cheap where it is not. */
-extern bool has_citus(void);
-
 /*
  * Does Citus keep the rows of this table in shards (distributed, reference, or local in its
  * metadata)?

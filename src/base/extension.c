@@ -13,7 +13,9 @@
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -148,4 +150,54 @@ own_triggers_with_arguments(const char *function, OwnTriggerCallback callback, v
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+}
+
+/* The tables that have a trigger of a function of ours; see the header. */
+List *
+tables_with_own_trigger(const char *function)
+{
+	Oid wanted = account_function(function);
+	Relation rel = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	List *tables = NIL;
+	HeapTuple tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (form->tgfoid == wanted && !OidIsValid(form->tgparentid))
+			tables = list_append_unique_oid(tables, form->tgrelid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+/* Name of a trigger of the table that calls this function of ours. */
+char *
+own_trigger(Oid relid, const char *function, Oid referenced)
+{
+	Oid function_id = account_function(function);
+	Relation rel = table_open(TriggerRelationId, AccessShareLock);
+	char *name = NULL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (name == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (form->tgfoid == function_id && OidIsValid(function_id) &&
+			!OidIsValid(form->tgparentid) &&
+			(!OidIsValid(referenced) || form->tgconstrrelid == referenced))
+			name = pstrdup(NameStr(form->tgname));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return name;
 }

@@ -6,6 +6,7 @@
 #define PGACCOUNT_EXTENSION_H
 
 #include "fmgr.h"
+#include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/relcache.h"
 
@@ -45,5 +46,14 @@ struct Trigger;
 typedef void (*OwnTriggerCallback)(Oid relid, const struct Trigger *trigger, void *arg);
 extern void own_triggers_with_arguments(const char *function, OwnTriggerCallback callback,
 										void *arg);
+
+/* The tables that have a trigger of a function of ours by themselves: partitions have clones. */
+extern List *tables_with_own_trigger(const char *function);
+
+/*
+ * Name of a trigger of the table, not cloned from another, that calls this function of ours; of a
+ * constraint trigger, if referenced is given, FROM that table. NULL: it has none. palloc'd.
+ */
+extern char *own_trigger(Oid relid, const char *function, Oid referenced);
 
 #endif /* PGACCOUNT_EXTENSION_H */

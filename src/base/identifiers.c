@@ -10,7 +10,9 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
 #include "common/keywords.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -174,6 +176,18 @@ char *
 sql_literal(const char *text)
 {
 	return quote_literal_cstr(text);
+}
+
+/* OIDs as oid[]. */
+Datum
+oid_array(const List *oids)
+{
+	int n = list_length(oids);
+	Datum *values = palloc(Max(n, 1) * sizeof(Datum));
+
+	for (int i = 0; i < n; i++)
+		values[i] = ObjectIdGetDatum(list_nth_oid(oids, i));
+	return PointerGetDatum(construct_array(values, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
 }
 
 /* schema.table, for messages. */

@@ -6,6 +6,7 @@
 #define PGACCOUNT_IDENTIFIERS_H
 
 #include "access/attnum.h"
+#include "nodes/pg_list.h"
 
 /* schema.table, quoted: for generated SQL. palloc'd. Raises 42P01 for a dropped relation. */
 extern char *sql_relation(Oid relid);
@@ -39,6 +40,9 @@ extern char *sql_same_text(const char *one, const char *other);
 
 /* 'text', quoted as a literal: for generated SQL. */
 extern char *sql_literal(const char *text);
+
+/* OIDs as oid[]: a parameter of generated SQL. */
+extern Datum oid_array(const List *oids);
 
 /* schema.table, quoted only where needed: for messages. */
 extern char *display_relation(Oid relid);

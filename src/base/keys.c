@@ -9,11 +9,9 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/sysattr.h"
-#include "access/xact.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -25,13 +23,13 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "cast_code.h"
 #include "identifiers.h"
 #include "keys.h"
 #include "statement.h"
+#include "subtransaction.h"
 
 /* Refuse a value that is no key of the table. */
 static void
@@ -244,55 +242,56 @@ run_as_caster(const KeySet *keys, Oid from)
 	return run_as(relation_owner(keys->relid));
 }
 
-/*
- * Run a query that casts the caller's value, $1, into the set's arrays; each is one result column.
- * from: the type of what is cast there. What a cast refuses is no key.
- */
+/* A query that casts the caller's value, $1, into arrays of keys; each is one result column. */
+typedef struct KeyCast
+{
+	KeySet *keys;
+	const char *sql;
+	Oid type;
+	Datum value;
+	Oid from; /* the type of what is cast there */
+	MemoryContext context;
+} KeyCast;
+
+/* Run it. */
+static bool
+run_cast(void *arg)
+{
+	KeyCast *cast = arg;
+	KeySet *keys = cast->keys;
+	RoleState saved;
+
+	SPI_connect();
+	saved = run_as_caster(keys, cast->from);
+	if (statement_run_once(cast->sql, 1, &cast->type, &cast->value, NULL, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("the number would be rounded"),
+				 errdetail("The key's column holds no such number."),
+				 errhint("Give the key as it is stored.")));
+	for (int i = 0; i < keys->ncols; i++)
+	{
+		bool isnull;
+		Datum array = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+		MemoryContext spi = MemoryContextSwitchTo(cast->context);
+
+		keys->arrays[i] = isnull ? PointerGetDatum(construct_empty_array(keys->types[i]))
+								 : PointerGetDatum(DatumGetArrayTypePCopy(array));
+		MemoryContextSwitchTo(spi);
+	}
+	run_as_end(saved);
+	SPI_finish();
+	return true;
+}
+
+/* Cast a value into the set's arrays. What a cast refuses is no key. */
 static void
 cast_into(KeySet *keys, const char *sql, Oid type, Datum value, Oid from)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	KeyCast cast = {keys, sql, type, value, from, CurrentMemoryContext};
+	ErrorData *error = subtransaction_run(run_cast, &cast);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
+	if (error != NULL)
 	{
-		RoleState saved;
-
-		SPI_connect();
-		saved = run_as_caster(keys, from);
-		if (statement_run_once(sql, 1, &type, &value, NULL, NULL) != 1)
-			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-							errmsg("the number would be rounded"),
-							errdetail("The key's column holds no such number."),
-							errhint("Give the key as it is stored.")));
-		for (int i = 0; i < keys->ncols; i++)
-		{
-			bool isnull;
-			Datum array =
-				SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
-			MemoryContext spi = MemoryContextSwitchTo(context);
-
-			keys->arrays[i] = isnull ? PointerGetDatum(construct_empty_array(keys->types[i]))
-									 : PointerGetDatum(DatumGetArrayTypePCopy(array));
-			MemoryContextSwitchTo(spi);
-		}
-		run_as_end(saved);
-		SPI_finish();
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION ||
 			error->sqlerrcode == ERRCODE_CANNOT_COERCE ||
 			error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED || /* NaN as an integer */
@@ -301,8 +300,6 @@ cast_into(KeySet *keys, const char *sql, Oid type, Datum value, Oid from)
 			refuse_key(keys->relid, psprintf("It does not convert: %s.", error->message));
 		ReThrowError(error);
 	}
-	PG_END_TRY();
-
 	for (int i = 0; i < keys->ncols; i++)
 	{
 		ArrayType *array = DatumGetArrayTypeP(keys->arrays[i]);
@@ -408,37 +405,33 @@ keys_of_jsonb(Oid relid, Jsonb *jsonb)
 	return keys;
 }
 
-/* Text that is to be read as jsonb, or NULL when it is none. */
+/* Text that is to be read as jsonb. */
+typedef struct JsonText
+{
+	const char *text;
+	Jsonb *jsonb;
+} JsonText;
+
+/* Read it. */
+static bool
+read_jsonb(void *arg)
+{
+	JsonText *read = arg;
+
+	read->jsonb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(read->text)));
+	return true;
+}
+
+/* Text as jsonb, or NULL when it is none. */
 Jsonb *
 text_as_jsonb(const char *text)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Jsonb *volatile result = NULL;
+	JsonText read = {.text = text};
+	ErrorData *error = subtransaction_run(read_jsonb, &read);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		result = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
-			ReThrowError(error);
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return result;
+	if (error != NULL && ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		ReThrowError(error);
+	return read.jsonb;
 }
 
 /* Is a type of keys one of documents? */

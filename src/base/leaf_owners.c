@@ -29,7 +29,6 @@
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -467,24 +466,17 @@ check_values(const Query *query, Oid part)
 void
 leaf_owners_restrict(Query *query, List *tables, bool others)
 {
-	Datum *oids = palloc(list_length(tables) * sizeof(Datum));
 	ScalarArrayOpExpr *among = makeNode(ScalarArrayOpExpr);
 	Node *condition = (Node *) among;
-	ListCell *lc;
 
 	if (!others)
 		check_values(query, linitial_oid(tables));
-	foreach (lc, tables)
-		oids[foreach_current_index(lc)] = ObjectIdGetDatum(lfirst_oid(lc));
 	among->opno = lookup_type_cache(OIDOID, TYPECACHE_EQ_OPR)->eq_opr;
 	among->opfuncid = get_opcode(among->opno);
 	among->useOr = true;
 	among->args = list_make2(
 		makeVar(query->resultRelation, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0),
-		makeConst(OIDARRAYOID, -1, InvalidOid, -1,
-				  PointerGetDatum(construct_array(oids, list_length(tables), OIDOID, sizeof(Oid),
-												  true, TYPALIGN_INT)),
-				  false, false));
+		makeConst(OIDARRAYOID, -1, InvalidOid, -1, oid_array(tables), false, false));
 	if (others)
 		condition = (Node *) makeBoolExpr(NOT_EXPR, list_make1(among), -1);
 	query->jointree->quals = make_and_qual(query->jointree->quals, condition);

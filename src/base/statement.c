@@ -96,6 +96,25 @@ make_receiver(MemoryContext parent)
 	return receiver;
 }
 
+/* A value of a row as text; see the header. */
+char *
+row_text(uint64 row, int column, MemoryContext context)
+{
+	char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+
+	return value == NULL ? NULL : MemoryContextStrdup(context, value);
+}
+
+/* As a boolean; see the header. */
+bool
+row_boolean(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
 /* Free the rows in SPI_tuptable. */
 void
 statement_free_rows(void)

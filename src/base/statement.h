@@ -92,6 +92,13 @@ extern PlannedStmt *statement_plan_once(const char *sql, int nargs, const Oid *t
  */
 extern bool statement_finds_row(KeptStatement *statement, Datum *values, const char *nulls);
 
+/*
+ * A value of a row in SPI_tuptable: as text, in a memory context, NULL for NULL; as a boolean, NULL
+ * is false.
+ */
+extern char *row_text(uint64 row, int column, MemoryContext context);
+extern bool row_boolean(uint64 row, int column);
+
 /* Free the rows in SPI_tuptable before their memory context goes. */
 extern void statement_free_rows(void);
 

@@ -611,9 +611,10 @@ removal_in_batches(const RemovalRequest *request)
 }
 
 /* Plan it, and raise what it would raise. */
-static void
-try_plan(const RemovalRequest *request)
+static bool
+try_plan(void *arg)
 {
+	const RemovalRequest *request = arg;
 	Removal removal = {.request = request, .context = CurrentMemoryContext};
 	int level = cleanup_join_memory();
 	Cleanup *plan;
@@ -629,48 +630,30 @@ try_plan(const RemovalRequest *request)
 	cleanup_free(plan);
 	PopActiveSnapshot();
 	AtEOXact_GUC(true, level);
+	return true;
 }
 
 /* Would it be refused? */
 bool
 removal_is_blocked(const RemovalRequest *request)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext context =
-		AllocSetContextCreate(caller, "pgaccount removal plan", ALLOCSET_DEFAULT_SIZES);
-	volatile bool blocked = false;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgaccount removal plan",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	ErrorData *error = subtransaction_run(try_plan, unconstify(RemovalRequest *, request));
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
+	MemoryContextSwitchTo(caller);
+	if (error != NULL)
 	{
-		MemoryContextSwitchTo(context);
-		try_plan(request);
-		MemoryContextSwitchTo(caller);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION &&
 			error->sqlerrcode != ERRCODE_ACCOUNT_HELD && error->sqlerrcode != ERRCODE_OBJECT_IN_USE)
 			ReThrowError(error);
 		ereport(WARNING, (errcode(error->sqlerrcode), errmsg("%s", error->message),
 						  error->detail != NULL ? errdetail("%s", error->detail) : 0,
 						  errhint("It is passed over.")));
-		FreeErrorData(error);
-		blocked = true;
 	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	MemoryContextDelete(context);
-	return blocked;
+	return error != NULL;
 }
 
 /* ---- The functions ---- */

@@ -23,7 +23,6 @@
 #include "miscadmin.h"
 #include "nodes/plannodes.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -189,19 +188,11 @@ joined_with_set(const FkEdge *edge)
 void
 cleanup_add_parts_condition(StringInfo sql, OneRun *run, Oid relid)
 {
-	List *parts = find_all_inheritors(relid, NoLock, NULL);
-	Datum *oids = palloc(list_length(parts) * sizeof(Datum));
-	int nparts = 0;
-	ListCell *lc;
-
-	foreach (lc, parts)
-		oids[nparts++] = ObjectIdGetDatum(lfirst_oid(lc));
 	run->nargs = 1;
 	run->types = palloc(sizeof(Oid));
 	run->types[0] = OIDARRAYOID;
 	run->values = palloc(sizeof(Datum));
-	run->values[0] =
-		PointerGetDatum(construct_array(oids, nparts, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	run->values[0] = oid_array(find_all_inheritors(relid, NoLock, NULL));
 	appendStringInfoString(sql, " AND s.tab OPERATOR(pg_catalog.=) ANY ($1)");
 }
 

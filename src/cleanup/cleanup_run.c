@@ -52,7 +52,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
@@ -465,43 +464,33 @@ cleanup_moves_rows(const Cleanup *cleanup)
 	return false;
 }
 
-/* Set keys of some rows outside, and undo it: would it fail? */
+/* Set keys of some rows outside. To be undone. */
+static bool
+set_some(void *arg)
+{
+	Execution *execution = arg;
+	ListCell *lc;
+
+	foreach (lc, execution->cleanup->steps)
+	{
+		CleanupStep *step = lfirst(lc);
+		int64 rows = step->rows;
+
+		if ((step->action != CLEANUP_SET_NULL && step->action != CLEANUP_SET_DEFAULT) || rows == 0)
+			continue;
+		set_keys(execution, step->edge);
+		step->rows = rows;
+	}
+	return false;
+}
+
+/* Do it, and undo it: would it fail? */
 void
 cleanup_try_setting(Cleanup *cleanup, uint64 max)
 {
 	Execution execution = {.cleanup = cleanup, .start = GetCurrentTimestamp(), .max_set = max};
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
+	ErrorData *error = subtransaction_run(set_some, &execution);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		ListCell *lc;
-
-		MemoryContextSwitchTo(context);
-		foreach (lc, cleanup->steps)
-		{
-			CleanupStep *step = lfirst(lc);
-			int64 rows = step->rows;
-
-			if ((step->action != CLEANUP_SET_NULL && step->action != CLEANUP_SET_DEFAULT) ||
-				rows == 0)
-				continue;
-			set_keys(&execution, step->edge);
-			step->rows = rows;
-		}
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (error != NULL)
 		ReThrowError(error);
 }

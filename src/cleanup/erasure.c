@@ -27,7 +27,6 @@
 #include "rewrite/rewriteHandler.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -83,13 +82,7 @@ compare_columns(const ListCell *a, const ListCell *b)
 static Datum
 tables_that_say(Oid relid)
 {
-	List *tables = tables_above(relid);
-	Datum *oids = palloc(list_length(tables) * sizeof(Datum));
-
-	for (int i = 0; i < list_length(tables); i++)
-		oids[i] = ObjectIdGetDatum(list_nth_oid(tables, i));
-	return PointerGetDatum(
-		construct_array(oids, list_length(tables), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	return oid_array(tables_above(relid));
 }
 
 /* Is a column among these? */
@@ -589,8 +582,6 @@ erasure_renamed(PG_FUNCTION_ARGS)
 	Oid types[] = {OIDARRAYOID, NAMEOID, NAMEOID};
 	RenameStmt *stmt = (RenameStmt *) called_as_event_trigger(fcinfo, "erasure_renamed")->parsetree;
 	Datum values[3];
-	Datum *oids;
-	List *tables;
 	Oid relid;
 	SPITupleTable *renamed;
 	uint64 n;
@@ -602,12 +593,7 @@ erasure_renamed(PG_FUNCTION_ARGS)
 	relid = RangeVarGetRelid(stmt->relation, NoLock, true);
 	if (!OidIsValid(relid))
 		PG_RETURN_NULL();
-	tables = find_all_inheritors(relid, NoLock, NULL);
-	oids = palloc(list_length(tables) * sizeof(Datum));
-	for (int i = 0; i < list_length(tables); i++)
-		oids[i] = ObjectIdGetDatum(list_nth_oid(tables, i));
-	values[0] = PointerGetDatum(
-		construct_array(oids, list_length(tables), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	values[0] = oid_array(find_all_inheritors(relid, NoLock, NULL));
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(stmt->subname));
 	values[2] = DirectFunctionCall1(namein, CStringGetDatum(stmt->newname));
 	SPI_connect();

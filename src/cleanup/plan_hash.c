@@ -150,8 +150,11 @@ hash_set_rows(crypto_generichash_state *state, Cleanup *cleanup, FkNode *node, F
 	row_set_free(outside.rows);
 }
 
-/* The hash of a cleanup. */
-char *
+/*
+ * The hash of a closed cleanup whose rows outside have been counted, none of whose sets is only
+ * counted.
+ */
+static char *
 plan_hash_of(Cleanup *cleanup, Snapshot snapshot)
 {
 	crypto_generichash_state state;

@@ -11,12 +11,6 @@
 
 #include "cleanup_closure.h"
 
-/*
- * The hash of a closed cleanup whose rows outside have been counted, none of whose sets is only
- * counted. palloc'd.
- */
-extern char *plan_hash_of(Cleanup *cleanup, Snapshot snapshot);
-
 /* Raise PT409 unless it is the one that was approved. */
 extern void plan_check_approved(Cleanup *cleanup, Snapshot snapshot, const char *approved);
 

@@ -18,7 +18,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -28,7 +27,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "base/base.h"
 #include "softdelete/softdelete.h"
@@ -722,54 +720,53 @@ may_retry(Removal *removal, const ErrorData *error)
 	}
 }
 
+/* An attempt, in a memory context of its own. */
+typedef struct AttemptCall
+{
+	Removal *removal;
+	Done *done;
+	MemoryContext context;
+	Attempt result;
+} AttemptCall;
+
+/* Make it; what comes to nothing is undone. */
+static bool
+make_attempt(void *arg)
+{
+	AttemptCall *call = arg;
+	int level = cleanup_join_memory();
+	MemoryContext caller = MemoryContextSwitchTo(call->context);
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	call->result = attempt(call->removal, call->done);
+	PopActiveSnapshot();
+	AtEOXact_GUC(true, level);
+	MemoryContextSwitchTo(caller);
+	return call->result != ATTEMPT_RETRY;
+}
+
 /* An attempt in a subtransaction, which what it does is undone with if it meets others. */
 Attempt
 removal_attempt(Removal *removal, int retries, Done *done)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext context =
-		AllocSetContextCreate(caller, "pgaccount batch", ALLOCSET_DEFAULT_SIZES);
-	volatile Attempt result = ATTEMPT_RETRY;
-	volatile bool undo = false;
+	AttemptCall call = {
+		removal, done,
+		AllocSetContextCreate(CurrentMemoryContext, "pgaccount batch", ALLOCSET_DEFAULT_SIZES),
+		ATTEMPT_RETRY};
+	ErrorData *error;
 
 	memset(done, 0, sizeof(Done));
 	removal->executing = false;
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
+	error = subtransaction_run(make_attempt, &call);
+	if (error != NULL)
 	{
-		int level = cleanup_join_memory();
-
-		MemoryContextSwitchTo(context);
-		PushActiveSnapshot(GetTransactionSnapshot());
-		result = attempt(removal, done);
-		PopActiveSnapshot();
-		AtEOXact_GUC(true, level);
-		MemoryContextSwitchTo(caller);
-		undo = result == ATTEMPT_RETRY;
-		if (!undo)
-			ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
 		if (!may_retry(removal, error) || retries >= MAX_RETRIES)
 			ReThrowError(error);
 		FreeErrorData(error);
 		memset(done, 0, sizeof(Done));
 		removal->careful = true;
-		result = ATTEMPT_RETRY;
+		call.result = ATTEMPT_RETRY;
 	}
-	PG_END_TRY();
-	if (undo)
-		RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	MemoryContextDelete(context);
-	return result;
+	MemoryContextDelete(call.context);
+	return call.result;
 }

@@ -18,10 +18,8 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/sysattr.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -112,28 +110,6 @@ seal_stamp(const KeySet *keys)
 
 /* ---- Its trigger ---- */
 
-/* The tables that have the trigger, by themselves: partitions have clones of their table's. */
-static List *
-tables_with_trigger(void)
-{
-	Oid function = account_function("refuse_sealed");
-	Relation rel = table_open(TriggerRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	List *tables = NIL;
-	HeapTuple tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-
-		if (form->tgfoid == function && !OidIsValid(form->tgparentid))
-			tables = list_append_unique_oid(tables, form->tgrelid);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return tables;
-}
-
 /* Do rows of one table reference rows of another, or of a part of it? */
 static bool
 references(const FkEdge *edge, Oid target)
@@ -146,7 +122,7 @@ List *
 seal_tables_without(Oid target)
 {
 	FkGraph *graph = fk_graph_load();
-	List *with = tables_with_trigger();
+	List *with = tables_with_own_trigger("refuse_sealed");
 	List *tables = list_member_oid(with, target) ? NIL : list_make1_oid(target);
 	ListCell *lc;
 
@@ -185,7 +161,7 @@ seal_tables_left(void)
 	List *tables = NIL;
 	ListCell *lc;
 
-	foreach (lc, tables_with_trigger())
+	foreach (lc, tables_with_own_trigger("refuse_sealed"))
 		if (!list_member_oid(targets, lfirst_oid(lc)) && !references_any(lfirst_oid(lc), targets))
 			tables = lappend_oid(tables, lfirst_oid(lc));
 	return tables;
@@ -200,6 +176,27 @@ moment_ms(void)
 	return LockTimeout > 0 ? Min(moment, LockTimeout) : moment;
 }
 
+/* A table that is to be locked. */
+typedef struct TableLock
+{
+	Oid relid;
+	LOCKMODE mode;
+} TableLock;
+
+/* Lock it, waiting for a moment. */
+static bool
+lock_table(void *arg)
+{
+	const TableLock *lock = arg;
+	int level = NewGUCNestLevel();
+
+	(void) set_config_option("lock_timeout", psprintf("%d", moment_ms()), PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	LockRelationOid(lock->relid, lock->mode);
+	AtEOXact_GUC(true, level);
+	return true;
+}
+
 /*
  * Lock a table; false: others have it for longer than a moment, which is what it takes to have an
  * autovacuum cancelled.
@@ -207,39 +204,12 @@ moment_ms(void)
 static bool
 lock_in_a_moment(Oid relid, LOCKMODE mode)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool locked = true;
+	ErrorData *error = subtransaction_run(lock_table, &(TableLock){relid, mode});
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		int level = NewGUCNestLevel();
-
-		(void) set_config_option("lock_timeout", psprintf("%d", moment_ms()), PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		LockRelationOid(relid, mode);
-		AtEOXact_GUC(true, level);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
-			error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
-			ReThrowError(error);
-		FreeErrorData(error);
-		locked = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return locked;
+	if (error != NULL && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
+		error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+		ReThrowError(error);
+	return error == NULL;
 }
 
 /*
@@ -255,7 +225,8 @@ seal_put_on(Oid relid)
 
 	if (!lock_in_a_moment(relid, ShareRowExclusiveLock))
 		return false;
-	if (get_rel_name(relid) == NULL || list_member_oid(tables_with_trigger(), relid))
+	if (get_rel_name(relid) == NULL ||
+		list_member_oid(tables_with_own_trigger("refuse_sealed"), relid))
 		return true;
 	refuse_citus_table(relid, "account.cleanup_batches",
 					   "Use account.cleanup, on each shard by itself.");

@@ -28,7 +28,6 @@
 #include "parser/parser.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -493,8 +492,6 @@ column_renamed(const RenameStmt *stmt)
 	Oid relid = RangeVarGetRelid(stmt->relation, NoLock, true);
 	Oid types[] = {OIDARRAYOID, NAMEOID, NAMEOID};
 	Datum values[3];
-	Datum *oids;
-	List *tables;
 	Relation registry = own_table_open("held_row", AccessShareLock);
 	bool empty = registry == NULL || RelationGetNumberOfBlocks(registry) == 0;
 	RoleState caller;
@@ -503,12 +500,7 @@ column_renamed(const RenameStmt *stmt)
 		table_close(registry, AccessShareLock);
 	if (empty || !OidIsValid(relid))
 		return;
-	tables = find_all_inheritors(relid, NoLock, NULL);
-	oids = palloc(list_length(tables) * sizeof(Datum));
-	for (int i = 0; i < list_length(tables); i++)
-		oids[i] = ObjectIdGetDatum(list_nth_oid(tables, i));
-	values[0] = PointerGetDatum(
-		construct_array(oids, list_length(tables), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	values[0] = oid_array(find_all_inheritors(relid, NoLock, NULL));
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(stmt->subname));
 	values[2] = DirectFunctionCall1(namein, CStringGetDatum(stmt->newname));
 	SPI_connect();

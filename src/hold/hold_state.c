@@ -15,12 +15,9 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -33,7 +30,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
@@ -178,6 +174,25 @@ is_steadfast(Oid type)
 	}
 }
 
+/* A value that is read by its type's function. */
+typedef struct ReadValue
+{
+	Oid input;
+	Oid param;
+	char *text;
+	Datum value;
+} ReadValue;
+
+/* Read it. */
+static bool
+read_text(void *arg)
+{
+	ReadValue *read = arg;
+
+	read->value = OidInputFunctionCall(read->input, read->text, read->param, -1);
+	return true;
+}
+
 /*
  * Read a value. False: it is none of its type any more. Labels of an enum, attributes of a
  * composite type, domains within and what a name stands for may have changed: then that is an
@@ -186,44 +201,22 @@ is_steadfast(Oid type)
 static bool
 read_value(const KeyType *type, char *text, Datum *value)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool is_value = true;
-	Oid input;
-	Oid param;
+	ReadValue read = {.text = text};
+	ErrorData *error = NULL;
 
-	getTypeInputInfo(type->type, &input, &param);
+	getTypeInputInfo(type->type, &read.input, &read.param);
 	if (is_steadfast(type->type))
+		(void) read_text(&read);
+	else
+		error = subtransaction_run(read_text, &read);
+	if (error != NULL)
 	{
-		*value = OidInputFunctionCall(input, text, param, -1);
-		return true;
-	}
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		*value = OidInputFunctionCall(input, text, param, -1);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+		error_raise_foreign(error);
 		FreeErrorData(error);
-		is_value = false;
+		return false;
 	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return is_value;
+	*value = read.value;
+	return true;
 }
 
 /* Add the key of a row under a hold. */

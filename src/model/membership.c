@@ -41,25 +41,6 @@ members_text(const Model *model, bool one_tenant)
 	return sql.data;
 }
 
-/* A text of a row, in a memory context; NULL for NULL. */
-static char *
-row_text(uint64 row, int column, MemoryContext context)
-{
-	char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
-
-	return value == NULL ? NULL : MemoryContextStrdup(context, value);
-}
-
-/* A boolean of a row; NULL is false. */
-static bool
-row_boolean(uint64 row, int column)
-{
-	bool isnull;
-	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-
-	return !isnull && DatumGetBool(value);
-}
-
 /* The live memberships of a user; tenant_key NULL: in all tenants, whatever these are. */
 static List *
 read_members(const Model *model, const char *user_id, const char *tenant_key)

@@ -158,25 +158,6 @@ run_reader(KeptStatement *plan, Datum *values, const char *nulls, long limit)
 						 &(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = limit});
 }
 
-/* A text of a row that was read, in a memory context; NULL for NULL. */
-static char *
-row_text(uint64 row, int column, MemoryContext context)
-{
-	char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
-
-	return value == NULL ? NULL : MemoryContextStrdup(context, value);
-}
-
-/* A boolean of a row that was read; NULL is false. */
-static bool
-row_boolean(uint64 row, int column)
-{
-	bool isnull;
-	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-
-	return !isnull && DatumGetBool(value);
-}
-
 /* A row that was read, as a record in a memory context. */
 static UserRecord *
 take_record(MemoryContext context, uint64 n)

@@ -538,7 +538,7 @@ forget_in(HTAB *table)
 }
 
 /* Forget the calls counted in this database. */
-void
+static void
 stats_forget(void)
 {
 	if (shared == NULL)

@@ -23,7 +23,4 @@ extern bool stats_kept(void);
 /* Count a call, in this database. Takes no heavyweight lock, reads no catalog, and never raises. */
 extern void stats_count(const StatsCall *call);
 
-/* Forget the calls counted in this database. */
-extern void stats_forget(void);
-
 #endif /* PGACCOUNT_STATS_H */

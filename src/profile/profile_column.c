@@ -7,7 +7,6 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -152,30 +151,43 @@ profile_key_equality(Oid key_type, const char *key, Oid column_type, const char 
 	return psprintf("%s %s %s", key, sql_operator(equality), column);
 }
 
-/* jsonb to a column's type, by jsonb_to_record, so that typmod, domains and arrays are right. */
-static void
-convert(Form_pg_attribute column, Jsonb *value, MemoryContext context, Datum *result, bool *isnull)
+/* A default that is converted to its column's type, into a memory context. */
+typedef struct Conversion
 {
+	Form_pg_attribute column;
+	Jsonb *value;
+	MemoryContext context;
+	Datum *result;
+	bool *isnull;
+} Conversion;
+
+/* jsonb to a column's type, by jsonb_to_record, so that typmod, domains and arrays are right. */
+static bool
+convert(void *arg)
+{
+	const Conversion *to = arg;
+	Form_pg_attribute column = to->column;
 	Oid argtype = JSONBOID;
-	Datum arg = JsonbPGetDatum(value);
+	Datum value = JsonbPGetDatum(to->value);
 	char *sql = psprintf(OWN_STATEMENT "SELECT x.v FROM pg_catalog.jsonb_to_record("
 									   "pg_catalog.jsonb_build_object('v', $1)) AS x(v %s)",
 						 sql_type(column->atttypid, column->atttypmod));
 
 	SPI_connect();
-	(void) statement_run_once(sql, 1, &argtype, &arg, NULL, NULL);
-	*result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
-	if (!*isnull)
+	(void) statement_run_once(sql, 1, &argtype, &value, NULL, NULL);
+	*to->result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, to->isnull);
+	if (!*to->isnull)
 	{
-		MemoryContext spi = MemoryContextSwitchTo(context);
+		MemoryContext spi = MemoryContextSwitchTo(to->context);
 
 		if (column->attlen == -1)
-			*result = PointerGetDatum(PG_DETOAST_DATUM_COPY(*result));
+			*to->result = PointerGetDatum(PG_DETOAST_DATUM_COPY(*to->result));
 		else
-			*result = datumCopy(*result, column->attbyval, column->attlen);
+			*to->result = datumCopy(*to->result, column->attbyval, column->attlen);
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
+	return true;
 }
 
 /*
@@ -185,33 +197,12 @@ convert(Form_pg_attribute column, Jsonb *value, MemoryContext context, Datum *re
 bool
 profile_convert(Form_pg_attribute column, Jsonb *value, Datum *result, bool *isnull, char **problem)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool converted = true;
+	Conversion to = {column, value, CurrentMemoryContext, result, isnull};
+	ErrorData *error = subtransaction_run(convert, &to);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		convert(column, value, context, result, isnull);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		*problem = psprintf("The value does not convert: %s.", error->message);
-		converted = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return converted;
+	if (error == NULL)
+		return true;
+	error_raise_foreign(error);
+	*problem = psprintf("The value does not convert: %s.", error->message);
+	return false;
 }

@@ -152,7 +152,7 @@ is_own_function(Oid funcid, const char *name)
 }
 
 /* Raise a WARNING, unless this session has had it; anew: even then. */
-void
+static void
 profile_warn(bool anew, const char *message, const char *detail, const char *hint)
 {
 	char *text = psprintf("%s: %s", message, detail);

@@ -72,8 +72,7 @@ typedef struct RegistryDefault
 
 extern void profile_rule_init(void);
 
-/* A WARNING, once a session unless anew; the second for a default that is left out. */
-extern void profile_warn(bool anew, const char *message, const char *detail, const char *hint);
+/* A WARNING that a default is left out, once a session unless anew. */
 extern void profile_warn_default(bool anew, Oid profiles, const char *column, const char *problem);
 
 /* The registry. Needs no privilege, sees what is committed and what this transaction did. */

@@ -9,7 +9,6 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -18,54 +17,44 @@
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "base/base.h"
 #include "enable_request.h"
 
-/*
- * Does a domain refuse a value, a literal? Its checks are the code of whoever owns the table, and
- * run as that.
- */
+/* A value, a literal, that a domain may refuse. */
+typedef struct DomainValue
+{
+	Oid relid;
+	Oid domain;
+	const char *value;
+} DomainValue;
+
+/* Cast it. A domain's checks are the code of whoever owns the table, and run as that. */
+static bool
+cast_to_domain(void *arg)
+{
+	const DomainValue *given = arg;
+	RoleState saved;
+
+	SPI_connect();
+	saved = run_as(relation_owner(given->relid));
+	(void) run_sql("SELECT %s::%s", given->value, sql_type(given->domain, -1));
+	run_as_end(saved);
+	SPI_finish();
+	return true;
+}
+
+/* Does a domain refuse a value? */
 static bool
 domain_refuses(Oid relid, Oid domain, const char *value)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool refuses = false;
+	ErrorData *error = subtransaction_run(cast_to_domain, &(DomainValue){relid, domain, value});
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		RoleState saved;
-
-		SPI_connect();
-		saved = run_as(relation_owner(relid));
-		(void) run_sql("SELECT %s::%s", value, sql_type(domain, -1));
-		run_as_end(saved);
-		SPI_finish();
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		refuses = true;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return refuses;
+	if (error != NULL)
+		error_raise_foreign(error);
+	return error != NULL;
 }
 
 /* Why a domain is not for a column that is NULL in a live row, or a flag's; NULL: it is. */

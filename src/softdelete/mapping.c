@@ -17,9 +17,7 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
@@ -32,13 +30,11 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/relcache.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/base.h"
@@ -471,32 +467,4 @@ account_purge_function(void)
 	static const Oid types[] = {REGCLASSOID, INTERVALOID, INT8OID, BOOLOID};
 
 	return account_function_of("purge", lengthof(types), types);
-}
-
-/* Name of a trigger of the table that calls this function of ours. */
-char *
-own_trigger(Oid relid, const char *function, Oid referenced)
-{
-	Oid function_id = account_function(function);
-	Relation rel = table_open(TriggerRelationId, AccessShareLock);
-	char *name = NULL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
-	while (name == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-
-		if (form->tgfoid == function_id && OidIsValid(function_id) &&
-			!OidIsValid(form->tgparentid) &&
-			(!OidIsValid(referenced) || form->tgconstrrelid == referenced))
-			name = pstrdup(NameStr(form->tgname));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return name;
 }

@@ -127,10 +127,4 @@ extern char *sql_stamp_since(Oid child, const char *alias, Oid parent, const cha
 /* OID of account.purge(regclass, interval, bigint, boolean), else InvalidOid. */
 extern Oid account_purge_function(void);
 
-/*
- * Name of a trigger of the table, not cloned from another, that calls this function of ours; of a
- * constraint trigger, if referenced is given, FROM that table. NULL: it has none. palloc'd.
- */
-extern char *own_trigger(Oid relid, const char *function, Oid referenced);
-
 #endif /* PGACCOUNT_MAPPING_H */

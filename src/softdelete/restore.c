@@ -9,7 +9,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -18,7 +17,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/rls.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -78,6 +76,7 @@ typedef struct Restore
 	Oid caller;             /* who may see the keys that are taken */
 	const RoleState *judge; /* NULL, or who may see and change the rows themselves */
 	char *condition;
+	uint64 restored; /* rows */
 } Restore;
 
 /* May a key of a table that a restore reaches be taken? */
@@ -267,39 +266,27 @@ refuse_taken(const Restore *restore)
 	comeback_end(comeback);
 }
 
-/* The same as run_restore(), where a key may be taken. */
+/* The same as work. */
+static bool
+run_as_work(void *arg)
+{
+	Restore *restore = arg;
+
+	restore->restored = run_restore(restore);
+	return true;
+}
+
+/* The same where a key may be taken. */
 static uint64
 try_restore(Restore *restore)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile uint64 restored = 0;
+	ErrorData *error = subtransaction_run(run_as_work, restore);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		restored = run_restore(restore);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION)
-			refuse_taken(restore);
+	if (error != NULL && error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION)
+		refuse_taken(restore);
+	if (error != NULL)
 		ReThrowError(error);
-	}
-	PG_END_TRY();
-	return restored;
+	return restore->restored;
 }
 
 /* Tell how many children of rows that came back stay deleted, table by table. */
