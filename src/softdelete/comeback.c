@@ -95,8 +95,8 @@ table_of(Comeback *comeback, Oid relid)
 }
 
 /* Add a row. */
-void
-comeback_add(Comeback *comeback, Oid tab, ItemPointer tid, TimestampTz stamp, bool root)
+static void
+add_row(Comeback *comeback, Oid tab, ItemPointer tid, TimestampTz stamp, bool root)
 {
 	MemoryContext old = MemoryContextSwitchTo(comeback->context);
 	ComebackRow *row;
@@ -127,6 +127,26 @@ comeback_add(Comeback *comeback, Oid tab, ItemPointer tid, TimestampTz stamp, bo
 	MemoryContextSwitchTo(old);
 }
 
+/* Add the rows that a statement has found; see the header. */
+void
+comeback_add_found(Comeback *comeback, bool root)
+{
+	TupleDesc desc = SPI_tuptable->tupdesc;
+
+	for (uint64 i = 0, n = SPI_processed; i < n; i++)
+	{
+		HeapTuple tuple = SPI_tuptable->vals[i];
+		bool isnull;
+		Oid tab = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
+		ItemPointer tid = (ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 2, &isnull));
+
+		CHECK_FOR_INTERRUPTS();
+		add_row(comeback, tab, tid, DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull)),
+				root);
+	}
+	statement_free_rows();
+}
+
 /* Add the children that would come back with rows of a batch. */
 void
 comeback_add_children(Comeback *comeback, const Batch *batch)
@@ -147,19 +167,7 @@ comeback_add_children(Comeback *comeback, const Batch *batch)
 				   sql_returns(batch), comeback->lock ? " FOR NO KEY UPDATE OF c" : "");
 	caller = run_as(relation_owner(edge->child));
 	(void) statement_run_once(sql, nargs, types, values, NULL, &comeback->options);
-	for (uint64 i = 0, n = SPI_processed; i < n; i++)
-	{
-		TupleDesc desc = SPI_tuptable->tupdesc;
-		HeapTuple tuple = SPI_tuptable->vals[i];
-		bool isnull;
-		Oid tab = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
-		ItemPointer tid = (ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 2, &isnull));
-
-		CHECK_FOR_INTERRUPTS();
-		comeback_add(comeback, tab, tid,
-					 DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull)), false);
-	}
-	statement_free_rows();
+	comeback_add_found(comeback, false);
 	run_as_end(caller);
 }
 

@@ -54,9 +54,11 @@ typedef struct Comeback
 extern Comeback *comeback_begin(const Interval *within, bool lock);
 extern void comeback_end(Comeback *comeback);
 
-/* Add a row. root: it comes back whatever it follows. */
-extern void comeback_add(Comeback *comeback, Oid tab, ItemPointer tid, TimestampTz stamp,
-						 bool root);
+/*
+ * Add the rows that a statement has found, as tableoid, ctid and stamp, and free these. root: they
+ * come back whatever they follow.
+ */
+extern void comeback_add_found(Comeback *comeback, bool root);
 
 /* Add the children that would come back with rows of a batch. */
 extern void comeback_add_children(Comeback *comeback, const Batch *batch);

@@ -226,19 +226,7 @@ add_deleted(Comeback *comeback, Oid relid, const char *condition, const RestoreK
 													 " WHERE %s",
 									   sql_row_stamp(relid, "t"), sql_relation(relid), condition),
 							  keys->n, keys->types, keys->values, NULL, &comeback->options);
-	for (uint64 i = 0, n = SPI_processed; i < n; i++)
-	{
-		TupleDesc desc = SPI_tuptable->tupdesc;
-		HeapTuple tuple = SPI_tuptable->vals[i];
-		bool isnull;
-		Oid tab = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
-		ItemPointer tid = (ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 2, &isnull));
-
-		CHECK_FOR_INTERRUPTS();
-		comeback_add(comeback, tab, tid,
-					 DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull)), root);
-	}
-	statement_free_rows();
+	comeback_add_found(comeback, root);
 }
 
 /* Raise 23505 if keys are taken of rows that would come back. Within SPI_connect. */
