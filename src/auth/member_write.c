@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -25,13 +26,31 @@
 #include "column_values.h"
 #include "member_write.h"
 
+/* Does the column of roles take two for one that differ in case alone? */
+static bool
+roles_fold(void)
+{
+	const Model *model = model_get();
+
+	return model != NULL && model_has(model, MEMBERS_ROLE) &&
+		   type_is_citext(model->column[MEMBERS_ROLE].type);
+}
+
 /* The place of a role in the setting. */
 int
 member_role_rank(const char *role)
 {
-	int place = role == NULL ? -1 : list_setting_find(pgaccount_tenant_admin_roles, role);
+	char *ranked;
+	char *folded;
 
-	return place < 0 ? ROLE_UNRANKED : place;
+	if (role == NULL)
+		return ROLE_UNRANKED;
+	folded = roles_fold() ? name_fold(role, DEFAULT_COLLATION_OID) : NULL;
+	for (int place = 0; (ranked = member_role_at(place)) != NULL; place++)
+		if (strcmp(ranked, role) == 0 ||
+			(folded != NULL && strcmp(name_fold(ranked, DEFAULT_COLLATION_OID), folded) == 0))
+			return place;
+	return ROLE_UNRANKED;
 }
 
 /* The role at a place of the setting. */
@@ -363,6 +382,26 @@ revive_member(Oid members, const FoundMember *found, Oid caller)
 	(void) restore_rows(members, &keys, NULL, caller, NULL, false);
 }
 
+/*
+ * Raise 55000 if the role of a membership comes before the one that was asked for: a trigger of the
+ * application, or its column, has made another of it. Within SPI_connect, as the owner.
+ */
+static void
+check_stored(const Model *model, Datum *values, const Oid *types, const char *role)
+{
+	FoundMember found;
+
+	if (!find_member(model, values, types, &found) ||
+		member_role_rank(found.role) >= member_role_rank(role))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("the membership would have another role"),
+					errdetail("Of \"%s\" %s has made \"%s\", which comes before it in "
+							  "pgaccount.tenant_admin_roles.",
+							  role, display_relation(model->relation[MODEL_MEMBERS]), found.role),
+					errhint("Pass the role as it is to be stored.")));
+}
+
 /* Make the user a member; see the header. */
 bool
 member_join(const Model *model, const char *user_id, const char *tenant_key, const char *role)
@@ -399,6 +438,8 @@ member_join(const Model *model, const char *user_id, const char *tenant_key, con
 		if (with_role || activate)
 			(void) change_member(model, members, values, types, with_role, activate);
 	}
+	if (with_role)
+		check_stored(model, values, types, role);
 	run_as_end(saved);
 	SPI_finish();
 	table_close(members, NoLock);
@@ -423,6 +464,8 @@ member_set_role(const Model *model, const char *user_id, const char *tenant_key,
 	values[2] = role_value(model, members, role);
 	if (key_values(model, user_id, tenant_key, values))
 		rows = change_member(model, members, values, types, true, false);
+	if (rows > 0)
+		check_stored(model, values, types, role);
 	run_as_end(saved);
 	SPI_finish();
 	table_close(members, NoLock);
