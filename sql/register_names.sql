@@ -140,5 +140,47 @@ SET rl.registers = on;
 SELECT rl.refused('outer@x.org', 'outer');
 SELECT rl.refused('Outer@x.org', 'x'), rl.refused('y@x.org', 'Inner');
 SET client_min_messages = warning;
+-- which index proves which name: none that takes letters for others, nor one whose table has children
+CREATE FUNCTION rl.login(name text) RETURNS text LANGUAGE sql AS $$ SELECT status::text FROM account.login($1, 'secret123') $$;
+SELECT account.create_key() IS NOT NULL AS key;
+CREATE TABLE rl.django (id bigserial PRIMARY KEY, email text, username text NOT NULL UNIQUE, password text);
+SELECT count(*) FROM account.use_tables('rl.django');
+SELECT rl.refused('a@x.org', 'Bob@x.org'), rl.login('Bob@x.org');
+SELECT rl.refused('bob@x.org'), rl.refused('bob@x.org', 'BOB@x.org'), rl.login('Bob@x.org');
+SELECT rl.refused('Ann@x.org'), rl.refused('Ann@x.org'), rl.refused('ann@x.org');
+CREATE TABLE rl.parent (id bigserial PRIMARY KEY, email text, username text, password text);
+CREATE UNIQUE INDEX ON rl.parent (lower(email));
+SELECT count(*) FROM account.use_tables('rl.parent');
+SELECT rl.refused('p@x.org'), rl.refused('P@x.org');
+CREATE TABLE rl.child () INHERITS (rl.parent);
+INSERT INTO rl.child (email) VALUES ('c@x.org');
+SELECT rl.refused('C@x.org'), rl.refused('P@x.org');
+-- letters as the column makes them small, whatever the database does; and where those are one that differ otherwise
+CREATE TABLE rl.letters (id bigserial PRIMARY KEY, email text COLLATE "C", username text COLLATE "C", password text);
+SELECT count(*) FROM account.use_tables('rl.letters');
+SELECT rl.refused('Özil@x.org', 'Ольга'), rl.refused('Özil@x.org', 'x'), rl.refused('öZIL@x.org', 'y'), rl.refused('ÖZIL@x.org', 'z');
+SELECT rl.login('ÖZIL@X.org'), rl.login('özil@x.org'), rl.login('Ольга');
+CREATE UNIQUE INDEX ON rl.letters (lower(email));
+CREATE UNIQUE INDEX ON rl.letters (lower(username));
+SELECT rl.refused('o@x.org', 'Özil@X.org'), rl.refused('ÖZIL@x.org', 'w'), rl.refused('p@x.org', 'Ольга'), rl.refused('Ольга@x.org', 'v'), rl.refused('q@x.org', 'Ольга@X.org');
+SELECT rl.login('ÖZIL@X.org'), rl.login('özil@x.org'), rl.login('Ольга');
+SELECT count(*) FROM account.request_password_reset('Özil@x.org');
+-- what the table computes cannot be registered
+CREATE TABLE rl.computed (id bigserial PRIMARY KEY, mail text, email text GENERATED ALWAYS AS (lower(mail)) STORED, password text);
+SELECT count(*) FROM account.use_tables('rl.computed');
+SELECT account.register('a@x.org', 'secret123');
+\echo :LAST_ERROR_SQLSTATE
+-- the column of a violation: of a part's index; of no other table's; and of no index that is about more
+CREATE TABLE rl.parted (id bigserial, email text, username text, password text, UNIQUE (username)) PARTITION BY HASH (username);
+CREATE TABLE rl.part PARTITION OF rl.parted FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+SELECT count(*) FROM account.use_tables('rl.parted');
+SELECT rl.refused('a@x.org', 'bob'), rl.refused('b@x.org', 'bob');
+CREATE SCHEMA rl2;
+CREATE TABLE rl.about (id bigserial PRIMARY KEY, email text, username text, password text, CONSTRAINT about_more UNIQUE (email, id), CONSTRAINT one_name UNIQUE (username));
+CREATE TABLE rl2.profiles (user_id bigint UNIQUE, nick text DEFAULT 'same', CONSTRAINT one_name UNIQUE (nick));
+SELECT count(*) FROM account.use_tables('rl.about', 'rl2.profiles');
+SELECT account.enable_profile('rl.about', 'rl2.profiles');
+SELECT rl.refused('a@x.org', 'bob'), rl.refused('b@x.org', 'ann'), rl.refused('A@x.org', 'ann');
+DROP SCHEMA rl2 CASCADE;
 SELECT account.forget_tables();
 DROP SCHEMA rl CASCADE;

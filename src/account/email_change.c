@@ -65,8 +65,8 @@ request_email_change_operation(PG_FUNCTION_ARGS)
 	registration_check_fits(&model, USERS_EMAIL, email);
 	ttl = ttl_argument(fcinfo, 2, "A token");
 	mail_request_of_user(MAIL_EMAIL, user->user_id);
-	token = mailed_token_make(MAIL_EMAIL, user->user_id, email, name_same(email, user->email), ttl,
-							  NULL);
+	token = mailed_token_make(MAIL_EMAIL, user->user_id, email,
+							  name_same(&model, email, user->email), ttl, NULL);
 
 	detail_text(&detail, "email", email);
 	detail_time(&detail, "expires_at", GetCurrentTimestamp() + ttl);
@@ -184,7 +184,7 @@ what_to_write(const Model *model, const UserRecord *user, const char *email)
 
 	write.username = write.email && model_has(model, USERS_USERNAME) &&
 					 model->column[USERS_USERNAME].attnum != model->column[USERS_EMAIL].attnum &&
-					 name_same(user->username, user->email);
+					 name_same(model, user->username, user->email);
 	return write;
 }
 
@@ -207,7 +207,7 @@ confirm_email_operation(PG_FUNCTION_ARGS)
 	require_email(&model);
 	token = one_time_token_hash(fcinfo, 0);
 	user = token_user(&model, token, &email);
-	if (!name_same(user->email, email))
+	if (!name_same(&model, user->email, email))
 		names_claim(&model, &(UserRecord){.user_id = user->user_id, .email = email});
 	if (!model_user_lock(&model, user->user_id, true))
 		mailed_token_unknown();

@@ -334,7 +334,7 @@ check_acceptance(const Model *model, const UserRecord *user, const Invitation *i
 	const char *email = model_has(model, USERS_EMAIL) ? user->email : user->username;
 	UserRecord *inviter;
 
-	if (!name_same(email, invitation->email))
+	if (!name_same(model, email, invitation->email))
 		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not the invited user"),
 						errdetail("The invitation is for another email."),
 						errhint("Log in as who was invited."), errhidesecrets()));

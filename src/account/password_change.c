@@ -16,6 +16,7 @@
 #include <sodium.h>
 
 #include "executor/spi.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -233,7 +234,7 @@ request_password_reset_operation(PG_FUNCTION_ARGS)
 	email = user != NULL ? mail_address(&model, user) : NULL;
 	if (user != NULL && (!model_user_admitted(user) || email == NULL))
 		user = NULL;
-	login = name_fold(login != NULL ? login : "");
+	login = name_fold(login != NULL ? login : "", DEFAULT_COLLATION_OID);
 	mail_request_digest(MAIL_PASSWORD_RESET, false, login, digests[0]);
 	mail_request_digest(MAIL_PASSWORD_RESET, true,
 						user != NULL ? user->user_id : psprintf("nobody %s", login), digests[1]);

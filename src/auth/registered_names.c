@@ -18,6 +18,8 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "catalog/index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "optimizer/optimizer.h"
@@ -30,10 +32,12 @@
 #include "registered_names.h"
 #include "session_lock.h"
 
-/* A unique index of the users table, and the column its violation is about. */
+/* A unique index of the users table, or of a part of it, and the column its violation is about. */
 struct UniqueName
 {
 	NameData index;
+	NameData table;
+	NameData schema;
 	AttrNumber column;
 	bool within; /* it is about other columns, too: unique in each tenant, say */
 	/* no two live users share this email or username; MODEL_ATTRIBUTES: none */
@@ -73,6 +77,13 @@ index_subject(const Model *model, Relation index, bool *within)
 						   : bms_next_member(columns, -1) + FirstLowInvalidHeapAttributeNumber;
 }
 
+/* Has its table others that inherit from it, whose rows an index does not hold? */
+static bool
+leaves_rows_out(Relation index)
+{
+	return index->rd_rel->relkind == RELKIND_INDEX && has_subclass(index->rd_index->indrelid);
+}
+
 /*
  * The attribute whose values differ among live users because of the index, compared as a login
  * compares them. An index that does so later, at the end of the transaction, is none.
@@ -83,7 +94,8 @@ index_proves(const Model *model, Relation index)
 	Form_pg_index form = index->rd_index;
 	List *expressions = index_expressions(index);
 
-	if (form->indnkeyatts != 1 || !form->indimmediate || !form->indisvalid)
+	if (form->indnkeyatts != 1 || !form->indimmediate || !form->indisvalid ||
+		leaves_rows_out(index))
 		return MODEL_ATTRIBUTES;
 	for (ModelAttribute a = USERS_EMAIL; a <= USERS_USERNAME; a++)
 	{
@@ -98,6 +110,37 @@ index_proves(const Model *model, Relation index)
 	return MODEL_ATTRIBUTES;
 }
 
+/* Add an index, and those of the parts of its table, by whose names the server tells a violation. */
+static void
+add_unique(RegisteredNames *names, Relation index, int *room)
+{
+	UniqueName name;
+	ListCell *cell;
+
+	name.column = index_subject(names->model, index, &name.within);
+	name.proves = index_proves(names->model, index);
+	name.within &= !leaves_rows_out(index);
+	foreach (cell, find_all_inheritors(RelationGetRelid(index), NoLock, NULL))
+	{
+		Oid table = IndexGetRelation(lfirst_oid(cell), true);
+		char *of = get_rel_name(lfirst_oid(cell));
+		char *on = get_rel_name(table);
+		char *in = get_namespace_name(get_rel_namespace(table));
+
+		if (of == NULL || on == NULL || in == NULL)
+			continue; /* dropped meanwhile */
+		namestrcpy(&name.index, of);
+		namestrcpy(&name.table, on);
+		namestrcpy(&name.schema, in);
+		if (names->nunique == *room)
+		{
+			*room *= 2;
+			names->unique = repalloc(names->unique, *room * sizeof(UniqueName));
+		}
+		names->unique[names->nunique++] = name;
+	}
+}
+
 /*
  * Look at the unique indexes of users. That may run an owner's code, which may register somebody:
  * what is known changes after it.
@@ -106,23 +149,17 @@ static void
 read_unique(RegisteredNames *names, Relation users)
 {
 	uint64 changes = relation_changes_seen();
-	List *indexes = RelationGetIndexList(users);
+	int room = 8;
 	UniqueName *copy;
 	ListCell *cell;
 
-	names->unique = palloc(Max(list_length(indexes), 1) * sizeof(UniqueName));
-	foreach (cell, indexes)
+	names->unique = palloc(room * sizeof(UniqueName));
+	foreach (cell, RelationGetIndexList(users))
 	{
 		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		if (index->rd_index->indisunique)
-		{
-			UniqueName *name = &names->unique[names->nunique++];
-
-			name->index = index->rd_rel->relname;
-			name->column = index_subject(names->model, index, &name->within);
-			name->proves = index_proves(names->model, index);
-		}
+			add_unique(names, index, &room);
 		index_close(index, AccessShareLock);
 	}
 	copy = MemoryContextAlloc(TopMemoryContext, Max(names->nunique, 1) * sizeof(UniqueName));
@@ -174,8 +211,9 @@ refuse_taken(const RegisteredNames *names, Relation users, ModelAttribute attrib
 	const char *column = get_attname(RelationGetRelid(users), attnum, false);
 	const char *constraint = psprintf("%s_%s_key", RelationGetRelationName(users), column);
 
-	for (int i = 0; i < names->nunique; i++)
-		if (names->unique[i].column == attnum)
+	/* backwards, to end with that of the table, not of a part */
+	for (int i = names->nunique - 1; i >= 0; i--)
+		if (names->unique[i].column == attnum && !names->unique[i].within)
 			constraint = NameStr(names->unique[i].index);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNIQUE_VIOLATION),
@@ -199,33 +237,59 @@ names_begin_taking_all(void)
 	session_lock_names(true);
 }
 
-/* Lock the names that are about to be taken, in one order for all. */
+/* Is equal under this collation what differs in its bytes? */
+static bool
+is_coarse(Oid collation)
+{
+	return !get_collation_isdeterministic(collation);
+}
+
+/* Order of texts to lock. */
+static int
+compare_texts(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/*
+ * Lock the names that are about to be taken, in one order for all: each as both columns make it
+ * small, so that what either takes for one name has a lock in common. Where a column takes for one
+ * what has other letters there is one lock for all.
+ */
 void
 names_lock(const RegisteredNames *names)
 {
-	char *first = name_fold(names->email != NULL ? names->email : "");
-	char *second = names->username != NULL ? name_fold(names->username) : NULL;
+	const char *given[] = {names->email != NULL ? names->email : "", names->username};
+	Oid by[] = {name_collation(names->model, USERS_EMAIL),
+				name_collation(names->model, USERS_USERNAME)};
+	bool coarse = is_coarse(by[0]) || is_coarse(by[1]);
+	List *texts = NIL;
+	const char *last = NULL;
+	ListCell *cell;
 
-	if (second != NULL && strcmp(first, second) > 0)
+	for (int i = 0; i < lengthof(given) && given[i] != NULL; i++)
+		for (int j = 0; j < lengthof(by); j++)
+			if (j == 0 || by[j] != by[0])
+				texts = lappend(texts, coarse ? "" : name_fold(given[i], by[j]));
+	list_sort(texts, compare_texts);
+	foreach (cell, texts)
 	{
-		char *swap = first;
-
-		first = second;
-		second = swap;
+		if (last == NULL || strcmp(last, lfirst(cell)) != 0)
+			session_lock_name(lfirst(cell));
+		last = lfirst(cell);
 	}
-	session_lock_name(first);
-	if (second != NULL && strcmp(first, second) != 0)
-		session_lock_name(second);
 }
 
 /*
  * Is the attribute of users asked for the email (parameter 1) or the username (parameter 2)? Where
- * an index proves it, the INSERT itself asks that.
+ * an index proves it, the INSERT itself asks that; for an email beside it only where it does so
+ * without case, as an email is compared.
  */
 static bool
 is_asked(const RegisteredNames *names, ModelAttribute attribute, int parameter, bool same)
 {
-	bool own = (attribute == USERS_EMAIL) == (parameter == 1) || same;
+	bool own = (attribute == USERS_EMAIL) == (parameter == 1) ||
+			   (same && (attribute == USERS_EMAIL || name_username_folds(names->model)));
 
 	return model_has(names->model, attribute) && (parameter == 1 || names->username != NULL) &&
 		   !(own && is_proved(names, attribute));
@@ -281,6 +345,16 @@ look_text(const RegisteredNames *names, bool same, bool locks)
 					live_sql(names->model, "u", MODEL_USERS), locks ? " LIMIT 1 FOR SHARE" : "");
 }
 
+/* Are email and username one name, as an attribute's column makes them small? */
+static bool
+is_same(const RegisteredNames *names, ModelAttribute attribute)
+{
+	Oid collation = name_collation(names->model, attribute);
+
+	return names->username != NULL &&
+		   strcmp(name_fold(names->email, collation), name_fold(names->username, collation)) == 0;
+}
+
 /*
  * Raise 23505 if a live user has the email or the username. The caller has locked both. What a
  * unique index says at the INSERT is not asked here.
@@ -294,8 +368,7 @@ names_check_free(const RegisteredNames *names, Relation users)
 	Datum values[] = {CStringGetTextDatum(names->email),
 					  names->username ? CStringGetTextDatum(names->username) : (Datum) 0};
 	const char *nulls = names->username != NULL ? "  " : " n";
-	bool same =
-		names->username != NULL && strcmp(name_fold(names->email), name_fold(names->username)) == 0;
+	bool same = is_same(names, USERS_EMAIL) && is_same(names, USERS_USERNAME);
 	Oid variant = names->username == NULL ? 0 : same ? 2 : 4;
 	bool by_email;
 	bool isnull;
@@ -411,17 +484,17 @@ static char *
 same_name_sql(const Model *model, ModelAttribute own, ModelAttribute attribute)
 {
 	bool folds = own != attribute || own == USERS_EMAIL || name_username_folds(model);
+	char *one = model_sql_text(model, "u", attribute);
+	char *other = model_sql_text(model, "t", own);
 	Oid collation = InvalidOid;
+	char *by = sql_collation(name_collation(model, attribute));
 
-	if (folds)
-		(void) name_has_index(model, attribute, true, &collation);
-	if (!OidIsValid(collation))
-		collation = model->column[attribute].collation;
-	return psprintf(folds ? "pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower(%s)%s%s"
-						  : "%s OPERATOR(pg_catalog.=) %s%s%s",
-					model_sql_text(model, "u", attribute), model_sql_text(model, "t", own),
-					OidIsValid(collation) ? " COLLATE " : "",
-					OidIsValid(collation) ? sql_collation(collation) : "");
+	if (!folds)
+		return psprintf("%s OPERATOR(pg_catalog.=) %s COLLATE %s", one, other, by);
+	(void) name_has_index(model, attribute, true, &collation);
+	return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) "
+					"pg_catalog.lower(%s COLLATE %s) COLLATE %s",
+					one, other, by, OidIsValid(collation) ? sql_collation(collation) : by);
 }
 
 /* The name of a user that comes back, in `own`, which a live user has in an attribute; or NULL. */
@@ -502,7 +575,9 @@ names_complete_error(const RegisteredNames *names, Relation users, ErrorData *er
 	{
 		const UniqueName *name = &names->unique[i];
 
-		if (strcmp(NameStr(name->index), error->constraint_name) != 0)
+		if (strcmp(NameStr(name->index), error->constraint_name) != 0 ||
+			error->table_name == NULL || strcmp(NameStr(name->table), error->table_name) != 0 ||
+			error->schema_name == NULL || strcmp(NameStr(name->schema), error->schema_name) != 0)
 			continue;
 		if (error->column_name == NULL && name->column > 0)
 			error->column_name =

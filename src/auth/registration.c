@@ -110,6 +110,21 @@ users_column(const Registration *reg, Relation users, ModelAttribute attribute)
 	return TupleDescAttr(RelationGetDescr(users), reg->model.column[attribute].attnum - 1);
 }
 
+/* Raise 55000 where the table itself computes what a registration is to write. */
+static void
+check_written(const Registration *reg, Relation users)
+{
+	for (ModelAttribute a = USERS_EMAIL; a <= USERS_PASSWORD; a++)
+		if (model_has(&reg->model, a) && users_column(reg, users, a)->attgenerated)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("%s of users cannot be written", model_attributes[a].name),
+					 errdetail("Column \"%s\" of %s is generated.",
+							   NameStr(users_column(reg, users, a)->attname),
+							   display_relation(RelationGetRelid(users))),
+					 errhint("Map the column that it is made of with account.use_tables(...).")));
+}
+
 /* Raise PT404 unless a tenant is live, PT403 unless it is active. */
 static void
 check_tenant(bool is_live, bool is_active)
@@ -322,6 +337,7 @@ register_user_operation(PG_FUNCTION_ARGS)
 	password_require_length(password, "password");
 
 	users = open_users(&reg);
+	check_written(&reg, users);
 	if (reg.username == NULL && model_has(&reg.model, USERS_USERNAME) &&
 		(!model_has(&reg.model, USERS_EMAIL) ||
 		 column_needs_value(users, users_column(&reg, users, USERS_USERNAME))))

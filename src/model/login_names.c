@@ -10,6 +10,7 @@
 #include "catalog/pg_collation.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/fmgroids.h"
 #include "utils/formatting.h"
 #include "utils/lsyscache.h"
@@ -178,16 +179,30 @@ name_username_folds(const Model *model)
 	return folds;
 }
 
-/* A name without case, as a login compares it. */
-char *
-name_fold(const char *name)
+/* The collation by which an attribute's names are made small, and compared. */
+Oid
+name_collation(const Model *model, ModelAttribute attribute)
 {
-	return str_tolower(name, strlen(name), DEFAULT_COLLATION_OID);
+	Oid collation = model_has(model, attribute) ? model->column[attribute].collation : InvalidOid;
+
+	return OidIsValid(collation) ? collation : DEFAULT_COLLATION_OID;
+}
+
+/* A name without case, as a collation makes it small. */
+char *
+name_fold(const char *name, Oid collation)
+{
+	return str_tolower(name, strlen(name), collation);
 }
 
 /* Are two emails one, as a login compares them? NULL is none. */
 bool
-name_same(const char *a, const char *b)
+name_same(const Model *model, const char *a, const char *b)
 {
-	return a != NULL && b != NULL && strcmp(name_fold(a), name_fold(b)) == 0;
+	Oid collation = name_collation(model, USERS_EMAIL);
+
+	return a != NULL && b != NULL &&
+		   DatumGetBool(DirectFunctionCall2Coll(texteq, collation,
+												CStringGetTextDatum(name_fold(a, collation)),
+												CStringGetTextDatum(name_fold(b, collation))));
 }

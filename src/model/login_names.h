@@ -29,10 +29,13 @@ extern bool name_has_index(const Model *model, ModelAttribute attribute, bool fo
 /* Is one of the keys of an index lower(column)? */
 extern bool name_index_folds(Relation index, AttrNumber attnum);
 
-/* A name without case, as a login compares it. */
-extern char *name_fold(const char *name);
+/* The collation by which an attribute's names lose their case: its column's. */
+extern Oid name_collation(const Model *model, ModelAttribute attribute);
+
+/* A name without case, as this collation has it. */
+extern char *name_fold(const char *name, Oid collation);
 
 /* Are two emails one, as a login compares them? NULL is none. */
-extern bool name_same(const char *a, const char *b);
+extern bool name_same(const Model *model, const char *a, const char *b);
 
 #endif /* PGACCOUNT_LOGIN_NAMES_H */

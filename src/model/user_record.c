@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
@@ -42,15 +43,23 @@ enum
 	COL_ROLE
 };
 
-/* SQL: is the attribute the name in this parameter, without case? As an index finds it. */
+/*
+ * SQL: is the attribute the name in this parameter, without case? Both lose it by the collation of
+ * the column; they are compared as an index finds it.
+ */
 char *
 model_sql_folded(const Model *model, const char *alias, ModelAttribute attribute, int parameter)
 {
+	Oid own = name_collation(model, attribute);
 	Oid collation;
 
 	(void) name_has_index(model, attribute, true, &collation);
-	return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d)%s%s",
+	if (!OidIsValid(collation) && own != DEFAULT_COLLATION_OID)
+		collation = own;
+	return psprintf("pg_catalog.lower(%s) OPERATOR(pg_catalog.=) pg_catalog.lower($%d%s%s)%s%s",
 					model_sql_text(model, alias, attribute), parameter,
+					own != DEFAULT_COLLATION_OID ? " COLLATE " : "",
+					own != DEFAULT_COLLATION_OID ? sql_collation(own) : "",
 					OidIsValid(collation) ? " COLLATE " : "",
 					OidIsValid(collation) ? sql_collation(collation) : "");
 }
