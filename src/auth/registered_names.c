@@ -110,7 +110,7 @@ index_proves(const Model *model, Relation index)
 	return MODEL_ATTRIBUTES;
 }
 
-/* Add an index, and those of the parts of its table, by whose names the server tells a violation. */
+/* Add an index, and those of the parts of its table, which a violation may name. */
 static void
 add_unique(RegisteredNames *names, Relation index, int *room)
 {
