@@ -8,10 +8,10 @@
  *
  * From a tenant it goes in two steps. What references the tenant is its own, and so is what follows
  * that, or must reference it; what may reference it is exported, but is not gone on from. From its
- * users the walk goes as from one. A row that names another
- * tenant is left out, wherever the walk comes from, and which tenants and users (and memberships)
- * there are only the model says: so a user who has invited one of another tenant takes nothing of
- * that along.
+ * users the walk goes as from one. A row that names another tenant is left out, wherever the walk
+ * comes from: by a reference, or in the column by which its table is isolated. Which tenants and
+ * users (and memberships) there are only the model says: so a user who has invited one of another
+ * tenant takes nothing of that along.
  *
  * Every table is read as its owner, as a referential check would read it, for the caller need have
  * no rights on any. The tables of the extension are left out. So are columns that hold secrets: the
@@ -144,11 +144,52 @@ naming_of(const ExportWalk *walk, const CleanupTable *table, List *edges)
 	return naming;
 }
 
+/* A column of a table that names a tenant, as tenant isolation says, and no reference. */
+typedef struct IsolatingColumn
+{
+	AttrNumber attnum;
+	int key; /* among those that are kept */
+	Oid type;
+	Oid collation;
+	const TenantKey *tenant;
+} IsolatingColumn;
+
+/*
+ * The columns by which a table is isolated, but for those of which a reference to the tenants says
+ * whom they name. NIL in a walk that is not of a tenant.
+ */
+static List *
+isolating_columns(const ExportWalk *walk, const FkNode *node, List *edges)
+{
+	List *columns = NIL;
+	List *referencing = NIL;
+	ListCell *lc;
+
+	if (walk->tenants == NULL || node == walk->tenants)
+		return NIL;
+	foreach (lc, edges)
+		if (((FkEdge *) lfirst(lc))->nkeys == 1)
+			referencing = lappend_int(referencing, child_key(lfirst(lc), 0));
+	foreach (lc, list_difference_int(tenant_isolating_columns(node->relid), referencing))
+	{
+		IsolatingColumn *column = palloc0(sizeof(IsolatingColumn));
+		int32 typmod;
+
+		column->attnum = (AttrNumber) lfirst_int(lc);
+		get_atttypetypmodcoll(node->relid, column->attnum, &column->type, &typmod,
+							  &column->collation);
+		column->type = getBaseType(column->type);
+		column->tenant = walk->tenant;
+		columns = lappend(columns, column);
+	}
+	return columns;
+}
+
 /* The set of a table's rows; made if there is none. */
 static ExportTable *
 table_of(ExportWalk *walk, FkNode *node)
 {
-	List *naming = edges_to_tenants(walk, node);
+	List *naming;
 	ExportTable *exported = node->data;
 	CleanupTable *table;
 	ListCell *lc;
@@ -158,6 +199,10 @@ table_of(ExportWalk *walk, FkNode *node)
 	exported = palloc0(sizeof(ExportTable));
 	table = &exported->table;
 	table->node = node;
+	naming = edges_to_tenants(walk, node);
+	exported->isolating = isolating_columns(walk, node, naming);
+	foreach (lc, exported->isolating)
+		table->keys = list_append_unique_int(table->keys, ((IsolatingColumn *) lfirst(lc))->attnum);
 	foreach (lc, naming)
 	{
 		FkEdge *edge = lfirst(lc);
@@ -175,6 +220,12 @@ table_of(ExportWalk *walk, FkNode *node)
 	table->set = row_set_make(node->relid, table->keys);
 	row_set_keep_recent(table->set);
 	exported->naming = naming_of(walk, table, naming);
+	foreach (lc, exported->isolating)
+	{
+		IsolatingColumn *column = lfirst(lc);
+
+		column->key = key_place(table, column->attnum);
+	}
 	exported->number = list_length(walk->nodes);
 	node->data = table;
 	walk->nodes = lappend(walk->nodes, node);
@@ -199,6 +250,14 @@ names_other_tenant(const ExportTable *table, const Datum *keys, const bool *null
 			same = fk_equal(naming->comparison, naming->columns[i], naming->values[i],
 							keys[naming->keys[i]]);
 		if (!some_null && !same)
+			return true;
+	}
+	foreach (lc, table->isolating)
+	{
+		const IsolatingColumn *column = lfirst(lc);
+
+		if (!nulls[column->key] &&
+			!tenant_key_is(column->tenant, column->type, column->collation, keys[column->key]))
 			return true;
 	}
 	return false;
@@ -430,6 +489,7 @@ export_walk_tenant(ExportWalk *walk, const char *tenant_id)
 	const Model *model = walk->model;
 	FkNode *users = fk_graph_node(walk->graph, model->relation[MODEL_USERS]);
 
+	walk->tenant = tenant_key_make(tenant_id);
 	walk->tenants = fk_graph_node(walk->graph, fk_node_table(model->relation[MODEL_TENANTS]));
 	find_part(walk, MODEL_TENANTS, TENANTS_ID, tenant_id);
 	if (!find_from(walk, walk->tenants, WALK_ALL))

@@ -9,6 +9,7 @@
 #error "private to src/account"
 #endif
 
+#include "auth/auth.h"
 #include "cleanup/cleanup.h"
 #include "fkey/fkey.h"
 #include "model/model.h"
@@ -18,7 +19,8 @@ typedef struct ExportTable
 {
 	CleanupTable table; /* its first member, for what reads by sets: with the rows found */
 	int number;         /* in the order in which tables were reached */
-	List *naming;       /* columns that name a tenant: rows of another one are left out */
+	List *naming;       /* references that name a tenant: rows of another one are left out */
+	List *isolating;    /* columns that do, without reference */
 } ExportTable;
 
 /* A walk. */
@@ -26,8 +28,9 @@ typedef struct ExportWalk
 {
 	const Model *model;
 	FkGraph *graph;
-	List *nodes;     /* with an ExportTable, in the order in which they were reached */
-	FkNode *tenants; /* in a walk from a tenant: its table; else NULL */
+	List *nodes;       /* with an ExportTable, in the order in which they were reached */
+	FkNode *tenants;   /* in a walk from a tenant: its table; else NULL */
+	TenantKey *tenant; /* likewise */
 } ExportWalk;
 
 /*

@@ -62,19 +62,27 @@ canonical_bigint(text *value, int64 *result)
 	return pg_lltoa(*result, spelt) == len && memcmp(spelt, s, len) == 0;
 }
 
+/* Fill a key from its text, which stays. */
+void
+identity_key_fill(IdentityKey *key, text *value)
+{
+	memset(key, 0, sizeof(*key));
+	key->as_text = value;
+	key->is_bigint = canonical_bigint(value, &key->as_bigint);
+	key->is_uuid = VARSIZE(value) - VARHDRSZ == UUID_TEXT_LEN &&
+				   uuid_text_usual(VARDATA(value), &key->as_uuid);
+}
+
 /* Fill a key from its claim, a string. */
 static void
 put_key(IdentityKey *key, char **p, const JsonMember *member)
 {
-	memset(key, 0, sizeof(*key));
-	if (member->kind != JSON_STRING)
-		return;
-	key->as_text = put_text(p, member->text, member->len);
-	if (key->as_text == NULL)
-		return;
-	key->is_bigint = canonical_bigint(key->as_text, &key->as_bigint);
-	key->is_uuid = VARSIZE(key->as_text) - VARHDRSZ == UUID_TEXT_LEN &&
-				   uuid_text_usual(VARDATA(key->as_text), &key->as_uuid);
+	text *value = member->kind == JSON_STRING ? put_text(p, member->text, member->len) : NULL;
+
+	if (value != NULL)
+		identity_key_fill(key, value);
+	else
+		memset(key, 0, sizeof(*key));
 }
 
 /* Collects the modules of an identity. */

@@ -25,6 +25,9 @@ typedef struct IdentityKey
 	pg_uuid_t as_uuid;
 } IdentityKey;
 
+/* Fill a key from its text, which must stay. */
+extern void identity_key_fill(IdentityKey *key, text *value);
+
 /* The parsed form of the setting, one block; pointers go into data. */
 typedef struct Identity
 {

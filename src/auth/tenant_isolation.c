@@ -22,15 +22,19 @@
 #include "commands/comment.h"
 #include "commands/policy.h"
 #include "executor/spi.h"
+#include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/uuid.h"
 
 #include "base/base.h"
 #include "monitor/monitor.h"
+#include "identity_value.h"
 #include "tenant_isolation.h"
 
 ACCOUNT_OPERATION(enable_tenant_isolation, "enable_tenant_isolation", NO_SUBJECT);
@@ -63,14 +67,12 @@ target_argument(FunctionCallInfo fcinfo)
 }
 
 /*
- * The helper that gives the tenant in the column's type, so that its index serves; 22023 for other
- * types.
+ * The helper that gives the tenant in the type of a column, without domains, so that its index
+ * serves. NULL: the type cannot hold a tenant's id.
  */
 static const char *
-tenant_expression(Oid relid, AttrNumber attnum)
+helper_of(Oid type)
 {
-	Oid type = getBaseType(get_atttype(relid, attnum));
-
 	switch (type)
 	{
 		case INT2OID:
@@ -83,13 +85,24 @@ tenant_expression(Oid relid, AttrNumber attnum)
 		case VARCHAROID:
 			return "account.tenant_id()";
 		default:
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("column \"%s\" cannot hold a tenant's id",
-								   get_attname(relid, attnum, false)),
-							errdetail("It is of type %s.", format_type_be(type)),
-							errhint("A tenant's id is an integer, a uuid, text or varchar.")));
+			return NULL;
 	}
-	return NULL;
+}
+
+/* The same of a column; 22023 for other types. */
+static const char *
+tenant_expression(Oid relid, AttrNumber attnum)
+{
+	Oid type = getBaseType(get_atttype(relid, attnum));
+	const char *helper = helper_of(type);
+
+	if (helper == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("column \"%s\" cannot hold a tenant's id",
+							   get_attname(relid, attnum, false)),
+						errdetail("It is of type %s.", format_type_be(type)),
+						errhint("A tenant's id is an integer, a uuid, text or varchar.")));
+	return helper;
 }
 
 /* Has the table another permissive policy than ours? */
@@ -132,6 +145,103 @@ bool
 tenant_isolated(Oid relid)
 {
 	return OidIsValid(get_relation_policy_oid(relid, RESTRICTIVE_POLICY, true));
+}
+
+/*
+ * An expression_tree_walker() that looks for what our condition compares: a column with what a
+ * subselect gives. *context: its AttrNumber.
+ */
+static bool
+find_compared(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
+	{
+		Node *column = strip_implicit_coercions(linitial(((OpExpr *) node)->args));
+
+		if (IsA(column, Var) && IsA(lsecond(((OpExpr *) node)->args), SubLink))
+		{
+			*(AttrNumber *) context = ((Var *) column)->varattno;
+			return true;
+		}
+	}
+	return expression_tree_walker(node, find_compared, context);
+}
+
+/* The column by which a table itself is isolated; none where it is not. */
+static AttrNumber
+isolating_column(Oid relid)
+{
+	Relation rel = table_open(PolicyRelationId, AccessShareLock);
+	AttrNumber attnum = InvalidAttrNumber;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+	Datum condition = (Datum) 0;
+	bool isnull = true;
+
+	ScanKeyInit(&keys[0], Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_policy_polname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum(RESTRICTIVE_POLICY));
+	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 2, keys);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		condition = heap_getattr(tuple, Anum_pg_policy_polqual, RelationGetDescr(rel), &isnull);
+	if (!isnull)
+		(void) find_compared(stringToNode(TextDatumGetCString(condition)), &attnum);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return attnum;
+}
+
+/* The columns by which rows of a table are isolated; see the header. */
+List *
+tenant_isolating_columns(Oid relid)
+{
+	List *columns = NIL;
+	ListCell *lc;
+
+	foreach (lc, list_union_oid(tables_above(relid), find_all_inheritors(relid, NoLock, NULL)))
+	{
+		AttrNumber attnum = isolating_column(lfirst_oid(lc));
+		char *name = attnum > 0 ? get_attname(lfirst_oid(lc), attnum, true) : NULL;
+
+		attnum = name != NULL ? get_attnum(relid, name) : InvalidAttrNumber;
+		if (attnum > 0 && helper_of(getBaseType(get_atttype(relid, attnum))) != NULL)
+			columns = list_append_unique_int(columns, attnum);
+	}
+	return columns;
+}
+
+/* A tenant's id; see the header. */
+TenantKey *
+tenant_key_make(const char *tenant_id)
+{
+	TenantKey *key = palloc(sizeof(TenantKey));
+
+	identity_key_fill(key, cstring_to_text(tenant_id));
+	return key;
+}
+
+/* Is it the value of a column that isolates? As the condition compares it. */
+bool
+tenant_key_is(const TenantKey *key, Oid type, Oid collation, Datum value)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return key->is_bigint && DatumGetInt16(value) == key->as_bigint;
+		case INT4OID:
+			return key->is_bigint && DatumGetInt32(value) == key->as_bigint;
+		case INT8OID:
+			return key->is_bigint && DatumGetInt64(value) == key->as_bigint;
+		case UUIDOID:
+			return key->is_uuid && memcmp(DatumGetUUIDP(value), &key->as_uuid, UUID_LEN) == 0;
+		default:
+			return DatumGetBool(
+				DirectFunctionCall2Coll(texteq, collation, value, PointerGetDatum(key->as_text)));
+	}
 }
 
 /* What row security is now, as a comment. */

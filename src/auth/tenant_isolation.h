@@ -5,7 +5,23 @@
 #ifndef PGACCOUNT_TENANT_ISOLATION_H
 #define PGACCOUNT_TENANT_ISOLATION_H
 
+#include "nodes/pg_list.h"
+
 /* Has account.enable_tenant_isolation() been called for the table? */
 extern bool tenant_isolated(Oid relid);
+
+/*
+ * The numbers of the columns by which rows of a table are isolated: by its own isolation, by that
+ * of a table above it, or of a partition or child. Without locks.
+ */
+extern List *tenant_isolating_columns(Oid relid);
+
+/* A tenant's id, as the types of such columns have it. palloc'd. */
+typedef struct IdentityKey TenantKey;
+
+extern TenantKey *tenant_key_make(const char *tenant_id);
+
+/* Is this, of such a column, the tenant's id? type: without domains. */
+extern bool tenant_key_is(const TenantKey *key, Oid type, Oid collation, Datum value);
 
 #endif /* PGACCOUNT_TENANT_ISOLATION_H */

@@ -182,6 +182,91 @@ SELECT account.sign_out() \gset ignore_
 SELECT account.act_as('1', false) \gset ignore_
 SELECT is((SELECT string_agg(relation || ' ' || (row_data ->> 'id'), ', ' ORDER BY relation::text, row_data ->> 'id') FROM account.export_tenant('one') WHERE relation::text ~ 'docs'),
     'tk.function_docs 1, tk.function_docs 3, tk.function_docs 4, tk.text_docs 1, tk.text_docs 3, tk.text_docs 4', 'rows that name the tenant by a cast, and none that name another');
+-- rows that name another tenant in the column by which their table is isolated, where no foreign key says so: of a
+-- user in both tenants they would come along
+CREATE SCHEMA ti;
+CREATE DOMAIN ti.org AS bigint;
+CREATE DOMAIN ti.label AS varchar(40);
+CREATE PROCEDURE ti.try(id_type text, one text, two text, types text[]) LANGUAGE plpgsql AS $$
+DECLARE
+    type text;
+BEGIN
+    EXECUTE format($f$
+        CREATE SCHEMA tj;
+        CREATE TABLE tj.tenants (id %1$s PRIMARY KEY, slug text UNIQUE);
+        CREATE TABLE tj.users (id int PRIMARY KEY, email text UNIQUE, is_superuser boolean);
+        CREATE TABLE tj.members (user_id int REFERENCES tj.users, tenant_id %1$s REFERENCES tj.tenants, role text, PRIMARY KEY (user_id, tenant_id));
+        INSERT INTO tj.tenants VALUES (%2$L, 'one'), (%3$L, 'two');
+        INSERT INTO tj.users VALUES (1, 'a@x.org', true), (2, 'b@x.org', false);
+        INSERT INTO tj.members VALUES (1, %2$L, 'owner'), (2, %2$L, 'owner'), (2, %3$L, 'owner');
+        $f$, id_type, one, two);
+    FOREACH type IN ARRAY types LOOP
+        EXECUTE format($f$
+            CREATE TABLE tj.%1$I (id int PRIMARY KEY, gone int, author int REFERENCES tj.users ON DELETE CASCADE, "The Tenant" %1$s);
+            ALTER TABLE tj.%1$I DROP COLUMN gone;
+            SELECT account.enable_tenant_isolation('tj.%1$I', 'The Tenant');
+            ALTER TABLE tj.%1$I RENAME COLUMN "The Tenant" TO "Org";
+            CREATE TABLE tj.%2$I (id int PRIMARY KEY, doc int REFERENCES tj.%1$I ON DELETE CASCADE);
+            INSERT INTO tj.%1$I (id, author, "Org") VALUES (1, 2, %3$L), (2, 2, %4$L), (3, 2, NULL);
+            INSERT INTO tj.%2$I VALUES (1, 1), (2, 2), (3, 3);
+            $f$, type, type || ' below', one, two);
+    END LOOP;
+    COMMIT;
+    PERFORM count(*) FROM account.use_tables('tj.users', tenants => 'tj.tenants', members => 'tj.members');
+    PERFORM account.act_as('1', false);
+    FOREACH type IN ARRAY types LOOP
+        INSERT INTO answers (answer) SELECT is((SELECT string_agg(c.relname || ' ' || (row_data ->> 'id'), ', ' ORDER BY c.relname, row_data ->> 'id') FROM account.export_tenant('one') e JOIN pg_class c ON c.oid = e.relation WHERE c.relname IN (type, type || ' below')),
+            format('%1$s 1, %1$s 3, %1$s below 1, %1$s below 3', type), format('%s, of tenants by %s: what names the tenant, or none', type, id_type));
+    END LOOP;
+    INSERT INTO answers (answer) SELECT is((SELECT count(*) FROM jsonb_each(account.export_user('2')) e, jsonb_array_elements(e.value) WHERE e.key !~ 'below|users|members'), 3::bigint * cardinality(types), id_type || ': a user''s own export has them all');
+    PERFORM account.sign_out();
+    PERFORM account.forget_tables();
+    DROP SCHEMA tj CASCADE;
+    COMMIT;
+END $$;
+TRUNCATE answers;
+SELECT account.sign_out(), account.forget_tables() \gset ignore_
+SET search_path = public, pg_catalog, ti;
+CALL ti.try('bigint', '1', '2', '{smallint,int,bigint,text,varchar,org,label}');
+CALL ti.try('numeric', '-7', '70', '{int,text}');
+CALL ti.try('text', 'ACME', 'Öl', '{text,varchar}');
+CALL ti.try('uuid', '0190d5a2-7b1c-7e2a-9c3d-1234567890ab', '0190d5a2-7b1c-7e2a-9c3d-1234567890ac', '{uuid,text}');
+SELECT answer FROM answers ORDER BY n;
+-- a column whose type cannot hold the tenant's id: its policy shows nobody a row, and no row is the tenant's
+CREATE TABLE ti.tenants (id uuid PRIMARY KEY, slug text UNIQUE);
+CREATE TABLE ti.users (id int PRIMARY KEY, email text UNIQUE, is_superuser boolean);
+CREATE TABLE ti.members (user_id int REFERENCES ti.users ON DELETE CASCADE, tenant_id uuid REFERENCES ti.tenants, role text, deleted_at timestamptz, PRIMARY KEY (user_id, tenant_id));
+CREATE TABLE ti.profiles (user_id int PRIMARY KEY, org uuid);
+INSERT INTO ti.tenants VALUES ('00000000-0000-0000-0000-000000000001', 'one'), ('00000000-0000-0000-0000-000000000002', 'two');
+INSERT INTO ti.users VALUES (1, 'a@x.org', true), (2, 'b@x.org', false);
+INSERT INTO ti.members SELECT u.id, t.id, 'owner' FROM ti.users u, ti.tenants t;
+INSERT INTO ti.profiles SELECT id, '00000000-0000-0000-0000-000000000002' FROM ti.users;
+CREATE TABLE ti.numbers (id int, author int REFERENCES ti.users ON DELETE CASCADE, tenant_id int);
+-- in partitions of other numbers, one of them isolated alone; a child that came later; by a slug, which a key says
+CREATE TABLE ti.parts (id int, author int REFERENCES ti.users ON DELETE CASCADE, tenant_id uuid) PARTITION BY LIST (id);
+CREATE TABLE ti.part_1 (tenant_id uuid, gone int, author int, id int);
+ALTER TABLE ti.part_1 DROP COLUMN gone;
+CREATE TABLE ti.alone (id int, author int REFERENCES ti.users ON DELETE CASCADE, org uuid) PARTITION BY LIST (id);
+CREATE TABLE ti.alone_1 PARTITION OF ti.alone FOR VALUES IN (1, 2);
+CREATE TABLE ti.above (id int, tenant_id uuid);
+CREATE TABLE ti.by_slug (id int, author int REFERENCES ti.users ON DELETE CASCADE, tenant text REFERENCES ti.tenants (slug));
+SELECT account.enable_tenant_isolation(t::regclass, c) FROM (VALUES ('ti.numbers', 'tenant_id'), ('ti.parts', 'tenant_id'), ('ti.alone_1', 'org'), ('ti.above', 'tenant_id'), ('ti.by_slug', 'tenant'), ('ti.profiles', 'org')) v(t, c) \g /dev/null
+ALTER TABLE ti.parts ATTACH PARTITION ti.part_1 FOR VALUES IN (1, 2);
+CREATE TABLE ti.child (author int REFERENCES ti.users ON DELETE CASCADE) INHERITS (ti.above);
+INSERT INTO ti.numbers VALUES (1, 2, 1), (2, 2, NULL);
+INSERT INTO ti.parts SELECT n, 2, format('00000000-0000-0000-0000-00000000000%s', n)::uuid FROM generate_series(1, 2) n;
+INSERT INTO ti.alone SELECT n, 2, format('00000000-0000-0000-0000-00000000000%s', n)::uuid FROM generate_series(1, 2) n;
+INSERT INTO ti.child SELECT n, format('00000000-0000-0000-0000-00000000000%s', n)::uuid, 2 FROM generate_series(1, 2) n;
+INSERT INTO ti.by_slug VALUES (1, 2, 'one'), (2, 2, 'two');
+SELECT account.use_tables('ti.users', 'ti.profiles', 'ti.tenants', members => 'ti.members') \g /dev/null
+SELECT account.act_as('1', false) \gset ignore_
+SELECT is((SELECT string_agg(c.relname || ' ' || (row_data ->> 'id'), ', ' ORDER BY c.relname, row_data ->> 'id') FROM account.export_tenant('one') e JOIN pg_class c ON c.oid = e.relation WHERE c.relname NOT IN ('members', 'tenants', 'users')),
+    'alone 1, by_slug 1, child 1, numbers 2, parts 1', 'partitions, one that is isolated alone, a child of an isolated table, a profile');
+-- a policy that the owner has widened names them still
+ALTER POLICY pgaccount_tenant ON ti.parts USING (author = 7 OR tenant_id = (SELECT account.tenant_uuid()));
+SELECT is((SELECT string_agg(row_data ->> 'id', ', ') FROM account.export_tenant('one') WHERE relation = 'ti.parts'::regclass), '1', 'a policy that was widened');
+SELECT account.disable_tenant_isolation('ti.parts') \gset ignore_
+SELECT is((SELECT count(*) FROM account.export_tenant('one') WHERE relation = 'ti.parts'::regclass), 2::bigint, 'a table that is isolated no more');
 SELECT account.sign_out() \gset ignore_
 DROP OWNED BY regress_te_app;
 DROP ROLE regress_te_app;
