@@ -42,23 +42,49 @@ CREATE TABLE hd.notes (id int PRIMARY KEY, tenant_id uuid REFERENCES hd.tenants)
 CREATE INDEX ON hd.notes (tenant_id);
 CREATE TABLE hd.secured (id int PRIMARY KEY, tenant_id uuid REFERENCES hd.tenants);
 CREATE INDEX ON hd.secured (tenant_id);
--- a partition that came to an isolated table
+-- partitions and children that came to isolated tables, with a key or without one, before these were followed; row
+-- security that somebody has turned off
 CREATE TABLE hd.filed (id int PRIMARY KEY, tenant_id uuid REFERENCES hd.tenants) PARTITION BY RANGE (id);
 CREATE INDEX ON hd.filed (tenant_id);
 CREATE TABLE hd.filed_1 PARTITION OF hd.filed FOR VALUES FROM (0) TO (10);
-SELECT account.enable_tenant_isolation('hd.filed');
-CREATE TABLE hd.filed_2 PARTITION OF hd.filed FOR VALUES FROM (10) TO (20);
+CREATE TABLE hd.noted ("The tenant" uuid);
+CREATE TABLE hd.noted_own (LIKE hd.noted);
+ALTER TABLE hd.noted_own ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everything ON hd.noted_own USING (true);
+CREATE TABLE hd.unforced (tenant_id uuid);
+SELECT account.enable_tenant_isolation('hd.filed'), account.enable_tenant_isolation('hd.noted', 'The tenant'), account.enable_tenant_isolation('hd.unforced');
+ALTER TABLE hd.unforced DISABLE ROW LEVEL SECURITY;
+ALTER EVENT TRIGGER pgaccount_parts_attached DISABLE;
+CREATE TABLE hd.filed_2 PARTITION OF hd.filed FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
+CREATE TABLE hd.filed_2a PARTITION OF hd.filed_2 FOR VALUES FROM (10) TO (15);
+CREATE TABLE hd.noted_child () INHERITS (hd.noted);
+CREATE TABLE hd."noted's child" () INHERITS (hd.noted_child);
+ALTER TABLE hd.noted_own INHERIT hd.noted;
+ALTER EVENT TRIGGER pgaccount_parts_attached ENABLE;
+-- these are
+CREATE TABLE hd.filed_3 PARTITION OF hd.filed FOR VALUES FROM (20) TO (30);
+CREATE TABLE hd.noted_late () INHERITS (hd.noted_child);
+-- who owns one of them, and nothing of the model, sees what is about that
+CREATE ROLE regress_hd_owner;
+GRANT USAGE ON SCHEMA hd TO regress_hd_owner;
+ALTER TABLE hd.noted_child OWNER TO regress_hd_owner;
+SET ROLE regress_hd_owner;
+SELECT severity, code, object, message, remedy FROM account.doctor();
+RESET ROLE;
 ALTER TABLE hd.secured ENABLE ROW LEVEL SECURITY;
 UPDATE account.signing_key SET activated_at = now() - interval '2 years' WHERE kid = 'health';
 UPDATE account.event SET at = at - interval '2 years' WHERE id = (SELECT min(id) FROM account.event);
-SELECT severity, code, object, message, remedy FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_isolated', 'events_expired') ORDER BY code;
+SELECT severity, code, object, message, remedy FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_isolated', 'events_expired') ORDER BY code, object COLLATE "C";
 \set QUIET on
 \o /dev/null
-SELECT remedy FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_isolated', 'events_expired') ORDER BY code \gexec
+SELECT remedy FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_isolated', 'events_expired') ORDER BY code, object COLLATE "C" \gexec
 \o
 \set QUIET off
 SELECT code, object FROM account.doctor() WHERE code IN ('key_old', 'tenant_not_isolated', 'events_expired');
 SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'hd' AND policyname LIKE 'pgaccount%' ORDER BY 1, 2;
+SELECT relname FROM pg_class WHERE relnamespace = 'hd'::regnamespace AND relname ~ '^(filed|noted|unforced)' AND relkind IN ('r', 'p') AND NOT (relrowsecurity AND relforcerowsecurity);
+DROP OWNED BY regress_hd_owner CASCADE;
+DROP ROLE regress_hd_owner;
 SELECT count(*) FROM account.doctor() WHERE code IN ('not_preloaded', 'events_unattended', 'events_dropped');
 
 -- where users have no tenant, isolation would hide every row: none is proposed

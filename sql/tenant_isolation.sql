@@ -112,6 +112,78 @@ ALTER TABLE parts ATTACH PARTITION parts2 FOR VALUES IN (2);
 INSERT INTO parts SELECT t, k FROM generate_series(1, 3) t, generate_series(1, 2) k;
 SELECT account.enable_tenant_isolation('parts');
 BEGIN; SELECT public.become('2'); SELECT (SELECT count(*) FROM parts), (SELECT count(*) FROM parts1), (SELECT count(*) FROM parts2); COMMIT;
+-- and those that come later: by any way, with what is below them, whose they are
+CREATE FUNCTION isolated(tables text) RETURNS TABLE (relation regclass, policy name, owner regrole, condition text, before text) LANGUAGE sql AS $$
+	SELECT polrelid, polname, relowner, pg_get_expr(polqual, polrelid), obj_description(p.oid, 'pg_policy') FROM pg_policy p JOIN pg_class c ON c.oid = polrelid WHERE relname ~ tables ORDER BY relname, polname $$;
+CREATE TABLE parts3 PARTITION OF parts FOR VALUES IN (3);
+CREATE TABLE parts4 (k int, tenant_id bigint) PARTITION BY LIST (k);
+CREATE TABLE parts4a (tenant_id bigint, k int);
+ALTER TABLE parts4a ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON parts4a USING (k = 4);
+ALTER TABLE parts4 ATTACH PARTITION parts4a FOR VALUES IN (4);
+ALTER TABLE parts ATTACH PARTITION parts4 FOR VALUES IN (4);
+CREATE TABLE parts4b PARTITION OF parts4 FOR VALUES IN (5);
+CREATE TABLE plain (v int, "Org" int);
+SELECT account.enable_tenant_isolation('plain', 'Org');
+CREATE TABLE plain1 () INHERITS (plain);
+CREATE TABLE plain2 (LIKE plain);
+CREATE TABLE plain2a () INHERITS (plain2);
+ALTER TABLE plain2 INHERIT plain;
+CREATE SCHEMA iso_later CREATE TABLE plain3 () INHERITS ("Iso S".plain);
+SELECT * FROM isolated('^(parts[34]|plain.)');
+-- one that is isolated already stays as it is; one that leaves, too
+CREATE TABLE plain4 (v int, "Org" int);
+SELECT account.enable_tenant_isolation('plain4', 'v');
+ALTER TABLE plain4 INHERIT plain;
+ALTER TABLE plain4 NO INHERIT plain;
+ALTER TABLE parts DETACH PARTITION parts3;
+SELECT relation, condition FROM isolated('^(plain4|parts3)');
+INSERT INTO parts3 VALUES (1, 3);	-- fails
+SELECT account.disable_tenant_isolation('parts3');
+INSERT INTO parts3 VALUES (1, 3);
+-- IF NOT EXISTS brings nothing to a table that is there, whoever's it is
+CREATE TABLE plain5 (v int, "Org" int);
+SET client_min_messages = warning;
+CREATE TABLE IF NOT EXISTS plain5 () INHERITS (plain);
+CREATE TABLE IF NOT EXISTS plain6 () INHERITS (plain);
+RESET client_min_messages;
+SELECT relation, policy FROM isolated('^plain[56]');
+-- what is below a part, and another's, is that one's to isolate: the doctor tells
+CREATE TABLE plain7 (v int, "Org" int);
+CREATE TABLE plain7a () INHERITS (plain7);
+RESET ROLE;
+ALTER TABLE "Iso S".plain7a OWNER TO regress_iso_app;
+SET ROLE regress_iso_owner;
+ALTER TABLE plain7 INHERIT plain;
+SELECT relation, policy FROM isolated('^plain7');
+-- rows that came in this transaction, and whose keys are checked at its end
+CREATE TABLE keys (v int PRIMARY KEY);
+BEGIN;
+CREATE TABLE parts6 (tenant_id bigint, k int REFERENCES keys DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO keys VALUES (6);
+INSERT INTO parts6 VALUES (1, 6);
+SAVEPOINT s;
+ALTER TABLE parts ATTACH PARTITION parts6 FOR VALUES IN (6);	-- fails
+ROLLBACK TO s;
+SET CONSTRAINTS ALL IMMEDIATE;
+ALTER TABLE parts ATTACH PARTITION parts6 FOR VALUES IN (6);
+SELECT relation, policy FROM isolated('^parts6');
+ROLLBACK;
+-- an owner that cannot name our functions
+RESET ROLE;
+REVOKE USAGE ON SCHEMA account FROM PUBLIC;
+SET ROLE regress_iso_owner;
+CREATE TABLE parts7 PARTITION OF parts FOR VALUES IN (7);
+RESET ROLE;
+GRANT USAGE ON SCHEMA account TO PUBLIC;
+SET ROLE regress_iso_owner;
+SELECT relation, policy FROM isolated('^parts7');
+-- a policy of the name that is not ours says nothing of what comes below
+CREATE TABLE other (v numeric, w int);
+CREATE POLICY pgaccount_tenant ON other AS RESTRICTIVE USING (v = (SELECT 1) AND w = 1);
+CREATE TABLE other1 () INHERITS (other);
+SELECT relation, policy FROM isolated('^other1');
+DROP FUNCTION isolated;
 SELECT account.disable_tenant_isolation('parts');
 SELECT count(*) FROM parts;
 
@@ -134,6 +206,6 @@ RESET ALL;
 DELETE FROM account.signing_key;
 DROP FUNCTION become;
 SET client_min_messages = warning;
-DROP SCHEMA "Iso S" CASCADE;
+DROP SCHEMA "Iso S", iso_later CASCADE;
 DROP OWNED BY regress_iso_owner, regress_iso_app;
 DROP ROLE regress_iso_owner, regress_iso_app;

@@ -1,12 +1,14 @@
 /*
  * attached_parts.c
- *		Partitions, and children, that come to the mapped tables and to those whose last member is
- *		kept, or leave these.
+ *		Partitions, and children, that come to the mapped tables, to isolated ones and to those whose
+ *		last member is kept, or leave these.
  *
  * PostgreSQL clones row triggers to partitions, but none for statements and TRUNCATE; and those
- * FROM another table are each partition's own. An event trigger looks at every CREATE and ALTER
- * TABLE, and at what CREATE SCHEMA makes, and makes and drops them. Locks are those of the command,
- * on the part alone.
+ * FROM another table are each partition's own. Policies are each table's own, too: a part that is
+ * named is read by its own alone. An event trigger looks at every CREATE and ALTER TABLE, and at
+ * what CREATE SCHEMA makes, and makes and drops them; a part that leaves an isolated table stays
+ * isolated. Locks are those of the command, on the part and, where it comes to an isolated table,
+ * on what is below it.
  */
 #include "postgres.h"
 
@@ -18,6 +20,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "auth/auth.h"
 #include "base/base.h"
@@ -62,6 +65,7 @@ part_came(Oid relid)
 	if (top == relid || get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
 		return;
 	user_trigger_part(relid);
+	tenant_isolation_part(relid);
 	if (own_trigger(top, LAST_MEMBER_ROW, InvalidOid) != NULL && last_member_rule(top, &rule))
 	{
 		last_member_put_row(&rule, relid);
@@ -77,6 +81,25 @@ part_left(Oid relid)
 {
 	if (OidIsValid(relid) && hierarchy_top(relid) == relid)
 		last_member_part_left(relid);
+}
+
+/*
+ * Did a CREATE TABLE put its table below others? IF NOT EXISTS may have found one, of anybody's,
+ * which has come to nothing.
+ */
+static bool
+created_part(const CreateStmt *create)
+{
+	Relation rel;
+	bool is_new;
+
+	if (create->inhRelations == NIL || !create->if_not_exists)
+		return create->inhRelations != NIL;
+	rel = RelationIdGetRelation(command_table(create->relation));
+	is_new = RelationIsValid(rel) && rel->rd_createSubid != InvalidSubTransactionId;
+	if (RelationIsValid(rel))
+		RelationClose(rel);
+	return is_new;
 }
 
 /* See to what one command of ALTER TABLE has brought or taken away. */
@@ -120,7 +143,7 @@ parts_attached(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	SPI_connect();
 	foreach (lc, command_creates(command))
-		if (lfirst_node(CreateStmt, lc)->inhRelations != NIL)
+		if (created_part(lfirst_node(CreateStmt, lc)))
 			part_came(command_table(lfirst_node(CreateStmt, lc)->relation));
 	if (IsA(command, AlterTableStmt))
 		foreach (lc, ((AlterTableStmt *) command)->cmds)

@@ -50,30 +50,6 @@ BEGIN ATOMIC
     FROM account.signing_key AS k
     WHERE k.signs AND coalesce(k.activated_at, k.created_at) < now() - interval '1 year'
     UNION ALL
-    -- users are looked up before there is an identity: they are no table to isolate
-    SELECT DISTINCT 'info', 'tenant_not_isolated', f.conrelid::regclass::text,
-           format('rows of every tenant are seen by all who may read the table: nothing compares '
-               '%I with account.tenant_id()', a.attname),
-           format('SELECT account.enable_tenant_isolation(%L, %L);', f.conrelid::regclass::text,
-               a.attname)
-    FROM pg_constraint AS f
-    JOIN pg_class AS r ON r.oid = f.conrelid
-    JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = f.conkey[1]
-    -- of partitions those that came to a table that is isolated
-    WHERE f.contype = 'f' AND cardinality(f.conkey) = 1 AND NOT r.relrowsecurity
-        AND (NOT r.relispartition OR EXISTS (SELECT FROM pg_policy AS p
-            WHERE p.polrelid = pg_partition_root(f.conrelid) AND p.polname = 'pgaccount_tenant'))
-          AND f.confrelid IN (SELECT c.relation FROM account.model_column AS c
-              WHERE c.part = 'tenants')
-          AND f.conrelid NOT IN (SELECT c.relation FROM account.model_column AS c)
-          AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype,
-              'text'::regtype, 'varchar'::regtype)
-          -- where users have no tenant there is no account.tenant_id() to compare with: nobody
-          -- would see a row
-          AND EXISTS (SELECT FROM account.model_column AS c
-                      WHERE (c.part, c.attribute) IN (('users', 'tenant'), ('members', 'tenant'))
-                          AND c.column_name IS NOT NULL)
-    UNION ALL
     SELECT 'error', 'model_incomplete', c.relation::text,
            format('%s.%s is mapped to column %I, which is gone', c.part, c.attribute,
                c.column_name),
@@ -201,3 +177,70 @@ END;
 COMMENT ON FUNCTION account.doctor_extension() IS
 'The findings of account.doctor about the extension itself.';
 REVOKE ALL ON FUNCTION account.doctor_extension() FROM PUBLIC;
+
+CREATE FUNCTION account.doctor_isolation()
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+BEGIN ATOMIC
+    -- what references tenants. Users are looked up before there is an identity: they are no table
+    -- to isolate
+    SELECT DISTINCT 'info', 'tenant_not_isolated', f.conrelid::regclass::text,
+           format('rows of every tenant are seen by all who may read the table: nothing compares '
+               '%I with account.tenant_id()', a.attname),
+           format('SELECT account.enable_tenant_isolation(%L, %L);', f.conrelid::regclass::text,
+               a.attname)
+    FROM pg_constraint AS f
+    JOIN pg_class AS r ON r.oid = f.conrelid
+    JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = f.conkey[1]
+    WHERE f.contype = 'f' AND cardinality(f.conkey) = 1 AND NOT r.relrowsecurity
+          AND NOT r.relispartition
+          AND f.confrelid IN (SELECT c.relation FROM account.model_column AS c
+              WHERE c.part = 'tenants')
+          AND f.conrelid NOT IN (SELECT c.relation FROM account.model_column AS c)
+          AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype,
+              'text'::regtype, 'varchar'::regtype)
+          -- where users have no tenant there is no account.tenant_id() to compare with: nobody
+          -- would see a row
+          AND EXISTS (SELECT FROM account.model_column AS c
+                      WHERE (c.part, c.attribute) IN (('users', 'tenant'), ('members', 'tenant'))
+                          AND c.column_name IS NOT NULL)
+          AND NOT EXISTS (SELECT FROM pg_policy AS p
+              WHERE p.polrelid = f.conrelid AND p.polname = 'pgaccount_tenant')
+    UNION ALL
+    -- parts of isolated tables, which hold rows of these and are read by name; and isolated tables
+    -- whose row security somebody has turned off
+    SELECT 'warning', 'tenant_not_isolated', m.relation::regclass::text,
+           CASE WHEN m.above = m.relation
+                THEN 'rows of every tenant are seen by all who may read the table: its policies '
+                    'are there, but row security is off'
+                ELSE format('rows of %s, which is isolated by %I, are here, and who reads this '
+                    'table by its own name sees those of every tenant: it is not isolated itself',
+                    m.above::regclass, m.column_name) END,
+           format('SELECT account.enable_tenant_isolation(%L, %L);', m.relation::regclass::text,
+               m.column_name)
+    FROM (WITH RECURSIVE isolated AS (
+              SELECT p.polrelid AS above, p.polrelid AS relation, 0 AS depth,
+                     (SELECT a.attname FROM pg_depend AS d
+                      JOIN pg_attribute AS a ON a.attrelid = d.refobjid
+                          AND a.attnum = d.refobjsubid
+                      WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+                          AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid
+                          AND d.refobjsubid > 0
+                      ORDER BY d.refobjsubid LIMIT 1) AS column_name
+              FROM pg_policy AS p
+              WHERE p.polname = 'pgaccount_tenant'
+              UNION
+              SELECT i.above, h.inhrelid, i.depth + 1, i.column_name
+              FROM isolated AS i
+              JOIN pg_inherits AS h ON h.inhparent = i.relation)
+          SELECT DISTINCT ON (i.relation) i.*
+          FROM isolated AS i
+          WHERE i.column_name IS NOT NULL
+          ORDER BY i.relation, i.depth, i.above) AS m
+    JOIN pg_class AS r ON r.oid = m.relation
+    WHERE (m.above <> m.relation OR NOT r.relrowsecurity)
+          AND r.relkind IN ('r', 'p') AND r.relpersistence <> 't';
+END;
+COMMENT ON FUNCTION account.doctor_isolation() IS
+'The findings of account.doctor about rows that other tenants see.';
+REVOKE ALL ON FUNCTION account.doctor_isolation() FROM PUBLIC;

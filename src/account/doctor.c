@@ -161,6 +161,7 @@ static const char findings_sql[] = OWN_STATEMENT
 	" account.model_column AS m JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=)"
 	" m.relation WHERE pg_catalog.pg_has_role($1, c.relowner, 'USAGE'))"
 	" OR NOT EXISTS (SELECT FROM account.model_column)"
+	" UNION ALL SELECT * FROM account.doctor_isolation()"
 	" UNION ALL SELECT * FROM account.last_member_findings()"
 	" UNION ALL SELECT * FROM account.doctor_hold()"
 	" UNION ALL SELECT * FROM account.doctor_extension() WHERE $2"

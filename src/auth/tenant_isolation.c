@@ -5,7 +5,8 @@
  * Two policies are the declaration: pg_dump carries them, \d shows them, PostgreSQL follows
  * renames. What row security was before stands in the comment of one, so that disabling gives it
  * back. The tenant is a subselect: it is evaluated once a statement, and an index on the column
- * serves.
+ * serves. Policies bind who names their own table: partitions and children have theirs, those that
+ * come later by an event trigger.
  */
 #include "postgres.h"
 
@@ -21,7 +22,9 @@
 #include "catalog/pg_type.h"
 #include "commands/comment.h"
 #include "commands/policy.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -147,9 +150,24 @@ tenant_isolated(Oid relid)
 	return OidIsValid(get_relation_policy_oid(relid, RESTRICTIVE_POLICY, true));
 }
 
+/* Does an expression select what a function of ours gives, as our condition does? */
+static bool
+selects_helper(Node *node)
+{
+	Query *query;
+	TargetEntry *column;
+
+	if (!IsA(node, SubLink) || !IsA(((SubLink *) node)->subselect, Query))
+		return false;
+	query = castNode(Query, ((SubLink *) node)->subselect);
+	column = query->targetList != NIL ? linitial(query->targetList) : NULL;
+	return column != NULL && IsA(column->expr, FuncExpr) &&
+		   get_func_namespace(((FuncExpr *) column->expr)->funcid) == account_schema();
+}
+
 /*
- * An expression_tree_walker() that looks for what our condition compares: a column with what a
- * subselect gives. *context: its AttrNumber.
+ * An expression_tree_walker() that looks for what our condition compares: a column with the
+ * tenant's id. *context: its AttrNumber.
  */
 static bool
 find_compared(Node *node, void *context)
@@ -160,7 +178,7 @@ find_compared(Node *node, void *context)
 	{
 		Node *column = strip_implicit_coercions(linitial(((OpExpr *) node)->args));
 
-		if (IsA(column, Var) && IsA(lsecond(((OpExpr *) node)->args), SubLink))
+		if (IsA(column, Var) && selects_helper(lsecond(((OpExpr *) node)->args)))
 		{
 			*(AttrNumber *) context = ((Var *) column)->varattno;
 			return true;
@@ -300,6 +318,86 @@ enable_one(Oid relid, const char *column_name)
 		run_sql(OWN_STATEMENT "CREATE POLICY " PERMISSIVE_POLICY
 							  " ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)",
 				table, condition, condition);
+}
+
+/* The column by which the nearest table above a table is isolated, or itself; NULL: none is. */
+static const char *
+inherited_column(Oid relid)
+{
+	ListCell *lc;
+
+	foreach (lc, tables_above(relid))
+	{
+		AttrNumber attnum = isolating_column(lfirst_oid(lc));
+		char *name = attnum > 0 ? get_attname(lfirst_oid(lc), attnum, false) : NULL;
+
+		/* whoever has altered the policy may compare anything */
+		if (name != NULL &&
+			helper_of(getBaseType(get_atttype(relid, get_attnum(relid, name)))) != NULL)
+			return name;
+	}
+	return NULL;
+}
+
+/* May a role use a schema? */
+static bool
+may_use_schema(Oid role, Oid schema)
+{
+	return DatumGetBool(DirectFunctionCall3(has_schema_privilege_id_id, ObjectIdGetDatum(role),
+											ObjectIdGetDatum(schema),
+											CStringGetTextDatum("USAGE")));
+}
+
+/* Isolate a part as its owner, or tell why not. */
+static void
+isolate_part(Oid part, Oid owner, const char *column)
+{
+	RoleState caller;
+
+	if (AfterTriggerPendingOnRel(part))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+						errmsg("table \"%s\" has pending trigger events, and cannot be isolated",
+							   get_rel_name(part)),
+						errdetail("It comes below a table of account.enable_tenant_isolation()."),
+						errhint("SET CONSTRAINTS ALL IMMEDIATE first.")));
+	if (!may_use_schema(owner, account_schema()) || !may_use_schema(owner, get_rel_namespace(part)))
+	{
+		ereport(WARNING,
+				(errmsg("table \"%s\" is not isolated, but what it has come below is",
+						get_rel_name(part)),
+				 errdetail("Its owner may not use the schema of the table, or schema account, and "
+						   "can make no policy."),
+				 errhint("GRANT USAGE, and call account.enable_tenant_isolation(%s, %s).",
+						 sql_literal(sql_relation(part)), sql_literal(column))));
+		return;
+	}
+	caller = run_as(owner);
+	enable_one(part, column);
+	run_as_end(caller);
+}
+
+/* A table has come below another; see the header. */
+void
+tenant_isolation_part(Oid relid)
+{
+	const char *column = inherited_column(relid);
+	ListCell *lc;
+
+	if (column == NULL)
+		return;
+	foreach (lc, find_all_inheritors(relid, AccessShareLock, NULL))
+	{
+		Oid part = lfirst_oid(lc);
+		Oid owner = relation_owner(part);
+
+		CHECK_FOR_INTERRUPTS();
+		if (tenant_isolated(part) || get_rel_relkind(part) == RELKIND_FOREIGN_TABLE)
+			continue;
+		/* the command has asked for the rights on the table itself alone */
+		if (part != relid && !has_privs_of_role(GetUserId(), owner))
+			continue;
+		isolate_part(part, owner, column);
+	}
 }
 
 /* Disable on one table. */

@@ -16,6 +16,13 @@ extern bool tenant_isolated(Oid relid);
  */
 extern List *tenant_isolating_columns(Oid relid);
 
+/*
+ * A table, which is locked, has come below another: if rows of that are isolated, isolate it, and
+ * what is below it, likewise, each as its owner. What the caller has no rights on below it stays as
+ * it is. Within SPI_connect.
+ */
+extern void tenant_isolation_part(Oid relid);
+
 /* A tenant's id, as the types of such columns have it. palloc'd. */
 typedef struct IdentityKey TenantKey;
 
