@@ -42,6 +42,7 @@
 #include "base/base.h"
 #include "cleanup/cleanup.h"
 #include "fkey/fkey.h"
+#include "softdelete/softdelete.h"
 #include "export_walk.h"
 
 /*
@@ -327,7 +328,36 @@ find_part(ExportWalk *walk, ModelPart part, ModelAttribute attribute, const char
 				   model_key_type(model, attribute), value, relation_owner(model->relation[part]));
 }
 
-/* Find the users that are members of a tenant, or were. */
+/*
+ * SQL: is row `alias` of a part deleted, and did membership `m`, which is, not end before? As far
+ * as soft delete says when.
+ */
+static char *
+ended_with(const Model *model, const char *alias, ModelPart part)
+{
+	Oid relids[] = {model->relation[MODEL_MEMBERS], model->relation[part]};
+	SoftDelete mappings[lengthof(relids)];
+
+	for (int i = 0; i < lengthof(relids); i++)
+	{
+		const SoftDelete *found = mapping_declared(relids[i]);
+
+		if (found == NULL)
+			return psprintf("NOT %s", live_sql(model, alias, part));
+		mappings[i] = *found;
+	}
+	return psprintf(
+		"(NOT %s AND (m.%s OPERATOR(pg_catalog.>=) %s) IS NOT FALSE)", live_sql(model, alias, part),
+		sql_column(relids[0], mappings[0].deleted_at),
+		sql_stamp_from(&mappings[0].stamp,
+					   psprintf("%s.%s", alias, sql_column(relids[1], mappings[1].deleted_at)),
+					   &mappings[1].stamp));
+}
+
+/*
+ * Find the users that are members of a tenant, or were when they were deleted, or the tenant was.
+ * Who has left is not the tenant's any more, be the membership removed or deleted.
+ */
 static void
 find_members(ExportWalk *walk, const char *tenant_id)
 {
@@ -336,10 +366,16 @@ find_members(ExportWalk *walk, const char *tenant_id)
 
 	if (model_key_value(model, MEMBERS_TENANT, tenant_id, &value))
 		find_where(walk, MODEL_USERS,
-				   psprintf("EXISTS (SELECT 1 FROM %s m WHERE %s AND %s)",
+				   psprintf("EXISTS (SELECT 1 FROM %s m WHERE %s AND %s AND (%s OR %s OR EXISTS"
+							" (SELECT 1 FROM %s t WHERE %s AND %s)))",
 							sql_relation(model->relation[MODEL_MEMBERS]),
 							model_sql_same_key(model, "m", MEMBERS_USER, "c", USERS_ID),
-							model_sql_key(model, "m", MEMBERS_TENANT, 1)),
+							model_sql_key(model, "m", MEMBERS_TENANT, 1),
+							live_sql(model, "m", MODEL_MEMBERS),
+							ended_with(model, "c", MODEL_USERS),
+							sql_relation(model->relation[MODEL_TENANTS]),
+							model_sql_same_key(model, "t", TENANTS_ID, "m", MEMBERS_TENANT),
+							ended_with(model, "t", MODEL_TENANTS)),
 				   model_key_type(model, MEMBERS_TENANT), value, model->owner[MODEL_USERS]);
 }
 

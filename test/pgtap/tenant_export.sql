@@ -268,6 +268,33 @@ SELECT is((SELECT string_agg(row_data ->> 'id', ', ') FROM account.export_tenant
 SELECT account.disable_tenant_isolation('ti.parts') \gset ignore_
 SELECT is((SELECT count(*) FROM account.export_tenant('one') WHERE relation = 'ti.parts'::regclass), 2::bigint, 'a table that is isolated no more');
 SELECT account.sign_out() \gset ignore_
+-- who has left a tenant is not its user any more, whether the membership is removed or deleted; who was deleted is
+CREATE SCHEMA tl;
+CREATE TABLE tl.tenants (id int PRIMARY KEY, slug text UNIQUE, deleted_at timestamp(0));
+CREATE TABLE tl.users (id int PRIMARY KEY, email text UNIQUE, is_superuser boolean, deleted_at timestamptz);
+CREATE TABLE tl.members (user_id int REFERENCES tl.users ON DELETE CASCADE, tenant_id int REFERENCES tl.tenants ON DELETE CASCADE, role text, deleted_at timestamptz(1), PRIMARY KEY (user_id, tenant_id));
+CREATE TABLE tl.notes (id int PRIMARY KEY, author int REFERENCES tl.users ON DELETE CASCADE, tenant int REFERENCES tl.tenants);
+INSERT INTO tl.tenants VALUES (1, 'one'), (2, 'two');
+INSERT INTO tl.users SELECT i, name || '@x.org', i = 9 FROM (VALUES (1, 'here'), (2, 'left'), (3, 'removed'), (4, 'deleted'), (5, 'left and deleted'), (9, 'root')) v(i, name);
+INSERT INTO tl.members SELECT u.id, t.id, 'owner' FROM tl.users u, tl.tenants t WHERE u.id < 9;
+INSERT INTO tl.notes SELECT id, id, NULL FROM tl.users UNION ALL SELECT 100 + id, id, 1 FROM tl.users;
+DELETE FROM tl.members WHERE (user_id, tenant_id) = (3, 1);
+SELECT account.enable_soft_delete(t::regclass) FROM unnest('{tl.tenants,tl.users,tl.members}'::text[]) t \g /dev/null
+SELECT account.use_tables('tl.users', tenants => 'tl.tenants', members => 'tl.members') \g /dev/null
+DELETE FROM tl.members WHERE user_id IN (2, 5) AND tenant_id = 1;
+SELECT pg_sleep(0.2) \gset ignore_
+DELETE FROM tl.users WHERE id IN (4, 5);
+SELECT account.act_as('9', false) \gset ignore_
+CREATE FUNCTION tl.exported(tenant text) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(c.relname || ' ' || coalesce(row_data ->> 'id', row_data ->> 'user_id'), ', ' ORDER BY c.relname, coalesce(row_data ->> 'id', row_data ->> 'user_id')) FROM account.export_tenant(tenant) e JOIN pg_class c ON c.oid = e.relation WHERE c.relname <> 'tenants' $$;
+SELECT is(tl.exported('one'), 'members 1, members 2, members 4, members 5, notes 1, notes 101, notes 102, notes 103, notes 104, notes 105, notes 109, notes 4, users 1, users 4',
+    'of who has left what names the tenant, and no more');
+SELECT is((SELECT string_agg(user_id::text, ' ' ORDER BY user_id) FROM account.deleted(NULL::tl.members) WHERE tenant_id = 2), '4 5', 'those who were deleted are members no more');
+SELECT is((SELECT string_agg(row_data ->> 'id', ' ' ORDER BY row_data ->> 'id') FROM account.export_tenant('two') WHERE relation = 'tl.users'::regclass), '1 2 3 4 5', 'but are the tenant''s');
+DELETE FROM tl.tenants WHERE id = 2;
+SELECT is((SELECT count(*) FROM tl.members WHERE tenant_id = 2), 0::bigint, 'a deleted tenant has no live memberships');
+SELECT is((SELECT string_agg(row_data ->> 'id', ' ' ORDER BY row_data ->> 'id') FROM account.export_tenant('two') WHERE relation = 'tl.users'::regclass), '1 2 3 4 5', 'it is exported with those it had');
+SELECT account.sign_out() \gset ignore_
 DROP OWNED BY regress_te_app;
 DROP ROLE regress_te_app;
 SELECT * FROM finish();
