@@ -159,6 +159,39 @@ INSERT INTO parts_b (id, kind) VALUES (2, 'b');
 SELECT count(*) FROM account.deleted(NULL::parts);
 SELECT tableoid::regclass, id FROM parts ORDER BY 1, 2;
 
+-- keys of generated columns, which are computed after the triggers: in an index, its expression, its condition -----
+CREATE TABLE folded (id int PRIMARY KEY, email text, el text GENERATED ALWAYS AS (lower(email)) STORED, UNIQUE NULLS NOT DISTINCT (el));
+SELECT account.enable_soft_delete('folded', on_reinsert => 'replace');
+INSERT INTO folded VALUES (1, NULL), (2, 'A');
+DELETE FROM folded;
+INSERT INTO folded VALUES (3, 'b');
+SELECT id FROM account.deleted(NULL::folded) ORDER BY 1;
+INSERT INTO folded VALUES (4, 'a'), (5, NULL);
+SELECT id FROM account.deleted(NULL::folded) ORDER BY 1;
+DELETE FROM folded;
+COPY folded (id, email) FROM stdin;
+6	B
+7	A
+\.
+SELECT id, email FROM account.deleted(NULL::folded) ORDER BY 1;
+INSERT INTO folded SELECT i, 'x' || i FROM generate_series(100, 3000) i UNION ALL SELECT 8, NULL;
+SELECT count(*) FROM account.deleted(NULL::folded);
+-- each partition computes its own, and has them elsewhere
+CREATE TABLE gparts (id int, kind text, email text, el text GENERATED ALWAYS AS (lower(email)) STORED, alive boolean GENERATED ALWAYS AS (email <> '') STORED, deleted_at timestamptz) PARTITION BY LIST (kind);
+CREATE TABLE gparts_a PARTITION OF gparts FOR VALUES IN ('a');
+CREATE TABLE gparts_b (alive boolean GENERATED ALWAYS AS (email <> '') STORED, gone int, el text GENERATED ALWAYS AS (lower(email)) STORED, kind text, email text, deleted_at timestamptz, id int);
+ALTER TABLE gparts_b DROP COLUMN gone;
+ALTER TABLE gparts ATTACH PARTITION gparts_b FOR VALUES IN ('b');
+CREATE UNIQUE INDEX gparts_el ON gparts (left(el, 2), kind);
+CREATE UNIQUE INDEX gparts_id ON gparts (id, kind) WHERE alive;
+SELECT account.enable_soft_delete('gparts', on_reinsert => 'replace');
+INSERT INTO gparts VALUES (1, 'a', 'ABC'), (2, 'b', 'ABC'), (3, 'b', 'DEF'), (4, 'b', 'XY');
+DELETE FROM gparts;
+INSERT INTO gparts VALUES (5, 'a', 'abd'), (3, 'b', 'abe');
+SELECT id, kind FROM account.deleted(NULL::gparts);
+SELECT tableoid::regclass, id, el FROM gparts ORDER BY 2;
+DROP TABLE folded, gparts;
+
 -- the option is kept, and taken back --------------------------------------------------------------------------------
 SELECT account.enable_soft_delete('parts');
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'account.replace_deleted'::regproc ORDER BY tgrelid::regclass::text;

@@ -5,6 +5,10 @@
  * A deleted row keeps its key from others in the unique indexes that hold all rows. It is looked up
  * as the server's own check of the index does, but in a snapshot.
  *
+ * A new row that a BEFORE trigger has at hand is without its stored generated columns: they are
+ * computed after it. Those that an index asks for are computed here, as the server will: as the
+ * same role and under the same search_path, so that the key looked up is the one that goes in.
+ *
  * A statement that inserts many rows would look up each, and most keys are nobody's. So after as
  * many look-ups as reading the table costs, it is read once, for the keys that deleted rows have:
  * what they hash to goes into a Bloom filter, and only rows that it may know are looked up from
@@ -24,6 +28,8 @@
 #include "executor/executor.h"
 #include "lib/bloomfilter.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
 #include "storage/bufmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -52,17 +58,26 @@ typedef struct UniqueKey
 /* Memory of a filter, in kB. */
 #define FILTER_MEMORY 4096
 
+/* A stored generated column that an index asks for. */
+typedef struct GeneratedColumn
+{
+	AttrNumber attnum;
+	ExprState *value;
+} GeneratedColumn;
+
 struct UniqueKeys
 {
 	MemoryContext context;
 	HeldOpen held;
-	EState *estate; /* evaluates expressions of indexes; NULL: they have none */
+	EState *estate; /* evaluates expressions of indexes and columns; NULL: there are none */
 	TupleTableSlot *found;
-	List *keys;         /* of UniqueKey */
-	uint64 enough;      /* look-ups, before the table is read */
-	uint64 looked_up;   /* rows */
-	bool filtered;      /* the filters are there: deleted rows as one snapshot shows them, */
-	TransactionId xmax; /* which is known by these */
+	List *keys;               /* of UniqueKey */
+	List *generated;          /* of GeneratedColumn */
+	TupleTableSlot *complete; /* a new row with these; NULL: there are none */
+	uint64 enough;            /* look-ups, before the table is read */
+	uint64 looked_up;         /* rows */
+	bool filtered;            /* the filters are there: deleted rows as one snapshot shows them, */
+	TransactionId xmax;       /* which is known by these */
 	CommandId curcid;
 };
 
@@ -197,6 +212,8 @@ close_keys(void *arg)
 	ListCell *lc;
 
 	ExecDropSingleTupleTableSlot(keys->found);
+	if (keys->complete != NULL)
+		ExecDropSingleTupleTableSlot(keys->complete);
 	foreach (lc, keys->keys)
 	{
 		UniqueKey *key = lfirst(lc);
@@ -261,6 +278,56 @@ open_key(UniqueKeys *keys, Oid index_id)
 	keys->keys = lappend(keys->keys, key);
 }
 
+/* The columns of its table that an index asks for, offset as pull_varattnos() has it. */
+static Bitmapset *
+columns_of(const IndexInfo *info)
+{
+	Bitmapset *columns = NULL;
+
+	for (int i = 0; i < info->ii_NumIndexKeyAttrs; i++)
+		if (info->ii_IndexAttrNumbers[i] != InvalidAttrNumber)
+			columns = bms_add_member(columns, info->ii_IndexAttrNumbers[i] -
+												  FirstLowInvalidHeapAttributeNumber);
+	pull_varattnos((Node *) info->ii_Expressions, 1, &columns);
+	pull_varattnos((Node *) info->ii_Predicate, 1, &columns);
+	return columns;
+}
+
+/* Prepare to compute a stored generated column. */
+static void
+open_generated(UniqueKeys *keys, Relation rel, AttrNumber attnum)
+{
+	GeneratedColumn *column = palloc(sizeof(GeneratedColumn));
+
+	if (keys->estate == NULL)
+		keys->estate = CreateExecutorState();
+	if (keys->complete == NULL)
+		keys->complete = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
+	column->attnum = attnum;
+	column->value = ExecPrepareExpr((Expr *) build_column_default(rel, attnum), keys->estate);
+	keys->generated = lappend(keys->generated, column);
+}
+
+/* The same of all that the indexes ask for. */
+static void
+open_all_generated(UniqueKeys *keys, Relation rel)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+	Bitmapset *asked = NULL;
+	bool whole_row;
+	ListCell *lc;
+
+	if (desc->constr == NULL || !desc->constr->has_generated_stored)
+		return;
+	foreach (lc, keys->keys)
+		asked = bms_add_members(asked, columns_of(((UniqueKey *) lfirst(lc))->info));
+	whole_row = bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, asked);
+	for (int i = 0; i < desc->natts; i++)
+		if (TupleDescAttr(desc, i)->attgenerated == ATTRIBUTE_GENERATED_STORED &&
+			(whole_row || bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, asked)))
+			open_generated(keys, rel, i + 1);
+}
+
 /* The unique indexes of a table. */
 UniqueKeys *
 unique_keys_open(Relation rel)
@@ -275,6 +342,7 @@ unique_keys_open(Relation rel)
 	foreach (lc, indexes)
 		open_key(keys, lfirst_oid(lc));
 	list_free(indexes);
+	open_all_generated(keys, rel);
 	return keys;
 }
 
@@ -283,6 +351,38 @@ void
 unique_keys_hold(UniqueKeys *keys)
 {
 	hold_open(&keys->held, keys->context, close_keys, keys);
+}
+
+/*
+ * A new row with the generated columns that indexes ask for, as good as the row until the next
+ * reset of the memory of expressions.
+ */
+static TupleTableSlot *
+complete_row(UniqueKeys *keys, Relation rel, TupleTableSlot *slot)
+{
+	TupleTableSlot *complete = keys->complete;
+	int natts = RelationGetNumberOfAttributes(rel);
+	ExprContext *econtext;
+	ListCell *lc;
+
+	if (complete == NULL)
+		return slot;
+	slot_getallattrs(slot);
+	ExecClearTuple(complete);
+	memcpy(complete->tts_values, slot->tts_values, natts * sizeof(Datum));
+	memcpy(complete->tts_isnull, slot->tts_isnull, natts * sizeof(bool));
+	complete->tts_tableOid = RelationGetRelid(rel);
+	ExecStoreVirtualTuple(complete);
+	econtext = GetPerTupleExprContext(keys->estate);
+	econtext->ecxt_scantuple = complete;
+	foreach (lc, keys->generated)
+	{
+		GeneratedColumn *column = lfirst(lc);
+
+		complete->tts_values[column->attnum - 1] = ExecEvalExprSwitchContext(
+			column->value, econtext, &complete->tts_isnull[column->attnum - 1]);
+	}
+	return complete;
 }
 
 /* Is the row one that the index would hold? */
@@ -436,7 +536,6 @@ are_filtered(UniqueKeys *keys, Relation rel, AttrNumber deleted_at, Snapshot sna
 static bool
 may_be_deleted(UniqueKeys *keys, TupleTableSlot *slot)
 {
-	bool may_be = false;
 	uint32 hash;
 	ListCell *lc;
 
@@ -444,24 +543,21 @@ may_be_deleted(UniqueKeys *keys, TupleTableSlot *slot)
 	{
 		UniqueKey *key = lfirst(lc);
 
-		if (!may_be && hash_of_key(keys, key, slot, &hash))
-			may_be = !bloom_lacks_element(key->deleted, (unsigned char *) &hash, sizeof(hash));
+		if (hash_of_key(keys, key, slot, &hash) &&
+			!bloom_lacks_element(key->deleted, (unsigned char *) &hash, sizeof(hash)))
+			return true;
 	}
-	if (keys->estate != NULL)
-		ResetPerTupleExprContext(keys->estate);
-	return may_be;
+	return false;
 }
 
-/* Who has the unique keys of a new row? */
-KeyHolder
-unique_keys_holder(UniqueKeys *keys, Relation rel, AttrNumber deleted_at, TupleTableSlot *slot,
-				   Snapshot snapshot, List **tids)
+/* Look the unique keys of a new row up. */
+static KeyHolder
+look_up(UniqueKeys *keys, Relation rel, AttrNumber deleted_at, TupleTableSlot *slot,
+		Snapshot snapshot, List **tids)
 {
 	KeyHolder holder = KEYS_FREE;
 	ListCell *lc;
 
-	if (are_filtered(keys, rel, deleted_at, snapshot) && !may_be_deleted(keys, slot))
-		return KEYS_FREE;
 	foreach (lc, keys->keys)
 	{
 		UniqueKey *key = lfirst(lc);
@@ -481,6 +577,20 @@ unique_keys_holder(UniqueKeys *keys, Relation rel, AttrNumber deleted_at, TupleT
 		if (holder == KEYS_OF_LIVE_ROW)
 			break;
 	}
+	return holder;
+}
+
+/* Who has the unique keys of a new row? */
+KeyHolder
+unique_keys_holder(UniqueKeys *keys, Relation rel, AttrNumber deleted_at, TupleTableSlot *slot,
+				   Snapshot snapshot, List **tids)
+{
+	bool filtered = are_filtered(keys, rel, deleted_at, snapshot);
+	TupleTableSlot *complete = complete_row(keys, rel, slot);
+	KeyHolder holder = KEYS_FREE;
+
+	if (!filtered || may_be_deleted(keys, complete))
+		holder = look_up(keys, rel, deleted_at, complete, snapshot, tids);
 	if (keys->estate != NULL)
 		ResetPerTupleExprContext(keys->estate);
 	return holder;
