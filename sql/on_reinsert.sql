@@ -192,6 +192,33 @@ SELECT id, kind FROM account.deleted(NULL::gparts);
 SELECT tableoid::regclass, id, el FROM gparts ORDER BY 2;
 DROP TABLE folded, gparts;
 
+-- no trigger changes the new row, or leaves it out, after the deleted one is removed --------------------------------
+CREATE FUNCTION other_key() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.id := NEW.id + 10; RETURN NEW; END$$;
+CREATE TABLE late (id int PRIMARY KEY, deleted_at timestamptz) PARTITION BY RANGE (id);
+CREATE TABLE late_1 PARTITION OF late FOR VALUES FROM (0) TO (100);
+CREATE TRIGGER "~b" BEFORE INSERT ON late_1 FOR EACH ROW EXECUTE FUNCTION other_key();
+CREATE TRIGGER "~c" BEFORE UPDATE ON late FOR EACH ROW EXECUTE FUNCTION other_key();
+SELECT account.enable_soft_delete('late', on_reinsert => 'replace'); -- fails
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE late_1 DISABLE TRIGGER "~b";
+SELECT account.enable_soft_delete('late', on_reinsert => 'replace');
+INSERT INTO late VALUES (1);
+DELETE FROM late;
+ALTER TABLE late_1 ENABLE TRIGGER "~b";
+INSERT INTO late VALUES (1); -- fails
+\echo :LAST_ERROR_SQLSTATE
+COPY late (id) FROM stdin; -- fails
+1
+\.
+RESET ROLE;
+SELECT severity, object, message, remedy FROM account.doctor() WHERE code = 'trigger_after_replace';
+SELECT remedy FROM account.doctor() WHERE code = 'trigger_after_replace' \gexec
+SELECT count(*) FROM account.doctor() WHERE code = 'trigger_after_replace';
+SET ROLE regress_reinsert_owner;
+INSERT INTO late VALUES (2);
+SELECT id FROM account.deleted(NULL::late);
+DROP TABLE late;
+
 -- the option is kept, and taken back --------------------------------------------------------------------------------
 SELECT account.enable_soft_delete('parts');
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'account.replace_deleted'::regproc ORDER BY tgrelid::regclass::text;

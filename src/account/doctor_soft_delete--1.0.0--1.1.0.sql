@@ -1,7 +1,7 @@
 -- That of 1.0.0, but for foreign keys that are not enforced, or over periods: nothing follows over
 -- them, and nothing guards them (majors before 18 have no such columns in pg_constraint); for
--- indexes that the flag keeps free of deleted rows; for what tables have noted of references; and
--- for new rows that are deleted by default.
+-- indexes that the flag keeps free of deleted rows; for what tables have noted of references; for
+-- new rows that are deleted by default; and for triggers after the one that replaces.
 CREATE OR REPLACE FUNCTION account.doctor_soft_delete()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
@@ -220,6 +220,25 @@ BEGIN ATOMIC
           AND NOT EXISTS (SELECT FROM pg_trigger AS u
                           WHERE u.tgrelid = t.tgrelid AND u.tgfoid = t.tgfoid AND u.tgtype & 16 <> 0
                               AND u.tgenabled <> 'D')
+    UNION ALL
+    -- refused when soft delete is enabled, and by each INSERT from then on
+    SELECT 'error', 'trigger_after_replace', t.tgrelid::regclass::text,
+           format('trigger %I fires after %I, which removes deleted rows for the new row as it is '
+               'then: every INSERT is refused',
+               t.tgname, r.tgname),
+           format('ALTER TRIGGER %I ON %s RENAME TO %I;', t.tgname, t.tgrelid::regclass,
+               'zz_' || ltrim(t.tgname::text, '~'))
+    FROM pg_trigger AS r
+    JOIN pg_proc AS p ON p.oid = r.tgfoid
+    JOIN pg_trigger AS t ON t.tgrelid = r.tgrelid AND t.tgfoid <> r.tgfoid
+        AND t.tgname::text COLLATE "C" > r.tgname::text COLLATE "C"
+    WHERE p.proname = 'replace_deleted'
+          AND p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'account')
+          -- BEFORE, INSERT, for each row
+          AND t.tgtype & 71 = 7 AND t.tgparentid = 0
+          AND t.tgenabled IN ('O', 'A') AND r.tgenabled IN ('O', 'A')
+          AND EXISTS (SELECT FROM covered AS c JOIN soft AS s ON s.relation = c.declared
+                      WHERE c.relation = t.tgrelid AND s.on_reinsert = 'replace')
     UNION ALL
     SELECT 'warning', 'delete_rule_first', w.ev_class::regclass::text,
            format('rule %I takes the place of a DELETE of the table, which comes to no soft delete',

@@ -2,12 +2,12 @@
  * replace.c
  *		A new row replaces the deleted ones that hold its keys: on_reinsert => 'replace'.
  *
- * A row trigger before INSERT, the last of them, asks the unique indexes who has the keys of the
- * new row. If that are deleted rows alone, they are removed for good, as a purge would, with the
- * rows that were deleted with them; then the INSERT finds the keys free, whatever it says about
- * conflicts. Where a live row has one of the keys, the INSERT would fail or do nothing, and where
- * something else references the deleted row, or row security hides it from who inserts, it stays:
- * then the INSERT meets it, as without the option.
+ * A row trigger before INSERT, the last of them (trigger_order.c sees to that), asks the unique
+ * indexes who has the keys of the new row. If that are deleted rows alone, they are removed for
+ * good, as a purge would, with the rows that were deleted with them; then the INSERT finds the keys
+ * free, whatever it says about conflicts. Where a live row has one of the keys, the INSERT would
+ * fail or do nothing, and where something else references the deleted row, or row security hides it
+ * from who inserts, it stays: then the INSERT meets it, as without the option.
  *
  * Two INSERTs of one key: the later waits for the removal by the other. If that commits, nothing is
  * left to remove, and a live row has the key (40001 in REPEATABLE READ and above); else it removes
@@ -321,12 +321,14 @@ replace_rows(Relation rel, const List *tids, AttrNumber deleted_at)
  * outlives what it has open: for that they are opened for each row.
  */
 static UniqueKeys *
-open_keys(FmgrInfo *flinfo, Relation rel)
+open_keys(FmgrInfo *flinfo, const TriggerData *trigger)
 {
+	Relation rel = trigger->tg_relation;
 	MemoryContext caller;
 
 	if (flinfo->fn_extra != NULL)
 		return flinfo->fn_extra;
+	check_fires_last(rel, trigger->tg_trigger->tgname, trigger->tg_trigger->tgfoid);
 	if (strcmp(flinfo->fn_mcxt->name, "ExecutorState") != 0)
 		return unique_keys_open(rel);
 	caller = MemoryContextSwitchTo(flinfo->fn_mcxt);
@@ -338,11 +340,13 @@ open_keys(FmgrInfo *flinfo, Relation rel)
 
 /* Replace the deleted rows that hold the keys of a row. */
 static void
-replace_for(FmgrInfo *flinfo, Relation rel, AttrNumber deleted_at, TupleTableSlot *slot)
+replace_for(FmgrInfo *flinfo, const TriggerData *trigger, AttrNumber deleted_at)
 {
-	UniqueKeys *keys = open_keys(flinfo, rel);
+	UniqueKeys *keys = open_keys(flinfo, trigger);
+	Relation rel = trigger->tg_relation;
 	List *tids = NIL;
-	KeyHolder holder = unique_keys_holder(keys, rel, deleted_at, slot, GetActiveSnapshot(), &tids);
+	KeyHolder holder =
+		unique_keys_holder(keys, rel, deleted_at, trigger->tg_trigslot, GetActiveSnapshot(), &tids);
 
 	if (flinfo->fn_extra == NULL)
 		unique_keys_close(keys);
@@ -364,6 +368,6 @@ replace_deleted(PG_FUNCTION_ARGS)
 		mapping->options.on_reinsert != ON_REINSERT_REPLACE ||
 		!slot_attisnull(trigger->tg_trigslot, deleted_at))
 		return PointerGetDatum(trigger->tg_trigtuple);
-	replace_for(fcinfo->flinfo, rel, deleted_at, trigger->tg_trigslot);
+	replace_for(fcinfo->flinfo, trigger, deleted_at);
 	return PointerGetDatum(trigger->tg_trigtuple);
 }

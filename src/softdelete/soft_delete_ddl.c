@@ -51,6 +51,7 @@
 #include "mapping.h"
 #include "policy_note.h"
 #include "soft_delete_ddl.h"
+#include "trigger_order.h"
 #include "truncate_trigger.h"
 
 ACCOUNT_OPERATION(enable_soft_delete, "enable_soft_delete", NO_SUBJECT);
@@ -470,6 +471,8 @@ enable_table(Oid relid, const EnableRequest *request, const Declaration *above,
 	enable_request_resolve(relid, request, above, &declaration);
 	check_flag_default(relid, &declaration);
 	check_mapping_may_change(relid, &declaration);
+	if (declaration.options.on_reinsert == ON_REINSERT_REPLACE)
+		check_replace_fires_last(relid);
 
 	before = mapping_declared(relid);
 	is_new = before == NULL;

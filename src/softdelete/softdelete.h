@@ -20,6 +20,7 @@
 #include "soft_delete.h"
 #include "soft_delete_ddl.h"
 #include "stamp.h"
+#include "trigger_order.h"
 #include "unique_keys.h"
 #include "unique_live.h"
 
