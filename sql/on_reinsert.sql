@@ -159,6 +159,43 @@ INSERT INTO parts_b (id, kind) VALUES (2, 'b');
 SELECT count(*) FROM account.deleted(NULL::parts);
 SELECT tableoid::regclass, id FROM parts ORDER BY 1, 2;
 
+-- a deleted row is not removed for a new one that does not go in, wherever in the statement it stands ----------------
+CREATE TABLE booking (id int PRIMARY KEY, at int4range, deleted_at timestamptz, EXCLUDE USING gist (at WITH &&) WHERE (deleted_at IS NULL));
+SELECT account.enable_soft_delete('booking', on_reinsert => 'replace');
+INSERT INTO booking VALUES (1, '[1,5]'), (2, '[10,15]'), (3, '[20,25]');
+DELETE FROM booking WHERE id <> 2;
+INSERT INTO booking VALUES (1, '[12,13]') ON CONFLICT DO NOTHING; -- fails
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO booking VALUES (1, '[12,13]'), (3, '[1,5]') ON CONFLICT DO NOTHING; -- fails
+INSERT INTO booking VALUES (3, '[1,5]'), (1, '[12,13]') ON CONFLICT DO NOTHING RETURNING id; -- fails
+WITH made AS (INSERT INTO booking VALUES (3, '[1,5]'), (1, '[12,13]') ON CONFLICT DO NOTHING) SELECT 1; -- fails
+WITH made AS (INSERT INTO booking VALUES (3, '[1,5]'), (1, '[12,13]') ON CONFLICT DO NOTHING RETURNING id) SELECT * FROM made LIMIT 1; -- fails
+INSERT INTO booking VALUES (1, '[12,13]'); -- fails
+SET pgaccount.show_deleted = on;
+INSERT INTO booking VALUES (1, '[12,13]') ON CONFLICT DO NOTHING; -- fails
+RESET pgaccount.show_deleted;
+SELECT id FROM account.deleted(NULL::booking) ORDER BY 1;
+INSERT INTO booking VALUES (3, '[1,5]'), (1, '[7,8]'), (4, '[7,8]') ON CONFLICT DO NOTHING;
+SELECT id, at FROM booking ORDER BY 1;
+-- what becomes of a row that went in is another matter
+DELETE FROM booking;
+CREATE FUNCTION rebook() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_trigger_depth() = 1 THEN
+        DELETE FROM on_reinsert.booking WHERE id = NEW.id;
+        INSERT INTO on_reinsert.booking VALUES (NEW.id, NEW.at) ON CONFLICT DO NOTHING;
+        DELETE FROM on_reinsert.booking WHERE id = NEW.id;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER rebook AFTER INSERT ON booking FOR EACH ROW EXECUTE FUNCTION rebook();
+WITH made AS (INSERT INTO booking SELECT i, int4range(i * 10, i * 10 + 1) FROM generate_series(1, 3) i ON CONFLICT DO NOTHING) SELECT 1;
+DROP TRIGGER rebook ON booking;
+CREATE FUNCTION cancel_before(i int) RETURNS int LANGUAGE plpgsql AS $$BEGIN DELETE FROM on_reinsert.booking WHERE id < i; RETURN i; END$$;
+INSERT INTO booking SELECT cancel_before(i), int4range(i * 10, i * 10 + 1) FROM generate_series(1, 3) i ON CONFLICT DO NOTHING;
+SELECT (SELECT count(*) FROM booking) AS live, (SELECT count(*) FROM account.deleted(NULL::booking)) AS deleted;
+DROP TABLE booking;
+
 -- keys of generated columns, which are computed after the triggers: in an index, its expression, its condition -----
 CREATE TABLE folded (id int PRIMARY KEY, email text, el text GENERATED ALWAYS AS (lower(email)) STORED, UNIQUE NULLS NOT DISTINCT (el));
 SELECT account.enable_soft_delete('folded', on_reinsert => 'replace');

@@ -156,10 +156,12 @@ account_ExecutorRun(COMPAT_EXECUTOR_RUN_PARAMS)
 static void
 finish_executor(QueryDesc *desc)
 {
+	replace_confirm(desc->estate);
 	if (next_ExecutorFinish)
 		next_ExecutorFinish(desc);
 	else
 		standard_ExecutorFinish(desc);
+	replace_confirm(desc->estate);
 	deferred_note(desc->estate);
 }
 

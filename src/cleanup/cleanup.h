@@ -14,5 +14,6 @@
 #include "purge.h"
 #include "removal.h"
 #include "removal_scope.h"
+#include "replace.h"
 
 #endif /* PGACCOUNT_CLEANUP_H */

@@ -9,6 +9,11 @@
  * fail or do nothing, and where something else references the deleted row, or row security hides it
  * from who inserts, it stays: then the INSERT meets it, as without the option.
  *
+ * The INSERT may yet leave the new row out, by ON CONFLICT: because of an exclusion constraint, or of
+ * a live row that another transaction commits at this moment. Then the deleted row would be lost
+ * for nothing. So the new row is kept, and looked for when the next one comes or the statement ends:
+ * where it is not there, the statement is undone (23505).
+ *
  * Two INSERTs of one key: the later waits for the removal by the other. If that commits, nothing is
  * left to remove, and a live row has the key (40001 in REPEATABLE READ and above); else it removes
  * the row itself.
@@ -33,6 +38,7 @@
 #include "softdelete/softdelete.h"
 #include "cleanup_plan.h"
 #include "cleanup_run.h"
+#include "replace.h"
 
 PG_FUNCTION_INFO_V1(replace_deleted);
 
@@ -206,15 +212,16 @@ tids_of(const List *rows)
 }
 
 /*
- * Remove deleted rows of one table or partition for good, and what was deleted with them, unless
+ * Remove deleted rows of one table or partition for good, and what was deleted with them. False:
  * something else references them.
  */
-static void
+static bool
 remove_rows(Oid target, Oid tab, const List *rows)
 {
 	Oid types[] = {OIDOID, TIDARRAYOID};
 	Datum values[] = {ObjectIdGetDatum(tab), tids_of(rows)};
 	Cleanup *cleanup;
+	bool removable;
 	int level;
 
 	CommandCounterIncrement();
@@ -231,11 +238,13 @@ remove_rows(Oid target, Oid tab, const List *rows)
 	cleanup_close(cleanup, GetActiveSnapshot());
 	(void) cleanup_find_outside(cleanup, GetActiveSnapshot(), true);
 	FAILURE_POINT("replace");
-	if (is_removable(cleanup, rows))
+	removable = is_removable(cleanup, rows);
+	if (removable)
 		cleanup_execute(cleanup);
 	cleanup_free(cleanup);
 	AtEOXact_GUC(true, level);
 	PopActiveSnapshot();
+	return removable;
 }
 
 /* Does row security of a table, if it applies to who inserts, let that see the row? */
@@ -298,8 +307,8 @@ lock_rows(Relation rel, const List *tids, AttrNumber deleted_at)
 	return gone ? NIL : rows;
 }
 
-/* Remove the deleted rows at some tids, or leave all as they are. */
-static void
+/* Remove the deleted rows at some tids. False: all are left as they are. */
+static bool
 replace_rows(Relation rel, const List *tids, AttrNumber deleted_at)
 {
 	Oid tab = RelationGetRelid(rel);
@@ -310,48 +319,124 @@ replace_rows(Relation rel, const List *tids, AttrNumber deleted_at)
 	foreach (lc, tids)
 		if (!lets_see(tab, tab, lfirst(lc)) ||
 			(target != tab && !lets_see(target, tab, lfirst(lc))))
-			return;
+			return false;
 	rows = lock_rows(rel, tids, deleted_at);
-	if (rows != NIL)
-		remove_rows(target, tab, rows);
+	return rows != NIL && remove_rows(target, tab, rows);
+}
+
+/* A statement that inserts into a table. In its memory. */
+typedef struct Inserting
+{
+	Relation rel;
+	UniqueKeys *keys;
+	MemoryContext statement;
+	bool unconfirmed; /* deleted rows were removed for the row that the keys have kept, */
+	CommandId since;  /* by a command that is not before this one */
+	MemoryContextCallback at_end;
+	struct Inserting *next;
+} Inserting;
+
+static Inserting *all_inserting = NULL;
+
+/* The memory of a statement goes. */
+static void
+inserting_ends(void *arg)
+{
+	for (Inserting **p = &all_inserting; *p != NULL; p = &(*p)->next)
+		if (*p == arg)
+		{
+			*p = (*p)->next;
+			return;
+		}
 }
 
 /*
- * The unique indexes of the table, for the rows of a statement. COPY calls from memory that
- * outlives what it has open: for that they are opened for each row.
+ * The statement whose trigger this is. NULL: COPY, which calls from memory that outlives what it
+ * has open, and leaves no row out.
  */
-static UniqueKeys *
-open_keys(FmgrInfo *flinfo, const TriggerData *trigger)
+static Inserting *
+inserting_of(FmgrInfo *flinfo, const TriggerData *trigger)
 {
-	Relation rel = trigger->tg_relation;
+	Inserting *inserting = flinfo->fn_extra;
 	MemoryContext caller;
 
-	if (flinfo->fn_extra != NULL)
-		return flinfo->fn_extra;
-	check_fires_last(rel, trigger->tg_trigger->tgname, trigger->tg_trigger->tgfoid);
+	if (inserting != NULL)
+		return inserting;
+	check_fires_last(trigger->tg_relation, trigger->tg_trigger->tgname,
+					 trigger->tg_trigger->tgfoid);
 	if (strcmp(flinfo->fn_mcxt->name, "ExecutorState") != 0)
-		return unique_keys_open(rel);
+		return NULL;
 	caller = MemoryContextSwitchTo(flinfo->fn_mcxt);
-	flinfo->fn_extra = unique_keys_open(rel);
-	unique_keys_hold(flinfo->fn_extra);
+	inserting = palloc0(sizeof(Inserting));
+	inserting->rel = trigger->tg_relation;
+	inserting->statement = flinfo->fn_mcxt;
+	inserting->keys = unique_keys_open(inserting->rel);
+	unique_keys_hold(inserting->keys);
+	inserting->next = all_inserting;
+	all_inserting = inserting;
+	inserting->at_end.func = inserting_ends;
+	inserting->at_end.arg = inserting;
+	MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &inserting->at_end);
 	MemoryContextSwitchTo(caller);
-	return flinfo->fn_extra;
+	flinfo->fn_extra = inserting;
+	return inserting;
+}
+
+/* Raise where the new row for which deleted ones were removed is not there. */
+static void
+confirm(Inserting *inserting)
+{
+	Oid relid = RelationGetRelid(inserting->rel);
+	Relation missing;
+
+	if (!inserting->unconfirmed)
+		return;
+	missing = unique_keys_missing(inserting->keys, inserting->rel, inserting->since);
+	if (missing != NULL)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("could not replace a deleted row of table \"%s\"", get_rel_name(relid)),
+			 errdetail(
+				 "ON CONFLICT has left the new row out because of another one, which is live."),
+			 errhint("If that has just come, try the statement again; else restore the deleted "
+					 "row with account.restore, or remove it with account.purge."),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, get_namespace_name(get_rel_namespace(relid))),
+			 err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(relid)),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, RelationGetRelationName(missing))));
+	inserting->unconfirmed = false;
+}
+
+/* The statement has written its rows; see the header. */
+void
+replace_confirm(const EState *estate)
+{
+	for (Inserting *inserting = all_inserting; inserting != NULL; inserting = inserting->next)
+		if (inserting->statement == estate->es_query_cxt)
+			confirm(inserting);
 }
 
 /* Replace the deleted rows that hold the keys of a row. */
 static void
 replace_for(FmgrInfo *flinfo, const TriggerData *trigger, AttrNumber deleted_at)
 {
-	UniqueKeys *keys = open_keys(flinfo, trigger);
+	Inserting *inserting = inserting_of(flinfo, trigger);
 	Relation rel = trigger->tg_relation;
+	UniqueKeys *keys = inserting != NULL ? inserting->keys : unique_keys_open(rel);
 	List *tids = NIL;
-	KeyHolder holder =
-		unique_keys_holder(keys, rel, deleted_at, trigger->tg_trigslot, GetActiveSnapshot(), &tids);
+	KeyHolder holder;
 
-	if (flinfo->fn_extra == NULL)
+	if (inserting != NULL)
+		confirm(inserting);
+	holder =
+		unique_keys_holder(keys, rel, deleted_at, trigger->tg_trigslot, GetActiveSnapshot(), &tids);
+	if (inserting == NULL)
 		unique_keys_close(keys);
-	if (holder == KEYS_OF_DELETED_ROWS)
-		replace_rows(rel, tids, deleted_at);
+	if (holder != KEYS_OF_DELETED_ROWS || !replace_rows(rel, tids, deleted_at) || inserting == NULL)
+		return;
+	unique_keys_keep(keys, rel, trigger->tg_trigslot);
+	inserting->unconfirmed = true;
+	inserting->since = GetActiveSnapshot()->curcid;
 }
 
 /* account.replace_deleted() RETURNS trigger: BEFORE INSERT, for each row, in memory of the row. */

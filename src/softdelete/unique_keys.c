@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/tableam.h"
@@ -74,6 +75,7 @@ struct UniqueKeys
 	List *keys;               /* of UniqueKey */
 	List *generated;          /* of GeneratedColumn */
 	TupleTableSlot *complete; /* a new row with these; NULL: there are none */
+	HeapTuple kept;           /* NULL: none */
 	uint64 enough;            /* look-ups, before the table is read */
 	uint64 looked_up;         /* rows */
 	bool filtered;            /* the filters are there: deleted rows as one snapshot shows them, */
@@ -594,4 +596,83 @@ unique_keys_holder(UniqueKeys *keys, Relation rel, AttrNumber deleted_at, TupleT
 	if (keys->estate != NULL)
 		ResetPerTupleExprContext(keys->estate);
 	return holder;
+}
+
+/* Keep a new row; see the header. */
+void
+unique_keys_keep(UniqueKeys *keys, Relation rel, TupleTableSlot *slot)
+{
+	TupleTableSlot *complete = complete_row(keys, rel, slot);
+	MemoryContext caller = MemoryContextSwitchTo(keys->context);
+
+	if (keys->kept != NULL)
+		heap_freetuple(keys->kept);
+	keys->kept = ExecCopySlotHeapTuple(complete);
+	MemoryContextSwitchTo(caller);
+	if (keys->estate != NULL)
+		ResetPerTupleExprContext(keys->estate);
+}
+
+/* Has a command of this transaction, since this one, inserted a row? */
+static bool
+is_inserted_since(TupleTableSlot *found, CommandId since)
+{
+	bool should_free;
+	HeapTuple tuple = ExecFetchSlotHeapTuple(found, false, &should_free);
+	HeapTupleHeader header = tuple->t_data;
+	bool result = (header->t_infomask & HEAP_UPDATED) == 0 &&
+				  TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header)) &&
+				  HeapTupleHeaderGetCmin(header) >= since;
+
+	if (should_free)
+		heap_freetuple(tuple);
+	return result;
+}
+
+/* Has it inserted one that has the key of another row? True also where that has none. */
+static bool
+key_is_inserted_since(UniqueKeys *keys, UniqueKey *key, Relation rel, TupleTableSlot *slot,
+					  CommandId since)
+{
+	int nkeys = IndexRelationGetNumberOfKeyAttributes(key->index);
+	IndexScanDesc scan;
+	bool inserted = false;
+
+	if (!belongs_into(keys, key, slot) ||
+		!set_scan_keys(key->index, key->info, keys->estate, slot, key->keys))
+		return true;
+	/* any version: it may have been deleted since */
+	scan = compat_index_beginscan(rel, key->index, SnapshotAny, nkeys);
+	index_rescan(scan, key->keys, nkeys, NULL, 0);
+	while (!inserted && index_getnext_slot(scan, ForwardScanDirection, keys->found))
+	{
+		CHECK_FOR_INTERRUPTS();
+		inserted = is_inserted_since(keys->found, since);
+	}
+	ExecClearTuple(keys->found);
+	index_endscan(scan);
+	return inserted;
+}
+
+/* A key of the kept row that was not inserted; see the header. */
+Relation
+unique_keys_missing(UniqueKeys *keys, Relation rel, CommandId since)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsHeapTuple);
+	Relation missing = NULL;
+	ListCell *lc;
+
+	ExecStoreHeapTuple(keys->kept, slot, false);
+	slot->tts_tableOid = RelationGetRelid(rel);
+	foreach (lc, keys->keys)
+	{
+		UniqueKey *key = lfirst(lc);
+
+		if (missing == NULL && !key_is_inserted_since(keys, key, rel, slot, since))
+			missing = key->index;
+	}
+	if (keys->estate != NULL)
+		ResetPerTupleExprContext(keys->estate);
+	ExecDropSingleTupleTableSlot(slot);
+	return missing;
 }

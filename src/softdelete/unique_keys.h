@@ -44,6 +44,18 @@ extern KeyHolder unique_keys_holder(UniqueKeys *keys, Relation rel, AttrNumber d
 									TupleTableSlot *slot, Snapshot snapshot, List **tids);
 
 /*
+ * Keep a new row, complete, that unique_keys_holder() was asked of last, in the memory of the keys.
+ */
+extern void unique_keys_keep(UniqueKeys *keys, Relation rel, TupleTableSlot *slot);
+
+/*
+ * A unique index in which there is no row that a command of this transaction, since this one, has
+ * inserted with the key of the row that was kept; whatever became of that row. NULL: there is none,
+ * so the row was inserted.
+ */
+extern Relation unique_keys_missing(UniqueKeys *keys, Relation rel, CommandId since);
+
+/*
  * Does a deleted row of a table have the key of a new one, in slot, by an index for which
  * holds_deleted_keys()? False: there is none in the snapshot, or another transaction has changed or
  * removed it since. estate evaluates expressions of the index; found is a slot of the table.
