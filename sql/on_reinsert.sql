@@ -159,6 +159,28 @@ INSERT INTO parts_b (id, kind) VALUES (2, 'b');
 SELECT count(*) FROM account.deleted(NULL::parts);
 SELECT tableoid::regclass, id FROM parts ORDER BY 1, 2;
 
+-- a row that an UPDATE moves to another partition replaces none, as one that stays in its own; rows beside it do ----
+CREATE TABLE moves (k int, r text, v int, deleted_at timestamptz, PRIMARY KEY (k, r)) PARTITION BY LIST (r);
+CREATE TABLE moves_a PARTITION OF moves FOR VALUES IN ('a');
+CREATE TABLE moves_b (v int, r text NOT NULL, k int NOT NULL, deleted_at timestamptz);
+ALTER TABLE moves ATTACH PARTITION moves_b FOR VALUES IN ('b');
+SELECT account.enable_soft_delete('moves', on_reinsert => 'replace');
+INSERT INTO moves VALUES (1, 'b', 1), (2, 'b', 2), (3, 'b', 3);
+DELETE FROM moves WHERE k = 1;
+INSERT INTO moves VALUES (1, 'a', 4);
+UPDATE moves SET k = 1 WHERE k = 2; -- fails
+UPDATE moves SET r = 'b' WHERE k = 1; -- fails
+WITH moved AS (UPDATE moves SET r = 'a' WHERE k = 2 RETURNING k) INSERT INTO moves SELECT 1, 'b', k FROM moved ON CONFLICT DO NOTHING;
+DELETE FROM moves WHERE k = 1 AND r = 'b';
+MERGE INTO moves m USING (VALUES (2, 'b'), (1, 'b'), (3, 'a')) AS s(k, r) ON m.k = s.k AND s.k <> 1
+WHEN MATCHED THEN UPDATE SET r = s.r WHEN NOT MATCHED THEN INSERT VALUES (s.k, s.r, 5);
+DELETE FROM moves WHERE k = 1 AND r = 'b';
+MERGE INTO moves m USING (VALUES (4, 'a'), (1, 'b')) AS s(k, r) ON m.k = s.k
+WHEN MATCHED THEN UPDATE SET r = s.r WHEN NOT MATCHED THEN INSERT VALUES (s.k, s.r, 6); -- fails
+SELECT tableoid::regclass, k, v FROM moves ORDER BY k, r;
+SELECT k, r, v FROM account.deleted(NULL::moves);
+DROP TABLE moves;
+
 -- a deleted row is not removed for a new one that does not go in, wherever in the statement it stands ----------------
 CREATE TABLE booking (id int PRIMARY KEY, at int4range, deleted_at timestamptz, EXCLUDE USING gist (at WITH &&) WHERE (deleted_at IS NULL));
 SELECT account.enable_soft_delete('booking', on_reinsert => 'replace');

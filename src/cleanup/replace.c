@@ -9,10 +9,13 @@
  * fail or do nothing, and where something else references the deleted row, or row security hides it
  * from who inserts, it stays: then the INSERT meets it, as without the option.
  *
- * The INSERT may yet leave the new row out, by ON CONFLICT: because of an exclusion constraint, or of
- * a live row that another transaction commits at this moment. Then the deleted row would be lost
- * for nothing. So the new row is kept, and looked for when the next one comes or the statement ends:
- * where it is not there, the statement is undone (23505).
+ * The INSERT may yet leave the new row out, by ON CONFLICT: because of an exclusion constraint, or
+ * of a live row that another transaction commits at this moment. Then the deleted row would be lost
+ * for nothing. So the new row is kept, and looked for when the next one comes or the statement
+ * ends: where it is not there, the statement is undone (23505).
+ *
+ * An UPDATE that moves a row to another partition fires the trigger there, too. It replaces
+ * nothing, as one within a partition does not.
  *
  * Two INSERTs of one key: the later waits for the removal by the other. If that commits, nothing is
  * left to remove, and a live row has the key (40001 in REPEATABLE READ and above); else it removes
@@ -450,7 +453,7 @@ replace_deleted(PG_FUNCTION_ARGS)
 
 	if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || mapping == NULL ||
-		mapping->options.on_reinsert != ON_REINSERT_REPLACE ||
+		mapping->options.on_reinsert != ON_REINSERT_REPLACE || row_has_moved(fcinfo->flinfo, rel) ||
 		!slot_attisnull(trigger->tg_trigslot, deleted_at))
 		return PointerGetDatum(trigger->tg_trigtuple);
 	replace_for(fcinfo->flinfo, trigger, deleted_at);

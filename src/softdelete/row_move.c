@@ -8,7 +8,14 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "executor/tuptable.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "row_move.h"
 
@@ -20,7 +27,8 @@
 typedef struct UpdateNote
 {
 	Oid relid;
-	ItemPointerData tid;
+	ItemPointerData tid;     /* until a DELETE trigger has asked */
+	ItemPointerData updated; /* the same, until an INSERT trigger has asked */
 	MemoryContext statement;
 	MemoryContextCallback at_end;
 	struct UpdateNote *next;
@@ -59,6 +67,7 @@ row_moves_note(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
 		flinfo->fn_extra = note;
 	}
 	note->tid = *tid;
+	note->updated = *tid;
 }
 
 /* Is this row, which the statement deletes, one that it is updating? Then it moves. */
@@ -73,4 +82,56 @@ row_is_moving(FmgrInfo *flinfo, Relation rel, ItemPointer tid)
 			return true;
 		}
 	return false;
+}
+
+/* Has the row of a note left its partition? The server marks the version that it leaves behind. */
+static bool
+has_left(const UpdateNote *note)
+{
+	Relation rel = table_open(note->relid, NoLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	ItemPointerData tid = note->updated;
+	bool left = false;
+
+	if (table_tuple_fetch_row_version(rel, &tid, SnapshotAny, slot))
+	{
+		bool should_free;
+		HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
+
+		left = HeapTupleHeaderIndicatesMovedPartitions(tuple->t_data) &&
+			   TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmax(tuple->t_data));
+		if (should_free)
+			heap_freetuple(tuple);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	return left;
+}
+
+/* Are two partitions those of one table? */
+static bool
+are_of_one_table(Oid one, Oid other)
+{
+	return llast_oid(get_partition_ancestors(one)) == llast_oid(get_partition_ancestors(other));
+}
+
+/*
+ * Does this row, which the statement inserts, come from another partition? Deleting it there was
+ * the last thing that the statement did.
+ */
+bool
+row_has_moved(FmgrInfo *flinfo, Relation rel)
+{
+	bool moved = false;
+
+	if (!rel->rd_rel->relispartition)
+		return false;
+	for (UpdateNote *note = update_notes; note != NULL; note = note->next)
+		if (note->statement == flinfo->fn_mcxt && ItemPointerIsValid(&note->updated) &&
+			are_of_one_table(note->relid, RelationGetRelid(rel)) && has_left(note))
+		{
+			ItemPointerSetInvalid(&note->updated);
+			moved = true;
+		}
+	return moved;
 }

@@ -21,4 +21,10 @@ extern void row_moves_note(FmgrInfo *flinfo, Relation rel, ItemPointer tid);
  */
 extern bool row_is_moving(FmgrInfo *flinfo, Relation rel, ItemPointer tid);
 
+/*
+ * In a BEFORE INSERT trigger: does the row come from another partition of the same table, by an
+ * UPDATE? Each note answers once.
+ */
+extern bool row_has_moved(FmgrInfo *flinfo, Relation rel);
+
 #endif /* PGACCOUNT_ROW_MOVE_H */
