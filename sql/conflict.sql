@@ -76,6 +76,27 @@ CREATE TRIGGER shift BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION shift(
 INSERT INTO users VALUES (101, 'x', 'Xan') ON CONFLICT DO NOTHING; -- fails
 INSERT INTO users VALUES (102, 'x', 'Xan') ON CONFLICT DO NOTHING;
 DROP TRIGGER shift ON users;
+-- a row that a BEFORE trigger leaves out is not left out because of another
+CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.email = 'skip' THEN RETURN NULL; END IF;
+    NEW.email := lower(NEW.email);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER skip BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION skip();
+INSERT INTO users VALUES (1, 'skip', 'Sam') ON CONFLICT DO NOTHING;
+INSERT INTO users VALUES (1, 'skip', 'Sam');
+INSERT INTO users VALUES (2, 'T', 'Tom'), (1, 'skip', 'Sam'), (2, 'skip', 'Sam') ON CONFLICT DO NOTHING;
+INSERT INTO users VALUES (1, 'skip', 'Sam'), (1, 'T', 'Tom') ON CONFLICT DO NOTHING; -- fails
+INSERT INTO users VALUES (1, 'T', 'Tom'), (1, 'skip', 'Sam') ON CONFLICT DO NOTHING; -- fails
+WITH a AS (INSERT INTO users VALUES (60, 'u', 'U'), (2, 'v', 'V'), (1, 'skip', 'S') ON CONFLICT DO NOTHING RETURNING id), b AS (INSERT INTO users SELECT 1, 'skip', 'S' FROM a ON CONFLICT DO NOTHING RETURNING id) SELECT (SELECT count(*) FROM a) AS a, (SELECT count(*) FROM b) AS b;
+WITH a AS (INSERT INTO users VALUES (61, 'w', 'W'), (62, 'x', 'X') ON CONFLICT DO NOTHING RETURNING id), b AS (INSERT INTO users SELECT 1, 'y', 'Y' FROM a ON CONFLICT DO NOTHING RETURNING id) SELECT (SELECT count(*) FROM a) AS a, (SELECT count(*) FROM b) AS b; -- fails
+INSERT INTO users SELECT id, 'skip', name FROM account.deleted(NULL::users) ON CONFLICT DO NOTHING;
+INSERT INTO more VALUES (1, 'skip', 'S');
+INSERT INTO users SELECT * FROM more WHERE id = 1 ON CONFLICT DO NOTHING;
+DELETE FROM more WHERE id = 1;
+DELETE FROM users WHERE id = 60;
+DROP TRIGGER skip ON users;
 -- a row that was deleted by the transaction itself
 BEGIN;
 DELETE FROM users WHERE id = 2;
@@ -97,6 +118,14 @@ INSERT INTO parts VALUES (2, 'a', 'W'), (3, 'b', 'W'), (1, 'b', 'W') ON CONFLICT
 INSERT INTO parts VALUES (4, 'a', 'A'), (4, 'b', 'y') ON CONFLICT DO NOTHING; -- fails
 INSERT INTO parts VALUES (5, 'b', 'B'), (2, 'b', 'W'), (2, 'a', 'W'), (5, 'a', 'B') ON CONFLICT DO NOTHING;
 INSERT INTO parts_b (id, kind, email) VALUES (1, 'b', 'W') ON CONFLICT DO NOTHING; -- fails
+CREATE TRIGGER skip BEFORE INSERT ON parts FOR EACH ROW EXECUTE FUNCTION skip();
+INSERT INTO parts VALUES (1, 'a', 'skip'), (1, 'b', 'skip'), (2, 'b', 'W'), (6, 'b', 'C') ON CONFLICT DO NOTHING;
+INSERT INTO parts VALUES (1, 'a', 'skip'), (1, 'b', 'S') ON CONFLICT DO NOTHING; -- fails
+CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+CREATE TRIGGER then_lose BEFORE INSERT ON parts FOR EACH ROW EXECUTE FUNCTION lose();
+INSERT INTO parts VALUES (2, 'a', 'P'), (1, 'a', 'P'), (1, 'b', 'P'), (1, 'a', 'Q') ON CONFLICT DO NOTHING;
+DROP TRIGGER then_lose ON parts;
+DROP TRIGGER skip ON parts;
 
 -- NULLs are no key, unless the index says so; deferrable and partial indexes ---------------------------------
 CREATE TABLE nulls (a int, b int, deleted_at timestamptz);

@@ -11,7 +11,8 @@
  * expression at all. There the refusal stands in the WHERE that DO NOTHING has no use for, as a
  * sign, and the plan that gives the rows is watched: when it is asked for the next one, the one
  * before was inserted, or left out, and only then its keys are looked up. So nothing is paid for
- * rows that go in.
+ * rows that go in. A row that a BEFORE trigger leaves out comes to no check of conflicts, which
+ * would have it in the expression context of the statement's rows.
  *
  * Other statements fail with the server's error. It gets a hint on its way to the client.
  */
@@ -255,6 +256,27 @@ look_up_keys(ResultRelInfo *target, EState *estate, TupleTableSlot *slot)
 	ExecDropSingleTupleTableSlot(found);
 }
 
+/*
+ * Was a row checked for conflicts? See ExecCheckIndexConstraints(). It gets the table that it goes
+ * into when all BEFORE triggers have let it pass.
+ */
+static bool
+came_to_check(ResultRelInfo *target, EState *estate, TupleTableSlot *slot)
+{
+	return GetPerTupleExprContext(estate)->ecxt_scantuple == slot &&
+		   slot->tts_tableOid == RelationGetRelid(target->ri_RelationDesc);
+}
+
+/* The next row is to come: it was not. */
+static void
+forget_check(Watch *watch)
+{
+	ModifyTableState *state = watch->state;
+
+	GetPerTupleExprContext(state->ps.state)->ecxt_scantuple = NULL;
+	new_row(state->resultRelInfo, watch->given)->tts_tableOid = InvalidOid;
+}
+
 /* The last row was inserted, or left out; in the latter case look why. */
 static void
 look_at_last(Watch *watch)
@@ -268,12 +290,15 @@ look_at_last(Watch *watch)
 	if (target == NULL || TTS_EMPTY(slot))
 		return;
 	/* a row that went in knows its place; if that is where it came from, it may be either */
-	if (!ItemPointerIsValid(&slot->tts_tid) ||
-		(ItemPointerIsValid(&watch->given_tid) &&
-		 ItemPointerEquals(&slot->tts_tid, &watch->given_tid)))
+	if (came_to_check(target, state->ps.state, slot) &&
+		(!ItemPointerIsValid(&slot->tts_tid) ||
+		 (ItemPointerIsValid(&watch->given_tid) &&
+		  ItemPointerEquals(&slot->tts_tid, &watch->given_tid))))
 		look_up_keys(target, state->ps.state, slot);
-	if (target->ri_PartitionTupleSlot == slot)
-		ExecClearTuple(slot);
+	if (target->ri_PartitionTupleSlot != slot)
+		return;
+	ExecClearTuple(slot);
+	slot->tts_tableOid = InvalidOid;
 }
 
 /* Give the next row. */
@@ -295,6 +320,7 @@ next_row(PlanState *source)
 	{
 		watch->given = slot;
 		watch->given_tid = slot->tts_tid;
+		forget_check(watch);
 	}
 	return slot;
 }
