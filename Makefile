@@ -28,6 +28,7 @@ PIECES_1.0.0--1.1.0 = \
     cleanup/batches \
     hold/hold \
     base/column_comments \
+    base/repeated_trigger \
     softdelete/policy_note \
     softdelete/attach \
     model/members \

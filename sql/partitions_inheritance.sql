@@ -169,12 +169,11 @@ TRUNCATE stamped, users_6; -- fails
 \echo :LAST_ERROR_SQLSTATE
 -- pg_restore --jobs truncates what it is about to load, when its parent's triggers may be there: an empty table
 CREATE TABLE users_7 PARTITION OF users FOR VALUES IN (700);
-DROP TRIGGER "00_account_soft_delete_truncate" ON users_7;
-SET application_name = 'pg_restore';
-TRUNCATE ONLY users_7;
-TRUNCATE ONLY users_1; -- fails
+TRUNCATE ONLY users_7; -- fails: empty or not, while the trigger is there
 \echo :LAST_ERROR_SQLSTATE
-RESET application_name;
+DROP TRIGGER "00_account_soft_delete_truncate" ON users_7;
+TRUNCATE ONLY users_7;
+INSERT INTO users (id, tenant) VALUES (700, 700);
 TRUNCATE ONLY users_7; -- fails
 \echo :LAST_ERROR_SQLSTATE
 DROP TABLE users_7;

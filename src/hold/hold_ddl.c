@@ -514,18 +514,6 @@ column_renamed(const RenameStmt *stmt)
 	SPI_finish();
 }
 
-/*
- * Put triggers on tables that the command has brought below others. Those that holds were about
- * before it are let be: while a dump is restored, holds are there before the triggers of their
- * tables are, which it brings itself; pg_restore in any order.
- */
-static void
-put_triggers_on_new(const RunningCommand *running)
-{
-	if (application_name == NULL || strcmp(application_name, "pg_restore") != 0)
-		(void) hold_put_triggers(NoLock, running->concerned);
-}
-
 /* A command has ended that may have changed which rows are under a hold, or how they are kept. */
 static void
 see_to_holds(const Node *command, const RunningCommand *running)
@@ -538,10 +526,14 @@ see_to_holds(const Node *command, const RunningCommand *running)
 			check_rows_are_there(RangeVarGetRelid(stmt->relation, NoLock, true));
 		if (changes_triggers(stmt))
 			check_still_kept(running);
-		put_triggers_on_new(running);
 	}
-	else if (command == NULL || !IsA(command, CreateTrigStmt))
-		put_triggers_on_new(running);
+	/*
+	 * Tables that the command has brought below others get triggers. Those that holds were about
+	 * before are let be: while a dump is restored holds are there before the triggers of their
+	 * tables are, which it brings itself.
+	 */
+	if (command == NULL || !IsA(command, CreateTrigStmt))
+		(void) hold_put_triggers(NoLock, running->concerned);
 	else if (((const CreateTrigStmt *) command)->replace)
 		check_still_kept(running);
 }

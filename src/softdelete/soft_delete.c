@@ -544,19 +544,16 @@ refuse_truncate(Oid relid)
 }
 
 /*
- * Is the table about to be loaded? pg_restore --jobs truncates each table before, and a partition
- * may have its row triggers by then, as those of its parent do not wait for data. It is empty:
- * nothing is lost.
+ * Has the table no rows, not even dead ones? pg_restore --jobs truncates each table that it is
+ * about to load, and a partition may have its row triggers by then, as those of its parent do not
+ * wait for data. Later the trigger for TRUNCATE is there, which refuses it for empty tables, too.
  */
 static bool
-is_being_restored(Oid relid)
+is_empty(Oid relid)
 {
-	Relation rel;
+	Relation rel = try_table_open(relid, AccessShareLock);
 	bool empty;
 
-	if (application_name == NULL || strcmp(application_name, "pg_restore") != 0)
-		return false;
-	rel = try_table_open(relid, AccessShareLock);
 	if (rel == NULL)
 		return false;
 	empty = rel->rd_rel->relkind == RELKIND_RELATION && RelationGetNumberOfBlocks(rel) == 0;
@@ -568,8 +565,7 @@ is_being_restored(Oid relid)
 void
 refuse_truncate_of(Oid relid)
 {
-	if (pgaccount_truncate == TRUNCATE_REFUSE && mapping_active(relid) != NULL &&
-		!is_being_restored(relid))
+	if (pgaccount_truncate == TRUNCATE_REFUSE && mapping_active(relid) != NULL && !is_empty(relid))
 		refuse_truncate(relid);
 }
 

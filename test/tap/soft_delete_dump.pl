@@ -105,6 +105,13 @@ $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/custom.dump", $node->connstr('
 $node->command_ok([ 'pg_restore', '-e', '-j', '3', '-d', $node->connstr('custom'), "$dir/custom.dump" ], 'parallel restore');
 check_copy('custom', 'custom, parallel');
 
+fresh('named');
+{
+	local $ENV{PGAPPNAME} = 'cron';    # no program is known by its name
+	$node->command_ok([ 'pg_restore', '-e', '-j', '3', '-d', $node->connstr('named'), "$dir/custom.dump" ], 'parallel restore by another program');
+}
+check_copy('named', 'by another program');
+
 fresh('inserts');
 $node->command_ok([ 'pg_dump', '--column-inserts', '--load-via-partition-root', '-f', "$dir/inserts.sql", $node->connstr('postgres') ], 'dump as INSERTs');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/inserts.sql", $node->connstr('inserts') ], 'restore of INSERTs');
@@ -149,6 +156,23 @@ fresh('by_owner');
 $node->safe_psql('by_owner', 'CREATE EXTENSION pgaccount; GRANT CREATE ON DATABASE by_owner TO app');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-U', 'app', '-f', "$dir/app.sql", $node->connstr('by_owner') ], 'restore by the owner');
 check_copy('by_owner', 'by the owner');
+
+# one partition alone: what its parent and its references give it comes with ATTACH, and again with the dump
+fresh('one_part');
+$node->safe_psql('one_part', q{CREATE EXTENSION pgaccount; GRANT CREATE ON SCHEMA public TO app; SET ROLE app;
+CREATE TABLE par (id int PRIMARY KEY);
+CREATE TABLE p (r int, par int REFERENCES par ON DELETE CASCADE) PARTITION BY LIST (r);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
+SELECT account.enable_soft_delete('p'), account.enable_soft_delete('par', guard_references => true);
+INSERT INTO par VALUES (1); INSERT INTO p VALUES (1, 1), (2, 1); DELETE FROM p;
+});
+my $part = q{SELECT tgname, tgparentid <> 0, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'p2'::regclass AND NOT tgisinternal ORDER BY 1; SET pgaccount.show_deleted = on; SELECT count(*) FROM p2};
+my $part_before = $node->safe_psql('one_part', $part);
+like($part_before, qr/CONSTRAINT TRIGGER zz_account_guard.*soft_delete_truncate|soft_delete_truncate.*CONSTRAINT TRIGGER zz_account_guard/s, 'the partition has both');
+$node->command_ok([ 'pg_dump', '-t', 'p2', '-f', "$dir/part.sql", $node->connstr('one_part') ], 'dump of a partition');
+$node->safe_psql('one_part', 'DROP TABLE p2');
+$node->command_ok([ 'psql', '-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/part.sql", $node->connstr('one_part') ], 'its restore');
+is($node->safe_psql('one_part', $part), $part_before, 'it is what it was');
 
 # copied within the server
 $node->safe_psql('postgres', 'CREATE DATABASE cloned TEMPLATE custom');
