@@ -223,6 +223,56 @@ SELECT account.restore('people', 1); -- fails
 RESET pgaccount.error_detail;
 SET ROLE regress_sd_owner;
 
+-- unique keys that say themselves whether a row is deleted
+CREATE TABLE flagged (id int PRIMARY KEY, email text, deleted_at timestamptz, is_deleted boolean NOT NULL DEFAULT false, UNIQUE (email, is_deleted));
+CREATE TABLE stamped (id int PRIMARY KEY, email text, parent int REFERENCES flagged ON DELETE CASCADE, deleted_at timestamptz, UNIQUE NULLS NOT DISTINCT (email, deleted_at));
+CREATE TABLE until (id int PRIMARY KEY, email text, deleted_at timestamptz);
+CREATE UNIQUE INDEX until_email ON until (email, coalesce(deleted_at, 'infinity'));
+CREATE TABLE computed (id int PRIMARY KEY, email text, deleted_at timestamptz, "Live email" text GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN email END) STORED UNIQUE);
+CREATE TABLE cased (id int PRIMARY KEY, email text, deleted_at timestamptz);
+CREATE UNIQUE INDEX cased_email ON cased ((CASE WHEN deleted_at IS NULL THEN email END));
+CREATE TABLE split (id int PRIMARY KEY, email text, deleted_at timestamptz) PARTITION BY LIST (id);
+CREATE TABLE split_1 PARTITION OF split FOR VALUES IN (1, 2);
+CREATE TABLE split_3 (deleted_at timestamptz, junk int, email text, id int NOT NULL);
+ALTER TABLE split_3 DROP COLUMN junk;
+ALTER TABLE split ATTACH PARTITION split_3 FOR VALUES IN (3, 4);
+CREATE UNIQUE INDEX split_email ON split_3 (email) WHERE deleted_at IS NULL;
+SELECT count(account.enable_soft_delete(t)) FROM unnest('{stamped,flagged,until,computed,cased,split}'::regclass[]) t;
+INSERT INTO flagged VALUES (1, 'a'), (2, 'b'), (3, 'c');
+INSERT INTO stamped VALUES (1, 'a', 3), (2, NULL, 3), (3, 'c', 3);
+INSERT INTO until VALUES (1, 'a'), (2, 'b'), (3, 'c');
+INSERT INTO computed VALUES (1, 'a'), (2, 'b'), (3, 'c');
+INSERT INTO cased VALUES (1, 'a'), (2, 'b'), (3, 'c');
+INSERT INTO split VALUES (1, 'a'), (3, 'a');
+DELETE FROM flagged;
+DELETE FROM until;
+DELETE FROM computed;
+DELETE FROM cased;
+DELETE FROM split;
+INSERT INTO flagged VALUES (11, 'a'), (12, 'b');
+INSERT INTO stamped VALUES (11, 'a'), (12, NULL);
+INSERT INTO until VALUES (11, 'a'), (12, 'b');
+INSERT INTO computed VALUES (11, 'a'), (12, 'b');
+INSERT INTO cased VALUES (11, 'a'), (12, 'b');
+INSERT INTO split VALUES (2, 'a'), (4, 'a');
+SELECT account.restore('flagged', 1); -- fails
+SELECT account.restore('flagged', ARRAY[1, 2]); -- fails
+SELECT account.restore('flagged', 3); -- fails: for rows that follow
+SELECT account.restore('until', ARRAY[1, 2, 3]); -- fails
+SELECT account.restore('computed', ARRAY[1, 2, 3]); -- fails
+SELECT account.restore('cased', ARRAY[1, 2, 3]); -- fails
+SELECT account.restore('split', ARRAY[1, 3]); -- fails
+SELECT account.restore('until', 3), account.restore('computed', 3), account.restore('cased', 3), account.restore('split', 1);
+-- both would come back under one key
+DELETE FROM until WHERE id = 11;
+SELECT account.restore('until', ARRAY[1, 11]); -- fails
+SELECT account.restore('until', 11);
+DELETE FROM until WHERE id = 11;
+-- a trigger gives a row that comes back another key
+CREATE FUNCTION to_c() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.email := 'c'; RETURN NEW; END $$;
+CREATE TRIGGER to_c BEFORE UPDATE ON until FOR EACH ROW EXECUTE FUNCTION to_c();
+SELECT account.restore('until', 1); -- fails
+
 -- guarded: no child under a dead parent -------------------------------------------------------------------------------------------------
 SELECT account.enable_soft_delete('people', guard_references => true) \gset
 DELETE FROM people WHERE id = 3;

@@ -79,15 +79,26 @@ typedef struct Restore
 	uint64 restored; /* rows */
 } Restore;
 
-/* May a key of a table that a restore reaches be taken? */
+/* The tables that a restore reaches, and their parts. */
+static List *
+reached_tables(Oid relid)
+{
+	List *tables = NIL;
+	ListCell *lc;
+
+	foreach (lc, cascade_followers(relid, true))
+		tables = list_concat_unique_oid(tables, cascade_tree(lfirst_oid(lc)));
+	return tables;
+}
+
+/* May a key of one of them be taken? */
 static bool
 may_collide(Oid relid)
 {
-	List *tables = list_concat_unique_oid(cascade_followers(relid, true), cascade_tree(relid));
 	ListCell *lc;
 
-	foreach (lc, tables)
-		if (partial_unique_indexes(lfirst_oid(lc)) != NIL)
+	foreach (lc, reached_tables(relid))
+		if (colliding_indexes(lfirst_oid(lc)) != NIL)
 			return true;
 	return false;
 }
@@ -264,6 +275,40 @@ run_as_work(void *arg)
 	return true;
 }
 
+/* Is an error about one of these tables? */
+static bool
+is_about(const ErrorData *error, const List *tables)
+{
+	ListCell *lc;
+
+	foreach (lc, tables)
+	{
+		const char *table = get_rel_name(lfirst_oid(lc));
+		const char *schema = get_namespace_name(get_rel_namespace(lfirst_oid(lc)));
+
+		if (table != NULL && schema != NULL && error->table_name != NULL &&
+			error->schema_name != NULL && strcmp(table, error->table_name) == 0 &&
+			strcmp(schema, error->schema_name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A row that comes back met another: what is to be done is not what helps a new row. */
+static void
+set_hint(const Restore *restore, ErrorData *error)
+{
+	List *tables = reached_tables(restore->relid);
+
+	if (restore->others != NULL)
+		tables = list_concat(tables, reached_tables(restore->others->relid));
+	if (is_about(error, tables))
+		error->hint = pstrdup(
+			error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION
+				? HINT_TAKEN_KEYS
+				: "Change or delete the rows that stand in the way, or restore fewer rows.");
+}
+
 /* The same where a key may be taken. */
 static uint64
 try_restore(Restore *restore)
@@ -272,6 +317,9 @@ try_restore(Restore *restore)
 
 	if (error != NULL && error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION)
 		refuse_taken(restore);
+	if (error != NULL && (error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ||
+						  error->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION))
+		set_hint(restore, error);
 	if (error != NULL)
 		ReThrowError(error);
 	return restore->restored;
