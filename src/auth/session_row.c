@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "storage/bufmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -97,15 +98,15 @@ session_row_write(const pg_uuid_t *id, const char *user_id, const char *tenant_i
 	CommandCounterIncrement();
 }
 
-/* Lock a row in its last version, in slot. False: it is gone. */
-static bool
+/* Lock a row in its last version, in slot. */
+static TM_Result
 lock_last_version(Relation rel, ItemPointerData tid, Snapshot snapshot, TupleTableSlot *slot)
 {
 	TM_FailureData failure;
 
 	return table_tuple_lock(rel, &tid, snapshot, slot, GetCurrentCommandId(true),
 							LockTupleNoKeyExclusive, LockWaitBlock,
-							TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) == TM_Ok;
+							TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
 }
 
 /* Read a row. */
@@ -181,7 +182,7 @@ bool
 session_row_lock(SessionRow *row)
 {
 	row->slot = table_slot_create(row->rel, NULL);
-	if (!lock_last_version(row->rel, row->tid, row->snapshot, row->slot))
+	if (lock_last_version(row->rel, row->tid, row->snapshot, row->slot) != TM_Ok)
 	{
 		session_row_close(row);
 		return false;
@@ -342,33 +343,52 @@ session_rows_blocks(void)
 	return blocks;
 }
 
+/*
+ * End the sessions of a user that there are. False: some had been changed by the time that they
+ * were looked at, by triggers that fired when others ended.
+ */
+static bool
+end_all(Relation rel, const LookupIndex *by, const char *user_id, const char *reason)
+{
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TupleWriter *writer = NULL;
+	LookupScan scan;
+	bool all = true;
+
+	lookup_begin(&scan, rel, by, (Datum[]){CStringGetTextDatum(user_id)}, snapshot);
+	while (lookup_next(&scan))
+	{
+		TM_Result result;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!slot_attisnull(scan.slot, SESSION_ENDED_AT))
+			continue;
+		result = lock_last_version(rel, scan.slot->tts_tid, snapshot, scan.slot);
+		if (result == TM_Ok)
+			write_end(&writer, rel, scan.slot, reason);
+		else if (result == TM_Invisible || result == TM_SelfModified)
+			all = false;
+	}
+	lookup_end(&scan);
+	UnregisterSnapshot(snapshot);
+	if (writer != NULL)
+		tuple_writer_close(writer);
+	return all;
+}
+
 /* End the sessions of a user; see the header. */
 bool
 session_rows_end(const char *user_id, const char *reason)
 {
 	Relation rel = own_table_open(SESSION_TABLE, RowExclusiveLock);
-	TupleWriter *writer = NULL;
 	LookupIndex by;
-	LookupScan scan;
-	Snapshot snapshot;
+	bool can;
 
 	if (rel == NULL)
 		return true;
-	if (!lookup_index(rel, SESSION_USER_ID, &by))
-	{
-		table_close(rel, NoLock);
-		return false;
-	}
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	lookup_begin(&scan, rel, &by, (Datum[]){CStringGetTextDatum(user_id)}, snapshot);
-	while (lookup_next(&scan))
-		if (slot_attisnull(scan.slot, SESSION_ENDED_AT) &&
-			lock_last_version(rel, scan.slot->tts_tid, snapshot, scan.slot))
-			write_end(&writer, rel, scan.slot, reason);
-	lookup_end(&scan);
-	UnregisterSnapshot(snapshot);
-	if (writer != NULL)
-		tuple_writer_close(writer);
+	can = lookup_index(rel, SESSION_USER_ID, &by);
+	while (can && !end_all(rel, &by, user_id, reason))
+		CommandCounterIncrement();
 	table_close(rel, NoLock);
-	return true;
+	return can;
 }

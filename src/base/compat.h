@@ -15,6 +15,7 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/planner.h"
@@ -177,6 +178,20 @@ compat_init_range_table(EState *estate, Relation rel, Bitmapset *updated)
 #else
 #define compat_EvalPlanQualInit(epq, estate) EvalPlanQualInit(epq, estate, NULL, NIL, -1)
 #endif
+
+/* Fire the BEFORE UPDATE triggers of a row, which may change the new one. False: it stays. */
+static inline bool
+compat_fire_before_update(EState *estate, EPQState *epq, ResultRelInfo *target, ItemPointer tid,
+						  TupleTableSlot *slot)
+{
+#if PG_VERSION_NUM >= 180000
+	return ExecBRUpdateTriggers(estate, epq, target, tid, NULL, slot, NULL, NULL, false);
+#elif PG_VERSION_NUM >= 160000
+	return ExecBRUpdateTriggers(estate, epq, target, tid, NULL, slot, NULL, NULL);
+#else
+	return ExecBRUpdateTriggers(estate, epq, target, tid, NULL, slot, NULL);
+#endif
+}
 
 /* 18 has foreign keys that are there but not enforced, and foreign keys over periods. */
 #if PG_VERSION_NUM >= 180000

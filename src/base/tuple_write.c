@@ -13,6 +13,7 @@
 
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
@@ -74,7 +75,10 @@ make_writer(Relation rel, const Bitmapset *updated)
 	InitResultRelInfo(&writer->target, rel, 1, NULL, 0);
 	look_up_functions(&writer->target, estate->es_query_cxt);
 	if (updated != NULL)
+	{
 		compat_EvalPlanQualInit(&writer->epq, estate);
+		writer->there = table_slot_create(rel, &estate->es_tupleTable);
+	}
 	writer->slot = table_slot_create(rel, &estate->es_tupleTable);
 	open_indexes(&writer->target);
 	MemoryContextSwitchTo(caller);
@@ -196,6 +200,55 @@ put_defaults(TupleWriter *writer)
 				writer->defaults[i], GetPerTupleExprContext(writer->estate), &slot->tts_isnull[i]);
 }
 
+/* Raise 27000 for a row that has another version meanwhile; see the header. */
+void
+refuse_changed_row(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("tuple to be updated was already modified by an operation triggered by the "
+					"current command"),
+			 errdetail("A BEFORE trigger of \"%s\" has changed the row that it was fired for.",
+					   RelationGetRelationName(rel)),
+			 errhint("Consider using an AFTER trigger instead of a BEFORE trigger to propagate "
+					 "changes to other rows.")));
+}
+
+/* Raise it unless a version of a row, which is locked, is the last. */
+static void
+check_last_version(TupleWriter *writer, ItemPointer tid)
+{
+	bool last = table_tuple_fetch_row_version(writer->rel, tid, SnapshotSelf, writer->there);
+
+	ExecClearTuple(writer->there);
+	if (!last)
+		refuse_changed_row(writer->rel);
+}
+
+/*
+ * Write the row in place of an old version, which is locked. Triggers that fire before may have
+ * written it themselves: the server's function, which would fire them, does not look.
+ */
+static void
+replace_tuple(TupleWriter *writer, TupleTableSlot *old)
+{
+	TriggerDesc *triggers = writer->target.ri_TrigDesc;
+	bool before = triggers != NULL && triggers->trig_update_before_row;
+
+	check_last_version(writer, &old->tts_tid);
+	if (before)
+	{
+		if (!compat_fire_before_update(writer->estate, &writer->epq, &writer->target, &old->tts_tid,
+									   writer->slot))
+			return;
+		check_last_version(writer, &old->tts_tid);
+		triggers->trig_update_before_row = false;
+	}
+	ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, old, writer->slot);
+	if (before)
+		triggers->trig_update_before_row = true;
+}
+
 /* Write the row; old: in place of that. */
 static void
 write_tuple(TupleWriter *writer, TupleTableSlot *old)
@@ -208,7 +261,7 @@ write_tuple(TupleWriter *writer, TupleTableSlot *old)
 	if (writer->after_triggers)
 		AfterTriggerBeginQuery();
 	if (old != NULL)
-		ExecSimpleRelationUpdate(&writer->target, writer->estate, &writer->epq, old, writer->slot);
+		replace_tuple(writer, old);
 	else
 		ExecSimpleRelationInsert(&writer->target, writer->estate, writer->slot);
 	if (writer->after_triggers)

@@ -22,12 +22,13 @@ typedef struct TupleWriter
 	ResultRelInfo target;
 	EPQState epq;
 	TupleTableSlot *slot;
-	bool as_owner;        /* of the table: it has code of that which runs for a row */
-	bool after_triggers;  /* fire with each row, not with the statement that is running */
-	const char *secret;   /* see secret_rethrow() */
-	ExprState **defaults; /* of the columns without a value; NULL: none has one */
-	MemoryContext caller; /* to which tuple_insert() and tuple_replace() return */
-	HeldOpen held;        /* of a trigger's alone */
+	TupleTableSlot *there; /* an old version is looked at; NULL: rows are inserted */
+	bool as_owner;         /* of the table: it has code of that which runs for a row */
+	bool after_triggers;   /* fire with each row, not with the statement that is running */
+	const char *secret;    /* see secret_rethrow() */
+	ExprState **defaults;  /* of the columns without a value; NULL: none has one */
+	MemoryContext caller;  /* to which tuple_insert() and tuple_replace() return */
+	HeldOpen held;         /* of a trigger's alone */
 } TupleWriter;
 
 /*
@@ -66,8 +67,17 @@ extern void tuple_put_text(TupleWriter *writer, int column, const char *value);
 /* Insert the row: what has a default and is NULL gets it. */
 extern void tuple_insert(TupleWriter *writer);
 
-/* Write the row in place of an old version, which is locked. */
+/*
+ * Write the row in place of an old version, which is locked. Raises 27000 where a BEFORE trigger
+ * has changed that row.
+ */
 extern void tuple_replace(TupleWriter *writer, TupleTableSlot *old);
+
+/*
+ * Raise 27000, in the words of the executor, for a row that a trigger has changed which was fired
+ * for an UPDATE of it.
+ */
+compat_noreturn extern void refuse_changed_row(Relation rel);
 
 extern void tuple_writer_close(TupleWriter *writer);
 

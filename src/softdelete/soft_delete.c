@@ -435,6 +435,8 @@ lock_against_references(Relation rel, ItemPointer tid)
 	result = table_tuple_lock(rel, tid, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
 							  LockTupleExclusive, LockWaitBlock, 0, &failure);
 	ExecDropSingleTupleTableSlot(slot);
+	if (result == TM_SelfModified || result == TM_Invisible)
+		refuse_changed_row(rel);
 	if (result != TM_Ok)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						errmsg("could not lock row of table \"%s\" for its deletion",

@@ -234,5 +234,40 @@ INSERT INTO applied VALUES (3, NULL, true);
 SET LOCAL session_replication_role = origin;
 SELECT is(shown('SELECT id, is_deleted, deleted_at FROM applied'), '(2,,);(3,t,)', 'replica_passes_through_untouched');
 
+-- a trigger that changes the row it is fired for, at every way to the row
+SET LOCAL ROLE tap_owner;
+CREATE TABLE tangled (id int PRIMARY KEY, n int DEFAULT 0);
+SELECT account.enable_soft_delete('tangled') \g /dev/null
+INSERT INTO tangled (id) SELECT generate_series(1, 5);
+GRANT SELECT, DELETE ON tangled TO tap_clerk;
+ALTER TABLE tangled ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_rows ON tangled USING (true);
+CREATE FUNCTION merge_away(i int) RETURNS void LANGUAGE sql AS $$ MERGE INTO t.tangled USING (VALUES (i)) v(i) ON tangled.id = v.i WHEN MATCHED THEN DELETE $$;
+CREATE FUNCTION changes_it() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN UPDATE t.tangled SET n = n + 1 WHERE id = OLD.id; RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END; END $$;
+CREATE FUNCTION counts() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.n := NEW.n + 10; RETURN NEW; END $$;
+CREATE TRIGGER changes_it BEFORE UPDATE ON tangled FOR EACH ROW WHEN (NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL AND NEW.n = 0) EXECUTE FUNCTION changes_it();
+SELECT throws_ok('DELETE FROM tangled WHERE id = 1', '27000', NULL, 'row_changed_by_its_own_trigger: rewritten');
+SET LOCAL ROLE tap_clerk;
+SELECT throws_ok('SELECT t.merge_away(1)', '27000', 'tuple to be updated was already modified by an operation triggered by the current command', 'row_changed_by_its_own_trigger: by the row trigger');
+SET LOCAL ROLE tap_owner;
+SELECT account.enable_soft_delete('tangled', guard_references => true) \g /dev/null
+SELECT throws_ok('UPDATE tangled SET deleted_at = now() WHERE id = 1', '27000', NULL, 'row_changed_by_its_own_trigger: guarded, it is no other transaction');
+SELECT account.enable_soft_delete('tangled', guard_references => false) \g /dev/null
+DROP TRIGGER changes_it ON tangled;
+CREATE TRIGGER "!first" BEFORE DELETE ON tangled FOR EACH ROW EXECUTE FUNCTION changes_it();
+SET LOCAL ROLE tap_clerk;
+SELECT throws_ok('SELECT t.merge_away(1)', '27000', NULL, 'row_changed_by_its_own_trigger: before the row trigger');
+SET LOCAL ROLE tap_owner;
+CREATE TRIGGER counts BEFORE UPDATE ON tangled FOR EACH ROW EXECUTE FUNCTION counts();
+SET LOCAL ROLE tap_clerk;
+SELECT throws_ok('SELECT t.merge_away(1)', '27000', NULL, 'row_changed_by_its_own_trigger: before another, too');
+SET LOCAL ROLE tap_owner;
+DROP TRIGGER "!first" ON tangled;
+SET LOCAL ROLE tap_clerk;
+SELECT lives_ok('SELECT t.merge_away(i) FROM generate_series(1, 2) i', 'a trigger that changes the new row is obeyed');
+SET LOCAL ROLE tap_owner;
+SELECT is(shown('SELECT id, n, deleted_at IS NOT NULL FROM tangled'), '(1,10,t);(2,10,t);(3,0,f);(4,0,f);(5,0,f)', 'a trigger that changes the new row is obeyed: once');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -117,5 +117,19 @@ SELECT is((SELECT detail FROM account.event WHERE type = 'operation_failed' AND 
 SELECT refresh_token AS refresh FROM us.person, account.issue_tokens(id, actor => 'sue') WHERE name = 'ben' \gset
 UPDATE app.users SET is_superuser = true WHERE username = 'ben';
 SELECT is((account.refresh(:'refresh')).error, 'session_ended', 'nor goes on as one that has become a superuser');
+
+-- an administrator's trigger changes sessions that are about to end
+SELECT account.issue_tokens(id) FROM us.person, generate_series(1, 3) WHERE name = 'eve' \g /dev/null
+CREATE FUNCTION us.touches_others() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN UPDATE account.session SET user_agent = 'touched' WHERE user_id = NEW.user_id AND id <> NEW.id; RETURN NEW; END $$;
+CREATE TRIGGER touches_others BEFORE UPDATE ON account.session FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL) EXECUTE FUNCTION us.touches_others();
+DELETE FROM app.users WHERE username = 'eve';
+SELECT is(count(*), 0::bigint, 'all end, whatever changed them meanwhile') FROM account.session s, us.person p WHERE p.name = 'eve' AND s.user_id = p.id AND ended_at IS NULL;
+SELECT account.issue_tokens(id) FROM us.person WHERE name = 'staff' \g /dev/null
+DROP TRIGGER touches_others ON account.session;
+CREATE FUNCTION us.touches_it() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN UPDATE account.session SET user_agent = 'touched' WHERE id = NEW.id; RETURN NEW; END $$;
+CREATE TRIGGER touches_it BEFORE UPDATE ON account.session FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL) EXECUTE FUNCTION us.touches_it();
+SELECT throws_ok($$DELETE FROM app.users WHERE username = 'staff'$$, '27000', NULL, 'a trigger that changes the session itself fails as it does with a statement');
 SELECT * FROM finish();
 ROLLBACK;
