@@ -71,6 +71,22 @@ ALTER TABLE kinds ADD CONSTRAINT k_exclude EXCLUDE USING btree (c WITH =);
 SELECT account.enable_soft_delete('kinds') \gset
 SELECT account.unique_among_live('k_lower'), account.unique_among_live('k_pattern'), account.unique_among_live('k_nnd'), account.unique_among_live('k_partial'), account.unique_among_live('"K ""q"'), account.unique_among_live('k_done');
 SELECT * FROM indexes('kinds');
+-- what an index has beside its definition
+CREATE TABLE traits (id int, email text, name text, deleted_at timestamptz) PARTITION BY LIST (id);
+CREATE TABLE traits_1 PARTITION OF traits FOR VALUES IN (1);
+CREATE TABLE traits_2 PARTITION OF traits FOR VALUES IN (2);
+CREATE UNIQUE INDEX traits_lower ON traits (id, lower(email));
+CREATE UNIQUE INDEX traits_one ON traits_1 (lower(name), lower(email));
+ALTER INDEX traits_1_id_lower_idx ALTER COLUMN 2 SET STATISTICS 500;
+ALTER INDEX traits_one ALTER COLUMN 1 SET STATISTICS 0;
+ALTER INDEX traits_one ALTER COLUMN 2 SET STATISTICS 700;
+ALTER INDEX traits_1_id_lower_idx SET (fillfactor = 55, deduplicate_items = off);
+COMMENT ON INDEX traits_1_id_lower_idx IS 'of a partition';
+ALTER TABLE traits_1 CLUSTER ON traits_one;
+SELECT account.enable_soft_delete('traits') \gset
+SELECT account.unique_among_live('traits_lower'), account.unique_among_live('traits_one');
+SELECT attrelid::regclass, attnum, attstattarget, obj_description(attrelid, 'pg_class') FROM pg_attribute WHERE attrelid::regclass::text LIKE 'traits%' AND attrelid IN (SELECT indexrelid FROM pg_index) AND attstattarget >= 0 ORDER BY 1, 2;
+SELECT * FROM indexes('traits_1');
 INSERT INTO kinds (id, email, a, b, c) VALUES (1, 'A', 'x', 1, 1);
 DELETE FROM kinds;
 INSERT INTO kinds (id, email, a, b, c) VALUES (2, 'a', 'x', 2, 2) ON CONFLICT (lower(email)) DO NOTHING;

@@ -5,7 +5,8 @@
  *
  * The index is made anew with the live condition, under its old name: errors go on naming the
  * constraint that applications look for. All else stays as it was: columns, expressions, operator
- * classes, collations, INCLUDE, NULLS NOT DISTINCT, storage options, tablespace, comment.
+ * classes, collations, INCLUDE, NULLS NOT DISTINCT, storage options, tablespace, comment,
+ * statistics targets. But a table is clustered by no partial index, and none is deferrable.
  *
  * Building holds the strongest lock. Where there is an index over live rows already, which somebody
  * built CONCURRENTLY, it is taken, and the old one goes.
@@ -292,6 +293,106 @@ live_definition(const UniqueIndex *unique)
 	return psprintf("%s WHERE %s", definition, live);
 }
 
+/* What an index has that its definition does not say. */
+typedef struct IndexTraits
+{
+	Oid table; /* that it is on */
+	char *name;
+	char *comment; /* NULL: none */
+	List *changes; /* char *: what follows ALTER INDEX name */
+} IndexTraits;
+
+/* The rows of a query about an index, as what follows ALTER INDEX. Within SPI_connect. */
+static List *
+changes_of(Oid index_id, const char *query)
+{
+	Oid types[] = {OIDOID};
+	Datum values[] = {ObjectIdGetDatum(index_id)};
+	uint64 n = statement_run_once(query, lengthof(types), types, values, NULL, NULL);
+	List *changes = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+		changes = lappend(changes, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+	return changes;
+}
+
+/* The traits of an index. Within SPI_connect. */
+static IndexTraits *
+read_traits(Oid index_id)
+{
+	IndexTraits *traits = palloc0(sizeof(IndexTraits));
+	Oid constraint = get_index_constraint(index_id);
+
+	traits->table = IndexGetRelation(index_id, false);
+	traits->name = get_rel_name(index_id);
+	traits->comment = GetComment(index_id, RelationRelationId, 0);
+	if (traits->comment == NULL && OidIsValid(constraint))
+		traits->comment = GetComment(constraint, ConstraintRelationId, 0);
+	traits->changes = changes_of(
+		index_id, "SELECT pg_catalog.format('ALTER COLUMN %s SET STATISTICS %s', a.attnum,"
+				  " a.attstattarget) FROM pg_catalog.pg_attribute AS a"
+				  " WHERE a.attrelid OPERATOR(pg_catalog.=) $1"
+				  " AND a.attstattarget OPERATOR(pg_catalog.>=) 0 ORDER BY a.attnum");
+	/* a partition's may differ from those that the whole index says */
+	traits->changes = list_concat(
+		traits->changes,
+		changes_of(index_id,
+				   "SELECT pg_catalog.format('SET (%s)', o) FROM pg_catalog.pg_class AS c,"
+				   " pg_catalog.array_to_string(c.reloptions, ', ') AS o"
+				   " WHERE c.oid OPERATOR(pg_catalog.=) $1 AND c.relispartition"
+				   " AND o IS NOT NULL"));
+	traits->changes = list_concat(
+		traits->changes,
+		changes_of(index_id, "SELECT pg_catalog.format('SET TABLESPACE %I', t.spcname)"
+							 " FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_tablespace AS t"
+							 " ON t.oid OPERATOR(pg_catalog.=) c.reltablespace"
+							 " WHERE c.oid OPERATOR(pg_catalog.=) $1 AND c.relispartition"
+							 " AND c.relkind OPERATOR(pg_catalog.=) 'i'"));
+	traits->changes = list_concat(
+		traits->changes,
+		changes_of(index_id, "SELECT pg_catalog.format('DEPENDS ON EXTENSION %I', e.extname)"
+							 " FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_extension AS e"
+							 " ON e.oid OPERATOR(pg_catalog.=) d.refobjid"
+							 " WHERE d.classid OPERATOR(pg_catalog.=)"
+							 " 'pg_catalog.pg_class'::pg_catalog.regclass"
+							 " AND d.objid OPERATOR(pg_catalog.=) $1"
+							 " AND d.refclassid OPERATOR(pg_catalog.=)"
+							 " 'pg_catalog.pg_extension'::pg_catalog.regclass"
+							 " AND d.deptype OPERATOR(pg_catalog.=) 'x' ORDER BY e.extname"));
+	return traits;
+}
+
+/* Give them to the index that has taken its place. Within SPI_connect. */
+static void
+give_traits(Oid index_id, const IndexTraits *traits)
+{
+	ListCell *lc;
+
+	if (strcmp(get_rel_name(index_id), traits->name) != 0)
+	{
+		run_sql("ALTER INDEX %s RENAME TO %s", sql_relation(index_id),
+				quote_identifier(traits->name));
+		CommandCounterIncrement();
+	}
+	foreach (lc, traits->changes)
+		run_sql("ALTER INDEX %s %s", sql_relation(index_id), (char *) lfirst(lc));
+	if (traits->comment != NULL)
+		run_sql("COMMENT ON INDEX %s IS %s", sql_relation(index_id), sql_literal(traits->comment));
+}
+
+/* Tell where a table is clustered by an index: by one over some rows it cannot be. */
+static void
+tell_clustered(Oid index_id)
+{
+	if (get_index_isclustered(index_id))
+		ereport(
+			NOTICE,
+			(errmsg("%s is not clustered by \"%s\" any more",
+					display_relation(IndexGetRelation(index_id, false)), get_rel_name(index_id)),
+			 errdetail("PostgreSQL clusters a table by no partial index."),
+			 errhint("To have CLUSTER go on, name another index: ALTER TABLE ... CLUSTER ON.")));
+}
+
 /* The index that an index of a partitioned table has on a partition, or InvalidOid. */
 static Oid
 partition_index(Oid index_id, Oid partition)
@@ -308,6 +409,10 @@ partition_index(Oid index_id, Oid partition)
 static void
 drop_index(const UniqueIndex *unique)
 {
+	ListCell *lc;
+
+	foreach (lc, find_all_inheritors(unique->index, NoLock, NULL))
+		tell_clustered(lfirst_oid(lc));
 	if (OidIsValid(unique->constraint))
 		run_sql("ALTER TABLE %s DROP CONSTRAINT %s", sql_relation(unique->table),
 				quote_identifier(get_constraint_name(unique->constraint)));
@@ -322,42 +427,25 @@ drop_index(const UniqueIndex *unique)
 static void
 make_live(const UniqueIndex *unique)
 {
-	List *tables = NIL;
-	List *names = NIL;
-	ListCell *table;
-	ListCell *old_name;
+	List *traits = NIL;
+	ListCell *lc;
 	int names_saved = names_begin();
 	char *definition = live_definition(unique);
-	char *schema = get_namespace_name(get_rel_namespace(unique->index));
-	char *name = quote_qualified_identifier(schema, unique->name);
-	char *comment = GetComment(unique->index, RelationRelationId, 0);
+	Oid index_id;
 
-	if (get_rel_relkind(unique->index) == RELKIND_PARTITIONED_INDEX)
-	{
-		ListCell *lc;
-
-		foreach (lc, find_all_inheritors(unique->index, AccessExclusiveLock, NULL))
-			if (lfirst_oid(lc) != unique->index)
-			{
-				tables = lappend_oid(tables, IndexGetRelation(lfirst_oid(lc), false));
-				names = lappend(names, get_rel_name(lfirst_oid(lc)));
-			}
-	}
-	if (comment == NULL && OidIsValid(unique->constraint))
-		comment = GetComment(unique->constraint, ConstraintRelationId, 0);
+	foreach (lc, find_all_inheritors(unique->index, AccessExclusiveLock, NULL))
+		traits = lappend(traits, read_traits(lfirst_oid(lc)));
 	drop_index(unique);
 	run_sql("%s", definition);
-	forboth (table, tables, old_name, names)
+	index_id = get_relname_relid(unique->name, get_rel_namespace(unique->table));
+	foreach (lc, traits)
 	{
-		Oid index_id = get_relname_relid(unique->name, get_rel_namespace(unique->table));
-		Oid part = partition_index(index_id, lfirst_oid(table));
+		IndexTraits *of = lfirst(lc);
+		Oid part = partition_index(index_id, of->table);
 
-		if (OidIsValid(part) && strcmp(get_rel_name(part), lfirst(old_name)) != 0)
-			run_sql("ALTER INDEX %s RENAME TO %s", sql_relation(part),
-					quote_identifier(lfirst(old_name)));
+		if (OidIsValid(part))
+			give_traits(part, of);
 	}
-	if (comment != NULL)
-		run_sql("COMMENT ON INDEX %s IS %s", name, sql_literal(comment));
 	names_end(names_saved);
 }
 
