@@ -1,6 +1,6 @@
 -- Indexes over lower(email) are found however they are written: logins and registrations look rows up by them, and a
 -- restored dump, which writes casts out, logs in as before.
-SET client_min_messages = warning;
+SET client_min_messages = error;
 SET pgaccount.password_memory = '8kB';
 SET pgaccount.password_ops = 1;
 SET pgaccount.login_max_failures = 0;
@@ -75,7 +75,7 @@ SELECT t.index, n.* FROM (VALUES (1, 'CREATE UNIQUE INDEX ON li.users (lower(use
 -- what the database itself writes down for an index
 SELECT indexdef FROM pg_indexes WHERE schemaname = 'li' AND tablename = 'users' AND indexdef ~ 'lower';
 
-SET client_min_messages = warning;
+SET client_min_messages = error;
 SELECT account.forget_tables();
 DROP SCHEMA li CASCADE;
 DROP EXTENSION citext;

@@ -140,6 +140,7 @@ SET rl.registers = on;
 SELECT rl.refused('outer@x.org', 'outer');
 SELECT rl.refused('Outer@x.org', 'x'), rl.refused('y@x.org', 'Inner');
 SET client_min_messages = warning;
+SET client_min_messages = error;
 -- which index proves which name: none that takes letters for others, nor one whose table has children
 CREATE FUNCTION rl.login(name text) RETURNS text LANGUAGE sql AS $$ SELECT status::text FROM account.login($1, 'secret123') $$;
 SELECT account.create_key() IS NOT NULL AS key;

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -276,25 +277,122 @@ write_row(ModelAttribute attribute, const Oid *relation, const Choice *choice)
 							  6, types, values, nulls, NULL);
 }
 
+/* One mapping follows another: calls that change it wait for each other. */
+static void
+lock_registry(void)
+{
+	table_close(own_table_require("model_column", ShareRowExclusiveLock), NoLock);
+}
+
+/* Whose ids are those of others by a change of the mapping, and what was known by them. */
+typedef struct LeftTables
+{
+	bool users;   /* another table, or another column of it */
+	bool tenants; /* the same of tenants, or of what says in which tenant a user is */
+	bool tokens;  /* there are keys: access tokens may name users by their ids */
+	KnownIds known;
+} LeftTables;
+
+/* Is the column of an attribute the one that it was? */
+static bool
+same_column(const Model *old, ModelAttribute attribute, const Oid *relation, const Choice *choices)
+{
+	ModelPart part = model_attributes[attribute].part;
+
+	return OidIsValid(relation[part]) && relation[part] == old->relation[part] &&
+		   choices[attribute].attnum != InvalidAttrNumber &&
+		   choices[attribute].attnum == old->column[attribute].attnum;
+}
+
 /*
- * Leave the tables mapped so far: their triggers go, and all sessions end unless the users table
- * stays this one.
+ * Do ids of tenants become those of others? What says who they are is the table of tenants. Where
+ * that comes, or goes, it is the column by which users, or members, are of a tenant.
+ */
+static bool
+tenants_change(const Model *old, const Oid *relation, const Choice *choices)
+{
+	ModelAttribute tenant = model_tenant_attribute(old);
+	bool members = OidIsValid(relation[MODEL_MEMBERS]);
+
+	if (OidIsValid(old->relation[MODEL_TENANTS]) && OidIsValid(relation[MODEL_TENANTS]))
+		return !same_column(old, TENANTS_ID, relation, choices);
+	if (!OidIsValid(old->relation[MODEL_TENANTS]) && !model_has(old, tenant))
+		return false;
+	return members != model_has_members(old) || !same_column(old, tenant, relation, choices);
+}
+
+/*
+ * Leave the tables mapped so far, for these (all InvalidOid: for none): their triggers go. Ids that
+ * are those of others by now are good for nothing any more. choices may be NULL where there are
+ * none.
  */
 static void
-leave_tables(Oid users)
+leave_tables(const Oid *relation, const Choice *choices, LeftTables *left)
 {
-	const Model *model = model_get();
-	Oid mapped[MODEL_PARTS] = {InvalidOid};
+	const Model *found = model_get();
+	Model old = {{InvalidOid}};
+	int nkeys;
 
-	if (model != NULL)
-		memcpy(mapped, model->relation, sizeof(mapped));
-	if (mapped[MODEL_USERS] != users)
+	*left = (LeftTables){.users = true};
+	if (found != NULL)
+		old = *found;
+	if (found != NULL && choices != NULL)
 	{
-		session_end_all(SESSION_END_UNMAPPED);
-		mailed_tokens_void_all();
-		own_deletions_forget_all();
+		left->users = !same_column(&old, USERS_ID, relation, choices);
+		left->tenants = !left->users && tenants_change(&old, relation, choices);
 	}
-	user_trigger_detach(mapped);
+	/* whatever is being made by ids as they were so far is there then, or waits */
+	if (left->users && OidIsValid(old.relation[MODEL_USERS]))
+		LockRelationOid(old.relation[MODEL_USERS], AccessExclusiveLock);
+	if (left->tenants)
+		for (ModelPart part = MODEL_USERS; part < MODEL_PARTS; part++)
+			if (part != MODEL_PROFILES && OidIsValid(old.relation[part]))
+				LockRelationOid(old.relation[part], AccessExclusiveLock);
+	user_trigger_detach(old.relation);
+	if (left->users)
+		known_ids_forget_users(SESSION_END_UNMAPPED, &left->known);
+	else if (left->tenants)
+		known_ids_forget_tenants(SESSION_END_UNMAPPED, &left->known);
+	(void) key_store_keys(&nkeys);
+	left->tokens = nkeys > 0 && (found != NULL || model_is_dropped());
+}
+
+/* A WARNING about what was known by ids that are those of others, or of nobody, by now. */
+static void
+warn_left(const LeftTables *left, const char *message)
+{
+	ereport(
+		WARNING,
+		(errmsg("%s", message),
+		 known_ids_are_none(&left->known)
+			 ? errdetail("No session, invitation or application named one.")
+			 : errdetail("What named them by their ids has ended or is gone: %s.",
+						 known_ids_text(&left->known)),
+		 errhint("Access tokens without a session (account.issue_access_token) and identities "
+				 "that database sessions keep (is_local => false) cannot be ended: they are for "
+				 "who has the id then. Rotate the keys by account.create_key() and "
+				 "account.retire_key(), and let those sessions DISCARD ALL.")));
+}
+
+/* Say what has become of what was known by ids before other tables, or columns, were mapped. */
+static void
+tell_left(const LeftTables *left)
+{
+	if ((left->users || left->tenants) && (left->tokens || !known_ids_are_none(&left->known)))
+		warn_left(left, left->users
+							? "users go by the ids of another table or column from now on"
+							: "tenants go by the ids of another table or column from now on");
+}
+
+/*
+ * The same where none are mapped any more: of what is the application's data. Sessions, and with
+ * them mailed tokens, end of course.
+ */
+static void
+tell_forgotten(const LeftTables *left)
+{
+	if (left->known.invitations + left->known.applications + left->known.own_deletions > 0)
+		warn_left(left, "no tables of accounts are mapped any more");
 }
 
 /* The arguments of a call but users, as JSON: {"tables": {part: name}, "columns": {...}}. */
@@ -329,6 +427,7 @@ use_tables_operation(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid relation[MODEL_PARTS] = {InvalidOid};
 	Choice choices[MODEL_ATTRIBUTES] = {{InvalidAttrNumber}};
+	LeftTables left;
 	RoleState saved;
 
 	if (PG_ARGISNULL(MODEL_USERS))
@@ -336,6 +435,7 @@ use_tables_operation(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(ARG_COLUMNS))
 		refuse_null_argument("columns");
 	version_check();
+	lock_registry();
 	for (int part = 0; part < MODEL_PARTS; part++)
 	{
 		int argument = part == MODEL_MEMBERS ? ARG_MEMBERS : part;
@@ -373,7 +473,7 @@ use_tables_operation(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	leave_tables(relation[MODEL_USERS]);
+	leave_tables(relation, choices, &left);
 	saved = run_as_owner("model_column");
 	run_sql(OWN_STATEMENT "DELETE FROM account.model_column");
 	for (ModelAttribute a = 0; a < MODEL_ATTRIBUTES; a++)
@@ -382,6 +482,7 @@ use_tables_operation(PG_FUNCTION_ARGS)
 	run_as_end(saved);
 	user_trigger_attach(relation, call_as_json(relation, PG_GETARG_JSONB_P(ARG_COLUMNS)));
 	SPI_finish();
+	tell_left(&left);
 
 	for (ModelAttribute a = 0; a < MODEL_ATTRIBUTES; a++)
 	{
@@ -408,14 +509,18 @@ use_tables_operation(PG_FUNCTION_ARGS)
 static Datum
 forget_tables_operation(PG_FUNCTION_ARGS)
 {
+	static const Oid relation[MODEL_PARTS] = {InvalidOid};
+	LeftTables left;
 	RoleState saved;
 
 	version_check();
+	lock_registry();
 	SPI_connect();
-	leave_tables(InvalidOid);
+	leave_tables(relation, NULL, &left);
 	saved = run_as_owner("model_column");
 	run_sql(OWN_STATEMENT "DELETE FROM account.model_column");
 	run_as_end(saved);
 	SPI_finish();
+	tell_forgotten(&left);
 	PG_RETURN_VOID();
 }

@@ -7,6 +7,7 @@
 
 #include "identity.h"
 #include "key_store.h"
+#include "known_ids.h"
 #include "login.h"
 #include "login_attempt.h"
 #include "mailed_token.h"

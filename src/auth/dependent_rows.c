@@ -72,20 +72,38 @@ dependent_rows_remove(char **user_ids, char **addresses, int n)
 	SPI_finish();
 }
 
+/* Run a text on a table of the extension, as its owner. */
+static uint64
+run_on(const char *table, const char *sql)
+{
+	RoleState saved = run_as_owner(table);
+	uint64 rows =
+		statement_run_once(sql, 0, NULL, NULL, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
+
+	run_as_end(saved);
+	return rows;
+}
+
 /* Remove what there is of all users; see the header. */
 void
-dependent_rows_remove_all(void)
+dependent_rows_remove_all(uint64 *applications, uint64 *invitations)
 {
-	static const char *const all[][2] = {
-		{"session", "UPDATE account.session SET ip = NULL, user_agent = NULL"},
-		{"role_application", "DELETE FROM account.role_application"},
-		{"invitation", "DELETE FROM account.invitation"}};
+	(void) run_on("session",
+				  OWN_STATEMENT "UPDATE account.session SET ip = NULL, user_agent = NULL "
+								"WHERE ip IS NOT NULL OR user_agent IS NOT NULL");
+	*applications +=
+		run_on("role_application", OWN_STATEMENT "DELETE FROM account.role_application");
+	*invitations += run_on("invitation", OWN_STATEMENT "DELETE FROM account.invitation");
+}
 
-	for (int i = 0; i < lengthof(all); i++)
-	{
-		RoleState saved = run_as_owner(all[i][0]);
-
-		run_sql(OWN_STATEMENT "%s", all[i][1]);
-		run_as_end(saved);
-	}
+/* What there is of tenants leaves them; see the header. */
+uint64
+dependent_rows_leave_tenants(void)
+{
+	(void) run_on("role_application",
+				  OWN_STATEMENT "UPDATE account.role_application SET tenant_id = NULL "
+								"WHERE tenant_id IS NOT NULL");
+	return run_on("invitation",
+				  OWN_STATEMENT "DELETE FROM account.invitation "
+								"WHERE tenant_id IS NOT NULL AND accepted_at IS NULL");
 }

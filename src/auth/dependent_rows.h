@@ -15,7 +15,17 @@
  */
 extern void dependent_rows_remove(char **user_ids, char **addresses, int n);
 
-/* The same of all users, who are gone all at once. Within SPI_connect. */
-extern void dependent_rows_remove_all(void);
+/*
+ * The same of all users, whose ids are those of others by now. How many applications and
+ * invitations there were is added to the two. Within SPI_connect.
+ */
+extern void dependent_rows_remove_all(uint64 *applications, uint64 *invitations);
+
+/*
+ * Tenants' ids are those of others by now: open invitations into one are void, and go, and an
+ * application does not say any more in which tenant it was made. Returns how many invitations.
+ * Within SPI_connect.
+ */
+extern uint64 dependent_rows_leave_tenants(void);
 
 #endif /* PGACCOUNT_DEPENDENT_ROWS_H */

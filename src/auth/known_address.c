@@ -134,3 +134,16 @@ known_address_note(const char *user_id, const inet *address)
 	if (pg_prng_uint64(&pg_global_prng_state) % PRUNE_EVERY == 0)
 		prune(now);
 }
+
+/* Forget all; see the header. */
+void
+known_addresses_forget_all(void)
+{
+	static const TableStatement all = {PLAN_KNOWN_FORGET_ALL,
+									   KNOWN_TABLE,
+									   OWN_STATEMENT "DELETE FROM account.known_address",
+									   0,
+									   {InvalidOid}};
+
+	(void) own_statement_run(&all, NULL, NULL);
+}

@@ -31,4 +31,7 @@ extern bool known_address_is(const unsigned char *digest);
 /* Remember that a user has a session at this address now. */
 extern void known_address_note(const char *user_id, const inet *address);
 
+/* Forget all: the ids of users are those of others by now. Within SPI_connect. */
+extern void known_addresses_forget_all(void);
+
 #endif /* PGACCOUNT_KNOWN_ADDRESS_H */

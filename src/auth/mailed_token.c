@@ -244,13 +244,16 @@ mailed_tokens_void(char **user_ids, int n, bool but_verifying)
 }
 
 /* Void all. */
-void
+uint64
 mailed_tokens_void_all(void)
 {
-	RoleState saved = run_as_owner(MAIL_TABLE);
+	static const TableStatement all = {PLAN_MAIL_VOID_ALL,
+									   MAIL_TABLE,
+									   OWN_STATEMENT "DELETE FROM account.mailed_token",
+									   0,
+									   {InvalidOid}};
 
-	run_sql(OWN_STATEMENT "DELETE FROM account.mailed_token");
-	run_as_end(saved);
+	return own_statement_run(&all, NULL, NULL);
 }
 
 /* Remove some that have expired. */

@@ -64,8 +64,8 @@ extern bool mailed_token_use(MailPurpose purpose, bytea *hash);
  */
 extern void mailed_tokens_void(char **user_ids, int n, bool but_verifying);
 
-/* Void all: users are those of another table by now. */
-extern void mailed_tokens_void_all(void);
+/* Void all: users are those of another table by now. Returns their number. Within SPI_connect. */
+extern uint64 mailed_tokens_void_all(void);
 
 /* Remove some that have expired. */
 extern void mailed_tokens_prune(void);

@@ -112,13 +112,16 @@ own_deletions_note(const char *own, char **others, int n)
 }
 
 /* Forget all. */
-void
+uint64
 own_deletions_forget_all(void)
 {
-	RoleState saved = run_as_owner(OWN_TABLE);
+	static const TableStatement all = {PLAN_OWN_DELETION_FORGET_ALL,
+									   OWN_TABLE,
+									   OWN_STATEMENT "DELETE FROM account.own_deletion",
+									   0,
+									   {InvalidOid}};
 
-	run_sql(OWN_STATEMENT "DELETE FROM account.own_deletion");
-	run_as_end(saved);
+	return own_statement_run(&all, NULL, NULL);
 }
 
 /* Who has deleted itself since; see the header. */

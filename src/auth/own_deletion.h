@@ -22,8 +22,10 @@ extern bool own_deletion_is(const char *user_id);
  */
 extern void own_deletions_note(const char *own, char **others, int n);
 
-/* Forget all: users are those of another table by now. */
-extern void own_deletions_forget_all(void);
+/*
+ * Forget all: users are those of another table by now. Returns their number. Within SPI_connect.
+ */
+extern uint64 own_deletions_forget_all(void);
 
 /* The ids, text[], of those who have deleted themselves since. */
 extern Datum own_deletions_since(TimestampTz since);

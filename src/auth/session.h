@@ -23,10 +23,10 @@
 #define SESSION_END_UNMAPPED "tables_changed"
 
 /*
- * End all sessions: users are those of another table by now, or gone all at once. Within
- * SPI_connect.
+ * End all sessions: users are those of another table by now, or gone all at once. Returns their
+ * number. Within SPI_connect.
  */
-extern void session_end_all(const char *reason);
+extern uint64 session_end_all(const char *reason);
 
 /* End the sessions of a user, but the one of this id (NULL: all). Returns their number. */
 extern uint64 session_end_user(const char *user_id, const char *except, const char *reason);
@@ -40,9 +40,9 @@ extern void session_end_users(char **user_ids, int n);
 extern void session_end_password(const char *user_id);
 extern void session_end_tenant(const char *tenant_id);
 
-/* End those of users in tenants, pair by pair, and those in any tenant. */
+/* End those of users in tenants, pair by pair, and those in any tenant, which are counted. */
 extern void session_end_members(char **user_ids, char **tenant_ids, int n);
-extern void session_end_in_tenants(const char *reason);
+extern uint64 session_end_in_tenants(const char *reason);
 
 /*
  * While the caller itself changes the password of this user, the trigger ends no session

@@ -49,18 +49,6 @@ session_keeps_all(const char *user_id)
 	return keep_user != NULL && keep_all_sessions && strcmp(keep_user, user_id) == 0;
 }
 
-/* End all sessions; see the header. */
-void
-session_end_all(const char *reason)
-{
-	RoleState saved = run_as_owner("session");
-
-	run_sql(OWN_STATEMENT "UPDATE account.session SET ended_at = pg_catalog.clock_timestamp(), "
-						  "end_reason = %s WHERE ended_at IS NULL",
-			sql_literal(reason));
-	run_as_end(saved);
-}
-
 /* $1 the user, $2 why, $3 a session that goes on, or NULL. */
 static const TableStatement end_of_user = {
 	PLAN_SESSION_END_USER,
@@ -105,6 +93,13 @@ static const TableStatement end_in_tenants = {
 				  "end_reason = $1 WHERE s.tenant_id IS NOT NULL AND s.ended_at IS NULL",
 	1,
 	{TEXTOID}};
+static const TableStatement end_all = {
+	PLAN_SESSION_END_ALL,
+	"session",
+	OWN_STATEMENT "UPDATE account.session s SET ended_at = pg_catalog.clock_timestamp(), "
+				  "end_reason = $1 WHERE s.ended_at IS NULL",
+	1,
+	{TEXTOID}};
 static const TableStatement end_of_users = {
 	PLAN_SESSION_END_USERS,
 	"session",
@@ -113,6 +108,15 @@ static const TableStatement end_of_users = {
 				  "AND s.ended_at IS NULL",
 	2,
 	{TEXTARRAYOID, TEXTOID}};
+
+/* End all sessions; see the header. */
+uint64
+session_end_all(const char *reason)
+{
+	Datum values[] = {CStringGetTextDatum(reason)};
+
+	return own_statement_run(&end_all, values, NULL);
+}
 
 /* End the sessions of a user. */
 uint64
@@ -184,14 +188,16 @@ session_end_members(char **user_ids, char **tenant_ids, int n)
 }
 
 /* End all sessions in tenants; see the header. */
-void
+uint64
 session_end_in_tenants(const char *reason)
 {
 	Datum values[] = {CStringGetTextDatum(reason)};
+	uint64 ended;
 
 	SPI_connect();
-	(void) own_statement_run(&end_in_tenants, values, NULL);
+	ended = own_statement_run(&end_in_tenants, values, NULL);
 	SPI_finish();
+	return ended;
 }
 
 /* End the sessions of a user whose password changed, but those that session_keep() spares. */

@@ -32,10 +32,9 @@
 #include "base/base.h"
 #include "model/model.h"
 #include "softdelete/softdelete.h"
-#include "dependent_rows.h"
+#include "known_ids.h"
 #include "mailed_token.h"
 #include "member_changes.h"
-#include "own_deletion.h"
 #include "session.h"
 #include "user_changes.h"
 #include "user_trigger.h"
@@ -474,27 +473,32 @@ static void
 table_emptied(const Model *found, Relation rel)
 {
 	Model model = *found;
+	bool alone = rel->rd_rel->relkind != RELKIND_RELATION || !has_subclass(RelationGetRelid(rel));
 
 	if (is_table(rel, model.relation[MODEL_USERS]))
 	{
-		bool whole =
-			RelationGetRelid(rel) == model.relation[MODEL_USERS] &&
-			(rel->rd_rel->relkind != RELKIND_RELATION || !has_subclass(RelationGetRelid(rel)));
+		bool whole = alone && RelationGetRelid(rel) == model.relation[MODEL_USERS];
 
 		SPI_connect();
-		session_end_all(SESSION_END_USER);
-		mailed_tokens_void_all();
 		if (whole)
+			known_ids_forget_users(SESSION_END_USER, NULL);
+		else
 		{
-			own_deletions_forget_all();
-			dependent_rows_remove_all();
+			(void) session_end_all(SESSION_END_USER);
+			(void) mailed_tokens_void_all();
 		}
 		SPI_finish();
 	}
+	else if (alone && RelationGetRelid(rel) == model.relation[MODEL_TENANTS])
+	{
+		SPI_connect();
+		known_ids_forget_tenants(SESSION_END_TENANT, NULL);
+		SPI_finish();
+	}
 	else if (is_table(rel, model.relation[MODEL_TENANTS]))
-		session_end_in_tenants(SESSION_END_TENANT);
+		(void) session_end_in_tenants(SESSION_END_TENANT);
 	else if (is_table(rel, model.relation[MODEL_MEMBERS]))
-		session_end_in_tenants(SESSION_END_MEMBER);
+		(void) session_end_in_tenants(SESSION_END_MEMBER);
 }
 
 /*

@@ -15,5 +15,15 @@ COMMENT ON FUNCTION account.use_tables(regclass, regclass, regclass, jsonb, regc
 'by the two; a user is then of the tenants that it is a member of, and users.tenant says nothing. '
 'Required are users.id and users.email or users.username, and profiles.user, tenants.id, '
 'members.user and members.tenant of tables that are given. Puts triggers on users, tenants and '
-'members that end sessions. Errors: 22023 for a table, column or rule that cannot work and for an '
-'unknown part or attribute.';
+'members that end sessions. Where another table, or another column of it, holds the ids of users '
+'from now on, all sessions end, and mailed tokens, invitations, applications for roles and '
+'deletions that could be taken back go; where it holds those of tenants, sessions in tenants end, '
+'and open invitations into them go: a WARNING says how many, and what cannot be ended (access '
+'tokens without a session, and identities that database sessions keep). Errors: 22023 for a table, '
+'column or rule that cannot work and for an unknown part or attribute.';
+
+COMMENT ON FUNCTION account.forget_tables() IS
+'Undoes account.use_tables: no tables are mapped, their triggers that end sessions are gone, and '
+'all sessions are ended. Mailed tokens, invitations, applications for roles and deletions that '
+'could be taken back are gone, for the table that is mapped next may give their ids to other '
+'users; a WARNING says how many. Harmless without a mapping.';
