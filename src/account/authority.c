@@ -122,88 +122,6 @@ authority_require_superuser(const UserRecord *actor)
 		refuse_unless("Only a superuser may do this.");
 }
 
-/* May staff, or a superuser, act on users of this tenant (NULL: on those of none)? */
-static bool
-covers_tenant(const UserRecord *actor, const char *tenant_key)
-{
-	if (actor->is_superuser)
-		return true;
-	if (!actor->is_staff)
-		return false;
-	if (actor->tenant_key == NULL || tenant_key == NULL)
-		return actor->tenant_key == tenant_key;
-	return strcmp(actor->tenant_key, tenant_key) == 0;
-}
-
-/* What somebody may do in a tenant. */
-TenantRights
-authority_in_tenant(const Model *model, const UserRecord *actor, const char *tenant_key)
-{
-	TenantRights rights = {.all = covers_tenant(actor, tenant_key), .rank = ROLE_UNRANKED};
-	char *role;
-
-	if (tenant_key != NULL && model_has_members(model) &&
-		membership_counts(model, actor->user_id, tenant_key, &role))
-		rights.rank = member_role_rank(role);
-	return rights;
-}
-
-/* Raise PT403 unless somebody owns a tenant, or is a superuser. */
-void
-authority_require_owner(const Model *model, const UserRecord *actor, const char *tenant_key)
-{
-	if (!model_has_members(model) || tenant_key == NULL)
-		authority_require_superuser(actor);
-	else if (!actor->is_superuser && authority_in_tenant(model, actor, tenant_key).rank != 0)
-		refuse_unless("Only an owner of the tenant, or a superuser, may do this.");
-}
-
-/* May who has these rights do anything there? */
-bool
-rights_are_any(const TenantRights *rights)
-{
-	return rights->all || rights->rank != ROLE_UNRANKED;
-}
-
-/* With members of this role? */
-bool
-rights_cover_role(const TenantRights *rights, const char *role)
-{
-	return rights->all || (rights->rank != ROLE_UNRANKED && member_role_rank(role) >= rights->rank);
-}
-
-/* Raise PT403 about a tenant. */
-void
-authority_refuse_tenant(const char *message, const char *detail)
-{
-	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("%s", message),
-					errdetail_internal("%s", detail), errhint("Ask somebody who may.")));
-}
-
-/* The tenant that an argument names; see the header. */
-char *
-authority_tenant(const Model *model, const UserRecord *actor, const char *tenant,
-				 TenantRights *rights, bool *is_active)
-{
-	bool active;
-	char *key = NULL;
-
-	if (model_has(model, model_tenant_attribute(model)))
-		key = model_tenant_key(model, tenant, is_active != NULL ? is_active : &active);
-	if (key == NULL)
-		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such tenant"),
-						errdetail("No live tenant has this slug or id."),
-						errhint("Pass the slug or id of a tenant.")));
-	*rights = authority_in_tenant(model, actor, key);
-	if (!rights_are_any(rights))
-		authority_refuse_tenant("not allowed",
-								model_has_members(model)
-									? "Only who administers the tenant, its staff, or a superuser, "
-									  "may do this."
-									: "Only staff of the tenant, or a superuser, may do this.");
-	return key;
-}
-
 /*
  * SQL: of the memberships of user $1, is one in tenant $2 (is there none, where that is NULL), and
  * none that is active in another? $3: when the user was deleted, NULL: it is not; memberships that
@@ -290,6 +208,110 @@ staff_covers_member(const Model *model, const UserRecord *target, const char *te
 	return covers;
 }
 
+/*
+ * Has a user no tenant? Where members are mapped it has no membership, active or not: who is in
+ * none of its tenants at the moment has one.
+ */
+static bool
+is_without_tenant(const Model *model, const UserRecord *user)
+{
+	return user->tenant_key == NULL &&
+		   (!model_has_members(model) || staff_covers_member(model, user, NULL));
+}
+
+/* May staff, or a superuser, act on users of this tenant (NULL: on those of none)? */
+static bool
+covers_tenant(const Model *model, const UserRecord *actor, const char *tenant_key)
+{
+	if (actor->is_superuser)
+		return true;
+	if (!actor->is_staff)
+		return false;
+	if (tenant_key == NULL)
+		return is_without_tenant(model, actor);
+	return actor->tenant_key != NULL && strcmp(actor->tenant_key, tenant_key) == 0;
+}
+
+/* Raise PT403: staff is in none of its tenants. */
+void
+authority_refuse_outside(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
+			 errdetail("The identity is in none of the tenants that it has memberships in, and "
+					   "staff acts on users of the tenant that it is in."),
+			 errhint("Log in to one of them, or call account.switch_tenant() first.")));
+}
+
+/* What somebody may do in a tenant. */
+TenantRights
+authority_in_tenant(const Model *model, const UserRecord *actor, const char *tenant_key)
+{
+	TenantRights rights = {.all = covers_tenant(model, actor, tenant_key), .rank = ROLE_UNRANKED};
+	char *role;
+
+	if (tenant_key != NULL && model_has_members(model) &&
+		membership_counts(model, actor->user_id, tenant_key, &role))
+		rights.rank = member_role_rank(role);
+	return rights;
+}
+
+/* Raise PT403 unless somebody owns a tenant, or is a superuser. */
+void
+authority_require_owner(const Model *model, const UserRecord *actor, const char *tenant_key)
+{
+	if (!model_has_members(model) || tenant_key == NULL)
+		authority_require_superuser(actor);
+	else if (!actor->is_superuser && authority_in_tenant(model, actor, tenant_key).rank != 0)
+		refuse_unless("Only an owner of the tenant, or a superuser, may do this.");
+}
+
+/* May who has these rights do anything there? */
+bool
+rights_are_any(const TenantRights *rights)
+{
+	return rights->all || rights->rank != ROLE_UNRANKED;
+}
+
+/* With members of this role? */
+bool
+rights_cover_role(const TenantRights *rights, const char *role)
+{
+	return rights->all || (rights->rank != ROLE_UNRANKED && member_role_rank(role) >= rights->rank);
+}
+
+/* Raise PT403 about a tenant. */
+void
+authority_refuse_tenant(const char *message, const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("%s", message),
+					errdetail_internal("%s", detail), errhint("Ask somebody who may.")));
+}
+
+/* The tenant that an argument names; see the header. */
+char *
+authority_tenant(const Model *model, const UserRecord *actor, const char *tenant,
+				 TenantRights *rights, bool *is_active)
+{
+	bool active;
+	char *key = NULL;
+
+	if (model_has(model, model_tenant_attribute(model)))
+		key = model_tenant_key(model, tenant, is_active != NULL ? is_active : &active);
+	if (key == NULL)
+		ereport(ERROR, (errcode(ERRCODE_ACCOUNT_NOT_FOUND), errmsg("no such tenant"),
+						errdetail("No live tenant has this slug or id."),
+						errhint("Pass the slug or id of a tenant.")));
+	*rights = authority_in_tenant(model, actor, key);
+	if (!rights_are_any(rights))
+		authority_refuse_tenant("not allowed",
+								model_has_members(model)
+									? "Only who administers the tenant, its staff, or a superuser, "
+									  "may do this."
+									: "Only staff of the tenant, or a superuser, may do this.");
+	return key;
+}
+
 /* May staff, or a superuser, act on this user? */
 static bool
 covers_user(const Model *model, const UserRecord *actor, const UserRecord *target)
@@ -298,9 +320,10 @@ covers_user(const Model *model, const UserRecord *actor, const UserRecord *targe
 		return true;
 	if (target->is_superuser || !actor->is_staff)
 		return false;
-	if (model_has_members(model))
-		return staff_covers_member(model, target, actor->tenant_key);
-	return covers_tenant(actor, target->tenant_key);
+	if (!model_has_members(model))
+		return covers_tenant(model, actor, target->tenant_key);
+	return (actor->tenant_key != NULL || is_without_tenant(model, actor)) &&
+		   staff_covers_member(model, target, actor->tenant_key);
 }
 
 /* The user on whom the identity may act, deleted or not; NULL: there is none. See the header. */
@@ -323,7 +346,11 @@ find_over(const Model *model, const char *user_id, bool self, bool *is_self)
 		return target;
 	authority_require_staff(actor);
 	if (target != NULL && !covers_user(model, actor, target))
+	{
+		if (!actor->is_superuser && actor->tenant_key == NULL && !is_without_tenant(model, actor))
+			authority_refuse_outside();
 		refuse_forbidden();
+	}
 	return target;
 }
 

@@ -55,15 +55,18 @@ extern bool rights_cover_role(const TenantRights *rights, const char *role);
 extern char *authority_tenant(const Model *model, const UserRecord *actor, const char *tenant,
 							  TenantRights *rights, bool *is_active);
 
+/* Raise PT403: staff that has memberships, where members are mapped, is in none of its tenants. */
+compat_noreturn extern void authority_refuse_outside(void);
+
 /* Raise PT403 about a tenant. */
 compat_noreturn extern void authority_refuse_tenant(const char *message, const char *detail);
 
 /*
  * The live user of this id, on whom the identity may act: itself (where self may), staff on users
  * of its own tenant, or of none where it has none, superusers on all. Where members are mapped
- * staff's own tenant is the active one, and users of it are those that are members of no other.
- * Raises PT401 without an
- * identity whose user may come in, PT403, or PT404. NULL user_id: PT404. *is_self may be NULL.
+ * staff's own tenant is the active one, and users of it are those that are members of no other; who
+ * has none has no membership at all. Raises PT401 without an identity whose user may come in, PT403,
+ * or PT404. NULL user_id: PT404. *is_self may be NULL.
  */
 extern UserRecord *authority_over(const Model *model, const char *user_id, bool self,
 								  bool *is_self);

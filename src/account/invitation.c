@@ -100,7 +100,11 @@ resolve_tenant(const Model *model, const UserRecord *actor, const char *tenant,
 	{
 		*rights = authority_in_tenant(model, actor, actor->tenant_key);
 		if (!rights_are_any(rights))
+		{
 			authority_require_staff(actor);
+			if (actor->tenant_key == NULL)
+				authority_refuse_outside();
+		}
 		return actor->tenant_key;
 	}
 	id = authority_tenant(model, actor, tenant, rights, &is_active);
