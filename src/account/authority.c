@@ -84,15 +84,28 @@ refuse_unauthenticated(void)
 					errhint("Call account.authenticate(token) first.")));
 }
 
+/*
+ * The user of the identity as it was read, if it may come in; raises PT401. Who acts as a user
+ * (claim act) acts as no superuser, also not as one that has become it since: PT403.
+ */
+static UserRecord *
+require_admitted(UserRecord *actor)
+{
+	if (actor == NULL || !model_user_admitted(actor))
+		refuse_unauthenticated();
+	if (actor->is_superuser && identity_actor() != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
+				 errdetail("Nobody acts as a superuser, which the user has become since."),
+				 errhint("Act as a user that is none, or authenticate as the user itself.")));
+	return actor;
+}
+
 /* The user of the identity, who may come in; see the header. */
 UserRecord *
 authority_actor(const Model *model)
 {
-	UserRecord *actor = identity_user(model);
-
-	if (actor == NULL || !model_user_admitted(actor))
-		refuse_unauthenticated();
-	return actor;
+	return require_admitted(identity_user(model));
 }
 
 /* The same, its row locked; see the header. */
@@ -340,8 +353,7 @@ find_over(const Model *model, const char *user_id, bool self, bool *is_self)
 	/* the answer "already deleted" is for those who may ask */
 	if (own && self && !target->is_live)
 		return target;
-	if (actor == NULL || !model_user_admitted(actor))
-		refuse_unauthenticated();
+	actor = require_admitted(actor);
 	if (own && self)
 		return target;
 	authority_require_staff(actor);

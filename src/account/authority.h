@@ -12,7 +12,10 @@
 #include "base/base.h"
 #include "model/model.h"
 
-/* The user of the identity, if that may come in; raises PT401. */
+/*
+ * The user of the identity, if that may come in; raises PT401, and PT403 where somebody else acts as
+ * a user that is a superuser by now.
+ */
 extern UserRecord *authority_actor(const Model *model);
 
 /* The same, its row locked: whatever ends it has been and is seen, or waits for the transaction. */

@@ -117,6 +117,27 @@ SELECT is((SELECT detail FROM account.event WHERE type = 'operation_failed' AND 
 SELECT refresh_token AS refresh FROM us.person, account.issue_tokens(id, actor => 'sue') WHERE name = 'ben' \gset
 UPDATE app.users SET is_superuser = true WHERE username = 'ben';
 SELECT is((account.refresh(:'refresh')).error, 'session_ended', 'nor goes on as one that has become a superuser');
+-- an identity that was made before has none of the rights, nor does it act on the user itself
+SELECT access_token AS access FROM us.person, account.issue_tokens(id, actor => 'sue') WHERE name = 'eve' \gset
+CREATE TEMP TABLE acted AS SELECT * FROM unnest(ARRAY['account.delete_user((SELECT id FROM us.person WHERE name = ''ben''))', 'account.delete_user(account.uid())',
+    'account.set_password(account.uid(), ''another secret'')', 'account.change_password(''secret123'', ''another secret'')', 'account.export_user(account.uid())',
+    'account.invite(''new@x.org'', ''boss'')', 'account.apply_for_role(''boss'')', 'account.delete_tenant(''x'')', 'account.restore_tenant(''x'')', 'account.export_tenant(''x'')',
+    'account.sessions()', 'account.revoke_sessions(account.uid())', 'account.request_email_change(account.uid(), ''new@x.org'')', 'account.request_deletion(account.uid())',
+    'account.invitations()', 'account.review_application(1, true)']) AS call;
+SELECT account.authenticate(:'access') \g /dev/null
+SELECT lives_ok('SELECT account.sessions()', 'as a user that is none');
+UPDATE app.users SET is_superuser = true WHERE username = 'eve';
+SELECT throws_ok('SELECT ' || call, 'PT403', NULL, 'acting as one that has become a superuser: ' || call) FROM acted;
+SELECT account.sign_out() \g /dev/null
+UPDATE app.users SET is_superuser = false WHERE username = 'eve';
+SELECT account.act_as(id, actor => 'sue') FROM us.person WHERE name = 'eve' \g /dev/null
+UPDATE app.users SET is_superuser = true WHERE username = 'eve';
+SELECT throws_ok('SELECT ' || call, 'PT403', NULL, 'acting as it without a token: ' || call) FROM acted;
+SELECT account.sign_out() \g /dev/null
+SELECT account.act_as(id) FROM us.person WHERE name = 'eve' \g /dev/null
+SELECT lives_ok('SELECT account.sessions()', 'the user itself may');
+SELECT account.sign_out() \g /dev/null
+UPDATE app.users SET is_superuser = false WHERE username = 'eve';
 
 -- an administrator's trigger changes sessions that are about to end
 SELECT account.issue_tokens(id) FROM us.person, generate_series(1, 3) WHERE name = 'eve' \g /dev/null
