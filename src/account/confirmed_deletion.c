@@ -79,7 +79,7 @@ delete_itself(const Model *model, const UserRecord *user, const char *reason)
 	own_deletion_begin(user->user_id);
 	PG_TRY();
 	{
-		answer = lifecycle_delete(model, user, reason);
+		answer = lifecycle_delete(model, user, user->is_superuser, reason);
 	}
 	PG_FINALLY();
 	{

@@ -283,16 +283,34 @@ reason_argument(FunctionCallInfo fcinfo, int n)
 	return text_argument(fcinfo, n, "reason", MAX_REASON);
 }
 
+/* The same as delete_live(), with the word that superusers stay, or go. */
+static void
+delete_and_stay(const Model *model, const UserRecord *user, bool stay, TimestampTz *deleted_at,
+				bool *has_time)
+{
+	bool before = user_trigger_superusers_stay(stay);
+
+	PG_TRY();
+	{
+		delete_live(model, user, deletion_of(model), deleted_at, has_time);
+	}
+	PG_FINALLY();
+	{
+		(void) user_trigger_superusers_stay(before);
+	}
+	PG_END_TRY();
+}
+
 /* Delete a live user; see the header. */
 Jsonb *
-lifecycle_delete(const Model *model, const UserRecord *user, const char *reason)
+lifecycle_delete(const Model *model, const UserRecord *user, bool by_superuser, const char *reason)
 {
 	JsonbBuild answer = {0};
 	TimestampTz deleted_at;
 	bool has_time;
 
 	event_reason(reason);
-	delete_live(model, user, deletion_of(model), &deleted_at, &has_time);
+	delete_and_stay(model, user, !by_superuser, &deleted_at, &has_time);
 	event_reason(NULL);
 
 	detail_bool(&answer, "status", true);
@@ -317,6 +335,7 @@ delete_user_operation(PG_FUNCTION_ARGS)
 	UserRecord *user;
 	Jsonb *answer;
 	bool is_self;
+	bool by_superuser;
 
 	secret_call_begin(&hiding);
 	PreventCommandIfReadOnly("account.delete_user()");
@@ -328,7 +347,8 @@ delete_user_operation(PG_FUNCTION_ARGS)
 		refuse_nothing_to_do("user is already deleted", "account.restore_user() brings it back.");
 	if (is_self)
 		confirmation_of_deletion(user, password);
-	answer = lifecycle_delete(&model, user, reason);
+	by_superuser = is_self ? user->is_superuser : authority_actor(&model)->is_superuser;
+	answer = lifecycle_delete(&model, user, by_superuser, reason);
 	secret_call_end(&hiding);
 	PG_RETURN_JSONB_P(answer);
 }

@@ -17,8 +17,12 @@
 /* The argument reason, of which an event is told; raises 22023 where it is too long. */
 extern char *reason_argument(FunctionCallInfo fcinfo, int n);
 
-/* Delete a live user, as the owner of users; returns the answer of account.delete_user(). */
-extern Jsonb *lifecycle_delete(const Model *model, const UserRecord *user, const char *reason);
+/*
+ * Delete a live user, as the owner of users; returns the answer of account.delete_user(). Raises
+ * PT403 where a superuser would follow and it is by none.
+ */
+extern Jsonb *lifecycle_delete(const Model *model, const UserRecord *user, bool by_superuser,
+							   const char *reason);
 
 /*
  * Bring a deleted user back, with what went with it. Returns how many rows; raises 23505 where the

@@ -6,7 +6,8 @@
  * transaction, and that stamp says what comes back: users that were deleted on their own, before or
  * after, have another. Users go and come whatever the foreign key to the tenant does, or where
  * there is none; of members those that have no other live tenant. As with a user the extension acts
- * for itself, as the owners of the tables.
+ * for itself, as the owners of the tables. An owner of the tenant, who is no superuser, ends none:
+ * neither one that would go with it, nor one that follows.
  *
  * Locks: who restores, those of names (auth/registered_names.c); the tenant's row, the advisory
  * lock of the tenant, its users in the order of their keys, then sessions. Who joins a tenant
@@ -129,6 +130,36 @@ lock_users(const Model *model, const char *tenant_id)
 		lengthof(types), types, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
 	run_as_end(saved);
 	SPI_finish();
+}
+
+/*
+ * Raise PT403 where a superuser is one of the users that go, who are locked: they are what they are
+ * until the end.
+ */
+static void
+refuse_superusers(const Model *model, const char *tenant_id)
+{
+	ModelAttribute tenant = model_tenant_attribute(model);
+	Oid types[] = {model_key_type(model, tenant)};
+	Datum values[1];
+	RoleState saved;
+	bool found;
+
+	if (!model_has(model, USERS_IS_SUPERUSER) ||
+		!model_key_value(model, tenant, tenant_id, &values[0]))
+		return;
+	SPI_connect();
+	saved = run_as(model->owner[MODEL_USERS]);
+	found = statement_run_once(psprintf(OWN_STATEMENT "SELECT FROM %s t WHERE %s AND %s",
+										sql_relation(model->relation[MODEL_USERS]),
+										users_that_go(model),
+										model_sql_boolean(model, "t", USERS_IS_SUPERUSER, false)),
+							   lengthof(types), types, values, NULL,
+							   &(StatementOptions){.look = SNAPSHOT_OF_NOW, .limit = 1}) > 0;
+	run_as_end(saved);
+	SPI_finish();
+	if (found)
+		user_trigger_refuse_superuser();
 }
 
 /* SQL: is deleted user `t` one of tenant $1, and has the stamp of the tenant, $2? */
@@ -260,6 +291,7 @@ delete_tenant_operation(PG_FUNCTION_ARGS)
 	UserRecord *actor;
 	TenantRecord *tenant;
 	volatile uint64 users = 0;
+	bool stay;
 	JsonbBuild answer = {0};
 
 	PreventCommandIfReadOnly("account.delete_tenant()");
@@ -278,18 +310,26 @@ delete_tenant_operation(PG_FUNCTION_ARGS)
 	tenant = lock_tenant(&model, tenant, true);
 	session_lock_tenant(tenant->tenant_id, true);
 	lock_users(&model, tenant->tenant_id);
+	/* as it is under the locks */
+	actor = authority_actor(&model);
+	authority_require_owner(&model, actor, tenant->tenant_id);
+	if (!actor->is_superuser)
+		refuse_superusers(&model, tenant->tenant_id);
 	session_end_tenant(tenant->tenant_id);
 	event_reason(reason);
+	stay = user_trigger_superusers_stay(!actor->is_superuser);
 	PG_TRY();
 	{
 		users = delete_rows(&model, tenant->tenant_id);
 	}
 	PG_CATCH();
 	{
+		(void) user_trigger_superusers_stay(stay);
 		MemoryContextSwitchTo(context);
 		rethrow_discreetly(CopyErrorData());
 	}
 	PG_END_TRY();
+	(void) user_trigger_superusers_stay(stay);
 	event_reason(NULL);
 	tenant = tenant_lock(&model, tenant->tenant_id);
 	if (tenant == NULL)

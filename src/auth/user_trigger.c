@@ -290,6 +290,30 @@ is_flushed(Oid relid)
 	return answer;
 }
 
+/* Are superusers to stay, as user_trigger_superusers_stay() says? */
+static bool superusers_stay = false;
+
+/* From here on, or not any more, the end of a superuser is refused; see the header. */
+bool
+user_trigger_superusers_stay(bool stay)
+{
+	bool before = superusers_stay;
+
+	superusers_stay = stay;
+	return before;
+}
+
+/* Raise PT403: a superuser would be deleted along. */
+void
+user_trigger_refuse_superuser(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ACCOUNT_FORBIDDEN), errmsg("not allowed"),
+			 errdetail("A superuser would be deleted along."),
+			 errhint("Let a superuser do this, or see to it first that the user stays: by a "
+					 "membership in another tenant, or without the rights of a superuser.")));
+}
+
 /* A user is not what it was; lapsed: it is more than another tenant. */
 static void
 user_ends(const Model *found, TriggerData *trigger, bool lapsed)
@@ -299,6 +323,9 @@ user_ends(const Model *found, TriggerData *trigger, bool lapsed)
 						.lapsed = lapsed};
 
 	user.change = what_became(&model, trigger, user.removed);
+	if (superusers_stay && (user.change == USER_DELETED || user.change == USER_DELETED_HARD) &&
+		row_says(&model, USERS_IS_SUPERUSER, trigger->tg_relation, trigger->tg_trigslot))
+		user_trigger_refuse_superuser();
 	user.user_id = old_text(&model, USERS_ID, trigger);
 	user.tenant_id = old_text(&model, USERS_TENANT, trigger);
 	user.email = old_text(&model, USERS_EMAIL, trigger);

@@ -168,3 +168,12 @@ row_is_active(const Liveness *liveness, TupleTableSlot *slot)
 	return model_rule_holds(liveness->rule, liveness->relid, column->type, column->collation, value,
 							isnull);
 }
+
+/* Does a row say that this is true? See the header. */
+bool
+row_says(const Model *model, ModelAttribute attribute, Relation rel, TupleTableSlot *slot)
+{
+	TruthColumn column = truth_column(model, attribute, rel);
+
+	return column.attnum != InvalidAttrNumber && is_true(RelationGetRelid(rel), &column, slot);
+}

@@ -31,7 +31,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE;
 END $$;
 SELECT is(attempt(name, format('delete_tenant(%L)', tenant)), answer, format('%s deletes %s', name, tenant)) FROM (VALUES
-    ('owner', 'acme', 'ZZ000'), ('owner', '1', 'ZZ000'), ('admin', 'acme', 'PT403'), ('member', 'acme', 'PT403'), ('both', 'acme', 'PT403'), ('both', 'other', 'ZZ000'),
+    ('owner', 'acme', 'ZZ000'), ('owner', '1', 'ZZ000'), ('admin', 'acme', 'PT403'), ('member', 'acme', 'PT403'), ('both', 'acme', 'PT403'), ('both', 'other', 'PT403'),
     ('nobody', 'acme', 'PT403'), ('elsewhere', 'acme', 'PT403'), ('root', 'acme', 'ZZ000'), ('owner', 'other', 'PT403'), ('owner', 'nowhere', 'PT403'), ('root', 'nowhere', 'PT404'),
     ('root', 'gone', 'PT400'), ('left', 'gone', 'PT403')) c(name, tenant, answer);
 SELECT is(attempt('owner', $$restore_tenant('gone')$$), 'PT403', 'an owner brings none back');
@@ -57,4 +57,50 @@ SELECT account.sign_out() \gset ignore_
 SELECT set_eq('TABLE tm.users', 'TABLE before', 'all users are there again');
 SELECT set_eq('TABLE tm.memberships', 'TABLE members_before', 'and all memberships');
 SELECT is(status, 200, 'a member logs in again') FROM account.login('member@x.org', 'secret123');
+
+-- an owner, who is no superuser, ends none with its tenant: root is of no other
+CREATE FUNCTION refusal(name text, call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE d text;
+BEGIN
+    PERFORM account.act_as(who(name)::text);
+    EXECUTE 'SELECT account.' || call;
+    RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL;
+    RETURN concat_ws(' ', SQLSTATE, d);
+END $$;
+SELECT is(refusal('both', 'delete_tenant(''other'')'), 'PT403 A superuser would be deleted along.', 'no superuser goes with a tenant by its owner');
+SELECT is((users(), count(*))::text, ('admin asleep both elsewhere inactive left member nobody owner root suspended', 13)::text, 'and nothing has changed') FROM tm.memberships;
+SELECT is(attempt('root', 'delete_tenant(''other'')'), 'ZZ000', 'a superuser may');
+INSERT INTO tm.memberships VALUES (who('root'), 1, 'member', false);
+SELECT is(attempt('both', 'delete_tenant(''other'')'), 'PT403', 'a membership elsewhere that is not active does not keep it');
+UPDATE tm.memberships SET is_active = true WHERE user_id = who('root');
+SELECT is(attempt('both', 'delete_tenant(''other'')'), 'ZZ000', 'one that is does');
+SELECT is(attempt('owner', 'delete_tenant(''acme'')'), 'ZZ000', 'also in the tenant where it is, too');
+DELETE FROM tm.memberships WHERE user_id = who('root') AND tenant_id = 1;
+UPDATE tm.users SET is_superuser = false WHERE id = who('root');
+SELECT is(attempt('both', 'delete_tenant(''other'')'), 'ZZ000', 'and who is none any more goes');
+UPDATE tm.memberships SET is_active = false WHERE user_id = who('root');
+UPDATE tm.users SET is_superuser = true WHERE id = who('root');
+SELECT is(attempt('both', 'delete_tenant(''other'')'), 'PT403', 'it is one that would go, whether its membership is active or not');
+DELETE FROM tm.users WHERE id = who('root');
+SELECT is(attempt('both', 'delete_tenant(''other'')'), 'ZZ000', 'one that is deleted does not count');
+-- nor one that follows
+ALTER TABLE tm.users ADD home bigint REFERENCES tm.tenants ON DELETE CASCADE, ADD boss uuid REFERENCES tm.users ON DELETE CASCADE;
+SELECT account.enable_soft_delete('tm.users') \gset ignore_
+UPDATE tm.users SET home = 2, is_superuser = true WHERE id = who('nobody');
+SELECT is(refusal('both', 'delete_tenant(''other'')'), 'PT403 A superuser would be deleted along.', 'nor does one follow that is no member');
+UPDATE tm.users SET home = NULL, boss = who('elsewhere') WHERE id = who('nobody');
+SELECT is(attempt('both', 'delete_tenant(''other'')'), 'PT403', 'nor one that follows who goes');
+UPDATE tm.users SET is_staff = true WHERE id = who('both');
+CREATE TEMP TABLE entered AS SELECT access_token AS token FROM account.login('both@x.org', 'secret123', tenant => 'other');
+BEGIN;
+SELECT account.authenticate(token) FROM entered \gset ignore_
+SELECT throws_ok(format('SELECT account.delete_user(%L)', who('elsewhere')), 'PT403', NULL, 'nor who follows a user that staff deletes');
+ROLLBACK;
+SELECT is(attempt('elsewhere', format('delete_user(%L)', who('elsewhere'))), 'PT403', 'or that deletes itself');
+SELECT is(attempt('nobody', format('delete_user(%L)', who('elsewhere'))), 'ZZ000', 'a superuser may');
+UPDATE tm.users SET is_superuser = false WHERE id = who('nobody');
+SELECT is(attempt('both', 'delete_tenant(''other'')'), 'ZZ000', 'others follow');
+SELECT is(attempt('elsewhere', format('delete_user(%L)', who('elsewhere'))), 'ZZ000', 'whoever it is');
 SELECT * FROM finish();
