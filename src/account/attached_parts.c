@@ -1,7 +1,7 @@
 /*
  * attached_parts.c
- *		Partitions, and children, that come to the mapped tables, to isolated ones and to those whose
- *		last member is kept, or leave these.
+ *		Partitions, and children, that come to the mapped tables, to isolated ones and to those
+ *		whose last member is kept, or leave these.
  *
  * PostgreSQL clones row triggers to partitions, but none for statements and TRUNCATE; and those
  * FROM another table are each partition's own. Policies are each table's own, too: a part that is

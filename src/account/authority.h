@@ -13,8 +13,8 @@
 #include "model/model.h"
 
 /*
- * The user of the identity, if that may come in; raises PT401, and PT403 where somebody else acts as
- * a user that is a superuser by now.
+ * The user of the identity, if that may come in; raises PT401, and PT403 where somebody else acts
+ * as a user that is a superuser by now.
  */
 extern UserRecord *authority_actor(const Model *model);
 
@@ -68,8 +68,8 @@ compat_noreturn extern void authority_refuse_tenant(const char *message, const c
  * The live user of this id, on whom the identity may act: itself (where self may), staff on users
  * of its own tenant, or of none where it has none, superusers on all. Where members are mapped
  * staff's own tenant is the active one, and users of it are those that are members of no other; who
- * has none has no membership at all. Raises PT401 without an identity whose user may come in, PT403,
- * or PT404. NULL user_id: PT404. *is_self may be NULL.
+ * has none has no membership at all. Raises PT401 without an identity whose user may come in,
+ * PT403, or PT404. NULL user_id: PT404. *is_self may be NULL.
  */
 extern UserRecord *authority_over(const Model *model, const char *user_id, bool self,
 								  bool *is_self);

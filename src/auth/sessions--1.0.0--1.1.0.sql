@@ -57,9 +57,9 @@ COMMENT ON FUNCTION account.issue_tokens(text, inet, text) IS
 'Opens a session without a password, for a backend that knows who is asking. Privileged. actor: '
 'who really acts, as the user: the id of staff, or what else the backend knows it by, 1 to 128 '
 'characters. Tokens of the session then have the claim act, {"sub": actor} (RFC 8693 section '
-'4.1), after each refresh too, and events both names. Where the user becomes a superuser meanwhile, '
-'calls about accounts with such an identity are PT403. Errors: PT404 for an unknown or deleted '
-'user, PT403 for one that is not active or whose tenant is not, and for a superuser '
+'4.1), after each refresh too, and events both names. Where the user becomes a superuser '
+'meanwhile, calls about accounts with such an identity are PT403. Errors: PT404 for an unknown '
+'or deleted user, PT403 for one that is not active or whose tenant is not, and for a superuser '
 '(is_superuser) if there is an actor; 22023 for an actor that is no name; 55000 where no tables '
 'are mapped or no key signs.';
 COMMENT ON FUNCTION account.act_as(text, boolean, text) IS

@@ -42,7 +42,7 @@ extern void liveness_of(const Model *model, ModelPart part, Relation rel, Livene
 extern bool row_is_live(const Liveness *liveness, TupleTableSlot *slot);
 extern bool row_is_active(const Liveness *liveness, TupleTableSlot *slot);
 
-/* Does such a row say that an attribute, which holds a truth, is true? Not where it is not mapped. */
+/* Does such a row say that an attribute, a truth, is true? Not where it is not mapped. */
 extern bool row_says(const Model *model, ModelAttribute attribute, Relation rel,
 					 TupleTableSlot *slot);
 
