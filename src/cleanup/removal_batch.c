@@ -749,13 +749,15 @@ make_attempt(void *arg)
 Attempt
 removal_attempt(Removal *removal, int retries, Done *done)
 {
-	AttemptCall call = {
-		removal, done,
-		AllocSetContextCreate(CurrentMemoryContext, "pgaccount batch", ALLOCSET_DEFAULT_SIZES),
-		ATTEMPT_RETRY};
+	AttemptCall call;
 	ErrorData *error;
 
 	memset(done, 0, sizeof(Done));
+	call.removal = removal;
+	call.done = done;
+	call.context =
+		AllocSetContextCreate(CurrentMemoryContext, "pgaccount batch", ALLOCSET_DEFAULT_SIZES);
+	call.result = ATTEMPT_RETRY;
 	removal->executing = false;
 	error = subtransaction_run(make_attempt, &call);
 	if (error != NULL)
