@@ -123,6 +123,31 @@ SELECT object, remedy FROM account.doctor() WHERE code = 'cascade_stopped' AND o
 SELECT remedy FROM account.doctor() WHERE code = 'cascade_stopped' AND object ~ '^st.(whole|below)' \gexec
 SELECT count(*) FROM account.doctor() WHERE code = 'cascade_stopped' AND object ~ '^st.(whole|below)';
 
+-- rows_that_do_not_go_with_a_parent_any_more_are_in_the_way_of_its_delete
+CREATE TABLE bosses (id int PRIMARY KEY);
+CREATE TABLE staff (id int, boss int, former int REFERENCES bosses ON DELETE SET NULL) PARTITION BY RANGE (id);
+CREATE TABLE staff_1 PARTITION OF staff FOR VALUES FROM (1) TO (10);
+ALTER TABLE staff_1 ADD CONSTRAINT boss_key FOREIGN KEY (boss) REFERENCES bosses ON DELETE CASCADE;
+INSERT INTO bosses VALUES (1);
+INSERT INTO staff VALUES (1, 1, NULL);
+SELECT account.enable_soft_delete('staff') \gset
+DELETE FROM staff;
+DELETE FROM bosses;
+\echo :LAST_ERROR_SQLSTATE
+SELECT severity, message, remedy FROM account.doctor() WHERE code = 'cascade_stopped' AND object ~ '^st.staff';
+SELECT remedy FROM account.doctor() WHERE code = 'cascade_stopped' AND object ~ '^st.staff' \gexec
+SELECT count(*) FROM account.doctor() WHERE code = 'cascade_stopped' AND object ~ '^st.staff';
+DELETE FROM bosses;
+SELECT count(*) FROM account.deleted(NULL::staff);
+-- where they go, or follow, nothing is said
+SELECT account.disable_soft_delete('staff') \gset
+SELECT account.enable_soft_delete('staff', on_parent_delete => 'delete') \gset
+SELECT account.disable_soft_delete('staff') \gset
+SELECT account.enable_soft_delete('bosses', children => true) \gset
+SELECT account.disable_soft_delete('staff') \gset
+SELECT account.enable_soft_delete('staff', on_parent_delete => 'refuse') \gset
+SELECT count(*) FROM account.doctor() WHERE code = 'cascade_stopped' AND message ~ 'boss_key';
+
 -- names_are_quoted_as_the_calls_take_them
 CREATE SCHEMA "It's";
 CREATE TABLE "It's"."a ""table" (id int PRIMARY KEY);

@@ -190,6 +190,18 @@ BEGIN ATOMIC
           AND NOT EXISTS (SELECT FROM account.profile_rule AS r WHERE r.users = f.confrelid
               AND r.profiles = f.conrelid)
     UNION ALL
+    SELECT DISTINCT 'info', 'cascade_stopped', f.conrelid::regclass::text,
+           format('ON DELETE CASCADE of foreign key %I does not act when rows of %s are deleted: '
+               'that is refused while rows reference them, deleted ones as well',
+               f.conname, f.confrelid::regclass),
+           format('SELECT account.enable_soft_delete(%L, on_parent_delete => ''delete'');',
+               s.whole::text)
+    FROM soft AS s
+    JOIN covered AS c ON c.declared = s.relation
+    JOIN foreign_key AS f ON f.conrelid = c.relation
+    WHERE f.confdeltype = 'c' AND s.on_parent_delete = 'refuse'
+          AND NOT EXISTS (SELECT FROM covered AS c WHERE c.relation = f.confrelid)
+    UNION ALL
     -- refused when soft delete is enabled, and nothing tells of it afterwards: the rows go unseen
     SELECT 'error', 'born_deleted', c.relation::regclass::text,
            format('column %I is %s by default: every new row is a deleted one', a.attname,

@@ -148,6 +148,24 @@ report_stopped(const FkEdge *edge)
 			 err_constraint(edge)));
 }
 
+/* Rows that went with what they reference are in the way of its DELETE now. */
+static void
+report_refused(const FkEdge *edge)
+{
+	ereport(
+		NOTICE,
+		(errmsg("%s of foreign key \"%s\" of \"%s\" stops acting when rows of \"%s\" are "
+				"deleted",
+				action_name(edge->catalog_action), edge->name, get_rel_name(edge->child),
+				get_rel_name(edge->parent)),
+		 errdetail("That is refused while rows reference them, deleted ones as well."),
+		 errhint("To let rows of %s follow, call account.enable_soft_delete(%s); to remove "
+				 "them for good, account.enable_soft_delete(%s, on_parent_delete => 'delete').",
+				 sql_relation(edge->child), sql_literal(sql_relation(hierarchy_top(edge->parent))),
+				 sql_literal(sql_relation(hierarchy_top(edge->child)))),
+		 err_constraint(edge)));
+}
+
 /* Order references by table and name. */
 static int
 compare_references(const ListCell *a, const ListCell *b)
@@ -173,6 +191,30 @@ references_to(Oid relid)
 		foreach (edge, fk_referencing(lfirst_oid(lc)))
 			if (!fk_edge_among(lfirst(edge), edges))
 				edges = lappend(edges, lfirst(edge));
+	}
+	list_sort(edges, compare_references);
+	return edges;
+}
+
+/* The keys of a table, or a part of it, over which its rows went for good with others, in order. */
+static List *
+references_of(Oid relid)
+{
+	List *edges = NIL;
+	ListCell *lc;
+
+	foreach (lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		ListCell *cell;
+
+		foreach (cell, fk_of(lfirst_oid(lc)))
+		{
+			FkEdge *edge = lfirst(cell);
+
+			if (edge->catalog_action == FKCONSTR_ACTION_CASCADE &&
+				mapping_declared(edge->parent) == NULL && !fk_edge_among(edge, edges))
+				edges = lappend(edges, edge);
+		}
 	}
 	list_sort(edges, compare_references);
 	return edges;
@@ -291,6 +333,9 @@ report_enabled(const EnableReport *report)
 			if (action_name(((FkEdge *) lfirst(edge))->catalog_action) != NULL &&
 				!is_followed(lfirst(edge)))
 				report_stopped(lfirst(edge));
+		if (mapping_declared(lfirst_oid(lc))->options.on_parent_delete == PARENT_DELETE_REFUSE)
+			foreach (edge, references_of(lfirst_oid(lc)))
+				report_refused(lfirst(edge));
 		report_triggers(lfirst_oid(lc));
 		report_rules(lfirst_oid(lc));
 	}
