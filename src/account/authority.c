@@ -325,13 +325,13 @@ authority_tenant(const Model *model, const UserRecord *actor, const char *tenant
 	return key;
 }
 
-/* May staff, or a superuser, act on this user? */
+/* May staff, or a superuser, act on users of the tenants of this one? */
 static bool
 covers_user(const Model *model, const UserRecord *actor, const UserRecord *target)
 {
 	if (actor->is_superuser)
 		return true;
-	if (target->is_superuser || !actor->is_staff)
+	if (!actor->is_staff)
 		return false;
 	if (!model_has_members(model))
 		return covers_tenant(model, actor, target->tenant_key);
@@ -363,6 +363,8 @@ find_over(const Model *model, const char *user_id, bool self, bool *is_self)
 			authority_refuse_outside();
 		refuse_forbidden();
 	}
+	if (target != NULL && target->is_superuser && !actor->is_superuser)
+		refuse_unless("Staff does not act on superusers.");
 	return target;
 }
 

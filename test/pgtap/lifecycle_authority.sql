@@ -161,12 +161,27 @@ CREATE VIEW cell AS
         WHEN c.name = 'superuser' THEN e.superuser END AS code
     FROM caller c CROSS JOIN call k JOIN expected e ON e.call = k.name;
 
-SELECT plan((SELECT count(*)::int FROM cell) + 3);
+-- of a superuser of its own tenant staff is not told that it is no staff there
+CREATE FUNCTION told(caller text, target text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    said text;
+BEGIN
+    PERFORM account.act_as(who(caller));
+    PERFORM account.delete_user(who(target));
+    RETURN 'nothing';
+EXCEPTION WHEN SQLSTATE 'PT403' THEN
+    GET STACKED DIAGNOSTICS said = PG_EXCEPTION_DETAIL;
+    RETURN said;
+END $$;
+
+SELECT plan((SELECT count(*)::int FROM cell) + 5);
 SELECT is((SELECT count(*) FROM cell), (SELECT count(*) FROM caller) * (SELECT count(*) FROM call), 'every call of every caller has its cell');
 SELECT is((SELECT count(*) FROM cell WHERE code IS NULL), 0::bigint, 'and each says what must come of it');
 SELECT is(attempt(caller, call), code, format('%s: %s', (caller).name, (call).name)) FROM cell ORDER BY (call).name, (caller).name;
 SELECT is((SELECT count(*) FROM tt.users WHERE deleted_at IS NULL), (SELECT count(*) + 2 FROM caller), 'what was tried was undone');
 
+SELECT is(told('staff', 'root'), 'Staff does not act on superusers.', 'staff is told why');
+SELECT is(told('staff elsewhere', 'root'), 'Only staff of the user''s tenant, or a superuser, may do this.', 'and staff of another tenant nothing of who is one');
 SELECT * FROM finish();
 DROP OWNED BY regress_tt_app;
 DROP ROLE regress_tt_app;
