@@ -31,7 +31,8 @@ CREATE TABLE loop_a (id int PRIMARY KEY, who bigint REFERENCES users, b int);
 CREATE TABLE loop_b (id int PRIMARY KEY, a int REFERENCES loop_a ON DELETE CASCADE);
 ALTER TABLE loop_a ADD FOREIGN KEY (b) REFERENCES loop_b ON DELETE CASCADE;
 CREATE TABLE authtoken_token (key text PRIMARY KEY, user_id bigint REFERENCES users ON DELETE CASCADE, created date);
-CREATE TABLE devices (id int PRIMARY KEY, who bigint REFERENCES users ON DELETE CASCADE, "pushToken" varchar(20), otp_secret bytea, "tokenCount" text, token int, recovery_codes text[]);
+CREATE TABLE devices (id int PRIMARY KEY, who bigint REFERENCES users ON DELETE CASCADE, "pushToken" varchar(20), otp_secret bytea, "tokenCount" text, token int, recovery_codes text[],
+    "passwordOld" text, password2 text, pin_hash bytea, secret_access_key text, spin text, passwords_seen text);
 CREATE TABLE mentions (id int PRIMARY KEY, by_whom bigint); -- no foreign key: declared
 CREATE TABLE replies (id int PRIMARY KEY, mention bigint, first_of int); -- the same; one follows, one does not
 SELECT account.set_reference('mentions', '{by_whom}', 'users', 'protect'), account.set_reference('replies', '{mention}', 'mentions', 'cascade'),
@@ -60,7 +61,7 @@ INSERT INTO loop_a SELECT i, i FROM generate_series(1, 6) i; INSERT INTO loop_b 
 INSERT INTO mentions SELECT i, 1 + i % 8 FROM generate_series(1, 16) i;
 INSERT INTO replies SELECT i, 1 + i % 16, 1 + (i + 1) % 16 FROM generate_series(1, 32) i;
 INSERT INTO authtoken_token SELECT 'key' || id, id, date '2026-01-01' FROM users;
-INSERT INTO devices SELECT id, id, 'push', 'secret', 'many', id, ARRAY['a', 'b'] FROM users;
+INSERT INTO devices SELECT id, id, 'push', 'secret', 'many', id, ARRAY['a', 'b'], 'secret', 'secret', 'secret', 'secret', 'up', 'none' FROM users;
 RESET ROLE;
 INSERT INTO "Ex 2"."My ""Notes""" SELECT i, 1 + i % 8, 'note ' || i FROM generate_series(1, 16) i;
 SELECT part, attribute, column_name FROM account.use_tables('ex.users', 'ex.profiles', 'ex.tenants') WHERE column_name IS NOT NULL AND attribute ~ 'id|pass|user';
@@ -109,7 +110,7 @@ DECLARE
     walked jsonb;
     exported jsonb := account.export_user(user_id::text);
 BEGIN
-    SELECT jsonb_agg(jsonb_build_object('t', w.tab, 'r', w.item - 'encrypted_password' - 'reset_password_token' - 'key' - 'pushToken' - 'otp_secret' - 'recovery_codes'))
+    SELECT jsonb_agg(jsonb_build_object('t', w.tab, 'r', w.item - 'encrypted_password' - 'reset_password_token' - 'key' - 'pushToken' - 'otp_secret' - 'recovery_codes' - 'passwordOld' - 'password2' - 'pin_hash' - 'secret_access_key'))
         INTO walked FROM ex.walk(user_id) w;
     CREATE TEMP TABLE ours ON COMMIT DROP AS SELECT jsonb_build_object('t', key, 'r', r) AS j FROM jsonb_each(exported), jsonb_array_elements(value) AS r;
     RETURN QUERY SELECT 'not exported', j ->> 't', j -> 'r' FROM (SELECT j FROM jsonb_array_elements(walked) AS j EXCEPT ALL SELECT j FROM ours) x

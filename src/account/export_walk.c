@@ -46,14 +46,17 @@
 #include "export_walk.h"
 
 /*
- * What the names of columns that hold secrets end in, and of tables of tokens, whose columns of the
- * third list are secrets. As whole words, `accessToken` being access_token.
+ * Words in the names of columns that hold secrets; what such names end in; and what those of tables
+ * of tokens end in, whose columns of the last list are secrets. `accessToken` is access_token.
  */
+static const char *const secret_words[] = {"password", "passwd", "pwd",     "passphrase",
+										   "passcode", "secret", "secrets", NULL};
 static const char *const secret_columns[] = {
-	"password",     "passwd",     "password_hash", "password_digest", "hashed_password",
-	"token",        "token_hash", "token_digest",  "secret",          "secret_key",
-	"secret_hash",  "api_key",    "private_key",   "encryption_key",  "recovery_codes",
-	"backup_codes", NULL};
+	"token",      "token_hash",  "token_digest",   "token_encrypted", "api_key",
+	"apikey",     "private_key", "access_key",     "signing_key",     "encryption_key",
+	"totp",       "totp_key",    "otp_key",        "pass_hash",       "pin",
+	"pin_hash",   "salt",        "recovery_codes", "backup_codes",    "reset_code",
+	"magic_link", "credential",  "bearer",         "credentials",     NULL};
 static const char *const token_tables[] = {"token",   "tokens",   "secret", "secrets",
 										   "api_key", "api_keys", NULL};
 static const char *const token_columns[] = {"key", "hash", "digest", "code", NULL};
@@ -551,12 +554,11 @@ export_walk_tenant(ExportWalk *walk, const char *tenant_id)
 	find_rest(walk, WALK_FOLLOWING);
 }
 
-/* Does a name end in one of some words? */
-static bool
-ends_in(const char *name, const char *const *words)
+/* A name in lower case, its words parted by underscores. */
+static char *
+snake_case(const char *name)
 {
 	StringInfoData snake;
-	bool found = false;
 
 	initStringInfo(&snake);
 	for (const char *c = name; *c != '\0'; c++)
@@ -565,15 +567,25 @@ ends_in(const char *name, const char *const *words)
 			appendStringInfoChar(&snake, '_');
 		appendStringInfoChar(&snake, (char) pg_tolower((unsigned char) *c));
 	}
-	for (; *words != NULL && !found; words++)
-	{
-		int before = snake.len - (int) strlen(*words);
+	return snake.data;
+}
 
-		found = before >= 0 && strcmp(snake.data + before, *words) == 0 &&
-				(before == 0 || snake.data[before - 1] == '_');
-	}
-	pfree(snake.data);
-	return found;
+/* Does a name have one of some words, anywhere (a number may follow), or at its end? */
+static bool
+has_word(const char *name, const char *const *words, bool anywhere)
+{
+	char *snake = snake_case(name);
+
+	for (; *words != NULL; words++)
+		for (const char *at = snake; (at = strstr(at, *words)) != NULL; at++)
+		{
+			const char *end = at + strlen(*words);
+
+			if ((at == snake || at[-1] == '_') &&
+				(anywhere ? *end < 'a' || *end > 'z' : *end == '\0'))
+				return true;
+		}
+	return false;
 }
 
 /* Is it a column of text or bytes by whose name it holds a secret? */
@@ -589,9 +601,10 @@ holds_secret(Form_pg_attribute attribute)
 	get_type_category_preferred(type, &category, &preferred);
 	if (category != TYPCATEGORY_STRING && type != BYTEAOID)
 		return false;
-	return ends_in(NameStr(attribute->attname), secret_columns) ||
-		   (ends_in(get_rel_name(attribute->attrelid), token_tables) &&
-			ends_in(NameStr(attribute->attname), token_columns));
+	return has_word(NameStr(attribute->attname), secret_words, true) ||
+		   has_word(NameStr(attribute->attname), secret_columns, false) ||
+		   (has_word(get_rel_name(attribute->attrelid), token_tables, false) &&
+			has_word(NameStr(attribute->attname), token_columns, false));
 }
 
 /* Is a column left out of exports: a secret, or generated from one? */
