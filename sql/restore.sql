@@ -349,6 +349,14 @@ SELECT * FROM all_of('guarded');
 SELECT * FROM all_of('kids');
 \set VERBOSITY default
 
+-- a constraint that excludes is met as one that is unique, with the hint for rows that come back
+CREATE TABLE stays (id int PRIMARY KEY, nights int4range, deleted_at timestamptz, EXCLUDE USING gist (nights WITH &&) WHERE (deleted_at IS NULL));
+SELECT account.enable_soft_delete('stays') \gset
+INSERT INTO stays VALUES (1, '[1,5)');
+DELETE FROM stays;
+INSERT INTO stays VALUES (2, '[2,3)');
+SELECT account.restore('stays', 1); -- fails
+
 -- triggers fire as on any UPDATE; one that keeps a row back keeps it deleted ------------------------------------------------------------------------
 CREATE TABLE watched (id int PRIMARY KEY);
 INSERT INTO watched VALUES (1), (2);

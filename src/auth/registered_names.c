@@ -29,6 +29,7 @@
 #include "utils/relcache.h"
 #include "base/base.h"
 #include "model/model.h"
+#include "softdelete/softdelete.h"
 #include "registered_names.h"
 #include "session_lock.h"
 
@@ -202,10 +203,17 @@ is_proved(const RegisteredNames *names, ModelAttribute attribute)
 	return false;
 }
 
-/* Raise 23505: a live user has this name. */
+/* What helps a new user whose name is taken. */
+static char *
+hint_another(ModelAttribute attribute)
+{
+	return psprintf("Ask the user for another %s.", model_attributes[attribute].name);
+}
+
+/* Raise 23505: a live user has this name. hint: what helps. */
 static void
 refuse_taken(const RegisteredNames *names, Relation users, ModelAttribute attribute,
-			 const char *value)
+			 const char *value, const char *hint)
 {
 	AttrNumber attnum = names->model->column[attribute].attnum;
 	const char *column = get_attname(RelationGetRelid(users), attnum, false);
@@ -218,8 +226,7 @@ refuse_taken(const RegisteredNames *names, Relation users, ModelAttribute attrib
 	ereport(ERROR,
 			(errcode(ERRCODE_UNIQUE_VIOLATION),
 			 errmsg("duplicate key value violates unique constraint \"%s\"", constraint),
-			 errdetail_row("Key (%s)=(%s) already exists.", column, value),
-			 errhint("Ask the user for another %s.", model_attributes[attribute].name),
+			 errdetail_row("Key (%s)=(%s) already exists.", column, value), errhint("%s", hint),
 			 errtablecol(users, attnum), err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
 }
 
@@ -392,8 +399,9 @@ names_check_free(const RegisteredNames *names, Relation users)
 	by_email =
 		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	if ((by_email && model_has(model, USERS_EMAIL)) || !model_has(model, USERS_USERNAME))
-		refuse_taken(names, users, USERS_EMAIL, names->email);
-	refuse_taken(names, users, USERS_USERNAME, names->username ? names->username : names->email);
+		refuse_taken(names, users, USERS_EMAIL, names->email, hint_another(USERS_EMAIL));
+	refuse_taken(names, users, USERS_USERNAME, names->username ? names->username : names->email,
+				 hint_another(USERS_USERNAME));
 }
 
 /*
@@ -470,9 +478,9 @@ names_claim(const Model *model, const UserRecord *user)
 	SPI_finish();
 	if (taken && email_taken)
 		refuse_taken(&names, users, model_has(model, USERS_EMAIL) ? USERS_EMAIL : USERS_USERNAME,
-					 user->email);
+					 user->email, HINT_TAKEN_KEYS);
 	if (taken)
-		refuse_taken(&names, users, USERS_USERNAME, user->username);
+		refuse_taken(&names, users, USERS_USERNAME, user->username, HINT_TAKEN_KEYS);
 	table_close(users, NoLock);
 }
 
@@ -545,7 +553,7 @@ names_check_returning(const Model *model, const ReturningUsers *returning)
 				continue;
 			taken = find_taken(&names, returning, own, a);
 			if (taken != NULL)
-				refuse_taken(&names, users, own, taken);
+				refuse_taken(&names, users, own, taken, HINT_TAKEN_KEYS);
 		}
 	table_close(users, NoLock);
 }
@@ -584,7 +592,6 @@ names_complete_error(const RegisteredNames *names, Relation users, ErrorData *er
 				pstrdup(NameStr(TupleDescAttr(RelationGetDescr(users), name->column - 1)->attname));
 		error->context = without_own_statement(error->context);
 		if (error->hint == NULL && name->proves != MODEL_ATTRIBUTES)
-			error->hint =
-				psprintf("Ask the user for another %s.", model_attributes[name->proves].name);
+			error->hint = hint_another(name->proves);
 	}
 }

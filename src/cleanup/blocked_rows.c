@@ -358,7 +358,9 @@ blocked_report(Oid target, RowSet *blocked, const List *holders)
 			 : errmsg("deleted rows of \"%s\" that others still reference are kept: " UINT64_FORMAT,
 					  get_rel_name(target), blocked->n),
 		 errdetail_row("%s", naming.text.data),
-		 under_hold ? errhint("A hold keeps rows until account.release_hold() ends it, "
-							  "whatever force says.")
-					: errhint("Remove what references them, or purge with force => true.")));
+		 under_hold
+			 ? errhint("A hold keeps rows until account.release_hold() ends it, "
+					   "whatever force says.")
+			 : errhint("Remove what references them, or call account.purge(%s, force => true).",
+					   sql_literal(sql_relation(target)))));
 }

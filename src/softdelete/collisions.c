@@ -37,6 +37,7 @@
 #include "fkey/fkey.h"
 #include "collisions.h"
 #include "mapping.h"
+#include "unique_live.h"
 
 /* At most so many colliding rows are named; the others are counted. */
 #define MAX_LISTED 100
@@ -137,8 +138,11 @@ is_unique(HeapTuple tuple)
 	return unique;
 }
 
-/* The unique indexes of a table in which a row that comes back may meet another; see the header. */
-List *
+/*
+ * The unique indexes of a table in which a row that comes back may meet another: they hold only
+ * some rows, or their keys are of columns that a restore changes.
+ */
+static List *
 colliding_indexes(Oid relid)
 {
 	Relation rel = relation_open(relid, AccessShareLock);

@@ -12,15 +12,6 @@
 #include "comeback.h"
 
 /*
- * The unique indexes of a table in which a row that comes back may meet another: they hold only
- * some rows, or their keys are of columns that a restore changes.
- */
-extern List *colliding_indexes(Oid relid);
-
-/* What helps where keys of rows that come back are taken. */
-#define HINT_TAKEN_KEYS "Change or delete the rows that took the keys, or restore fewer rows."
-
-/*
  * Raise 23505 if keys of rows that come back are taken; DETAIL shows them where the role caller may
  * read them. Within SPI_connect.
  */

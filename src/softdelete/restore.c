@@ -32,6 +32,7 @@
 #include "mapping.h"
 #include "restore.h"
 #include "rewrite.h"
+#include "unique_live.h"
 
 ACCOUNT_OPERATION(restore, "restore", NO_SUBJECT);
 PG_FUNCTION_INFO_V1(is_deleted);
@@ -89,18 +90,6 @@ reached_tables(Oid relid)
 	foreach (lc, cascade_followers(relid, true))
 		tables = list_concat_unique_oid(tables, cascade_tree(lfirst_oid(lc)));
 	return tables;
-}
-
-/* May a key of one of them be taken? */
-static bool
-may_collide(Oid relid)
-{
-	ListCell *lc;
-
-	foreach (lc, reached_tables(relid))
-		if (colliding_indexes(lfirst_oid(lc)) != NIL)
-			return true;
-	return false;
 }
 
 /* Rows of another table that may come back, as they are found. */
@@ -309,7 +298,7 @@ set_hint(const Restore *restore, ErrorData *error)
 				: "Change or delete the rows that stand in the way, or restore fewer rows.");
 }
 
-/* The same where a key may be taken. */
+/* The same in a subtransaction: of rows that meet others is told which, and what helps. */
 static uint64
 try_restore(Restore *restore)
 {
@@ -366,9 +355,7 @@ restore_rows(Oid relid, const RestoreKeys *keys, const RestoreOthers *others, Oi
 	restore.condition =
 		psprintf("t.%s IS NOT NULL AND %s", sql_column(relid, mapping.deleted_at), keys->condition);
 	SPI_connect();
-	restored = may_collide(relid) || (others != NULL && may_collide(others->relid))
-				   ? try_restore(&restore)
-				   : run_restore(&restore);
+	restored = try_restore(&restore);
 	SPI_finish();
 	tell_children_left(&call);
 	return restored;

@@ -11,4 +11,7 @@
 /* Does an index hold live rows only: is `deleted_at IS NULL` a part of its predicate? */
 extern bool holds_only_live_rows(Relation index, AttrNumber deleted_at);
 
+/* What helps where keys of rows that come back are taken. */
+#define HINT_TAKEN_KEYS "Change or delete the rows that took the keys, or restore fewer rows."
+
 #endif /* PGACCOUNT_UNIQUE_LIVE_H */

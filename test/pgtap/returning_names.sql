@@ -34,6 +34,19 @@ SELECT is(returns(), '3 users', 'nobody has their names');
 INSERT INTO users VALUES (4, 2, 'A@X.org', 'new');
 SELECT is(returns(), 'Key (email)=(a@x.org) already exists.', 'an email');
 SELECT throws_ok('SELECT account.restore_user(1)', '23505', NULL, 'as of one alone');
+-- what helps is what helps rows that come back
+CREATE FUNCTION hint(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    said text;
+BEGIN
+    EXECUTE call;
+    RETURN 'nothing';
+EXCEPTION WHEN unique_violation THEN
+    GET STACKED DIAGNOSTICS said = PG_EXCEPTION_HINT;
+    RETURN said;
+END $$;
+SELECT is(hint(call), 'Change or delete the rows that took the keys, or restore fewer rows.', call)
+    FROM unnest(ARRAY['SELECT account.restore_user(1)', 'SELECT account.restore_tenant(''one'')']) call;
 UPDATE users SET email = 'new@x.org', username = 'bob' WHERE id = 4;
 SELECT is(returns(), 'Key (username)=(bob) already exists.', 'a username');
 UPDATE users SET username = 'Bob' WHERE id = 4;
