@@ -385,13 +385,14 @@ tell_left(const LeftTables *left)
 }
 
 /*
- * The same where none are mapped any more: of what is the application's data. Sessions, and with
- * them mailed tokens, end of course.
+ * The same where none are mapped any more: of what is the application's data, and of tokens, which
+ * whoever is mapped next would be taken for. Sessions, and with them mailed tokens, end of course.
  */
 static void
 tell_forgotten(const LeftTables *left)
 {
-	if (left->known.invitations + left->known.applications + left->known.own_deletions > 0)
+	if (left->tokens ||
+		left->known.invitations + left->known.applications + left->known.own_deletions > 0)
 		warn_left(left, "no tables of accounts are mapped any more");
 }
 
