@@ -178,7 +178,7 @@ plan_once(const char *sql, int nargs, const Oid *types, ParamListInfo params,
 	RawStmt *raw = linitial_node(RawStmt, pg_parse_query(sql));
 	Query *query;
 	PlannedStmt *plan;
-	RoleState owner;
+	RoleState owner = {InvalidOid};
 	int level;
 
 	if (options->judge != NULL)
