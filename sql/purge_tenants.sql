@@ -72,5 +72,70 @@ SELECT (SELECT count(*) FROM pt.firms) AS firms, count(*) AS staff FROM pt.staff
 RESET pgaccount.show_deleted;
 SELECT account.forget_tables() \g /dev/null
 DROP SCHEMA pt CASCADE;
+-- its deleted users go with it whatever their key does, at once or in batches; what else stands in the way still does
+CREATE SCHEMA pk;
+CREATE TABLE pk.firms (id int PRIMARY KEY, slug text);
+CREATE TABLE pk.staff (gone int, tenant int REFERENCES pk.firms, id int PRIMARY KEY, email text, is_superuser boolean DEFAULT false);
+ALTER TABLE pk.staff DROP COLUMN gone;
+ALTER TABLE pk.firms ADD owner int REFERENCES pk.staff ON DELETE RESTRICT;
+CREATE TABLE pk.bills (id int PRIMARY KEY, who int REFERENCES pk.staff, firm int REFERENCES pk.firms);
+SELECT account.enable_soft_delete('pk.firms'), account.enable_soft_delete('pk.staff') \g /dev/null
+SELECT account.use_tables('pk.staff', tenants => 'pk.firms') \g /dev/null
+INSERT INTO pk.firms SELECT i, 'firm ' || i FROM generate_series(1, 4) i;
+INSERT INTO pk.staff (id, tenant, email) SELECT 10 * f + i, f, f || '-' || i || '@x.org' FROM generate_series(1, 4) f, generate_series(1, 5) i;
+INSERT INTO pk.staff VALUES (NULL, 1, 'root@x.org', true);
+UPDATE pk.firms SET owner = 10 * id + 1;
+INSERT INTO pk.bills VALUES (1, 21, NULL);
+SELECT account.act_as('1', false), account.delete_tenant(slug) FROM pk.firms ORDER BY slug \g /dev/null
+SELECT account.sign_out() \g /dev/null
+SELECT account.restore('pk.staff', 35) AS came_back;
+SELECT account.place_hold('pk.staff', 41, 'case') AS hold \gset
+SET pgaccount.grace_period = 0;
+SET pgaccount.show_deleted = on;
+CREATE FUNCTION pg_temp.kept() RETURNS TABLE (firm int, staff bigint) LANGUAGE sql AS 'SELECT f.id, (SELECT count(*) FROM pk.staff WHERE tenant = f.id) FROM pk.firms f ORDER BY 1';
+-- not by hand
+CALL account.cleanup_batches('pk.firms', '1'); -- fails
+CALL account.purge_tenants(2);
+SELECT * FROM pg_temp.kept();
+DELETE FROM pk.bills;
+DELETE FROM pk.staff WHERE id = 35;
+SELECT account.release_hold(:hold, 'over') \g /dev/null
+-- interrupted, it goes on
+CREATE FUNCTION pk.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not yet' USING ERRCODE = '42000'; END $$;
+CREATE TRIGGER refuse BEFORE DELETE ON pk.staff FOR EACH ROW WHEN (OLD.id = 22) EXECUTE FUNCTION pk.refuse();
+CALL account.purge_tenants(2); -- fails
+SELECT state, done > 0 AS begun FROM account.removal ORDER BY id DESC LIMIT 1;
+CALL account.cleanup_batches('pk.firms', '2'); -- fails
+DROP TRIGGER refuse ON pk.staff;
+CALL account.purge_tenants(2);
+SELECT * FROM pg_temp.kept();
+SELECT id FROM pk.staff;
+RESET pgaccount.show_deleted;
+SELECT account.forget_tables() \g /dev/null
+-- users without soft delete are live: none goes
+CREATE TABLE pk.plain (id int PRIMARY KEY, email text, tenant int REFERENCES pk.firms);
+SELECT account.use_tables('pk.plain', tenants => 'pk.firms') \g /dev/null
+INSERT INTO pk.firms VALUES (5, 'firm 5');
+INSERT INTO pk.plain VALUES (1, 'a@x.org', 5);
+DELETE FROM pk.firms;
+CALL account.purge_tenants();
+SELECT account.forget_tables() \g /dev/null
+DROP TABLE pk.plain;
+-- so do memberships, and those alone of this tenant
+CREATE TABLE pk.members (who int REFERENCES pk.staff, firm int REFERENCES pk.firms ON DELETE RESTRICT, role text, PRIMARY KEY (who, firm));
+INSERT INTO pk.firms VALUES (6, 'firm 6'), (7, 'firm 7');
+INSERT INTO pk.staff (id, email) SELECT i, i || '@x.org' FROM generate_series(61, 64) i;
+INSERT INTO pk.members SELECT id, 6, 'owner' FROM pk.staff WHERE id > 60 UNION ALL VALUES (61, 7, 'owner');
+SELECT account.use_tables('pk.staff', tenants => 'pk.firms', members => 'pk.members', columns => '{"members": {"user": "who", "tenant": "firm"}}') \g /dev/null
+SELECT account.act_as('1', false), account.delete_tenant('firm 6') \g /dev/null
+SELECT account.sign_out() \g /dev/null
+CALL account.purge_tenants(2);
+SET pgaccount.show_deleted = on;
+SELECT f.id, (SELECT count(*) FROM pk.members m WHERE m.firm = f.id) AS members FROM pk.firms f ORDER BY 1;
+SELECT string_agg(id::text, ' ' ORDER BY id) AS live FROM pk.staff WHERE deleted_at IS NULL;
+RESET pgaccount.show_deleted;
+RESET pgaccount.grace_period;
+SELECT account.forget_tables() \g /dev/null
+DROP SCHEMA pk CASCADE;
 DELETE FROM account.removal_task;
 DELETE FROM account.event;

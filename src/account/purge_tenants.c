@@ -2,6 +2,10 @@
  * purge_tenants.c
  *		Removes tenants for good whose time is over, each in batches.
  *
+ * Its deleted users go with it, and where members are mapped its memberships, whatever their key to
+ * it does on delete: account.delete_tenant has ended them as one. Live users stay, and stand in the
+ * way.
+ *
  * A tenant that something stands in the way of, or that is being removed already, is passed over
  * with a WARNING. Interrupted, the next call goes on with the removal that was begun. Where
  * account.set_purge says that tenants are erased, they stay without what says who they were.
@@ -82,6 +86,22 @@ find_tenants(const Model *model, TimestampTz cutoff)
 	return keys.keys;
 }
 
+/* What belongs to the tenants: their deleted users, or their memberships. */
+static bool
+find_along(const Model *model, TakenAlong *along)
+{
+	ModelAttribute tenant = model_tenant_attribute(model);
+	ModelPart part = model_has_members(model) ? MODEL_MEMBERS : MODEL_USERS;
+
+	if (!model_has(model, tenant))
+		return false;
+	along->relid = model->relation[part];
+	along->column = model->column[tenant].attnum;
+	along->parent_column = model->column[TENANTS_ID].attnum;
+	along->deleted = part == MODEL_USERS;
+	return true;
+}
+
 /* account.purge_tenants(batch_size integer): a procedure */
 static Datum
 purge_tenants_operation(PG_FUNCTION_ARGS)
@@ -90,6 +110,7 @@ purge_tenants_operation(PG_FUNCTION_ARGS)
 				  castNode(CallContext, fcinfo->context)->atomic;
 	RemovalRequest request = {.max_lag = -1, .max_runtime = -1};
 	MemoryContext context = CurrentMemoryContext;
+	TakenAlong along;
 	TimestampTz cutoff;
 	uint64 removed = 0;
 	uint64 erased = 0;
@@ -118,6 +139,8 @@ purge_tenants_operation(PG_FUNCTION_ARGS)
 		request.target = model.relation[MODEL_TENANTS];
 		cutoff = purge_cutoff();
 		request.cutoff = &cutoff;
+		if (find_along(&model, &along))
+			request.along = &along;
 		if (!purge_erased(request.target, cutoff, &removed))
 			keys = find_tenants(&model, cutoff);
 	}

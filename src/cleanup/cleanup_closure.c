@@ -231,6 +231,37 @@ cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners)
 	return reach_tables(begin_cleanup(target, force, as_owners), use);
 }
 
+/* Does an edge compare these columns of the tables of its nodes? */
+static bool
+compares(const FkEdge *edge, AttrNumber child, AttrNumber parent)
+{
+	for (int i = 0; i < edge->nkeys; i++)
+		if (cleanup_child_key(edge, i) == child && cleanup_parent_key(edge, i) == parent)
+			return true;
+	return false;
+}
+
+/* The same, that takes rows along whose key says that they stand in its way. */
+Cleanup *
+cleanup_make_taking(Oid target, bool force, const TakenAlong *along)
+{
+	Cleanup *cleanup = begin_cleanup(target, force, false);
+	ListCell *lc;
+
+	/* without soft delete nothing says which of them are deleted; and nodes number columns */
+	if (along != NULL && cleanup->node->relid == target &&
+		(!along->deleted || mapping_declared(along->relid) != NULL))
+		foreach (lc, cleanup->node->referencing)
+		{
+			FkEdge *edge = lfirst(lc);
+
+			if (fk_edge_protects(edge) && edge->child_node->relid == along->relid &&
+				compares(edge, along->column, along->parent_column))
+				edge->on_delete = FKCONSTR_ACTION_CASCADE;
+		}
+	return reach_tables(cleanup, CLEANUP_TO_EXECUTE);
+}
+
 /*
  * The same for rows that go because of what they reference: rows of other soft-delete tables stand
  * in the way where on_parent_delete refuses.

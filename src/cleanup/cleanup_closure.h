@@ -85,10 +85,25 @@ typedef enum CleanupUse
 } CleanupUse;
 
 /*
+ * Rows of a table that belong to one of the target by a key, and go with it where the key says that
+ * they stand in its way.
+ */
+typedef struct TakenAlong
+{
+	Oid relid;
+	AttrNumber column;
+	AttrNumber parent_column; /* of the target */
+	bool deleted;             /* those alone that are deleted softly */
+} TakenAlong;
+
+/*
  * A cleanup of rows of a table; reads the graph. In the current memory context. Raises 0A000 where
  * rows that could go are in a table that is no heap.
  */
 extern Cleanup *cleanup_make(Oid target, bool force, CleanupUse use, bool as_owners);
+
+/* The same to execute it as the caller; along: NULL, or what goes along. */
+extern Cleanup *cleanup_make_taking(Oid target, bool force, const TakenAlong *along);
 
 /*
  * The same for rows that go because of what they reference, with the rights of the tables' owners:

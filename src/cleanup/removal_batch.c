@@ -325,12 +325,12 @@ add_hints(const Removal *removal, Frame *frame, Cleanup *cleanup, Ascent *ascent
 Cleanup *
 removal_cleanup(const Removal *removal)
 {
-	Cleanup *cleanup =
-		cleanup_make(removal->request->target, removal->request->force, CLEANUP_TO_EXECUTE, false);
+	const RemovalRequest *request = removal->request;
+	Cleanup *cleanup = cleanup_make_taking(request->target, request->force, request->along);
 
 	cleanup->remover = GetUserId();
 	/* a purge that has not begun takes no live row: some may have come back alone */
-	cleanup->live_rows_hold = removal->request->cutoff != NULL && !removal->sealed &&
+	cleanup->live_rows_hold = request->cutoff != NULL && !removal->sealed &&
 							  (removal->task == NULL || removal->task->batches == 0);
 	cleanup->seed.by_tid = true; /* the proof does not look for more */
 	cleanup->activity =

@@ -7,6 +7,8 @@
 
 #include "datatype/timestamp.h"
 
+#include "cleanup_closure.h"
+
 /* What account.cleanup_batches was asked for. */
 typedef struct RemovalRequest
 {
@@ -19,6 +21,7 @@ typedef struct RemovalRequest
 	int64 max_runtime;         /* microseconds; negative: as long as it takes */
 	const char *approve;       /* NULL: any plan */
 	const TimestampTz *cutoff; /* NULL; else rows that were deleted by then, and are still */
+	const TakenAlong *along;   /* NULL; else what goes with them, whatever its key says */
 } RemovalRequest;
 
 #endif /* PGACCOUNT_REMOVAL_REQUEST_H */
