@@ -74,18 +74,17 @@ has_membership(const Model *model, const char *condition)
 					model_sql_key(model, "m", MEMBERS_TENANT, 1), condition);
 }
 
-/* SQL: has it one that is active in another live tenant? */
+/* SQL: has it one in another live tenant, be it active or not? */
 static char *
 has_other_membership(const Model *model)
 {
-	return psprintf(
-		"EXISTS (SELECT 1 FROM %s m JOIN %s n ON %s WHERE %s AND NOT %s AND %s AND %s"
-		" AND %s)",
-		sql_relation(model->relation[MODEL_MEMBERS]), sql_relation(model->relation[MODEL_TENANTS]),
-		model_sql_same_key(model, "n", TENANTS_ID, "m", MEMBERS_TENANT),
-		model_sql_same_key(model, "m", MEMBERS_USER, "t", USERS_ID),
-		model_sql_key(model, "m", MEMBERS_TENANT, 1), live_sql(model, "m", MODEL_MEMBERS),
-		active_sql(model, "m", MODEL_MEMBERS), live_sql(model, "n", MODEL_TENANTS));
+	return psprintf("EXISTS (SELECT 1 FROM %s m JOIN %s n ON %s WHERE %s AND NOT %s AND %s AND %s)",
+					sql_relation(model->relation[MODEL_MEMBERS]),
+					sql_relation(model->relation[MODEL_TENANTS]),
+					model_sql_same_key(model, "n", TENANTS_ID, "m", MEMBERS_TENANT),
+					model_sql_same_key(model, "m", MEMBERS_USER, "t", USERS_ID),
+					model_sql_key(model, "m", MEMBERS_TENANT, 1),
+					live_sql(model, "m", MODEL_MEMBERS), live_sql(model, "n", MODEL_TENANTS));
 }
 
 /* SQL: is user `t` one of tenant $1, and goes with it? */
