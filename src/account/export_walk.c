@@ -6,12 +6,13 @@
  * to the user, whatever it does on delete, and from there on over those by which rows follow their
  * parents, by catalog or policy. Each round asks only for what references the rows of the last one.
  *
- * From a tenant it goes in two steps. What references the tenant is its own, and so is what follows
- * that, or must reference it; what may reference it is exported, but is not gone on from. From its
- * users the walk goes as from one. A row that names another tenant is left out, wherever the walk
- * comes from: by a reference, or in the column by which its table is isolated. Which tenants and
- * users (and memberships) there are only the model says: so a user who has invited one of another
- * tenant takes nothing of that along.
+ * From a tenant it goes in two steps. What references the tenant, or names it in the column by
+ * which its table is isolated, is its own, and so is what follows that, or must reference it; what
+ * may reference it is exported, but is not gone on from. From its users the walk goes as from one.
+ * Isolated tables count whose owners might have declared a reference. A row that names another
+ * tenant is left out, wherever the walk comes from: by a reference, or in the column by which its
+ * table is isolated. Which tenants and users (and memberships) there are only the model says: so a
+ * user who has invited one of another tenant takes nothing of that along.
  *
  * Every table is read as its owner, as a referential check would read it, for the caller need have
  * no rights on any. The tables of the extension are left out. So are columns that hold secrets: the
@@ -23,6 +24,8 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/sysattr.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "catalog/pg_constraint.h"
 #include "executor/executor.h"
@@ -31,6 +34,7 @@
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
@@ -294,13 +298,13 @@ add_found(TupleTableSlot *slot, void *arg)
 }
 
 /*
- * Find the rows `c` of a part of the model that fulfil a condition on $1, as a role; without type
- * it has no parameter. Set 0 is that of the users.
+ * Find the rows `c` of a table that fulfil a condition on $1, as a role; without type it has no
+ * parameter. from: the table as it is read. Set 0 is that of the users.
  */
 static void
-find_where(ExportWalk *walk, ModelPart part, const char *condition, Oid type, Datum value, Oid role)
+find_in(ExportWalk *walk, Oid relid, const char *from, const char *condition, Oid type, Datum value,
+		Oid role)
 {
-	Oid relid = walk->model->relation[part];
 	FkNode *node = fk_graph_node(walk->graph, relid);
 	ExportTable *table = table_of(walk, node);
 	CleanupTable *users = fk_graph_node(walk->graph, walk->model->relation[MODEL_USERS])->data;
@@ -313,10 +317,18 @@ find_where(ExportWalk *walk, ModelPart part, const char *condition, Oid type, Da
 
 	(void) cleanup_run_knowing(psprintf(OWN_STATEMENT "SELECT c.tableoid, c.ctid%s FROM %s c WHERE"
 													  " %s",
-										cleanup_key_columns(node, relid), sql_relation(relid),
-										condition),
+										cleanup_key_columns(node, relid), from, condition),
 							   &run, known, add_found, table);
 	run_as_end(caller);
+}
+
+/* The same in a part of the model. */
+static void
+find_where(ExportWalk *walk, ModelPart part, const char *condition, Oid type, Datum value, Oid role)
+{
+	Oid relid = walk->model->relation[part];
+
+	find_in(walk, relid, sql_relation(relid), condition, type, value, role);
 }
 
 /* Find the rows of a part of the model whose attribute is an id. */
@@ -521,6 +533,113 @@ walk_user(ExportWalk *walk, const char *user_id)
 	find_rest(walk, WALK_FOLLOWING);
 }
 
+/* The first part of a table whose rows another server, or a program, has; InvalidOid: none. */
+static Oid
+foreign_part(Oid relid)
+{
+	ListCell *lc;
+
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		return InvalidOid;
+	foreach (lc, find_all_inheritors(relid, NoLock, NULL))
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			return lfirst_oid(lc);
+	return InvalidOid;
+}
+
+/* May the owner of a table declare a reference to the tenants? */
+static bool
+may_reference_tenants(const ExportWalk *walk, Oid relid)
+{
+	const Model *model = walk->model;
+	Oid tenants = model->relation[MODEL_TENANTS];
+	Oid owner = relation_owner(relid);
+
+	return pg_class_aclcheck(tenants, owner, ACL_REFERENCES) == ACLCHECK_OK ||
+		   pg_attribute_aclcheck(tenants, model->column[TENANTS_ID].attnum, owner,
+								 ACL_REFERENCES) == ACLCHECK_OK;
+}
+
+/* Tell that rows are left out, and why; true. */
+static bool
+tell_left_out(Oid relid, const char *detail, const char *hint)
+{
+	ereport(WARNING, (errmsg("rows of %s that name the tenant may not be in the export",
+							 display_relation(relid)),
+					  errdetail("%s", detail), errhint("%s", hint)));
+	return true;
+}
+
+/* Is an isolated table none that is read? That is told. */
+static bool
+is_passed_over(const ExportWalk *walk, Oid relid)
+{
+	Oid part = foreign_part(relid);
+
+	if (OidIsValid(part))
+		return tell_left_out(relid,
+							 psprintf("Its partition %s is a foreign table, whose rows have no "
+									  "place here.",
+									  display_relation(part)),
+							 "Read them by the column of account.enable_tenant_isolation().");
+	if (!may_reference_tenants(walk, relid))
+		return tell_left_out(
+			relid,
+			psprintf("Its owner may not reference %s, and whoever may says what is exported.",
+					 display_relation(walk->model->relation[MODEL_TENANTS])),
+			psprintf("GRANT REFERENCES ON %s TO %s;",
+					 sql_relation(walk->model->relation[MODEL_TENANTS]),
+					 quote_identifier(GetUserNameFromId(relation_owner(relid), false))));
+	return false;
+}
+
+/* Find the rows of a node's table that name the tenant in a column by which they are isolated. */
+static void
+find_isolated_in(ExportWalk *walk, FkNode *node)
+{
+	Oid relid = node->relid;
+	List *columns = table_of(walk, node)->isolating;
+	ListCell *lc;
+
+	if (columns == NIL || is_passed_over(walk, relid))
+		return;
+	foreach (lc, columns)
+	{
+		AttrNumber attnum = ((IsolatingColumn *) lfirst(lc))->attnum;
+		Oid type;
+		Datum value;
+		char *condition = tenant_key_condition(walk->tenant, relid, attnum, &type, &value);
+
+		if (condition != NULL)
+			find_in(walk, relid, sql_keyed_relation(relid), condition, type, value,
+					relation_owner(relid));
+	}
+}
+
+/*
+ * Find the rows that name the tenant in the column by which their table is isolated, where no
+ * reference to the tenants says so.
+ */
+static void
+find_isolated(ExportWalk *walk)
+{
+	List *nodes = NIL;
+	ListCell *lc;
+
+	foreach (lc, tenant_isolated_tables())
+	{
+		FkNode *node;
+
+		CHECK_FOR_INTERRUPTS();
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			continue;
+		node = fk_graph_node(walk->graph, lfirst_oid(lc));
+		if (!list_member_ptr(nodes, node) && !is_found_by_model(walk, node))
+			find_isolated_in(walk, node);
+		nodes = list_append_unique_ptr(nodes, node);
+	}
+}
+
 /* Find all rows of a tenant; see the header. */
 void
 export_walk_tenant(ExportWalk *walk, const char *tenant_id)
@@ -533,6 +652,7 @@ export_walk_tenant(ExportWalk *walk, const char *tenant_id)
 	find_part(walk, MODEL_TENANTS, TENANTS_ID, tenant_id);
 	if (!find_from(walk, walk->tenants, WALK_ALL))
 		return;
+	find_isolated(walk);
 	find_rest(walk, WALK_OWNED);
 	for (int i = 0, n = list_length(walk->nodes); i < n; i++)
 	{

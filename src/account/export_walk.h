@@ -43,8 +43,9 @@ extern Jsonb *export_rows(const Model *model, const char *user_id);
 
 /*
  * Find the rows of a tenant, in the same way: the tenant, its users, every row that references one
- * of these, and what reaches those; of rows that reference the tenant also what references them, of
- * that again what must. Rows that name another tenant are none of them.
+ * of these, and what reaches those; of rows that reference the tenant, or name it in the column by
+ * which their table is isolated, also what references them, of that again what must. Rows that name
+ * another tenant are none of them.
  */
 extern void export_walk_tenant(ExportWalk *walk, const char *tenant_id);
 

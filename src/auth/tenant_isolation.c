@@ -232,6 +232,32 @@ tenant_isolating_columns(Oid relid)
 	return columns;
 }
 
+/* The tables that are isolated; see the header. */
+List *
+tenant_isolated_tables(void)
+{
+	Relation rel = table_open(PolicyRelationId, AccessShareLock);
+	List *tables = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_policy_polname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum(RESTRICTIVE_POLICY));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
+
+		if (get_rel_persistence(relid) != RELPERSISTENCE_TEMP)
+			tables = list_concat_unique_oid(tables, find_all_inheritors(relid, NoLock, NULL));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	list_sort(tables, list_oid_cmp);
+	return tables;
+}
+
 /* A tenant's id; see the header. */
 TenantKey *
 tenant_key_make(const char *tenant_id)
@@ -240,6 +266,33 @@ tenant_key_make(const char *tenant_id)
 
 	identity_key_fill(key, cstring_to_text(tenant_id));
 	return key;
+}
+
+/* Is it that of a column? See the header. */
+char *
+tenant_key_condition(const TenantKey *key, Oid relid, AttrNumber attnum, Oid *type, Datum *value)
+{
+	switch (getBaseType(get_atttype(relid, attnum)))
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			if (!key->is_bigint)
+				return NULL;
+			*type = INT8OID;
+			*value = Int64GetDatum(key->as_bigint);
+			break;
+		case UUIDOID:
+			if (!key->is_uuid)
+				return NULL;
+			*type = UUIDOID;
+			*value = UUIDPGetDatum(&key->as_uuid);
+			break;
+		default:
+			*type = TEXTOID;
+			*value = PointerGetDatum(key->as_text);
+	}
+	return psprintf("c.%s OPERATOR(pg_catalog.=) $1", sql_column(relid, attnum));
 }
 
 /* Is it the value of a column that isolates? As the condition compares it. */

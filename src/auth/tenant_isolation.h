@@ -17,6 +17,12 @@ extern bool tenant_isolated(Oid relid);
 extern List *tenant_isolating_columns(Oid relid);
 
 /*
+ * The tables whose rows are isolated, by their own isolation or that of a table above them; but
+ * for temporary ones. In an order that lasts. Without locks.
+ */
+extern List *tenant_isolated_tables(void);
+
+/*
  * A table, which is locked, has come below another: if rows of that are isolated, isolate it, and
  * what is below it, likewise, each as its owner. What the caller has no rights on below it stays as
  * it is. Within SPI_connect.
@@ -27,6 +33,13 @@ extern void tenant_isolation_part(Oid relid);
 typedef struct IdentityKey TenantKey;
 
 extern TenantKey *tenant_key_make(const char *tenant_id);
+
+/*
+ * SQL: has such a column of row `c` of a table the tenant's id, $1? *type, *value: of that; it
+ * points into the key. NULL: its type cannot hold the id.
+ */
+extern char *tenant_key_condition(const TenantKey *key, Oid relid, AttrNumber attnum, Oid *type,
+								  Datum *value);
 
 /* Is this, of such a column, the tenant's id? type: without domains. */
 extern bool tenant_key_is(const TenantKey *key, Oid type, Oid collation, Datum value);

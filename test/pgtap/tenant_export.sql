@@ -207,8 +207,8 @@ BEGIN
             SELECT account.enable_tenant_isolation('tj.%1$I', 'The Tenant');
             ALTER TABLE tj.%1$I RENAME COLUMN "The Tenant" TO "Org";
             CREATE TABLE tj.%2$I (id int PRIMARY KEY, doc int REFERENCES tj.%1$I ON DELETE CASCADE);
-            INSERT INTO tj.%1$I (id, author, "Org") VALUES (1, 2, %3$L), (2, 2, %4$L), (3, 2, NULL);
-            INSERT INTO tj.%2$I VALUES (1, 1), (2, 2), (3, 3);
+            INSERT INTO tj.%1$I (id, author, "Org") VALUES (1, 2, %3$L), (2, 2, %4$L), (3, 2, NULL), (4, NULL, %3$L), (5, NULL, %4$L), (6, NULL, NULL);
+            INSERT INTO tj.%2$I SELECT i, i FROM generate_series(1, 6) i;
             $f$, type, type || ' below', one, two);
     END LOOP;
     COMMIT;
@@ -216,7 +216,7 @@ BEGIN
     PERFORM account.act_as('1', false);
     FOREACH type IN ARRAY types LOOP
         INSERT INTO answers (answer) SELECT is((SELECT string_agg(c.relname || ' ' || (row_data ->> 'id'), ', ' ORDER BY c.relname, row_data ->> 'id') FROM account.export_tenant('one') e JOIN pg_class c ON c.oid = e.relation WHERE c.relname IN (type, type || ' below')),
-            format('%1$s 1, %1$s 3, %1$s below 1, %1$s below 3', type), format('%s, of tenants by %s: what names the tenant, or none', type, id_type));
+            format('%1$s 1, %1$s 3, %1$s 4, %1$s below 1, %1$s below 3, %1$s below 4', type), format('%s, of tenants by %s: what names the tenant, or none', type, id_type));
     END LOOP;
     INSERT INTO answers (answer) SELECT is((SELECT count(*) FROM jsonb_each(account.export_user('2')) e, jsonb_array_elements(e.value) WHERE e.key !~ 'below|users|members'), 3::bigint * cardinality(types), id_type || ': a user''s own export has them all');
     PERFORM account.sign_out();
@@ -268,6 +268,65 @@ SELECT is((SELECT string_agg(row_data ->> 'id', ', ') FROM account.export_tenant
 SELECT account.disable_tenant_isolation('ti.parts') \gset ignore_
 SELECT is((SELECT count(*) FROM account.export_tenant('one') WHERE relation = 'ti.parts'::regclass), 2::bigint, 'a table that is isolated no more');
 SELECT account.sign_out() \gset ignore_
+-- rows that name the tenant in the column by which they are isolated are its own, without a key to anything: in an order
+-- in which they can be loaded, each once, with what must reference them and what may; in partitions, of a child, in a cycle
+SELECT account.sign_out(), account.forget_tables() \gset ignore_
+DROP SCHEMA ti CASCADE;
+CREATE SCHEMA tp;
+CREATE TABLE tp.tenants (id int PRIMARY KEY, slug text UNIQUE);
+CREATE TABLE tp.users (id int PRIMARY KEY, email text, is_superuser boolean, tenant_id int REFERENCES tp.tenants);
+CREATE TABLE tp.pure (id int PRIMARY KEY, tenant_id bigint, up int REFERENCES tp.pure, secret text);
+CREATE TABLE tp.a_line (id int PRIMARY KEY, pure int NOT NULL REFERENCES tp.pure, other int);
+CREATE TABLE tp.a_mark (id int PRIMARY KEY, pure int REFERENCES tp.pure, tenant_id text);
+CREATE TABLE tp.parts (id int, tenant_id bigint) PARTITION BY LIST (id);
+CREATE TABLE tp.part_1 (tenant_id bigint, gone int, id int);
+ALTER TABLE tp.part_1 DROP COLUMN gone;
+ALTER TABLE tp.parts ATTACH PARTITION tp.part_1 FOR VALUES IN (1, 2);
+CREATE TABLE tp.above (id int, tenant_id bigint);
+CREATE TABLE tp.child () INHERITS (tp.above);
+CREATE TABLE tp.odd (id int, "The ""Tenant" bigint, author int REFERENCES tp.users ON DELETE CASCADE);
+CREATE TABLE tp.own (id int, tenant_id int REFERENCES tp.tenants);
+CREATE TABLE tp.open (id int, tenant_id int);
+INSERT INTO tp.tenants VALUES (1, 'one'), (2, 'two');
+INSERT INTO tp.users VALUES (1, 'a@x.org', true, 1), (2, 'b@x.org', false, 2);
+SELECT account.enable_tenant_isolation(t::regclass) FROM unnest('{tp.users,tp.pure,tp.a_mark,tp.parts,tp.above,tp.own}'::text[]) t \g /dev/null
+SELECT account.enable_tenant_isolation('tp.odd', 'The "Tenant') \g /dev/null
+INSERT INTO tp.pure VALUES (1, 1, 2, 'x'), (2, 1, 1, 'x'), (3, 1, NULL, 'x'), (4, 2, NULL, 'x'), (5, NULL, NULL, 'x'), (6, 2, 3, 'x');
+INSERT INTO tp.a_line SELECT i, i FROM generate_series(1, 6) i;
+INSERT INTO tp.a_mark VALUES (1, 3, '1'), (2, 3, '2'), (3, 3, NULL), (4, NULL, '1'), (5, 4, '1'), (6, NULL, '01');
+INSERT INTO tp.parts VALUES (1, 1), (2, 2);
+INSERT INTO tp.above VALUES (1, 1), (2, 2);
+INSERT INTO tp.child VALUES (3, 1), (4, 2);
+INSERT INTO tp.odd VALUES (1, 1, 1), (2, 1, 2), (3, 1, NULL), (4, 2, 1), (5, NULL, 1), (6, NULL, NULL);
+INSERT INTO tp.own VALUES (1, 1), (2, 2);
+INSERT INTO tp.open VALUES (1, 1);
+SELECT account.use_tables('tp.users', tenants => 'tp.tenants') \g /dev/null
+SELECT account.act_as('1', false) \gset ignore_
+CREATE TEMP TABLE pure AS SELECT row_number() OVER () AS n, c.relname::text AS name, (row_data ->> 'id')::int AS id, row_data FROM account.export_tenant('one') e JOIN pg_class c ON c.oid = e.relation;
+SELECT is(string_agg(name || ' ' || id, ', ' ORDER BY name, id),
+    'a_line 1, a_line 2, a_line 3, a_mark 1, a_mark 3, a_mark 4, a_mark 5, above 1, child 3, odd 1, odd 2, odd 3, odd 5, own 1, parts 1, pure 1, pure 2, pure 3, tenants 1, users 1', 'what names the tenant by isolation is its own') FROM pure;
+SELECT is((SELECT min(n) FROM pure WHERE name ~ 'a_') > (SELECT max(n) FROM pure WHERE name = 'pure'), true, 'it comes before what references it');
+SELECT is(count(*), 0::bigint, 'and without its secrets') FROM pure WHERE row_data ? 'secret';
+-- whose owner may not reference the tenants is passed over, and what has a foreign table; it is told
+CREATE FUNCTION tp.exported(relation regclass) RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM account.export_tenant(''one'') e WHERE e.relation = $1';
+ALTER TABLE tp.odd OWNER TO regress_te_app;
+GRANT USAGE ON SCHEMA tp TO regress_te_app;
+SELECT is(tp.exported('tp.odd'), 2::bigint, 'of another owner what references the tenant''s users');
+GRANT REFERENCES (id) ON tp.tenants TO regress_te_app;
+SELECT is(tp.exported('tp.odd'), 4::bigint, 'all, where the owner may reference the tenants');
+ALTER TABLE tp.odd OWNER TO CURRENT_USER;
+CREATE FOREIGN DATA WRAPPER te_nowhere;
+CREATE SERVER te_nowhere FOREIGN DATA WRAPPER te_nowhere;
+CREATE FOREIGN TABLE tp.part_3 PARTITION OF tp.parts FOR VALUES IN (3) SERVER te_nowhere;
+SELECT is(tp.exported('tp.parts'), 0::bigint, 'a table with a foreign partition is passed over');
+DROP FOREIGN DATA WRAPPER te_nowhere CASCADE;
+CREATE TEMP TABLE temporary (id int, tenant_id int);
+ALTER TABLE temporary ENABLE ROW LEVEL SECURITY;
+CREATE POLICY pgaccount_tenant ON temporary AS RESTRICTIVE USING (tenant_id = (SELECT account.tenant_bigint()));
+INSERT INTO temporary VALUES (1, 1);
+SELECT is(count(*), 20::bigint, 'no temporary table') FROM account.export_tenant('one');
+SELECT account.sign_out(), account.forget_tables() \gset ignore_
+DROP SCHEMA tp CASCADE;
 -- who has left a tenant is not its user any more, whether the membership is removed or deleted; who was deleted is
 CREATE SCHEMA tl;
 CREATE TABLE tl.tenants (id int PRIMARY KEY, slug text UNIQUE, deleted_at timestamp(0));
