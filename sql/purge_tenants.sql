@@ -134,6 +134,28 @@ SET pgaccount.show_deleted = on;
 SELECT f.id, (SELECT count(*) FROM pk.members m WHERE m.firm = f.id) AS members FROM pk.firms f ORDER BY 1;
 SELECT string_agg(id::text, ' ' ORDER BY id) AS live FROM pk.staff WHERE deleted_at IS NULL;
 RESET pgaccount.show_deleted;
+-- also where they have soft delete, and have stayed live, with what follows them; where their key cascades they are back
+CREATE TABLE pk.badges (id int PRIMARY KEY, who int, firm int, FOREIGN KEY (who, firm) REFERENCES pk.members ON DELETE CASCADE, wearer int REFERENCES pk.staff);
+SELECT account.enable_soft_delete('pk.members', on_parent_delete => 'delete') \g /dev/null
+INSERT INTO pk.firms SELECT i, 'firm ' || i FROM generate_series(8, 9) i;
+INSERT INTO pk.staff (id, email) SELECT i, i || '@x.org' FROM generate_series(81, 85) i;
+INSERT INTO pk.members SELECT id, f, 'owner' FROM pk.staff, generate_series(8, 9) f WHERE id > 80 AND (f = 8 OR id = 81);
+INSERT INTO pk.badges SELECT row_number() OVER (ORDER BY firm, who), who, firm FROM pk.members WHERE who > 80;
+SELECT account.act_as('1', false), account.delete_tenant('firm 8') \g /dev/null
+SELECT count(*) AS live FROM pk.members WHERE firm = 8;
+BEGIN;
+ALTER TABLE pk.members DROP CONSTRAINT members_firm_fkey, ADD FOREIGN KEY (firm) REFERENCES pk.firms ON DELETE CASCADE;
+COMMIT;
+CALL account.purge_tenants(2);
+BEGIN;
+ALTER TABLE pk.members DROP CONSTRAINT members_firm_fkey, ADD FOREIGN KEY (firm) REFERENCES pk.firms;
+COMMIT;
+CALL account.purge_tenants(2);
+SET pgaccount.show_deleted = on;
+SELECT f.id, (SELECT count(*) FROM pk.members m WHERE m.firm = f.id) AS members, (SELECT count(*) FROM pk.badges b WHERE b.firm = f.id) AS badges FROM pk.firms f ORDER BY 1;
+SELECT count(*) AS badges FROM pk.badges;
+RESET pgaccount.show_deleted;
+SELECT account.sign_out() \g /dev/null
 RESET pgaccount.grace_period;
 SELECT account.forget_tables() \g /dev/null
 DROP SCHEMA pk CASCADE;

@@ -4,7 +4,7 @@
  *
  * Its deleted users go with it, and where members are mapped its memberships, whatever their key to
  * it does on delete: account.delete_tenant has ended them as one. Live users stay, and stand in the
- * way.
+ * way. Memberships with a plain key are live still, where their table has soft delete.
  *
  * A tenant that something stands in the way of, or that is being removed already, is passed over
  * with a WARNING. Interrupted, the next call goes on with the removal that was begun. Where

@@ -257,7 +257,11 @@ cleanup_make_taking(Oid target, bool force, const TakenAlong *along)
 
 			if (fk_edge_protects(edge) && edge->child_node->relid == along->relid &&
 				compares(edge, along->column, along->parent_column))
+			{
 				edge->on_delete = FKCONSTR_ACTION_CASCADE;
+				if (!along->deleted)
+					cleanup->live_too = lappend(cleanup->live_too, edge);
+			}
 		}
 	return reach_tables(cleanup, CLEANUP_TO_EXECUTE);
 }
@@ -639,6 +643,13 @@ cleanup_add_rows(Cleanup *cleanup, FkNode *node, RowSet *rows, Snapshot snapshot
 	run_as_end(reader);
 }
 
+/* Do live rows of a soft-delete table hold over an edge? See the header. */
+bool
+cleanup_live_rows_hold(const Cleanup *cleanup, const FkEdge *edge)
+{
+	return cleanup->live_rows_hold && !list_member_ptr(cleanup->live_too, edge);
+}
+
 /* How many rows are read at most that may join a set: enough to see that it becomes too large. */
 static uint64
 read_limit(Cleanup *cleanup, const RowSet *set)
@@ -647,7 +658,10 @@ read_limit(Cleanup *cleanup, const RowSet *set)
 							   : cleanup->limit + 1 - Min(cleanup->rows, cleanup->limit) + set->n;
 }
 
-/* Over some edges of one table, let the rows join that reference rows of the parents' sets. */
+/*
+ * Over some edges of one table, let the rows join that reference rows of the parents' sets. Live
+ * rows hold over all of them, or over none.
+ */
 static void
 follow_edges(Cleanup *cleanup, List *edges, EdgeQuery query)
 {
@@ -657,7 +671,7 @@ follow_edges(Cleanup *cleanup, List *edges, EdgeQuery query)
 
 	query.as_owners = cleanup->as_owners;
 	query.lookups = cleanup->lookups;
-	query.deleted_only = cleanup->live_rows_hold;
+	query.deleted_only = cleanup_live_rows_hold(cleanup, linitial(edges));
 	query.count = ((CleanupTable *) ((FkEdge *) linitial(edges))->child_node->data)->counted;
 	query.limit =
 		read_limit(cleanup, ((CleanupTable *) ((FkEdge *) linitial(edges))->child_node->data)->set);
@@ -731,7 +745,9 @@ follow_into(Cleanup *cleanup, List *component, Snapshot snapshot, bool all_edges
 			if (((CleanupTable *) edge->parent_node->data)->set->n == 0 ||
 				(is_internal(edge) && !all_edges))
 				continue;
-			if (edges != NIL && ((FkEdge *) linitial(edges))->child != edge->child)
+			if (edges != NIL && (((FkEdge *) linitial(edges))->child != edge->child ||
+								 cleanup_live_rows_hold(cleanup, linitial(edges)) !=
+									 cleanup_live_rows_hold(cleanup, edge)))
 			{
 				follow_edges(cleanup, edges, (EdgeQuery){.snapshot = snapshot});
 				edges = NIL;

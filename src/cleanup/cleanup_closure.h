@@ -48,6 +48,7 @@ typedef struct Cleanup
 	bool force;
 	const char *approved; /* NULL, or the hash of the plan that may be done */
 	bool live_rows_hold;  /* purge: live rows of soft-delete tables do not follow, they hold */
+	List *live_too;       /* FkEdge over which they follow all the same */
 	/* who must be allowed to remove rows of soft-delete tables for good; InvalidOid: nobody */
 	Oid remover;
 	bool as_delete; /* rows of those that go with their parents need no leave */
@@ -93,7 +94,7 @@ typedef struct TakenAlong
 	Oid relid;
 	AttrNumber column;
 	AttrNumber parent_column; /* of the target */
-	bool deleted;             /* those alone that are deleted softly */
+	bool deleted;             /* those alone that are deleted softly; else live ones, too */
 } TakenAlong;
 
 /*
@@ -134,6 +135,9 @@ extern Oid cleanup_no_heap(Oid target);
  * which of them are is not asked where the node keeps no keys.
  */
 extern void cleanup_add_rows(Cleanup *cleanup, FkNode *node, RowSet *rows, Snapshot snapshot);
+
+/* Do live rows of a soft-delete table stand in the way over an edge by which rows follow? */
+extern bool cleanup_live_rows_hold(const Cleanup *cleanup, const FkEdge *edge);
 
 /* Give the joins enough memory to be fast, until AtEOXact_GUC() of the returned level. */
 extern int cleanup_join_memory(void);

@@ -80,7 +80,7 @@ static bool
 edge_holds(Cleanup *cleanup, const FkEdge *edge)
 {
 	if (fk_edge_follows(edge, cleanup->force))
-		return cleanup->live_rows_hold && mapping_declared(edge->child) != NULL;
+		return cleanup_live_rows_hold(cleanup, edge) && mapping_declared(edge->child) != NULL;
 	return fk_edge_protects(edge);
 }
 
