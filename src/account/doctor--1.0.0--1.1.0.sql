@@ -6,6 +6,41 @@ COMMENT ON FUNCTION account.noted_model(bytea) IS
 'The call of account.use_tables that the trigger of a mapped table has noted, which a dump of the '
 'schema alone has too. NULL: these arguments of a trigger are none.';
 
+CREATE FUNCTION account.unreadable_table_remedy(relation regclass) RETURNS text
+    AS 'MODULE_PATHNAME', 'unreadable_table_remedy' LANGUAGE C STABLE STRICT;
+REVOKE ALL ON FUNCTION account.unreadable_table_remedy(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION account.unreadable_table_remedy(regclass) IS
+'SQL that gives the owner of a table the privileges to read it, or the step an administrator takes.';
+
+CREATE OR REPLACE FUNCTION account.doctor_purge(relations regclass[])
+    RETURNS TABLE (severity text, code text, object text, message text, remedy text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+BEGIN ATOMIC
+    WITH found AS MATERIALIZED (
+        SELECT r.relation, o.*
+        FROM unnest(doctor_purge.relations) AS r(relation),
+        LATERAL account.overdue_rows(r.relation) AS o)
+    SELECT 'warning', 'purge_overdue', f.relation::text,
+           format('%s%s rows were deleted longer ago than pgaccount.grace_period, and purge cannot '
+               'remove them, for they are referenced by %s',
+               CASE WHEN f.more THEN 'at least ' ELSE '' END, f.deleted, f.held_by),
+           format('Delete the rows that reference them and purge those, or say what becomes of '
+               'them '
+               'with account.set_reference_policy; SELECT account.purge(%L, force => true) removes '
+               'both for good.', f.relation::text)
+    FROM found AS f
+    WHERE f.deleted > 0
+    UNION ALL
+    SELECT 'error', 'table_unreadable', f.relation::text, f.held_by,
+           account.unreadable_table_remedy(f.relation)
+    FROM found AS f
+    WHERE f.deleted IS NULL;
+END;
+COMMENT ON FUNCTION account.overdue_rows(regclass) IS
+'Rows of a soft-delete table that were deleted before the grace period and that account.purge '
+'keeps, among those deleted longest ago; more: not all were looked at; held_by: what references '
+'them. deleted NULL: the rows cannot be looked at; held_by: why.';
+
 CREATE OR REPLACE FUNCTION account.doctor_model()
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off

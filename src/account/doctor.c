@@ -144,7 +144,8 @@ sees_all_findings(Oid owner)
 
 /*
  * The findings. $1: who asks; $2: may that role see all? Who may not sees those of its tables, by
- * the name of the object; what counts rows is not asked for where it owns none of the tables.
+ * the name of the object; what counts rows is not asked for where it owns none of the tables. The
+ * last UNION leaves out what several say, as that a table cannot be read.
  */
 static const char findings_sql[] = OWN_STATEMENT
 	"SELECT f.severity, f.code, f.object, f.message, f.remedy"
@@ -165,7 +166,7 @@ static const char findings_sql[] = OWN_STATEMENT
 	" UNION ALL SELECT * FROM account.last_member_findings()"
 	" UNION ALL SELECT * FROM account.doctor_hold()"
 	" UNION ALL SELECT * FROM account.doctor_extension() WHERE $2"
-	" UNION ALL SELECT * FROM account.doctor_events() WHERE $2) AS f"
+	" UNION SELECT * FROM account.doctor_events() WHERE $2) AS f"
 	" WHERE $2 OR EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n"
 	" ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE pg_catalog.format('%I.%I', n.nspname,"
 	" c.relname) OPERATOR(pg_catalog.=) f.object"

@@ -475,6 +475,25 @@ put_finding(ReturnSetInfo *result, Oid members, const char *code, const char *me
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* A look at the tenants of a protected table. */
+typedef struct WithoutLook
+{
+	const LastMemberRule *rule;
+	int64 n;
+} WithoutLook;
+
+/* How many have no live member of the role? */
+static bool
+look_without(void *arg)
+{
+	WithoutLook *look = arg;
+
+	SPI_connect();
+	look->n = last_member_count_without(look->rule);
+	SPI_finish();
+	return true;
+}
+
 /* account.last_member_findings(): what account.doctor() says of protected tables. */
 Datum
 last_member_findings(PG_FUNCTION_ARGS)
@@ -487,7 +506,7 @@ last_member_findings(PG_FUNCTION_ARGS)
 	{
 		Oid members = lfirst_oid(lc);
 		LastMemberRule rule;
-		int64 n = 0;
+		WithoutLook look = {.rule = &rule};
 
 		CHECK_FOR_INTERRUPTS();
 		if (!ConditionalLockRelationOid(members, AccessShareLock))
@@ -504,13 +523,10 @@ last_member_findings(PG_FUNCTION_ARGS)
 								 sql_literal(display_relation(members))));
 			continue;
 		}
-		SPI_connect();
-		n = last_member_count_without(&rule);
-		SPI_finish();
-		if (n > 0)
+		if (unreadable_look_or_report(result, members, look_without, &look) && look.n > 0)
 			put_finding(result, members, "tenant_without_member",
 						psprintf(INT64_FORMAT " live tenants of %s have no live member of role %s",
-								 n, display_relation(rule.tenants), sql_literal(rule.role)),
+								 look.n, display_relation(rule.tenants), sql_literal(rule.role)),
 						"Give the role to a member of each tenant that has none.");
 	}
 	return (Datum) 0;

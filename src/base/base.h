@@ -33,6 +33,7 @@
 #include "table_code.h"
 #include "text_argument.h"
 #include "tuple_write.h"
+#include "unreadable.h"
 #include "uuid_text.h"
 #include "value_formats.h"
 #include "version.h"

@@ -540,13 +540,21 @@ purge_erased(Oid target, TimestampTz cutoff, uint64 *erased)
 	return true;
 }
 
-/*
- * Look at the rows of one table that were deleted longest ago: which of them would a purge keep?
- * False: there are more than were looked at.
- */
-static bool
-look_at_table(Purge *purge, Oid table)
+/* A look at the rows of one table that were deleted longest ago. */
+typedef struct OverdueLook
 {
+	Purge *purge;
+	Oid table;
+	bool more; /* than were looked at */
+} OverdueLook;
+
+/* Which of them would a purge keep? */
+static bool
+look_at_table(void *arg)
+{
+	OverdueLook *look = arg;
+	Purge *purge = look->purge;
+	Oid table = look->table;
 	RoleState caller = run_as(relation_owner(table));
 	bool any;
 
@@ -569,13 +577,15 @@ look_at_table(Purge *purge, Oid table)
 		row_set_free(slice);
 	}
 	run_as_end(caller);
-	return !any || purge->due.tids.n < SLICE_ROWS;
+	look->more = any && purge->due.tids.n >= SLICE_ROWS;
+	return true;
 }
 
 /*
  * account.overdue_rows(relation regclass, OUT deleted bigint, OUT more boolean, OUT held_by text):
  * rows past the grace period that a purge keeps. For the doctor: raises nothing where a purge
- * would, and looks at so many rows that it does not take long.
+ * would, and looks at so many rows that it does not take long. deleted NULL: the rows cannot be
+ * looked at, and held_by says why.
  */
 Datum
 overdue_rows(PG_FUNCTION_ARGS)
@@ -589,6 +599,7 @@ overdue_rows(PG_FUNCTION_ARGS)
 	Datum values[3];
 	bool nulls[3] = {false};
 	bool more = false;
+	char *problem = NULL;
 	ListCell *lc;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -602,13 +613,24 @@ overdue_rows(PG_FUNCTION_ARGS)
 	foreach (lc, tables)
 		if (mapping_declared(lfirst_oid(lc)) != NULL && !erasure_by_purge(lfirst_oid(lc)) &&
 			!OidIsValid(cleanup_no_heap(lfirst_oid(lc))))
-			more |= !look_at_table(&work, lfirst_oid(lc));
-	SPI_finish();
+		{
+			OverdueLook look = {.purge = &work, .table = lfirst_oid(lc)};
+
+			problem = unreadable_look(lfirst_oid(lc), look_at_table, &look);
+			if (problem != NULL)
+				break;
+			more |= look.more;
+		}
 	initStringInfo(&holders);
-	blocked_append(&holders, work.holders, ", ");
+	if (problem != NULL)
+		appendStringInfoString(&holders, problem);
+	else
+		blocked_append(&holders, work.holders, ", ");
+	nulls[0] = problem != NULL;
 	values[0] = Int64GetDatum((int64) work.blocked.n);
 	values[1] = BoolGetDatum(more);
-	values[2] = CStringGetTextDatum(holders.data);
+	values[2] = SPI_datumTransfer(CStringGetTextDatum(holders.data), false, -1);
+	SPI_finish();
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 

@@ -108,6 +108,25 @@ put_finding(ReturnSetInfo *result, const char *code, Oid relid, const char *mess
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* A look at the rows that holds of a table name. */
+typedef struct LostLook
+{
+	const HoldTable *table;
+	int64 lost;
+} LostLook;
+
+/* Which hold names a row that is not there? */
+static bool
+look_for_lost(void *arg)
+{
+	LostLook *look = arg;
+
+	SPI_connect();
+	look->lost = hold_without_row(look->table);
+	SPI_finish();
+	return true;
+}
+
 /* account.doctor_hold(): tables whose rows a hold would not keep. */
 Datum
 doctor_hold(PG_FUNCTION_ARGS)
@@ -120,7 +139,7 @@ doctor_hold(PG_FUNCTION_ARGS)
 	{
 		Oid relid = lfirst_oid(lc);
 		const HoldTable *table = hold_table_of(relid);
-		int64 lost = 0;
+		LostLook look = {.table = table};
 
 		CHECK_FOR_INTERRUPTS();
 		if (table == NULL)
@@ -132,15 +151,12 @@ doctor_hold(PG_FUNCTION_ARGS)
 						"SELECT account.enforce_holds();");
 		if (relid != table->relid)
 			continue;
-		SPI_connect();
-		lost = hold_without_row(table);
-		SPI_finish();
-		if (lost != 0)
+		if (unreadable_look_or_report(result, relid, look_for_lost, &look) && look.lost != 0)
 			put_finding(result, "hold_without_row", relid,
-						psprintf("hold " INT64_FORMAT " names a row that is not there", lost),
+						psprintf("hold " INT64_FORMAT " names a row that is not there", look.lost),
 						psprintf("SELECT account.release_hold(" INT64_FORMAT
 								 ", 'its row was removed'); if that is so",
-								 lost));
+								 look.lost));
 	}
 	return (Datum) 0;
 }

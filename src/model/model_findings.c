@@ -256,6 +256,25 @@ find_passwords(Findings *to)
 			   "ask those for a new password whose hash account.verify_password does not know.");
 }
 
+/* All of them, as the owner of users. */
+static bool
+find_all(void *arg)
+{
+	Findings *to = arg;
+	RoleState saved;
+
+	SPI_connect();
+	saved = run_as(to->model->owner[MODEL_USERS]);
+	find_slow_lookups(to);
+	find_passwords(to);
+	find_modules(to);
+	find_tenants(to);
+	find_members(to);
+	run_as_end(saved);
+	SPI_finish();
+	return true;
+}
+
 /* account.model_findings(): findings, in the columns of account.doctor. */
 Datum
 model_findings(PG_FUNCTION_ARGS)
@@ -263,21 +282,12 @@ model_findings(PG_FUNCTION_ARGS)
 	Findings to = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
 	const Model *found = model_get();
 	Model model;
-	RoleState saved;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (found == NULL || !model_is_whole(found))
 		return (Datum) 0;
 	model = *found;
 	to.model = &model;
-	SPI_connect();
-	saved = run_as(model.owner[MODEL_USERS]);
-	find_modules(&to);
-	find_tenants(&to);
-	find_members(&to);
-	find_passwords(&to);
-	find_slow_lookups(&to);
-	run_as_end(saved);
-	SPI_finish();
+	(void) unreadable_look_or_report(to.result, model.relation[MODEL_USERS], find_all, &to);
 	return (Datum) 0;
 }
