@@ -268,17 +268,6 @@ lock_tenant(const Model *model, const TenantRecord *tenant, bool live)
 	refuse_nothing_to_do("tenant is not deleted", "Pass the id of a deleted tenant.");
 }
 
-/* Raise 55000: a trigger of the application has undone what was asked. */
-static void
-refuse_kept_back(const Model *model)
-{
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("the tenant was not restored"),
-					errdetail("A trigger or rule of %s kept the row back.",
-							  display_relation(model->relation[MODEL_TENANTS])),
-					errhint("Let the trigger or rule pass what pgaccount does.")));
-}
-
 /* account.delete_tenant(tenant text, reason text) RETURNS jsonb: a superuser, an owner. */
 static Datum
 delete_tenant_operation(PG_FUNCTION_ARGS)
@@ -385,7 +374,7 @@ restore_tenant_operation(PG_FUNCTION_ARGS)
 	event_reason(NULL);
 	now = tenant_lock(&model, tenant->tenant_id);
 	if (now == NULL || !now->is_live)
-		refuse_kept_back(&model);
+		refuse_row_kept_back(model.relation[MODEL_TENANTS], "the tenant was not restored");
 	record(EVENT_TENANT_RESTORED, tenant->tenant_id, reason, "rows", restored);
 
 	detail_bool(&answer, "status", true);

@@ -60,17 +60,6 @@ member_role_at(int rank)
 	return list_setting_item(pgaccount_tenant_admin_roles, rank);
 }
 
-/* Raise 55000: a trigger of the application has undone what was asked. */
-static void
-refuse_kept_back(const Model *model, const char *what)
-{
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("the membership was not %s", what),
-					errdetail("A trigger or rule of %s kept the row back.",
-							  display_relation(model->relation[MODEL_MEMBERS])),
-					errhint("Let the trigger or rule pass what pgaccount does.")));
-}
-
 /* A role as a value of its column; raises 22023, or 55000. As the owner of members. */
 static Datum
 role_value(const Model *model, Relation members, const char *role)
@@ -319,7 +308,7 @@ insert_member(const Model *model, Relation members, Datum *values, const Oid *ty
 		plan = plan_keep(PLAN_MEMBERSHIP_MAKE, relid, with_role,
 						 insert_text(model, members, with_role), 2 + with_role, types);
 	if (statement_run(plan, values, NULL, NULL) != 1)
-		refuse_kept_back(model, "made");
+		refuse_row_kept_back(model->relation[MODEL_MEMBERS], "the membership was not made");
 	role = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (!with_role && member_role_rank(role) != ROLE_UNRANKED)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -444,7 +433,7 @@ member_join(const Model *model, const char *user_id, const char *tenant_key, con
 	SPI_finish();
 	table_close(members, NoLock);
 	if (!membership_counts(model, user_id, tenant_key, NULL))
-		refuse_kept_back(model, "made");
+		refuse_row_kept_back(model->relation[MODEL_MEMBERS], "the membership was not made");
 	return joins;
 }
 
@@ -470,7 +459,7 @@ member_set_role(const Model *model, const char *user_id, const char *tenant_key,
 	SPI_finish();
 	table_close(members, NoLock);
 	if (rows == 0)
-		refuse_kept_back(model, "changed");
+		refuse_row_kept_back(model->relation[MODEL_MEMBERS], "the membership was not changed");
 }
 
 /* The statement that removes the membership of user $1 in tenant $2; $3: who does it. */
@@ -532,5 +521,5 @@ member_remove(const Model *model, const char *user_id, const char *tenant_key)
 	SPI_finish();
 	table_close(rel, NoLock);
 	if (rows == 0)
-		refuse_kept_back(model, "removed");
+		refuse_row_kept_back(model->relation[MODEL_MEMBERS], "the membership was not removed");
 }

@@ -16,6 +16,7 @@
 #include "held_open.h"
 #include "identifiers.h"
 #include "index_lookup.h"
+#include "kept_back.h"
 #include "keys.h"
 #include "object_checks.h"
 #include "own_lock.h"

@@ -13,15 +13,20 @@
 
 #include <sodium.h>
 
+#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
 
 #include "base/base.h"
 #include "hold/hold.h"
@@ -323,7 +328,54 @@ erase_array(Datum *values, bool *nulls, uint64 n, Oid type)
 		construct_md_array(values, nulls, 1, dims, lower, type, length, by_value, align));
 }
 
-/* Update the rows that were read. Within SPI_connect. */
+/* A row that was updated: is it as it was to be? */
+static void
+note_kept(TupleTableSlot *slot, void *arg)
+{
+	if (slot->tts_isnull[0] || !DatumGetBool(slot->tts_values[0]))
+		(*(uint64 *) arg)++;
+}
+
+/*
+ * SQL: what DEFAULT is for a column of a table; NULL: NULL. *volatile_value: another each time that
+ * it is asked.
+ */
+static char *
+default_sql(Oid relid, AttrNumber attnum, bool *volatile_value)
+{
+	Relation rel = relation_open(relid, AccessShareLock);
+	Node *value = build_column_default(rel, attnum);
+	char *sql = NULL;
+
+	relation_close(rel, NoLock);
+	*volatile_value = value != NULL && contain_volatile_functions(value);
+	if (value != NULL && !*volatile_value)
+	{
+		int level = names_begin();
+
+		sql = deparse_expression(value, NIL, false, false);
+		names_end(level);
+	}
+	return sql;
+}
+
+/* Append SQL: has a column of row c the value that it was given? value NULL: NULL. */
+static void
+append_is_given(StringInfo sql, const char *column, const char *value)
+{
+	if (value == NULL)
+		appendStringInfo(sql, " AND c.%s IS NULL", column);
+	else
+		appendStringInfo(sql, " AND %s",
+						 sql_same_text(psprintf("(c.%s)::pg_catalog.text COLLATE \"C\"", column),
+									   psprintf("(%s)::pg_catalog.text COLLATE \"C\"", value)));
+}
+
+/*
+ * Update the rows that were read. A trigger of the application may keep what was to go: then it is
+ * no erasure, and none is told of. What DEFAULT has made of a volatile expression is anything.
+ * Within SPI_connect.
+ */
 static void
 update_rows(ReadRows *rows, List *columns)
 {
@@ -333,9 +385,12 @@ update_rows(ReadRows *rows, List *columns)
 	StringInfoData set;
 	StringInfoData from;
 	StringInfoData names;
+	StringInfoData given;
+	OneRun run;
 	int nargs = 2;
 	int nhashes = 0;
 	uint64 done;
+	uint64 kept = 0;
 	ListCell *lc;
 
 	types[0] = OIDARRAYOID;
@@ -345,13 +400,16 @@ update_rows(ReadRows *rows, List *columns)
 	initStringInfo(&set);
 	initStringInfo(&from);
 	initStringInfo(&names);
+	initStringInfo(&given);
 	foreach (lc, columns)
 	{
 		ErasureColumn *column = lfirst(lc);
 		char *type = sql_column_type(rows->relid, column->attnum);
+		char *name = sql_column(rows->relid, column->attnum);
+		char *value = NULL;
+		bool unknown = false;
 
-		appendStringInfo(&set, "%s%s = ", foreach_current_index(lc) > 0 ? ", " : "",
-						 sql_column(rows->relid, column->attnum));
+		appendStringInfo(&set, "%s%s = ", foreach_current_index(lc) > 0 ? ", " : "", name);
 		switch (column->method)
 		{
 			case ERASE_NULL:
@@ -359,11 +417,15 @@ update_rows(ReadRows *rows, List *columns)
 				break;
 			case ERASE_DEFAULT:
 				appendStringInfoString(&set, "DEFAULT");
+				value = default_sql(rows->relid, column->attnum, &unknown);
+				if (value != NULL)
+					value = psprintf("(%s)::%s", value, type);
 				break;
 			case ERASE_CONSTANT:
 				types[nargs] = TEXTOID;
 				values[nargs] = CStringGetTextDatum(column->constant);
-				appendStringInfo(&set, "$%d::%s", ++nargs, type);
+				value = psprintf("$%d::%s", ++nargs, type);
+				appendStringInfoString(&set, value);
 				break;
 			case ERASE_HASH:
 				types[nargs] = TEXTARRAYOID;
@@ -371,21 +433,28 @@ update_rows(ReadRows *rows, List *columns)
 					erase_array(rows->hashes[nhashes], rows->nulls[nhashes], rows->n, TEXTOID);
 				appendStringInfo(&from, ", pg_catalog.unnest($%d)", ++nargs);
 				appendStringInfo(&names, ", h%d", ++nhashes);
-				appendStringInfo(&set, "v.h%d::%s", nhashes, type);
+				value = psprintf("v.h%d::%s", nhashes, type);
+				appendStringInfoString(&set, value);
 				break;
 		}
+		if (!unknown)
+			append_is_given(&given, name, value);
 	}
-	done = statement_run_once(
+	run = (OneRun){.nargs = nargs, .types = types, .values = values};
+	done = cleanup_query(
 		psprintf(
 			OWN_STATEMENT
 			"UPDATE %s c SET %s FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)%s)"
 			" AS v(tab, tid%s) WHERE c.ctid OPERATOR(pg_catalog.=) v.tid"
 			" AND c.ctid OPERATOR(pg_catalog.>=) v.tid AND c.ctid OPERATOR(pg_catalog.<=) v.tid"
-			" AND c.tableoid OPERATOR(pg_catalog.=) v.tab",
-			sql_keyed_relation(rows->relid), set.data, from.data, names.data),
-		nargs, types, values, NULL, NULL);
+			" AND c.tableoid OPERATOR(pg_catalog.=) v.tab RETURNING true%s",
+			sql_keyed_relation(rows->relid), set.data, from.data, names.data, given.data),
+		&run, note_kept, &kept);
 	if (done != rows->n)
 		recheck_refuse_kept_back(rows->relid, rows->n - done);
+	if (kept > 0)
+		refuse_values_kept(rows->relid, psprintf(UINT64_FORMAT " rows of \"%s\" were not erased",
+												 kept, get_rel_name(rows->relid)));
 }
 
 /* Remember the keys of rows that were erased. Within SPI_connect. */

@@ -110,8 +110,9 @@ COMMENT ON FUNCTION account.erase(regclass, "any") IS
 'their events, too, and user_erased is recorded: tables, columns and counts, no values. target, '
 'key: as for account.cleanup. Returns how many rows were erased. Privileged. Errors: 22023: no '
 'column to erase, or no such kind of key; 55000: a column has become part of a key or a reference '
-'since account.set_erasure named it; PT423: a row is under a hold; 27000: a trigger kept rows '
-'back; 40001: a row was changed meanwhile.';
+'since account.set_erasure named it, or a trigger has put back, or made another of, what was to be '
+'erased; PT423: a row is under a hold; 27000: a trigger kept rows back; 40001: a row was changed '
+'meanwhile.';
 REVOKE ALL ON FUNCTION account.erase(regclass, text) FROM PUBLIC;
 COMMENT ON FUNCTION account.erase(regclass, text) IS
 'account.erase for a key given as text or as an untyped parameter.';

@@ -1,0 +1,50 @@
+-- Triggers of an application that keep the old values: a call that has changed nothing is 55000, and no event tells of a success.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+SET LOCAL pgaccount.password_memory = '8kB';
+SET LOCAL pgaccount.password_ops = 1;
+SELECT no_plan();
+CREATE SCHEMA kv;
+-- keeps the columns that it is told of
+CREATE FUNCTION kv.keep() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 0 .. TG_NARGS - 1 LOOP
+        NEW := jsonb_populate_record(NEW, jsonb_build_object(TG_ARGV[i], to_jsonb(OLD) -> TG_ARGV[i]));
+    END LOOP;
+    RETURN NEW;
+END $$;
+CREATE FUNCTION kv.successes() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM account.event WHERE outcome = 'success' $$;
+-- a call is refused, changes nothing and tells of no success
+CREATE FUNCTION kv.refused(statement text, message text, rows text, about text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    before text;
+    after text;
+    events bigint := kv.successes();
+BEGIN
+    EXECUTE rows INTO before;
+    RETURN NEXT throws_ok(statement, '55000', message, about);
+    EXECUTE rows INTO after;
+    RETURN NEXT is(after, before, about || ': nothing has changed');
+    RETURN NEXT is(kv.successes(), events, about || ': no success');
+END $$;
+
+-- erasure: each column reads as its method has it
+CREATE TABLE kv.person (id int PRIMARY KEY, gone text, fixed text, made varchar(80), day date DEFAULT '2000-01-01', at timestamptz DEFAULT now(), token uuid DEFAULT gen_random_uuid(), none text);
+INSERT INTO kv.person SELECT i, 'gone', 'fixed', 'made' || i, '1990-05-05', '1990-05-05', gen_random_uuid(), 'none' FROM generate_series(1, 3) i;
+SELECT account.set_erasure('kv.person', c, m) FROM (VALUES ('gone', 'null'), ('fixed', 'constant:Erased'), ('made', 'hash'), ('day', 'default'), ('at', 'default'), ('token', 'default'), ('none', 'default')) v(c, m) \g /dev/null
+CREATE FUNCTION kv.erase_but(kept text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TRIGGER keep BEFORE UPDATE ON kv.person FOR EACH ROW EXECUTE FUNCTION kv.keep(%L)', kept);
+    RETURN QUERY SELECT * FROM kv.refused($s$SELECT account.erase('kv.person', ARRAY[1, 2])$s$, '2 rows of "person" were not erased', 'SELECT string_agg(p::text, chr(10) ORDER BY id) FROM kv.person p', kept || ' is kept');
+    DROP TRIGGER keep ON kv.person;
+END $$;
+SELECT kv.erase_but(c) FROM unnest('{gone,fixed,made,day,at,none}'::text[]) c;
+CREATE TRIGGER keep BEFORE UPDATE ON kv.person FOR EACH ROW WHEN (OLD.id = 2) EXECUTE FUNCTION kv.keep('gone');
+SELECT throws_ok($$SELECT account.erase('kv.person', ARRAY[1, 2, 3])$$, '55000', '1 rows of "person" were not erased', 'one row of several');
+DROP TRIGGER keep ON kv.person;
+SELECT is(account.erase('kv.person', ARRAY[1, 2]), 2::bigint, 'without such a trigger they are erased');
+SELECT is(account.erase('kv.person', ARRAY[1, 2]), 2::bigint, 'and again');
+SELECT is((SELECT array_agg(concat_ws('|', gone, fixed, length(made), day, at = now(), none) ORDER BY id) FROM kv.person WHERE id < 3), array_fill('Erased|64|2000-01-01|t'::text, '{2}'), 'as is said');
+
+SELECT * FROM finish();
+ROLLBACK;
