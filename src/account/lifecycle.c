@@ -56,17 +56,6 @@ refuse_nothing_to_do(const char *message, const char *hint)
 					errdetail("Nothing has been changed."), errhint("%s", hint)));
 }
 
-/* Raise 55000: a trigger of the application has undone what was asked. */
-compat_noreturn static void
-refuse_kept_back(const Model *model, const char *what)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the user was not %s", what),
-			 errdetail("A trigger or rule of %s kept the row back.",
-					   display_relation(model->relation[MODEL_USERS])),
-			 errhint("Let the trigger or rule pass what pgaccount does.")));
-}
-
 /* When what was deleted then may be removed for good. */
 TimestampTz
 grace_period_end(TimestampTz deleted_at)
@@ -125,7 +114,10 @@ lifecycle_deleted_at(const Model *model)
 	return "NULL::pg_catalog.timestamptz";
 }
 
-/* The statement that deletes live user $1 softly; $2 is who does it. */
+/*
+ * The statement that deletes live user $1 softly; $2 is who does it. It tells when that was, and
+ * whether the user is live still.
+ */
 static char *
 delete_text(const Model *model, Deletion deletion)
 {
@@ -133,11 +125,11 @@ delete_text(const Model *model, Deletion deletion)
 	const SoftDelete *soft = mapping_declared(users);
 
 	return psprintf(
-		OWN_STATEMENT "UPDATE %s u SET %s WHERE %s AND %s RETURNING %s", sql_relation(users),
+		OWN_STATEMENT "UPDATE %s u SET %s WHERE %s AND %s RETURNING %s, %s", sql_relation(users),
 		deletion == DELETION_TABLE ? sql_set_deleted(soft, sql_stamp_now(&soft->stamp), "$2")
 								   : set_mapped_columns(model, true),
 		model_sql_key(model, "u", USERS_ID, 1), live_sql(model, "u", MODEL_USERS),
-		lifecycle_deleted_at(model));
+		lifecycle_deleted_at(model), live_sql(model, "u", MODEL_USERS));
 }
 
 /*
@@ -170,6 +162,8 @@ delete_softly(const Model *model, Deletion deletion, const char *user_id)
 		rethrow_discreetly(CopyErrorData());
 	}
 	PG_END_TRY();
+	if (deleted > 0 && row_boolean(0, 2))
+		refuse_values_kept(users, "the user was not deleted");
 	return deleted > 0;
 }
 
@@ -272,7 +266,7 @@ delete_live(const Model *model, const UserRecord *user, Deletion deletion, Times
 		if (!now->is_live)
 			refuse_nothing_to_do("user is already deleted",
 								 "account.restore_user() brings it back.");
-		refuse_kept_back(model, "deleted");
+		refuse_row_kept_back(model->relation[MODEL_USERS], "the user was not deleted");
 	}
 }
 
@@ -440,7 +434,7 @@ lifecycle_restore(const Model *model, const UserRecord *user, const char *reason
 	if (restored == 0 && now->is_live)
 		refuse_nothing_to_do("user is not deleted", "Pass the id of a deleted user.");
 	if (!now->is_live)
-		refuse_kept_back(model, "restored");
+		refuse_row_kept_back(model->relation[MODEL_USERS], "the user was not restored");
 	return restored;
 }
 

@@ -182,20 +182,51 @@ return_others(const Restore *restore)
 	tuplestore_end(receiver.rows);
 }
 
+/* Rows that were to come back, and are deleted still. */
+typedef struct KeptReceiver
+{
+	DestReceiver pub;
+	uint64 rows;
+} KeptReceiver;
+
+/* A row as it is now: is it live? */
+static bool
+receive_updated(TupleTableSlot *slot, DestReceiver *self)
+{
+	slot_getallattrs(slot);
+	if (slot->tts_isnull[0] || !DatumGetBool(slot->tts_values[0]))
+		((KeptReceiver *) self)->rows++;
+	return true;
+}
+
+/* Such rows come. */
+static void
+receiver_begin(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
 /* CascadeStep: bring the rows themselves back. */
 static uint64
 run_statements(void *arg)
 {
 	const Restore *restore = arg;
 	SoftDelete mapping = *mapping_of_table(restore->relid);
-	StatementOptions options = {.judge = restore->judge, .callback = rewrite_restore_start};
-	char *sql = psprintf(OWN_STATEMENT "UPDATE %s t SET %s WHERE %s", sql_relation(restore->relid),
-						 sql_set_live(&mapping), restore->condition);
+	KeptReceiver kept = {
+		.pub = {receive_updated, receiver_begin, receiver_end, receiver_end, DestNone}};
+	StatementOptions options = {
+		.judge = restore->judge, .callback = rewrite_restore_start, .dest = &kept.pub};
+	char *sql = psprintf(OWN_STATEMENT "UPDATE %s t SET %s WHERE %s RETURNING t.%s IS NULL",
+						 sql_relation(restore->relid), sql_set_live(&mapping), restore->condition,
+						 sql_column(restore->relid, mapping.deleted_at));
 	uint64 restored;
 
 	FAILURE_POINT("restore");
 	restored = cascade_run_once(sql, restore->keys->n, restore->keys->types, restore->keys->values,
 								&options);
+	if (kept.rows > 0)
+		refuse_values_kept(restore->relid,
+						   psprintf(UINT64_FORMAT " rows of \"%s\" were not restored", kept.rows,
+									get_rel_name(restore->relid)));
 	if (restored > 0 && restore->others != NULL)
 		return_others(restore);
 	return restored;

@@ -46,5 +46,33 @@ SELECT is(account.erase('kv.person', ARRAY[1, 2]), 2::bigint, 'without such a tr
 SELECT is(account.erase('kv.person', ARRAY[1, 2]), 2::bigint, 'and again');
 SELECT is((SELECT array_agg(concat_ws('|', gone, fixed, length(made), day, at = now(), none) ORDER BY id) FROM kv.person WHERE id < 3), array_fill('Erased|64|2000-01-01|t'::text, '{2}'), 'as is said');
 
+-- rows that come back
+CREATE TABLE kv.item (id int PRIMARY KEY, words text);
+SELECT account.enable_soft_delete('kv.item') \g /dev/null
+INSERT INTO kv.item VALUES (1), (2);
+DELETE FROM kv.item;
+CREATE TRIGGER keep BEFORE UPDATE ON kv.item FOR EACH ROW EXECUTE FUNCTION kv.keep('deleted_at');
+SELECT kv.refused($$SELECT account.restore('kv.item', 1)$$, '1 rows of "item" were not restored', 'SELECT count(*) FROM kv.item', 'restore');
+CREATE UNIQUE INDEX ON kv.item (words) WHERE deleted_at IS NULL;
+SELECT kv.refused($$SELECT account.restore('kv.item', ARRAY[1, 2])$$, '2 rows of "item" were not restored', 'SELECT count(*) FROM kv.item', 'restore where a key may be taken');
+DROP TRIGGER keep ON kv.item;
+SELECT is(account.restore('kv.item', ARRAY[1, 2]), 2::bigint, 'without it they come back');
+
+-- users that are deleted
+SELECT account.create_starter('ks', members => true) \g /dev/null
+ALTER TABLE ks.users ADD email_verified_at timestamptz;
+SELECT account.use_tables('ks.users', 'ks.profiles', 'ks.tenants', members => 'ks.memberships') \g /dev/null
+SELECT account.create_key('HS256', 'kv') \g /dev/null
+INSERT INTO ks.tenants (slug) VALUES ('a');
+SELECT user_id AS ann FROM account.register('ann@x.org', 'secret123', 'ann', 'a') \gset
+SELECT user_id AS ben FROM account.register('ben@x.org', 'secret123', 'ben', 'a') \gset
+SELECT set_config('kv.ann', :'ann', true), set_config('kv.ben', :'ben', true) \g /dev/null
+SELECT account.act_as(:'ann', false) \g /dev/null
+SELECT set_config('kv.deletion', account.request_deletion(:'ann'), true) \g /dev/null
+CREATE TRIGGER keep BEFORE UPDATE ON ks.users FOR EACH ROW EXECUTE FUNCTION kv.keep('deleted_at', 'is_deleted');
+SELECT kv.refused($$SELECT account.delete_user(current_setting('kv.ann'), 'secret123')$$, 'the user was not deleted', 'SELECT count(*) FROM ks.users', 'delete_user');
+SELECT kv.refused($$SELECT account.confirm_deletion(current_setting('kv.deletion'))$$, 'the user was not deleted', 'SELECT count(*) FROM ks.users', 'confirm_deletion');
+DROP TRIGGER keep ON ks.users;
+
 SELECT * FROM finish();
 ROLLBACK;
