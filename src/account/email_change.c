@@ -100,9 +100,27 @@ write_text(const Model *model, const EmailWrite *write)
 		appendStringInfo(&set, ", %s = %s",
 						 sql_column(users, model->column[USERS_EMAIL_VERIFIED_AT].attnum),
 						 sql_now(model->column[USERS_EMAIL_VERIFIED_AT].type));
-	return psprintf(OWN_STATEMENT "UPDATE %s u SET %s WHERE %s AND %s AND $2 IS NOT NULL",
-					sql_relation(users), set.data + 2, model_sql_key(model, "u", USERS_ID, 1),
-					live_sql(model, "u", MODEL_USERS));
+	return psprintf(
+		OWN_STATEMENT "UPDATE %s u SET %s WHERE %s AND %s AND $2 IS NOT NULL RETURNING %s, %s",
+		sql_relation(users), set.data + 2, model_sql_key(model, "u", USERS_ID, 1),
+		live_sql(model, "u", MODEL_USERS), model_sql_text(model, "u", USERS_EMAIL),
+		write->verified ? psprintf("%s IS NOT NULL", model_sql(model, "u", USERS_EMAIL_VERIFIED_AT))
+						: "true");
+}
+
+/*
+ * Has a trigger kept the email of the row just written as it was, or that it is not confirmed?
+ * Another spelling, or whatever a trigger makes of the new one, is the application's to say.
+ */
+static bool
+is_old_email(const Model *model, const UserRecord *user, const char *email, const EmailWrite *write)
+{
+	const char *stored = row_text(0, 1, CurrentMemoryContext);
+
+	if (!row_boolean(0, 2))
+		return true;
+	return write->email && !name_same(model, stored, email) &&
+		   (stored == NULL || (user->email != NULL && strcmp(stored, user->email) == 0));
 }
 
 /* Write a confirmed email, as the owner of users. */
@@ -124,11 +142,10 @@ write_email(const Model *model, const UserRecord *user, const char *email, const
 	if (plan == NULL)
 		plan = plan_keep_lookup(PLAN_EMAIL_SET, users, variant, write_text(model, write), 2, types);
 	if (statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW}) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the email was not changed"),
-				 errdetail("A trigger or rule of %s kept the row back.", display_relation(users)),
-				 errhint("Let the trigger or rule pass what pgaccount does.")));
+		refuse_row_kept_back(users, "the email was not changed");
+	if (is_old_email(model, user, email, write))
+		refuse_values_kept(users, write->email ? "the email was not changed"
+											   : "the email was not confirmed");
 	run_as_end(saved);
 	SPI_finish();
 }

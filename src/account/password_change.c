@@ -38,12 +38,27 @@ ACCOUNT_OPERATION(change_password, "change_password", NO_SUBJECT);
 ACCOUNT_OPERATION(request_password_reset, "request_password_reset", 0);
 ACCOUNT_OPERATION(reset_password, "reset_password", NO_SUBJECT);
 
+/* Does the row just written have the same password as before? before: NULL, or its hash. */
+static bool
+is_old_hash(const text *before)
+{
+	bool isnull;
+	Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	text *stored = isnull ? NULL : DatumGetTextPP(value);
+
+	if (stored == NULL || before == NULL)
+		return stored == NULL;
+	return VARSIZE_ANY_EXHDR(stored) == VARSIZE_ANY_EXHDR(before) &&
+		   memcmp(VARDATA_ANY(stored), VARDATA_ANY(before), VARSIZE_ANY_EXHDR(stored)) == 0;
+}
+
 /*
- * Store the hash of a live user, whose row is locked, as the owner of users. Raises 55000 where
- * there is no column that can hold it, or a trigger keeps it back.
+ * Store the hash of a live user, whose row is locked, as the owner of users; before: the one that
+ * it has. Raises 55000 where there is no column that can hold it, or a trigger keeps it back, or
+ * the old one.
  */
 static void
-store_hash(const Model *model, const char *user_id, text *hash)
+store_hash(const Model *model, const char *user_id, const text *before, text *hash)
 {
 	Oid users = model->relation[MODEL_USERS];
 	Oid types[] = {model_key_type(model, USERS_ID), TEXTOID};
@@ -57,18 +72,17 @@ store_hash(const Model *model, const char *user_id, text *hash)
 	saved = run_as(model->owner[MODEL_USERS]);
 	plan = plan_lookup(PLAN_PASSWORD_SET, users, InvalidOid);
 	if (plan == NULL)
-		plan = plan_keep_lookup(PLAN_PASSWORD_SET, users, InvalidOid,
-								psprintf(OWN_STATEMENT "UPDATE %s u SET %s = $2 WHERE %s",
-										 sql_relation(users),
-										 sql_column(users, model->column[USERS_PASSWORD].attnum),
-										 model_sql_key(model, "u", USERS_ID, 1)),
-								2, types);
+		plan = plan_keep_lookup(
+			PLAN_PASSWORD_SET, users, InvalidOid,
+			psprintf(OWN_STATEMENT "UPDATE %s u SET %s = $2 WHERE %s RETURNING %s",
+					 sql_relation(users), sql_column(users, model->column[USERS_PASSWORD].attnum),
+					 model_sql_key(model, "u", USERS_ID, 1),
+					 model_sql_text(model, "u", USERS_PASSWORD)),
+			2, types);
 	if (statement_run(plan, values, NULL, NULL) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the password was not changed"),
-				 errdetail("A trigger or rule of %s kept the row back.", display_relation(users)),
-				 errhint("Let the trigger or rule pass what pgaccount does."), errhidesecrets()));
+		refuse_row_kept_back(users, "the password was not changed");
+	if (is_old_hash(before))
+		refuse_values_kept(users, "the password was not changed");
 	run_as_end(saved);
 	SPI_finish();
 }
@@ -83,7 +97,7 @@ write_password(const Model *model, const UserRecord *user, text *hash, const cha
 	session_keep(user->user_id, false, session);
 	PG_TRY();
 	{
-		store_hash(model, user->user_id, hash);
+		store_hash(model, user->user_id, user->password, hash);
 	}
 	PG_FINALLY();
 	{

@@ -74,5 +74,26 @@ SELECT kv.refused($$SELECT account.delete_user(current_setting('kv.ann'), 'secre
 SELECT kv.refused($$SELECT account.confirm_deletion(current_setting('kv.deletion'))$$, 'the user was not deleted', 'SELECT count(*) FROM ks.users', 'confirm_deletion');
 DROP TRIGGER keep ON ks.users;
 
+-- passwords and emails
+SELECT account.sign_out() \g /dev/null
+SELECT set_config('kv.reset', token, true) FROM account.request_password_reset('ann@x.org') \g /dev/null
+SELECT account.act_as(:'ann', false) \g /dev/null
+CREATE TRIGGER keep BEFORE UPDATE ON ks.users FOR EACH ROW EXECUTE FUNCTION kv.keep('password');
+SELECT kv.refused(statement, 'the password was not changed', 'SELECT string_agg(u::text, chr(10) ORDER BY id) FROM ks.users u', split_part(statement, '(', 1))
+    FROM unnest(ARRAY[$$SELECT account.set_password(current_setting('kv.ann'), 'another123')$$, $$SELECT account.change_password('secret123', 'another123')$$, $$SELECT account.reset_password(current_setting('kv.reset'), 'another123')$$]) statement;
+DROP TRIGGER keep ON ks.users;
+SELECT lives_ok($$SELECT account.change_password('secret123', 'another123')$$, 'without it the password is another');
+SELECT set_config('kv.email', account.request_email_change(:'ann', 'ann@x.org'), true) \g /dev/null
+CREATE TRIGGER keep BEFORE UPDATE ON ks.users FOR EACH ROW EXECUTE FUNCTION kv.keep('email', 'username', 'email_verified_at');
+SELECT kv.refused($$SELECT account.confirm_email(current_setting('kv.email'))$$, 'the email was not confirmed', 'SELECT string_agg(u::text, chr(10) ORDER BY id) FROM ks.users u', 'confirm_email of the same');
+SELECT set_config('kv.email', account.request_email_change(:'ann', 'Anna@x.org'), true) \g /dev/null
+SELECT kv.refused($$SELECT account.confirm_email(current_setting('kv.email'))$$, 'the email was not changed', 'SELECT string_agg(u::text, chr(10) ORDER BY id) FROM ks.users u', 'confirm_email');
+DROP TRIGGER keep ON ks.users;
+CREATE FUNCTION kv.lower() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.email := lower(NEW.email); RETURN NEW; END $$;
+CREATE TRIGGER lower BEFORE UPDATE ON ks.users FOR EACH ROW EXECUTE FUNCTION kv.lower();
+SELECT lives_ok($$SELECT account.confirm_email(current_setting('kv.email'))$$, 'another spelling is the application''s to say');
+SELECT is(email, 'anna@x.org', 'and is there') FROM ks.users WHERE id::text = :'ann';
+DROP TRIGGER lower ON ks.users;
+
 SELECT * FROM finish();
 ROLLBACK;
