@@ -1,5 +1,5 @@
 -- An owner that cannot read its own table is a finding of that, and keeps the doctor from none of the others.
-SET client_min_messages = warning;
+SET client_min_messages = error;
 CREATE ROLE regress_unreadable;
 CREATE SCHEMA du AUTHORIZATION regress_unreadable;
 CREATE SCHEMA du_other;
@@ -17,7 +17,6 @@ CREATE TABLE du.tenants (id int PRIMARY KEY);
 CREATE TABLE du.users (id int PRIMARY KEY, email text UNIQUE, password text);
 CREATE TABLE du.members (user_id int, tenant_id int, role text, UNIQUE (user_id, tenant_id));
 RESET ROLE;
-SELECT account.create_key() IS NOT NULL AS key WHERE NOT EXISTS (SELECT FROM account.signing_key WHERE signs);
 SELECT count(*) FROM account.use_tables('du.users', tenants => 'du.tenants', members => 'du.members');
 SELECT account.protect_last_member('du.members', 'tenant_id', 'role', role => 'owner');
 SELECT account.place_hold('du.t', 1, 'a case') > 0 AS held;
