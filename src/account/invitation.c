@@ -280,11 +280,12 @@ join_text(const Model *model)
 	const ModelColumn *column = &model->column[USERS_TENANT];
 
 	return psprintf(OWN_STATEMENT
-					"UPDATE %s u SET %s = $2::%s WHERE %s AND %s AND %s AND %s IS NULL",
+					"UPDATE %s u SET %s = $2::%s WHERE %s AND %s AND %s AND %s IS NULL"
+					" RETURNING %s IS NULL",
 					sql_relation(users), sql_column(users, column->attnum),
 					sql_type(getBaseType(column->type), -1), model_sql_key(model, "u", USERS_ID, 1),
 					live_sql(model, "u", MODEL_USERS), active_sql(model, "u", MODEL_USERS),
-					model_sql(model, "u", USERS_TENANT));
+					model_sql(model, "u", USERS_TENANT), model_sql(model, "u", USERS_TENANT));
 }
 
 /* Let a user that has no tenant join one; its sessions end. False: the user has changed. */
@@ -307,6 +308,8 @@ join_tenant(const Model *model, const UserRecord *user, const char *tenant)
 	if (plan == NULL)
 		plan = plan_keep_generic(PLAN_USER_JOIN, users, InvalidOid, join_text(model), 2, types);
 	rows = statement_run(plan, values, NULL, &(StatementOptions){.look = SNAPSHOT_OF_NOW});
+	if (rows > 0 && row_boolean(0, 1))
+		refuse_values_kept(users, "the user did not join the tenant");
 	run_as_end(saved);
 	SPI_finish();
 	return rows > 0;

@@ -130,7 +130,7 @@ set_member_role_operation(PG_FUNCTION_ARGS)
 	begin_call(&call, id_argument(fcinfo, 0), tenant, false);
 	if (!rights_cover_role(&call.rights, role))
 		authority_refuse_tenant("not allowed", "The role comes before one's own.");
-	member_set_role(&call.model, call.user->user_id, call.tenant, role);
+	member_set_role(&call.model, call.user->user_id, call.tenant, call.row->role, role);
 	detail_text(&detail, "role", role);
 	detail_text(&detail, "former_role", call.row->role);
 	event_success(EVENT_MEMBER_ROLE_SET, call.user->user_id, call.tenant, detail_end(&detail));
@@ -253,9 +253,9 @@ transfer_ownership_operation(PG_FUNCTION_ARGS)
 				 errdetail("Nothing has been changed."),
 				 errhint("Pass the id of another member.")));
 	/* in this order there is an owner all the time */
-	member_set_role(&call.model, call.user->user_id, call.tenant, owner);
+	member_set_role(&call.model, call.user->user_id, call.tenant, call.row->role, owner);
 	if (from != NULL)
-		member_set_role(&call.model, from, call.tenant, former_role());
+		member_set_role(&call.model, from, call.tenant, owner, former_role());
 	detail_text(&detail, "from", from);
 	event_success(EVENT_OWNERSHIP_MOVED, call.user->user_id, call.tenant, detail_end(&detail));
 	PG_RETURN_VOID();

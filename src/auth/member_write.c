@@ -371,17 +371,32 @@ revive_member(Oid members, const FoundMember *found, Oid caller)
 	(void) restore_rows(members, &keys, NULL, caller, NULL, false);
 }
 
+/* Is a stored role the former one, and not the one that was asked for, in whatever spelling? */
+static bool
+is_former_role(const char *stored, const char *former, const char *role)
+{
+	if (stored == NULL || former == NULL)
+		return stored == former;
+	return strcmp(stored, former) == 0 && strcmp(name_fold(stored, DEFAULT_COLLATION_OID),
+												 name_fold(role, DEFAULT_COLLATION_OID)) != 0;
+}
+
 /*
- * Raise 55000 if the role of a membership comes before the one that was asked for: a trigger of the
- * application, or its column, has made another of it. Within SPI_connect, as the owner.
+ * Raise 55000 if the role of a membership comes before the one that was asked for, or is the former
+ * one still: a trigger of the application, or its column, has made another of it. Within
+ * SPI_connect, as the owner.
  */
 static void
-check_stored(const Model *model, Datum *values, const Oid *types, const char *role)
+check_stored(const Model *model, Datum *values, const Oid *types, const char *former,
+			 const char *role)
 {
 	FoundMember found;
 
-	if (!find_member(model, values, types, &found) ||
-		member_role_rank(found.role) >= member_role_rank(role))
+	if (!find_member(model, values, types, &found))
+		return;
+	if (is_former_role(found.role, former, role))
+		refuse_values_kept(model->relation[MODEL_MEMBERS], "the membership was not changed");
+	if (member_role_rank(found.role) >= member_role_rank(role))
 		return;
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("the membership would have another role"),
@@ -400,6 +415,7 @@ member_join(const Model *model, const char *user_id, const char *tenant_key, con
 	Oid types[] = {model_key_type(model, MEMBERS_USER), model_key_type(model, MEMBERS_TENANT),
 				   with_role ? model->column[MEMBERS_ROLE].type : InvalidOid};
 	Datum values[3] = {0};
+	const char *former = role;
 	FoundMember found;
 	RoleState saved;
 	bool joins;
@@ -424,11 +440,13 @@ member_join(const Model *model, const char *user_id, const char *tenant_key, con
 			revive_member(RelationGetRelid(members), &found, saved.userid);
 		activate = !found.is_active && model_has(model, MEMBERS_IS_ACTIVE);
 		with_role = with_role && (joins || member_role_rank(role) <= member_role_rank(found.role));
-		if (with_role || activate)
-			(void) change_member(model, members, values, types, with_role, activate);
+		if ((with_role || activate) &&
+			change_member(model, members, values, types, with_role, activate) == 0)
+			refuse_row_kept_back(model->relation[MODEL_MEMBERS], "the membership was not changed");
+		former = found.role;
 	}
 	if (with_role)
-		check_stored(model, values, types, role);
+		check_stored(model, values, types, former, role);
 	run_as_end(saved);
 	SPI_finish();
 	table_close(members, NoLock);
@@ -439,7 +457,8 @@ member_join(const Model *model, const char *user_id, const char *tenant_key, con
 
 /* Give a live membership a role. */
 void
-member_set_role(const Model *model, const char *user_id, const char *tenant_key, const char *role)
+member_set_role(const Model *model, const char *user_id, const char *tenant_key, const char *former,
+				const char *role)
 {
 	Relation members = table_open(model->relation[MODEL_MEMBERS], RowExclusiveLock);
 	Oid types[] = {model_key_type(model, MEMBERS_USER), model_key_type(model, MEMBERS_TENANT),
@@ -454,7 +473,7 @@ member_set_role(const Model *model, const char *user_id, const char *tenant_key,
 	if (key_values(model, user_id, tenant_key, values))
 		rows = change_member(model, members, values, types, true, false);
 	if (rows > 0)
-		check_stored(model, values, types, role);
+		check_stored(model, values, types, former, role);
 	run_as_end(saved);
 	SPI_finish();
 	table_close(members, NoLock);
@@ -462,7 +481,10 @@ member_set_role(const Model *model, const char *user_id, const char *tenant_key,
 		refuse_row_kept_back(model->relation[MODEL_MEMBERS], "the membership was not changed");
 }
 
-/* The statement that removes the membership of user $1 in tenant $2; $3: who does it. */
+/*
+ * The statement that removes the membership of user $1 in tenant $2; $3: who does it. It returns
+ * whether it is live still.
+ */
 static char *
 remove_text(const Model *model)
 {
@@ -471,10 +493,11 @@ remove_text(const Model *model)
 	char *live = live_sql(model, "m", MODEL_MEMBERS);
 
 	if (soft == NULL)
-		return psprintf(OWN_STATEMENT "DELETE FROM %s m WHERE %s AND %s", sql_relation(members),
-						key_sql(model), live);
-	return psprintf(OWN_STATEMENT "UPDATE %s m SET %s WHERE %s AND %s", sql_relation(members),
-					sql_set_deleted(soft, sql_stamp_now(&soft->stamp), "$3"), key_sql(model), live);
+		return psprintf(OWN_STATEMENT "DELETE FROM %s m WHERE %s AND %s RETURNING false",
+						sql_relation(members), key_sql(model), live);
+	return psprintf(OWN_STATEMENT "UPDATE %s m SET %s WHERE %s AND %s RETURNING %s",
+					sql_relation(members), sql_set_deleted(soft, sql_stamp_now(&soft->stamp), "$3"),
+					key_sql(model), live, live);
 }
 
 /* The kept statement that removes one. */
@@ -516,6 +539,9 @@ member_remove(const Model *model, const char *user_id, const char *tenant_key)
 			rethrow_discreetly(CopyErrorData());
 		}
 		PG_END_TRY();
+		for (uint64 i = 0; i < rows; i++)
+			if (row_boolean(i, 1))
+				refuse_values_kept(members, "the membership was not removed");
 	}
 	run_as_end(saved);
 	SPI_finish();

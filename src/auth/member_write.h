@@ -42,9 +42,12 @@ extern void member_lock(const Model *model, const char *tenant_key, const char *
 extern bool member_join(const Model *model, const char *user_id, const char *tenant_key,
 						const char *role);
 
-/* Give a live membership a role. Raises 55000 where a trigger keeps the row back. */
+/*
+ * Give a live membership of role former (or NULL), whose row is locked, another. Raises 55000 where
+ * a trigger keeps the row back, or the former role.
+ */
 extern void member_set_role(const Model *model, const char *user_id, const char *tenant_key,
-							const char *role);
+							const char *former, const char *role);
 
 /* Remove a live membership, softly where the table has soft delete. Raises the same. */
 extern void member_remove(const Model *model, const char *user_id, const char *tenant_key);

@@ -95,5 +95,28 @@ SELECT lives_ok($$SELECT account.confirm_email(current_setting('kv.email'))$$, '
 SELECT is(email, 'anna@x.org', 'and is there') FROM ks.users WHERE id::text = :'ann';
 DROP TRIGGER lower ON ks.users;
 
+-- memberships: roles that stay, and rows that are kept back
+CREATE FUNCTION kv.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE FUNCTION kv.members() RETURNS text LANGUAGE sql AS $$ SELECT string_agg(m::text, chr(10) ORDER BY user_id) FROM ks.memberships m $$;
+SELECT account.enable_soft_delete('ks.memberships') \g /dev/null
+UPDATE ks.memberships SET role = 'owner' WHERE user_id::text = :'ann';
+SELECT account.act_as(:'ann', false) \g /dev/null
+CREATE TRIGGER keep BEFORE UPDATE ON ks.memberships FOR EACH ROW EXECUTE FUNCTION kv.keep('role', 'deleted_at', 'is_deleted');
+SELECT kv.refused($$SELECT account.set_member_role(current_setting('kv.ben'), 'a', 'admin')$$, 'the membership was not changed', 'SELECT kv.members()', 'set_member_role');
+SELECT lives_ok($$SELECT account.set_member_role(current_setting('kv.ben'), 'a', 'member')$$, 'the role that it has is given');
+SELECT kv.refused($$SELECT account.transfer_ownership('a', current_setting('kv.ben'))$$, 'the membership was not changed', 'SELECT kv.members()', 'transfer_ownership');
+SELECT kv.refused($$SELECT account.remove_member(current_setting('kv.ben'), 'a')$$, 'the membership was not removed', 'SELECT kv.members()', 'remove_member');
+DROP TRIGGER keep ON ks.memberships;
+SELECT set_config('kv.invitation', account.invite('ben@x.org', 'admin', 'a'), true) \g /dev/null
+SELECT account.act_as(:'ben', false) \g /dev/null
+CREATE TRIGGER keep BEFORE UPDATE ON ks.memberships FOR EACH ROW EXECUTE FUNCTION kv.nothing();
+SELECT kv.refused($$SELECT account.accept_invitation(current_setting('kv.invitation'))$$, 'the membership was not changed', 'SELECT kv.members()', 'accept_invitation of a member');
+DROP TRIGGER keep ON ks.memberships;
+CREATE TRIGGER keep BEFORE UPDATE ON ks.memberships FOR EACH ROW EXECUTE FUNCTION kv.keep('role');
+SELECT kv.refused($$SELECT account.accept_invitation(current_setting('kv.invitation'))$$, 'the membership was not changed', 'SELECT kv.members()', 'accept_invitation of a role that stays');
+DROP TRIGGER keep ON ks.memberships;
+SELECT account.accept_invitation(current_setting('kv.invitation')) \g /dev/null
+SELECT is((SELECT role::text FROM ks.memberships WHERE user_id::text = :'ben'), 'admin', 'without it the role is another');
+
 SELECT * FROM finish();
 ROLLBACK;
