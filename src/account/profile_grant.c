@@ -210,7 +210,7 @@ profile_grant_write(const Model *model, const char *user_id, ProfileGrant *grant
 	SPI_connect();
 	PG_TRY();
 	{
-		registration_profile_write(model, user_id, grant->values);
+		registration_profile_write(model, user_id, grant->values, false);
 	}
 	PG_CATCH();
 	{

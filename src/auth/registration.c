@@ -34,6 +34,7 @@
 #include "model/model.h"
 #include "monitor/monitor.h"
 #include "password/password.h"
+#include "profile/profile.h"
 #include "column_values.h"
 #include "member_write.h"
 #include "registered_names.h"
@@ -256,6 +257,7 @@ static void
 make_account(Registration *reg, Relation users, ProfileValues *profile)
 {
 	MemoryContext context = CurrentMemoryContext;
+	uint64 left_out = profiles_left_out();
 	RoleState saved;
 
 	SPI_connect();
@@ -267,7 +269,8 @@ make_account(Registration *reg, Relation users, ProfileValues *profile)
 		insert_user(reg, users, context);
 		run_as_end(saved);
 		FAILURE_POINT("register-profile");
-		registration_profile_write(&reg->model, reg->values[0], profile);
+		registration_profile_write(&reg->model, reg->values[0], profile,
+								   profiles_left_out() != left_out);
 		if (reg->tenant != NULL && model_has_members(&reg->model))
 		{
 			(void) member_join(&reg->model, reg->values[0], reg->tenant, NULL);

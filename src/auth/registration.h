@@ -31,10 +31,12 @@ typedef struct ProfileValues
 extern ProfileValues *registration_profile_read(const Model *model, Jsonb *profile);
 
 /*
- * Give the profile of a new user these values; makes it where nothing else has. Within SPI_connect.
+ * Give the profile of a new user these values; makes it where nothing else has. left_out: the rule
+ * of automatic profiles has made none. Raises 55000 where a trigger keeps it back. Within
+ * SPI_connect.
  */
 extern void registration_profile_write(const Model *model, const char *user_id,
-									   ProfileValues *profile);
+									   ProfileValues *profile, bool left_out);
 
 /* Raise 22023 unless this is an email; NULL is none. */
 extern void registration_check_email(const char *email);

@@ -234,9 +234,20 @@ is_made_already(const Model *found, Relation profiles)
 	return made;
 }
 
-/* Give the profile of a new user these values. */
+/* Is there a profile? A trigger may have put it elsewhere, as into a table that inherits. */
+static bool
+is_there(const Model *model, Relation profiles, Datum *values, const char *key)
+{
+	Oid types[] = {TEXTOID};
+
+	return statement_run_once(update_text(model, profiles, &(ProfileValues){.n = 0}, key), 1, types,
+							  values, NULL, NULL) > 0;
+}
+
+/* Give the profile of a new user these values; see the header. */
 void
-registration_profile_write(const Model *model, const char *user_id, ProfileValues *profile)
+registration_profile_write(const Model *model, const char *user_id, ProfileValues *profile,
+						   bool left_out)
 {
 	Relation profiles;
 	RoleState saved;
@@ -248,7 +259,7 @@ registration_profile_write(const Model *model, const char *user_id, ProfileValue
 	if (!OidIsValid(model->relation[MODEL_PROFILES]) || !model_has(model, PROFILES_USER))
 		return;
 	profiles = table_open(model->relation[MODEL_PROFILES], RowExclusiveLock);
-	if (profile->n == 0 && is_made_already(model, profiles))
+	if (profile->n == 0 && !left_out && is_made_already(model, profiles))
 	{
 		table_close(profiles, NoLock);
 		return;
@@ -258,9 +269,11 @@ registration_profile_write(const Model *model, const char *user_id, ProfileValue
 	/* without a length: what is too long is refused as it is assigned, where a cast would cut it */
 	key = psprintf("$1::%s", sql_type(getBaseType(model->column[PROFILES_USER].type), -1));
 	if (statement_run_once(update_text(model, profiles, profile, key), profile->n + 1, types,
-						   values, nulls, NULL) == 0)
-		(void) statement_run_once(insert_text(model, profiles, profile, key), profile->n + 1, types,
-								  values, nulls, NULL);
+						   values, nulls, NULL) == 0 &&
+		statement_run_once(insert_text(model, profiles, profile, key), profile->n + 1, types,
+						   values, nulls, NULL) == 0 &&
+		!is_there(model, profiles, values, key))
+		refuse_row_kept_back(RelationGetRelid(profiles), "the profile was not made");
 	run_as_end(saved);
 	table_close(profiles, NoLock);
 }

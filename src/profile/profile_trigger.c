@@ -40,6 +40,16 @@ PG_FUNCTION_INFO_V1(make_profile);
 /* A set's plan serves sets of up to so many times, and down to one so-manieth of, its size. */
 #define SET_PLAN_RANGE 8.0
 
+/* See profiles_left_out(). */
+static uint64 left_out = 0;
+
+/* How many users got no profile; see the header. */
+uint64
+profiles_left_out(void)
+{
+	return left_out;
+}
+
 /* Register the invalidations that keep the cached rules true. */
 void
 profiles_init(void)
@@ -120,7 +130,8 @@ make_one(ProfileRule *rule, Datum key)
 
 	rule->values[0] = key;
 	FAILURE_POINT("profile");
-	profile_run_insert(rule, plan, NULL, profile_callback(rule));
+	if (profile_run_insert(rule, plan, NULL, profile_callback(rule)) == 0)
+		left_out++;
 }
 
 /* Make the profiles of a set of new users. As the rule's owner. */

@@ -118,5 +118,19 @@ DROP TRIGGER keep ON ks.memberships;
 SELECT account.accept_invitation(current_setting('kv.invitation')) \g /dev/null
 SELECT is((SELECT role::text FROM ks.memberships WHERE user_id::text = :'ben'), 'admin', 'without it the role is another');
 
+-- a user and its profile, or neither; where a trigger puts the profile elsewhere it is there
+SELECT account.sign_out() \g /dev/null
+CREATE TRIGGER keep BEFORE INSERT ON ks.profiles FOR EACH ROW EXECUTE FUNCTION kv.nothing();
+SELECT kv.refused($$SELECT account.register('eve@x.org', 'secret123', 'eve')$$, 'the profile was not made', 'SELECT count(*) FROM ks.users', 'register');
+SELECT kv.refused($$SELECT account.register('eve@x.org', 'secret123', 'eve', profile => '{"display_name": "Eve"}')$$, 'the profile was not made', 'SELECT count(*) FROM ks.users', 'register with values');
+DROP TRIGGER keep ON ks.profiles;
+CREATE TABLE ks.more_profiles () INHERITS (ks.profiles);
+CREATE FUNCTION kv.elsewhere() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO ks.more_profiles SELECT NEW.*; RETURN NULL; END $$;
+CREATE TRIGGER keep BEFORE INSERT ON ks.profiles FOR EACH ROW EXECUTE FUNCTION kv.elsewhere();
+SELECT lives_ok($$SELECT account.register('eve@x.org', 'secret123', 'eve')$$, 'a profile that a trigger puts elsewhere is there');
+SELECT is((SELECT count(*) FROM ks.more_profiles), 1::bigint, 'once');
+DROP TRIGGER keep ON ks.profiles;
+SELECT lives_ok($$SELECT account.register('bob@x.org', 'secret123', 'bob')$$, 'without such a trigger it is made');
+
 SELECT * FROM finish();
 ROLLBACK;
