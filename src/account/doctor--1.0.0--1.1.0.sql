@@ -10,7 +10,8 @@ CREATE FUNCTION account.unreadable_table_remedy(relation regclass) RETURNS text
     AS 'MODULE_PATHNAME', 'unreadable_table_remedy' LANGUAGE C STABLE STRICT;
 REVOKE ALL ON FUNCTION account.unreadable_table_remedy(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION account.unreadable_table_remedy(regclass) IS
-'SQL that gives the owner of a table the privileges to read it, or the step an administrator takes.';
+'SQL that gives the owner of a table the privileges to read it, or the step an administrator '
+'takes.';
 
 CREATE OR REPLACE FUNCTION account.doctor_purge(relations regclass[])
     RETURNS TABLE (severity text, code text, object text, message text, remedy text)
