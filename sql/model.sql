@@ -1,5 +1,6 @@
 -- The account model: which tables and columns hold users, profiles and tenants.
 SET client_min_messages = warning;
+SELECT account.create_key() \g /dev/null -- a key, so that it is told what tokens are good for
 CREATE ROLE regress_mo_owner;
 CREATE ROLE regress_mo_app;
 CREATE SCHEMA mo AUTHORIZATION regress_mo_owner;
