@@ -95,7 +95,9 @@ SET pgaccount.show_deleted = on;
 CREATE FUNCTION pg_temp.kept() RETURNS TABLE (firm int, staff bigint) LANGUAGE sql AS 'SELECT f.id, (SELECT count(*) FROM pk.staff WHERE tenant = f.id) FROM pk.firms f ORDER BY 1';
 -- not by hand
 CALL account.cleanup_batches('pk.firms', '1'); -- fails
+\set VERBOSITY terse
 CALL account.purge_tenants(2);
+\set VERBOSITY default
 SELECT * FROM pg_temp.kept();
 DELETE FROM pk.bills;
 DELETE FROM pk.staff WHERE id = 35;

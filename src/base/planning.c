@@ -4,12 +4,16 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "commands/trigger.h"
 #include "nodes/parsenodes.h"
 #include "parser/analyze.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteDefine.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/resowner.h"
 
 #include "compat.h"
@@ -131,6 +135,29 @@ written_tables(const Query *query)
 	return tables;
 }
 
+/* Does a statement return what it has written, which a rule in place of it may not? */
+static bool
+returns_what_a_rule_writes(const Query *query)
+{
+	char fires = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ? RULE_FIRES_ON_REPLICA
+																			: RULE_FIRES_ON_ORIGIN;
+	bool found = false;
+	Relation rel;
+
+	if (query->returningList == NIL)
+		return false;
+	rel = table_open(rt_fetch(query->resultRelation, query->rtable)->relid, NoLock);
+	for (int i = 0; rel->rd_rules != NULL && i < rel->rd_rules->numLocks; i++)
+	{
+		const RewriteRule *rule = rel->rd_rules->rules[i];
+
+		found |= rule->event == query->commandType && rule->isInstead &&
+				 (rule->enabled == fires || rule->enabled == RULE_FIRES_ALWAYS);
+	}
+	table_close(rel, NoLock);
+	return found;
+}
+
 /*
  * Parse and rewrite a text under pg_catalog; see the header. A rule that has the same command write
  * another table is refused as well: that may be one of another owner, as whom it would be run.
@@ -142,8 +169,11 @@ plan_analyze(RawStmt *raw, const char *sql, const Oid *types, int nargs, QueryEn
 	Query *query = parse_analyze_fixedparams(raw, sql, types, nargs, env);
 	CmdType command = query->commandType;
 	List *written = written_tables(query);
-	List *queries = pg_rewrite_query(query);
+	List *queries;
 
+	if (returns_what_a_rule_writes(query))
+		refuse_rules(sql);
+	queries = pg_rewrite_query(query);
 	names_end(level);
 	if (list_length(queries) != 1)
 		refuse_rules(sql);
