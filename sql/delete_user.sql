@@ -1,6 +1,5 @@
 -- The end of an account and its return, on the tables of several frameworks.
 SET client_min_messages = warning;
-SELECT account.create_key() \g /dev/null -- a key, so that it is told what tokens are good for
 DELETE FROM account.event;
 SET pgaccount.password_memory = '8kB';
 SET pgaccount.password_ops = 1;

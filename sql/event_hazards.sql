@@ -1,6 +1,7 @@
 -- What once kept an event from being recorded, or a statement from being run.
 SET client_min_messages = warning;
-SELECT account.create_key() \g /dev/null -- a key, so that it is told what tokens are good for
+-- a key, so that it is told what tokens are good for
+SELECT account.create_key() \g /dev/null
 CREATE SCHEMA eh;
 
 -- a client's address, and a statement that parallel workers run

@@ -1,6 +1,7 @@
 -- A trigger on account.event may change users in its turn: each change is recorded once.
 CREATE SCHEMA et;
-SELECT account.create_key() \g /dev/null -- a key, so that it is told what tokens are good for
+-- a key, so that it is told what tokens are good for
+SELECT account.create_key() \g /dev/null
 CREATE TABLE et.person (id int PRIMARY KEY, email text NOT NULL, password text, is_active boolean NOT NULL DEFAULT true);
 SELECT account.enable_soft_delete('et.person');
 SELECT count(*) > 0 AS mapped FROM account.use_tables('et.person');

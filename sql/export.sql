@@ -1,6 +1,7 @@
 -- What is exported of a user: compared with a walk over the catalog that shares nothing with the extension.
 SET client_min_messages = warning;
-SELECT account.create_key() \g /dev/null -- a key, so that it is told what tokens are good for
+-- a key, so that it is told what tokens are good for
+SELECT account.create_key() \g /dev/null
 CREATE ROLE regress_ex_owner;
 CREATE ROLE regress_ex_other;
 CREATE ROLE regress_ex_app;

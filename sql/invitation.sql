@@ -1,6 +1,7 @@
 -- Invitations and applications for a role: what they give, to whom, and how often.
 SET client_min_messages = warning;
-SELECT account.create_key() \g /dev/null -- a key, so that it is told what tokens are good for
+-- a key, so that it is told what tokens are good for
+SELECT account.create_key() \g /dev/null
 DELETE FROM account.event;
 CREATE SCHEMA iv;
 CREATE FUNCTION iv.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$

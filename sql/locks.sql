@@ -1,6 +1,7 @@
 -- The strongest lock that each call takes on each table of the application: what doc/recipes/production.md promises.
 SET client_min_messages = warning;
-SELECT account.create_key() \g /dev/null -- a key, so that it is told what tokens are good for
+-- a key, so that it is told what tokens are good for
+SELECT account.create_key() \g /dev/null
 CREATE SCHEMA lk;
 SET search_path = lk;
 CREATE TABLE tenants (id int PRIMARY KEY, slug text);

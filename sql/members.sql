@@ -1,6 +1,7 @@
 -- A members table in the account model: which columns it takes, what it must have, and what becomes of the rest.
 SET client_min_messages = warning;
-SELECT account.create_key() \g /dev/null -- a key, so that it is told what tokens are good for
+-- a key, so that it is told what tokens are good for
+SELECT account.create_key() \g /dev/null
 CREATE ROLE regress_mb_owner;
 CREATE ROLE regress_mb_other;
 CREATE SCHEMA mb AUTHORIZATION regress_mb_owner;

@@ -1,6 +1,7 @@
 -- The account model: which tables and columns hold users, profiles and tenants.
 SET client_min_messages = warning;
-SELECT account.create_key() \g /dev/null -- a key, so that it is told what tokens are good for
+-- a key, so that it is told what tokens are good for
+SELECT account.create_key() \g /dev/null
 CREATE ROLE regress_mo_owner;
 CREATE ROLE regress_mo_app;
 CREATE SCHEMA mo AUTHORIZATION regress_mo_owner;

@@ -1,6 +1,7 @@
 -- deleted_at of every type and precision: what a stamp is, and what the planner knows of it.
 SET client_min_messages = warning;
-SELECT account.create_key() \g /dev/null -- a key, so that it is told what tokens are good for
+-- a key, so that it is told what tokens are good for
+SELECT account.create_key() \g /dev/null
 CREATE ROLE regress_stamp_owner;
 CREATE SCHEMA stamp_types AUTHORIZATION regress_stamp_owner;
 SET ROLE regress_stamp_owner;
