@@ -29,6 +29,7 @@
 
 #include "base/base.h"
 #include "cleanup/cleanup.h"
+#include "export_columns.h"
 #include "export_stream.h"
 
 /* A table whose rows come in rounds. */
@@ -100,7 +101,8 @@ append_select(StringInfo sql, ExportWalk *walk, FkNode *node, const char *column
 	appendStringInfo(sql,
 					 OWN_STATEMENT "SELECT %spg_catalog.to_jsonb(pgaccount_row) FROM %s c,"
 								   " LATERAL (SELECT %s) AS pgaccount_row WHERE ",
-					 columns, sql_relation(node->relid), export_columns(walk, node->relid, NULL));
+					 columns, sql_relation(node->relid),
+					 export_columns(walk->model, node->relid, NULL));
 }
 
 /* Hand over all rows of a node, as they lie. */

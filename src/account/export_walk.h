@@ -49,10 +49,4 @@ extern Jsonb *export_rows(const Model *model, const char *user_id);
  */
 extern void export_walk_tenant(ExportWalk *walk, const char *tenant_id);
 
-/*
- * SQL: the columns of a table that are exported, of `c`: those that hold no secret. *order: the
- * primary key, of a row `pgaccount_row` of these, NULL without one; order may be NULL.
- */
-extern char *export_columns(ExportWalk *walk, Oid relid, char **order);
-
 #endif /* PGACCOUNT_EXPORT_WALK_H */
