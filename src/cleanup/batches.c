@@ -21,6 +21,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
+#include "held_rows.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"

@@ -18,6 +18,7 @@
 
 #include "base/base.h"
 #include "blocked_rows.h"
+#include "held_rows.h"
 
 /* At most so many kept rows are named; the others are counted. */
 #define MAX_LISTED 100

@@ -158,21 +158,6 @@ extern CleanupStep *cleanup_step(Cleanup *cleanup, FkNode *node, FkEdge *edge,
 /* Does row security apply to the caller on a table? */
 extern bool cleanup_under_rls(const Cleanup *cleanup, Oid relid);
 
-/* A row that goes, and that a hold keeps. */
-typedef void (*HeldRowCallback)(FkNode *node, Oid tab, ItemPointer tid, int64 hold, void *arg);
-
-/*
- * Hand those rows of a closed cleanup to callback that are under a hold, or would go with one that
- * is. NULL: raise PT423 for the first. Returns how many.
- */
-extern uint64 cleanup_find_held(Cleanup *cleanup, HeldRowCallback callback, void *arg);
-
-/* Raise PT423 if a row of a set is under a hold, or would go with one that is. */
-extern void row_set_check_holds(RowSet *set);
-
-/* A hold that keeps a row of a set, which is under it or would go with one that is; 0: none. */
-extern int64 row_set_find_hold(RowSet *set);
-
 /* Let go of the sets. */
 extern void cleanup_free(Cleanup *cleanup);
 

@@ -18,6 +18,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "held_rows.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
