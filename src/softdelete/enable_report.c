@@ -177,9 +177,9 @@ compare_references(const ListCell *a, const ListCell *b)
 	return result != 0 ? result : strcmp(one->name, other->name);
 }
 
-/* The foreign keys to a table, or to a part of it, in order. */
+/* The foreign keys that a look finds of a table and its parts, in order. */
 static List *
-references_to(Oid relid)
+references_by(List *(*look)(Oid), Oid relid)
 {
 	List *edges = NIL;
 	ListCell *lc;
@@ -188,7 +188,7 @@ references_to(Oid relid)
 	{
 		ListCell *edge;
 
-		foreach (edge, fk_referencing(lfirst_oid(lc)))
+		foreach (edge, look(lfirst_oid(lc)))
 			if (!fk_edge_among(lfirst(edge), edges))
 				edges = lappend(edges, lfirst(edge));
 	}
@@ -196,28 +196,30 @@ references_to(Oid relid)
 	return edges;
 }
 
-/* The keys of a table, or a part of it, over which its rows went for good with others, in order. */
-static List *
-references_of(Oid relid)
+/* The keys to a table, whose actions stop. */
+static void
+report_references_to(Oid relid)
 {
-	List *edges = NIL;
 	ListCell *lc;
 
-	foreach (lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		ListCell *cell;
+	foreach (lc, references_by(fk_referencing, relid))
+		if (action_name(((FkEdge *) lfirst(lc))->catalog_action) != NULL &&
+			!is_followed(lfirst(lc)))
+			report_stopped(lfirst(lc));
+}
 
-		foreach (cell, fk_of(lfirst_oid(lc)))
-		{
-			FkEdge *edge = lfirst(cell);
+/* The keys of a table, over which its rows went for good with others. */
+static void
+report_references_of(Oid relid)
+{
+	ListCell *lc;
 
-			if (edge->catalog_action == FKCONSTR_ACTION_CASCADE &&
-				mapping_declared(edge->parent) == NULL && !fk_edge_among(edge, edges))
-				edges = lappend(edges, edge);
-		}
-	}
-	list_sort(edges, compare_references);
-	return edges;
+	if (mapping_declared(relid)->options.on_parent_delete != PARENT_DELETE_REFUSE)
+		return;
+	foreach (lc, references_by(fk_of, relid))
+		if (((FkEdge *) lfirst(lc))->catalog_action == FKCONSTR_ACTION_CASCADE &&
+			mapping_declared(((FkEdge *) lfirst(lc))->parent) == NULL)
+			report_refused(lfirst(lc));
 }
 
 /* The triggers of the application that fire no more. */
@@ -327,15 +329,8 @@ report_enabled(const EnableReport *report)
 	report_children(report);
 	foreach (lc, report->enabled)
 	{
-		ListCell *edge;
-
-		foreach (edge, references_to(lfirst_oid(lc)))
-			if (action_name(((FkEdge *) lfirst(edge))->catalog_action) != NULL &&
-				!is_followed(lfirst(edge)))
-				report_stopped(lfirst(edge));
-		if (mapping_declared(lfirst_oid(lc))->options.on_parent_delete == PARENT_DELETE_REFUSE)
-			foreach (edge, references_of(lfirst_oid(lc)))
-				report_refused(lfirst(edge));
+		report_references_to(lfirst_oid(lc));
+		report_references_of(lfirst_oid(lc));
 		report_triggers(lfirst_oid(lc));
 		report_rules(lfirst_oid(lc));
 	}
