@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -27,6 +28,7 @@
 #include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -595,6 +597,25 @@ find_isolated_in(ExportWalk *walk, FkNode *node)
 }
 
 /*
+ * Lock an isolated table, so that it stays until the end. False: it is gone, or its owner, who may
+ * not say what is exported, keeps others from it.
+ */
+static bool
+lock_isolated(const ExportWalk *walk, Oid relid)
+{
+	Relation rel;
+
+	if (get_rel_relkind(relid) == '\0' || (!may_reference_tenants(walk, relid) &&
+										   !ConditionalLockRelationOid(relid, AccessShareLock)))
+		return false;
+	rel = try_relation_open(relid, AccessShareLock);
+	if (rel == NULL)
+		return false;
+	relation_close(rel, NoLock);
+	return true;
+}
+
+/*
  * Find the rows that name the tenant in the column by which their table is isolated, where no
  * reference to the tenants says so.
  */
@@ -609,7 +630,8 @@ find_isolated(ExportWalk *walk)
 		FkNode *node;
 
 		CHECK_FOR_INTERRUPTS();
-		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+		if (!lock_isolated(walk, lfirst_oid(lc)) ||
+			get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
 			continue;
 		node = fk_graph_node(walk->graph, lfirst_oid(lc));
 		if (!list_member_ptr(nodes, node) && !is_found_by_model(walk, node))

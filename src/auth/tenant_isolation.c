@@ -249,7 +249,8 @@ tenant_isolated_tables(void)
 	{
 		Oid relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
 
-		if (get_rel_persistence(relid) != RELPERSISTENCE_TEMP)
+		/* one that is gone meanwhile has no kind */
+		if (get_rel_relkind(relid) != '\0' && get_rel_persistence(relid) != RELPERSISTENCE_TEMP)
 			tables = list_concat_unique_oid(tables, find_all_inheritors(relid, NoLock, NULL));
 	}
 	systable_endscan(scan);
